@@ -1,0 +1,156 @@
+"""Names as PostgreSQL writes them: quoting, qualified names, and names derived from other names. Pure."""
+
+import hashlib
+import re
+from dataclasses import dataclass
+
+from expandcontract.model.errors import BadName
+
+#: PostgreSQL cuts identifiers to NAMEDATALEN - 1 bytes (manual, "Lexical Structure").
+MAX_BYTES = 63
+
+#: Every keyword that PostgreSQL 18's quote_ident() quotes: all but the unreserved ones of pg_get_keywords().
+KEYWORDS = frozenset(
+    """
+    all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both case cast
+    char character check coalesce collate collation column concurrently constraint create cross current_catalog
+    current_date current_role current_schema current_time current_timestamp current_user dec decimal default deferrable
+    desc distinct do else end except exists extract false fetch float for foreign freeze from full grant greatest group
+    grouping having ilike in initially inner inout int integer intersect interval into is isnull join json json_array
+    json_arrayagg json_exists json_object json_objectagg json_query json_scalar json_serialize json_table json_value
+    lateral leading least left like limit localtime localtimestamp merge_action national natural nchar none normalize
+    not notnull null nullif numeric offset on only or order out outer overlaps overlay placing position precision
+    primary real references returning right row select session_user setof similar smallint some substring symmetric
+    system_user table tablesample then time timestamp to trailing treat trim true union unique user using values
+    varchar variadic verbose when where window with xmlattributes xmlconcat xmlelement xmlexists xmlforest
+    xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable
+    """.split()
+)
+_PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
+_PART = re.compile(r'\s*(?:"((?:[^"]|"")+)"|([^".\s]+))\s*')
+
+
+def quote(identifier: str) -> str:
+    """Return `identifier` as SQL, quoted only where the server's quote_ident() would quote it."""
+    if _PLAIN.fullmatch(identifier) and identifier not in KEYWORDS:
+        return identifier
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Return `text` as a SQL string constant that means the same whatever standard_conforming_strings says."""
+    quoted = "'" + text.replace("'", "''") + "'"
+    return " E" + quoted.replace("\\", "\\\\") if "\\" in text else quoted
+
+
+@dataclass(frozen=True, order=True)
+class RelationName:
+    """A table, index, function or sequence with its schema."""
+
+    schema: str
+    name: str
+
+    @property
+    def sql(self) -> str:
+        """The name as SQL, always qualified, so that no search_path can change what it means."""
+        return f"{quote(self.schema)}.{quote(self.name)}"
+
+    def __str__(self) -> str:
+        return self.sql
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a user named: `[schema.]table.column`. `schema` is None when it was left out."""
+
+    schema: str | None
+    table: str
+    column: str
+
+    def __str__(self) -> str:
+        parts = [self.table, self.column] if self.schema is None else [self.schema, self.table, self.column]
+        return ".".join(quote(part) for part in parts)
+
+
+def split(text: str) -> tuple[str, ...]:
+    """Split a dotted SQL name into its parts: unquoted parts fold to lower case, quoted ones are exact.
+
+    Raises BadName when the text is not a name.
+    """
+    parts: list[str] = []
+    position = 0
+    while True:
+        match = _PART.match(text, position)
+        if match is None:
+            raise BadName(
+                f"{text!r} is not a name.",
+                why='Names are written as in SQL: users.name, or "Guest Book"."Full Name".',
+            )
+        quoted, plain = match.groups()
+        parts.append(quoted.replace('""', '"') if quoted is not None else plain.lower())
+        position = match.end()
+        if position == len(text):
+            return tuple(check(part) for part in parts)
+        if text[position] != ".":
+            raise BadName(f"{text!r} is not a name.", why=f"Expected a dot at {text[position:]!r}.")
+        position += 1
+
+
+def parse_target(text: str) -> Target:
+    """Read `[schema.]table.column`. Raises BadName."""
+    match split(text):
+        case (table, column):
+            return Target(None, table, column)
+        case (schema, table, column):
+            return Target(schema, table, column)
+        case _:
+            raise BadName(f"{text!r} does not name a column.", why="A column is written [schema.]table.column.")
+
+
+def parse_column(text: str) -> str:
+    """Read the name of one column. Raises BadName."""
+    match split(text):
+        case (column,):
+            return column
+        case _:
+            raise BadName(f"{text!r} is not the name of a column alone.", why="The new name takes no table or schema.")
+
+
+def check(identifier: str) -> str:
+    """Return `identifier`, or raise BadName when PostgreSQL would cut or refuse it."""
+    if len(identifier.encode()) > MAX_BYTES:
+        raise BadName(
+            f"{identifier!r} is {len(identifier.encode())} bytes long.",
+            why=f"PostgreSQL cuts names to {MAX_BYTES} bytes in silence.",
+        )
+    if "\0" in identifier:
+        raise BadName("A name cannot hold a zero byte.")
+    return identifier
+
+
+def shorten(name: str) -> str:
+    """Cut `name` to 63 bytes; what is cut is replaced by a hash, so that two long names stay two names."""
+    raw = name.encode()
+    if len(raw) <= MAX_BYTES:
+        return name
+    digest = hashlib.sha256(raw).hexdigest()[:8]
+    return raw[: MAX_BYTES - 9].decode(errors="ignore") + "_" + digest
+
+
+def derived(name: str, old: str, new: str) -> str:
+    """Return an object's name for the new column: `ix_users_name` becomes `ix_users_display_name`.
+
+    The last occurrence of the column's name as a whole word is replaced (words end at `_` and other punctuation);
+    where there is none, the new name is appended.
+    """
+    pattern = re.compile(rf"(?<![^\W_]){re.escape(old)}(?![^\W_])")
+    matches = list(pattern.finditer(name))
+    if not matches:
+        return shorten(f"{name}_{new}")
+    last = matches[-1]
+    return shorten(name[: last.start()] + new + name[last.end() :])
+
+
+def slug(text: str) -> str:
+    """Return `text` as the name of a folder: lower case words joined by underscores."""
+    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:60] or "change"

@@ -1,0 +1,193 @@
+"""A change compiled against the live catalog: steps, each with one of three actions. Pure data; fingerprint and JSON come from it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import Any, TypeAlias
+
+from pydantic import TypeAdapter
+
+from expandcontract.model.change import Change, Pair
+from expandcontract.model.names import RelationName
+from expandcontract.model.phases import Section, State
+
+
+class LockMode(StrEnum):
+    """PostgreSQL's table-level lock modes, weakest first (manual, "Explicit Locking")."""
+
+    ACCESS_SHARE = "ACCESS SHARE"
+    ROW_SHARE = "ROW SHARE"
+    ROW_EXCLUSIVE = "ROW EXCLUSIVE"
+    SHARE_UPDATE_EXCLUSIVE = "SHARE UPDATE EXCLUSIVE"
+    SHARE = "SHARE"
+    SHARE_ROW_EXCLUSIVE = "SHARE ROW EXCLUSIVE"
+    EXCLUSIVE = "EXCLUSIVE"
+    ACCESS_EXCLUSIVE = "ACCESS EXCLUSIVE"
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A table-level lock that a step takes on a relation that existed before it. `relation` is SQL."""
+
+    relation: str
+    mode: LockMode
+
+
+@dataclass(frozen=True)
+class Transactional:
+    """Statements that commit together with their row in the journal.
+
+    `locks` are taken first, all at once, by the lock ladder, in the order given (one mode for all). A `patient` step takes no lock that an application
+    would notice, may wait long (VALIDATE CONSTRAINT), and runs without the short timeout.
+    """
+
+    statements: tuple[str, ...]
+    locks: tuple[Lock, ...] = ()
+    patient: bool = False
+
+
+@dataclass(frozen=True)
+class Concurrent:
+    """A statement that cannot run inside a transaction.
+
+    `probe` is a query that returns one row with one text: `absent`, `done`, or `broken` (a dead leftover). `repair` removes what
+    is broken. `relation` is the table whose builds are waited for and adopted. `locks` are those that the statement takes by itself.
+    """
+
+    statement: str
+    probe: str
+    repair: str
+    relation: str
+    locks: tuple[Lock, ...] = ()
+
+
+class Purpose(StrEnum):
+    """What a sweep does to the rows that it meets."""
+
+    #: Writes the new side of rows that are out of sync.
+    COPY = "copy"
+    #: Counts rows and mismatches, writes nothing.
+    COMPARE = "compare"
+    #: Keeps in the ledger the values that only the new side holds, before a rollback drops it.
+    KEEP = "keep"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A walk over all heap blocks of a table and its leaves.
+
+    `wanted` is a predicate over the alias `t` of the rows that the sweep is for: out of sync (copy), mismatching (compare), only on the new side (keep).
+    `assignments` are `(column as SQL, expression over t)` for copy. `key` are the columns (as SQL) that name a row; without any the row's ctid does.
+    `old` and `new` are the columns (as SQL) whose values keep records.
+    """
+
+    purpose: Purpose
+    table: str
+    wanted: str
+    assignments: tuple[tuple[str, str], ...] = ()
+    key: tuple[str, ...] = ()
+    old: str = ""
+    new: str = ""
+
+
+Action: TypeAlias = Transactional | Concurrent | Sweep
+
+
+@dataclass(frozen=True)
+class Step:
+    """The smallest unit that is journaled.
+
+    `id` is unique within its section and stable between runs. `symbol` is `+` (adds), `~` (alters), `-` (removes), `=` (reads or copies rows). `by_size` says that it
+    takes time with the size of the table; other steps are instant. `becomes` is the state that the change enters when the step commits.
+    """
+
+    id: str
+    symbol: str
+    sentence: str
+    action: Action
+    by_size: bool = False
+    reversible: bool = True
+    becomes: State | None = None
+
+    @property
+    def locks(self) -> tuple[Lock, ...]:
+        """The locks that an application may notice or a DBA wants to know."""
+        match self.action:
+            case Transactional(locks=locks) | Concurrent(locks=locks):
+                return locks
+            case Sweep(purpose=Purpose.COPY, table=table):
+                return (Lock(table, LockMode.ROW_EXCLUSIVE),)
+            case Sweep(table=table):
+                return (Lock(table, LockMode.ACCESS_SHARE),)
+
+    @cached_property
+    def hash(self) -> str:
+        """What the journal keeps, so that a step that was changed since is seen."""
+        return _digest(_STEP.dump_python(self, mode="json"))
+
+
+@dataclass(frozen=True)
+class Note:
+    """A cost or hazard that the plan says before it happens. A hazard with `acknowledge` stops `start` until it is acknowledged."""
+
+    code: str
+    sentence: str
+    acknowledge: bool = False
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A change with all its steps and what it was compiled from.
+
+    `catalog` is the part of the catalog that mattered (never row counts). `old_columns` and `new_columns` are the names that the two versions of the application
+    use. `swap` says that the new side takes over the old one's name at contract, so that `ready` means that contract may run. `hidden_column` is the old side's name after contract.
+    `functions` are the schema-qualified functions that keep the sides in sync.
+    """
+
+    change: Change
+    table: RelationName
+    pair: Pair
+    sections: Mapping[Section, tuple[Step, ...]]
+    old_columns: tuple[str, ...]
+    new_columns: tuple[str, ...]
+    hidden_column: str
+    trigger: str
+    functions: tuple[RelationName, ...]
+    catalog: Mapping[str, Any]
+    swap: bool = False
+    costs: tuple[Note, ...] = ()
+    hazards: tuple[Note, ...] = ()
+    server_version: int = 0
+    program_version: str = field(default="", compare=False)
+
+    def steps(self, section: Section) -> tuple[Step, ...]:
+        """Return the steps of one section, in order."""
+        return self.sections.get(section, ())
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """Twelve hex digits over everything that runs."""
+        data = to_data(self)
+        return _digest({key: data[key] for key in ("change", "sections", "pair", "hazards")})[:12]
+
+
+def to_data(plan: Plan) -> dict[str, Any]:
+    """Return the plan as JSON-ready data."""
+    data: dict[str, Any] = _PLAN.dump_python(plan, mode="json")
+    return data
+
+
+def from_data(data: Mapping[str, Any]) -> Plan:
+    """Read a plan back. Raises pydantic's ValidationError when the data is not a plan."""
+    return _PLAN.validate_python(dict(data))
+
+
+def _digest(data: Any) -> str:
+    return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+_PLAN = TypeAdapter(Plan)
+_STEP = TypeAdapter(Step)

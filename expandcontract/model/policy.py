@@ -1,0 +1,26 @@
+"""The limits and waiting times that a run keeps to. The command line reads them from its settings; defaults are DESIGN's promises."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How long things may take, and what must have been quiet for how long."""
+
+    #: No statement of an application waits for a lock of ours longer than this.
+    lock_timeout: timedelta = timedelta(milliseconds=100)
+    #: For how long a lock is tried for before `ec` stops with exit code 5.
+    lock_budget: timedelta = timedelta(minutes=5)
+    #: Contract wants no diverging write of old code for so long.
+    quiet_for: timedelta = timedelta(minutes=5)
+    #: Contract wants so much time between ready and contract.
+    soak: timedelta = timedelta(0)
+    #: A proof older than this does not count.
+    proof_max_age: timedelta = timedelta(days=7)
+    #: After contract, purge waits for so long unless it is told --now.
+    undo_window: timedelta = timedelta(hours=24)
+    #: Contract wants somebody's `ec ack CHANGE approval`.
+    approval: bool = False
+    #: Whether the queries of blockers are left out of messages and of the ledger.
+    confidential: bool = False

@@ -1,0 +1,1 @@
+"""What tests and the demo need around the program: an embedded PostgreSQL that leaves nothing behind."""
