@@ -1,9 +1,9 @@
 """The process that owns an embedded PostgreSQL server, so that nobody else's death leaves one behind.
 
-Started by `expandcontract.testing.server` in a session of its own, with nothing but the standard library. It creates
-the server's directory, is the server's parent, and answers one line of JSON to each line on its standard input. When
-that input ends, for whatever reason (the owner closed it, crashed, or was killed with SIGKILL), the server is shut down
-and the directory removed.
+Started by `expandcontract.testing.server` in a session of its own, with nothing but the standard library. It
+creates the server's directory, is the server's parent, and answers one line of JSON to each line on its
+standard input. When that input ends, for whatever reason (the owner closed it, crashed, or was killed with
+SIGKILL), the server is shut down and the directory removed.
 """
 
 import contextlib
@@ -30,9 +30,9 @@ PR_SET_PDEATHSIG = 1  # linux/prctl.h
 class Supervisor:
     """One server, from the creation of its directory to its removal.
 
-    `spec` holds `programs` (the folder of initdb and postgres), `base` (where the directory is created), `user` (uid and
-    gid that PostgreSQL runs as, or null), `settings`, `password` (of the superuser, over TCP, or null) and `source`
-    (connection string of a primary to copy, or null).
+    `spec` holds `programs` (the folder of initdb and postgres), `base` (where the directory is created),
+    `user` (uid and gid that PostgreSQL runs as, or null), `settings`, `password` (of the superuser, over TCP,
+    or null) and `source` (connection string of a primary to copy, or null).
     """
 
     def __init__(self, spec: dict[str, Any]) -> None:
@@ -104,6 +104,8 @@ class Supervisor:
             return
         # Through a pipe: a password neither in the list of processes nor in a file.
         read_end, write_end = os.pipe()
+        if self.spec["user"] is not None:
+            os.fchown(read_end, *self.spec["user"])
         with os.fdopen(write_end, "w") as pipe:
             pipe.write(self.spec["password"] + "\n")
         try:
