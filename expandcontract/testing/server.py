@@ -181,7 +181,7 @@ class Server:
         self._supervisor.wait()
 
     def _disown(self) -> None:
-        """In a fork of the owner: close its copy of the pipe, or the server would live as long as the fork."""
+        """In a fork of the owner: close its copy of the pipe, or the server lives as long as the fork."""
         self._close_pipes()
         self._supervisor.returncode = 0  # its parent is the owner, not this process
 

@@ -1,0 +1,1 @@
+"""The command from outside, on a real PostgreSQL, with real applications writing."""

@@ -1,0 +1,1 @@
+"""Processes that die, servers that crash, networks that break."""

@@ -1,0 +1,84 @@
+"""The PostgreSQL that tests run on: one server per worker of pytest-xdist, one database per test.
+
+`EC_TEST_PG` chooses the major version (default 18). Under `EC_REQUIRE_ALL=1`, as in `.ci/run`, a test that
+skips itself because something is missing on this machine fails instead.
+"""
+
+import asyncio
+import itertools
+import os
+from collections.abc import Coroutine, Generator, Iterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from expandcontract.testing.server import Server, available_versions
+
+VERSION = int(os.environ.get("EC_TEST_PG", "18"))
+REQUIRE_ALL = os.environ.get("EC_REQUIRE_ALL") == "1"
+# A skip that says one of these is about the test, not about what the machine lacks.
+LEGITIMATE_SKIPS = ("Skipped: not on PostgreSQL", "Skipped: only as root")
+
+SETTINGS = {
+    "fsync": "off",  # a test's data need not survive the machine
+    "shared_buffers": "32MB",
+    "max_connections": "100",
+    "max_prepared_transactions": "5",
+    "wal_level": "logical",
+    "timezone": "UTC",
+    "log_line_prefix": "%m [%p] %q%d %a ",
+}
+
+
+def pytest_report_header() -> str:
+    """Say on what the tests run."""
+    found = ", ".join(map(str, available_versions())) or "none"
+    return f"PostgreSQL: {VERSION} (EC_TEST_PG), installed: {found}"
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Turn a skip for something missing into a failure where everything must be there."""
+    report = yield
+    if REQUIRE_ALL and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        if not reason.startswith(LEGITIMATE_SKIPS):
+            report.outcome = "failed"
+            report.longrepr = f"{reason} (EC_REQUIRE_ALL=1: nothing may be missing)"
+    return report
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """Give the worker's server. Tests share it: who restarts or crashes a server starts one of his own."""
+    if VERSION not in available_versions():
+        pytest.skip(f"needs PostgreSQL {VERSION}")
+    with Server.start(VERSION, SETTINGS) as started:
+        yield started
+
+
+@pytest.fixture
+def database(server: Server) -> Iterator[str]:
+    """Give the URL of a fresh, empty database, as its superuser."""
+    name = f"test_{next(_numbers)}"
+    _run(_execute(server, f"CREATE DATABASE {name} TEMPLATE template0"))
+    yield server.url(name)
+    _run(_execute(server, f"DROP DATABASE {name} WITH (FORCE)"))
+
+
+_numbers = itertools.count(1)
+
+
+async def _execute(server: Server, statement: str) -> None:
+    connection = await asyncpg.connect(server.url())
+    try:
+        await connection.execute(statement)
+    finally:
+        await connection.close()
+
+
+def _run(work: Coroutine[Any, Any, None]) -> None:
+    """Run outside the test's event loop, without becoming the thread's current one."""
+    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+        runner.run(work)

@@ -1,0 +1,1 @@
+"""The rooms that talk to a server, one by one, on a real PostgreSQL."""

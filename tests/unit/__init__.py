@@ -1,0 +1,1 @@
+"""The pure parts: no server, no clock, no randomness."""
