@@ -1,0 +1,78 @@
+# `make help` lists the targets. All that is needed is make, and Python 3.11 or newer with venv.
+
+# The first of these that is new enough and can make a virtual environment.
+PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3.14; do \
+	$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
+
+WORKERS ?= 2
+BIN := .venv/bin
+SOURCES := expandcontract tests
+
+# Both, as it depends on pip's version which one reaches the build of our own package.
+export PIP_CONSTRAINT := constraints.txt
+export PIP_BUILD_CONSTRAINT := constraints.txt
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test slow fmt lint type bench docs clean
+
+help: ## show this
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
+
+install: .venv/installed ## make .venv/bin/ec
+
+demo: .venv/installed-demo ## rename a column of a live table of 1,000,000 rows, on an embedded PostgreSQL 18
+	$(BIN)/ec demo
+
+test: .venv/installed-dev ## run the tests, but for the slow ones
+	$(BIN)/pytest -n $(WORKERS) -m "not slow"
+
+# What touches a server runs on every major version; EC_REQUIRE_ALL=1 fails where one is missing.
+slow: .venv/installed-dev ## run the slow tests, and those that touch a server on PostgreSQL 16 and 15 too
+	$(BIN)/pytest -n $(WORKERS) -m slow
+	EC_TEST_PG=16 $(BIN)/pytest -n $(WORKERS) -m "not slow" tests/postgres tests/acceptance tests/chaos
+	EC_TEST_PG=15 $(BIN)/pytest -n $(WORKERS) -m "not slow" tests/postgres tests/acceptance tests/chaos
+
+fmt: .venv/installed-dev ## format the code
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix --exit-zero --quiet
+
+lint: .venv/installed-dev ## ruff, import-linter, and squawk on the SQL that the tests keep
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/lint-imports
+	@golden=$$(find tests/golden -name '*.sql'); if [ -n "$$golden" ]; then set -x; $(BIN)/squawk $$golden; fi
+
+type: .venv/installed-dev ## mypy, strict
+	$(BIN)/mypy
+
+bench: .venv/installed-dev ## run what is in bench/
+	@for script in bench/*.py; do \
+		[ -e "$$script" ] || { echo "there is no bench/*.py"; exit 1; }; \
+		echo "== $$script"; $(BIN)/python "$$script" || exit 1; done
+
+docs: .venv/installed-dev ## check the links of the documentation
+	$(BIN)/pytest tests/unit/test_docs.py
+
+clean: ## remove what these targets made
+	rm -rf .venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find expandcontract tests -name __pycache__ -type d -prune -exec rm -r {} +
+
+# A stamp is as new as what was installed from, so that a second run sets up nothing.
+
+.venv/bin/pip:
+	@[ -n "$(PYTHON)" ] || { echo >&2 "make: found no Python 3.11 or newer with venv."; \
+		echo >&2 "Install one (Debian: apt-get install python3-venv), or name it: make PYTHON=/path/to/python3.11"; exit 1; }
+	$(PYTHON) -m venv .venv
+
+.venv/installed: pyproject.toml constraints.txt | .venv/bin/pip
+	$(BIN)/pip install --quiet --editable .
+	@touch $@
+
+.venv/installed-demo: pyproject.toml constraints.txt | .venv/bin/pip
+	$(BIN)/pip install --quiet --editable '.[demo]'
+	@touch $@ .venv/installed
+
+.venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/pip
+	$(BIN)/pip install --quiet --editable '.[dev]'
+	@touch $@ .venv/installed .venv/installed-demo
