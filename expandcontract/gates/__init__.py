@@ -1,0 +1,85 @@
+"""The conditions for contract: one file per gate, each a pure function of the Situation.
+
+A gate is a module with `NAME`, `HARD`, `ORDER` (where it stands among the others) and `judge(situation)`,
+which returns a Verdict, or None where the gate does not exist for that change. A soft gate also has
+`known(situation)`: what somebody who acknowledges it knows at that moment, as text. Its verdicts are opened by
+a waiver that holds the same text.
+"""
+
+import importlib
+import pkgutil
+from dataclasses import replace
+from functools import cache
+from typing import Protocol, cast
+
+from expandcontract.model.phases import State
+from expandcontract.model.situation import Situation, Verdict, Waiver
+
+
+class Gate(Protocol):
+    """What every module in this folder offers."""
+
+    NAME: str
+    HARD: bool
+    ORDER: int
+
+    def judge(self, situation: Situation) -> Verdict | None:
+        """Say whether the gate is open, why, and what opens it."""
+
+
+class SoftGate(Gate, Protocol):
+    """A gate that somebody may open with a reason."""
+
+    def known(self, situation: Situation) -> str:
+        """Say what is known now, in the same words as long as nothing new is known."""
+
+
+@cache
+def _gates() -> dict[str, Gate]:
+    names = [found.name for found in pkgutil.iter_modules(__path__)]
+    modules = [cast("Gate", importlib.import_module(f"{__name__}.{name}")) for name in names]
+    return {gate.NAME: gate for gate in sorted(modules, key=lambda gate: gate.ORDER)}
+
+
+#: The names of all gates, in the order in which they are shown: the hard ones first.
+ALL: tuple[str, ...] = tuple(_gates())
+
+
+def is_hard(gate: str) -> bool:
+    """Say whether nobody may open the gate by hand. Raises KeyError when there is no such gate."""
+    return _gates()[gate].HARD
+
+
+def known(gate: str, situation: Situation) -> str:
+    """Return what an acknowledgement of a soft gate covers now. Raises KeyError when there is no such gate."""
+    return cast("SoftGate", _gates()[gate]).known(situation)
+
+
+def judge_all(situation: Situation) -> tuple[Verdict, ...]:
+    """Ask every gate of a change that may still be contracted, in order, and apply the waivers.
+
+    A change that is hidden, purged or rolled back has no gates any more.
+    """
+    if situation.state != State.ACTIVE:
+        return ()
+    verdicts = (gate.judge(situation) for gate in _gates().values())
+    return tuple(_waived(verdict, situation) for verdict in verdicts if verdict is not None)
+
+
+def _waived(verdict: Verdict, situation: Situation) -> Verdict:
+    """Open a soft gate that somebody acknowledged, unless more is known now than was then."""
+    waiver = situation.waiver(verdict.gate)
+    if verdict.open or verdict.hard or waiver is None:
+        return verdict
+    if waiver.known == known(verdict.gate, situation):
+        return replace(verdict, open=True, reason=_opened(verdict, waiver), next="", waived_by=waiver.who)
+    return replace(verdict, reason=f"{verdict.reason} {_outdated(waiver)}")
+
+
+def _opened(verdict: Verdict, waiver: Waiver) -> str:
+    when = f"{waiver.at:%Y-%m-%d %H:%M}"
+    return f"Opened by {waiver.who} at {when} ({waiver.why}). Without that: {verdict.reason}"
+
+
+def _outdated(waiver: Waiver) -> str:
+    return f"More is known now than when {waiver.who} acknowledged it at {waiver.at:%Y-%m-%d %H:%M}."

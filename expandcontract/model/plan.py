@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
 from typing import Any, TypeAlias
@@ -144,7 +145,8 @@ class Plan:
 
     `catalog` is the part of the catalog that mattered (never row counts). `old_columns` and `new_columns` are the names that the two versions of the application
     use. `swap` says that the new side takes over the old one's name at contract, so that `ready` means that contract may run. `hidden_column` is the old side's name after contract.
-    `functions` are the schema-qualified functions that keep the sides in sync.
+    `functions` are the schema-qualified functions that keep the sides in sync. `noted_every` is how often at most the trigger notes that a session writes one side, so
+    that a session's last write may be that much younger than its note.
     """
 
     change: Change
@@ -161,6 +163,7 @@ class Plan:
     costs: tuple[Note, ...] = ()
     hazards: tuple[Note, ...] = ()
     server_version: int = 0
+    noted_every: timedelta = timedelta(minutes=1)
     program_version: str = field(default="", compare=False)
 
     def steps(self, section: Section) -> tuple[Step, ...]:

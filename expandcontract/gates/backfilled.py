@@ -1,0 +1,39 @@
+"""Hard: every row was copied, and the new side has its indexes and constraints."""
+
+from expandcontract.model.situation import Situation, SweepRecord, Verdict
+
+NAME = "backfilled"
+HARD = True
+ORDER = 10
+
+
+def judge(situation: Situation) -> Verdict:
+    """Open when the change is ready. A shut gate counts what is left: blocks exactly, rows about."""
+    if situation.ready:
+        return Verdict(NAME, HARD, open=True, reason="Every row is copied and the new side is settled.")
+    return Verdict(NAME, HARD, open=False, reason=_reason(situation), next=_next(situation))
+
+
+def _reason(situation: Situation) -> str:
+    if not situation.started:
+        return "The change was not started."
+    if situation.copy is None:
+        return "No row was copied yet."
+    if situation.copy.finished:
+        return "Every row is copied; the new side lacks some of its indexes and constraints."
+    return _left(situation.copy)
+
+
+def _left(copy: SweepRecord) -> str:
+    """Estimate rows from those written so far: the table's own statistics may be stale."""
+    blocks = copy.blocks_total - copy.blocks_done
+    text = f"{blocks:,} of {copy.blocks_total:,} blocks are left"
+    if copy.blocks_done == 0:
+        return f"{text}."
+    return f"{text}, about {round(copy.rows * blocks / copy.blocks_done):,} rows."
+
+
+def _next(situation: Situation) -> str:
+    if not situation.started:
+        return f"ec start {situation.name}"
+    return f"ec resume {situation.name}" if situation.wish.paused else f"ec backfill {situation.name}"

@@ -1,0 +1,19 @@
+"""Hard: every partition and child of the table, also one attached yesterday, has the trigger and was swept."""
+
+from expandcontract.model.situation import Situation, Verdict
+
+NAME = "leaves-covered"
+HARD = True
+ORDER = 40
+
+
+def judge(situation: Situation) -> Verdict:
+    """Open when no leaf lacks the trigger and none was left out by the backfill."""
+    leaves = situation.live.leaves
+    faults = [f"{leaf.name} has no working trigger" for leaf in leaves if not leaf.trigger_intact]
+    faults += [f"{leaf.name} was never copied" for leaf in leaves if not leaf.swept]
+    if faults:
+        reason = f"{'; '.join(faults)}."
+        return Verdict(NAME, HARD, open=False, reason=reason, next=f"ec backfill {situation.name}")
+    what = "The table is" if len(leaves) == 1 else f"All {len(leaves)} partitions or children are"
+    return Verdict(NAME, HARD, open=True, reason=f"{what} covered by trigger and backfill.")

@@ -1,0 +1,71 @@
+"""Soft: nobody has written through the old side for a while.
+
+What the sync trigger can see: a write that changes the old side and leaves the new one to it. It notes a
+session at most once in `plan.noted_every`, so the last write may be that much younger than its note. It cannot
+see readers of the old side, nor old code that writes other columns only, or what is there already.
+"""
+
+from datetime import datetime
+
+from humanize import naturaldelta
+
+from expandcontract.model.durations import spell
+from expandcontract.model.situation import OldWriter, Situation, Verdict
+
+NAME = "old-writers"
+HARD = False
+ORDER = 110
+
+LIMITS = "Readers of the old side, and writes that leave its value as it is, are not seen."
+
+
+def judge(situation: Situation) -> Verdict | None:
+    """Open when no write came through the old side for `policy.quiet_for`.
+
+    A swap has no such gate: there the old name stays, and the code accepts both types.
+    """
+    if situation.plan.swap:
+        return None
+    opens = _opens_at(situation)
+    seen = _seen(situation)
+    if opens is None or opens <= situation.now:
+        return Verdict(NAME, HARD, open=True, reason=f"{_quiet(situation)} {seen} {LIMITS}")
+    when = f"in {naturaldelta(opens - situation.now)}, at {opens:%H:%M:%S}"
+    return Verdict(
+        NAME, HARD, open=False,
+        reason=f"{seen} Opens {when}, when nobody writes the old side until then. {LIMITS}",
+        next=f'ec ack {situation.name} {NAME} --reason "..."',
+    )  # fmt: skip
+
+
+def known(situation: Situation) -> str:
+    """Who was ever seen: a writer that shows up later is not covered by an earlier acknowledgement."""
+    writers = sorted({_who(writer) for writer in situation.old_writers})
+    return f"attempt {situation.attempt}: {'; '.join(writers) or 'nobody'}"
+
+
+def _opens_at(situation: Situation) -> datetime | None:
+    """Add what a session may have written since it was noted to the time that must be quiet."""
+    last = max((writer.last_seen for writer in situation.old_writers), default=None)
+    return None if last is None else last + situation.plan.noted_every + situation.policy.quiet_for
+
+
+def _quiet(situation: Situation) -> str:
+    return f"No write of the old side for {spell(situation.policy.quiet_for)}."
+
+
+def _seen(situation: Situation) -> str:
+    writers = sorted(situation.old_writers, key=lambda writer: writer.last_seen, reverse=True)
+    if not writers:
+        return "Nobody was ever seen writing it."
+    return f"Seen writing it: {'; '.join(_when(writer, situation) for writer in writers)}."
+
+
+def _when(writer: OldWriter, situation: Situation) -> str:
+    ago = naturaldelta(situation.since(writer.last_seen))
+    return f"{_who(writer)}, last noted {ago} ago"
+
+
+def _who(writer: OldWriter) -> str:
+    name = writer.application_name or "an application without a name"
+    return f"{name} (role {writer.role}, {writer.address or 'local'})"

@@ -1,0 +1,64 @@
+"""Hard: a complete comparison found nothing, and all that it rests on is as it was then."""
+
+from humanize import naturaldelta
+
+from expandcontract.model.phases import Phase, Status
+from expandcontract.model.situation import Proof, Situation, Verdict
+
+NAME = "verified"
+HARD = True
+ORDER = 20
+
+
+def judge(situation: Situation) -> Verdict:
+    """Open with a proof of this database that found no mismatch, is not spoiled, and is not too old."""
+    proof = situation.proof
+    if proof is None:
+        return _shut(_unproven(situation), _prove(situation))
+    if situation.live.is_copy:
+        return _shut("This database is a copy of the one in which the proof was made.", "ec doctor")
+    if proof.mismatches:
+        return _shut(_found(proof), f"ec backfill {situation.name}")
+    if faults := _faults(proof):
+        # Rows may have drifted meanwhile: backfill restores what came loose, looks for drift, repairs and proves.
+        return _shut(f"The proof does not hold any more: {faults}.", f"ec backfill {situation.name}")
+    return _aged(proof, situation)
+
+
+def _aged(proof: Proof, situation: Situation) -> Verdict:
+    """The last condition: an old proof says nothing about damage from outside, such as a failing disk."""
+    age, limit = situation.since(proof.finished_at), situation.policy.proof_max_age
+    if age > limit:
+        reason = f"The proof is {naturaldelta(age)} old; {naturaldelta(limit)} is the limit."
+        return _shut(reason, f"ec verify {situation.name}")
+    until = proof.finished_at + limit
+    reason = f"{proof.rows_compared:,} rows compared, 0 mismatches. Holds until {until:%Y-%m-%d %H:%M}."
+    return Verdict(NAME, HARD, open=True, reason=reason)
+
+
+def _shut(reason: str, command: str) -> Verdict:
+    return Verdict(NAME, HARD, open=False, reason=reason, next=command)
+
+
+def _found(proof: Proof) -> str:
+    return f"{proof.mismatches:,} of {proof.rows_compared:,} rows do not match."
+
+
+def _faults(proof: Proof) -> str:
+    """Say what is different now, or what spoiled the proof when nothing is different any more."""
+    spoiled = (proof.spoiled_why or "spoiled",) if proof.spoiled_at else ()
+    return "; ".join(proof.differences or spoiled)
+
+
+def _unproven(situation: Situation) -> str:
+    compare = situation.compare
+    if situation.phases[Phase.VERIFY].status == Status.RUNNING and compare is not None:
+        return f"Verification is under way: {compare.blocks_done:,} of {compare.blocks_total:,} blocks."
+    return "The two sides were not compared yet."
+
+
+def _prove(situation: Situation) -> str:
+    """Backfill goes on to verify by itself."""
+    if not situation.started:
+        return f"ec start {situation.name}"
+    return f"ec {'verify' if situation.ready else 'backfill'} {situation.name}"
