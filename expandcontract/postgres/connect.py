@@ -1,0 +1,256 @@
+"""Connections: a pool whose transactions all begin with the same settings, and a direct connection for what cannot run in one."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+from sqlalchemy.pool import NullPool
+
+from expandcontract.model.durations import milliseconds
+from expandcontract.model.errors import NotConnected, PoolerInTheWay, ServerTooOld, UsageError
+from expandcontract.postgres.address import Address, parse
+from expandcontract.postgres.sqlstate import is_disconnect, server_message
+
+OLDEST = 14
+#: In how many tries a second client must have met the first one's backend, if a pooler shares it.
+_POOLER_TRIES = 5
+
+#: Whatever a role, a database or PGOPTIONS set, a session of ours behaves the same. $1 lock_timeout, $2 statement_timeout,
+#: $3 whether commits wait for the disk, $4 whether for this transaction only, $5 the oldest version with transaction_timeout.
+#: row_security = off turns silent filtering by policies into an error. A timeout of the session's own would kill us between
+#: two statements of a step.
+_SETTINGS = """
+SELECT pg_catalog.set_config('row_security', 'off', $4),
+       pg_catalog.set_config('search_path', '', $4),
+       pg_catalog.set_config('lock_timeout', $1, $4),
+       pg_catalog.set_config('statement_timeout', $2, $4),
+       pg_catalog.set_config('idle_in_transaction_session_timeout', '0', $4),
+       CASE WHEN pg_catalog.current_setting('server_version_num')::int >= $5
+            THEN pg_catalog.set_config('transaction_timeout', '0', $4) END,
+       pg_catalog.set_config('synchronous_commit',
+           CASE WHEN NOT $3 THEN 'off'
+                WHEN pg_catalog.current_setting('synchronous_commit') = 'off' THEN 'on'
+                ELSE pg_catalog.current_setting('synchronous_commit') END, $4),
+       pg_catalog.set_config('DateStyle', 'ISO, MDY', $4),
+       pg_catalog.set_config('IntervalStyle', 'postgres', $4),
+       pg_catalog.set_config('bytea_output', 'hex', $4),
+       pg_catalog.set_config('extra_float_digits', '1', $4),
+       pg_catalog.set_config('quote_all_identifiers', 'off', $4),
+       pg_catalog.set_config('client_min_messages', 'warning', $4)
+"""
+_TRANSACTION_TIMEOUT_SINCE = 170000
+
+_IDENTITY = """
+SELECT (SELECT system_identifier FROM pg_catalog.pg_control_system()), oid::pg_catalog.int8, pg_catalog.pg_is_in_recovery()
+FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()
+"""
+
+
+class Database:
+    """One database, reached through a pool. Bound to the event loop that first uses it; `close` ends its connections.
+
+    Args:
+        url: SQLAlchemy URL, libpq URI or libpq key=value string.
+        direct_url: the way around a pooler, for what cannot run inside a transaction. Must lead to the same database.
+        application_name: what pg_stat_activity shows.
+        ledger_schema: the schema of the ledger in this database.
+        lock_timeout: how long a statement waits for a lock in a transaction that is not patient.
+
+    Raises:
+        UsageError: a URL cannot be read. Passwords are in no message and no repr.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        direct_url: str | None = None,
+        application_name: str = "ec",
+        ledger_schema: str = "expandcontract",
+        lock_timeout: timedelta = timedelta(milliseconds=100),
+    ) -> None:
+        self.address = parse(url)
+        self.direct_address = parse(direct_url) if direct_url else None
+        self.application_name = application_name
+        self.ledger_schema = ledger_schema
+        self.lock_timeout = lock_timeout
+        self._engine = _engine(self.address, application_name, pool_size=4, max_overflow=-1)
+        self._direct = _engine(
+            self.direct_address or self.address,
+            application_name,
+            poolclass=NullPool,
+            isolation_level="AUTOCOMMIT",
+        )
+
+    def __repr__(self) -> str:
+        return f"Database({self.address})"
+
+    @asynccontextmanager
+    async def transaction(
+        self,
+        *,
+        patient: bool = False,
+        synchronous: bool = True,
+        statement_timeout: timedelta | None = None,
+    ) -> AsyncIterator[AsyncConnection]:
+        """Run the body in one transaction, READ COMMITTED, that commits at its end and is rolled back by any exception.
+
+        Args:
+            patient: wait for locks without a limit.
+            synchronous: whether the commit waits for the disk.
+            statement_timeout: a limit for each statement; none when left out.
+
+        Raises:
+            NotConnected: no connection could be made.
+            ServerTooOld: the server is older than PostgreSQL 14.
+        """
+        lock_timeout = "0" if patient else _timeout(self.lock_timeout)
+        conn = await self._begin((lock_timeout, _timeout(statement_timeout), synchronous, True))
+        try:
+            yield conn
+            await conn.commit()
+        finally:
+            await _close(conn)
+
+    @asynccontextmanager
+    async def direct(self) -> AsyncIterator[AsyncConnection]:
+        """Give a connection of its own where each statement commits by itself, without any timeout.
+
+        Raises:
+            PoolerInTheWay: there is no direct URL, and a pooler hands other sessions' backends to this one.
+            UsageError: the direct URL leads to another database, or to a standby.
+            NotConnected, ServerTooOld: as for `transaction`.
+        """
+        async with self._direct.connect() as conn:
+            if self.direct_address is None:
+                await self._refuse_pooler(conn)
+            else:
+                await self._refuse_stranger(conn)
+            await conn.exec_driver_sql(_SETTINGS, ("0", "0", True, False, _TRANSACTION_TIMEOUT_SINCE))
+            yield conn
+
+    async def server_version(self) -> int:
+        """Return server_version_num. Raises ServerTooOld and NotConnected."""
+        async with self.transaction() as conn:
+            query = "SELECT pg_catalog.current_setting('server_version_num')::pg_catalog.int4"
+            return int((await conn.exec_driver_sql(query)).scalar_one())
+
+    async def close(self) -> None:
+        """Close the pool. The object can be used again, then with new connections."""
+        await self._engine.dispose()
+        await self._direct.dispose()
+
+    async def _begin(self, values: tuple[str, str, bool, bool]) -> AsyncConnection:
+        """Open a transaction with our settings; once more when the pool's connection had died since it was last used."""
+        try:
+            return await self._opened(values)
+        except Exception as error:
+            if not is_disconnect(error):
+                raise
+        return await self._opened(values)
+
+    async def _opened(self, values: tuple[str, str, bool, bool]) -> AsyncConnection:
+        conn = await self._engine.connect()
+        try:
+            await conn.begin()
+            await conn.exec_driver_sql(_SETTINGS, (*values, _TRANSACTION_TIMEOUT_SINCE))
+        except BaseException:
+            await _close(conn)
+            raise
+        return conn
+
+    async def _refuse_pooler(self, conn: AsyncConnection) -> None:
+        """Raise PoolerInTheWay when another client meets this one's backend while this one is still connected.
+
+        A pooler makes up the process id that it sends as cancel key, which settles the usual case without a second client. In session
+        mode the backend stays with its client, and all is well.
+        """
+        raw: asyncpg.Connection[Any] = (await conn.get_raw_connection()).driver_connection  # type: ignore[assignment]
+        if raw.get_server_pid() == await _backend(conn):
+            return
+        for _ in range(_POOLER_TRIES):
+            mine = await _backend(conn)
+            async with self._direct.connect() as other:
+                if await _backend(other) == mine:
+                    raise PoolerInTheWay(
+                        f"{self.address} is a pooler in transaction mode.",
+                        why="A step that cannot run inside a transaction needs a session of its own.",
+                        next="Set EC_DIRECT_URL to the server behind the pooler.",
+                    )
+
+    async def _refuse_stranger(self, conn: AsyncConnection) -> None:
+        async with self.transaction() as pooled:
+            expected = (await pooled.exec_driver_sql(_IDENTITY)).one()
+        if tuple((await conn.exec_driver_sql(_IDENTITY)).one()) != tuple(expected):
+            raise UsageError(
+                "EC_DIRECT_URL leads to another database than EC_DATABASE_URL.",
+                why=f"One is {self.address}, the other {self.direct_address}.",
+            )
+
+
+async def _backend(conn: AsyncConnection) -> int:
+    return int((await conn.exec_driver_sql("SELECT pg_catalog.pg_backend_pid()")).scalar_one())
+
+
+async def _close(conn: AsyncConnection) -> None:
+    """Give the connection back even while this task is being cancelled; an open transaction is rolled back."""
+    await asyncio.shield(asyncio.ensure_future(conn.close()))
+
+
+def _timeout(duration: timedelta | None) -> str:
+    return "0" if duration is None else str(milliseconds(duration))
+
+
+def _engine(address: Address, application_name: str, **settings: Any) -> AsyncEngine:
+    """Make an engine without named prepared statements: behind a pooler the next transaction is another backend's."""
+    settings.setdefault("isolation_level", "READ COMMITTED")
+
+    async def connect(**arguments: Any) -> "asyncpg.Connection[Any]":
+        return await _connected(address, application_name, arguments)
+
+    return create_async_engine(
+        "postgresql+asyncpg://",
+        connect_args={
+            "async_creator_fn": connect,
+            "prepared_statement_cache_size": 0,
+            "prepared_statement_name_func": lambda: "",
+            "statement_cache_size": 0,
+        },
+        hide_parameters=True,  # rows of the user, in messages of errors
+        **settings,
+    )
+
+
+async def _connected(
+    address: Address, application_name: str, arguments: dict[str, Any]
+) -> "asyncpg.Connection[Any]":
+    server_settings = {"application_name": application_name}
+    if address.options is not None:
+        server_settings["options"] = address.options
+    try:
+        connection = await asyncpg.connect(
+            **address.connect_arguments(),
+            **arguments,
+            server_settings=server_settings,
+            timeout=address.connect_timeout_seconds or 30,
+        )
+    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        raise _not_connected(address, error) from error
+    if connection.get_server_version().major < OLDEST:
+        await connection.close()
+        raise ServerTooOld(
+            f"The server is PostgreSQL {connection.get_server_version().major}; {OLDEST} or later is needed."
+        )
+    return connection
+
+
+def _not_connected(address: Address, error: Exception) -> NotConnected:
+    message, why = server_message(error)
+    text = " ".join(filter(None, (message or type(error).__name__, why)))
+    if address.password:
+        text = text.replace(address.password, "***")
+    return NotConnected(f"Cannot connect to {address}.", why=text, next="ec doctor")

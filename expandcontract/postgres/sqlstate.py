@@ -1,0 +1,82 @@
+"""What a server error means, judged by its SQLSTATE alone: messages are translated, codes are not."""
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError
+
+from expandcontract.model.errors import (
+    ConnectionLost,
+    EcError,
+    MissingPrivilege,
+    NotConnected,
+    StepFailed,
+    Stopped,
+)
+
+LOCK_NOT_AVAILABLE = "55P03"
+QUERY_CANCELED = "57014"
+SERIALIZATION_FAILURE = "40001"
+DEADLOCK_DETECTED = "40P01"
+INSUFFICIENT_PRIVILEGE = "42501"
+READ_ONLY_TRANSACTION = "25006"
+
+#: After these the session is gone: shutdown, crash, dropped database, and timeouts that end the session.
+_SESSION_GONE = frozenset({"57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04"})
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """Return the five characters that the server sent, or None when the error is not the server's."""
+    source = error.orig if isinstance(error, DBAPIError) else error
+    code = getattr(source, "sqlstate", None)
+    return code if isinstance(code, str) else None
+
+
+def is_lock_failure(error: BaseException) -> bool:
+    """Whether lock_timeout or statement_timeout ended the statement (or somebody cancelled it: the code is the same)."""
+    return sqlstate(error) in {LOCK_NOT_AVAILABLE, QUERY_CANCELED}
+
+
+def is_retryable(error: BaseException) -> bool:
+    """Whether the same transaction may succeed when it is run again from its beginning."""
+    return sqlstate(error) in {SERIALIZATION_FAILURE, DEADLOCK_DETECTED}
+
+
+def is_disconnect(error: BaseException) -> bool:
+    """Whether the session is gone, so that nothing more can be said to it."""
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    code = sqlstate(error)
+    if code is not None:
+        return code in _SESSION_GONE or code.startswith("08")
+    source = error.orig if isinstance(error, DBAPIError) else error
+    return isinstance(source, OSError) or isinstance(getattr(source, "__cause__", None), OSError)
+
+
+def server_message(error: BaseException) -> tuple[str, str]:
+    """Return the server's message, and its detail and hint as one text (empty without any)."""
+    source = error.orig if isinstance(error, DBAPIError) else error
+    answer = source if isinstance(source, asyncpg.PostgresError) else getattr(source, "__cause__", None)
+    if not isinstance(answer, asyncpg.PostgresError):
+        return str(source), ""
+    parts = (getattr(answer, "detail", None), getattr(answer, "hint", None))
+    return getattr(answer, "message", None) or str(answer), " ".join(part for part in parts if part)
+
+
+def translate(error: BaseException) -> EcError:
+    """Return the error of `ec` for an error of the server or of the connection. One of ours is returned as it is."""
+    if isinstance(error, EcError):
+        return error
+    message, why = server_message(error)
+    if is_disconnect(error):
+        return ConnectionLost(
+            f"The connection to the server broke: {message}",
+            state="What was committed is in the ledger; an open transaction was rolled back by the server.",
+        )
+    code = sqlstate(error)
+    if code == INSUFFICIENT_PRIVILEGE:
+        return MissingPrivilege(f"PostgreSQL refused: {message}.", why=why)
+    if code == READ_ONLY_TRANSACTION:
+        return NotConnected(f"The server does not take writes: {message}.", why=why or "Is it a standby?")
+    if is_lock_failure(error) or is_retryable(error):
+        return Stopped(f"PostgreSQL ended a statement: {message} (SQLSTATE {code}).", why=why)
+    suffix = f" (SQLSTATE {code})" if code else ""
+    return StepFailed(f"{message}{suffix}", why=why, state="The transaction was rolled back.")
