@@ -2,8 +2,8 @@
 
 A gate is a module with `NAME`, `HARD`, `ORDER` (where it stands among the others) and `judge(situation)`,
 which returns a Verdict, or None where the gate does not exist for that change. A soft gate also has
-`known(situation)`: what somebody who acknowledges it knows at that moment, as text. Its verdicts are opened by
-a waiver that holds the same text.
+`known(situation)`: what somebody who acknowledges it knows at that moment, as text. Its verdicts are opened
+by a waiver that holds the same text.
 """
 
 import importlib
@@ -51,7 +51,7 @@ def is_hard(gate: str) -> bool:
 
 
 def known(gate: str, situation: Situation) -> str:
-    """Return what an acknowledgement of a soft gate covers now. Raises KeyError when there is no such gate."""
+    """Return what an acknowledgement of a soft gate covers now. Raises KeyError for an unknown gate."""
     return cast("SoftGate", _gates()[gate]).known(situation)
 
 

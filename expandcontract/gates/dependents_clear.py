@@ -8,7 +8,7 @@ ORDER = 50
 
 
 def judge(situation: Situation) -> Verdict:
-    """Open when PostgreSQL renames along whatever depends on the old side; that stands in the way of purge."""
+    """Open when PostgreSQL renames along whatever depends on the old side; that hinders only purge."""
     blocking = [dependent for dependent in situation.live.dependents if dependent.blocks_hide]
     carried = [dependent for dependent in situation.live.dependents if not dependent.blocks_hide]
     column = ", ".join(situation.plan.old_columns)

@@ -1,4 +1,4 @@
-"""Hard: every partition and child of the table, also one attached yesterday, has the trigger and was swept."""
+"""Hard: every partition or child, one attached yesterday too, has the trigger and was swept."""
 
 from expandcontract.model.situation import Situation, Verdict
 

@@ -1,8 +1,8 @@
 """Soft: nobody has written through the old side for a while.
 
 What the sync trigger can see: a write that changes the old side and leaves the new one to it. It notes a
-session at most once in `plan.noted_every`, so the last write may be that much younger than its note. It cannot
-see readers of the old side, nor old code that writes other columns only, or what is there already.
+session at most once in `plan.noted_every`, so the last write may be that much younger than its note. It
+cannot see readers of the old side, nor old code that writes other columns only, or what is there already.
 """
 
 from datetime import datetime

@@ -20,7 +20,7 @@ def judge(situation: Situation) -> Verdict:
     if proof.mismatches:
         return _shut(_found(proof), f"ec backfill {situation.name}")
     if faults := _faults(proof):
-        # Rows may have drifted meanwhile: backfill restores what came loose, looks for drift, repairs and proves.
+        # Rows may have drifted meanwhile: backfill restores what came loose, repairs and proves.
         return _shut(f"The proof does not hold any more: {faults}.", f"ec backfill {situation.name}")
     return _aged(proof, situation)
 

@@ -1,0 +1,290 @@
+"""What opens and shuts each gate of contract."""
+
+import itertools
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from expandcontract import gates
+from expandcontract.model.change import Unfit
+from expandcontract.model.phases import State
+from expandcontract.model.policy import Policy
+from expandcontract.model.situation import Dependent, Leaf, Situation, Verdict, Waiver, Wish
+from tests.unit.situations import NOW, READY_AT, live, phases, plan, proof, situation, sweep, writer
+
+BEFORE_READY = situation(phases=phases(done=2, running=True), proof=None, copy=sweep(25))
+NOT_STARTED = situation(phases=phases(done=0), started=False, proof=None, copy=None, compare=None)
+
+
+def verdict(name: str, given: Situation) -> Verdict:
+    """Return what one gate says."""
+    return next(verdict for verdict in gates.judge_all(given) if verdict.gate == name)
+
+
+def names(given: Situation) -> list[str]:
+    """Return the gates that a change has."""
+    return [verdict.gate for verdict in gates.judge_all(given)]
+
+
+def record_policy(conflicts: int) -> Situation:
+    """Return a change under the policy `record`."""
+    made = plan()
+    return situation(plan=replace(made, pair=replace(made.pair, unfit=Unfit.RECORD)), conflicts=conflicts)
+
+
+def test_all_gates_are_there_in_order() -> None:
+    """Hard gates come first, in the order in which a change meets them."""
+    assert gates.ALL == (
+        "backfilled", "verified", "sync-intact", "leaves-covered", "dependents-clear", "no-conflicts",
+        "old-writers", "new-code-seen", "soak", "approval",
+    )  # fmt: skip
+    assert [gates.is_hard(name) for name in gates.ALL] == [True] * 6 + [False] * 4
+
+
+def test_unknown_gate() -> None:
+    """Asking about a gate that does not exist is an error."""
+    with pytest.raises(KeyError):
+        gates.is_hard("old-writer")
+
+
+def test_a_finished_change_may_be_contracted() -> None:
+    """Ready, proven, quiet: every gate is open and none proposes anything."""
+    verdicts = gates.judge_all(situation())
+    assert all(verdict.open for verdict in verdicts)
+    assert not any(verdict.next for verdict in verdicts)
+
+
+@pytest.mark.parametrize("state", [State.HIDDEN, State.PURGED, State.ROLLED_BACK])
+def test_no_gates_after_contract_and_rollback(state: State) -> None:
+    """Gates stand before contract only."""
+    assert gates.judge_all(situation(state=state)) == ()
+
+
+SHUT = {
+    "not started": (NOT_STARTED, "backfilled", "ec start"),
+    "before the first chunk": (replace(BEFORE_READY, copy=None), "backfilled", "ec backfill"),
+    "copying": (BEFORE_READY, "backfilled", "ec backfill"),
+    "settling": (replace(BEFORE_READY, copy=sweep()), "backfilled", "ec backfill"),
+    "paused": (replace(BEFORE_READY, wish=Wish(paused=True)), "backfilled", "ec resume"),
+    "not compared": (situation(proof=None), "verified", "ec verify"),
+    "comparing": (situation(proof=None, phases=phases(3, running=True)), "verified", "ec verify"),
+    "no proof, not ready": (BEFORE_READY, "verified", "ec backfill"),
+    "no proof, not started": (NOT_STARTED, "verified", "ec start"),
+    "mismatches": (situation(proof=proof(mismatches=1)), "verified", "ec backfill"),
+    "spoiled": (situation(proof=proof(spoiled_at=NOW, spoiled_why="undone")), "verified", "ec backfill"),
+    "spoiled, unsaid": (situation(proof=proof(spoiled_at=NOW)), "verified", "ec backfill"),
+    "differs": (situation(proof=proof(differences=("trigger off",))), "verified", "ec backfill"),
+    "too old": (situation(proof=proof(finished_at=NOW - timedelta(days=8))), "verified", "ec verify"),
+    "a copy": (situation(live=live(is_copy=True)), "verified", "ec doctor"),
+    "table gone": (situation(live=live(table_exists=False)), "sync-intact", "ec doctor"),
+    "no trigger yet": (situation(phases=phases(1)), "sync-intact", "ec start"),
+    "trigger off": (situation(live=live(sync_faults=("It is off.",))), "sync-intact", "ec backfill"),
+    "leaf without trigger": (
+        situation(live=live(leaves=(Leaf(2, "p2", trigger_intact=False, swept=True),))),
+        "leaves-covered", "ec backfill",
+    ),
+    "leaf not copied": (
+        situation(live=live(leaves=(Leaf(2, "p2", trigger_intact=True, swept=False),))),
+        "leaves-covered", "ec backfill",
+    ),
+    "function body": (
+        situation(live=live(dependents=(Dependent("function body", "public.f()", blocks_hide=True),))),
+        "dependents-clear", "ec contract",
+    ),
+    "unfit value": (record_policy(conflicts=1), "no-conflicts", "ec log"),
+    "old code writes": (situation(old_writers=(writer(),)), "old-writers", "ec ack"),
+    "new code unseen": (situation(live=live(new_side_writes=0)), "new-code-seen", "ec ack"),
+    "nothing known": (
+        situation(live=live(new_side_writes=0, writes_since_ready=None)), "new-code-seen", "ec ack",
+    ),
+    "new code too early": (BEFORE_READY, "new-code-seen", "ec ack"),
+    "soaking": (situation(policy=Policy(soak=timedelta(hours=3))), "soak", "ec ack"),
+    "soak before ready": (
+        replace(BEFORE_READY, policy=Policy(soak=timedelta(hours=3))), "soak", "ec ack",
+    ),
+    "not approved": (situation(policy=Policy(approval=True)), "approval", "ec ack"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("given", "gate", "command"), SHUT.values(), ids=SHUT.keys())
+def test_a_shut_gate_says_why_and_what_to_type(given: Situation, gate: str, command: str) -> None:
+    """The reason is a sentence; the next line can be copied, with the change's name in it."""
+    judged = verdict(gate, given)
+    assert not judged.open
+    assert judged.reason.endswith(".")
+    assert judged.next.startswith(f"{command} {given.name}" if command != "ec doctor" else command)
+
+
+def test_every_gate_can_shut() -> None:
+    """The table above shuts each gate at least once."""
+    assert {gate for _, gate, _ in SHUT.values()} == set(gates.ALL)
+
+
+def test_a_partial_change_shuts_only_its_own_gates() -> None:
+    """A writer of the old side is no reason to doubt the proof."""
+    shut = [v.gate for v in gates.judge_all(situation(old_writers=(writer(),))) if not v.open]
+    assert shut == ["old-writers"]
+
+
+def test_what_is_left_is_counted() -> None:
+    """Blocks are exact, rows are an estimate from those that were written."""
+    assert verdict("backfilled", BEFORE_READY).reason == "75 of 100 blocks are left, about 4,500 rows."
+    first = replace(BEFORE_READY, copy=sweep(0))
+    assert verdict("backfilled", first).reason == "100 of 100 blocks are left."
+
+
+def test_a_difference_now_explains_more_than_the_spoiling_then() -> None:
+    """What is different now is named; only when nothing is, what spoiled the proof."""
+    both = proof(spoiled_at=NOW, spoiled_why="trigger off", differences=("leaf p9 attached",))
+    assert "leaf p9 attached" in verdict("verified", situation(proof=both)).reason
+    only = replace(both, differences=())
+    assert "trigger off" in verdict("verified", situation(proof=only)).reason
+
+
+def test_a_proof_lasts_exactly_its_age() -> None:
+    """At proof_max_age the proof counts, a microsecond later it does not."""
+    limit = Policy().proof_max_age
+    assert verdict("verified", situation(proof=proof(finished_at=NOW - limit))).open
+    late = proof(finished_at=NOW - limit - timedelta(microseconds=1))
+    assert not verdict("verified", situation(proof=late)).open
+
+
+def test_what_postgresql_renames_along_does_not_shut() -> None:
+    """A view on the old column is named, and stands in the way of purge only."""
+    judged = verdict(
+        "dependents-clear",
+        situation(live=live(dependents=(Dependent("view", "public.v", blocks_hide=False),))),
+    )
+    assert judged.open
+    assert "view public.v" in judged.reason
+
+
+def test_refused_values_leave_no_conflict() -> None:
+    """Under the policy `refuse` nothing is recorded, and there is no such gate."""
+    assert "no-conflicts" not in names(situation(conflicts=3))
+    assert verdict("no-conflicts", record_policy(conflicts=0)).open
+
+
+def test_old_writers_are_all_named() -> None:
+    """Each application, role and address that was ever seen, the latest first, and when."""
+    nameless = writer("", seconds_ago=7200, role="batch", address=None)
+    reason = verdict("old-writers", situation(old_writers=(nameless, writer()))).reason
+    assert reason.startswith(
+        "Seen writing it: billing (role app, 192.0.2.7), last noted 10 seconds ago; "
+        "an application without a name (role batch, local), last noted 2 hours ago. Opens in "
+    )
+
+
+def test_old_writers_opens_when_it_was_quiet() -> None:
+    """A session is noted once a minute: the quiet time counts from the last write that may have been."""
+    quiet = Policy().quiet_for + plan().noted_every
+    assert verdict("old-writers", situation(old_writers=(writer(seconds_ago=quiet.total_seconds()),))).open
+    early = situation(old_writers=(writer(seconds_ago=quiet.total_seconds() - 30),))
+    assert "Opens in 30 seconds, at 12:00:30" in verdict("old-writers", early).reason
+
+
+def test_old_writers_says_what_it_cannot_see() -> None:
+    """An open gate is no promise about readers."""
+    assert "Readers of the old side" in verdict("old-writers", situation()).reason
+
+
+def test_a_swap_asks_neither_for_old_nor_for_new_code() -> None:
+    """There is one name throughout, and the code accepts both types."""
+    given = situation(plan=plan(swap=True), old_writers=(writer(),), live=live(new_side_writes=0))
+    assert not {"old-writers", "new-code-seen"} & set(names(given))
+
+
+def test_an_idle_table_has_no_new_code_to_show() -> None:
+    """Nobody wrote since ready: there was nothing to see."""
+    assert verdict("new-code-seen", situation(live=live(new_side_writes=0, writes_since_ready=0))).open
+
+
+def test_soak_opens_at_its_end() -> None:
+    """The time counts from ready."""
+    assert verdict("soak", situation(policy=Policy(soak=NOW - READY_AT))).open
+    assert "in 30 minutes" in verdict("soak", situation(policy=Policy(soak=timedelta(minutes=150)))).reason
+
+
+def test_approval_is_asked_for_only_by_policy() -> None:
+    """Off unless it is set."""
+    assert "approval" not in names(situation())
+
+
+def waived(given: Situation, gate: str, **changes: object) -> Situation:
+    """Return the situation after somebody acknowledged the gate in it."""
+    waiver = Waiver(gate, "ann", "billing was switched off", NOW, gates.known(gate, given))
+    return replace(given, waivers=(waiver,), **changes)  # type: ignore[arg-type]
+
+
+SOFT_SHUT = {gate: given for given, gate, _ in SHUT.values() if not gates.is_hard(gate)}
+
+
+@pytest.mark.parametrize("gate", SOFT_SHUT)
+def test_an_acknowledged_gate_is_open(gate: str) -> None:
+    """The verdict names who opened it and why, and what it says by itself."""
+    shut = verdict(gate, SOFT_SHUT[gate])
+    opened = verdict(gate, waived(SOFT_SHUT[gate], gate))
+    assert opened.open
+    assert opened.waived_by == "ann"
+    assert "billing was switched off" in opened.reason
+    assert shut.reason in opened.reason
+
+
+@pytest.mark.parametrize("gate", [gate for gate in gates.ALL if gates.is_hard(gate)])
+def test_a_hard_gate_stays_shut(gate: str) -> None:
+    """Even with a waiver in the ledger, however it came there."""
+    given = next(given for given, shut, _ in SHUT.values() if shut == gate)
+    forged = Waiver(gate, "ann", "please", NOW, "")
+    assert verdict(gate, replace(given, waivers=(forged,))) == verdict(gate, given)
+
+
+def test_a_waiver_opens_its_own_gate_only() -> None:
+    """Every soft gate is shut; one is acknowledged."""
+    all_shut = situation(
+        old_writers=(writer(),), live=live(new_side_writes=0),
+        policy=Policy(approval=True, soak=timedelta(days=1)),
+    )  # fmt: skip
+    for gate, other in itertools.permutations(SOFT_SHUT, 2):
+        assert not verdict(other, waived(all_shut, gate)).open
+
+
+def test_a_new_writer_is_not_covered() -> None:
+    """An acknowledgement covers what was known: the same writer again, but nobody else."""
+    given = waived(situation(old_writers=(writer(),)), "old-writers")
+    again = replace(given, old_writers=(writer(seconds_ago=1, times=62),))
+    assert verdict("old-writers", again).open
+    for other in (writer("shop"), writer(role="root"), writer(address="192.0.2.8")):
+        judged = verdict("old-writers", replace(given, old_writers=(writer(), other)))
+        assert not judged.open
+        assert "More is known now than when ann acknowledged it at 2031-05-06 12:00." in judged.reason
+
+
+def test_a_new_attempt_is_not_covered() -> None:
+    """Rolled back and started again: what was acknowledged then says nothing now."""
+    for gate in SOFT_SHUT.keys() - {"soak"}:
+        assert not verdict(gate, replace(waived(SOFT_SHUT[gate], gate), attempt=2)).open
+
+
+def test_soak_begins_anew() -> None:
+    """An acknowledged soak does not cover the next time the change is ready."""
+    given = waived(SOFT_SHUT["soak"], "soak")
+    assert not verdict("soak", situation(policy=given.policy, waivers=given.waivers)).open
+
+
+def test_an_undo_asks_for_approval_again() -> None:
+    """What was contracted and brought back is contracted again only when somebody says so."""
+    approved = waived(situation(policy=Policy(approval=True)), "approval")
+    assert verdict("approval", approved).open
+    assert not verdict("approval", replace(approved, cycle=1)).open
+
+
+def test_the_newest_waiver_counts() -> None:
+    """Acknowledged again after a new writer was seen: open."""
+    first = waived(situation(old_writers=(writer(),)), "old-writers")
+    both = replace(first, old_writers=(writer(), writer("shop")))
+    later = Waiver(
+        "old-writers", "bob", "both known", NOW + timedelta(seconds=1), gates.known("old-writers", both)
+    )
+    for waivers in itertools.permutations((*first.waivers, later)):
+        assert verdict("old-writers", replace(both, waivers=waivers)).waived_by == "bob"
