@@ -1,0 +1,141 @@
+"""Plans: data that the ledger keeps, and from which every later verb works."""
+
+import json
+from dataclasses import fields, replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from expandcontract.model.change import Change, Mode, Pair, Side, Unfit
+from expandcontract.model.names import RelationName
+from expandcontract.model.phases import Section, State
+from expandcontract.model.plan import (
+    Concurrent,
+    Lock,
+    LockMode,
+    Note,
+    Plan,
+    Purpose,
+    Step,
+    Sweep,
+    Transactional,
+    from_data,
+    to_data,
+)
+
+TABLE = RelationName("app", "Guest Book")
+LOCK = Lock('app."Guest Book"', LockMode.SHARE_UPDATE_EXCLUSIVE)
+
+
+def full_plan() -> Plan:
+    """Return a plan in which no field has its default."""
+    steps = (
+        Step("a", "+", "Add.", Transactional(("SELECT 1", "SELECT 'ü'"), (LOCK,), patient=True), becomes=State.HIDDEN),
+        Step("b", "~", "Build.", Concurrent("CREATE", "PROBE", "DROP", LOCK.relation, (LOCK,)), by_size=True),
+        Step(
+            "c", "=", "Copy.",
+            Sweep(Purpose.COPY, LOCK.relation, "true", (("n", "o"),), ("id",), "o", "n"), reversible=False,
+        ),
+    )  # fmt: skip
+    return Plan(
+        change=Change("0007_big", "change-type", {"column": "x", "one_way": True, "n": [1, None]}),
+        table=TABLE,
+        pair=Pair(
+            TABLE,
+            Side("o", "integer", not_null=True, default="0"),
+            Side("n", "bigint", volatile_default=True),
+            mode=Mode.FILL,
+            forward=RelationName("s", "f"),
+            back=RelationName("s", "b"),
+            one_way=True,
+            old_plain_equality=True,
+            new_plain_equality=True,
+            unfit=Unfit.RECORD,
+        ),
+        sections={Section.EXPAND: steps[:1], Section.BACKFILL: steps[1:]},
+        old_columns=("o",),
+        new_columns=("n",),
+        hidden_column="~o",
+        trigger="~ec_7",
+        functions=(RelationName("s", "t"),),
+        catalog={"columns": [{"name": "o", "default": None}]},
+        swap=True,
+        costs=(Note("C1", "Costs."),),
+        hazards=(Note("H1", "Hazard.", acknowledge=True),),
+        server_version=180004,
+        noted_every=timedelta(seconds=1),
+        program_version="0.1.0",
+    )
+
+
+def test_a_plan_survives_the_ledger() -> None:
+    """Written as jsonb and read back it is the same plan, with the same fingerprint and step hashes."""
+    plan = full_plan()
+    read = from_data(json.loads(json.dumps(to_data(plan))))
+    assert read == plan
+    assert read.fingerprint == plan.fingerprint
+    assert read.program_version == plan.program_version
+    assert [s.hash for s in read.steps(Section.BACKFILL)] == [s.hash for s in plan.steps(Section.BACKFILL)]
+
+
+def test_no_field_was_forgotten() -> None:
+    """The round trip above covers every field: none of them has its default."""
+    for whole in (full_plan(), full_plan().pair):
+        for field in fields(whole):
+            assert getattr(whole, field.name) != field.default, field.name
+
+
+def test_a_section_without_steps_is_empty() -> None:
+    """Not every kind has something to do everywhere."""
+    assert full_plan().steps(Section.PURGE) == ()
+
+
+CHANGED: dict[str, dict[str, Any]] = {
+    "change": {"change": Change("0007_big", "change-type", {"column": "y"})},
+    "pair": {"pair": replace(full_plan().pair, unfit=Unfit.REFUSE)},
+    "a step": {"sections": {Section.EXPAND: ()}},
+    "a hazard": {"hazards": ()},
+}
+
+
+@pytest.mark.parametrize("changes", CHANGED.values(), ids=CHANGED.keys())
+def test_what_runs_makes_the_fingerprint(changes: dict[str, Any]) -> None:
+    """Whatever a reviewer has approved cannot change unnoticed."""
+    assert replace(full_plan(), **changes).fingerprint != full_plan().fingerprint
+
+
+def test_what_does_not_run_leaves_the_fingerprint() -> None:
+    """Another server version or program with the same steps needs no second review."""
+    other = replace(full_plan(), server_version=160000, program_version="0.2.0", costs=())
+    assert other.fingerprint == full_plan().fingerprint
+
+
+def test_the_hash_of_a_step_follows_its_sql() -> None:
+    """The journal notices a step that is not what it was."""
+    step = full_plan().steps(Section.EXPAND)[0]
+    assert replace(step, action=Transactional(("SELECT 2",))).hash != step.hash
+
+
+def test_locks_that_a_step_takes() -> None:
+    """Its own, or those that reading or writing rows takes."""
+    add, build, copy = (*full_plan().steps(Section.EXPAND), *full_plan().steps(Section.BACKFILL))
+    assert add.locks == build.locks == (LOCK,)
+    assert copy.locks == (Lock(LOCK.relation, LockMode.ROW_EXCLUSIVE),)
+    compare = replace(copy, action=Sweep(Purpose.COMPARE, LOCK.relation, "true"))
+    assert compare.locks == (Lock(LOCK.relation, LockMode.ACCESS_SHARE),)
+
+
+def test_what_is_not_a_plan() -> None:
+    """Data of a later program, or of nobody, is refused."""
+    with pytest.raises(ValidationError):
+        from_data({"change": {}})
+
+
+def test_a_rename_is_an_identity() -> None:
+    """Without expressions both sides hold the very same value, unless nothing goes back."""
+    plain = Pair(TABLE, Side("o", "text"), Side("n", "text"))
+    assert plain.identity
+    assert not replace(plain, one_way=True).identity
+    assert not full_plan().pair.identity
