@@ -62,16 +62,16 @@ def test_names_follow_sql(text: str, parts: tuple[str, ...]) -> None:
     assert names.split(text) == parts
 
 
-@pytest.mark.parametrize(
-    "text", ["", ".", "a.", ".a", "a..b", 'a"b', '"a', '""', "a b", '"a"b', "a;drop", '"a\0"']
-)
+@pytest.mark.parametrize("text", ["", ".", "a.", ".a", "a..b", 'a"b', '"a', '""', "a b", '"a"b', '"a\0"'])
 def test_what_is_not_a_name(text: str) -> None:
-    """A word that is not a name is refused, and shown."""
-    if text == "a;drop":  # one word: PostgreSQL has no such identifier, and quoting keeps it harmless
-        assert names.quote(names.split(text)[0]) == '"a;drop"'
-        return
+    """A text that is not a name is refused."""
     with pytest.raises(BadName):
         names.split(text)
+
+
+def test_a_statement_smuggled_in_stays_a_name() -> None:
+    """Other letters are taken as they are, and quoted: nothing that a name holds can run."""
+    assert names.quote(names.split("a;drop")[0]) == '"a;drop"'
 
 
 @pytest.mark.parametrize("text", ["users", "a.b.c.d"])

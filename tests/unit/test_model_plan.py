@@ -32,7 +32,10 @@ LOCK = Lock('app."Guest Book"', LockMode.SHARE_UPDATE_EXCLUSIVE)
 def full_plan() -> Plan:
     """Return a plan in which no field has its default."""
     steps = (
-        Step("a", "+", "Add.", Transactional(("SELECT 1", "SELECT 'ü'"), (LOCK,), patient=True), becomes=State.HIDDEN),
+        Step(
+            "a", "+", "Add.",
+            Transactional(("SELECT 1", "SELECT 'ü'"), (LOCK,), patient=True), becomes=State.HIDDEN,
+        ),
         Step("b", "~", "Build.", Concurrent("CREATE", "PROBE", "DROP", LOCK.relation, (LOCK,)), by_size=True),
         Step(
             "c", "=", "Copy.",
