@@ -82,7 +82,8 @@ class Sweep:
 
     `wanted` is a predicate over the alias `t` of the rows that the sweep is for: out of sync (copy), mismatching (compare), only on the new side (keep).
     `assignments` are `(column as SQL, expression over t)` for copy. `key` are the columns (as SQL) that name a row; without any the row's ctid does.
-    `old` and `new` are the columns (as SQL) whose values keep records.
+    `old` and `new` are the columns (as SQL) whose values keep records. `unfit` is a predicate over `t` of the rows whose value the other side cannot
+    hold; compare counts them apart.
     """
 
     purpose: Purpose
@@ -92,6 +93,7 @@ class Sweep:
     key: tuple[str, ...] = ()
     old: str = ""
     new: str = ""
+    unfit: str = "false"
 
 
 Action: TypeAlias = Transactional | Concurrent | Sweep
