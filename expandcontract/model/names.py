@@ -43,6 +43,14 @@ def literal(text: str) -> str:
     return " E" + quoted.replace("\\", "\\\\") if "\\" in text else quoted
 
 
+def dollar_quote(body: str) -> str:
+    """Return `body` between dollar quotes whose tag does not occur in it."""
+    tag = "$ec$"
+    while tag in body:
+        tag = f"{tag[:-1]}c$"
+    return f"{tag}{body}{tag}"
+
+
 @dataclass(frozen=True, order=True)
 class RelationName:
     """A table, index, function or sequence with its schema."""

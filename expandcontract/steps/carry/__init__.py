@@ -1,0 +1,27 @@
+"""What a column has and its new side must get: one file per trait."""
+
+from expandcontract.steps.carry.checks import Checks
+from expandcontract.steps.carry.comment import Comment
+from expandcontract.steps.carry.default import Default
+from expandcontract.steps.carry.foreign_keys import ForeignKeys
+from expandcontract.steps.carry.indexes import Indexes
+from expandcontract.steps.carry.not_null import NotNull
+from expandcontract.steps.carry.privileges import Privileges
+from expandcontract.steps.carry.statistics import Statistics
+from expandcontract.steps.carry.storage import Storage
+from expandcontract.steps.carry.subject import Subject, Trait
+
+#: In the order of settling: what is cheap to see fail comes before what takes long. Indexes come after the rows: one on the new column would cost every row its HOT update.
+TRAITS: tuple[Trait, ...] = (
+    Storage(),
+    Checks(),
+    ForeignKeys(),
+    NotNull(),
+    Indexes(),
+    Statistics(),
+    Privileges(),
+    Comment(),
+    Default(),
+)
+
+__all__ = ["TRAITS", "Subject", "Trait"]

@@ -1,0 +1,85 @@
+"""CHECK constraints that name the column."""
+
+from expandcontract.model.names import quote
+from expandcontract.model.plan import Note, Step, Transactional
+from expandcontract.postgres.catalog.constraint import Constraint
+from expandcontract.steps import tables
+from expandcontract.steps.carry.subject import Subject, Trait
+
+
+class Checks(Trait):
+    """NOT VALID first, then validated: the scan stops nobody.
+
+    An old CHECK of a pair without conversion can refuse nothing that its twin lets through, so it stays on the hidden column. Others are dropped at contract and come back at undo.
+    """
+
+    constrains = True
+
+    def settle(self, subject: Subject) -> tuple[Step, ...]:
+        return tuple(step for check in _carried(subject) for step in self._settle(subject, check))
+
+    def _settle(self, subject: Subject, check: Constraint) -> tuple[Step, ...]:
+        name = subject.new_name(check.name)
+        statements = [_add(subject, name, subject.definitions[check.name], valid=not check.enforced)]
+        if check.comment is not None:
+            statements.append(tables.comment_on("CONSTRAINT", f"{quote(name)} ON {subject.table.sql}", check.comment))
+        add = Step(
+            f"check:{check.name}",
+            "+",
+            f"new rows must satisfy CHECK {quote(name)}",
+            Transactional(tuple(statements), tables.access_exclusive(subject.table)),
+        )
+        if not check.validated or not check.enforced:
+            return (add,)
+        return add, tables.validate(f"check:{check.name}:validate", subject.table, name)
+
+    def hide(self, subject: Subject) -> tuple[str, ...]:
+        statements = []
+        for check in _checks(subject):
+            if not subject.pair.identity:
+                statements.append(f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT {quote(check.name)}")
+            if subject.swap and check.name in subject.definitions:
+                statements.append(_rename(subject, subject.new_name(check.name), check.name))
+        return tuple(statements)
+
+    def unhide(self, subject: Subject) -> tuple[str, ...]:
+        statements = []
+        for check in _checks(subject):
+            if subject.swap and check.name in subject.definitions:
+                statements.append(_rename(subject, check.name, subject.new_name(check.name)))
+            if not subject.pair.identity:
+                statements.append(_add(subject, check.name, check.definition, valid=not check.enforced))
+        return tuple(statements)
+
+    def after_unhide(self, subject: Subject) -> tuple[Step, ...]:
+        if subject.pair.identity:
+            return ()
+        return tuple(
+            tables.validate(f"check:{check.name}:validate", subject.table, check.name)
+            for check in _checks(subject)
+            if check.validated and check.enforced
+        )
+
+    def notes(self, subject: Subject) -> tuple[Note, ...]:
+        return tuple(
+            Note("check-dropped", f"CHECK {quote(check.name)} does not fit the new type and is not carried: {check.definition}")
+            for check in _checks(subject)
+            if check.name not in subject.definitions
+        )
+
+
+def _checks(subject: Subject) -> list[Constraint]:
+    return [c for c in subject.snapshot.constraints if c.kind == "c" and subject.column.name in c.columns]
+
+
+def _carried(subject: Subject) -> list[Constraint]:
+    return [check for check in _checks(subject) if check.name in subject.definitions]
+
+
+def _add(subject: Subject, name: str, definition: str, *, valid: bool) -> str:
+    bare = definition.removesuffix(" NOT VALID")
+    return f"ALTER TABLE {subject.table.sql} ADD CONSTRAINT {quote(name)} {bare}{'' if valid else ' NOT VALID'}"
+
+
+def _rename(subject: Subject, name: str, to: str) -> str:
+    return f"ALTER TABLE {subject.table.sql} RENAME CONSTRAINT {quote(name)} TO {quote(to)}"

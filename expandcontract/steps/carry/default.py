@@ -1,0 +1,47 @@
+"""The column's default, and the sequences that belong to it."""
+
+from expandcontract.model.names import quote
+from expandcontract.steps.carry.subject import Subject, Trait
+
+
+class Default(Trait):
+    """A constant or stable default is set at ready, in the transaction that replaces the sync function (steps.column.make_ready).
+
+    A volatile one (nextval) stays on the old side until contract: on both sides it would make two values for one row.
+    """
+
+    def hide(self, subject: Subject) -> tuple[str, ...]:
+        statements = []
+        alter = f"ALTER TABLE {subject.table.sql} ALTER COLUMN"
+        if subject.column.default is not None:
+            statements.append(f"{alter} {quote(subject.hidden)} DROP DEFAULT")
+        if _moves(subject):
+            statements.append(f"{alter} {quote(subject.final)} SET DEFAULT {subject.column.default}")
+            statements += [
+                f"ALTER SEQUENCE {sequence.sql} AS bigint" for sequence in subject.column.owned_sequences if _widens(subject)
+            ]
+        return (*statements, *_own(subject, subject.final))
+
+    def unhide(self, subject: Subject) -> tuple[str, ...]:
+        statements = []
+        alter = f"ALTER TABLE {subject.table.sql} ALTER COLUMN"
+        if _moves(subject):
+            statements.append(f"{alter} {quote(subject.new)} DROP DEFAULT")
+        if subject.column.default is not None:
+            statements.append(f"{alter} {quote(subject.column.name)} SET DEFAULT {subject.column.default}")
+        return (*statements, *_own(subject, subject.column.name))
+
+
+def _moves(subject: Subject) -> bool:
+    return subject.pair.old.volatile_default
+
+
+def _widens(subject: Subject) -> bool:
+    return subject.pair.new.type == "bigint" and subject.pair.old.type in ("integer", "smallint")
+
+
+def _own(subject: Subject, column: str) -> tuple[str, ...]:
+    return tuple(
+        f"ALTER SEQUENCE {sequence.sql} OWNED BY {subject.table.sql}.{quote(column)}"
+        for sequence in subject.column.owned_sequences
+    )

@@ -1,0 +1,49 @@
+"""NOT NULL."""
+
+from expandcontract.model.names import derived, quote
+from expandcontract.model.plan import Step
+from expandcontract.steps import tables
+from expandcontract.steps.carry.subject import Subject, Trait
+
+
+class NotNull(Trait):
+    """Set on the new side once it is filled; taken from the hidden side, where a value that it cannot hold must not fail a write."""
+
+    constrains = True
+
+    def settle(self, subject: Subject) -> tuple[Step, ...]:
+        if not subject.pair.new.not_null:
+            return ()
+        return tables.not_null(subject.table, subject.new, subject.new_name(_name(subject)), subject.snapshot.server_version)
+
+    def hide(self, subject: Subject) -> tuple[str, ...]:
+        if not subject.column.not_null:
+            return ()
+        statements = [f"ALTER TABLE {subject.table.sql} ALTER COLUMN {quote(subject.hidden)} DROP NOT NULL"]
+        if _named(subject) and subject.pair.new.not_null:
+            statements += _rename(subject, subject.new_name(_name(subject)), _name(subject))
+        return tuple(statements)
+
+    def unhide(self, subject: Subject) -> tuple[str, ...]:
+        if _named(subject) and subject.pair.new.not_null:
+            return _rename(subject, _name(subject), subject.new_name(_name(subject)))
+        return ()
+
+    def after_unhide(self, subject: Subject) -> tuple[Step, ...]:
+        if not subject.column.not_null:
+            return ()
+        return tables.not_null(subject.table, subject.column.name, _name(subject), subject.snapshot.server_version)
+
+
+def _name(subject: Subject) -> str:
+    generated = derived(f"{subject.table.name}_x_not_null", "x", subject.column.name)
+    return subject.column.not_null_name or generated
+
+
+def _named(subject: Subject) -> bool:
+    # Before 18 NOT NULL is an attribute of the column and has no name of its own.
+    return subject.swap and subject.column.not_null and subject.snapshot.server_version >= 180000  # noqa: PLR2004
+
+
+def _rename(subject: Subject, name: str, to: str) -> tuple[str, ...]:
+    return (f"ALTER TABLE {subject.table.sql} RENAME CONSTRAINT {quote(name)} TO {quote(to)}",)

@@ -1,0 +1,27 @@
+"""Privileges on the column itself; those on the table cover every column already."""
+
+from expandcontract.model.names import quote
+from expandcontract.model.plan import Step, Transactional
+from expandcontract.steps.carry.subject import Subject, Trait
+
+
+class Privileges(Trait):
+    """GRANT (column), each as it stands on the old one."""
+
+    def settle(self, subject: Subject) -> tuple[Step, ...]:
+        statements = tuple(
+            f"GRANT {grant.privilege} ({quote(subject.new)}) ON {subject.table.sql} TO "
+            f"{quote(grant.grantee) if grant.grantee else 'PUBLIC'}{' WITH GRANT OPTION' if grant.grantable else ''}"
+            for grant in subject.column.grants
+        )
+        if not statements:
+            return ()
+        return (
+            Step(
+                "privileges",
+                "+",
+                f"privileges on {quote(subject.new)} as on {quote(subject.column.name)}",
+                # From 18 on GRANT takes ACCESS SHARE on the table; before, no lock.
+                Transactional(statements),
+            ),
+        )

@@ -1,0 +1,106 @@
+"""What the traits work on: the old column, the names of the new side, and what the server said of each thing to carry."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from expandcontract.model.change import Pair
+from expandcontract.model.names import RelationName, derived
+from expandcontract.model.plan import Note, Step
+from expandcontract.postgres.catalog.column import Column
+from expandcontract.postgres.catalog.snapshot import Snapshot
+
+
+@dataclass(frozen=True)
+class Subject:
+    """An old column and its new side.
+
+    `new` is the new side's name until contract and `final` the one after; they differ for a swap, where `final` is the old column's own name. `hidden` is the old side's name after contract.
+    `definitions` are those of indexes and CHECK constraints as the server writes them for the new column, by the object's name; what is missing there cannot be carried.
+    `hidden_definitions` are those of unique indexes for the hidden column, which undo may have to build.
+    `default` is the new side's default, unless the old one is volatile: that one moves at contract.
+    """
+
+    snapshot: Snapshot
+    column: Column
+    pair: Pair
+    new: str
+    final: str
+    hidden: str
+    definitions: Mapping[str, str]
+    hidden_definitions: Mapping[str, str]
+    default: str | None = None
+
+    @property
+    def table(self) -> RelationName:
+        return self.snapshot.table
+
+    @property
+    def swap(self) -> bool:
+        return self.final == self.column.name
+
+    def new_name(self, name: str) -> str:
+        """The name that a carried object has from settle on."""
+        return self._free(derived(name, self.column.name, self.new))
+
+    def final_name(self, name: str) -> str:
+        """The name that it has after contract."""
+        return name if self.swap else self.new_name(name)
+
+    def hidden_name(self, name: str) -> str:
+        """The name that the old object has after contract, where its own is taken by the new one."""
+        return self._free(derived(name, self.column.name, self.hidden)) if self.swap else name
+
+    def substituted(self, columns: tuple[str, ...]) -> tuple[str, ...]:
+        """The columns with the new side in the old one's place."""
+        return tuple(self.new if column == self.column.name else column for column in columns)
+
+    def _free(self, name: str) -> str:
+        number = 1
+        candidate = name
+        while candidate in self.snapshot.taken_names:
+            number += 1
+            candidate = derived(name + "_x", "x", str(number))
+        return candidate
+
+
+class Trait:
+    """One kind of thing that the old column has and the new one must get. Each method returns what it adds to a section; by default nothing."""
+
+    #: Whether it can refuse a row, so that under `--unfit record` it waits for contract.
+    constrains = False
+
+    def expand(self, _subject: Subject) -> tuple[str, ...]:
+        """Statements of the transaction that adds the column."""
+        return ()
+
+    def settle(self, _subject: Subject) -> tuple[Step, ...]:
+        """Steps after the rows are copied."""
+        return ()
+
+    def before_hide(self, _subject: Subject) -> tuple[Step, ...]:
+        """Steps of contract before the old side is hidden."""
+        return ()
+
+    def hide(self, _subject: Subject) -> tuple[str, ...]:
+        """Statements of the transaction that hides the old side, after the renames."""
+        return ()
+
+    def before_unhide(self, _subject: Subject) -> tuple[Step, ...]:
+        """Steps of undo before the old side comes back."""
+        return ()
+
+    def unhide(self, _subject: Subject) -> tuple[str, ...]:
+        """Statements of the transaction that brings the old side back, after the renames."""
+        return ()
+
+    def after_unhide(self, _subject: Subject) -> tuple[Step, ...]:
+        """Steps of undo after the old side is back."""
+        return ()
+
+    def also_locked(self, _subject: Subject) -> tuple[RelationName, ...]:
+        """Other tables that hide, unhide, purge and rollback must lock."""
+        return ()
+
+    def notes(self, _subject: Subject) -> tuple[Note, ...]:
+        """What the plan says about things that are not carried, or cost something."""
+        return ()

@@ -1,0 +1,240 @@
+"""The steps of a pair of columns on one table, from expand to purge."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from expandcontract.model.change import Unfit
+from expandcontract.model.names import RelationName, quote
+from expandcontract.model.phases import Section, State
+from expandcontract.model.plan import LockMode, Purpose, Step, Sweep, Transactional
+from expandcontract.steps import tables
+from expandcontract.steps.carry import TRAITS, Subject
+from expandcontract.steps.sync import conversions, predicates, triggers
+from expandcontract.steps.sync.conversions import Conversion
+from expandcontract.steps.sync.triggers import Sync
+
+
+@dataclass(frozen=True)
+class Columns:
+    """A subject with what keeps it in sync: all that the steps are made from."""
+
+    subject: Subject
+    sync: Sync
+    collation: str | None
+    conversions: tuple[Conversion, ...]
+
+    @property
+    def table(self) -> RelationName:
+        return self.subject.table
+
+    @property
+    def triggered(self) -> tuple[RelationName, ...]:
+        """Where the trigger goes. A partitioned table hands it to its partitions; children by inheritance each get their own."""
+        relation = self.subject.snapshot.relation
+        return (self.table,) if relation.partitioned else tuple(dict.fromkeys((self.table, *(leaf.name for leaf in relation.leaves))))
+
+    @property
+    def waits_for_contract(self) -> bool:
+        """Whether what could refuse a row is put on the new side only at contract."""
+        return self.subject.pair.unfit == Unfit.RECORD
+
+
+def sections(columns: Columns) -> dict[Section, tuple[Step, ...]]:
+    """Return all steps of the pair."""
+    return {
+        Section.EXPAND: (_add_column(columns),),
+        Section.DUAL_WRITE: (_dual_write(columns),),
+        Section.BACKFILL: (_copy(columns), *_settle(columns, at_contract=False), _make_ready(columns)),
+        Section.VERIFY: (_compare(columns),),
+        Section.CONTRACT: (*_settle(columns, at_contract=True), *_before_hide(columns), _hide(columns)),
+        Section.UNDO: (*_before_unhide(columns), _unhide(columns), *_after_unhide(columns)),
+        Section.ROLLBACK: (*_keep(columns), _remove(columns)),
+        Section.PURGE: (_drop(columns),),
+    }
+
+
+def functions(columns: Columns) -> tuple[RelationName, ...]:
+    """The functions that keep the sides in sync before contract."""
+    names = [columns.sync.function]
+    for conversion in columns.conversions:
+        names += [conversion.name] if conversion.total else [conversion.name, conversion.partial]
+    return tuple(names)
+
+
+def _add_column(columns: Columns) -> Step:
+    new = columns.subject.pair.new
+    collate = "" if columns.collation is None else f" COLLATE {columns.collation}"
+    # Nullable and without default, so that nothing is rewritten or scanned under the lock.
+    add = f"ALTER TABLE {columns.table.sql} ADD COLUMN {quote(new.column)} {new.type}{collate}"
+    carried = _flat(trait.expand(columns.subject) for trait in TRAITS)
+    return Step(
+        "add_column",
+        "+",
+        f"add column {quote(new.column)} {new.type}",
+        Transactional((add, *carried), tables.access_exclusive(columns.table)),
+    )
+
+
+def _dual_write(columns: Columns) -> Step:
+    statements = (
+        *_flat(conversions.create(conversion) for conversion in columns.conversions),
+        *_sync(columns, ready=False),
+    )
+    pair = columns.subject.pair
+    return Step(
+        "sync_trigger",
+        "+",
+        f"keep {quote(pair.old.column)} and {quote(pair.new.column)} in sync from now on, whoever writes",
+        Transactional(statements, tables.locks(LockMode.SHARE_ROW_EXCLUSIVE, *columns.triggered)),
+    )
+
+
+def _sync(columns: Columns, *, ready: bool) -> tuple[str, ...]:
+    return (
+        triggers.create_sync_function(columns.sync, ready=ready),
+        f"GRANT EXECUTE ON FUNCTION {columns.sync.function.sql}() TO PUBLIC",
+        *triggers.create_sync_trigger(columns.sync, columns.triggered),
+    )
+
+
+def _copy(columns: Columns) -> Step:
+    pair = columns.subject.pair
+    old = f"t.{quote(pair.old.column)}"
+    action = _sweep(
+        columns,
+        Purpose.COPY,
+        predicates.out_of_sync(pair, "t"),
+        assignments=((quote(pair.new.column), predicates.forward(pair, old)),),
+    )
+    return Step("copy", "=", f"fill {quote(pair.new.column)} in rows that were there before", action, by_size=True)
+
+
+def _compare(columns: Columns) -> Step:
+    pair = columns.subject.pair
+    action = _sweep(columns, Purpose.COMPARE, predicates.mismatch(pair, "t"))
+    return Step("compare", "=", f"compare {quote(pair.old.column)} and {quote(pair.new.column)} in every row", action, by_size=True)
+
+
+def _keep(columns: Columns) -> tuple[Step, ...]:
+    pair = columns.subject.pair
+    if pair.identity:
+        return ()
+    action = _sweep(columns, Purpose.KEEP, predicates.only_new(pair, "t"))
+    return (Step("keep", "=", f"keep in the ledger what only {quote(pair.new.column)} holds", action, by_size=True),)
+
+
+def _sweep(columns: Columns, purpose: Purpose, wanted: str, assignments: tuple[tuple[str, str], ...] = ()) -> Sweep:
+    pair = columns.subject.pair
+    key = tuple(quote(column) for column in columns.subject.snapshot.primary_key)
+    return Sweep(
+        purpose, columns.table.sql, wanted, assignments, key, old=quote(pair.old.column), new=quote(pair.new.column)
+    )
+
+
+def _settle(columns: Columns, *, at_contract: bool) -> tuple[Step, ...]:
+    return _flat(
+        trait.settle(columns.subject)
+        for trait in TRAITS
+        if (trait.constrains and columns.waits_for_contract) == at_contract
+    )
+
+
+def _make_ready(columns: Columns) -> Step:
+    subject = columns.subject
+    statements = [triggers.create_sync_function(columns.sync, ready=True)]
+    locks = ()
+    if subject.default is not None:
+        # The default and the function that compares with it come together: apart, a row with the default would count as given.
+        statements.append(f"ALTER TABLE {subject.table.sql} ALTER COLUMN {quote(subject.new)} SET DEFAULT {subject.default}")
+        locks = tables.access_exclusive(subject.table)
+    sentence = f"ready: {quote(subject.new)} counts as filled in every row"
+    return Step("ready", "~", sentence, Transactional(tuple(statements), locks))
+
+
+def _before_hide(columns: Columns) -> tuple[Step, ...]:
+    return _flat(trait.before_hide(columns.subject) for trait in TRAITS)
+
+
+def _hide(columns: Columns) -> Step:
+    subject, table = columns.subject, columns.table.sql
+    statements = [
+        *(f"DROP TRIGGER {quote(columns.sync.trigger)} ON {each.sql}" for each in columns.triggered),
+        f"ALTER TABLE {table} RENAME COLUMN {quote(subject.column.name)} TO {quote(subject.hidden)}",
+    ]
+    if subject.swap:
+        statements.append(f"ALTER TABLE {table} RENAME COLUMN {quote(subject.new)} TO {quote(subject.final)}")
+    statements += _flat(trait.hide(subject) for trait in TRAITS)
+    statements += triggers.create_keeper(columns.sync, columns.triggered)
+    statements.append(f"DROP FUNCTION {columns.sync.function.sql}()")
+    sentence = f"hide {quote(subject.column.name)} as {quote(subject.hidden)}"
+    if subject.swap:
+        sentence += f" and give its name to the new column, {subject.pair.new.type}"
+    return Step("hide", "~", sentence, Transactional(tuple(statements), _all_locks(columns)), becomes=State.HIDDEN)
+
+
+def _before_unhide(columns: Columns) -> tuple[Step, ...]:
+    return _flat(trait.before_unhide(columns.subject) for trait in TRAITS)
+
+
+def _unhide(columns: Columns) -> Step:
+    subject, table = columns.subject, columns.table.sql
+    statements = [
+        *(f"DROP TRIGGER IF EXISTS {quote(columns.sync.trigger)} ON {each.sql}" for each in columns.triggered),
+        f"DROP FUNCTION IF EXISTS {columns.sync.keeper.sql}()",
+    ]
+    if subject.swap:
+        statements.append(f"ALTER TABLE {table} RENAME COLUMN {quote(subject.final)} TO {quote(subject.new)}")
+    statements.append(f"ALTER TABLE {table} RENAME COLUMN {quote(subject.hidden)} TO {quote(subject.column.name)}")
+    statements += _flat(trait.unhide(subject) for trait in TRAITS)
+    statements += _sync(columns, ready=True)
+    sentence = f"bring {quote(subject.column.name)} back, in sync as before"
+    return Step("unhide", "~", sentence, Transactional(tuple(statements), _all_locks(columns)), becomes=State.ACTIVE)
+
+
+def _after_unhide(columns: Columns) -> tuple[Step, ...]:
+    return _flat(trait.after_unhide(columns.subject) for trait in TRAITS)
+
+
+def _remove(columns: Columns) -> Step:
+    subject = columns.subject
+    drop = f"ALTER TABLE {columns.table.sql} DROP COLUMN IF EXISTS {quote(subject.new)}"
+    return Step(
+        "remove",
+        "-",
+        f"remove {quote(subject.new)} and what keeps it in sync",
+        Transactional((*_drop_sync(columns), drop, *_drop_conversions(columns)), _all_locks(columns)),
+        becomes=State.ROLLED_BACK,
+    )
+
+
+def _drop(columns: Columns) -> Step:
+    subject = columns.subject
+    # Files are unlinked after the locks are released, so indexes that go with the column do not prolong them.
+    drop = f"ALTER TABLE {columns.table.sql} DROP COLUMN {quote(subject.hidden)}"
+    return Step(
+        "drop",
+        "-",
+        f"drop the hidden column {quote(subject.hidden)} with its values: there is no way back from here",
+        Transactional((*_drop_sync(columns), drop, *_drop_conversions(columns)), _all_locks(columns)),
+        reversible=False,
+        becomes=State.PURGED,
+    )
+
+
+def _drop_sync(columns: Columns) -> tuple[str, ...]:
+    return triggers.drop_sync(columns.sync, columns.triggered)
+
+
+def _drop_conversions(columns: Columns) -> tuple[str, ...]:
+    # After the column: its CHECKs and indexes do not use them, but the trigger's WHEN did.
+    return _flat(conversions.drop(conversion) for conversion in columns.conversions)
+
+
+def _all_locks(columns: Columns) -> tuple[tables.Lock, ...]:
+    # Referenced tables first, for the order in which the application's own transactions reach them.
+    also = _flat(trait.also_locked(columns.subject) for trait in TRAITS)
+    return tables.access_exclusive(*also, *columns.triggered)
+
+
+def _flat(parts: Iterable[Iterable[tables.Step] | Iterable[str] | Iterable[RelationName]]) -> tuple:  # type: ignore[type-arg]
+    return tuple(each for part in parts for each in part)

@@ -1,0 +1,24 @@
+CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $ec$
+-- Fills {new} of {table} from {old}: when it is not given, when {old} changes, or when it is not filled yet. {stage}
+DECLARE
+    old_given boolean;
+    new_given boolean;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        new_given := NOT {new_is_default};
+        old_given := NOT {old_is_default}{old_default_yields};
+    ELSE
+        new_given := NOT {new_unchanged}{null_is_silence};
+        old_given := NOT {old_unchanged};
+    END IF;
+    IF new_given THEN{write_back}
+        {note_new}
+    ELSIF old_given OR NEW.{new} IS NULL THEN
+        NEW.{new} := {forward};
+        IF old_given THEN{forward_fits}
+            {note_old}
+        END IF;
+    END IF;
+    RETURN NEW;
+END
+$ec$

@@ -1,0 +1,8 @@
+CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $ec$
+-- Keeps {hidden} of {table}, the old side that contract hid, current for undo. It never makes a write fail.
+BEGIN
+    IF TG_OP = 'INSERT' OR NOT {new_unchanged} THEN{assign}
+    END IF;
+    RETURN NEW;
+END
+$ec$

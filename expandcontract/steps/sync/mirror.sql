@@ -1,0 +1,28 @@
+CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $ec$
+-- Keeps {old} and {new} of {table} in sync, whoever writes. {stage}
+DECLARE
+    old_given boolean;
+    new_given boolean;{declare}
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        new_given := NOT {new_is_default};
+        old_given := NOT {old_is_default}{old_default_yields};
+    ELSE{complete}
+        new_given := NOT {new_unchanged}{null_is_silence};
+        old_given := NOT {old_unchanged};
+    END IF;
+    IF new_given THEN
+        IF old_given THEN
+            PERFORM {note_conflict}({change}, 'both written', {key}, {old_text}, {new_text}, current_user, 'the new side won');
+        END IF;
+        NEW.{old} := {back};{back_fits}
+        {note_new}
+    ELSE
+        NEW.{new} := {forward};
+        IF old_given THEN{forward_fits}
+            {note_old}
+        END IF;
+    END IF;
+    RETURN NEW;
+END
+$ec$

@@ -1,0 +1,88 @@
+"""In sync, as SQL. The same text serves the trigger's WHEN, the copy, the comparison and the trigger's body."""
+
+from expandcontract.model.change import Mode, Pair
+from expandcontract.model.names import quote
+
+
+def same(left: str, right: str, *, plain: bool = False) -> str:
+    """Return SQL that is true when two values are identical, NULLs included, and never NULL.
+
+    Equal is not enough: 1.0 = 1.00 and '30 days' = '1 month', and json has no `=` at all. `plain` says that for the type
+    `IS NOT DISTINCT FROM` means identical (its btree class has equalimage), which is quicker.
+    """
+    if plain:
+        return f"({left} IS NOT DISTINCT FROM {right})"
+    return f"pg_catalog.record_image_eq(ROW({left}), ROW({right}))"
+
+
+def forward(pair: Pair, value: str) -> str:
+    """Return SQL for the new side's value, given SQL for the old side's."""
+    return value if pair.forward is None else f"{pair.forward.sql}({value})"
+
+
+def back(pair: Pair, value: str) -> str:
+    """Return SQL for the old side's value, given SQL for the new side's."""
+    return value if pair.back is None else f"{pair.back.sql}({value})"
+
+
+def same_old(pair: Pair, left: str, right: str) -> str:
+    """`same` for two values of the old side's type."""
+    return same(left, right, plain=pair.old_plain_equality)
+
+
+def same_new(pair: Pair, left: str, right: str) -> str:
+    """`same` for two values of the new side's type."""
+    return same(left, right, plain=pair.new_plain_equality)
+
+
+def in_sync(pair: Pair, row: str, *, old: str | None = None, new: str | None = None) -> str:
+    """Return SQL that is true when the two sides of a row agree. `row` is an alias, NEW or OLD.
+
+    A new side that is filled may also agree through back: a pair whose forward loses something is right when old is what back makes of new.
+    `old` and `new` are the present column names, where they differ from the pair's (after contract).
+    """
+    old_value = f"{row}.{quote(old or pair.old.column)}"
+    new_value = f"{row}.{quote(new or pair.new.column)}"
+    if pair.mode == Mode.FILL:
+        unfilled = f"{new_value} IS NULL AND {old_value} IS NOT NULL"
+        return f"NOT ({unfilled} AND {forward(pair, old_value)} IS NOT NULL)"
+    through_forward = same_new(pair, new_value, forward(pair, old_value))
+    if pair.identity:
+        return through_forward
+    through_back = same_old(pair, old_value, back(pair, new_value))
+    return f"({through_forward} OR ({new_value} IS NOT NULL AND {through_back}))"
+
+
+def out_of_sync(pair: Pair, row: str, *, old: str | None = None, new: str | None = None) -> str:
+    """The opposite of `in_sync`."""
+    return f"NOT {in_sync(pair, row, old=old, new=new)}".replace("NOT NOT ", "", 1)
+
+
+def unfit(pair: Pair, row: str) -> str | None:
+    """Return SQL that is true when the new side cannot hold the old side's value; None where that cannot be.
+
+    A value fits when back makes of it what it was; without back, when forward makes something of it.
+    """
+    if pair.identity:
+        return None
+    old_value = f"{row}.{quote(pair.old.column)}"
+    new_value = f"{row}.{quote(pair.new.column)}"
+    if pair.back is None:
+        return f"({new_value} IS NULL AND {old_value} IS NOT NULL)"
+    carried = same_new(pair, new_value, forward(pair, old_value))
+    returns = same_old(pair, old_value, back(pair, forward(pair, old_value)))
+    return f"({old_value} IS NOT NULL AND {carried} AND NOT {returns})"
+
+
+def mismatch(pair: Pair, row: str) -> str:
+    """Return SQL that is true for a row that keeps contract shut: out of sync, or holding what the new side cannot hold."""
+    drifted = out_of_sync(pair, row)
+    misfit = unfit(pair, row)
+    return drifted if misfit is None else f"({drifted}) OR {misfit}"
+
+
+def only_new(pair: Pair, row: str) -> str:
+    """Return SQL that is true when the new side holds a value that the old side cannot give back."""
+    new_value = f"{row}.{quote(pair.new.column)}"
+    old_value = f"{row}.{quote(pair.old.column)}"
+    return f"{new_value} IS NOT NULL AND NOT {same_new(pair, new_value, forward(pair, old_value))}"

@@ -1,0 +1,99 @@
+"""Small statements on tables, columns and constraints, each with the lock that it takes."""
+
+from collections.abc import Sequence
+
+from expandcontract.model.names import RelationName, literal, quote, shorten
+from expandcontract.model.plan import Concurrent, Lock, LockMode, Step, Transactional
+
+
+def locks(mode: LockMode, *tables: RelationName) -> tuple[Lock, ...]:
+    """Return one lock for each table, in the order given, each table once."""
+    return tuple(Lock(name, mode) for name in dict.fromkeys(table.sql for table in tables))
+
+
+def access_exclusive(*tables: RelationName) -> tuple[Lock, ...]:
+    """Blocks readers and writers: only for statements that are instant."""
+    return locks(LockMode.ACCESS_EXCLUSIVE, *tables)
+
+
+def validate(id_: str, table: RelationName, constraint: str) -> Step:
+    """Scan the table for rows that break a constraint, while reads and writes go on (SHARE UPDATE EXCLUSIVE)."""
+    return Step(
+        id_,
+        "=",
+        f"check all rows against {quote(constraint)}",
+        Transactional(
+            (f"ALTER TABLE {table.sql} VALIDATE CONSTRAINT {quote(constraint)}",),
+            locks(LockMode.SHARE_UPDATE_EXCLUSIVE, table),
+            patient=True,
+        ),
+        by_size=True,
+    )
+
+
+def not_null(table: RelationName, column: str, name: str, server_version: int) -> tuple[Step, ...]:
+    """Make a filled column NOT NULL without a scan under a lock that stops anybody.
+
+    From 18 on NOT NULL is a constraint that may be NOT VALID at first. Before, a valid CHECK spares SET NOT NULL its scan (12+).
+    """
+    adding = access_exclusive(table)
+    if server_version >= 180000:  # noqa: PLR2004 - server_version_num of 18.0
+        add = f"ALTER TABLE {table.sql} ADD CONSTRAINT {quote(name)} NOT NULL {quote(column)} NOT VALID"
+        return (
+            Step(f"not_null:{column}", "+", f"new rows need a value in {quote(column)}", Transactional((add,), adding)),
+            validate(f"not_null:{column}:validate", table, name),
+        )
+    helper = shorten(f"~ec_nn_{column}")
+    return (
+        Step(
+            f"not_null:{column}",
+            "+",
+            f"new rows need a value in {quote(column)}",
+            Transactional(
+                (f"ALTER TABLE {table.sql} ADD CONSTRAINT {quote(helper)} CHECK ({quote(column)} IS NOT NULL) NOT VALID",), adding
+            ),
+        ),
+        validate(f"not_null:{column}:validate", table, helper),
+        Step(
+            f"not_null:{column}:set",
+            "~",
+            f"{quote(column)} is NOT NULL; the helper constraint goes",
+            Transactional(
+                (
+                    f"ALTER TABLE {table.sql} ALTER COLUMN {quote(column)} SET NOT NULL",
+                    f"ALTER TABLE {table.sql} DROP CONSTRAINT {quote(helper)}",
+                ),
+                adding,
+            ),
+        ),
+    )
+
+
+def create_index(table: RelationName, name: str, definition: str, *, unique: bool = False) -> Concurrent:
+    """Build an index while reads and writes go on; waits for older snapshots."""
+    index = RelationName(table.schema, name)
+    return Concurrent(
+        statement=f"CREATE {'UNIQUE ' if unique else ''}INDEX CONCURRENTLY {quote(name)} ON {table.sql} USING {definition}",
+        probe=index_probe(index),
+        repair=f"DROP INDEX CONCURRENTLY IF EXISTS {index.sql}",
+        relation=table.sql,
+        locks=locks(LockMode.SHARE_UPDATE_EXCLUSIVE, table),
+    )
+
+
+def index_probe(index: RelationName) -> str:
+    """Return the query that tells whether an index is absent, done or broken."""
+    return (
+        "SELECT coalesce((SELECT CASE WHEN i.indisvalid THEN 'done' ELSE 'broken' END FROM pg_catalog.pg_index i "
+        f"WHERE i.indexrelid = pg_catalog.to_regclass({literal(index.sql)})), 'absent')"
+    )
+
+
+def comment_on(kind: str, name: str, comment: str | None) -> str:
+    """Return COMMENT ON."""
+    return f"COMMENT ON {kind} {name} IS {'NULL' if comment is None else literal(comment)}"
+
+
+def column_list(columns: Sequence[str]) -> str:
+    """Return columns as a parenthesised list."""
+    return "(" + ", ".join(quote(column) for column in columns) + ")"
