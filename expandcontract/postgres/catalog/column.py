@@ -1,8 +1,12 @@
 """Columns: pg_attribute with its type, default, privileges and settings."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from expandcontract.model.names import RelationName
+from expandcontract.postgres.catalog.default import judge
 
 
 @dataclass(frozen=True)
@@ -18,10 +22,13 @@ class Grant:
 class Column:
     """A column.
 
-    `type` is format_type() with its typmod, schema-qualified where needed. `collation` is SQL (qualified, quoted), None when it is the type's own.
-    `default` is pg_get_expr() under an empty search_path; `default_kind` is `constant`, `stable` or `volatile`. `not_null_name` is the constraint's name (18+).
-    `identity` is pg_attribute.attidentity (`a`, `d` or empty), `generated` attgenerated (`s`, `v` or empty). `storage` and `compression` are None where they are the type's default.
-    `plain_equality` says that `IS NOT DISTINCT FROM` means identical: a built-in type whose default btree class has equalimage, with a deterministic collation.
+    `type` is format_type() with its typmod, schema-qualified where needed. `collation` is SQL (qualified, quoted), None
+    when it is the type's own. `default` is pg_get_expr() under an empty search_path, for a generated column its
+    expression. `default_kind` is `constant`, `stable` or `volatile`, judged for the column that the change is about;
+    None for the others and without a default. `not_null_name` is the constraint's name (18+). `identity` is
+    pg_attribute.attidentity (`a`, `d` or empty), `generated` attgenerated (`s`, `v` or empty). `storage` and
+    `compression` are None where they are the type's default. `plain_equality` says that `IS NOT DISTINCT FROM` means
+    identical: a built-in type whose default btree class has equalimage, with a deterministic collation.
     `owned_sequences` are the sequences that are OWNED BY the column (not those of identity).
     """
 
@@ -45,3 +52,109 @@ class Column:
     grants: tuple[Grant, ...]
     plain_equality: bool
     owned_sequences: tuple[RelationName, ...]
+
+
+#: NOT NULL is a constraint of its own, with a name and perhaps not valid yet, since 18.
+_NOT_NULL_CONSTRAINTS_SINCE = 180000
+_NO_CONSTRAINT = "(SELECT NULL::text AS conname, NULL::boolean AS convalidated) k ON true"
+_CONSTRAINT = (
+    "pg_catalog.pg_constraint k ON k.conrelid = a.attrelid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum]"
+)
+
+#: varchar has no operator class of its own, it uses text's. bpchar's equality ignores blanks at the end.
+_COLUMNS = """
+SELECT a.attname::text, a.attnum::int, pg_catalog.format_type(a.atttypid, a.atttypmod),
+       CASE WHEN a.attcollation <> t.typcollation
+            THEN pg_catalog.quote_ident(o.nspname) || '.' || pg_catalog.quote_ident(l.collname) END,
+       a.attnotnull, k.conname::text, coalesce(k.convalidated, a.attnotnull),
+       pg_catalog.pg_get_expr(d.adbin, d.adrelid),
+       a.attidentity::text, a.attgenerated::text, a.attinhcount > 0,
+       CASE WHEN a.attstorage <> t.typstorage THEN
+           CASE a.attstorage WHEN 'p' THEN 'plain' WHEN 'e' THEN 'external' WHEN 'x' THEN 'extended' ELSE 'main' END END,
+       CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END,
+       nullif(a.attstattarget::int, -1), coalesce(a.attoptions, '{{}}')::text[],
+       pg_catalog.col_description(a.attrelid, a.attnum),
+       t.typnamespace = 'pg_catalog'::pg_catalog.regnamespace
+           AND a.atttypid <> 'pg_catalog.bpchar'::pg_catalog.regtype
+           AND coalesce(l.collisdeterministic, true)
+           AND EXISTS (
+               SELECT FROM pg_catalog.pg_opclass c
+               JOIN pg_catalog.pg_am m ON m.oid = c.opcmethod AND m.amname = 'btree'
+               JOIN pg_catalog.pg_amproc p ON p.amprocfamily = c.opcfamily AND p.amprocnum = 4
+                    AND p.amproclefttype = c.opcintype AND p.amprocrighttype = c.opcintype
+               WHERE c.opcdefault AND c.opcintype = CASE a.atttypid
+                   WHEN 'pg_catalog.varchar'::pg_catalog.regtype THEN 'pg_catalog.text'::pg_catalog.regtype
+                   ELSE a.atttypid END)
+FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
+LEFT JOIN pg_catalog.pg_namespace o ON o.oid = l.collnamespace
+LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+LEFT JOIN {constraint}
+WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY a.attnum
+"""
+
+_GRANTS = """
+SELECT a.attname::text, CASE WHEN x.grantee = 0 THEN '' ELSE pg_catalog.pg_get_userbyid(x.grantee)::text END,
+       x.privilege_type, x.is_grantable
+FROM pg_catalog.pg_attribute a, LATERAL pg_catalog.aclexplode(a.attacl) x
+WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY 1, 2, 3
+"""
+
+#: An identity's sequence depends internally (`i`), one that is OWNED BY automatically (`a`).
+_SEQUENCES = """
+SELECT a.attname::text, n.nspname::text, c.relname::text
+FROM pg_catalog.pg_depend d
+JOIN pg_catalog.pg_class c ON c.oid = d.objid AND c.relkind = 'S'
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+  AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+  AND d.refobjid = $1 AND d.refobjsubid > 0 AND d.deptype = 'a'
+ORDER BY 1, 2, 3
+"""
+
+
+async def load(conn: AsyncConnection, oid: int, version: int, about: str) -> tuple[Column, ...]:
+    """Return the columns of a relation in order of their numbers. The default of the column `about` is judged."""
+    grants: defaultdict[str, list[Grant]] = defaultdict(list)
+    for name, *privilege in await conn.exec_driver_sql(_GRANTS, (oid,)):
+        grants[name].append(Grant(*privilege))
+    sequences: defaultdict[str, list[RelationName]] = defaultdict(list)
+    for name, *sequence in await conn.exec_driver_sql(_SEQUENCES, (oid,)):
+        sequences[name].append(RelationName(*sequence))
+    query = _COLUMNS.format(
+        constraint=_CONSTRAINT if version >= _NOT_NULL_CONSTRAINTS_SINCE else _NO_CONSTRAINT
+    )
+    columns: list[Column] = []
+    for row in list(await conn.exec_driver_sql(query, (oid,))):
+        (name, number, type_sql, collation, not_null, not_null_name, not_null_valid, default, *rest) = row
+        (identity, generated, inherited, storage, compression, target, options, comment, plain_equality) = rest
+        judged = name == about and default is not None and not generated
+        columns.append(
+            Column(
+                name=name,
+                number=number,
+                type=type_sql,
+                collation=collation,
+                not_null=not_null,
+                not_null_name=not_null_name,
+                not_null_valid=not_null_valid,
+                default=default,
+                default_kind=await judge(conn, type_sql, default) if judged else None,
+                identity=identity,
+                generated=generated,
+                inherited=inherited,
+                storage=storage,
+                compression=compression,
+                statistics_target=target,
+                options=tuple(options),
+                comment=comment,
+                grants=tuple(grants[name]),
+                plain_equality=plain_equality,
+                owned_sequences=tuple(sequences[name]),
+            )
+        )
+    return tuple(columns)

@@ -2,15 +2,19 @@
 
 from dataclasses import dataclass
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from expandcontract.model.names import RelationName
 
 
 @dataclass(frozen=True)
 class Constraint:
-    """A constraint of the table, or (`inbound`) a foreign key of another table that references it.
+    """A constraint of the table, or (`inbound`) a foreign key that references it.
 
-    `kind` is pg_constraint.contype: `c` or `f`. `columns` are this table's columns in it, `definition` is pg_get_constraintdef(). For a foreign key `table` is the table that has it,
-    `other_table` the table that it references, `other_columns` the referenced columns, in the order of `columns`.
+    `kind` is pg_constraint.contype: `c` or `f`. `table` is the table that has it, `columns` are that table's columns in
+    it, `definition` is pg_get_constraintdef(). For a foreign key `other_table` is the table that it references,
+    `other_columns` the referenced columns, in the order of `columns`; `on_update`, `on_delete` and `match` are SQL
+    (`NO ACTION`, `CASCADE`, `SIMPLE`, ...). A foreign key of the table to itself is listed twice, once as inbound.
     """
 
     name: str
@@ -31,3 +35,80 @@ class Constraint:
     on_delete: str = ""
     match: str = ""
     delete_set_columns: tuple[str, ...] = ()
+
+
+_ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT", " ": ""}
+_MATCHES = {"s": "SIMPLE", "f": "FULL", "p": "PARTIAL", " ": ""}
+
+#: NOT ENFORCED came with 18, ON DELETE SET NULL (columns) with 15.
+_ENFORCED = ((180000, "k.conenforced"), (0, "true"))
+_DELETE_SET = ((150000, "k.confdelsetcols"), (0, "NULL::int2[]"))
+
+
+def _names(relation: str, numbers: str) -> str:
+    return f"""ARRAY(SELECT a.attname::text
+             FROM pg_catalog.unnest({numbers}) WITH ORDINALITY u(number, at)
+             JOIN pg_catalog.pg_attribute a ON a.attrelid = {relation} AND a.attnum = u.number
+             ORDER BY u.at)"""
+
+
+def _query(version: int) -> str:
+    """Return the query for a version. $1 is the table.
+
+    A foreign key to or from a partitioned table has a constraint for each partition below it (conparentid), which are not the user's.
+    """
+    enforced = next(sql for since, sql in _ENFORCED if version >= since)
+    delete_set = next(sql for since, sql in _DELETE_SET if version >= since)
+    return f"""
+SELECT side.inbound, k.conname::text, k.contype::text, n.nspname::text, c.relname::text,
+       {_names("k.conrelid", "k.conkey")},
+       pg_catalog.pg_get_constraintdef(k.oid), k.convalidated, {enforced}, k.condeferrable, k.condeferred, k.connoinherit,
+       pg_catalog.obj_description(k.oid, 'pg_constraint'),
+       fn.nspname::text, f.relname::text,
+       {_names("k.confrelid", "k.confkey")},
+       k.confupdtype::text, k.confdeltype::text, k.confmatchtype::text,
+       {_names("k.conrelid", delete_set)}
+FROM (VALUES (false), (true)) side(inbound)
+JOIN pg_catalog.pg_constraint k ON NOT side.inbound AND k.conrelid = $1 AND k.contype IN ('c', 'f')
+                                OR side.inbound AND k.confrelid = $1 AND k.contype = 'f'
+JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_class f ON f.oid = k.confrelid
+LEFT JOIN pg_catalog.pg_namespace fn ON fn.oid = f.relnamespace
+LEFT JOIN pg_catalog.pg_constraint parent ON parent.oid = k.conparentid
+WHERE parent.oid IS NULL
+   OR NOT side.inbound AND parent.conrelid <> k.conrelid
+   OR side.inbound AND parent.confrelid <> k.confrelid
+ORDER BY side.inbound, k.conname, n.nspname, c.relname
+"""
+
+
+async def load(conn: AsyncConnection, oid: int, version: int) -> tuple[Constraint, ...]:
+    """Return the CHECK and FOREIGN KEY constraints of a table, then the foreign keys that reference it, by name."""
+    found: list[Constraint] = []
+    for row in await conn.exec_driver_sql(_query(version), (oid,)):
+        (inbound, name, kind, schema, table, columns, definition, validated, enforced, deferrable, deferred, *rest) = row
+        (no_inherit, comment, other_schema, other, other_columns, on_update, on_delete, match, delete_set) = rest
+        found.append(
+            Constraint(
+                name=name,
+                kind=kind,
+                table=RelationName(schema, table),
+                columns=tuple(columns),
+                definition=definition,
+                validated=validated,
+                enforced=enforced,
+                deferrable=deferrable,
+                deferred=deferred,
+                no_inherit=no_inherit,
+                comment=comment,
+                inbound=inbound,
+                other_table=RelationName(other_schema, other) if other is not None else None,
+                other_columns=tuple(other_columns),
+                on_update=_ACTIONS[on_update],
+                on_delete=_ACTIONS[on_delete],
+                match=_MATCHES[match],
+                delete_set_columns=tuple(delete_set),
+            )
+        )
+    return tuple(found)

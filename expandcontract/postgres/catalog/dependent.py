@@ -1,14 +1,22 @@
 """What else in the database depends on a column, or names it in text."""
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expandcontract.postgres.catalog import body
 
 
 @dataclass(frozen=True)
 class ColumnDependent:
     """Something that depends on `column`.
 
-    `kind` is one of: view, materialized view, rule, policy, generated column, trigger, publication, statistics, function (a standard body, by pg_depend), function body
-    (text that names the column). `name` is SQL. `definition` is what would make it anew, where the kind needs it (statistics: CREATE STATISTICS; publication: its column list as SQL).
+    `kind` is one of: view, materialized view, rule, policy, generated column, trigger, publication, statistics, function (a
+    standard body, by pg_depend), function body (text that names the column). `name` is SQL. `definition` is what would
+    make it anew, where the kind needs it: for statistics the list of their kinds with a blank before it, for a
+    publication its column list as SQL. `columns` are those of the column list, or of statistics without expressions.
     """
 
     kind: str
@@ -16,3 +24,128 @@ class ColumnDependent:
     column: str
     definition: str = ""
     columns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A column whose dependents are asked for; `tag` says in the answer whose they are."""
+
+    tag: int
+    relation: int
+    column: str
+
+
+#: $1 tags, $2 tables, $3 columns. Also what depends on the column of a partition or child: it is dropped with its parent's.
+_SITES = """
+WITH RECURSIVE tree(tag, relation, name) AS (
+    SELECT u.tag, u.relation, u.name
+    FROM ROWS FROM (pg_catalog.unnest($1::int8[]), pg_catalog.unnest($2::oid[]), pg_catalog.unnest($3::text[]))
+        u(tag, relation, name)
+    UNION
+    SELECT t.tag, i.inhrelid, t.name FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.relation
+), site AS (
+    SELECT t.tag, t.relation, a.attnum
+    FROM tree t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.relation AND a.attname = t.name AND NOT a.attisdropped
+), used AS (
+    SELECT s.tag, s.relation, s.attnum, d.classid, d.objid, d.objsubid
+    FROM site s
+    JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                               AND d.refobjid = s.relation AND d.refobjsubid = s.attnum
+)
+"""
+
+#: The names are complete, since search_path is empty.
+_ON = "|| ' ON ' || {0}::pg_catalog.regclass::text"
+_RULES = f"""
+SELECT u.tag, CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'rule' END,
+       CASE WHEN c.relkind IN ('v', 'm') THEN c.oid::pg_catalog.regclass::text
+            ELSE pg_catalog.quote_ident(r.rulename) {_ON.format("c.oid")} END, '', '{{}}'::text[]
+FROM used u
+JOIN pg_catalog.pg_rewrite r ON u.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND r.oid = u.objid
+JOIN pg_catalog.pg_class c ON c.oid = r.ev_class
+"""
+_POLICIES = f"""
+SELECT u.tag, 'policy', pg_catalog.quote_ident(p.polname) {_ON.format("p.polrelid")}, '', '{{}}'::text[]
+FROM used u
+JOIN pg_catalog.pg_policy p ON u.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass AND p.oid = u.objid
+"""
+#: Until 14 the column itself depends on the other, since 15 its entry in pg_attrdef.
+_GENERATED = """
+SELECT u.tag, 'generated column', u.relation::pg_catalog.regclass::text || '.' || pg_catalog.quote_ident(a.attname), '', '{}'::text[]
+FROM used u
+LEFT JOIN pg_catalog.pg_attrdef d ON u.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND d.oid = u.objid
+JOIN pg_catalog.pg_attribute a ON a.attgenerated <> '' AND a.attrelid = u.relation AND a.attnum <> u.attnum
+    AND (a.attrelid = d.adrelid AND a.attnum = d.adnum
+      OR u.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND u.objid = a.attrelid AND u.objsubid = a.attnum)
+"""
+_TRIGGERS = f"""
+SELECT u.tag, 'trigger', pg_catalog.quote_ident(t.tgname) {_ON.format("t.tgrelid")}, '', '{{}}'::text[]
+FROM used u
+JOIN pg_catalog.pg_trigger t ON u.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass AND t.oid = u.objid
+WHERE NOT t.tgisinternal
+"""
+_STATISTICS = """
+SELECT u.tag, 'statistics', pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(s.stxname),
+       ' (' || (SELECT pg_catalog.string_agg(CASE k WHEN 'd' THEN 'ndistinct' WHEN 'f' THEN 'dependencies' ELSE 'mcv' END, ', ')
+                FROM pg_catalog.unnest(s.stxkind) k WHERE k IN ('d', 'f', 'm')) || ')',
+       CASE WHEN s.stxexprs IS NULL THEN
+           ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(s.stxkeys::int2[]) WITH ORDINALITY k(number, at)
+                 JOIN pg_catalog.pg_attribute a ON a.attrelid = s.stxrelid AND a.attnum = k.number ORDER BY k.at)
+       ELSE '{}'::text[] END
+FROM used u
+JOIN pg_catalog.pg_statistic_ext s ON u.classid = 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass AND s.oid = u.objid
+JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace
+"""
+_FUNCTIONS = """
+SELECT u.tag, 'function', u.objid::pg_catalog.regprocedure::text, '', '{}'::text[]
+FROM used u
+WHERE u.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+"""
+#: Column lists and row filters.
+_PUBLICATIONS = """
+SELECT u.tag, 'publication', pg_catalog.quote_ident(p.pubname),
+       coalesce('(' || (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum)
+                        FROM pg_catalog.pg_attribute a
+                        WHERE a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs::int2[])) || ')', ''),
+       ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
+             WHERE a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs::int2[]) ORDER BY a.attnum)
+FROM used u
+JOIN pg_catalog.pg_publication_rel r
+    ON u.classid = 'pg_catalog.pg_publication_rel'::pg_catalog.regclass AND r.oid = u.objid
+JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
+"""
+_COLUMN_LISTS_SINCE = 150000
+_BY_DEPENDENCY = (_RULES, _POLICIES, _GENERATED, _TRIGGERS, _STATISTICS, _FUNCTIONS)
+
+#: Bodies kept as text that contain the column's name at all, with whether they are tied to the table: by a trigger on it, or by an
+#: argument or result of its row type. What belongs to an extension is not the user's to change.
+_BODIES = """
+SELECT t.tag, t.name, p.oid::pg_catalog.regprocedure::text, p.prosrc,
+       pg_catalog.array_agg(DISTINCT c.relname::text),
+       pg_catalog.bool_or(c.reltype = ANY (p.proargtypes::oid[]) OR c.reltype = p.prorettype
+           OR EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND g.tgfoid = p.oid AND NOT g.tgisinternal))
+FROM tree t
+JOIN pg_catalog.pg_class c ON c.oid = t.relation
+JOIN pg_catalog.pg_proc p ON pg_catalog.strpos(pg_catalog.lower(p.prosrc), pg_catalog.lower(t.name)) > 0
+JOIN pg_catalog.pg_language l ON l.oid = p.prolang AND l.lanname NOT IN ('c', 'internal')
+WHERE p.oid >= 16384::oid
+  AND p.prosqlbody IS NULL
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+                  WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype = 'e')
+GROUP BY t.tag, t.name, p.oid
+"""
+
+
+async def load(conn: AsyncConnection, wanted: Sequence[Wanted], version: int) -> dict[int, tuple[ColumnDependent, ...]]:
+    """Return the dependents of all columns asked for, in two queries, by tag, sorted by kind and name."""
+    arguments = ([w.tag for w in wanted], [w.relation for w in wanted], [w.column for w in wanted])
+    parts = (*_BY_DEPENDENCY, _PUBLICATIONS) if version >= _COLUMN_LISTS_SINCE else _BY_DEPENDENCY
+    columns = {w.tag: w.column for w in wanted}
+    found: defaultdict[int, set[ColumnDependent]] = defaultdict(set)
+    for tag, kind, name, definition, listed in await conn.exec_driver_sql(_SITES + " UNION ".join(parts), arguments):
+        found[tag].add(ColumnDependent(kind, name, columns[tag], definition or "", tuple(listed)))
+    for tag, column, function, source, tables, tied in await conn.exec_driver_sql(_SITES + _BODIES, arguments):
+        text = body.without_comments(source)
+        if body.names(text, column) and (tied or any(body.names(text, table) for table in tables)):
+            found[tag].add(ColumnDependent("function body", function, column))
+    return {w.tag: tuple(sorted(found[w.tag], key=lambda d: (d.kind, d.name))) for w in wanted}

@@ -1,13 +1,21 @@
 """Tables: what pg_class says of the table that a change is about, and of the relations below it."""
 
+import difflib
 from dataclasses import dataclass
+from typing import Any
 
-from expandcontract.model.names import RelationName
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expandcontract.model.errors import NoSuchObject
+from expandcontract.model.names import RelationName, Target, quote
 
 
 @dataclass(frozen=True)
 class LeafTable:
-    """A relation with storage: the table itself, a leaf partition, or a child by inheritance. `foreign` ones have none of ours."""
+    """A relation with storage: the table itself, a leaf partition, or a child by inheritance.
+
+    `foreign` ones have none of ours.
+    """
 
     name: RelationName
     foreign: bool = False
@@ -17,10 +25,13 @@ class LeafTable:
 class Relation:
     """A table.
 
-    `kind` is pg_class.relkind (`r` table, `p` partitioned, `v` view, `m` materialized view, `f` foreign table, ...), `persistence` pg_class.relpersistence.
-    `leaves` are all relations with storage below it, itself included, sorted by name; for a partitioned table its leaf partitions.
-    `partition_keys` are the columns (also those inside expressions) by which it or one of its partitions is partitioned.
-    `publications` are those that publish the table, itself or through an ancestor, FOR ALL TABLES or its schema.
+    `kind` is pg_class.relkind (`r` table, `p` partitioned, `v` view, `m` materialized view, `f` foreign table, ...),
+    `persistence` pg_class.relpersistence. `leaves` are all relations with storage below it, itself included, sorted
+    by name; for a partitioned table its leaf partitions. `partitions` are those of every level, also partitioned
+    ones. `partition_keys` are the columns (also those inside expressions) by which it or one of its partitions is
+    partitioned. `publications` are those that publish the table, an ancestor or a relation below it, by name, FOR ALL
+    TABLES or by schema. `writers` are the roles with INSERT or UPDATE on it, on a column or on a relation below it,
+    the owners among them; PUBLIC is the empty string.
     """
 
     name: RelationName
@@ -40,4 +51,173 @@ class Relation:
 
     @property
     def partitioned(self) -> bool:
+        """Whether the rows lie in partitions."""
         return self.kind == "p"
+
+
+#: $1 the table. Everything that initdb makes has an oid below FirstNormalObjectId.
+_RELATION = """
+SELECT n.nspname::text, c.relname::text, c.relkind::text, c.relpersistence::text, m.amname::text,
+       pg_catalog.pg_get_userbyid(c.relowner)::text, c.oid < 16384::oid OR n.nspname LIKE 'pg\\_%',
+       c.relispartition, c.relrowsecurity AND c.relforcerowsecurity
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_am m ON m.oid = c.relam
+WHERE c.oid = $1
+"""
+
+_PARENTS = """
+SELECT n.nspname::text, c.relname::text
+FROM pg_catalog.pg_inherits i
+JOIN pg_catalog.pg_class c ON c.oid = i.inhparent
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE i.inhrelid = $1
+ORDER BY i.inhseqno
+"""
+
+#: The table and everything below it. UNION, not UNION ALL: a child may inherit from two tables of the tree.
+_TREE = """
+WITH RECURSIVE tree(relation) AS (
+    SELECT $1::oid
+    UNION
+    SELECT i.inhrelid FROM tree JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.relation
+)
+"""
+
+_BELOW = f"""{_TREE}
+SELECT n.nspname::text, c.relname::text, c.relkind::text, c.relispartition AND c.oid <> $1
+FROM tree
+JOIN pg_catalog.pg_class c ON c.oid = tree.relation
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+ORDER BY 1, 2
+"""
+
+#: PostgreSQL notes the columns of a key, also those inside its expressions, as columns that depend on their own table.
+_PARTITION_KEYS = f"""{_TREE}
+SELECT DISTINCT a.attname::text
+FROM tree
+JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = tree.relation
+JOIN pg_catalog.pg_attribute a ON a.attrelid = p.partrelid AND a.attnum > 0
+WHERE a.attnum = ANY (p.partattrs::int2[])
+   OR EXISTS (SELECT FROM pg_catalog.pg_depend d
+              WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = p.partrelid AND d.objsubid = a.attnum
+                AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = p.partrelid
+                AND d.refobjsubid = 0 AND d.deptype = 'i')
+ORDER BY 1
+"""
+
+_PUBLISHED = """, family AS (
+    SELECT relation FROM tree UNION SELECT relid FROM pg_catalog.pg_partition_ancestors($1)
+)
+SELECT p.pubname::text
+FROM pg_catalog.pg_publication p
+WHERE p.puballtables AND EXISTS (SELECT FROM pg_catalog.pg_class c
+                                 WHERE c.oid = $1 AND c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND c.oid >= 16384::oid)
+   OR EXISTS (SELECT FROM pg_catalog.pg_publication_rel r JOIN family f ON f.relation = r.prrelid WHERE r.prpubid = p.oid)
+"""
+_PUBLISHED_BY_SCHEMA = """
+   OR EXISTS (SELECT FROM pg_catalog.pg_publication_namespace s
+              JOIN pg_catalog.pg_class c ON c.relnamespace = s.pnnspid
+              JOIN family f ON f.relation = c.oid
+              WHERE s.pnpubid = p.oid)
+"""
+#: CREATE PUBLICATION ... FOR TABLES IN SCHEMA came with 15.
+_SCHEMA_PUBLICATIONS_SINCE = 150000
+
+_WRITERS = f"""{_TREE}, granted AS (
+    SELECT x.grantee, x.privilege_type
+    FROM tree
+    JOIN pg_catalog.pg_class c ON c.oid = tree.relation,
+    LATERAL pg_catalog.aclexplode(coalesce(c.relacl, pg_catalog.acldefault('r', c.relowner))) x
+    UNION ALL
+    SELECT x.grantee, x.privilege_type
+    FROM tree
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = tree.relation AND a.attnum > 0 AND NOT a.attisdropped,
+    LATERAL pg_catalog.aclexplode(a.attacl) x
+)
+SELECT CASE WHEN grantee = 0 THEN '' ELSE pg_catalog.pg_get_userbyid(grantee)::text END
+FROM granted WHERE privilege_type IN ('INSERT', 'UPDATE')
+UNION
+SELECT pg_catalog.pg_get_userbyid(c.relowner)::text FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.relation
+UNION
+SELECT pg_catalog.pg_get_userbyid(m.member)::text
+FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.roleid
+WHERE r.rolname = 'pg_write_all_data'
+ORDER BY 1
+"""
+
+_BY_SCHEMA = """
+SELECT c.oid::int8
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE n.nspname = $1 AND c.relname = $2
+"""
+#: What the session would have had, had we not emptied it: the setting of the role, the database or the server.
+_USUAL_PATH = """
+SELECT pg_catalog.set_config('search_path', reset_val, true) FROM pg_catalog.pg_settings WHERE name = 'search_path'
+"""
+_BY_PATH = "SELECT pg_catalog.to_regclass(pg_catalog.quote_ident($1))::oid::int8, pg_catalog.current_schemas(false)::text[]"
+_EMPTY_PATH = "SELECT pg_catalog.set_config('search_path', '', true)"
+
+_TABLES = """
+SELECT n.nspname::text, c.relname::text
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
+ORDER BY 1, 2
+"""
+
+
+async def find(conn: AsyncConnection, target: Target) -> int:
+    """Return the oid of the target's table; without a schema as the role's own search_path finds it.
+
+    Raises NoSuchObject with the nearest names.
+    """
+    if target.schema is not None:
+        oid = (await conn.exec_driver_sql(_BY_SCHEMA, (target.schema, target.table))).scalar()
+        schemas = [target.schema]
+    else:
+        await conn.exec_driver_sql(_USUAL_PATH)
+        oid, schemas = (await conn.exec_driver_sql(_BY_PATH, (target.table,))).one()
+        await conn.exec_driver_sql(_EMPTY_PATH)
+    if oid is None:
+        known = [RelationName(*row) for row in await conn.exec_driver_sql(_TABLES)]
+        raise _no_such_table(target, schemas, known)
+    return int(oid)
+
+
+def _no_such_table(target: Target, schemas: list[str], known: list[RelationName]) -> NoSuchObject:
+    """Pure. Say what comes next to the name: the same table elsewhere, then names like it where we looked."""
+    named = quote(target.table) if target.schema is None else RelationName(target.schema, target.table).sql
+    where = "" if target.schema else f" Looked in {', '.join(map(quote, schemas)) or 'no schema: search_path is empty'}."
+    elsewhere = [name.sql for name in known if name.name.lower() == target.table.lower()]
+    here = [name.name for name in known if name.schema in schemas]
+    near = elsewhere or [quote(name) for name in difflib.get_close_matches(target.table, here, n=3)]
+    hint = f" Did you mean {' or '.join(near)}?" if near else ""
+    return NoSuchObject(f"There is no table {named}.", why=(where + hint).strip())
+
+
+async def load(conn: AsyncConnection, oid: int, version: int) -> Relation:
+    """Return the relation with that oid; `version` is server_version_num."""
+
+    async def rows(query: str) -> list[Any]:
+        return list(await conn.exec_driver_sql(query, (oid,)))
+
+    schema, name, kind, persistence, method, owner, system, partition, forced = (await rows(_RELATION))[0]
+    parents = tuple(RelationName(*row) for row in await rows(_PARENTS))
+    below = await rows(_BELOW)
+    by_schema = _PUBLISHED_BY_SCHEMA if version >= _SCHEMA_PUBLICATIONS_SINCE else ""
+    return Relation(
+        name=RelationName(schema, name),
+        kind=kind,
+        persistence=persistence,
+        access_method=method,
+        owner=owner,
+        system=system,
+        partition_of=parents[0] if partition else None,
+        partition_keys=tuple(row[0] for row in await rows(_PARTITION_KEYS)),
+        leaves=tuple(LeafTable(RelationName(s, n), foreign=k == "f") for s, n, k, _ in below if k in "rf"),
+        partitions=tuple(RelationName(s, n) for s, n, _, is_partition in below if is_partition),
+        inherits_from=() if partition else parents,
+        row_security_forced=forced,
+        publications=tuple(row[0] for row in await rows(f"{_TREE}{_PUBLISHED}{by_schema} ORDER BY 1")),
+        writers=tuple(row[0] for row in await rows(_WRITERS)),
+    )

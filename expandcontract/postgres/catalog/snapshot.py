@@ -1,11 +1,16 @@
 """Everything of the catalog that a plan is compiled from, as one value that can be written to a file and read back."""
 
+import difflib
 from dataclasses import dataclass
 
-from expandcontract.model.names import RelationName
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expandcontract.model.errors import NoSuchObject
+from expandcontract.model.names import RelationName, Target, quote
+from expandcontract.postgres.catalog import column, constraint, dependent, index, relation, trigger
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.constraint import Constraint
-from expandcontract.postgres.catalog.dependent import ColumnDependent
+from expandcontract.postgres.catalog.dependent import ColumnDependent, Wanted
 from expandcontract.postgres.catalog.index import Index
 from expandcontract.postgres.catalog.relation import Relation
 from expandcontract.postgres.catalog.trigger import Trigger
@@ -15,8 +20,9 @@ from expandcontract.postgres.catalog.trigger import Trigger
 class Snapshot:
     """The table of a change as the catalog describes it now.
 
-    `dependents` are those of the column that the change is about. `server_version` is server_version_num. `taken_names` are the names of relations in the table's schema
-    and of constraints on the table, which new indexes and constraints must avoid.
+    `dependents` are those of the column that the change is about. `server_version` is server_version_num. `taken_names`
+    are the names of relations in the table's schema and of constraints on the table, which new indexes and
+    constraints must avoid.
     """
 
     server_version: int
@@ -30,6 +36,7 @@ class Snapshot:
 
     @property
     def table(self) -> RelationName:
+        """The table's name."""
         return self.relation.name
 
     def column(self, name: str) -> Column | None:
@@ -39,4 +46,59 @@ class Snapshot:
     @property
     def primary_key(self) -> tuple[str, ...]:
         """The columns of the primary key in key order; empty without one."""
-        return next((index.columns for index in self.indexes if index.primary), ())
+        return next((index.key_columns or index.columns for index in self.indexes if index.primary), ())
+
+
+_VERSION = "SELECT pg_catalog.current_setting('server_version_num')::int4"
+
+_TAKEN = """
+SELECT c.relname::text
+FROM pg_catalog.pg_class c
+WHERE c.relnamespace = (SELECT relnamespace FROM pg_catalog.pg_class WHERE oid = $1)
+UNION
+SELECT k.conname::text FROM pg_catalog.pg_constraint k WHERE k.conrelid = $1
+"""
+
+
+async def server_version(conn: AsyncConnection) -> int:
+    """Return server_version_num."""
+    return int((await conn.exec_driver_sql(_VERSION)).scalar_one())
+
+
+async def load(conn: AsyncConnection, target: Target) -> Snapshot:
+    """Return what the catalog says of the target's table and column, in a constant number of queries.
+
+    Needs no right on the table, only TEMPORARY on the database when the column has a default. A view, a system table or
+    a partition is described as well: whether a change may touch it is not decided here. `conn` must be in a
+    transaction of `Database.transaction`.
+
+    Raises:
+        NoSuchObject: there is no such table or column; the message has the nearest names.
+    """
+    version = await server_version(conn)
+    oid = await relation.find(conn, target)
+    table = await relation.load(conn, oid, version)
+    columns = await column.load(conn, oid, version, target.column)
+    _must_have(table.name, columns, target.column)
+    dependents = await dependent.load(conn, [Wanted(0, oid, target.column)], version)
+    return Snapshot(
+        server_version=version,
+        relation=table,
+        columns=columns,
+        indexes=await index.load(conn, oid),
+        constraints=await constraint.load(conn, oid, version),
+        triggers=await trigger.load(conn, oid),
+        dependents=dependents[0],
+        taken_names=frozenset((await conn.exec_driver_sql(_TAKEN, (oid,))).scalars()),
+    )
+
+
+def _must_have(table: RelationName, columns: tuple[Column, ...], name: str) -> None:
+    """Raise NoSuchObject unless the column is there. Capitals are the usual reason, then typing errors."""
+    known = [column.name for column in columns]
+    if name in known:
+        return
+    folded = [other for other in known if other.lower() == name.lower()]
+    near = folded or difflib.get_close_matches(name, known, n=3)
+    hint = f"Did you mean {' or '.join(map(quote, near))}?" if near else f"It has {', '.join(map(quote, known))}."
+    raise NoSuchObject(f"Table {table} has no column {quote(name)}.", why=hint)

@@ -1,0 +1,55 @@
+"""Whether the text of a function names a column or a table. Pure: PostgreSQL keeps no dependencies of such bodies.
+
+It errs on the side of naming: a word in a string constant counts, since it may be dynamic SQL.
+"""
+
+import re
+from collections.abc import Iterator
+
+from expandcontract.model.names import KEYWORDS
+
+_PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
+#: Constants and quoted identifiers are kept, comments go: `--` and `/*` inside a constant begin none. SQL's /* */ nest.
+_TOKEN = re.compile(
+    r"""[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*" | (?P<line>--[^\n]*) | (?P<open>/\*)""", re.VERBOSE | re.DOTALL
+)
+_NESTING = re.compile(r"/\*|\*/")
+
+
+def without_comments(body: str) -> str:
+    """Return the body with a blank in the place of each comment."""
+    return "".join(_kept(body))
+
+
+def _kept(body: str) -> Iterator[str]:
+    position = 0
+    while (match := _TOKEN.search(body, position)) is not None:
+        comment = match["line"] is not None or match["open"] is not None
+        yield body[position : match.start()] + (" " if comment else match[0])
+        position = _end_of_block(body, match.end()) if match["open"] is not None else match.end()
+    yield body[position:]
+
+
+def _end_of_block(body: str, position: int) -> int:
+    """Return where the block comment ends whose opening ends at `position`; an unclosed one ends with the body."""
+    depth = 1
+    while depth:
+        match = _NESTING.search(body, position)
+        if match is None:
+            return len(body)
+        depth += 1 if match[0] == "/*" else -1
+        position = match.end()
+    return position
+
+
+def names(body: str, identifier: str) -> bool:
+    """Whether the body, comments taken out, names the identifier.
+
+    Unquoted in any case, or quoted exactly. A name that must be quoted counts only quoted, but a keyword
+    also after a dot, where SQL takes it as it is.
+    """
+    quoted = re.escape('"' + identifier.replace('"', '""') + '"')
+    if not _PLAIN.fullmatch(identifier):
+        return re.search(quoted, body) is not None
+    before = r"(?<=\.)" if identifier in KEYWORDS else r'(?<![\w$"])'
+    return re.search(rf'{quoted}|{before}(?i:{re.escape(identifier)})(?![\w$"])', body) is not None
