@@ -5,7 +5,7 @@ The clone is a temporary table with the columns of the real one, without rows, c
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -56,6 +56,8 @@ class NewType:
     type: str
     base: str
     plain_equality: bool
+    collatable: bool = False
+    collation: str | None = None
 
 
 @dataclass(frozen=True)
@@ -135,33 +137,48 @@ async def _create(conn: AsyncConnection, snapshot: Snapshot) -> None:
 
 async def _new_type(conn: AsyncConnection, column: Column, question: Question) -> NewType:
     wanted = column.type if question.type is None else _single(question.type, "--type")
+    before = await _columns(conn)
     try:
         async with conn.begin_nested():
             await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} ADD COLUMN ec_type {wanted}")
-            if await _columns_added(conn) != 1:
+            if await _columns(conn) != before + 1:
                 raise BadExpression(f"{wanted!r} is not a type.", why="It says more than the name of a type.")
-            return await _read_type(conn)
+            found = await _read_type(conn)
+            await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} DROP COLUMN ec_type")
     except DBAPIError as error:
         raise BadExpression(f"{wanted!r} is not a type.", why=_words(error)) from error
-    finally:
-        await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} DROP COLUMN IF EXISTS ec_type")
+    inherits = found.collatable and found.collation is None
+    return replace(found, collation=column.collation) if inherits else found
 
 
 async def _read_type(conn: AsyncConnection) -> NewType:
     await conn.exec_driver_sql("SELECT pg_catalog.set_config('search_path', '', true)")
     query = """
-        SELECT pg_catalog.format_type(a.atttypid, a.atttypmod), y.typname,
+        SELECT pg_catalog.format_type(a.atttypid, a.atttypmod), y.typname::text,
                y.typnamespace = 'pg_catalog'::pg_catalog.regnamespace AND y.typname <> 'bpchar'
                AND coalesce(l.collisdeterministic, true)
-               AND EXISTS (SELECT FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_am m ON m.oid = o.opcmethod AND m.amname = 'btree'
+               AND EXISTS (SELECT FROM pg_catalog.pg_opclass o
+                           JOIN pg_catalog.pg_am m ON m.oid = o.opcmethod AND m.amname = 'btree'
                            JOIN pg_catalog.pg_amproc p ON p.amprocfamily = o.opcfamily AND p.amprocnum = 4
                             AND p.amproclefttype = o.opcintype AND p.amprocrighttype = o.opcintype
-                           WHERE o.opcdefault AND o.opcintype = CASE WHEN y.typname = 'varchar' THEN 'text'::pg_catalog.regtype ELSE y.oid END)
-        FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type y ON y.oid = a.atttypid LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
+                           WHERE o.opcdefault AND o.opcintype =
+                                 CASE WHEN y.typname = 'varchar' THEN 'text'::pg_catalog.regtype ELSE y.oid END),
+               y.typcollation <> 0,
+               CASE WHEN a.attcollation <> y.typcollation THEN
+                    pg_catalog.format('%I.%I', (SELECT nspname FROM pg_catalog.pg_namespace WHERE oid = l.collnamespace), l.collname) END
+        FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type y ON y.oid = a.atttypid
+        LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
         WHERE a.attrelid = $1::text::pg_catalog.regclass AND a.attname = 'ec_type'"""
-    type_, base, plain = (await conn.exec_driver_sql(query, (_CLONE,))).one()
+    row = (await conn.exec_driver_sql(query, (_CLONE,))).one()
     await _own_search_path(conn)
-    return NewType(type_, base, plain)
+    return NewType(*row)
+
+
+async def _columns(conn: AsyncConnection) -> int:
+    """How many columns the clone has: smuggled ones show here."""
+    query = """SELECT count(*) FROM pg_catalog.pg_attribute
+               WHERE attrelid = $1::text::pg_catalog.regclass AND attnum > 0 AND NOT attisdropped"""
+    return int((await conn.exec_driver_sql(query, (_CLONE,))).scalar_one())
 
 
 async def _own_search_path(conn: AsyncConnection) -> None:

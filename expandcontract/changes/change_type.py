@@ -1,0 +1,78 @@
+"""change-type: the same column with another type, under a new name or, after contract, under its own."""
+
+from typing import ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from expandcontract.changes import columns, preflight
+from expandcontract.changes.kind import Kind, Spec
+from expandcontract.model.change import Change, Unfit
+from expandcontract.model.errors import NameTaken
+from expandcontract.model.names import Target, parse_column, parse_target, quote, shorten, slug
+from expandcontract.model.plan import Plan
+from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.postgres.clone import Judgement, Question
+
+
+class ChangeTypeSpec(Spec):
+    """`ec start change-type orders.total --type bigint --to total_cents`, or `--swap` to keep the name."""
+
+    column: str = Field(description="The column: [schema.]table.column", json_schema_extra={"positional": True})
+    type: str = Field(description="Its new type, as in CREATE TABLE")
+    to: str | None = Field(None, description="The new column's name, which new code uses")
+    swap: bool = Field(default=False, description="Give the new column the old one's name at contract; code must accept both types")
+    using: str | None = Field(None, description="Expression for the new value, over the old column; default: a cast")
+    back: str | None = Field(None, description="Expression for the old value, over the new column; default: a cast")
+    one_way: bool = Field(default=False, description="Nothing goes back: old code does not see what new code writes")
+    unfit: Unfit = Field(Unfit.REFUSE, description="A value that the other side cannot hold: refuse the write, or record it")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if (self.to is None) == (not self.swap):
+            raise ValueError("give either --to NEWNAME or --swap")
+        if self.one_way and self.back is not None:
+            raise ValueError("--one-way and --back exclude each other")
+        if self.one_way and self.swap:
+            raise ValueError("--one-way and --swap exclude each other: old code would lose the column's name with no way back")
+        return self
+
+
+class ChangeType(Kind[ChangeTypeSpec]):
+    """Two columns of two types; forward and back keep them in sync."""
+
+    name: ClassVar[str] = "change-type"
+    help: ClassVar[str] = "Change a column's type."
+    spec: ClassVar[type[Spec]] = ChangeTypeSpec
+
+    def target(self, spec: ChangeTypeSpec) -> Target:
+        target = parse_target(spec.column)
+        if spec.to is not None and parse_column(spec.to) == target.column:
+            raise NameTaken(f"The new name of {target} equals the old one: {quote(target.column)}.", next="Use --swap to keep the name.")
+        return target
+
+    def slug(self, spec: ChangeTypeSpec) -> str:
+        target = parse_target(spec.column)
+        return slug(f"change {target.table} {target.column} type")
+
+    def question(self, spec: ChangeTypeSpec, snapshot: Snapshot) -> Question:
+        column = columns.old_column(snapshot, parse_target(spec.column).column)
+        new = shorten(f"~ec_new_{column.name}") if spec.to is None else parse_column(spec.to)
+        preflight.examine_name(snapshot, new)
+        return Question(
+            column.name,
+            new,
+            columns.hidden_name(column.name),
+            type=spec.type,
+            using=spec.using,
+            back=spec.back,
+            one_way=spec.one_way,
+            back_column=column.name if spec.swap else "",
+        )
+
+    def compile(
+        self, change: Change, spec: ChangeTypeSpec, snapshot: Snapshot, judgement: Judgement, ledger_schema: str
+    ) -> Plan:
+        return columns.compose(change, snapshot, judgement, self.question(spec, snapshot), spec.unfit, ledger_schema)
+
+
+KIND = ChangeType()

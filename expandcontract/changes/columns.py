@@ -1,0 +1,188 @@
+"""What kinds that put one new column beside an old one have in common: from snapshot and judgement to plan."""
+
+import hashlib
+from dataclasses import asdict
+
+from expandcontract.changes import preflight
+from expandcontract.model.change import Change, Mode, Pair, Side, Unfit
+from expandcontract.model.errors import BadExpression, MissingPrivilege, UnsupportedShape
+from expandcontract.model.names import RelationName, quote, shorten
+from expandcontract.model.plan import Note, Plan
+from expandcontract.postgres.catalog.column import Column
+from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.postgres.clone import Expression, Judgement, Question
+from expandcontract.steps import column as steps
+from expandcontract.steps.carry import TRAITS, Subject
+from expandcontract.steps.column import Columns
+from expandcontract.steps.sync.conversions import Conversion
+from expandcontract.steps.sync.triggers import Sync
+
+
+def hidden_name(column: str) -> str:
+    """The old side's name after contract: out of sight, and sorted to the end."""
+    return shorten(f"~ec_{column}")
+
+
+def old_column(snapshot: Snapshot, name: str) -> Column:
+    """Return the column that the change is about, after the checks of its shape. Raises Refused."""
+    column = snapshot.column(name)
+    if column is None:
+        raise AssertionError(f"the snapshot of {snapshot.table} was loaded without {name}")
+    preflight.examine(snapshot, column)
+    preflight.examine_name(snapshot, hidden_name(name))
+    return column
+
+
+def compose(
+    change: Change, snapshot: Snapshot, judgement: Judgement, question: Question, unfit: Unfit, ledger_schema: str
+) -> Plan:
+    """Return the plan of a pair: `question.column` and its new side."""
+    column = old_column(snapshot, question.column)
+    _examine_judgement(column, judgement, unfit)
+    schema = f"{ledger_schema}_sync"
+    conversions = _conversions(change.name, schema, column, judgement, question)
+    pair = _pair(snapshot, column, judgement, question, conversions, unfit)
+    trigger = shorten(f"~ec_{change.name}")
+    final = question.back_column or question.new
+    subject = Subject(
+        snapshot=snapshot,
+        column=column,
+        pair=pair,
+        new=question.new,
+        final=final,
+        hidden=question.hidden,
+        definitions=judgement.definitions,
+        hidden_definitions=judgement.hidden_definitions,
+        default=judgement.default,
+    )
+    sync = Sync(
+        change=change.name,
+        pair=pair,
+        schema=schema,
+        trigger=trigger,
+        key=snapshot.primary_key,
+        hidden=question.hidden,
+        final=final,
+        new_default=judgement.default,
+    )
+    columns = Columns(subject, sync, judgement.new_type.collation if question.type else column.collation, conversions)
+    return Plan(
+        change=change,
+        table=snapshot.table,
+        pair=pair,
+        sections=steps.sections(columns),
+        old_columns=(column.name,),
+        new_columns=(question.new,),
+        hidden_column=question.hidden,
+        trigger=trigger,
+        functions=steps.functions(columns),
+        catalog=_what_matters(snapshot, column),
+        swap=subject.swap,
+        costs=tuple(preflight.costs(snapshot, column)),
+        hazards=(*preflight.hazards(snapshot, column), *_notes(subject, judgement)),
+        server_version=snapshot.server_version,
+    )
+
+
+def _pair(
+    snapshot: Snapshot,
+    column: Column,
+    judgement: Judgement,
+    question: Question,
+    conversions: tuple[Conversion, ...],
+    unfit: Unfit,
+) -> Pair:
+    by_column = {conversion.column: conversion.name for conversion in conversions}
+    expressions = [e for e in (judgement.forward, judgement.back) if e is not None]
+    mirror = all(e.immutable for e in expressions) and not question.one_way
+    return Pair(
+        table=snapshot.table,
+        old=Side(column.name, column.type, column.not_null, column.default, column.default_kind == "volatile"),
+        new=Side(question.new, judgement.new_type.type, column.not_null),
+        mode=Mode.MIRROR if mirror else Mode.FILL,
+        forward=by_column.get(column.name),
+        back=by_column.get(question.new),
+        one_way=question.one_way,
+        old_plain_equality=column.plain_equality,
+        new_plain_equality=judgement.new_type.plain_equality,
+        unfit=unfit,
+    )
+
+
+def _conversions(
+    change: str, schema: str, column: Column, judgement: Judgement, question: Question
+) -> tuple[Conversion, ...]:
+    found = []
+    for expression, suffix, source, argument in (
+        (judgement.forward, "forward", column.name, column.type),
+        (judgement.back, "back", question.new, judgement.new_type.type),
+    ):
+        if expression is not None:
+            name = RelationName(schema, _function_name(change, suffix))
+            found.append(
+                Conversion(name, source, argument, expression.type, expression.sql, expression.immutable, expression.total)
+            )
+    return tuple(found)
+
+
+def _function_name(change: str, suffix: str) -> str:
+    name = f"{change}_{suffix}"
+    # One byte is left for the mark of a function that may raise.
+    if len(name.encode()) < 63:  # noqa: PLR2004
+        return name
+    return f"{hashlib.sha256(change.encode()).hexdigest()[:16]}_{suffix}"
+
+
+def _examine_judgement(column: Column, judgement: Judgement, unfit: Unfit) -> None:
+    if judgement.denied:
+        missing = "; ".join(f"{role} may not execute {function}" for role, function in judgement.denied)
+        raise MissingPrivilege(
+            f"Roles that write the table lack privileges: {missing}.",
+            why="The sync trigger calls these functions with the rights of whoever writes.",
+            next="GRANT EXECUTE ON FUNCTION ... TO ...",
+        )
+    if judgement.back is not None and not judgement.back.null_for_null and not column.not_null:
+        raise BadExpression(
+            "--back makes a value of NULL, and the column may hold NULL.",
+            why="A NULL in the new column could then not be told from a row that is not filled yet.",
+            next="Write it so that NULL stays NULL: CASE WHEN ... IS NOT NULL THEN ... END",
+        )
+    if unfit == Unfit.RECORD and column.not_null:
+        raise UnsupportedShape(
+            f"--unfit record needs {quote(column.name)} to be nullable.",
+            why="A value of the new side that the old one cannot hold would be NULL there, and the write would fail.",
+        )
+
+
+def _notes(subject: Subject, judgement: Judgement) -> tuple[Note, ...]:
+    notes = [note for trait in TRAITS for note in trait.notes(subject)]
+    if judgement.default is None and subject.column.default is not None and not subject.pair.old.volatile_default:
+        notes.append(
+            Note("default-dropped", f"The default {subject.column.default} does not fit the new side, which gets none.")
+        )
+    if subject.pair.mode == Mode.FILL:
+        notes.append(Note("fill", _fill_reason(subject.pair, judgement.forward)))
+    if subject.pair.one_way:
+        notes.append(
+            Note("one-way", "Nothing leads back: what new code writes is not seen by old code, and undo shows old values.")
+        )
+    return tuple(notes)
+
+
+def _fill_reason(pair: Pair, forward: Expression | None) -> str:
+    reason = "the change is one-way" if pair.one_way else "PostgreSQL does not take the expressions for immutable"
+    expression = "" if forward is None else f" ({forward.sql})"
+    return f"Mode fill: {reason}{expression}. Verify proves that every row is filled, not that both sides agree."
+
+
+def _what_matters(snapshot: Snapshot, column: Column) -> dict[str, object]:
+    """The part of the catalog that the plan was compiled from, for whoever reviews it."""
+    return {
+        "server_version": snapshot.server_version,
+        "column": asdict(column),
+        "indexes": [asdict(index) for index in snapshot.indexes if column.name in index.columns],
+        "constraints": [asdict(each) for each in snapshot.constraints if column.name in each.columns],
+        "triggers": [trigger.name for trigger in snapshot.triggers],
+        "leaves": [leaf.name.sql for leaf in snapshot.relation.leaves],
+        "primary_key": list(snapshot.primary_key),
+    }

@@ -1,0 +1,53 @@
+"""rename-column: the same values under a new name."""
+
+from typing import ClassVar
+
+from pydantic import Field
+
+from expandcontract.changes import columns, preflight
+from expandcontract.changes.kind import Kind, Spec
+from expandcontract.model.change import Change, Unfit
+from expandcontract.model.errors import NameTaken
+from expandcontract.model.names import Target, parse_column, parse_target, quote, slug
+from expandcontract.model.plan import Plan
+from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.postgres.clone import Judgement, Question
+
+
+class RenameColumnSpec(Spec):
+    """`ec start rename-column users.name display_name`."""
+
+    column: str = Field(description="The column: [schema.]table.column", json_schema_extra={"positional": True})
+    new_name: str = Field(description="Its new name", json_schema_extra={"positional": True})
+
+
+class RenameColumn(Kind[RenameColumnSpec]):
+    """Old and new code each use their own column; both hold the very same value."""
+
+    name: ClassVar[str] = "rename-column"
+    help: ClassVar[str] = "Give a column a new name."
+    spec: ClassVar[type[Spec]] = RenameColumnSpec
+
+    def target(self, spec: RenameColumnSpec) -> Target:
+        target = parse_target(spec.column)
+        if parse_column(spec.new_name) == target.column:
+            raise NameTaken(f"The new name of {target} equals the old one: {quote(target.column)}.")
+        return target
+
+    def slug(self, spec: RenameColumnSpec) -> str:
+        target = parse_target(spec.column)
+        return slug(f"rename {target.table} {target.column}")
+
+    def question(self, spec: RenameColumnSpec, snapshot: Snapshot) -> Question:
+        column = columns.old_column(snapshot, parse_target(spec.column).column)
+        new = parse_column(spec.new_name)
+        preflight.examine_name(snapshot, new)
+        return Question(column.name, new, columns.hidden_name(column.name))
+
+    def compile(
+        self, change: Change, spec: RenameColumnSpec, snapshot: Snapshot, judgement: Judgement, ledger_schema: str
+    ) -> Plan:
+        return columns.compose(change, snapshot, judgement, self.question(spec, snapshot), Unfit.REFUSE, ledger_schema)
+
+
+KIND = RenameColumn()
