@@ -1,0 +1,1 @@
+"""One module per verb: its options, and the call into the engine. `build` returns its command."""

@@ -1,0 +1,85 @@
+"""Options that more than one verb has. Speech and settings may stand before the verb as well."""
+
+import inspect
+from typing import Annotated
+
+import typer
+
+Change = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[CHANGE]", help="The change; may be left out when only one fits.", show_default=False
+    ),
+]
+Batch = Annotated[
+    str | None, typer.Option("--batch", metavar="N", help="Rows in one transaction; otherwise it adapts.")
+]
+Workers = Annotated[str | None, typer.Option("--workers", metavar="N", help="Connections that copy at once.")]
+MaxRate = Annotated[str | None, typer.Option("--max-rate", metavar="R", help="Rows per second at most: 20k.")]
+MaxRuntime = Annotated[
+    str | None, typer.Option("--max-runtime", metavar="D", help="Stop after this time: 2h.")
+]
+NoWait = Annotated[bool, typer.Option("--no-wait", help="Stop with exit 5 when the change is paused.")]
+Check = Annotated[bool, typer.Option("--check", help="Exit 3 when work is pending.")]
+Confirm = Annotated[
+    str | None, typer.Option("--confirm", metavar="CHANGE", help="The change's name, once more.")
+]
+Acknowledge = Annotated[
+    list[str] | None,
+    typer.Option("--acknowledge", metavar="CODE", help="Accept a hazard of the plan, by its code."),
+]
+Accept = Annotated[
+    str | None,
+    typer.Option("--accept", metavar="FINGERPRINT", help="Go on with the plan as it compiles now."),
+]
+Once = Annotated[bool, typer.Option("--once", help="Refuse to start again what was rolled back.")]
+
+
+def _parameter(name: str, annotation: object, default: object) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation)
+
+
+def _flag(meaning: str, *declarations: str, hidden: bool = False) -> object:
+    return Annotated[bool, typer.Option(*declarations, help=meaning, hidden=hidden, show_default=False)]
+
+
+def _value(meaning: str, declaration: str, metavar: str, *, hidden: bool = False) -> object:
+    option = typer.Option(declaration, metavar=metavar, help=meaning, hidden=hidden, show_default=False)
+    return Annotated[str | None, option]
+
+
+#: How `ec` speaks.
+SPEECH: tuple[inspect.Parameter, ...] = (
+    _parameter("json", _flag("Answer, and fail, in JSON on stdout.", "--json"), default=False),
+    _parameter("verbose", _flag("More talk; tracebacks of failures.", "--verbose", "-v"), default=False),
+)
+
+#: The settings: fields of cli.settings.Settings, EC_* variables, keys of [tool.expandcontract].
+#: Those without a metavar are flags.
+_SETTINGS = (
+    ("database_url", "URL", "The database. SQLAlchemy and libpq URLs are understood."),
+    ("direct_url", "URL", "The same database past a pooler in transaction mode."),
+    ("ledger_schema", "NAME", "The schema of the ledger. [expandcontract]"),
+    ("phases", "FOLDER", "The folder of change plans. [phases]"),
+    ("lock_timeout", "D", "No application waits longer for a lock of ours. [100ms]"),
+    ("lock_budget", "D", "For how long a lock is tried for before exit 5. [5min]"),
+    ("quiet_for", "D", "Contract wants no write of old code for so long. [5min]"),
+    ("soak", "D", "Contract wants so much time since ready. [0]"),
+    ("proof_max_age", "D", "A proof older than this does not count. [7d]"),
+    ("undo_window", "D", "After contract, purge waits for so long. [24h]"),
+    ("approval", "", "Contract wants ec ack CHANGE approval."),
+    ("confidential", "", "Leave queries of blockers out of messages and ledger."),
+)
+SETTING_NAMES = tuple(name for name, _, _ in _SETTINGS)
+
+
+def settings(*, hidden: bool) -> tuple[inspect.Parameter, ...]:
+    """Return an option for each setting. Help shows them once, at `ec --help`."""
+    found = []
+    for name, metavar, meaning in _SETTINGS:
+        declaration = f"--{name.replace('_', '-')}"
+        if metavar:
+            found.append(_parameter(name, _value(meaning, declaration, metavar, hidden=hidden), default=None))
+        else:
+            found.append(_parameter(name, _flag(meaning, declaration, hidden=hidden), default=False))
+    return tuple(found)

@@ -1,0 +1,92 @@
+"""One run of a verb: its settings, its streams, and the context that the engine works in."""
+
+import getpass
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from expandcontract.cli.output import Output
+from expandcontract.cli.settings import Settings
+from expandcontract.cli.signals import Interruption
+from expandcontract.cli.talk.listener import CloseableListener
+from expandcontract.cli.views.view import View
+from expandcontract.model.errors import BadSetting
+from expandcontract.model.situation import Situation
+
+if TYPE_CHECKING:
+    from expandcontract.engine.context import Context
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a verb gets. `interruption.stop` is set by the first signal."""
+
+    settings: Settings
+    output: Output
+    interruption: Interruption
+    verbose: bool = False
+
+    @property
+    def phases(self) -> Path:
+        """The folder of change plans."""
+        return self.settings.phases
+
+    def show(self, view: View) -> None:
+        """Write a result."""
+        self.output.show(view)
+
+    def show_changes(self, situations: Sequence[Situation]) -> None:
+        """Write where changes are: the result of every verb that moves one."""
+        from expandcontract import gates
+        from expandcontract.cli.views.status import StatusView
+
+        self.show(StatusView.of(situations, gates.judge_all))
+
+    @asynccontextmanager
+    async def context(self) -> AsyncIterator["Context"]:
+        """Open the database for the engine. Raises BadSetting when nobody said which."""
+        from expandcontract.engine.context import Context
+        from expandcontract.postgres.connect import Database
+
+        settings = self.settings
+        database = Database(
+            self._url(),
+            direct_url=settings.direct_url.get_secret_value() if settings.direct_url else None,
+            ledger_schema=settings.ledger_schema,
+            lock_timeout=settings.lock_timeout,
+        )
+        listener = self._listener()
+        try:
+            yield Context(database, settings.policy, listener, who(), self.interruption.stop)
+        finally:
+            listener.close()
+            await database.close()
+
+    def _url(self) -> str:
+        if self.settings.database_url is None:
+            raise BadSetting(
+                "No database was named.",
+                why="Set EC_DATABASE_URL, or database_url in [tool.expandcontract] of pyproject.toml.",
+                next="EC_DATABASE_URL=postgresql://user@host/database ec status",
+            )
+        return self.settings.database_url.get_secret_value()
+
+    def _listener(self) -> CloseableListener:
+        if self.output.terminal:
+            from expandcontract.cli.talk.terminal import Terminal
+
+            return Terminal(self.output.stderr, verbose=self.verbose)
+        from expandcontract.cli.talk.lines import Lines
+
+        return Lines(self.output.stderr, time.monotonic, verbose=self.verbose)
+
+
+def who() -> str:
+    """Return the name of the person or account that runs `ec`, for the ledger."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # an account without an entry in the password database, as in some containers
+        return "unknown"

@@ -1,0 +1,195 @@
+"""Settings: command line, then EC_*, then [tool.expandcontract] in pyproject.toml, then defaults."""
+
+import difflib
+import os
+import tomllib
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from expandcontract.model.durations import parse_duration
+from expandcontract.model.errors import BadSetting, EcError
+from expandcontract.model.policy import Policy
+
+PREFIX = "EC_"
+TABLE = "[tool.expandcontract]"
+
+
+def _duration(value: object) -> object:
+    if isinstance(value, timedelta):
+        return value
+    try:
+        return parse_duration(str(value))
+    except EcError as error:
+        raise ValueError(f"{error.message} {error.why}") from error
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+_DEFAULT = Policy()
+
+
+class Settings(BaseSettings):
+    """Every setting of `ec`, with what it means."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
+
+    database_url: SecretStr | None = Field(
+        None, description="The database: a SQLAlchemy or libpq URL, or key=value pairs."
+    )
+    direct_url: SecretStr | None = Field(
+        None,
+        description="The same database past a pooler in transaction mode, for CREATE INDEX CONCURRENTLY.",
+    )
+    ledger_schema: str = Field("expandcontract", min_length=1, description="The schema of the ledger.")
+    phases: Path = Field(Path("phases"), description="The folder of change plans.")
+    lock_timeout: Duration = Field(
+        _DEFAULT.lock_timeout, description="No statement of an application waits longer for a lock of ours."
+    )
+    lock_budget: Duration = Field(
+        _DEFAULT.lock_budget,
+        description="For how long a lock is tried for before `ec` stops with exit code 5.",
+    )
+    quiet_for: Duration = Field(
+        _DEFAULT.quiet_for, description="Contract wants no diverging write of old code for so long."
+    )
+    soak: Duration = Field(
+        _DEFAULT.soak, description="Contract wants so much time between ready and contract."
+    )
+    proof_max_age: Duration = Field(
+        _DEFAULT.proof_max_age, description="A proof older than this does not count."
+    )
+    undo_window: Duration = Field(
+        _DEFAULT.undo_window, description="After contract, purge waits for so long unless it is told --now."
+    )
+    approval: bool = Field(_DEFAULT.approval, description="Contract wants `ec ack CHANGE approval`.")
+    confidential: bool = Field(
+        _DEFAULT.confidential, description="The queries of blockers stay out of messages and ledger."
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return the sources, the strongest first."""
+        del dotenv_settings, file_secret_settings
+        return init_settings, env_settings, _ProjectSource(settings_cls, ProjectFile.find(Path.cwd()))
+
+    @property
+    def policy(self) -> Policy:
+        """The limits and waiting times of a run."""
+        return Policy(
+            lock_timeout=self.lock_timeout,
+            lock_budget=self.lock_budget,
+            quiet_for=self.quiet_for,
+            soak=self.soak,
+            proof_max_age=self.proof_max_age,
+            undo_window=self.undo_window,
+            approval=self.approval,
+            confidential=self.confidential,
+        )
+
+
+class ProjectFile:
+    """The nearest pyproject.toml, here or above, that has a table [tool.expandcontract]."""
+
+    def __init__(self, path: Path | None, values: Mapping[str, Any]) -> None:
+        self.path = path
+        self._table = values
+
+    @classmethod
+    def find(cls, start: Path) -> "ProjectFile":
+        """Look in `start` and the folders above. Raises BadSetting for a file that is not TOML."""
+        for folder in (start, *start.parents):
+            path = folder / "pyproject.toml"
+            if path.is_file() and (table := _table(path)) is not None:
+                return cls(path, table)
+        return cls(None, {})
+
+    @cached_property
+    def values(self) -> dict[str, Any]:
+        """The table by field name. `phases` is relative to the file, so that `ec` works from every folder."""
+        found = {key.replace("-", "_"): value for key, value in self._table.items()}
+        if self.path is not None and isinstance(found.get("phases", ""), str):
+            found["phases"] = str(self.path.parent / found.get("phases", "phases"))
+        return found
+
+
+def _table(path: Path) -> Mapping[str, Any] | None:
+    try:
+        table = tomllib.loads(path.read_text()).get("tool", {}).get("expandcontract")
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise BadSetting(f"{path} is not TOML.", why=str(error)) from error
+    if table is not None and not isinstance(table, dict):
+        raise BadSetting(f"tool.expandcontract in {path} is not a table.")
+    return table
+
+
+class _ProjectSource(PydanticBaseSettingsSource):
+    def __init__(self, settings_cls: type[BaseSettings], file: ProjectFile) -> None:
+        super().__init__(settings_cls)
+        self._file = file
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:
+        del field
+        return self._file.values.get(field_name), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        return self._file.values
+
+
+def load(given: Mapping[str, Any]) -> Settings:
+    """Read the settings; `given` are those of the command line. BadSetting names where a value came from."""
+    _check_environment()
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        # An error quotes its input only here, not in the exception: the input may be a URL with a password.
+        details = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        raise _bad_setting(str(details["loc"][0]), details["type"], details["msg"], given) from None
+
+
+def _bad_setting(field: str, kind: str, message: str, given: Mapping[str, Any]) -> BadSetting:
+    origin = _origin(field, given)
+    if kind == "extra_forbidden":
+        known = list(Settings.model_fields)
+        return BadSetting(f"{field} in {origin} is no setting.", why=_nearest(field, known))
+    return BadSetting(f"The value of {origin} has no meaning.", why=message.removeprefix("Value error, "))
+
+
+def _origin(field: str, given: Mapping[str, Any]) -> str:
+    if field in given:
+        return f"--{field.replace('_', '-')}"
+    variable = f"{PREFIX}{field.upper()}"
+    if os.environ.get(variable):
+        return variable
+    path = ProjectFile.find(Path.cwd()).path
+    return f"{TABLE} in {path}" if field not in Settings.model_fields else f"{field} of {TABLE} in {path}"
+
+
+def _check_environment() -> None:
+    """Refuse a variable that is nearly one of ours. Other programs may have variables that begin with EC_."""
+    known = [f"{PREFIX}{field.upper()}" for field in Settings.model_fields]
+    for name in os.environ:
+        if not name.startswith(PREFIX) or name in known:
+            continue
+        if difflib.get_close_matches(name, known, cutoff=0.9):
+            raise BadSetting(f"{name} in the environment is no setting.", why=_nearest(name, known))
+
+
+def _nearest(word: str, known: list[str]) -> str:
+    match difflib.get_close_matches(word, known, n=1, cutoff=0.5):
+        case [near]:
+            return f"Did you mean {near}?"
+        case _:
+            return f"There are: {', '.join(known)}."

@@ -1,0 +1,59 @@
+"""SIGINT and SIGTERM: the first asks for a stop at the next checkpoint, the second stops at once."""
+
+import asyncio
+import signal
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from expandcontract.model.errors import Interrupted
+
+T = TypeVar("T")
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+@dataclass
+class Interruption:
+    """Whether somebody asked to stop, and how. `exit_code` is 130 or 143."""
+
+    say: Callable[[str], None]
+    #: Verbs that write checkpoints look at `stop`; what only reads is stopped at once.
+    checkpoints: bool = True
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    received: signal.Signals | None = None
+
+    @property
+    def exit_code(self) -> int:
+        """The exit code that the shell expects for the signal."""
+        return 128 + (self.received or signal.SIGINT)
+
+
+async def supervised(work: Callable[[], Awaitable[T]], interruption: Interruption) -> T:
+    """Run `work` until it ends or is stopped. Raises Interrupted when it was stopped at once."""
+    task = asyncio.ensure_future(work())
+    loop = asyncio.get_running_loop()
+    for number in SIGNALS:
+        loop.add_signal_handler(number, _receive, number, task, interruption)
+    try:
+        return await task
+    except asyncio.CancelledError:
+        if interruption.received is None:
+            raise
+        raise Interrupted(
+            f"Stopped by {interruption.received.name}.",
+            state="What was committed is in the ledger; what was not is rolled back.",
+            next="the same command again",
+        ) from None
+    finally:
+        for number in SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+def _receive(number: signal.Signals, task: "asyncio.Future[T]", interruption: Interruption) -> None:
+    first = interruption.received is None
+    interruption.received = interruption.received or number
+    interruption.stop.set()
+    if first and interruption.checkpoints:
+        interruption.say(f"{number.name}: finishing the batch and its checkpoint. Once more stops at once.")
+    else:
+        task.cancel()

@@ -1,0 +1,88 @@
+"""An event as a sentence, and progress as fields: the same words on a terminal and off it. Pure."""
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from expandcontract.cli.views.format import count, percent, seconds
+from expandcontract.model.events import (
+    Blocker,
+    Event,
+    LockTried,
+    Notice,
+    PhaseDone,
+    PhaseStarted,
+    Progress,
+    StepDone,
+    StepStarted,
+    TookOver,
+    WaitingForSnapshots,
+)
+
+
+def sentence(event: Event) -> str:  # noqa: PLR0911 - one for each event
+    """Return what the event says to people."""
+    match event:
+        case PhaseStarted(phase=phase):
+            return f"{phase.value}: started"
+        case PhaseDone(phase=phase, seconds=took):
+            return f"{phase.value}: done in {seconds(took)}"
+        case StepStarted(section=section, sentence=words):
+            return f"{section.value}: {words}"
+        case StepDone(section=section, step=step, seconds=took):
+            return f"{section.value}: {step} done in {seconds(took)}"
+        case LockTried():
+            return _lock(event)
+        case WaitingForSnapshots(step=step, blockers=blockers):
+            return f"{step} waits for older transactions: {_who(blockers)}"
+        case Progress():
+            return _progress(event)
+        case TookOver(holder=holder):
+            return f"took over from {holder}, which is gone"
+        case Notice(text=text):
+            return text
+        case other:
+            assert_never(other)
+
+
+def fields(progress: Progress) -> dict[str, str | int | float]:
+    """Return progress as fields; what is not known yet is left out."""
+    known: dict[str, str | int | float | None] = {
+        "stage": progress.stage,
+        "rows": progress.rows,
+        "percent": round(progress.percent, 1),
+        "rows_per_second": round(progress.rows_per_second),
+        "batch": progress.batch,
+        "hot_ratio": None if progress.hot_ratio is None else round(progress.hot_ratio, 2),
+        "throttled_by": progress.throttled_by,
+        "eta_seconds": None if progress.eta_seconds is None else round(progress.eta_seconds),
+    }
+    return {name: value for name, value in known.items() if value is not None}
+
+
+def detail(event: Event) -> bool:
+    """Say whether the event is worth a line only to those who asked for detail."""
+    return isinstance(event, StepDone)
+
+
+def _lock(event: LockTried) -> str:
+    relations = ", ".join(event.relations)
+    held = f", held by {_who(event.blockers)}" if event.blockers else ""
+    again = f"again in {seconds(event.pause_seconds)}"
+    return f"try {event.attempt} for {event.mode} on {relations} failed{held}; {again}"
+
+
+def _who(blockers: Sequence[Blocker]) -> str:
+    return "; ".join(map(str, blockers)) or "unknown"
+
+
+def _progress(progress: Progress) -> str:
+    parts = [
+        f"{progress.stage} {progress.percent:.0f} %",
+        count(progress.rows, "row"),
+        f"{count(progress.rows_per_second)} rows/s",
+        f"batch {count(progress.batch)}",
+    ]
+    parts += [f"HOT {percent(progress.hot_ratio)}"] if progress.hot_ratio is not None else []
+    parts += [f"throttled by {progress.throttled_by}"] if progress.throttled_by else []
+    parts += [f"eta {seconds(progress.eta_seconds)}"] if progress.eta_seconds is not None else []
+    return ", ".join(parts)

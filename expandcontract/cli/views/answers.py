@@ -1,0 +1,167 @@
+"""What operators ask first: may I deploy, may I contract, what is in the way, what do I type next. Pure."""
+
+from collections.abc import Sequence
+from typing import assert_never
+
+from expandcontract.cli.views.format import count, moment, percent, span
+from expandcontract.model.phases import Phase, Stage, Status
+from expandcontract.model.situation import Situation, SweepRecord, Verdict
+
+
+def may_deploy(situation: Situation) -> bool:
+    """Say whether code that uses the new side may run now."""
+    return situation.stage in (Stage.READY, Stage.HIDDEN, Stage.PURGED)
+
+
+def why_deploy(situation: Situation) -> str:
+    """Say why code that uses the new side may run, or not yet."""
+    match situation.stage:
+        case Stage.NOT_STARTED:
+            return "the change is not started"
+        case Stage.BEFORE_READY:
+            return "the new side is not complete"
+        case Stage.READY if situation.plan.swap:
+            return "every row is in sync; code that runs at contract must accept both types"
+        case Stage.READY:
+            return "every row is in sync, and the new side has its indexes and constraints"
+        case Stage.HIDDEN | Stage.PURGED:
+            return "only the new side is left"
+        case Stage.ROLLED_BACK:
+            return "the change was rolled back"
+        case other:
+            assert_never(other)
+
+
+def may_contract(situation: Situation, verdicts: Sequence[Verdict]) -> bool:
+    """Say whether contract would hide the old side now."""
+    return situation.stage == Stage.READY and all(verdict.open for verdict in verdicts)
+
+
+def why_contract(situation: Situation, verdicts: Sequence[Verdict]) -> str:
+    """Say why contract may run, or not."""
+    match situation.stage:
+        case Stage.READY:
+            shut = [verdict.gate for verdict in verdicts if not verdict.open]
+            return f"{count(len(shut), 'gate')} shut ({', '.join(shut)})" if shut else "every gate is open"
+        case Stage.HIDDEN:
+            return "it is contracted already; the old side is hidden"
+        case Stage.PURGED:
+            return "it is contracted and purged"
+        case Stage.BEFORE_READY:
+            return "the change is not ready"
+        case Stage.NOT_STARTED | Stage.ROLLED_BACK:
+            return why_deploy(situation)
+        case other:
+            assert_never(other)
+
+
+def waiting_for(situation: Situation, verdicts: Sequence[Verdict]) -> str | None:
+    """Say the first thing in the way of the next step; None when nothing is."""
+    match situation.stage:
+        case Stage.NOT_STARTED | Stage.PURGED | Stage.ROLLED_BACK:
+            return None
+        case Stage.BEFORE_READY:
+            return _paused(situation) or _failed(situation) or _throttled(situation) or _left(situation)
+        case Stage.READY:
+            shut = (verdict for verdict in verdicts if not verdict.open)
+            return next((f"{verdict.gate}: {verdict.reason}" for verdict in shut), None)
+        case Stage.HIDDEN:
+            return _undo_window(situation)
+        case other:
+            assert_never(other)
+
+
+def next_command(situation: Situation, verdicts: Sequence[Verdict]) -> str | None:
+    """Return the line to type next; None when there is nothing to do."""
+    name = situation.name
+    match situation.stage:
+        case Stage.NOT_STARTED:
+            return f"ec start {name}"
+        case Stage.BEFORE_READY:
+            return _towards_ready(situation)
+        case Stage.READY:
+            return _towards_contract(situation, verdicts)
+        case Stage.HIDDEN:
+            return f"ec purge {name} --yes"
+        case Stage.PURGED | Stage.ROLLED_BACK:
+            return None
+        case other:
+            assert_never(other)
+
+
+def way_back(situation: Situation) -> str | None:
+    """Return the line that takes the change back; None when there is nothing to take back, or no way."""
+    match situation.stage:
+        case Stage.BEFORE_READY | Stage.READY:
+            return f"ec rollback {situation.name}"
+        case Stage.HIDDEN:
+            return f"ec undo {situation.name}"
+        case Stage.NOT_STARTED | Stage.PURGED | Stage.ROLLED_BACK:
+            return None
+        case other:
+            assert_never(other)
+
+
+def eta_seconds(copy: SweepRecord | None) -> float | None:
+    """Return how long the rest of the blocks will take at the pace so far; None while that means nothing."""
+    if copy is None or not copy.blocks_done or not copy.seconds:
+        return None
+    return copy.seconds * (copy.blocks_total - copy.blocks_done) / copy.blocks_done
+
+
+def _towards_ready(situation: Situation) -> str:
+    name = situation.name
+    if situation.wish.paused:
+        return f"ec resume {name}"
+    if any(holder.alive for holder in situation.holders):
+        return f"ec status {name} --watch"
+    writing = situation.phases[Phase.DUAL_WRITE].status == Status.DONE
+    return f"ec backfill {name}" if writing else f"ec start {name}"
+
+
+def _towards_contract(situation: Situation, verdicts: Sequence[Verdict]) -> str:
+    """Soft gates open by themselves when the deploy goes on; to waive them is not what to type next."""
+    shut = [verdict for verdict in verdicts if not verdict.open]
+    if not shut:
+        return f"ec contract {situation.name}"
+    hard = next((verdict.next for verdict in shut if verdict.hard and verdict.next), None)
+    return hard or f"ec wait {situation.name} --for contractable"
+
+
+def _left(situation: Situation) -> str:
+    if situation.phases[Phase.DUAL_WRITE].status != Status.DONE:
+        return f"{situation.phase.value} is not done"
+    copy = situation.copy
+    if copy is None:
+        return "no row was copied yet"
+    if copy.finished:
+        return "the rows are copied; indexes and constraints are not settled"
+    left = copy.blocks_total - copy.blocks_done
+    known = copy.blocks_done and copy.rows
+    rows = f", about {count(copy.rows / copy.blocks_done * left, 'row')}" if known else ""
+    done = percent(copy.blocks_done / copy.blocks_total) if copy.blocks_total else "0 %"
+    return f"{done} copied, {count(left, 'block')} left{rows}"
+
+
+def _paused(situation: Situation) -> str | None:
+    wish = situation.wish
+    return f"paused by {wish.paused_by or 'somebody'}" if wish.paused else None
+
+
+def _failed(situation: Situation) -> str | None:
+    record = situation.phases[situation.phase]
+    return f"{record.phase.value} failed: {record.error}" if record.status == Status.FAILED else None
+
+
+def _throttled(situation: Situation) -> str | None:
+    copy = situation.copy
+    return f"throttled by {copy.throttled_by}" if copy and copy.throttled_by and not copy.finished else None
+
+
+def _undo_window(situation: Situation) -> str | None:
+    if situation.hidden_at is None:
+        return None
+    left = situation.hidden_at + situation.policy.undo_window - situation.now
+    if left.total_seconds() <= 0:
+        return None
+    return f"the undo window: {span(left)} left, until {moment(situation.now + left)}"

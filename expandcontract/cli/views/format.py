@@ -1,0 +1,52 @@
+"""How views write numbers, times and tables. Pure."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+import humanize
+
+
+def count(number: float, noun: str = "", plural: str = "") -> str:
+    """Return `1,000 rows`, `1 row`; without a noun the number alone."""
+    digits = humanize.intcomma(round(number))
+    if not noun:
+        return digits
+    return f"{digits} {noun}" if round(number) == 1 else f"{digits} {plural or noun + 's'}"
+
+
+def seconds(value: float) -> str:
+    """Return a duration as people say it: `0.2 s`, `3 min 20 s`, `2 h 5 min`."""
+    if value < 60:  # noqa: PLR2004 - a minute
+        return f"{value:.1f} s" if value < 10 else f"{value:.0f} s"  # noqa: PLR2004 - one digit is enough from there
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 60:  # noqa: PLR2004 - an hour
+        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:  # noqa: PLR2004 - two days
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} d {hours} h" if hours else f"{days} d"
+
+
+def span(duration: timedelta) -> str:
+    """Return a timedelta as people say it."""
+    return seconds(max(duration.total_seconds(), 0.0))
+
+
+def moment(at: datetime) -> str:
+    """Return a point in time in UTC, to the second."""
+    return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def percent(ratio: float) -> str:
+    """Return a ratio as whole percent, rounded down: 100 % means all."""
+    return f"{int(ratio * 100)} %"
+
+
+def table(rows: Sequence[Sequence[str]], indent: str = "") -> list[str]:
+    """Align rows in columns, two blanks apart; the last column is free."""
+    if not rows:
+        return []
+    widths = [max(len(row[i]) for row in rows if len(row) > i) for i in range(max(map(len, rows)))]
+    padded = ([cell.ljust(width) for cell, width in zip(row, widths, strict=False)] for row in rows)
+    return [(indent + "  ".join(cells)).rstrip() for cells in padded]

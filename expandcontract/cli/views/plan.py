@@ -1,0 +1,161 @@
+"""`ec.plan/1`: what will run, step by step, and what it costs."""
+
+from collections.abc import Callable, Sequence
+from typing import Literal, Self
+
+from pydantic import Field
+
+from expandcontract.cli.views.format import table
+from expandcontract.cli.views.view import Part, View
+from expandcontract.model.phases import Section
+from expandcontract.model.plan import Lock, LockMode, Note, Plan, Step
+
+#: Returns the statements of a step, as they will run.
+Statements = Callable[[Plan, Step], Sequence[str]]
+
+
+class LockView(Part):
+    """A table-level lock."""
+
+    relation: str
+    mode: LockMode
+
+    @classmethod
+    def of(cls, lock: Lock) -> Self:
+        """Read a lock."""
+        return cls(relation=lock.relation, mode=lock.mode)
+
+
+class StepView(Part):
+    """One step. `duration` is `by size` where it grows with the table."""
+
+    id: str
+    symbol: str
+    sentence: str
+    locks: tuple[LockView, ...]
+    duration: Literal["instant", "by size"]
+    reversible: bool
+    sql: tuple[str, ...]
+
+    @classmethod
+    def of(cls, step: Step, sql: Sequence[str]) -> Self:
+        """Read a step and its statements."""
+        return cls(
+            id=step.id,
+            symbol=step.symbol,
+            sentence=step.sentence,
+            locks=tuple(map(LockView.of, step.locks)),
+            duration="by size" if step.by_size else "instant",
+            reversible=step.reversible,
+            sql=tuple(sql),
+        )
+
+    def lines(self) -> list[str]:
+        """Return the sentence, and below it what it does to others."""
+        way_back = "reversible" if self.reversible else "NOT reversible"
+        effects = f"      {_locks(self.locks)}; {self.duration}; {way_back}"
+        return [f"  {self.symbol} {self.sentence}", effects]
+
+
+class SectionView(Part):
+    """One list of steps: a phase, or a way back or out."""
+
+    name: Section
+    steps: tuple[StepView, ...]
+
+    def lines(self) -> list[str]:
+        """Return the section's name and its steps."""
+        return [self.name.value, *(line for step in self.steps for line in step.lines())]
+
+    def sql(self) -> list[str]:
+        """Return the statements, each step's under a comment with its locks."""
+        return [f"-- == {self.name.value} ==", *map(_step_sql, self.steps)]
+
+
+class NoteView(Part):
+    """A cost or a hazard. `acknowledge`: start stops until somebody acknowledges it."""
+
+    code: str
+    sentence: str
+    acknowledge: bool
+
+    @classmethod
+    def of(cls, note: Note) -> Self:
+        """Read a note."""
+        return cls(code=note.code, sentence=note.sentence, acknowledge=note.acknowledge)
+
+
+class PlanView(View):
+    """A plan. `written_to` is the folder that holds it; null when nothing was written."""
+
+    schema_: Literal["ec.plan/1"] = Field("ec.plan/1", alias="schema")
+    name: str
+    kind: str
+    table: str
+    fingerprint: str
+    server_version: int
+    old_columns: tuple[str, ...]
+    new_columns: tuple[str, ...]
+    sections: tuple[SectionView, ...]
+    costs: tuple[NoteView, ...]
+    hazards: tuple[NoteView, ...]
+    written_to: str | None
+
+    @classmethod
+    def of(cls, plan: Plan, statements: Statements, written_to: str | None = None) -> Self:
+        """Read a plan; `statements` renders a step's SQL."""
+        return cls(
+            name=plan.change.name,
+            kind=plan.change.kind,
+            table=plan.table.sql,
+            fingerprint=plan.fingerprint,
+            server_version=plan.server_version,
+            old_columns=plan.old_columns,
+            new_columns=plan.new_columns,
+            sections=_sections(plan, statements),
+            costs=tuple(map(NoteView.of, plan.costs)),
+            hazards=tuple(map(NoteView.of, plan.hazards)),
+            written_to=written_to,
+        )
+
+    def text(self) -> str:
+        """Return the steps with their locks, then costs and hazards, then the next line to type."""
+        blocks = [self._head(), *(section.lines() for section in self.sections)]
+        blocks += [_notes("costs", self.costs, " ")] if self.costs else []
+        blocks += [_notes("hazards", self.hazards, "!")] if self.hazards else []
+        return "\n\n".join("\n".join(block) for block in [*blocks, self._foot()])
+
+    def sql(self) -> str:
+        """Return the statements of all sections, each step under a comment with its locks."""
+        return "\n\n".join("\n\n".join(section.sql()) for section in self.sections)
+
+    def _head(self) -> list[str]:
+        columns = f"{', '.join(self.old_columns)} -> {', '.join(self.new_columns)}"
+        return [f"{self.name}  {self.kind}  {self.table}: {columns}", f"fingerprint {self.fingerprint}"]
+
+    def _foot(self) -> list[str]:
+        codes = " ".join(f"--acknowledge {hazard.code}" for hazard in self.hazards if hazard.acknowledge)
+        written = [f"written to {self.written_to}"] if self.written_to else ["Nothing was written."]
+        return [*written, f"next: ec start {self.name} {codes}".rstrip()]
+
+
+def _sections(plan: Plan, statements: Statements) -> tuple[SectionView, ...]:
+    found = ((section, plan.steps(section)) for section in Section)
+    return tuple(
+        SectionView(name=section, steps=tuple(StepView.of(step, statements(plan, step)) for step in steps))
+        for section, steps in found
+        if steps
+    )
+
+
+def _locks(locks: Sequence[LockView]) -> str:
+    return ", ".join(f"{lock.mode.value} on {lock.relation}" for lock in locks) or "no lock on the table"
+
+
+def _notes(title: str, notes: Sequence[NoteView], mark: str) -> list[str]:
+    return [title, *table([(mark, note.code, note.sentence) for note in notes], indent="  ")]
+
+
+def _step_sql(step: StepView) -> str:
+    comment = f"-- {step.symbol} {step.sentence}\n-- {_locks(step.locks)}; {step.duration}"
+    return "\n".join([comment, *(statement.rstrip().removesuffix(";") + ";" for statement in step.sql)])

@@ -1,0 +1,265 @@
+"""`ec.status/1`: where every change is, and what operators ask first."""
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Literal, Self
+
+from pydantic import Field
+
+from expandcontract.cli.views import answers
+from expandcontract.cli.views.format import count, moment, percent, seconds, table
+from expandcontract.cli.views.gates import GateView
+from expandcontract.cli.views.view import Part, View
+from expandcontract.model.phases import Phase, State, Status
+from expandcontract.model.situation import PhaseRecord, Proof, Situation, SweepRecord, Verdict
+
+#: What a caller gives to judge the gates of a situation.
+Judge = Callable[[Situation], Sequence[Verdict]]
+
+
+class PhaseView(Part):
+    """One phase of the current attempt."""
+
+    status: Status
+    started_at: datetime | None
+    finished_at: datetime | None
+    error: str | None
+
+    def tells(self) -> str:
+        """Return the line of the text."""
+        return self.error or ""
+
+
+class BackfillView(PhaseView):
+    """The copy of the rows and the settling of the new side. `stage` is null when neither runs."""
+
+    stage: Literal["copy", "settle"] | None
+    rows_written: int
+    blocks_done: int
+    blocks_total: int
+    rows_per_second: float
+    copy_seconds: float
+    hot_ratio: float | None
+    eta_seconds: float | None
+    throttled_by: str | None
+
+    def tells(self) -> str:
+        """Return the line of the text."""
+        if self.error:
+            return self.error
+        parts = [count(self.rows_written, "row")]
+        if self.copy_seconds:
+            parts = [f"{parts[0]} in {seconds(self.copy_seconds)}", f"{count(self.rows_per_second)} rows/s"]
+        if self.stage == "copy":
+            done = percent(self.blocks_done / max(self.blocks_total, 1))
+            parts.append(f"{done} of {count(self.blocks_total, 'block')}")
+        parts += [f"HOT {percent(self.hot_ratio)}"] if self.hot_ratio is not None else []
+        parts += [f"eta {seconds(self.eta_seconds)}"] if self.eta_seconds is not None else []
+        parts += [f"throttled by {self.throttled_by}"] if self.throttled_by else []
+        return ", ".join(parts) if self.status != Status.PENDING else ""
+
+
+class VerifyView(PhaseView):
+    """The newest comparison. `proof_valid_until` is null when no proof counts now; `spoiled` says why."""
+
+    rows_compared: int
+    mismatches: int
+    proof_valid_until: datetime | None
+    spoiled: str | None
+
+    def tells(self) -> str:
+        """Return the line of the text."""
+        if self.error:
+            return self.error
+        if self.status == Status.PENDING and not self.rows_compared:
+            return ""
+        compared = (
+            f"{count(self.rows_compared, 'row')} compared, {count(self.mismatches, 'mismatch', 'mismatches')}"
+        )
+        if self.spoiled:
+            return f"{compared}; the proof no longer counts: {self.spoiled}"
+        until = self.proof_valid_until
+        return f"{compared}, proof valid until {moment(until)}" if until else compared
+
+
+class PhasesView(Part):
+    """The five phases, in order."""
+
+    expand: PhaseView
+    dual_write: PhaseView
+    backfill: BackfillView
+    verify: VerifyView
+    contract: PhaseView
+
+
+class AnswerView(Part):
+    """Yes or no, and why."""
+
+    yes: bool
+    why: str
+
+    def __str__(self) -> str:
+        return f"{'yes' if self.yes else 'no'}: {self.why}"
+
+
+class ChangeView(Part):
+    """One change."""
+
+    name: str
+    kind: str
+    table: str
+    phase: Phase
+    state: State
+    ready: bool
+    old_columns: tuple[str, ...]
+    new_columns: tuple[str, ...]
+    phases: PhasesView
+    gates: tuple[GateView, ...]
+    waiting_for: str | None
+    deploy: AnswerView
+    contract: AnswerView
+    next: str | None
+    way_back: str | None
+    attempt: int
+    conflicts: int
+    paused_by: str | None
+    running: tuple[str, ...]
+
+    @classmethod
+    def of(cls, situation: Situation, verdicts: Sequence[Verdict]) -> Self:
+        """Read a situation and the verdicts of its gates, which mean something before contract alone."""
+        plan = situation.plan
+        return cls(
+            name=situation.name,
+            kind=situation.kind,
+            table=plan.table.sql,
+            phase=situation.phase,
+            state=situation.state,
+            ready=situation.ready,
+            old_columns=plan.old_columns,
+            new_columns=plan.new_columns,
+            phases=_phases(situation),
+            gates=tuple(map(GateView.of, verdicts)) if situation.state == State.ACTIVE else (),
+            waiting_for=answers.waiting_for(situation, verdicts),
+            deploy=AnswerView(yes=answers.may_deploy(situation), why=answers.why_deploy(situation)),
+            contract=AnswerView(
+                yes=answers.may_contract(situation, verdicts), why=answers.why_contract(situation, verdicts)
+            ),
+            next=answers.next_command(situation, verdicts),
+            way_back=answers.way_back(situation),
+            attempt=situation.attempt,
+            conflicts=situation.conflicts,
+            paused_by=(situation.wish.paused_by or "somebody") if situation.wish.paused else None,
+            running=tuple(str(holder) for holder in situation.holders if holder.alive),
+        )
+
+    @property
+    def pending(self) -> bool:
+        """Whether somebody still has something to do here."""
+        return self.state in (State.ACTIVE, State.HIDDEN)
+
+    def lines(self) -> list[str]:
+        """Return the answers first, then the phases."""
+        columns = f"{', '.join(self.old_columns)} -> {', '.join(self.new_columns)}"
+        head = f"{self.name}  {self.kind}  {self.table}: {columns}"
+        first = [
+            ("deploy the new code?", str(self.deploy)),
+            ("contract?", str(self.contract)),
+            ("in the way", self.waiting_for or "nothing"),
+            ("next", self.next or "nothing to do"),
+        ]
+        first += [("way back", self.way_back)] if self.way_back else []
+        first += [("running", holder) for holder in self.running]
+        phases: list[tuple[Phase, PhaseView]] = [
+            (Phase.EXPAND, self.phases.expand),
+            (Phase.DUAL_WRITE, self.phases.dual_write),
+            (Phase.BACKFILL, self.phases.backfill),
+            (Phase.VERIFY, self.phases.verify),
+            (Phase.CONTRACT, self.phases.contract),
+        ]
+        rows = [(phase.value, view.status.value, view.tells()) for phase, view in phases]
+        return [head, *table(first, "  "), "", *table(rows, "    ")]
+
+
+class StatusView(View):
+    """All changes that were asked for."""
+
+    schema_: Literal["ec.status/1"] = Field("ec.status/1", alias="schema")
+    changes: tuple[ChangeView, ...]
+
+    @classmethod
+    def of(cls, situations: Sequence[Situation], judge: Judge) -> Self:
+        """Read situations; `judge` asks their gates."""
+        return cls(changes=tuple(ChangeView.of(situation, judge(situation)) for situation in situations))
+
+    @property
+    def pending(self) -> bool:
+        """Whether a change is active or hidden."""
+        return any(change.pending for change in self.changes)
+
+    def text(self) -> str:
+        """Return each change, answers first."""
+        if not self.changes:
+            return "No change is in the ledger. next: ec start KIND ARGS"
+        return "\n\n".join("\n".join(change.lines()) for change in self.changes)
+
+
+def _phases(situation: Situation) -> PhasesView:
+    records = situation.phases
+    return PhasesView(
+        expand=PhaseView(**_base(records[Phase.EXPAND])),
+        dual_write=PhaseView(**_base(records[Phase.DUAL_WRITE])),
+        backfill=_backfill(records[Phase.BACKFILL], situation.copy),
+        verify=_verify(records[Phase.VERIFY], situation),
+        contract=PhaseView(**_base(records[Phase.CONTRACT])),
+    )
+
+
+def _base(record: PhaseRecord) -> dict[str, object]:
+    return {
+        "status": record.status,
+        "started_at": record.started_at,
+        "finished_at": record.finished_at,
+        "error": record.error,
+    }
+
+
+def _backfill(record: PhaseRecord, copy: SweepRecord | None) -> BackfillView:
+    running = record.status in (Status.RUNNING, Status.FAILED)
+    copying = running and (copy is None or not copy.finished)
+    return BackfillView(
+        **_base(record),
+        stage=("copy" if copying else "settle") if running else None,
+        rows_written=copy.rows if copy else 0,
+        blocks_done=copy.blocks_done if copy else 0,
+        blocks_total=copy.blocks_total if copy else 0,
+        rows_per_second=copy.rows_per_second if copy else 0.0,
+        copy_seconds=copy.seconds if copy else 0.0,
+        hot_ratio=copy.hot_ratio if copy else None,
+        eta_seconds=answers.eta_seconds(copy) if copying else None,
+        throttled_by=copy.throttled_by if copy and copying else None,
+    )
+
+
+def _verify(record: PhaseRecord, situation: Situation) -> VerifyView:
+    proof = situation.proof
+    return VerifyView(
+        **_base(record),
+        rows_compared=proof.rows_compared if proof else 0,
+        mismatches=proof.mismatches if proof else 0,
+        proof_valid_until=_valid_until(proof, situation),
+        spoiled=_spoiled(proof) if proof else None,
+    )
+
+
+def _valid_until(proof: Proof | None, situation: Situation) -> datetime | None:
+    if proof is None or proof.mismatches or _spoiled(proof):
+        return None
+    until = proof.finished_at + situation.policy.proof_max_age
+    return until if until > situation.now else None
+
+
+def _spoiled(proof: Proof) -> str | None:
+    if proof.spoiled_at is not None:
+        return proof.spoiled_why or "it was spoiled"
+    return "; ".join(proof.differences) or None

@@ -1,0 +1,135 @@
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from expandcontract import gates
+from expandcontract.cli.views.error import ErrorView
+from expandcontract.cli.views.explain import ExplainView
+from expandcontract.cli.views.gates import GatesView
+from expandcontract.cli.views.init import InitView
+from expandcontract.cli.views.plan import PlanView
+from expandcontract.cli.views.status import StatusView
+from expandcontract.cli.views.view import View
+from expandcontract.model.errors import WrongState
+from expandcontract.model.phases import Section, State
+from expandcontract.model.plan import Concurrent, Lock, LockMode, Note, Plan, Purpose, Step, Sweep
+from expandcontract.model.situation import Holder, Situation, Waiver, Wish
+from tests.golden.kept import same
+from tests.unit.situations import NOW, phases, plan, proof, situation, sweep, writer
+
+
+def _statements(_plan: Plan, step: Step) -> tuple[str, ...]:
+    match step.action:
+        case Concurrent(statement=statement):
+            return (statement,)
+        case Sweep():
+            return ("UPDATE ...",)
+        case action:
+            return action.statements
+
+
+def _full_plan() -> Plan:
+    index = Step(
+        "index", "+", "Build the index ix_users_display_name.",
+        Concurrent(
+            "CREATE INDEX CONCURRENTLY ix_users_display_name ON public.users (display_name)",
+            "", "", "public.users", (Lock("public.users", LockMode.SHARE_UPDATE_EXCLUSIVE),),
+        ),
+        by_size=True,
+    )  # fmt: skip
+    copy = Step("copy", "=", "Copy the rows.", Sweep(Purpose.COPY, "public.users", "true"), by_size=True)
+    drop = replace(plan().steps(Section.EXPAND)[0], symbol="-", sentence="Drop the column.", reversible=False)
+    return plan(
+        sections={**plan().sections, Section.BACKFILL: (copy, index), Section.PURGE: (drop,)},
+        costs=(Note("update", "An unrelated UPDATE takes 0.3-0.5 us longer a row."),),
+        hazards=(
+            Note(
+                "cached-plan", "SELECT * in a prepared statement fails once per connection, and is retried."
+            ),
+            Note(
+                "publication",
+                "The table is in publication p: subscribers need the column first.",
+                acknowledge=True,
+            ),
+        ),
+    )
+
+
+STATUS: dict[str, Situation] = {
+    "not_started": situation(
+        started=False, phases=phases(done=0), proof=None, copy=None, compare=None
+    ),
+    "dual_write": situation(phases=phases(1, running=True), proof=None, copy=None, compare=None),
+    "copying": situation(
+        phases=phases(2, running=True), proof=None, compare=None, copy=sweep(25, seconds=12.5),
+        holders=(Holder("backfill", "db-7", 411, "ada", NOW + timedelta(seconds=9), alive=True),),
+    ),
+    "throttled": situation(
+        phases=phases(2, running=True), proof=None, compare=None, copy=sweep(25, throttled_by="max-rate 20k rows/s"),
+    ),
+    "paused": situation(
+        phases=phases(2, running=True), proof=None, compare=None, copy=sweep(25),
+        wish=Wish(paused=True, paused_by="grace"),
+    ),
+    "settling": situation(phases=phases(2, running=True), proof=None, compare=None),
+    "shut": situation(
+        phases=phases(3), old_writers=(writer(),), proof=proof(spoiled_at=NOW, spoiled_why="a trigger was disabled"),
+    ),
+    "contractable": situation(),
+    "hidden": situation(state=State.HIDDEN, phases=phases(5), hidden_at=NOW - timedelta(hours=1)),
+    "past_the_window": situation(state=State.HIDDEN, phases=phases(5), hidden_at=NOW - timedelta(days=2)),
+    "purged": situation(state=State.PURGED, phases=phases(5)),
+    "rolled_back": situation(state=State.ROLLED_BACK, phases=phases(2), proof=None, copy=None),
+}  # fmt: skip
+
+WAIVED = situation(
+    old_writers=(writer(),),
+    waivers=(Waiver("soak", "ada", "agreed in review", NOW, ""),),
+)
+
+VIEWS: dict[str, View] = {
+    **{f"status_{name}": StatusView.of([given], gates.judge_all) for name, given in STATUS.items()},
+    "status_two": StatusView.of(
+        [STATUS["copying"], replace(STATUS["hidden"], name="0002_other")], gates.judge_all
+    ),
+    "status_none": StatusView.of([], gates.judge_all),
+    "gates_shut": GatesView.of(WAIVED, gates.judge_all(WAIVED)),
+    "gates_open": GatesView.of(situation(), gates.judge_all(situation())),
+    "plan": PlanView.of(_full_plan(), _statements, "phases/0001_rename_users_name"),
+    "error": ErrorView.of(
+        WrongState(
+            "The change is contracted: its old side is hidden.",
+            why="Contract ended at 12:00.",
+            next="ec undo x",
+        )
+    ),
+    "explain": ExplainView.find("EC312"),
+    "init": InitView(ledger_schema="expandcontract", phases="phases"),
+}
+
+
+@pytest.mark.parametrize("name", sorted(VIEWS))
+def test_text(name: str) -> None:
+    """People read this."""
+    same(f"views/{name}.txt", VIEWS[name].text())
+
+
+@pytest.mark.parametrize("name", sorted(VIEWS))
+def test_json(name: str) -> None:
+    """Programs read this."""
+    same(f"views/{name}.json", VIEWS[name].json_text())
+
+
+def test_plan_as_sql() -> None:
+    """`ec plan --sql` prints every statement under a comment with its locks."""
+    same("views/plan.sql", PlanView.of(_full_plan(), _statements).sql())
+
+
+@pytest.mark.parametrize(
+    "view", sorted({type(view) for view in VIEWS.values()}, key=lambda kind: kind.__name__)
+)
+def test_every_view_names_its_schema_first(view: type[View]) -> None:
+    """The first key of every document is `schema`, with a name and a version."""
+    properties = list(view.model_json_schema(by_alias=True)["properties"])
+    assert properties[0] == "schema"
