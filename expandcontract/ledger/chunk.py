@@ -1,0 +1,279 @@
+"""The writer of `chunk`: runs of blocks, which worker has each, and how far it is."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Table, and_, case, func, literal, or_, select, update
+from sqlalchemy.dialects.postgresql import INTERVAL
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expandcontract.ledger.tables import Tables
+from expandcontract.model.names import quote
+from expandcontract.model.plan import Purpose
+
+#: 128 MB of blocks of 8 kB: a table of 10 TB is 80,000 rows of ledger.
+LARGEST = 16_384
+#: What several workers share is divided, but not into less than this.
+SMALLEST = 64
+CHUNKS_PER_WORKER = 4
+LEASE_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class Round:
+    """The chunks of one walk: `number` counts the walks of one purpose within an attempt."""
+
+    change_id: int
+    attempt: int
+    purpose: Purpose
+    number: int
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """A run of blocks that a worker has leased. `relation_name` is SQL; `token` is void once somebody else has the chunk."""
+
+    id: int
+    relation: int
+    relation_name: str
+    filenode: int
+    first_block: int
+    end_block: int
+    next_block: int
+    token: UUID
+
+
+@dataclass(frozen=True)
+class Totals:
+    """All chunks of a round, summed. `running` counts those whose lease has not run out."""
+
+    rows: int
+    hot_rows: int
+    mismatches: int
+    unfit: int
+    blocks_done: int
+    blocks_total: int
+    open: int
+    running: int
+
+
+#: The leaves of a table: itself, its partitions or its children, all levels down; foreign tables have no blocks.
+#: The filenode is read before the size (CASE): a rewrite in between then shows in the filenode, instead of cutting the end off.
+_LEAVES = """
+WITH RECURSIVE tree(oid) AS (
+  SELECT $1::pg_catalog.oid
+  UNION
+  SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid
+),
+leaf AS MATERIALIZED (
+  SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, pg_catalog.pg_relation_filenode(c.oid) AS filenode
+  FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  WHERE c.relkind = 'r'
+),
+sized AS MATERIALIZED (
+  SELECT leaf.*, CASE WHEN leaf.filenode IS NOT NULL THEN pg_catalog.pg_relation_size(leaf.oid) END
+                 / pg_catalog.current_setting('block_size')::pg_catalog.int8 AS blocks
+  FROM leaf
+)"""
+
+
+def _insert(schema: str, where: str) -> str:
+    """$1 table, $2 change, $3 attempt, $4 purpose, $5 round, $6 among how many pieces everything is divided at least."""
+    return f"""{_LEAVES},
+length AS MATERIALIZED (
+  SELECT GREATEST({SMALLEST}, LEAST({LARGEST}, pg_catalog.ceil(pg_catalog.sum(sized.blocks) / $6::pg_catalog.int8)))::pg_catalog.int8 AS blocks
+  FROM sized
+)
+INSERT INTO {quote(schema)}.chunk (change_id, attempt, purpose, round, relation, relation_name, filenode, first_block, end_block, next_block)
+SELECT $2, $3, $4::pg_catalog.text, $5, sized.oid, sized.name, sized.filenode,
+       first, LEAST(first + length.blocks, sized.blocks), first
+FROM length, sized, pg_catalog.generate_series(0::pg_catalog.int8, sized.blocks - 1, length.blocks) first
+WHERE {where}
+ORDER BY sized.name, first"""
+
+
+async def lay(conn: AsyncConnection, tables: Tables, round_: Round, table: int, workers: int = 1) -> int:
+    """Lay chunks over the present size of all leaves of `table` (an OID); return how many, 0 when the round has chunks already.
+
+    With several workers the chunks of a small table are smaller. Waits for whoever lays at the same time: the change's row is locked.
+    """
+    await _alone(conn, tables, round_)
+    if (await conn.execute(select(tables.chunk.c.id).where(_of(tables.chunk, round_)).limit(1))).first():
+        return 0
+    pieces = CHUNKS_PER_WORKER * workers if workers > 1 else 1
+    return (
+        await conn.exec_driver_sql(_insert(tables.schema, "true"), _parameters(round_, table, pieces))
+    ).rowcount
+
+
+async def lay_anew(
+    conn: AsyncConnection, tables: Tables, round_: Round, relation: int, workers: int = 1
+) -> None:
+    """Put right the chunks of one relation (an OID) that was rewritten, renamed or dropped since they were laid.
+
+    After a rewrite every row may lie anywhere: what was laid ends where it is, and the present size is laid out. Rows that a copy wrote stay counted; a comparison counts from
+    the start.
+    """
+    await _alone(conn, tables, round_)
+    name, filenode = await _present(conn, relation)
+    chunk = tables.chunk
+    mine = and_(_of(chunk, round_), chunk.c.relation == relation)
+    if filenode is not None:
+        await conn.execute(update(chunk).where(mine, chunk.c.status != "done").values(relation_name=name))
+    counted: dict[str, Any] = (
+        {} if round_.purpose == Purpose.COPY else {"rows": 0, "mismatches": 0, "unfit": 0, "samples": []}
+    )
+    stale = await conn.execute(
+        update(chunk)
+        .where(mine, chunk.c.filenode.is_distinct_from(filenode))
+        .values(status="done", token=None, end_block=chunk.c.next_block, **counted)
+    )
+    if stale.rowcount and filenode is not None:
+        pieces = CHUNKS_PER_WORKER * workers if workers > 1 else 1
+        fresh = f"""sized.oid = $1 AND NOT EXISTS (
+            SELECT FROM {quote(tables.schema)}.chunk c WHERE c.change_id = $2 AND c.attempt = $3 AND c.purpose = $4 AND c.round = $5
+            AND c.relation = $1 AND c.filenode = sized.filenode)"""
+        await conn.exec_driver_sql(_insert(tables.schema, fresh), _parameters(round_, relation, pieces))
+
+
+async def take(
+    conn: AsyncConnection, tables: Tables, round_: Round, token: UUID, worker: str
+) -> Chunk | None:
+    """Lease the first chunk that nobody has, or whose worker was silent for too long; None when there is none."""
+    chunk = tables.chunk
+    free = or_(
+        chunk.c.status == "pending",
+        and_(chunk.c.status == "running", chunk.c.leased_until < func.clock_timestamp()),
+    )
+    first = (
+        select(chunk.c.id).where(_of(chunk, round_), chunk.c.status != "done", free)
+        .order_by(chunk.c.id).limit(1).with_for_update(skip_locked=True)
+    )  # fmt: skip
+    taken = await conn.execute(
+        update(chunk)
+        .where(chunk.c.id == first.scalar_subquery())
+        .values(
+            status="running", token=token, worker=worker, leased_until=_lease(), attempts=chunk.c.attempts + 1,
+            started_at=func.coalesce(chunk.c.started_at, func.clock_timestamp()), updated_at=func.clock_timestamp(),
+        )
+        .returning(
+            chunk.c.id, chunk.c.relation, chunk.c.relation_name, chunk.c.filenode,
+            chunk.c.first_block, chunk.c.end_block, chunk.c.next_block, chunk.c.token,
+        )
+    )  # fmt: skip
+    row = taken.first()
+    return None if row is None else Chunk(*row)
+
+
+async def checkpoint(conn: AsyncConnection, tables: Tables, chunk: Chunk, next_block: int) -> bool:
+    """Say that nothing is left to do before `next_block`, and prolong the lease. False: the chunk is somebody else's now."""
+    values = {"next_block": next_block, "leased_until": _lease(), "updated_at": func.clock_timestamp()}
+    return await _change(conn, tables, chunk, values)
+
+
+async def wait_for(conn: AsyncConnection, tables: Tables, chunk: Chunk, throttled_by: str | None) -> bool:
+    """Prolong the lease and say what the worker waits for. False: the chunk is somebody else's now."""
+    return await _change(conn, tables, chunk, {"leased_until": _lease(), "throttled_by": throttled_by})
+
+
+async def finish(conn: AsyncConnection, tables: Tables, chunk: Chunk) -> bool:
+    """Say that the chunk is done to its end. False: the chunk is somebody else's now."""
+    values = {
+        "status": "done", "next_block": tables.chunk.c.end_block, "token": None, "leased_until": None,
+        "throttled_by": None, "updated_at": func.clock_timestamp(),
+    }  # fmt: skip
+    return await _change(conn, tables, chunk, values)
+
+
+async def release(conn: AsyncConnection, tables: Tables, chunk: Chunk) -> bool:
+    """Give the chunk back where it is, for anybody to take. False: somebody else has it already."""
+    values = {"status": "pending", "token": None, "leased_until": None, "throttled_by": None}
+    return await _change(conn, tables, chunk, values)
+
+
+async def void_leases(conn: AsyncConnection, tables: Tables, round_: Round) -> int:
+    """Take every chunk from its worker. Only for who knows that all of them are dead; return how many there were."""
+    chunk = tables.chunk
+    voided = await conn.execute(
+        update(chunk)
+        .where(_of(chunk, round_), chunk.c.status == "running")
+        .values(status="pending", token=None, leased_until=None, throttled_by=None)
+    )
+    return voided.rowcount
+
+
+async def totals(conn: AsyncConnection, tables: Tables, round_: Round) -> Totals:
+    """Return the sums over all chunks of the round, whoever works on them."""
+    c = tables.chunk.c
+    alive = and_(c.status == "running", c.leased_until >= func.clock_timestamp())
+    sums = [
+        func.coalesce(func.sum(value), 0)
+        for value in (
+            c.rows, c.hot_rows, c.mismatches, c.unfit, c.next_block - c.first_block, c.end_block - c.first_block,
+            case((c.status != "done", 1), else_=0), case((alive, 1), else_=0),
+        )
+    ]  # fmt: skip
+    row = (await conn.execute(select(*sums).where(_of(tables.chunk, round_)))).one()
+    return Totals(*(int(value) for value in row))
+
+
+async def samples(
+    conn: AsyncConnection, tables: Tables, round_: Round, most: int = 10
+) -> tuple[dict[str, str], ...]:
+    """Return up to `most` keys of rows that did not match, in the order of the chunks."""
+    c = tables.chunk.c
+    rows: Sequence[Any] = (
+        await conn.execute(
+            select(c.samples)
+            .where(_of(tables.chunk, round_), c.mismatches > 0)
+            .order_by(c.relation_name, c.first_block)
+            .limit(most)
+        )
+    ).all()
+    return tuple(key for (keys,) in rows for key in keys)[:most]
+
+
+def _of(chunk: Table, round_: Round) -> ColumnElement[bool]:
+    return and_(
+        chunk.c.change_id == round_.change_id,
+        chunk.c.attempt == round_.attempt,
+        chunk.c.purpose == round_.purpose.value,
+        chunk.c.round == round_.number,
+    )
+
+
+def _lease() -> ColumnElement[Any]:
+    return func.clock_timestamp() + literal(f"{LEASE_SECONDS} seconds").cast(INTERVAL)
+
+
+def _parameters(round_: Round, table: int, pieces: int) -> tuple[Any, ...]:
+    return table, round_.change_id, round_.attempt, round_.purpose.value, round_.number, pieces
+
+
+async def _alone(conn: AsyncConnection, tables: Tables, round_: Round) -> None:
+    await conn.execute(
+        select(tables.change.c.id)
+        .where(tables.change.c.id == round_.change_id)
+        .with_for_update(key_share=True)
+    )
+
+
+async def _present(conn: AsyncConnection, relation: int) -> tuple[str | None, int | None]:
+    row = (
+        await conn.exec_driver_sql(
+            "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.pg_relation_filenode(c.oid)"
+            " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1",
+            (relation,),
+        )
+    ).first()
+    return (None, None) if row is None else (row[0], row[1])
+
+
+async def _change(conn: AsyncConnection, tables: Tables, chunk: Chunk, values: dict[str, Any]) -> bool:
+    c = tables.chunk.c
+    done = await conn.execute(
+        update(tables.chunk).where(c.id == chunk.id, c.token == chunk.token).values(**values)
+    )
+    return done.rowcount == 1

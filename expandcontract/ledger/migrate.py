@@ -1,0 +1,196 @@
+"""The ledger's own migrations: numbered .sql files, applied once each, in order, under a lock."""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+import asyncpg
+from sqlalchemy import func, insert, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expandcontract.model.errors import LedgerMissing, LedgerTooNew
+from expandcontract.model.names import literal, quote
+from expandcontract.ledger.tables import Tables
+from expandcontract.postgres.connect import Database
+
+_FILE = re.compile(r"(\d{4})_(\w+)\.sql")
+
+#: Rights on the ledger by what a role does. The role of an application has none: what its sessions call runs as the ledger's owner.
+GRANTS = {
+    "migrator": "owns the ledger: it runs start, contract, undo, purge and rollback, and must be a member of the tables' owner",
+    "worker": "runs backfill and verify",
+    "waiter": "runs status, gates and wait",
+}
+
+
+@dataclass(frozen=True)
+class Migration:
+    """One file of `migrations/`; `template` names the schemas as {schema} and {sync}."""
+
+    version: int
+    name: str
+    template: str
+
+    def sql(self, tables: Tables) -> str:
+        """Return the statements for a ledger in the schemas of `tables`."""
+        text = self.template.replace("{schema}", quote(tables.schema))
+        return text.replace("{sync}", quote(tables.sync_schema))
+
+
+@cache
+def migrations() -> tuple[Migration, ...]:
+    """Return all migrations in order."""
+    found = []
+    for file in files("expandcontract.ledger.migrations").iterdir():
+        if match := _FILE.fullmatch(file.name):
+            found.append(Migration(int(match[1]), match[2], file.read_text(encoding="utf-8")))
+    return tuple(sorted(found, key=lambda migration: migration.version))
+
+
+async def migrate(database: Database) -> tuple[str, ...]:
+    """Bring the ledger to the version of this program; return the names of the migrations that were applied.
+
+    Applied again it changes nothing. No row of the ledger is ever rewritten.
+
+    Raises:
+        LedgerTooNew: a later program was here.
+    """
+    tables = Tables(database.ledger_schema)
+    # Patient, because a second `ec init` waits for the first one.
+    async with database.transaction(patient=True) as conn:
+        await conn.exec_driver_sql(
+            "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('expandcontract.migrate'), 0)"
+        )
+        # A migration may alter a table that sessions of the application write: they must not queue behind it for long.
+        await conn.exec_driver_sql("SET LOCAL lock_timeout = '1s'")
+        applied = await version(conn, tables)
+        _refuse_later(applied, tables)
+        if applied == 0:
+            await _create_schemas(conn, tables)
+        waiting = [migration for migration in migrations() if migration.version > applied]
+        for migration in waiting:
+            await _apply(conn, tables, migration)
+    return tuple(migration.name for migration in waiting)
+
+
+async def check(conn: AsyncConnection, tables: Tables) -> None:
+    """Return when the ledger is there and of this program's version.
+
+    Raises:
+        LedgerMissing: there is none, or an earlier program made it.
+        LedgerTooNew: a later program made it.
+    """
+    applied = await version(conn, tables)
+    _refuse_later(applied, tables)
+    if applied == 0:
+        raise LedgerMissing(f"There is no ledger in schema {quote(tables.schema)}.", next="ec init")
+    if applied < migrations()[-1].version:
+        raise LedgerMissing(
+            f"The ledger is of version {applied}; this program needs {migrations()[-1].version}.",
+            next="ec init",
+        )
+
+
+async def version(conn: AsyncConnection, tables: Tables) -> int:
+    """Return the number of the last migration that was applied; 0 without a ledger."""
+    found = await conn.exec_driver_sql(
+        "SELECT 1 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace "
+        "WHERE n.nspname = $1 AND c.relname = 'schema_version'",
+        (tables.schema,),
+    )
+    if found.scalar() is None:
+        return 0
+    last = await conn.execute(select(func.max(tables.schema_version.c.version)))
+    return int(last.scalar_one() or 0)
+
+
+def script(schema: str, owner: str, app: str) -> str:
+    """Return everything as SQL, for a DBA who runs it instead of `ec init`: as a superuser, or as a member of `owner` who may create schemas.
+
+    `owner` will own the ledger and run `ec`; `app` is the role of the application.
+    """
+    tables = Tables(schema)
+    parts = [
+        "BEGIN;",
+        "SET LOCAL search_path = '';",
+        f"CREATE SCHEMA {quote(tables.schema)} AUTHORIZATION {quote(owner)};",
+        f"CREATE SCHEMA {quote(tables.sync_schema)} AUTHORIZATION {quote(owner)};",
+        f"SET LOCAL ROLE {quote(owner)};",
+        *(_recorded(migration, tables) for migration in migrations()),
+        "RESET ROLE;",
+        _application(tables, app),
+        "COMMIT;",
+        _grants(tables, owner),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def grants(schema: str, duty: str, role: str) -> tuple[str, ...]:
+    """Return the statements that give `role` what its duty (`worker` or `waiter`) needs on the ledger."""
+    tables = Tables(schema)
+    ledger, name = quote(tables.schema), quote(role)
+    waiter = (f"GRANT USAGE ON SCHEMA {ledger} TO {name};", f"GRANT SELECT ON {ledger}.status_v1 TO {name};")
+    if duty == "waiter":
+        return waiter
+    return (
+        waiter[0],
+        f"GRANT SELECT ON ALL TABLES IN SCHEMA {ledger} TO {name};",
+        f"GRANT INSERT, UPDATE ON {_list(tables, 'phase', 'step', 'proof', 'chunk', 'lease', 'control')} TO {name};",
+        # change: the guards lock its row, which takes a right to UPDATE.
+        f"GRANT UPDATE ON {ledger}.change TO {name};",
+        f"GRANT INSERT ON {_list(tables, 'event', 'conflict')} TO {name};",
+        f"GRANT DELETE ON {_list(tables, 'chunk', 'lease')} TO {name};",
+        f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {ledger} TO {name};",
+    )
+
+
+def _refuse_later(applied: int, tables: Tables) -> None:
+    if applied > migrations()[-1].version:
+        raise LedgerTooNew(
+            f"The ledger in schema {quote(tables.schema)} is of version {applied}; this program knows {migrations()[-1].version}.",
+            next="Install the version of expandcontract that the others use.",
+        )
+
+
+async def _create_schemas(conn: AsyncConnection, tables: Tables) -> None:
+    """Create the schemas that are missing. Not IF NOT EXISTS, which asks for the right to create even when nothing is to be created."""
+    found = await conn.exec_driver_sql("SELECT nspname::text FROM pg_catalog.pg_namespace")
+    existing = set(found.scalars())
+    for schema in (tables.schema, tables.sync_schema):
+        if schema not in existing:
+            await conn.exec_driver_sql(f"CREATE SCHEMA {quote(schema)}")
+
+
+async def _apply(conn: AsyncConnection, tables: Tables, migration: Migration) -> None:
+    # The driver's own execute takes many statements at once, inside the transaction that is open on its connection.
+    raw: asyncpg.Connection[Any] = (await conn.get_raw_connection()).driver_connection  # type: ignore[assignment]
+    await raw.execute(migration.sql(tables))
+    row = {"version": migration.version, "name": migration.name}
+    await conn.execute(insert(tables.schema_version).values(row))
+
+
+def _recorded(migration: Migration, tables: Tables) -> str:
+    values = f"({migration.version}, {literal(migration.name)})"
+    record = f"INSERT INTO {tables.qualified('schema_version')} (version, name) VALUES {values};"
+    return f"-- migration {migration.version}: {migration.name}\n\n{migration.sql(tables)}\n{record}"
+
+
+def _application(tables: Tables, app: str) -> str:
+    return (
+        f"-- {app}: no right on the ledger. Its sessions call what the sync trigger calls.\n"
+        f"GRANT USAGE ON SCHEMA {quote(tables.sync_schema)} TO {quote(app)};"
+    )
+
+
+def _grants(tables: Tables, owner: str) -> str:
+    lines = [f"-- The migrator is {owner}: {GRANTS['migrator']}."]
+    for duty in ("worker", "waiter"):
+        lines.append(f"-- A {duty} {GRANTS[duty]}. For a role of that name:")
+        lines.extend(f"--   {statement}" for statement in grants(tables.schema, duty, duty))
+    return "\n".join(lines)
+
+
+def _list(tables: Tables, *names: str) -> str:
+    return ", ".join(tables.qualified(name) for name in names)

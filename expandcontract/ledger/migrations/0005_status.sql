@@ -1,0 +1,130 @@
+-- status_v1 is for everybody: a role with USAGE on the schema and SELECT on this view can run `ec status`, `ec gates` and `ec wait`.
+-- Columns up to conflicts keep their names and meaning; those after it are the program's own. A column that is not asked for costs nothing.
+
+-- The chunks of each round, summed. hot_ratio is the part of the rows whose update needed no index entry.
+CREATE VIEW {schema}.round AS
+SELECT change_id, attempt, purpose, round,
+    pg_catalog.sum(next_block - first_block)::bigint AS blocks_done,
+    pg_catalog.sum(end_block - first_block)::bigint AS blocks_total,
+    pg_catalog.count(*) FILTER (WHERE status <> 'done') AS chunks_open,
+    pg_catalog.sum(rows)::bigint AS rows,
+    pg_catalog.sum(mismatches)::bigint AS mismatches,
+    pg_catalog.sum(unfit)::bigint AS unfit,
+    pg_catalog.sum(hot_rows)::double precision / NULLIF(pg_catalog.sum(rows), 0)::double precision AS hot_ratio,
+    coalesce(EXTRACT(epoch FROM pg_catalog.max(updated_at) - pg_catalog.min(started_at)), 0)::double precision AS seconds,
+    (pg_catalog.array_agg(batch ORDER BY updated_at DESC NULLS LAST) FILTER (WHERE status = 'running'))[1] AS batch,
+    (pg_catalog.array_agg(throttled_by ORDER BY updated_at DESC NULLS LAST) FILTER (WHERE status = 'running'))[1] AS throttled_by
+FROM {schema}.chunk
+GROUP BY change_id, attempt, purpose, round;
+
+-- Leases with whether their holder lives. A role that may not read others' sessions sees the process id alone.
+CREATE VIEW {schema}.holder AS
+SELECT l.token, l.change_id, l.exclusive, l.verb, l.host, l.pid, l.who, l.acquired_at, l.until,
+    l.until > pg_catalog.clock_timestamp()
+        AND l.database_oid = d.oid
+        AND (l.backend_pid IS NULL OR EXISTS (
+            SELECT FROM pg_catalog.pg_stat_activity a
+            WHERE a.pid = l.backend_pid AND a.datid = d.oid AND coalesce(a.backend_start = l.backend_start, true)
+        )) AS alive
+FROM {schema}.lease l
+JOIN pg_catalog.pg_database d ON d.datname = pg_catalog.current_database();
+
+CREATE VIEW {schema}.status_v1 AS
+SELECT
+    c.id, c.name, c.kind,
+    pg_catalog.format('%I.%I', c.table_schema, c.table_name) AS table_name,
+    CASE
+        WHEN p.expand <> 'done' THEN 'expand'
+        WHEN p.dual_write <> 'done' THEN 'dual_write'
+        WHEN p.backfill <> 'done' THEN 'backfill'
+        WHEN p.verify <> 'done' THEN 'verify'
+        ELSE 'contract'
+    END AS phase,
+    c.state,
+    c.state = 'active' AND p.backfill = 'done' AS ready,
+    p.expand, p.dual_write, p.backfill, p.verify, p.contract,
+    CASE
+        WHEN proof.id IS NULL THEN 'none'
+        WHEN proof.spoiled_at IS NOT NULL THEN 'spoiled'
+        WHEN proof.mismatches > 0 THEN 'mismatches'
+        WHEN c.state <> 'active' THEN 'held'
+        WHEN {schema}.differences_now(c.id, proof.bound) <> '{}' THEN 'spoiled'
+        ELSE 'holds'
+    END AS proof,
+    copy.blocks_done, copy.blocks_total, copy.rows AS rows_written, copy.throttled_by,
+    coalesce(w.paused, false) AS paused,
+    c.created_by, c.created_at, c.hidden_at, c.purged_at,
+    -- Values that did not fit, since the proof before contract was begun, and those that it found itself.
+    coalesce(proof.unfit, 0) + (
+        SELECT pg_catalog.count(*) FROM {schema}.conflict f
+        WHERE f.change_id = c.id AND f.kind = 'does not fit' AND f.at > coalesce(proof.bound_at, '-infinity')
+    ) AS conflicts,
+
+    c.attempt, c.cycle, c.plan, c.relation, c.columns, c.writes_at_ready,
+    pg_catalog.clock_timestamp() AS now,
+    -- A copy stays one until it has a proof of its own.
+    {schema}.elsewhere(
+        coalesce(proof.bound, pg_catalog.jsonb_build_object('system', c.system_identifier::text, 'database', c.database_oid::bigint)),
+        {schema}.identity()
+    ) AS is_copy,
+    p.phases,
+    pg_catalog.to_jsonb(copy) AS copy,
+    (
+        SELECT pg_catalog.to_jsonb(r) FROM {schema}.round r
+        WHERE r.change_id = c.id AND r.attempt = c.attempt AND r.purpose = 'compare' ORDER BY r.round DESC LIMIT 1
+    ) AS compare,
+    CASE WHEN proof.id IS NOT NULL THEN pg_catalog.jsonb_build_object(
+        'id', proof.id, 'finished_at', proof.finished_at, 'rows_compared', proof.rows_compared, 'mismatches', proof.mismatches,
+        'spoiled_at', proof.spoiled_at, 'spoiled_why', proof.spoiled_why,
+        'differences', CASE WHEN c.state = 'active' THEN {schema}.differences_now(c.id, proof.bound) ELSE '{}' END
+    ) END AS newest_proof,
+    (
+        SELECT pg_catalog.jsonb_agg(u ORDER BY u.last_seen DESC) FROM (
+            SELECT application_name, role, pg_catalog.host(address) AS address,
+                pg_catalog.min(at) AS first_seen, pg_catalog.max(at) AS last_seen, pg_catalog.count(*) AS times
+            FROM {schema}.old_use WHERE change_id = c.id AND side = 'old' GROUP BY 1, 2, 3
+        ) u
+    ) AS old_writers,
+    (
+        SELECT pg_catalog.count(*) FROM {schema}.old_use n
+        WHERE n.change_id = c.id AND n.side = 'new' AND p.backfill = 'done' AND n.at >= p.ready_at
+    ) AS new_side_writes,
+    (
+        SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(v) - 'id' - 'change_id' ORDER BY v.id) FROM {schema}.waiver v WHERE v.change_id = c.id
+    ) AS waivers,
+    (
+        SELECT pg_catalog.jsonb_agg(
+            pg_catalog.jsonb_build_object('verb', h.verb, 'host', h.host, 'pid', h.pid, 'who', h.who, 'until', h.until, 'alive', h.alive)
+            ORDER BY h.acquired_at
+        ) FROM {schema}.holder h WHERE h.change_id = c.id
+    ) AS holders,
+    CASE WHEN w.change_id IS NOT NULL THEN pg_catalog.jsonb_build_object(
+        'paused', w.paused, 'paused_by', w.paused_by, 'batch', w.batch, 'max_rate', w.max_rate, 'workers', w.workers
+    ) END AS wish,
+    ARRAY(
+        SELECT s.section || '.' || s.step FROM {schema}.step s
+        WHERE s.change_id = c.id AND s.attempt = c.attempt AND s.status = 'done'
+            AND s.cycle = CASE WHEN s.section IN ('contract', 'undo', 'purge') THEN c.cycle ELSE 0 END
+        ORDER BY 1
+    ) AS steps_done
+FROM {schema}.change c
+JOIN LATERAL (
+    SELECT
+        pg_catalog.max(status) FILTER (WHERE phase = 'expand') AS expand,
+        pg_catalog.max(status) FILTER (WHERE phase = 'dual_write') AS dual_write,
+        pg_catalog.max(status) FILTER (WHERE phase = 'backfill') AS backfill,
+        pg_catalog.max(status) FILTER (WHERE phase = 'verify') AS verify,
+        pg_catalog.max(status) FILTER (WHERE phase = 'contract') AS contract,
+        pg_catalog.max(finished_at) FILTER (WHERE phase = 'backfill') AS ready_at,
+        pg_catalog.jsonb_agg(pg_catalog.to_jsonb(f) - 'change_id' - 'attempt') AS phases
+    FROM {schema}.phase f WHERE f.change_id = c.id AND f.attempt = c.attempt
+) p ON true
+LEFT JOIN LATERAL (
+    SELECT r.* FROM {schema}.round r
+    WHERE r.change_id = c.id AND r.attempt = c.attempt AND r.purpose = 'copy' ORDER BY r.round DESC LIMIT 1
+) copy ON true
+LEFT JOIN LATERAL (
+    SELECT f.* FROM {schema}.proof f
+    WHERE f.change_id = c.id AND f.attempt = c.attempt AND f.finished_at IS NOT NULL ORDER BY f.id DESC LIMIT 1
+) proof ON true
+LEFT JOIN {schema}.control w ON w.change_id = c.id;

@@ -1,0 +1,307 @@
+"""The ledger's tables as SQLAlchemy Core sees them. The migrations make them; a test holds the two together."""
+
+from functools import cached_property
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    Uuid,
+)
+from sqlalchemy.dialects.postgresql import ARRAY, INET, JSONB, OID
+
+from expandcontract.model.errors import BadSetting
+from expandcontract.model.names import MAX_BYTES, quote
+
+_SYNC = "_sync"
+
+
+def _moment(name: str, *, nullable: bool = True) -> Column[object]:
+    return Column(name, DateTime(timezone=True), nullable=nullable)
+
+
+def _text(name: str, *, nullable: bool = False) -> Column[str]:
+    return Column(name, Text, nullable=nullable)
+
+
+def _number(name: str, *, nullable: bool = False) -> Column[int]:
+    return Column(name, BigInteger, nullable=nullable)
+
+
+def _integer(name: str, *, nullable: bool = False) -> Column[int]:
+    return Column(name, Integer, nullable=nullable)
+
+
+def _id() -> Column[int]:
+    return Column("id", BigInteger, Identity(always=True), primary_key=True)
+
+
+class Tables:
+    """The tables of a ledger in `schema`. Functions that application sessions call live in `sync_schema`.
+
+    Raises BadSetting when the schema's name leaves no room for that of the second.
+    """
+
+    def __init__(self, schema: str = "expandcontract") -> None:
+        self.schema = schema
+        self.sync_schema = schema + _SYNC
+        if not schema or len(self.sync_schema.encode()) > MAX_BYTES or "$" in schema:
+            raise BadSetting(
+                f"{schema!r} cannot be the schema of the ledger.",
+                why=f"It takes 1 to {MAX_BYTES - len(_SYNC)} bytes without $, because {self.sync_schema!r} is needed beside it.",
+            )
+        self._metadata = MetaData(schema=schema)
+
+    def __repr__(self) -> str:
+        return f"Tables({self.schema!r})"
+
+    def qualified(self, name: str) -> str:
+        """Return the SQL of a name in the ledger's schema."""
+        return f"{quote(self.schema)}.{quote(name)}"
+
+    @cached_property
+    def schema_version(self) -> Table:
+        """Which migrations were applied."""
+        return Table(
+            "schema_version",
+            self._metadata,
+            Column("version", Integer, primary_key=True, autoincrement=False),
+            _text("name"),
+            _moment("applied_at", nullable=False),
+        )
+
+    @cached_property
+    def change(self) -> Table:
+        """One row for each change, with the plan that every verb after `start` works from."""
+        return Table(
+            "change",
+            self._metadata,
+            _id(),
+            _text("name"),
+            _text("kind"),
+            Column("spec", JSONB, nullable=False),
+            Column("plan", JSONB, nullable=False),
+            _text("fingerprint"),
+            _text("state"),
+            _integer("attempt"),
+            _integer("cycle"),
+            Column("relation", OID, nullable=False),
+            _text("table_schema"),
+            _text("table_name"),
+            Column("columns", ARRAY(Text), nullable=False),
+            _number("writes_at_ready", nullable=True),
+            _text("created_by"),
+            _text("created_from"),
+            _text("program_version"),
+            _number("system_identifier", nullable=True),
+            Column("database_oid", OID, nullable=False),
+            _moment("created_at", nullable=False),
+            _moment("hidden_at"),
+            _moment("purged_at"),
+        )
+
+    @cached_property
+    def phase(self) -> Table:
+        """Five rows for each attempt of a change."""
+        return Table(
+            "phase",
+            self._metadata,
+            self._of_change(primary_key=True),
+            Column("attempt", Integer, primary_key=True, autoincrement=False),
+            Column("phase", Text, primary_key=True),
+            _text("status"),
+            _moment("started_at"),
+            _moment("finished_at"),
+            _text("error", nullable=True),
+        )
+
+    @cached_property
+    def step(self) -> Table:
+        """The journal."""
+        return Table(
+            "step",
+            self._metadata,
+            self._of_change(primary_key=True),
+            Column("attempt", Integer, primary_key=True, autoincrement=False),
+            Column("cycle", Integer, primary_key=True, autoincrement=False),
+            Column("section", Text, primary_key=True),
+            Column("step", Text, primary_key=True),
+            _text("hash"),
+            _text("status"),
+            _integer("attempts"),
+            _moment("started_at", nullable=False),
+            _moment("finished_at"),
+            Column("seconds", Double),
+            _text("error", nullable=True),
+        )
+
+    @cached_property
+    def chunk(self) -> Table:
+        """What a worker takes, with its checkpoint and its lease."""
+        return Table(
+            "chunk",
+            self._metadata,
+            _id(),
+            self._of_change(),
+            _integer("attempt"),
+            _text("purpose"),
+            _integer("round"),
+            Column("relation", OID, nullable=False),
+            _text("relation_name"),
+            Column("filenode", OID, nullable=False),
+            _number("first_block"),
+            _number("end_block"),
+            _number("next_block"),
+            _number("rows"),
+            _number("hot_rows"),
+            _number("mismatches"),
+            _number("unfit"),
+            Column("samples", JSONB, nullable=False),
+            _text("status"),
+            Column("token", Uuid),
+            _moment("leased_until"),
+            _text("worker", nullable=True),
+            _integer("attempts"),
+            _integer("batch", nullable=True),
+            _text("throttled_by", nullable=True),
+            _text("error", nullable=True),
+            _moment("started_at"),
+            _moment("updated_at"),
+        )
+
+    @cached_property
+    def proof(self) -> Table:
+        """Every verification, with the state that it is bound to."""
+        return Table(
+            "proof",
+            self._metadata,
+            _id(),
+            self._of_change(),
+            _integer("attempt"),
+            _integer("cycle"),
+            _integer("round"),
+            Column("bound", JSONB, nullable=False),
+            _moment("bound_at", nullable=False),
+            _moment("started_at", nullable=False),
+            _moment("finished_at"),
+            _number("rows_compared", nullable=True),
+            _number("mismatches", nullable=True),
+            _number("unfit", nullable=True),
+            _moment("spoiled_at"),
+            _text("spoiled_why", nullable=True),
+        )
+
+    @cached_property
+    def old_use(self) -> Table:
+        """Who wrote through which side. Sessions of the application write it, through `note_use`."""
+        return Table(
+            "old_use",
+            self._metadata,
+            _number("change_id"),
+            _text("side"),
+            _text("application_name"),
+            _text("role"),
+            Column("address", INET),
+            _moment("at", nullable=False),
+        )
+
+    @cached_property
+    def conflict(self) -> Table:
+        """Values that lost, that a side could not hold, or that only the new side had."""
+        return Table(
+            "conflict",
+            self._metadata,
+            _id(),
+            _number("change_id"),
+            _moment("at", nullable=False),
+            _text("kind"),
+            Column("key", JSONB),
+            _text("old_value", nullable=True),
+            _text("new_value", nullable=True),
+            _text("application_name", nullable=True),
+            _text("role", nullable=True),
+            _text("sentence", nullable=True),
+        )
+
+    @cached_property
+    def waiver(self) -> Table:
+        """Soft gates that somebody opened."""
+        return Table(
+            "waiver",
+            self._metadata,
+            _id(),
+            self._of_change(),
+            _text("gate"),
+            _text("who"),
+            _text("why"),
+            _text("known"),
+            _moment("at", nullable=False),
+        )
+
+    @cached_property
+    def control(self) -> Table:
+        """The wished state, which every worker reads between batches."""
+        return Table(
+            "control",
+            self._metadata,
+            self._of_change(primary_key=True),
+            Column("paused", Boolean, nullable=False),
+            _text("paused_by", nullable=True),
+            _integer("batch", nullable=True),
+            Column("max_rate", Double),
+            _integer("workers", nullable=True),
+            _text("changed_by"),
+            _moment("changed_at", nullable=False),
+        )
+
+    @cached_property
+    def event(self) -> Table:
+        """History."""
+        return Table(
+            "event",
+            self._metadata,
+            _id(),
+            Column("change_id", BigInteger, ForeignKey(self.change.c.id)),
+            _moment("at", nullable=False),
+            _text("kind"),
+            _text("who"),
+            Column("data", JSONB, nullable=False),
+        )
+
+    @cached_property
+    def lease(self) -> Table:
+        """Who is at work on a change."""
+        return Table(
+            "lease",
+            self._metadata,
+            Column("token", Uuid, primary_key=True),
+            self._of_change(),
+            Column("exclusive", Boolean, nullable=False),
+            _text("verb"),
+            _text("host"),
+            _integer("pid"),
+            _integer("backend_pid", nullable=True),
+            _moment("backend_start"),
+            Column("database_oid", OID, nullable=False),
+            _text("who"),
+            _moment("acquired_at", nullable=False),
+            _moment("until", nullable=False),
+        )
+
+    def _of_change(self, *, primary_key: bool = False) -> Column[int]:
+        return Column(
+            "change_id",
+            BigInteger,
+            ForeignKey(self.change.c.id),
+            primary_key=primary_key,
+            autoincrement=False,
+            nullable=False,
+        )
