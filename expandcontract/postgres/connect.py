@@ -117,6 +117,21 @@ class Database:
             await _close(conn)
 
     @asynccontextmanager
+    async def session(self) -> AsyncIterator[AsyncConnection]:
+        """Hold one pooled connection for as long as the body runs, outside of any transaction and without our settings.
+
+        The body opens its transactions itself. Behind a pooler the next one may be another backend's.
+
+        Raises:
+            NotConnected, ServerTooOld: as for `transaction`.
+        """
+        conn = await self._engine.connect()
+        try:
+            yield conn
+        finally:
+            await _close(conn)
+
+    @asynccontextmanager
     async def direct(self) -> AsyncIterator[AsyncConnection]:
         """Give a connection of its own where each statement commits by itself, without any timeout.
 

@@ -4,8 +4,10 @@ import asyncpg
 from sqlalchemy.exc import DBAPIError
 
 from expandcontract.model.errors import (
+    ColumnOwned,
     ConnectionLost,
     EcError,
+    GuardRefused,
     MissingPrivilege,
     NotConnected,
     StepFailed,
@@ -18,6 +20,9 @@ SERIALIZATION_FAILURE = "40001"
 DEADLOCK_DETECTED = "40P01"
 INSUFFICIENT_PRIVILEGE = "42501"
 READ_ONLY_TRANSACTION = "25006"
+
+#: What the guards inside the ledger raise: the code of the error is its SQLSTATE.
+_GUARDS = {kind.code: kind for kind in (GuardRefused, ColumnOwned)}
 
 #: After these the session is gone: shutdown, crash, dropped database, and timeouts that end the session.
 _SESSION_GONE = frozenset({"57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04"})
@@ -72,6 +77,8 @@ def translate(error: BaseException) -> EcError:
             state="What was committed is in the ledger; an open transaction was rolled back by the server.",
         )
     code = sqlstate(error)
+    if code in _GUARDS:
+        return _GUARDS[code](message, why=why)
     if code == INSUFFICIENT_PRIVILEGE:
         return MissingPrivilege(f"PostgreSQL refused: {message}.", why=why)
     if code == READ_ONLY_TRANSACTION:
