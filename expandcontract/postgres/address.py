@@ -209,7 +209,7 @@ def _places(hosts: str, ports: str) -> tuple[tuple[str, ...], tuple[int, ...]]:
         raise UsageError(f"The database URL has {len(found)} hosts and {len(listed)} ports.")
     default = listed * max(len(found), 1) if len(listed) == 1 else listed
     texts = [own or (default[at] if default else "5432") for at, (_, own) in enumerate(found)] or default
-    if not all(text.isdecimal() and 0 < int(text) < 1 << 16 for text in texts):  # noqa: PLR2004 - ports have 16 bits
+    if not all(text.isdecimal() and 0 < int(text) < 1 << 16 for text in texts):
         raise UsageError("The database URL has a port that is not a number from 1 to 65535.")
     return tuple((host or "localhost").strip("[]") for host, _ in found), tuple(map(int, texts))
 

@@ -1,7 +1,7 @@
 """Connections: a pool whose transactions all begin with the same settings, and a direct connection for what cannot run in one."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -220,11 +220,11 @@ def _timeout(duration: timedelta | None) -> str:
     return "0" if duration is None else str(milliseconds(duration))
 
 
-def _engine(address: Address, application_name: str, **settings: Any) -> AsyncEngine:
+def _engine(address: Address, application_name: str, **settings: object) -> AsyncEngine:
     """Make an engine without named prepared statements: behind a pooler the next transaction is another backend's."""
     settings.setdefault("isolation_level", "READ COMMITTED")
 
-    async def connect(**arguments: Any) -> "asyncpg.Connection[Any]":
+    async def connect(**arguments: object) -> "asyncpg.Connection[Any]":
         return await _connected(address, application_name, arguments)
 
     return create_async_engine(

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.names import RelationName
 from expandcontract.postgres.catalog.default import judge
+from expandcontract.postgres.query import rows
 
 
 @dataclass(frozen=True)
@@ -120,16 +121,16 @@ ORDER BY 1, 2, 3
 async def load(conn: AsyncConnection, oid: int, version: int, about: str) -> tuple[Column, ...]:
     """Return the columns of a relation in order of their numbers. The default of the column `about` is judged."""
     grants: defaultdict[str, list[Grant]] = defaultdict(list)
-    for name, *privilege in await conn.exec_driver_sql(_GRANTS, (oid,)):
-        grants[name].append(Grant(*privilege))
+    for name, grantee, privilege, grantable in await rows(conn, _GRANTS, oid):
+        grants[name].append(Grant(grantee, privilege, grantable))
     sequences: defaultdict[str, list[RelationName]] = defaultdict(list)
-    for name, *sequence in await conn.exec_driver_sql(_SEQUENCES, (oid,)):
-        sequences[name].append(RelationName(*sequence))
+    for name, schema, sequence in await rows(conn, _SEQUENCES, oid):
+        sequences[name].append(RelationName(schema, sequence))
     query = _COLUMNS.format(
         constraint=_CONSTRAINT if version >= _NOT_NULL_CONSTRAINTS_SINCE else _NO_CONSTRAINT
     )
     columns: list[Column] = []
-    for row in list(await conn.exec_driver_sql(query, (oid,))):
+    for row in await rows(conn, query, oid):
         (name, number, type_sql, collation, not_null, not_null_name, not_null_valid, default, *rest) = row
         (identity, generated, inherited, storage, compression, target, options, comment, plain_equality) = rest
         judged = name == about and default is not None and not generated

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.names import RelationName
+from expandcontract.postgres.query import rows
 
 
 @dataclass(frozen=True)
@@ -86,7 +87,7 @@ ORDER BY side.inbound, k.conname, n.nspname, c.relname
 async def load(conn: AsyncConnection, oid: int, version: int) -> tuple[Constraint, ...]:
     """Return the CHECK and FOREIGN KEY constraints of a table, then the foreign keys that reference it, by name."""
     found: list[Constraint] = []
-    for row in await conn.exec_driver_sql(_query(version), (oid,)):
+    for row in await rows(conn, _query(version), oid):
         (inbound, name, kind, schema, table, columns, definition, validated, enforced, deferrable, deferred, *rest) = row
         (no_inherit, comment, other_schema, other, other_columns, on_update, on_delete, match, delete_set) = rest
         found.append(

@@ -5,6 +5,7 @@ from typing import Literal
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from expandcontract.postgres.query import value
 from expandcontract.postgres.sqlstate import sqlstate
 
 Kind = Literal["constant", "stable", "volatile"]
@@ -46,9 +47,9 @@ async def _immutable(conn: AsyncConnection, type_sql: str, expression: str) -> b
 
 async def _rewrites(conn: AsyncConnection, expression: str) -> bool:
     """Whether adding the column rewrites. As text: a domain with constraints would be a reason to rewrite by itself."""
-    before = (await conn.exec_driver_sql(_FILENODE)).scalar_one()
+    before = await value(conn, _FILENODE)
     await conn.exec_driver_sql(
         f"ALTER TABLE pg_temp.ec_default ADD COLUMN v pg_catalog.text DEFAULT (({expression})::pg_catalog.text)"
     )
-    after = (await conn.exec_driver_sql(_FILENODE)).scalar_one()
+    after = await value(conn, _FILENODE)
     return bool(before != after)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.postgres.catalog import body
+from expandcontract.postgres.query import rows
 
 
 @dataclass(frozen=True)
@@ -142,9 +143,9 @@ async def load(conn: AsyncConnection, wanted: Sequence[Wanted], version: int) ->
     parts = (*_BY_DEPENDENCY, _PUBLICATIONS) if version >= _COLUMN_LISTS_SINCE else _BY_DEPENDENCY
     columns = {w.tag: w.column for w in wanted}
     found: defaultdict[int, set[ColumnDependent]] = defaultdict(set)
-    for tag, kind, name, definition, listed in await conn.exec_driver_sql(_SITES + " UNION ".join(parts), arguments):
+    for tag, kind, name, definition, listed in await rows(conn, _SITES + " UNION ".join(parts), *arguments):
         found[tag].add(ColumnDependent(kind, name, columns[tag], definition or "", tuple(listed)))
-    for tag, column, function, source, tables, tied in await conn.exec_driver_sql(_SITES + _BODIES, arguments):
+    for tag, column, function, source, tables, tied in await rows(conn, _SITES + _BODIES, *arguments):
         text = body.without_comments(source)
         if body.names(text, column) and (tied or any(body.names(text, table) for table in tables)):
             found[tag].add(ColumnDependent("function body", function, column))

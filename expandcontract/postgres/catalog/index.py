@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from expandcontract.postgres.query import rows
+
 
 @dataclass(frozen=True)
 class Index:
@@ -92,10 +94,10 @@ ORDER BY 1, 2
 async def load(conn: AsyncConnection, oid: int) -> tuple[Index, ...]:
     """Return the indexes of a relation, sorted by name."""
     statistics: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
-    for name, number, target in await conn.exec_driver_sql(_STATISTICS, (oid,)):
+    for name, number, target in await rows(conn, _STATISTICS, oid):
         statistics[name].append((number, target))
     indexes: list[Index] = []
-    for row in await conn.exec_driver_sql(_INDEXES, (oid,)):
+    for row in await rows(conn, _INDEXES, oid):
         (name, prefix, definition, listed, used, keys, unique, primary, exclusion, valid, *rest) = row
         (constraint, kind, deferrable, deferred, constraint_definition, identity, clustered, *texts) = rest
         comment, constraint_comment, tablespace = texts

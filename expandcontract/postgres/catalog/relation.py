@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.errors import NoSuchObject
 from expandcontract.model.names import RelationName, Target, quote
+from expandcontract.postgres.query import rows, value
 
 
 @dataclass(frozen=True)
@@ -147,9 +148,9 @@ ORDER BY 1
 """
 
 _BY_SCHEMA = """
-SELECT c.oid::int8
-FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = $1 AND c.relname = $2
+SELECT (SELECT c.oid::int8
+        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE n.nspname = $1 AND c.relname = $2)
 """
 #: What the session would have had, had we not emptied it: the setting of the role, the database or the server.
 _USUAL_PATH = """
@@ -172,14 +173,14 @@ async def find(conn: AsyncConnection, target: Target) -> int:
     Raises NoSuchObject with the nearest names.
     """
     if target.schema is not None:
-        oid = (await conn.exec_driver_sql(_BY_SCHEMA, (target.schema, target.table))).scalar()
+        oid = await value(conn, _BY_SCHEMA, target.schema, target.table)
         schemas = [target.schema]
     else:
-        await conn.exec_driver_sql(_USUAL_PATH)
-        oid, schemas = (await conn.exec_driver_sql(_BY_PATH, (target.table,))).one()
-        await conn.exec_driver_sql(_EMPTY_PATH)
+        await rows(conn, _USUAL_PATH)
+        ((oid, schemas),) = await rows(conn, _BY_PATH, target.table)
+        await rows(conn, _EMPTY_PATH)
     if oid is None:
-        known = [RelationName(*row) for row in await conn.exec_driver_sql(_TABLES)]
+        known = [RelationName(*row) for row in await rows(conn, _TABLES)]
         raise _no_such_table(target, schemas, known)
     return int(oid)
 
@@ -198,12 +199,12 @@ def _no_such_table(target: Target, schemas: list[str], known: list[RelationName]
 async def load(conn: AsyncConnection, oid: int, version: int) -> Relation:
     """Return the relation with that oid; `version` is server_version_num."""
 
-    async def rows(query: str) -> list[Any]:
-        return list(await conn.exec_driver_sql(query, (oid,)))
+    async def ask(query: str) -> list[tuple[Any, ...]]:
+        return await rows(conn, query, oid)
 
-    schema, name, kind, persistence, method, owner, system, partition, forced = (await rows(_RELATION))[0]
-    parents = tuple(RelationName(*row) for row in await rows(_PARENTS))
-    below = await rows(_BELOW)
+    schema, name, kind, persistence, method, owner, system, partition, forced = (await ask(_RELATION))[0]
+    parents = tuple(RelationName(*row) for row in await ask(_PARENTS))
+    below = await ask(_BELOW)
     by_schema = _PUBLISHED_BY_SCHEMA if version >= _SCHEMA_PUBLICATIONS_SINCE else ""
     return Relation(
         name=RelationName(schema, name),
@@ -213,11 +214,11 @@ async def load(conn: AsyncConnection, oid: int, version: int) -> Relation:
         owner=owner,
         system=system,
         partition_of=parents[0] if partition else None,
-        partition_keys=tuple(row[0] for row in await rows(_PARTITION_KEYS)),
+        partition_keys=tuple(row[0] for row in await ask(_PARTITION_KEYS)),
         leaves=tuple(LeafTable(RelationName(s, n), foreign=k == "f") for s, n, k, _ in below if k in "rf"),
         partitions=tuple(RelationName(s, n) for s, n, _, is_partition in below if is_partition),
         inherits_from=() if partition else parents,
         row_security_forced=forced,
-        publications=tuple(row[0] for row in await rows(f"{_TREE}{_PUBLISHED}{by_schema} ORDER BY 1")),
-        writers=tuple(row[0] for row in await rows(_WRITERS)),
+        publications=tuple(row[0] for row in await ask(f"{_TREE}{_PUBLISHED}{by_schema} ORDER BY 1")),
+        writers=tuple(row[0] for row in await ask(_WRITERS)),
     )

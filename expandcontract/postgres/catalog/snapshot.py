@@ -14,6 +14,7 @@ from expandcontract.postgres.catalog.dependent import ColumnDependent, Wanted
 from expandcontract.postgres.catalog.index import Index
 from expandcontract.postgres.catalog.relation import Relation
 from expandcontract.postgres.catalog.trigger import Trigger
+from expandcontract.postgres.query import rows, value
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ SELECT k.conname::text FROM pg_catalog.pg_constraint k WHERE k.conrelid = $1
 
 async def server_version(conn: AsyncConnection) -> int:
     """Return server_version_num."""
-    return int((await conn.exec_driver_sql(_VERSION)).scalar_one())
+    return int(await value(conn, _VERSION))
 
 
 async def load(conn: AsyncConnection, target: Target) -> Snapshot:
@@ -89,7 +90,7 @@ async def load(conn: AsyncConnection, target: Target) -> Snapshot:
         constraints=await constraint.load(conn, oid, version),
         triggers=await trigger.load(conn, oid),
         dependents=dependents[0],
-        taken_names=frozenset((await conn.exec_driver_sql(_TAKEN, (oid,))).scalars()),
+        taken_names=frozenset(name for (name,) in await rows(conn, _TAKEN, oid)),
     )
 
 

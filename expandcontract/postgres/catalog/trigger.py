@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.names import RelationName
+from expandcontract.postgres.query import rows
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,5 @@ async def load(conn: AsyncConnection, oid: int) -> tuple[Trigger, ...]:
     """Return the triggers of a table in the order of their names, in which PostgreSQL fires them."""
     return tuple(
         Trigger(name, before, row, on_insert, on_update, enabled, RelationName(schema, function), tuple(uses))
-        for name, before, row, on_insert, on_update, enabled, schema, function, uses in await conn.exec_driver_sql(
-            _TRIGGERS, (oid,)
-        )
+        for name, before, row, on_insert, on_update, enabled, schema, function, uses in await rows(conn, _TRIGGERS, oid)
     )

@@ -1,0 +1,213 @@
+"""The lock ladder: strong locks in short tries with long pauses, so that no statement of an application waits long.
+
+A lock that we wait for stops everybody who comes after us. So a wait ends after `lock_timeout`, and the application then
+has at least ten times as long to itself. The timeout is never lifted, also not for a last try.
+"""
+
+import asyncio
+import contextlib
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import TypeVar
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expandcontract.model.durations import milliseconds, spell
+from expandcontract.model.errors import EcError, Interrupted, LockBudgetSpent
+from expandcontract.model.events import Blocker, Listener, LockTried
+from expandcontract.model.plan import Lock, LockMode
+from expandcontract.model.policy import Policy
+from expandcontract.postgres.blockers import WRAPAROUND, blockers_of
+from expandcontract.postgres.connect import Database
+from expandcontract.postgres.query import rows
+from expandcontract.postgres.sqlstate import is_lock_failure, is_retryable, server_message
+
+T = TypeVar("T")
+
+#: How much longer than what the application may have felt of a try the pause after it is, at least.
+PAUSE_FACTOR = 10
+#: A statement of the body may take so long, though what holds the locks should be instant.
+_BODY = timedelta(seconds=1)
+#: Autovacuum is cancelled by a waiter after deadlock_timeout; then it needs a moment to go.
+_GOING = timedelta(seconds=1)
+_STRENGTH = {mode: strength for strength, mode in enumerate(LockMode)}
+
+_SESSION = """
+SELECT pg_catalog.pg_backend_pid(), pg_catalog.current_setting('deadlock_timeout')::interval
+"""
+_LIMITS = """
+SELECT pg_catalog.set_config('lock_timeout', $1, true), pg_catalog.set_config('statement_timeout', $2, true)
+"""
+
+
+@dataclass
+class _Try:
+    """What became of one try: when others began to queue behind us, and who was in the way when last seen."""
+
+    pid: int | None = None
+    felt_since: float | None = None
+    blockers: tuple[Blocker, ...] = field(default=())
+
+    def felt_seconds(self) -> float:
+        return 0.0 if self.felt_since is None else time.monotonic() - self.felt_since
+
+
+async def run_locked(
+    database: Database,
+    locks: Sequence[Lock],
+    policy: Policy,
+    listen: Listener,
+    body: Callable[[AsyncConnection], Awaitable[T]],
+    *,
+    stop: asyncio.Event | None = None,
+    jitter: Callable[[], float] = random.random,
+) -> T:
+    """Run `body` in one transaction that holds `locks`, as often as it takes, and return its result after the commit.
+
+    The locks are taken all at once, in the order given, in the strongest mode among them. Whatever fails for a timeout, a deadlock
+    or a serialization failure, in the body too, is rolled back and tried again: the body must not have effects outside of its
+    transaction. Each failed try emits LockTried with the blockers.
+
+    Args:
+        database: where; each try takes a connection of its pool, and another one to look for blockers.
+        locks: may be empty, then only the retries and timeouts are had.
+        policy: lock_timeout, lock_budget and confidential count.
+        listen: gets LockTried.
+        body: gets the connection, with lock_timeout still on.
+        stop: when set, no further try or pause begins.
+        jitter: a number from 0 to 1 that lengthens a pause by that part.
+
+    Raises:
+        LockBudgetSpent: no try within the budget succeeded. Nothing was done.
+        Interrupted: `stop` was set. Nothing was done.
+    """
+    began = time.monotonic()
+    attempt = 0
+    while True:
+        _unless_stopped(stop, locks)
+        attempt += 1
+        this = _Try()
+        try:
+            return await _once(database, locks, policy, body, this)
+        except DBAPIError as error:
+            if not (is_lock_failure(error) or is_retryable(error)):
+                raise
+            failure = error
+        pause = _pause(this.felt_seconds(), policy, jitter())
+        spent = time.monotonic() - began + pause > policy.lock_budget.total_seconds()
+        listen(_tried(locks, attempt, 0.0 if spent else pause, this.blockers))
+        if spent:
+            raise _budget_spent(locks, policy, attempt, this.blockers, failure) from failure
+        await _happened(stop or asyncio.Event(), pause)
+
+
+async def _once(
+    database: Database, locks: Sequence[Lock], policy: Policy, body: Callable[[AsyncConnection], Awaitable[T]], this: _Try
+) -> T:
+    async with _lookout(database, policy, this), database.transaction() as conn:
+        ((this.pid, deadlock_timeout),) = await rows(conn, _SESSION)
+        # A wait of ours that lasted into somebody's deadlock_timeout would make the application the victim.
+        short = min(policy.lock_timeout, deadlock_timeout / 2)
+        await _climb(conn, locks, short, deadlock_timeout, this)
+        await _limit(conn, short, max(short, _BODY))
+        return await body(conn)
+
+
+async def _climb(
+    conn: AsyncConnection, locks: Sequence[Lock], short: timedelta, deadlock_timeout: timedelta, this: _Try
+) -> None:
+    """Take the locks in two rungs.
+
+    SHARE UPDATE EXCLUSIVE stops neither readers nor writers, also while it waits, and autovacuum gives way to it after deadlock_timeout. It
+    is worth waiting for: autovacuum never gives way to tries that are shorter. The second rung stops others from its first
+    moment on. It is one statement under statement_timeout, because lock_timeout counts for each relation anew, and LOCK TABLE takes
+    each partition as one.
+    """
+    if not locks:
+        return
+    mode = max((lock.mode for lock in locks), key=_STRENGTH.__getitem__)
+    relations = ", ".join(dict.fromkeys(lock.relation for lock in locks))
+    if _STRENGTH[mode] >= _STRENGTH[LockMode.SHARE_UPDATE_EXCLUSIVE]:
+        await _limit(conn, deadlock_timeout + _GOING, deadlock_timeout + _GOING)
+        await conn.exec_driver_sql(f"LOCK TABLE {relations} IN {LockMode.SHARE_UPDATE_EXCLUSIVE} MODE")
+    if mode != LockMode.SHARE_UPDATE_EXCLUSIVE:
+        await _limit(conn, short, short)
+        this.felt_since = time.monotonic()
+        await conn.exec_driver_sql(f"LOCK TABLE {relations} IN {mode} MODE")
+
+
+async def _limit(conn: AsyncConnection, lock_timeout: timedelta, statement_timeout: timedelta) -> None:
+    await rows(conn, _LIMITS, str(milliseconds(lock_timeout)), str(milliseconds(statement_timeout)))
+
+
+@contextlib.asynccontextmanager
+async def _lookout(database: Database, policy: Policy, this: _Try) -> AsyncIterator[None]:
+    """Look, on another connection and while a try lasts, who blocks it: when it has failed they may be gone."""
+    done = asyncio.Event()
+    watcher = asyncio.create_task(_watch(database, policy, this, done))
+    try:
+        yield
+    except asyncio.CancelledError:
+        watcher.cancel()
+        raise
+    finally:
+        # After the transaction, which must not hold its locks for the sake of a look that is under way.
+        done.set()
+        # What a look fails with (no connection left, say) must not fail the step.
+        with contextlib.suppress(asyncio.CancelledError, EcError, DBAPIError, OSError):
+            await watcher
+
+
+async def _watch(database: Database, policy: Policy, this: _Try, done: asyncio.Event) -> None:
+    every_seconds = policy.lock_timeout.total_seconds() / 2
+    while not await _happened(done, every_seconds):
+        if this.pid is not None:
+            async with database.transaction() as conn:
+                found = await blockers_of(conn, this.pid, confidential=policy.confidential)
+            this.blockers = found or this.blockers
+
+
+async def _happened(event: asyncio.Event, within_seconds: float) -> bool:
+    """Wait for the event, at most so long, and return whether it is set."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), within_seconds)
+    return event.is_set()
+
+
+def _pause(felt_seconds: float, policy: Policy, jitter: float) -> float:
+    """Pure. Ten times what the application may have felt, at least as if it had felt a whole lock_timeout."""
+    return PAUSE_FACTOR * max(felt_seconds, policy.lock_timeout.total_seconds()) * (1 + jitter)
+
+
+def _unless_stopped(stop: asyncio.Event | None, locks: Sequence[Lock]) -> None:
+    if stop is not None and stop.is_set():
+        raise Interrupted(f"Interrupted before {_named(locks)} could be locked.", state="Nothing of this step was done.")
+
+
+def _tried(locks: Sequence[Lock], attempt: int, pause: float, blockers: tuple[Blocker, ...]) -> LockTried:
+    relations = tuple(dict.fromkeys(lock.relation for lock in locks))
+    mode = max((lock.mode for lock in locks), key=_STRENGTH.__getitem__, default=LockMode.ACCESS_SHARE)
+    return LockTried(relations, mode, attempt, pause, blockers)
+
+
+def _named(locks: Sequence[Lock]) -> str:
+    return ", ".join(dict.fromkeys(lock.relation for lock in locks)) or "what the step needs"
+
+
+def _budget_spent(
+    locks: Sequence[Lock], policy: Policy, attempts: int, blockers: tuple[Blocker, ...], failure: DBAPIError
+) -> LockBudgetSpent:
+    """Pure. Say who was in the way, and that a vacuum against wraparound has to be waited for."""
+    why = f"In the way: {'; '.join(map(str, blockers))}." if blockers else server_message(failure)[0]
+    if any(blocker.kind == WRAPAROUND for blocker in blockers):
+        why += " A vacuum against transaction id wraparound must not be stopped: wait until it is done."
+    tries = "1 try" if attempts == 1 else f"{attempts} tries"
+    return LockBudgetSpent(
+        f"{_named(locks)} could not be locked in {tries} of {spell(policy.lock_timeout)} within {spell(policy.lock_budget)}.",
+        why=why,
+        state="Nothing of this step was done.",
+    )
