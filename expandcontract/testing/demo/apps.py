@@ -16,8 +16,8 @@ WRITES = frozenset({"update", "insert", "delete"})
 class App:
     """One version of the application, and what it has reported so far.
 
-    `started` and `seconds` have one entry for each statement; `rows` are what it wrote last, known when it has
-    stopped.
+    `started` and `seconds` have one entry for each statement; `rows` are what it wrote last, known when it
+    has stopped.
     """
 
     def __init__(self, name: str, process: asyncio.subprocess.Process) -> None:

@@ -43,7 +43,7 @@ def differences(expected: Mapping[int, Row], found: Mapping[int, Row]) -> list[s
 
 
 async def compare(connection: AsyncConnection, rows: Iterable[Row], seeded: int) -> Comparison:
-    """Compare every row of the table: those that were written, those that were not, and how many there are."""
+    """Compare every row of the table: those that were written, those that were not, and their number."""
     expected = newest(rows)
     wrong = differences(expected, await _fetch(connection, list(expected)))
     counts = (await connection.exec_driver_sql(table.UNTOUCHED)).mappings().one()

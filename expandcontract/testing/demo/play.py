@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,53 +12,25 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from expandcontract.testing.demo import table
 from expandcontract.testing.demo.apps import App
-from expandcontract.testing.demo.comparison import Comparison, compare
-from expandcontract.testing.demo.operator import DemoFailedError, Operator, phases
+from expandcontract.testing.demo.comparison import compare
+from expandcontract.testing.demo.found import Found, Sizes
 from expandcontract.testing.demo.screen import show
-from expandcontract.testing.demo.timeline import Span, Timeline
+from expandcontract.testing.operator import Operator, phases
 from expandcontract.testing.server import Server
+from expandcontract.testing.timeline import Span, Timeline
 
 SETTINGS = {"shared_buffers": "256MB", "max_wal_size": "2GB"}
+#: Five minutes of quiet are what production should wait for before contract; the audience should not.
+SHORT = {"EC_QUIET_FOR": "2s"}
 COLUMN, NEW_NAME = "users.name", "display_name"
 #: Seconds that the applications run alone, before, between and after the steps of the change.
 AMONG_THEMSELVES = 3.0
 
 
-@dataclass(frozen=True)
-class Sizes:
-    """Bytes of the heap, of the indexes that were there from the start, and of all indexes."""
-
-    heap: int
-    indexes: int
-    all_indexes: int
-
-
-@dataclass(frozen=True)
-class Found:
-    """All that the last screen shows."""
-
-    timeline: Timeline
-    apps: tuple[App, App]
-    status: dict[str, Any]
-    before: Sizes
-    after: Sizes
-    comparison: Comparison
-    seconds: float
-
-    @property
-    def good(self) -> bool:
-        """No error, no row wrong, and both applications wrote: without that there was nothing to see."""
-        errors = sum(len(app.errors) for app in self.apps)
-        mismatches = self.status["phases"]["verify"]["mismatches"]
-        return (
-            not errors and not mismatches and not self.comparison.wrong and all(a.writes for a in self.apps)
-        )
-
-
 async def play(console: Console, rows: int = 1_000_000) -> bool:
     """Play the demo on an embedded PostgreSQL 18 and return whether all went well.
 
-    Raises `ServerError` where there is no such server, `DemoFailedError` when a command of `ec` ended
+    Raises `ServerError` where there is no such server, `CommandFailedError` when a command of `ec` ended
     otherwise than it must. Server and applications are gone afterwards, also when this process is killed.
     """
     with console.status(f"PostgreSQL 18 with {rows:,} users") as busy, Server.start(18, SETTINGS) as server:
@@ -76,9 +47,10 @@ async def play(console: Console, rows: int = 1_000_000) -> bool:
 async def _perform(
     console: Console, server: Server, connection: AsyncConnection, folder: Path, rows: int
 ) -> Found:
-    begin = time.time()
+    """Begin and end with one version of the application, and see what there is in the end."""
     url = _async_url(server.url(user=table.ROLE))
-    operator = Operator(console, folder, server.url())
+    operator = Operator(folder, server.url(), SHORT, console)
+    begin = time.time()
     await operator.type("init")
     async with _running("old_app", url) as old:
         console.print(f"\nThe old version is at work, through {COLUMN}.")
@@ -89,30 +61,28 @@ async def _perform(
             await operator.type("backfill")
             after = await _sizes(connection)
             new = await deploy
-            await asyncio.sleep(AMONG_THEMSELVES)
-            await operator.type("status")
-            await operator.type("contract", code=4)
-            console.print("\nThat is right: the old version is still at work. It is stopped now.")
-            await old.stop()
-            await operator.wait("contractable")
-            await operator.type("contract")
-            await asyncio.sleep(AMONG_THEMSELVES)
-            name = (await operator.status())["name"]
-            await operator.type("purge", "--now", "--confirm", name)
-            await asyncio.sleep(AMONG_THEMSELVES)
+            await _contract(operator, old, console)
             await new.stop()
     end = time.time()
     status = await operator.status()
     comparison = await compare(connection, [*old.rows, *new.rows], rows)
-    return Found(
-        Timeline(_spans(operator, status, begin, end)),
-        (old, new),
-        status,
-        before,
-        after,
-        comparison,
-        end - begin,
-    )
+    timeline = Timeline(_spans(operator, status, begin, end))
+    return Found(timeline, (old, new), status, before, after, comparison, end - begin)
+
+
+async def _contract(operator: Operator, old: App, console: Console) -> None:
+    """From two versions to one: the gate that the old one keeps shut, and what opens when it is gone."""
+    await asyncio.sleep(AMONG_THEMSELVES)
+    await operator.type("status")
+    await operator.type("contract", code=4)
+    console.print("\nThat is right: the old version is still at work. It is stopped now.")
+    await old.stop()
+    await operator.wait("contractable")
+    await operator.type("contract")
+    await asyncio.sleep(AMONG_THEMSELVES)
+    name = (await operator.status())["name"]
+    await operator.type("purge", "--now", "--confirm", name)
+    await asyncio.sleep(AMONG_THEMSELVES)
 
 
 def _spans(operator: Operator, status: dict[str, Any], begin: float, end: float) -> list[Span]:
@@ -185,6 +155,3 @@ async def _seed(connection: AsyncConnection, rows: int) -> None:
 async def _sizes(connection: AsyncConnection) -> Sizes:
     sizes = await connection.exec_driver_sql(table.SIZES, (table.INDEXES,))
     return Sizes(**sizes.mappings().one())
-
-
-__all__ = ["DemoFailedError", "play"]

@@ -1,17 +1,11 @@
 """The last screen of the demo."""
 
-from __future__ import annotations
-
-from typing import TYPE_CHECKING
-
+from rich.console import Console
 from rich.table import Table
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-    from expandcontract.testing.demo.apps import App
-    from expandcontract.testing.demo.play import Found
-    from expandcontract.testing.demo.timeline import Latencies
+from expandcontract.testing.demo.apps import App
+from expandcontract.testing.demo.found import Found
+from expandcontract.testing.timeline import Latencies
 
 #: Errors and rows that are shown in full.
 SHOWN = 5

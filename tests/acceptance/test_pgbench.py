@@ -1,0 +1,26 @@
+"""A load that nobody here wrote."""
+
+from pathlib import Path
+
+import pytest
+
+from expandcontract.testing.operator import Operator
+from expandcontract.testing.pgbench import rename_under_load
+from expandcontract.testing.server import Server
+from tests.conftest import VERSION
+
+
+@pytest.mark.timeout(300)
+async def test_a_column_of_pgbench_is_renamed_under_its_own_load(tmp_path: Path) -> None:
+    """While a million accounts are copied no transaction fails, and every delta ends where it belongs."""
+    with Server.start(VERSION, {"fsync": "off"}) as server:
+        operator = Operator(tmp_path, server.url(), {"EC_QUIET_FOR": "1s"})
+        found = await rename_under_load(server, operator, tmp_path, scale=10, alone=1.0)
+    assert found.failed == 0
+    assert found.sums["accounts"] is not None
+    assert len(set(found.sums.values())) == 1, found.sums
+    # It means something: pgbench wrote in every phase but the shortest, and each row was copied and compared.
+    assert all(found.latencies[phase].statements > 0 for phase in ("alone", "backfill", "verify"))
+    assert found.status["phases"]["backfill"]["rows_written"] > 0
+    assert found.status["phases"]["verify"]["rows_compared"] == 1_000_000
+    assert found.status["state"] == "purged"
