@@ -1,6 +1,5 @@
 """The writer of `chunk`: runs of blocks, which worker has each, and how far it is."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
@@ -219,12 +218,19 @@ async def totals(conn: AsyncConnection, tables: Tables, round_: Round) -> Totals
     return Totals(*(int(value) for value in row))
 
 
+async def is_open(conn: AsyncConnection, tables: Tables, round_: Round) -> bool:
+    """Return whether any chunk of the round is not done."""
+    chunk = tables.chunk
+    query = select(chunk.c.id).where(_of(chunk, round_), chunk.c.status != "done").limit(1)
+    return (await conn.execute(query)).first() is not None
+
+
 async def samples(
     conn: AsyncConnection, tables: Tables, round_: Round, most: int = 10
 ) -> tuple[dict[str, str], ...]:
     """Return up to `most` keys of rows that did not match, in the order of the chunks."""
     c = tables.chunk.c
-    rows: Sequence[Any] = (
+    found = (
         await conn.execute(
             select(c.samples)
             .where(_of(tables.chunk, round_), c.mismatches > 0)
@@ -232,7 +238,7 @@ async def samples(
             .limit(most)
         )
     ).all()
-    return tuple(key for (keys,) in rows for key in keys)[:most]
+    return tuple(key for (keys,) in found for key in keys)[:most]
 
 
 def _of(chunk: Table, round_: Round) -> ColumnElement[bool]:
@@ -268,7 +274,7 @@ async def _present(conn: AsyncConnection, relation: int) -> tuple[str | None, in
             (relation,),
         )
     ).first()
-    return (None, None) if row is None else (row[0], row[1])
+    return (None, None) if row is None else tuple(row)
 
 
 async def _change(conn: AsyncConnection, tables: Tables, chunk: Chunk, values: dict[str, Any]) -> bool:

@@ -1,0 +1,6 @@
+"""Walks the heap blocks of a table's leaves, to copy or to compare rows. What it does there is data: model.plan.Sweep."""
+
+from expandcontract.sweep.job import Job, Options, Outcome
+from expandcontract.sweep.walk import lay, walk
+
+__all__ = ["Job", "Options", "Outcome", "lay", "walk"]

@@ -1,0 +1,52 @@
+"""What a sweep is told, and what it answers. Pure data."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from expandcontract.model.plan import Purpose, Sweep
+
+#: Why a sweep ended before its end: a signal, `max_runtime`, or a pause that it was not to wait for.
+StoppedBy = Literal["signal", "runtime", "paused"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """One walk of one change. `table` is the OID of the table; `round` counts the walks of one purpose within an attempt."""
+
+    change_id: int
+    name: str
+    attempt: int
+    round: int
+    action: Sweep
+    table: int
+
+    @property
+    def purpose(self) -> Purpose:
+        """What is done to the rows."""
+        return self.action.purpose
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a process takes part in a walk. What `ec tune` wishes meanwhile goes before these.
+
+    `batch` fixes the rows that a transaction writes; None adapts them. `max_rate` is in rows per second, over all processes.
+    """
+
+    batch: int | None = None
+    workers: int = 1
+    max_rate: float | None = None
+    max_runtime: timedelta | None = None
+    wait_when_paused: bool = True
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the round has come to, over all chunks and all processes. Copy: rows written; compare: rows compared; keep: rows kept."""
+
+    rows: int
+    mismatches: int
+    unfit: int
+    finished: bool
+    stopped_by: StoppedBy | None = None

@@ -1,0 +1,65 @@
+"""How much the next transaction does, from how long the last ones took. Pure."""
+
+from dataclasses import dataclass, replace
+from typing import Self
+
+#: How much a new measurement weighs in the moving average.
+WEIGHT = 0.3
+#: No step from one batch to the next is larger than this.
+GROWTH = 2.0
+
+
+@dataclass(frozen=True)
+class Pace:
+    """A batch of so many units (rows or blocks), chosen so that a transaction takes `target_seconds`.
+
+    `floor` and `ceiling` bound what it chooses by itself. A transaction that was too slow for its timeout halves the batch, below the floor
+    if it must be. A fixed pace keeps to `ceiling` and only ever leaves it after such a timeout.
+    """
+
+    batch: int
+    floor: int
+    ceiling: int
+    target_seconds: float
+    seconds_per_unit: float | None = None
+    fixed: bool = False
+
+    @classmethod
+    def adaptive(cls, start: int, floor: int, ceiling: int, target_seconds: float) -> Self:
+        """Start with `start` units and adapt within the bounds."""
+        return cls(start, floor, ceiling, target_seconds)
+
+    @classmethod
+    def steady(cls, batch: int) -> Self:
+        """Keep to `batch` units."""
+        return cls(batch, batch, batch, 0.0, fixed=True)
+
+    @property
+    def exhausted(self) -> bool:
+        """Whether it cannot be halved any more."""
+        return self.batch == 1
+
+    def after(self, units: int, seconds: float) -> Self:
+        """Return the pace after a transaction that did `units` in `seconds`.
+
+        One that found much less to do than it might have says nothing about a full one, unless it was slow all the same.
+        """
+        if self.fixed:
+            return replace(self, batch=min(self.ceiling, round(self.batch * GROWTH)))
+        if units < 1 or (units < self.batch / 2 and seconds <= self.target_seconds):
+            return self
+        measured = seconds / units
+        average = measured if self.seconds_per_unit is None else self._mix(self.seconds_per_unit, measured)
+        wished = self.target_seconds / average if average > 0 else float(self.ceiling)
+        bounded = min(max(wished, self.batch / GROWTH), self.batch * GROWTH)
+        batch = min(max(round(bounded), self.floor), self.ceiling, max(1, round(self.batch * GROWTH)))
+        return replace(self, batch=batch, seconds_per_unit=average)
+
+    def halved(self) -> Self:
+        """Return the pace after a transaction that ran into its timeout."""
+        slower = None if self.seconds_per_unit is None else self.seconds_per_unit * GROWTH
+        return replace(self, batch=max(1, self.batch // 2), seconds_per_unit=slower)
+
+    @staticmethod
+    def _mix(average: float, measured: float) -> float:
+        return average + WEIGHT * (measured - average)

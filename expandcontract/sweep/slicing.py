@@ -1,0 +1,82 @@
+"""How one chunk is compared, or its values kept: slices with short snapshots, each with its checkpoint."""
+
+import time
+from datetime import timedelta
+
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expandcontract.ledger import chunk as ledger
+from expandcontract.ledger.chunk import Chunk
+from expandcontract.model import killpoints
+from expandcontract.model.errors import StepFailed
+from expandcontract.sweep.brake import Braked, jittered
+from expandcontract.sweep.pace import Pace
+from expandcontract.sweep.shift import ChunkLost, Shift, TooSlow
+from expandcontract.sweep.statements import SliceStatements, slices
+
+#: A slice locks no row; its snapshot holds back the horizon for so long.
+TARGET_SECONDS = 0.15
+START = 64
+TIMEOUT = timedelta(seconds=5)
+HOPELESS = 5
+
+
+class Slicing:
+    """One worker's way of comparing. Keeps its pace, in blocks, from chunk to chunk."""
+
+    def __init__(self, shift: Shift) -> None:
+        self._shift = shift
+        self._pace = Pace.adaptive(START, 1, ledger.LARGEST, TARGET_SECONDS)
+        self._timeouts = 0
+
+    async def walk(self, chunk: Chunk) -> None:
+        """Go over what is left of the chunk. Raises Braked, ChunkLost, EcError, and whatever the caller's check raises."""
+        statements = slices(self._shift.job.action, chunk.relation_name, self._shift.tables.schema)
+        position = chunk.next_block
+        while position < chunk.end_block:
+            if self._shift.wish.paused:
+                await self._shift.while_paused(chunk)
+            if self._shift.brake.pulled:
+                raise Braked
+            end = min(position + self._pace.batch, chunk.end_block)
+            try:
+                await self._slice(chunk, statements, position, end)
+            except TooSlow as error:
+                await self._slower(error)
+            else:
+                position = end
+
+    async def _slice(self, chunk: Chunk, statements: SliceStatements, first: int, end: int) -> None:
+        lease = (chunk.id, chunk.token, (first, 0), (end, 0))
+
+        async def body(conn: AsyncConnection) -> Row[tuple[int, ...]] | None:
+            row = (await conn.exec_driver_sql(statements.slice, (*lease, end, end - first))).first()
+            if row is not None and row.mismatches and statements.samples is not None:
+                await conn.exec_driver_sql(statements.samples, lease)
+            if self._shift.check is not None:
+                await self._shift.check(conn)
+            killpoints.reach(self._shift.at("slice.after"))
+            return row
+
+        killpoints.reach(self._shift.at("slice.before"))
+        started = time.monotonic()
+        row = await self._shift.transact(body, timeout=TIMEOUT)
+        killpoints.reach(self._shift.at("slice.committed"))
+        if row is None:
+            raise ChunkLost
+        self._timeouts = 0
+        self._pace = self._pace.after(end - first, time.monotonic() - started)
+        self._shift.batch = self._pace.batch
+
+    async def _slower(self, error: TooSlow) -> None:
+        """Make slices smaller. Raises StepFailed when that does not help any more."""
+        self._pace = self._pace.halved()
+        self._timeouts += self._pace.exhausted
+        if self._timeouts > HOPELESS:
+            raise StepFailed(
+                f"A single page of {self._shift.job.action.table} takes longer than {TIMEOUT.total_seconds():g} s.",
+                why="The expressions of the change are too slow to compare rows with.",
+                state="What was compared so far is in the ledger.",
+            ) from error
+        await self._shift.brake.rest(jittered(0.1))
