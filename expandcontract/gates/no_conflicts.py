@@ -1,6 +1,5 @@
-"""Hard: under the policy `record`, no value waits in the ledger that one of the sides could not hold."""
+"""Hard: no row holds a value that the other side cannot hold; purge would destroy it."""
 
-from expandcontract.model.change import Unfit
 from expandcontract.model.situation import Situation, Verdict
 
 NAME = "no-conflicts"
@@ -8,15 +7,14 @@ HARD = True
 ORDER = 60
 
 
-def judge(situation: Situation) -> Verdict | None:
-    """Open without recorded values. Under the policy `refuse` there are none, and no such gate."""
-    if situation.plan.pair.unfit == Unfit.REFUSE:
-        return None
+def judge(situation: Situation) -> Verdict:
+    """Open when the last proof found no such value and none was recorded since.
+
+    Under the policy `refuse` only rows that were bad before the change can hold one, under `record` new ones too.
+    """
     if situation.conflicts == 0:
         return Verdict(NAME, HARD, open=True, reason="Each side holds every value of the other.")
-    values = "1 value" if situation.conflicts == 1 else f"{situation.conflicts:,} values"
-    return Verdict(
-        NAME, HARD, open=False,
-        reason=f"{values} did not fit the other side. Correct those rows, then prove again.",
-        next=f"ec log {situation.name}",
-    )  # fmt: skip
+    values = "1 value does" if situation.conflicts == 1 else f"{situation.conflicts:,} values do"
+    reason = f"{values} not fit the other side. Correct those rows, then verify again."
+    command = f"ec verify {situation.name} --show-values"
+    return Verdict(NAME, HARD, open=False, reason=reason, next=command)

@@ -22,7 +22,8 @@ LIMITS = "Readers of the old side, and writes that leave its value as it is, are
 def judge(situation: Situation) -> Verdict | None:
     """Open when no write came through the old side for `policy.quiet_for`.
 
-    A swap has no such gate: there the old name stays, and the code accepts both types.
+    Nothing is asked for when that is 0. A swap has no such gate: the old name stays, and the code accepts both
+    types.
     """
     if situation.plan.swap:
         return None
@@ -47,10 +48,14 @@ def known(situation: Situation) -> str:
 def _opens_at(situation: Situation) -> datetime | None:
     """Add what a session may have written since it was noted to the time that must be quiet."""
     last = max((writer.last_seen for writer in situation.old_writers), default=None)
-    return None if last is None else last + situation.plan.noted_every + situation.policy.quiet_for
+    if last is None or not situation.policy.quiet_for:
+        return None
+    return last + situation.plan.noted_every + situation.policy.quiet_for
 
 
 def _quiet(situation: Situation) -> str:
+    if not situation.policy.quiet_for:
+        return "No quiet time is asked for."
     return f"No write of the old side for {spell(situation.policy.quiet_for)}."
 
 

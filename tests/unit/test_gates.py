@@ -7,7 +7,6 @@ from datetime import timedelta
 import pytest
 
 from expandcontract import gates
-from expandcontract.model.change import Unfit
 from expandcontract.model.phases import State
 from expandcontract.model.policy import Policy
 from expandcontract.model.situation import Dependent, Leaf, Situation, Verdict, Waiver, Wish
@@ -25,12 +24,6 @@ def verdict(name: str, given: Situation) -> Verdict:
 def names(given: Situation) -> list[str]:
     """Return the gates that a change has."""
     return [verdict.gate for verdict in gates.judge_all(given)]
-
-
-def record_policy(conflicts: int) -> Situation:
-    """Return a change under the policy `record`."""
-    made = plan()
-    return situation(plan=replace(made, pair=replace(made.pair, unfit=Unfit.RECORD)), conflicts=conflicts)
 
 
 def test_all_gates_are_there_in_order() -> None:
@@ -92,7 +85,7 @@ SHUT = {
         situation(live=live(dependents=(Dependent("function body", "public.f()", blocks_hide=True),))),
         "dependents-clear", "ec contract",
     ),
-    "unfit value": (record_policy(conflicts=1), "no-conflicts", "ec log"),
+    "unfit value": (situation(conflicts=1), "no-conflicts", "ec log"),
     "old code writes": (situation(old_writers=(writer(),)), "old-writers", "ec ack"),
     "new code unseen": (situation(live=live(new_side_writes=0)), "new-code-seen", "ec ack"),
     "nothing known": (
@@ -160,10 +153,10 @@ def test_what_postgresql_renames_along_does_not_shut() -> None:
     assert "view public.v" in judged.reason
 
 
-def test_refused_values_leave_no_conflict() -> None:
-    """Under the policy `refuse` nothing is recorded, and there is no such gate."""
-    assert "no-conflicts" not in names(situation(conflicts=3))
-    assert verdict("no-conflicts", record_policy(conflicts=0)).open
+def test_values_that_do_not_fit_are_counted() -> None:
+    """However many there are, contract would hide and purge destroy them."""
+    assert verdict("no-conflicts", situation(conflicts=1)).reason.startswith("1 value does not fit")
+    assert verdict("no-conflicts", situation(conflicts=1200)).reason.startswith("1,200 values do not fit")
 
 
 def test_old_writers_are_all_named() -> None:
@@ -182,6 +175,13 @@ def test_old_writers_opens_when_it_was_quiet() -> None:
     assert verdict("old-writers", situation(old_writers=(writer(seconds_ago=quiet.total_seconds()),))).open
     early = situation(old_writers=(writer(seconds_ago=quiet.total_seconds() - 30),))
     assert "Opens in 30 seconds, at 12:00:30" in verdict("old-writers", early).reason
+
+
+def test_no_quiet_time_asks_for_none() -> None:
+    """With `quiet_for` 0 the gate is open, and names the writers all the same."""
+    judged = verdict("old-writers", situation(old_writers=(writer(),), policy=Policy(quiet_for=timedelta(0))))
+    assert judged.open
+    assert "billing" in judged.reason
 
 
 def test_old_writers_says_what_it_cannot_see() -> None:
