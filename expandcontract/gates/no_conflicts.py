@@ -10,7 +10,7 @@ ORDER = 60
 def judge(situation: Situation) -> Verdict:
     """Open when the last proof found no such value and none was recorded since.
 
-    Under the policy `refuse` only rows that were bad before the change can hold one, under `record` new ones too.
+    Under the policy `refuse` only rows from before the change can hold one, under `record` new ones too.
     """
     if situation.conflicts == 0:
         return Verdict(NAME, HARD, open=True, reason="Each side holds every value of the other.")

@@ -22,8 +22,8 @@ LIMITS = "Readers of the old side, and writes that leave its value as it is, are
 def judge(situation: Situation) -> Verdict | None:
     """Open when no write came through the old side for `policy.quiet_for`.
 
-    Nothing is asked for when that is 0. A swap has no such gate: the old name stays, and the code accepts both
-    types.
+    Nothing is asked for when that is 0. A swap has no such gate: the old name stays, and the code accepts
+    both types.
     """
     if situation.plan.swap:
         return None

@@ -85,7 +85,7 @@ SHUT = {
         situation(live=live(dependents=(Dependent("function body", "public.f()", blocks_hide=True),))),
         "dependents-clear", "ec contract",
     ),
-    "unfit value": (situation(conflicts=1), "no-conflicts", "ec log"),
+    "unfit value": (situation(conflicts=1), "no-conflicts", "ec verify"),
     "old code writes": (situation(old_writers=(writer(),)), "old-writers", "ec ack"),
     "new code unseen": (situation(live=live(new_side_writes=0)), "new-code-seen", "ec ack"),
     "nothing known": (
