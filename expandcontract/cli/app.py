@@ -86,14 +86,10 @@ def build() -> TyperGroup:
     app = typer.Typer(
         cls=Verbs, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, help=ROOT_HELP
     )
-    app.callback(invoke_without_command=True, subcommand_metavar="COMMAND [ARGS]...")(
-        readable(_root, [*SPEECH, *settings(hidden=False)])
-    )
+    app.callback()(readable(_root, [*SPEECH, *settings(hidden=False)]))
     built: TyperGroup = typer.main.get_command(app)  # type: ignore[assignment]
     return built
 
 
 def _root(ctx: typer.Context, values: Mapping[str, Any]) -> None:
     remember(ctx, values)
-    if ctx.invoked_subcommand is None:
-        typer.echo(ctx.get_help())

@@ -1,6 +1,5 @@
-"""A verb as a command: its parameters and those of every verb; the one place that starts an event loop."""
+"""A verb as a command: its parameters and those of every verb."""
 
-import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeAlias
@@ -63,20 +62,11 @@ def execute(verb: Verb, written: Mapping[str, Any], *, checkpoints: bool, extra:
     from expandcontract.cli.output import Output
     from expandcontract.cli.session import Session
     from expandcontract.cli.settings import load
-    from expandcontract.cli.signals import Interruption, supervised
-    from expandcontract.model.errors import Interrupted
+    from expandcontract.cli.signals import Interruption, run
 
     arguments = {p.name: written.get(p.name, p.default) for p in own_parameters(verb)} | dict(extra)
     output = Output(json=bool(written.get("json")))
     loaded = load({name: written[name] for name in SETTING_NAMES if name in written})
-
-    async def work() -> int:
-        interruption = Interruption(output.say, checkpoints=checkpoints)
-        session = Session(loaded, output, interruption, verbose=bool(written.get("verbose")))
-        try:
-            return await supervised(lambda: verb(session, **arguments), interruption) or 0
-        except Interrupted as error:
-            error.exit_code = interruption.exit_code  # type: ignore[misc]  # SIGTERM ends with 143
-            raise
-
-    return asyncio.run(work())
+    interruption = Interruption(output.say, checkpoints=checkpoints)
+    session = Session(loaded, output, interruption, verbose=bool(written.get("verbose")))
+    return run(lambda: verb(session, **arguments), interruption) or 0

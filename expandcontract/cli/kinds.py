@@ -35,10 +35,10 @@ class ChangeAsked:
 
 @dataclass(frozen=True)
 class KindAsked:
-    """A kind with the fields that were written, not validated yet."""
+    """A kind with its spec, which was validated."""
 
     kind: str
-    fields: Mapping[str, Any]
+    spec: "BaseModel"
 
 
 Asked: TypeAlias = ChangeAsked | KindAsked
@@ -82,6 +82,14 @@ class KindGroup(TyperGroup):
         del ctx
         return list(kind_names())
 
+    def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]  # noqa: ANN401
+        """Write the kinds with their own words."""
+        from expandcontract.changes import registry
+
+        del ctx
+        with formatter.section("Kinds"):
+            formatter.write_dl([(name, registry.load(name).help) for name in kind_names()])
+
     def get_command(self, ctx: typer.Context, cmd_name: str) -> TyperCommand:  # type: ignore[override]
         """Return the command of a kind, or of a change."""
         del ctx
@@ -104,7 +112,7 @@ class KindGroup(TyperGroup):
 
         def run(ctx: typer.Context, values: Mapping[str, Any]) -> int:
             written = remember(ctx, values)
-            asked = KindAsked(name, written_fields(written))
+            asked = KindAsked(name, validated(kind.spec, written_fields(written)))
             return execute(self.verb, written, checkpoints=True, extra={ASKED: asked})
 
         everything = [*parameters(kind.spec), *own, *SPEECH, *settings(hidden=True)]
@@ -191,7 +199,9 @@ def _option(name: str, field: "FieldInfo", metavar: str) -> inspect.Parameter:
 
 
 def _default(field: "FieldInfo") -> str:
-    if field.is_required() or field.default is None:
+    if field.is_required():
+        return "[required]"
+    if field.default is None:
         return ""
     return f"[{field.default.value if isinstance(field.default, Enum) else field.default}]"
 

@@ -12,13 +12,13 @@ from expandcontract.model.errors import EcError, Interrupted, UsageError
 
 def run(argv: Sequence[str] | None = None) -> int:
     """Run `ec` and return its exit code."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    arguments = list(sys.argv[1:] if argv is None else argv) or ["--help"]
     try:
         return int(build().main(arguments, prog_name="ec", standalone_mode=False) or 0)
     except EcError as error:
         return _report(error, arguments)
     except typer.TyperException as error:
-        return _report(UsageError(_sentence(error.format_message()), next="ec --help"), arguments)
+        return _report(_usage_error(error), arguments)
     except (KeyboardInterrupt, typer.Abort):
         return _report(Interrupted("Interrupted."), arguments)
     except BrokenPipeError:
@@ -81,5 +81,8 @@ def _unforeseen(error: Exception) -> EcError:
     return found
 
 
-def _sentence(message: str) -> str:
-    return message if message.endswith((".", "?")) else f"{message}."
+def _usage_error(error: typer.TyperException) -> UsageError:
+    context = getattr(error, "ctx", None)
+    command = context.command_path if context is not None else "ec"
+    message = error.format_message()
+    return UsageError(message if message.endswith((".", "?")) else f"{message}.", next=f"{command} --help")

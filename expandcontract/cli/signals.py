@@ -1,4 +1,4 @@
-"""SIGINT and SIGTERM: the first asks for a stop at the next checkpoint, the second stops at once."""
+"""The one event loop, and SIGINT and SIGTERM: the first asks for a stop at the next checkpoint, the second stops at once."""
 
 import asyncio
 import signal
@@ -28,8 +28,16 @@ class Interruption:
         return 128 + (self.received or signal.SIGINT)
 
 
-async def supervised(work: Callable[[], Awaitable[T]], interruption: Interruption) -> T:
-    """Run `work` until it ends or is stopped. Raises Interrupted when it was stopped at once."""
+def run(work: Callable[[], Awaitable[T]], interruption: Interruption) -> T:
+    """Run `work` in an event loop. An Interrupted that leaves it has the exit code of the signal."""
+    try:
+        return asyncio.run(_supervised(work, interruption))
+    except Interrupted as error:
+        error.exit_code = interruption.exit_code  # type: ignore[misc]  # 143 for SIGTERM
+        raise
+
+
+async def _supervised(work: Callable[[], Awaitable[T]], interruption: Interruption) -> T:
     task = asyncio.ensure_future(work())
     loop = asyncio.get_running_loop()
     for number in SIGNALS:

@@ -19,7 +19,7 @@ from tests.golden.kept import same
 from tests.unit.situations import NOW, phases, plan, proof, situation, sweep, writer
 
 
-def _statements(_plan: Plan, step: Step) -> tuple[str, ...]:
+def _statements(step: Step) -> tuple[str, ...]:
     match step.action:
         case Concurrent(statement=statement):
             return (statement,)
@@ -119,11 +119,6 @@ def test_text(name: str) -> None:
 def test_json(name: str) -> None:
     """Programs read this."""
     same(f"views/{name}.json", VIEWS[name].json_text())
-
-
-def test_plan_as_sql() -> None:
-    """`ec plan --sql` prints every statement under a comment with its locks."""
-    same("views/plan.sql", PlanView.of(_full_plan(), _statements).sql())
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,7 @@ class Lines:
             processors=[
                 structlog.processors.TimeStamper(fmt="iso", utc=True),
                 _hide_passwords,
-                structlog.processors.LogfmtRenderer(key_order=["timestamp", "event", "change"]),
+                structlog.processors.LogfmtRenderer(key_order=["timestamp", "event"]),
             ],
         )
         self._clock = clock

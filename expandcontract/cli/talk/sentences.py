@@ -44,9 +44,9 @@ def sentence(event: Event) -> str:  # noqa: PLR0911 - one for each event
             assert_never(other)
 
 
-def fields(progress: Progress) -> dict[str, str | int | float]:
-    """Return progress as fields; what is not known yet is left out."""
-    known: dict[str, str | int | float | None] = {
+def fields(progress: Progress) -> dict[str, str | int | float | None]:
+    """Return progress as fields, always the same; None for what is not known yet."""
+    return {
         "stage": progress.stage,
         "rows": progress.rows,
         "percent": round(progress.percent, 1),
@@ -56,7 +56,6 @@ def fields(progress: Progress) -> dict[str, str | int | float]:
         "throttled_by": progress.throttled_by,
         "eta_seconds": None if progress.eta_seconds is None else round(progress.eta_seconds),
     }
-    return {name: value for name, value in known.items() if value is not None}
 
 
 def detail(event: Event) -> bool:

@@ -11,7 +11,7 @@ from expandcontract.model.phases import Section
 from expandcontract.model.plan import Lock, LockMode, Note, Plan, Step
 
 #: Returns the statements of a step, as they will run.
-Statements = Callable[[Plan, Step], Sequence[str]]
+Statements = Callable[[Step], Sequence[str]]
 
 
 class LockView(Part):
@@ -67,10 +67,6 @@ class SectionView(Part):
         """Return the section's name and its steps."""
         return [self.name.value, *(line for step in self.steps for line in step.lines())]
 
-    def sql(self) -> list[str]:
-        """Return the statements, each step's under a comment with its locks."""
-        return [f"-- == {self.name.value} ==", *map(_step_sql, self.steps)]
-
 
 class NoteView(Part):
     """A cost or a hazard. `acknowledge`: start stops until somebody acknowledges it."""
@@ -125,10 +121,6 @@ class PlanView(View):
         blocks += [_notes("hazards", self.hazards, "!")] if self.hazards else []
         return "\n\n".join("\n".join(block) for block in [*blocks, self._foot()])
 
-    def sql(self) -> str:
-        """Return the statements of all sections, each step under a comment with its locks."""
-        return "\n\n".join("\n\n".join(section.sql()) for section in self.sections)
-
     def _head(self) -> list[str]:
         columns = f"{', '.join(self.old_columns)} -> {', '.join(self.new_columns)}"
         return [f"{self.name}  {self.kind}  {self.table}: {columns}", f"fingerprint {self.fingerprint}"]
@@ -142,7 +134,7 @@ class PlanView(View):
 def _sections(plan: Plan, statements: Statements) -> tuple[SectionView, ...]:
     found = ((section, plan.steps(section)) for section in Section)
     return tuple(
-        SectionView(name=section, steps=tuple(StepView.of(step, statements(plan, step)) for step in steps))
+        SectionView(name=section, steps=tuple(StepView.of(step, statements(step)) for step in steps))
         for section, steps in found
         if steps
     )
@@ -154,8 +146,3 @@ def _locks(locks: Sequence[LockView]) -> str:
 
 def _notes(title: str, notes: Sequence[NoteView], mark: str) -> list[str]:
     return [title, *table([(mark, note.code, note.sentence) for note in notes], indent="  ")]
-
-
-def _step_sql(step: StepView) -> str:
-    comment = f"-- {step.symbol} {step.sentence}\n-- {_locks(step.locks)}; {step.duration}"
-    return "\n".join([comment, *(statement.rstrip().removesuffix(";") + ";" for statement in step.sql)])

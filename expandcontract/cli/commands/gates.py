@@ -1,0 +1,29 @@
+"""`ec gates [CHANGE]`."""
+
+from typer.core import TyperCommand
+
+from expandcontract.cli import options
+from expandcontract.cli.build import single
+from expandcontract.cli.chosen import chosen
+from expandcontract.cli.command import command
+from expandcontract.cli.session import Session
+from expandcontract.model.phases import Verb
+
+
+async def gates(session: Session, *, change: options.Change = None) -> None:
+    """Show the conditions of contract."""
+    from expandcontract.cli.views.gates import GatesView
+    from expandcontract.gates import judge_all
+
+    async with session.context() as context:
+        found = await chosen(context, Verb.CONTRACT, change)
+    if found is None:
+        session.output.say("No change is before contract.")
+        return
+    session.show(GatesView.of(found, judge_all(found)))
+
+
+def build(name: str, summary: str) -> TyperCommand:
+    """Return the command."""
+    details = "A hard gate cannot be waived; a soft one opens with ec ack, with a reason that is kept."
+    return single(name, summary, command(gates, checkpoints=False), details)

@@ -1,0 +1,42 @@
+"""`ec rollback [CHANGE]`."""
+
+from typing import Annotated
+
+import typer
+from typer.core import TyperCommand
+
+from expandcontract.cli import options
+from expandcontract.cli.build import single
+from expandcontract.cli.chosen import moved
+from expandcontract.cli.command import command
+from expandcontract.cli.session import Session
+from expandcontract.model.phases import Verb
+
+Discard = Annotated[
+    bool, typer.Option("--discard", help="Do not keep what only the new side holds; needs --confirm.")
+]
+
+
+async def rollback(
+    session: Session,
+    *,
+    change: options.Change = None,
+    discard: Discard = False,
+    confirm: options.Confirm = None,
+) -> None:
+    """Remove what start added."""
+    from expandcontract.engine.verbs import rollback as verb
+
+    await moved(
+        session,
+        Verb.ROLLBACK,
+        change,
+        lambda context, name: verb.rollback(context, name, discard=discard, confirm=confirm),
+    )
+
+
+def build(name: str, summary: str) -> TyperCommand:
+    """Return the command."""
+    return single(
+        name, summary, command(rollback), "Values that only the new side holds are kept in the ledger."
+    )
