@@ -169,8 +169,13 @@ class Situation:
     waivers: tuple[Waiver, ...] = ()
     wish: Wish = Wish()
     holders: tuple[Holder, ...] = ()
+    #: `section.step` of what the journal has as done; of contract, undo and purge in the present cycle.
     steps_done: frozenset[str] = frozenset()
     hidden_at: datetime | None = None
+    #: OID of the table.
+    relation: int = 0
+    #: Row writes to the table until it was ready, by anybody, as the statistics counted them.
+    writes_at_ready: int | None = None
 
     @property
     def ready(self) -> bool:
