@@ -1,8 +1,10 @@
 """What opens and shuts each gate of contract."""
 
 import itertools
+import re
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
@@ -288,3 +290,13 @@ def test_the_newest_waiver_counts() -> None:
     )
     for waivers in itertools.permutations((*first.waivers, later)):
         assert verdict("old-writers", replace(both, waivers=waivers)).waived_by == "bob"
+
+
+def test_every_gate_has_its_section_in_the_docs() -> None:
+    """Hard gates under the one heading, soft ones under the other, in the order in which they are shown."""
+    page = (Path(__file__).parents[2] / "docs" / "reference" / "gates.md").read_text()
+    hard, soft = page.split("\n## ")[1:]
+    for section, is_hard in ((hard, True), (soft, False)):
+        assert re.findall(r"^### (.*)$", section, re.MULTILINE) == [
+            name for name in gates.ALL if gates.is_hard(name) is is_hard
+        ]

@@ -15,8 +15,8 @@ from expandcontract.testing.demo.apps import App
 from expandcontract.testing.demo.comparison import compare
 from expandcontract.testing.demo.found import Found, Sizes
 from expandcontract.testing.demo.screen import show
-from expandcontract.testing.operator import Operator, phases
-from expandcontract.testing.server import Server
+from expandcontract.testing.operator import CommandFailedError, Operator, phases
+from expandcontract.testing.server import Server, ServerError
 from expandcontract.testing.timeline import Span, Timeline
 
 SETTINGS = {"shared_buffers": "256MB", "max_wal_size": "2GB"}
@@ -28,11 +28,18 @@ AMONG_THEMSELVES = 3.0
 
 
 async def play(console: Console, rows: int = 1_000_000) -> bool:
-    """Play the demo on an embedded PostgreSQL 18 and return whether all went well.
+    """Play the demo on an embedded PostgreSQL 18 and return whether all went well, or show what did not.
 
-    Raises `ServerError` where there is no such server, `CommandFailedError` when a command of `ec` ended
-    otherwise than it must. Server and applications are gone afterwards, also when this process is killed.
+    Server and applications are gone afterwards, also when this process is killed.
     """
+    try:
+        return await _play(console, rows)
+    except (ServerError, CommandFailedError) as error:
+        console.print(str(error), style="red", highlight=False, markup=False)
+        return False
+
+
+async def _play(console: Console, rows: int) -> bool:
     with console.status(f"PostgreSQL 18 with {rows:,} users") as busy, Server.start(18, SETTINGS) as server:
         folder = server.directory / "shop"  # gone with the server
         folder.mkdir()

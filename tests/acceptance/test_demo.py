@@ -1,0 +1,87 @@
+"""`ec demo`: what a newcomer sees first, and what is left of it."""
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from expandcontract.testing.server import available_versions
+
+pytestmark = pytest.mark.skipif(18 not in available_versions(), reason="needs PostgreSQL 18")
+
+
+@pytest.mark.timeout(300)
+async def test_the_demo_plays_to_its_end() -> None:
+    """Both applications work through the whole life of the change: no error, no row wrong, exit code 0."""
+    demo = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "expandcontract", "demo", "--rows", "20000",
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        env={**os.environ, "COLUMNS": "120"},
+    )  # fmt: skip
+    said = (await demo.communicate())[0].decode()
+    assert demo.returncode == 0, said
+    for typed in (
+        "init",
+        "start rename-column users.name display_name",
+        "backfill",
+        "contract",
+        "purge --now",
+    ):
+        assert f"$ ec {typed}" in said
+    for phase in (
+        "before",
+        "expand",
+        "dual_write",
+        "backfill",
+        "verify",
+        "both versions",
+        "contract",
+        "hidden",
+    ):
+        assert phase in said
+    assert "Everything is as it must be." in said
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+async def test_nothing_is_left_of_the_demo(how: signal.Signals, tmp_path: Path) -> None:
+    """Killed while an application and a command of `ec` are at work: processes and files are gone."""
+    folder = Path(tempfile.mkdtemp(prefix="ec-", dir="/tmp"))
+    folder.chmod(0o755)
+    demo = subprocess.Popen(  # noqa: ASYNC220 - it is only waited for at the end
+        [sys.executable, "-m", "expandcontract", "demo", "--rows", "20000"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={**os.environ, "TMPDIR": str(folder), "MARK": str(tmp_path)},
+    )
+    try:
+        await _until(lambda: any("old_app" in line for line in _marked(tmp_path)), demo)
+    finally:
+        demo.send_signal(how)
+        demo.wait()
+    await _until(lambda: not list(_marked(tmp_path)))
+    await _until(lambda: not list(folder.iterdir()))
+    folder.rmdir()
+
+
+def _marked(mark: Path) -> Iterator[str]:
+    """Return the command lines of all processes that inherited our mark, however they were started."""
+    for process in Path("/proc").glob("[0-9]*"):
+        try:
+            if f"MARK={mark}\0".encode() in (process / "environ").read_bytes():
+                yield (process / "cmdline").read_bytes().decode(errors="replace")
+        except OSError:
+            continue  # it has ended meanwhile
+
+
+async def _until(condition: Callable[[], bool], alive: subprocess.Popen[bytes] | None = None) -> None:
+    while not condition():
+        assert alive is None or alive.poll() is None, "the demo ended before it was killed"
+        await asyncio.sleep(0.05)
