@@ -1,6 +1,7 @@
 """Where a database is: SQLAlchemy URLs, libpq URIs and key=value strings, read into one form. Pure.
 
-No error of this module contains a value that was given, only the names of parameters: the value may be a password.
+No error of this module contains a value that was given, only the names of parameters: the value may be a
+password.
 """
 
 import difflib
@@ -30,7 +31,8 @@ _TLS = (
         "passfile",
     ),
 )
-#: Tuning of another driver, or settled here: the application name, the encoding (always UTF-8), no cached statements.
+#: Tuning of another driver, or settled here: the application name, the encoding (always UTF-8), no cached
+#: statements.
 _IGNORED = (
     *(
         "application_name",
@@ -53,7 +55,8 @@ _IGNORED = (
         "prepare_threshold",
     ),
 )
-#: Would change what is connected to, or how safely, and is not supported: better no connection than another one.
+#: Would change what is connected to, or how safely, and is not supported: better no connection than another
+#: one.
 _REFUSED = (
     "service",
     "servicefile",

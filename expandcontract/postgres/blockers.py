@@ -10,18 +10,20 @@ from expandcontract.postgres.query import rows
 #: A VACUUM against transaction id wraparound does not give way to anybody, and must not be made to.
 WRAPAROUND = "autovacuum against wraparound"
 
-#: Columns of a Blocker; `a` is pg_stat_activity, $2 says whether queries are left out. What pg_stat_activity hides from our role is NULL.
-_SESSION = """
+#: Columns of a Blocker; `a` is pg_stat_activity, $2 says whether queries are left out. What pg_stat_activity
+#: hides from our role is NULL.
+_SESSION = f"""
 SELECT a.pid, coalesce(a.application_name, ''), coalesce(a.usename::text, ''),
        coalesce(a.state, CASE WHEN a.backend_type = 'client backend' THEN 'unknown' ELSE 'active' END),
        coalesce(pg_catalog.clock_timestamp() - coalesce(a.xact_start, a.backend_start), '0'::interval),
        CASE WHEN $2 THEN '' ELSE pg_catalog.left(pg_catalog.regexp_replace(coalesce(a.query, ''), '\\s+', ' ', 'g'), 200) END,
        CASE WHEN a.backend_type = 'autovacuum worker' AND a.query LIKE '%(to prevent wraparound)'
-            THEN '{wraparound}' ELSE coalesce(a.backend_type, 'client backend') END
+            THEN '{WRAPAROUND}' ELSE coalesce(a.backend_type, 'client backend') END
 FROM pg_catalog.pg_stat_activity a
-""".format(wraparound=WRAPAROUND)
+"""
 
-#: A prepared transaction has no process: pg_blocking_pids() returns 0 for it. Its locks are found by its transaction id.
+#: A prepared transaction has no process: pg_blocking_pids() returns 0 for it. Its locks are found by its
+#: transaction id.
 _PREPARED = """
 SELECT 0, x.gid, x.owner::text, 'prepared', pg_catalog.clock_timestamp() - x.prepared, '', 'prepared transaction'
 FROM pg_catalog.pg_prepared_xacts x
@@ -35,13 +37,15 @@ UNION
 {_PREPARED}
 JOIN blocking b ON 0 = ANY (b.pids)
 WHERE EXISTS (
-    SELECT FROM pg_catalog.pg_locks held
+    SELECT FROM pg_catalog.pg_locks own
+    JOIN pg_catalog.pg_locks held ON held.pid IS NULL AND held.granted
+        AND held.virtualtransaction = own.virtualtransaction
     JOIN pg_catalog.pg_locks wanted ON wanted.pid = $1 AND NOT wanted.granted
         AND wanted.locktype = held.locktype
         AND wanted.database IS NOT DISTINCT FROM held.database
         AND wanted.relation IS NOT DISTINCT FROM held.relation
         AND wanted.transactionid IS NOT DISTINCT FROM held.transactionid
-    WHERE held.granted AND held.pid IS NULL AND held.virtualtransaction = '-1/' || x.transaction::text)
+    WHERE own.pid IS NULL AND own.locktype = 'transactionid' AND own.transactionid = x.transaction)
 ORDER BY 5 DESC
 """
 
@@ -68,7 +72,9 @@ async def blockers_of(conn: AsyncConnection, pid: int, *, confidential: bool = F
     return _blockers(await rows(conn, _BLOCKERS, pid, confidential))
 
 
-async def older_snapshots(conn: AsyncConnection, pid: int, *, confidential: bool = False) -> tuple[Blocker, ...]:
+async def older_snapshots(
+    conn: AsyncConnection, pid: int, *, confidential: bool = False
+) -> tuple[Blocker, ...]:
     """Return the transactions of this database that are older than the statement that backend `pid` runs.
 
     CREATE INDEX CONCURRENTLY and its like wait until all of them have ended. The oldest comes first.

@@ -1,7 +1,7 @@
 """Connections: a pool whose transactions all begin with the same settings, and a direct connection for what cannot run in one."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any
@@ -19,10 +19,10 @@ OLDEST = 14
 #: In how many tries a second client must have met the first one's backend, if a pooler shares it.
 _POOLER_TRIES = 5
 
-#: Whatever a role, a database or PGOPTIONS set, a session of ours behaves the same. $1 lock_timeout, $2 statement_timeout,
-#: $3 whether commits wait for the disk, $4 whether for this transaction only, $5 the oldest version with transaction_timeout.
-#: row_security = off turns silent filtering by policies into an error. A timeout of the session's own would kill us between
-#: two statements of a step.
+#: Whatever a role, a database or PGOPTIONS set, a session of ours behaves the same. $1 lock_timeout, $2
+#: statement_timeout, $3 whether commits wait for the disk, $4 whether for this transaction only, $5 the
+#: oldest version with transaction_timeout. row_security = off turns silent filtering by policies into an
+#: error. A timeout of the session's own would kill us between two statements of a step.
 _SETTINGS = """
 SELECT pg_catalog.set_config('row_security', 'off', $4),
        pg_catalog.set_config('search_path', '', $4),
@@ -55,7 +55,8 @@ class Database:
 
     Args:
         url: SQLAlchemy URL, libpq URI or libpq key=value string.
-        direct_url: the way around a pooler, for what cannot run inside a transaction. Must lead to the same database.
+        direct_url: the way around a pooler, for what cannot run inside a transaction. Must lead to the same
+            database.
         application_name: what pg_stat_activity shows.
         ledger_schema: the schema of the ledger in this database.
         lock_timeout: how long a statement waits for a lock in a transaction that is not patient.
@@ -181,8 +182,8 @@ class Database:
     async def _refuse_pooler(self, conn: AsyncConnection) -> None:
         """Raise PoolerInTheWay when another client meets this one's backend while this one is still connected.
 
-        A pooler makes up the process id that it sends as cancel key, which settles the usual case without a second client. In session
-        mode the backend stays with its client, and all is well.
+        A pooler makes up the process id that it sends as cancel key, which settles the usual case without a
+        second client. In session mode the backend stays with its client, and all is well.
         """
         raw: asyncpg.Connection[Any] = (await conn.get_raw_connection()).driver_connection  # type: ignore[assignment]
         if raw.get_server_pid() == await _backend(conn):
@@ -247,7 +248,7 @@ async def _connected(
     if address.options is not None:
         server_settings["options"] = address.options
     try:
-        connection = await asyncpg.connect(
+        connection: asyncpg.Connection[Any] = await asyncpg.connect(
             **address.connect_arguments(),
             **arguments,
             server_settings=server_settings,

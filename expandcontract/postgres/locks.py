@@ -1,7 +1,8 @@
 """The lock ladder: strong locks in short tries with long pauses, so that no statement of an application waits long.
 
-A lock that we wait for stops everybody who comes after us. So a wait ends after `lock_timeout`, and the application then
-has at least ten times as long to itself. The timeout is never lifted, also not for a last try.
+A lock that we wait for stops everybody who comes after us. So a wait ends after `lock_timeout`, and the
+application then has at least ten times as long to itself. The timeout is never lifted, also not for a last
+try.
 """
 
 import asyncio
@@ -56,7 +57,7 @@ class _Try:
         return 0.0 if self.felt_since is None else time.monotonic() - self.felt_since
 
 
-async def run_locked(
+async def run_locked(  # noqa: PLR0913 - the last two are for stopping and for tests
     database: Database,
     locks: Sequence[Lock],
     policy: Policy,
@@ -68,9 +69,9 @@ async def run_locked(
 ) -> T:
     """Run `body` in one transaction that holds `locks`, as often as it takes, and return its result after the commit.
 
-    The locks are taken all at once, in the order given, in the strongest mode among them. Whatever fails for a timeout, a deadlock
-    or a serialization failure, in the body too, is rolled back and tried again: the body must not have effects outside of its
-    transaction. Each failed try emits LockTried with the blockers.
+    The locks are taken all at once, in the order given, in the strongest mode among them. Whatever fails for
+    a timeout, a deadlock or a serialization failure, in the body too, is rolled back and tried again: the
+    body must not have effects outside of its transaction. Each failed try emits LockTried with the blockers.
 
     Args:
         database: where; each try takes a connection of its pool, and another one to look for blockers.
@@ -106,7 +107,11 @@ async def run_locked(
 
 
 async def _once(
-    database: Database, locks: Sequence[Lock], policy: Policy, body: Callable[[AsyncConnection], Awaitable[T]], this: _Try
+    database: Database,
+    locks: Sequence[Lock],
+    policy: Policy,
+    body: Callable[[AsyncConnection], Awaitable[T]],
+    this: _Try,
 ) -> T:
     async with _lookout(database, policy, this), database.transaction() as conn:
         ((this.pid, deadlock_timeout),) = await rows(conn, _SESSION)
@@ -122,10 +127,10 @@ async def _climb(
 ) -> None:
     """Take the locks in two rungs.
 
-    SHARE UPDATE EXCLUSIVE stops neither readers nor writers, also while it waits, and autovacuum gives way to it after deadlock_timeout. It
-    is worth waiting for: autovacuum never gives way to tries that are shorter. The second rung stops others from its first
-    moment on. It is one statement under statement_timeout, because lock_timeout counts for each relation anew, and LOCK TABLE takes
-    each partition as one.
+    SHARE UPDATE EXCLUSIVE stops neither readers nor writers, also while it waits, and autovacuum gives way to
+    it after deadlock_timeout. It is worth waiting for: autovacuum never gives way to tries that are shorter.
+    The second rung stops others from its first moment on. It is one statement under statement_timeout,
+    because lock_timeout counts for each relation anew, and LOCK TABLE takes each partition as one.
     """
     if not locks:
         return
@@ -185,7 +190,9 @@ def _pause(felt_seconds: float, policy: Policy, jitter: float) -> float:
 
 def _unless_stopped(stop: asyncio.Event | None, locks: Sequence[Lock]) -> None:
     if stop is not None and stop.is_set():
-        raise Interrupted(f"Interrupted before {_named(locks)} could be locked.", state="Nothing of this step was done.")
+        raise Interrupted(
+            f"Interrupted before {_named(locks)} could be locked.", state="Nothing of this step was done."
+        )
 
 
 def _tried(locks: Sequence[Lock], attempt: int, pause: float, blockers: tuple[Blocker, ...]) -> LockTried:

@@ -66,7 +66,7 @@ def server_message(error: BaseException) -> tuple[str, str]:
     return getattr(answer, "message", None) or str(answer), " ".join(part for part in parts if part)
 
 
-def translate(error: BaseException) -> EcError:
+def translate(error: BaseException) -> EcError:  # noqa: PLR0911 - one return for each meaning
     """Return the error of `ec` for an error of the server or of the connection. One of ours is returned as it is."""
     if isinstance(error, EcError):
         return error

@@ -9,9 +9,11 @@ from collections.abc import Iterator
 from expandcontract.model.names import KEYWORDS
 
 _PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
-#: Constants and quoted identifiers are kept, comments go: `--` and `/*` inside a constant begin none. SQL's /* */ nest.
+#: Constants and quoted identifiers are kept, comments go: `--` and `/*` inside a constant begin none. SQL's
+#: /* */ nest.
 _TOKEN = re.compile(
-    r"""[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*" | (?P<line>--[^\n]*) | (?P<open>/\*)""", re.VERBOSE | re.DOTALL
+    r"""[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*" | (?P<line>--[^\n]*) | (?P<open>/\*)""",
+    re.VERBOSE | re.DOTALL,
 )
 _NESTING = re.compile(r"/\*|\*/")
 

@@ -23,14 +23,15 @@ class Grant:
 class Column:
     """A column.
 
-    `type` is format_type() with its typmod, schema-qualified where needed. `collation` is SQL (qualified, quoted), None
-    when it is the type's own. `default` is pg_get_expr() under an empty search_path, for a generated column its
-    expression. `default_kind` is `constant`, `stable` or `volatile`, judged for the column that the change is about;
-    None for the others and without a default. `not_null_name` is the constraint's name (18+). `identity` is
-    pg_attribute.attidentity (`a`, `d` or empty), `generated` attgenerated (`s`, `v` or empty). `storage` and
-    `compression` are None where they are the type's default. `plain_equality` says that `IS NOT DISTINCT FROM` means
-    identical: a built-in type whose default btree class has equalimage, with a deterministic collation.
-    `owned_sequences` are the sequences that are OWNED BY the column (not those of identity).
+    `type` is format_type() with its typmod, schema-qualified where needed. `collation` is SQL (qualified,
+    quoted), None when it is the type's own. `default` is pg_get_expr() under an empty search_path, for a
+    generated column its expression. `default_kind` is `constant`, `stable` or `volatile`, judged for the
+    column that the change is about; None for the others and without a default. `not_null_name` is the
+    constraint's name (18+). `identity` is pg_attribute.attidentity (`a`, `d` or empty), `generated`
+    attgenerated (`s`, `v` or empty). `storage` and `compression` are None where they are the type's default.
+    `plain_equality` says that `IS NOT DISTINCT FROM` means identical: a built-in type whose default btree
+    class has equalimage, with a deterministic collation. `owned_sequences` are the sequences that are OWNED
+    BY the column (not those of identity).
     """
 
     name: str
@@ -132,7 +133,9 @@ async def load(conn: AsyncConnection, oid: int, version: int, about: str) -> tup
     columns: list[Column] = []
     for row in await rows(conn, query, oid):
         (name, number, type_sql, collation, not_null, not_null_name, not_null_valid, default, *rest) = row
-        (identity, generated, inherited, storage, compression, target, options, comment, plain_equality) = rest
+        (identity, generated, inherited, storage, compression, target, options, comment, plain_equality) = (
+            rest
+        )
         judged = name == about and default is not None and not generated
         columns.append(
             Column(

@@ -12,10 +12,11 @@ from expandcontract.postgres.query import rows
 class Constraint:
     """A constraint of the table, or (`inbound`) a foreign key that references it.
 
-    `kind` is pg_constraint.contype: `c` or `f`. `table` is the table that has it, `columns` are that table's columns in
-    it, `definition` is pg_get_constraintdef(). For a foreign key `other_table` is the table that it references,
-    `other_columns` the referenced columns, in the order of `columns`; `on_update`, `on_delete` and `match` are SQL
-    (`NO ACTION`, `CASCADE`, `SIMPLE`, ...). A foreign key of the table to itself is listed twice, once as inbound.
+    `kind` is pg_constraint.contype: `c` or `f`. `table` is the table that has it, `columns` are that table's
+    columns in it, `definition` is pg_get_constraintdef(). For a foreign key `other_table` is the table that
+    it references, `other_columns` the referenced columns, in the order of `columns`; `on_update`, `on_delete`
+    and `match` are SQL (`NO ACTION`, `CASCADE`, `SIMPLE`, ...). A foreign key of the table to itself is
+    listed twice, once as inbound.
     """
 
     name: str
@@ -56,7 +57,8 @@ def _names(relation: str, numbers: str) -> str:
 def _query(version: int) -> str:
     """Return the query for a version. $1 is the table.
 
-    A foreign key to or from a partitioned table has a constraint for each partition below it (conparentid), which are not the user's.
+    A foreign key to or from a partitioned table has a constraint for each partition below it (conparentid),
+    which are not the user's.
     """
     enforced = next(sql for since, sql in _ENFORCED if version >= since)
     delete_set = next(sql for since, sql in _DELETE_SET if version >= since)
@@ -88,8 +90,23 @@ async def load(conn: AsyncConnection, oid: int, version: int) -> tuple[Constrain
     """Return the CHECK and FOREIGN KEY constraints of a table, then the foreign keys that reference it, by name."""
     found: list[Constraint] = []
     for row in await rows(conn, _query(version), oid):
-        (inbound, name, kind, schema, table, columns, definition, validated, enforced, deferrable, deferred, *rest) = row
-        (no_inherit, comment, other_schema, other, other_columns, on_update, on_delete, match, delete_set) = rest
+        (
+            inbound,
+            name,
+            kind,
+            schema,
+            table,
+            columns,
+            definition,
+            validated,
+            enforced,
+            deferrable,
+            deferred,
+            *rest,
+        ) = row
+        (no_inherit, comment, other_schema, other, other_columns, on_update, on_delete, match, delete_set) = (
+            rest
+        )
         found.append(
             Constraint(
                 name=name,

@@ -18,9 +18,10 @@ _FILENODE = "SELECT pg_catalog.pg_relation_filenode('pg_temp.ec_default'::pg_cat
 async def judge(conn: AsyncConnection, type_sql: str, expression: str) -> Kind:
     """Return whether a default is the same for ever, during a statement, or new at each call.
 
-    PostgreSQL takes only immutable expressions for a generated column, and rewrites a table (also an empty one) to add a column
-    only when its default is volatile. Both read through functions that SQL functions are inlined from, as labels in pg_proc do not tell.
-    Needs TEMPORARY on the database, takes no lock that anybody sees, and leaves nothing behind.
+    PostgreSQL takes only immutable expressions for a generated column, and rewrites a table (also an empty
+    one) to add a column only when its default is volatile. Both read through functions that SQL functions are
+    inlined from, as labels in pg_proc do not tell. Needs TEMPORARY on the database, takes no lock that
+    anybody sees, and leaves nothing behind.
     """
     savepoint = await conn.begin_nested()
     try:

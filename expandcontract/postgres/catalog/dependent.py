@@ -14,10 +14,11 @@ from expandcontract.postgres.query import rows
 class ColumnDependent:
     """Something that depends on `column`.
 
-    `kind` is one of: view, materialized view, rule, policy, generated column, trigger, publication, statistics, function (a
-    standard body, by pg_depend), function body (text that names the column). `name` is SQL. `definition` is what would
-    make it anew, where the kind needs it: for statistics the list of their kinds with a blank before it, for a
-    publication its column list as SQL. `columns` are those of the column list, or of statistics without expressions.
+    `kind` is one of: view, materialized view, rule, policy, generated column, trigger, publication,
+    statistics, function (a standard body, by pg_depend), function body (text that names the column). `name`
+    is SQL. `definition` is what would make it anew, where the kind needs it: for statistics the list of their
+    kinds with a blank before it, for a publication its column list as SQL. `columns` are those of the column
+    list, or of statistics without expressions.
     """
 
     kind: str
@@ -36,7 +37,8 @@ class Wanted:
     column: str
 
 
-#: $1 tags, $2 tables, $3 columns. Also what depends on the column of a partition or child: it is dropped with its parent's.
+#: $1 tags, $2 tables, $3 columns. Also what depends on the column of a partition or child: it is dropped with
+#: its parent's.
 _SITES = """
 WITH RECURSIVE tree(tag, relation, name) AS (
     SELECT u.tag, u.relation, u.name
@@ -118,8 +120,9 @@ JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
 _COLUMN_LISTS_SINCE = 150000
 _BY_DEPENDENCY = (_RULES, _POLICIES, _GENERATED, _TRIGGERS, _STATISTICS, _FUNCTIONS)
 
-#: Bodies kept as text that contain the column's name at all, with whether they are tied to the table: by a trigger on it, or by an
-#: argument or result of its row type. What belongs to an extension is not the user's to change.
+#: Bodies kept as text that contain the column's name at all, with whether they are tied to the table: by a
+#: trigger on it, or by an argument or result of its row type. What belongs to an extension is not the user's
+#: to change.
 _BODIES = """
 SELECT t.tag, t.name, p.oid::pg_catalog.regprocedure::text, p.prosrc,
        pg_catalog.array_agg(DISTINCT c.relname::text),
@@ -137,7 +140,9 @@ GROUP BY t.tag, t.name, p.oid
 """
 
 
-async def load(conn: AsyncConnection, wanted: Sequence[Wanted], version: int) -> dict[int, tuple[ColumnDependent, ...]]:
+async def load(
+    conn: AsyncConnection, wanted: Sequence[Wanted], version: int
+) -> dict[int, tuple[ColumnDependent, ...]]:
     """Return the dependents of all columns asked for, in two queries, by tag, sorted by kind and name."""
     arguments = ([w.tag for w in wanted], [w.relation for w in wanted], [w.column for w in wanted])
     parts = (*_BY_DEPENDENCY, _PUBLICATIONS) if version >= _COLUMN_LISTS_SINCE else _BY_DEPENDENCY

@@ -12,11 +12,11 @@ from expandcontract.postgres.query import rows
 class Index:
     """An index of the table.
 
-    `columns` are all columns that it uses: keys and INCLUDEd ones in their order, then those inside expressions and in the
-    predicate. `definition` is pg_get_indexdef() from the access method on: `btree (name) WHERE (active)`. `constraint`
-    is the constraint that it backs (`constraint_kind` u, p or x), `constraint_definition` that one's
-    pg_get_constraintdef(). `key_columns` are the plain columns of the key. `statistics` are the statistics targets of
-    its expressions, by position.
+    `columns` are all columns that it uses: keys and INCLUDEd ones in their order, then those inside
+    expressions and in the predicate. `definition` is pg_get_indexdef() from the access method on: `btree
+    (name) WHERE (active)`. `constraint` is the constraint that it backs (`constraint_kind` u, p or x),
+    `constraint_definition` that one's pg_get_constraintdef(). `key_columns` are the plain columns of the key.
+    `statistics` are the statistics targets of its expressions, by position.
     """
 
     name: str
@@ -40,8 +40,8 @@ class Index:
     key_columns: tuple[str, ...] = ()
 
 
-#: The second column is exactly what pg_get_indexdef() writes before the access method (ruleutils.c): it always qualifies the
-#: table, and adds ONLY for an index of a partitioned table.
+#: The second column is exactly what pg_get_indexdef() writes before the access method (ruleutils.c): it
+#: always qualifies the table, and adds ONLY for an index of a partitioned table.
 _INDEXES = """
 SELECT c.relname::text,
        'CREATE ' || CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END || 'INDEX ' || pg_catalog.quote_ident(c.relname)
@@ -130,5 +130,7 @@ async def load(conn: AsyncConnection, oid: int) -> tuple[Index, ...]:
 def _after(prefix: str, definition: str) -> str:
     """Return what follows the prefix. Another text would mean that a later PostgreSQL writes indexes in another way."""
     if not definition.startswith(prefix):
-        raise AssertionError(f"pg_get_indexdef() returned {definition!r}, which does not begin with {prefix!r}")
+        raise AssertionError(
+            f"pg_get_indexdef() returned {definition!r}, which does not begin with {prefix!r}"
+        )
     return definition[len(prefix) :]

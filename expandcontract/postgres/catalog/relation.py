@@ -26,13 +26,13 @@ class LeafTable:
 class Relation:
     """A table.
 
-    `kind` is pg_class.relkind (`r` table, `p` partitioned, `v` view, `m` materialized view, `f` foreign table, ...),
-    `persistence` pg_class.relpersistence. `leaves` are all relations with storage below it, itself included, sorted
-    by name; for a partitioned table its leaf partitions. `partitions` are those of every level, also partitioned
-    ones. `partition_keys` are the columns (also those inside expressions) by which it or one of its partitions is
-    partitioned. `publications` are those that publish the table, an ancestor or a relation below it, by name, FOR ALL
-    TABLES or by schema. `writers` are the roles with INSERT or UPDATE on it, on a column or on a relation below it,
-    the owners among them; PUBLIC is the empty string.
+    `kind` is pg_class.relkind (`r` table, `p` partitioned, `v` view, `m` materialized view, `f` foreign
+    table, ...), `persistence` pg_class.relpersistence. `leaves` are all relations with storage below it,
+    itself included, sorted by name; for a partitioned table its leaf partitions. `partitions` are those of
+    every level, also partitioned ones. `partition_keys` are the columns (also those inside expressions) by
+    which it or one of its partitions is partitioned. `publications` are those that publish the table, an
+    ancestor or a relation below it, by name, FOR ALL TABLES or by schema. `writers` are the roles with INSERT
+    or UPDATE on it, on a column or on a relation below it, the owners among them; PUBLIC is the empty string.
     """
 
     name: RelationName
@@ -93,7 +93,8 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 ORDER BY 1, 2
 """
 
-#: PostgreSQL notes the columns of a key, also those inside its expressions, as columns that depend on their own table.
+#: PostgreSQL notes the columns of a key, also those inside its expressions, as columns that depend on their
+#: own table.
 _PARTITION_KEYS = f"""{_TREE}
 SELECT DISTINCT a.attname::text
 FROM tree
@@ -152,7 +153,8 @@ SELECT (SELECT c.oid::int8
         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
         WHERE n.nspname = $1 AND c.relname = $2)
 """
-#: What the session would have had, had we not emptied it: the setting of the role, the database or the server.
+#: What the session would have had, had we not emptied it: the setting of the role, the database or the
+#: server.
 _USUAL_PATH = """
 SELECT pg_catalog.set_config('search_path', reset_val, true) FROM pg_catalog.pg_settings WHERE name = 'search_path'
 """
@@ -188,7 +190,11 @@ async def find(conn: AsyncConnection, target: Target) -> int:
 def _no_such_table(target: Target, schemas: list[str], known: list[RelationName]) -> NoSuchObject:
     """Pure. Say what comes next to the name: the same table elsewhere, then names like it where we looked."""
     named = quote(target.table) if target.schema is None else RelationName(target.schema, target.table).sql
-    where = "" if target.schema else f" Looked in {', '.join(map(quote, schemas)) or 'no schema: search_path is empty'}."
+    where = (
+        ""
+        if target.schema
+        else f" Looked in {', '.join(map(quote, schemas)) or 'no schema: search_path is empty'}."
+    )
     elsewhere = [name.sql for name in known if name.name.lower() == target.table.lower()]
     here = [name.name for name in known if name.schema in schemas]
     near = elsewhere or [quote(name) for name in difflib.get_close_matches(target.table, here, n=3)]

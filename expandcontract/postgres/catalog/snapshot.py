@@ -21,9 +21,9 @@ from expandcontract.postgres.query import rows, value
 class Snapshot:
     """The table of a change as the catalog describes it now.
 
-    `dependents` are those of the column that the change is about. `server_version` is server_version_num. `taken_names`
-    are the names of relations in the table's schema and of constraints on the table, which new indexes and
-    constraints must avoid.
+    `dependents` are those of the column that the change is about. `server_version` is server_version_num.
+    `taken_names` are the names of relations in the table's schema and of constraints on the table, which new
+    indexes and constraints must avoid.
     """
 
     server_version: int
@@ -69,9 +69,9 @@ async def server_version(conn: AsyncConnection) -> int:
 async def load(conn: AsyncConnection, target: Target) -> Snapshot:
     """Return what the catalog says of the target's table and column, in a constant number of queries.
 
-    Needs no right on the table, only TEMPORARY on the database when the column has a default. A view, a system table or
-    a partition is described as well: whether a change may touch it is not decided here. `conn` must be in a
-    transaction of `Database.transaction`.
+    Needs no right on the table, only TEMPORARY on the database when the column has a default. A view, a
+    system table or a partition is described as well: whether a change may touch it is not decided here.
+    `conn` must be in a transaction of `Database.transaction`.
 
     Raises:
         NoSuchObject: there is no such table or column; the message has the nearest names.
@@ -101,5 +101,9 @@ def _must_have(table: RelationName, columns: tuple[Column, ...], name: str) -> N
         return
     folded = [other for other in known if other.lower() == name.lower()]
     near = folded or difflib.get_close_matches(name, known, n=3)
-    hint = f"Did you mean {' or '.join(map(quote, near))}?" if near else f"It has {', '.join(map(quote, known))}."
+    hint = (
+        f"Did you mean {' or '.join(map(quote, near))}?"
+        if near
+        else f"It has {', '.join(map(quote, known))}."
+    )
     raise NoSuchObject(f"Table {table} has no column {quote(name)}.", why=hint)

@@ -45,5 +45,7 @@ async def load(conn: AsyncConnection, oid: int) -> tuple[Trigger, ...]:
     """Return the triggers of a table in the order of their names, in which PostgreSQL fires them."""
     return tuple(
         Trigger(name, before, row, on_insert, on_update, enabled, RelationName(schema, function), tuple(uses))
-        for name, before, row, on_insert, on_update, enabled, schema, function, uses in await rows(conn, _TRIGGERS, oid)
+        for name, before, row, on_insert, on_update, enabled, schema, function, uses in await rows(
+            conn, _TRIGGERS, oid
+        )
     )

@@ -1,0 +1,340 @@
+"""The lock ladder beside readers, writers, vacuums and other sessions that hold what we want."""
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import replace
+from datetime import timedelta
+
+import asyncpg
+import pytest
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expandcontract.model.errors import Interrupted, LockBudgetSpent
+from expandcontract.model.events import Event, LockTried, ignore
+from expandcontract.model.plan import Lock, LockMode
+from expandcontract.model.policy import Policy
+from expandcontract.postgres.blockers import blockers_of, older_snapshots
+from expandcontract.postgres.connect import Database
+from expandcontract.postgres.locks import run_locked
+from expandcontract.postgres.query import value
+
+EXCLUSIVE = LockMode.ACCESS_EXCLUSIVE
+POLICY = Policy()
+#: The promise of the design: lock_timeout, and 100 ms for everything else.
+PROMISE_SECONDS = POLICY.lock_timeout.total_seconds() + 0.1
+
+Session = Callable[[], Awaitable["asyncpg.Connection[asyncpg.Record]"]]
+
+
+@pytest.fixture
+async def db(database: str) -> AsyncIterator[Database]:
+    """Give the database under test."""
+    opened = Database(database)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+async def session(database: str) -> AsyncIterator[Session]:
+    """Give a maker of sessions of somebody else."""
+    async with contextlib.AsyncExitStack() as stack:
+
+        async def connect() -> "asyncpg.Connection[asyncpg.Record]":
+            made = await asyncpg.connect(database, server_settings={"application_name": "app"})
+            stack.push_async_callback(made.close)
+            return made
+
+        yield connect
+
+
+async def create(session: Session, *statements: str) -> None:
+    """Run statements as somebody else."""
+    other = await session()
+    for statement in statements:
+        await other.execute(statement)
+
+
+async def nothing(_conn: AsyncConnection) -> None:
+    """Be a body that only wants the locks."""
+
+
+def locks(*relations: str, mode: LockMode = EXCLUSIVE) -> tuple[Lock, ...]:
+    """Return locks of one mode."""
+    return tuple(Lock(relation, mode) for relation in relations)
+
+
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for a condition; the test's own timeout ends what never comes."""
+    while not await condition():
+        await asyncio.sleep(0.01)
+
+
+async def reading(session: Session, table: str, waits: list[float], stop: asyncio.Event) -> None:
+    """Read the table again and again, and note how long each statement took."""
+    reader = await session()
+    while not stop.is_set():
+        began = time.perf_counter()
+        await reader.fetchval(f"SELECT count(*) FROM {table}")
+        waits.append(time.perf_counter() - began)
+        await asyncio.sleep(0.005)
+
+
+@contextlib.asynccontextmanager
+async def readers(session: Session, *tables: str) -> AsyncIterator[list[float]]:
+    """Read each table all the while; give the list of how long each statement took."""
+    waits: list[float] = []
+    stop = asyncio.Event()
+    tasks = [asyncio.create_task(reading(session, table, waits, stop)) for table in tables]
+    try:
+        yield waits
+    finally:
+        stop.set()
+        await asyncio.gather(*tasks)
+
+
+async def test_others_read_on_while_somebody_holds_the_table(db: Database, session: Session) -> None:
+    """A transaction holds ACCESS SHARE for 5 s: no other statement waits longer than the promise, and the lock is had after it."""
+    await create(session, "CREATE TABLE public.t (a int)")
+    holder = await session()
+    events: list[Event] = []
+    async with readers(session, "public.t", "public.t") as waits:
+        await holder.execute("BEGIN")
+        await holder.execute("SELECT FROM public.t")
+
+        async def hold() -> None:
+            await holder.fetchval("SELECT pg_sleep(5)")
+            await holder.execute("COMMIT")
+
+        began = time.monotonic()
+        holding = asyncio.create_task(hold())
+        await run_locked(db, locks("public.t"), POLICY, events.append, nothing)
+        taken = time.monotonic() - began
+        await holding
+    tries = [event for event in events if isinstance(event, LockTried)]
+    assert taken > 5
+    assert max(waits) < PROMISE_SECONDS
+    # Without readers that had to queue behind us, the line above would prove nothing.
+    assert len(tries) >= 2
+    assert sum(wait > 0.03 for wait in waits) >= 2
+    for event in tries:
+        assert [(b.pid, b.application_name, b.state) for b in event.blockers][0] == (
+            holder.get_server_pid(),
+            "app",
+            "active",
+        )
+        assert event.pause_seconds >= 10 * POLICY.lock_timeout.total_seconds()
+
+
+async def test_ten_partitions_are_locked_under_one_timeout(db: Database, session: Session) -> None:
+    """Readers hold one partition after the other: lock_timeout counts for each, and still nobody waits above the promise."""
+    partitions = [f"public.p{i}" for i in range(10)]
+    await create(
+        session,
+        "CREATE TABLE public.p (a int) PARTITION BY LIST (a)",
+        *(f"CREATE TABLE {name} PARTITION OF public.p FOR VALUES IN ({i})" for i, name in enumerate(partitions)),
+    )
+    holders = [await session() for _ in partitions]
+    for holder, partition in zip(holders, partitions, strict=True):
+        await holder.execute("BEGIN")
+        await holder.execute(f"LOCK TABLE {partition} IN ACCESS SHARE MODE")
+
+    async def let_go() -> None:
+        """Release one partition each 80 ms: for a lock_timeout alone, each wait would be short enough."""
+        for holder in holders:
+            await holder.fetchval("SELECT pg_sleep(0.08)")
+            await holder.execute("COMMIT")
+
+    async with readers(session, *partitions) as waits:
+        events: list[Event] = []
+        letting_go = asyncio.create_task(let_go())
+        await run_locked(db, locks("public.p"), POLICY, events.append, nothing)
+        await letting_go
+    assert max(waits) < PROMISE_SECONDS
+    assert events
+    assert sum(wait > 0.03 for wait in waits) >= 2
+
+
+async def test_what_an_autovacuum_holds_is_waited_for(db: Database, session: Session) -> None:
+    """SHARE UPDATE EXCLUSIVE is waited for on the first rung, where nobody queues behind us."""
+    await create(session, "CREATE TABLE public.t (a int)")
+    vacuum = await session()
+    await vacuum.execute("BEGIN")
+    await vacuum.execute("LOCK TABLE public.t IN SHARE UPDATE EXCLUSIVE MODE")
+
+    async def hold() -> None:
+        await vacuum.fetchval("SELECT pg_sleep(1)")
+        await vacuum.execute("COMMIT")
+
+    async with readers(session, "public.t") as waits:
+        holding = asyncio.create_task(hold())
+        events: list[Event] = []
+        await run_locked(db, locks("public.t"), POLICY, events.append, nothing)
+        await holding
+    assert events == []
+    assert max(waits) < PROMISE_SECONDS
+    assert len(waits) > 50
+
+
+async def test_the_budget_ends_and_the_blockers_are_named(db: Database, session: Session) -> None:
+    """A lock that is never released: LockBudgetSpent with exit code 5, who holds it, and nothing done."""
+    await create(session, "CREATE TABLE public.t (a int)")
+    holder = await session()
+    await holder.execute("BEGIN")
+    await holder.execute("SELECT a FROM public.t")
+    policy = replace(POLICY, lock_budget=timedelta(seconds=2))
+    ran = False
+
+    async def body(_conn: AsyncConnection) -> None:
+        nonlocal ran
+        ran = True
+
+    with pytest.raises(LockBudgetSpent) as spent:
+        await run_locked(db, locks("public.t"), policy, ignore, body)
+    assert spent.value.exit_code == 5
+    assert f"pid {holder.get_server_pid()}" in spent.value.why
+    assert "SELECT a FROM public.t" in spent.value.why
+    assert not ran
+
+
+async def test_queries_stay_out_of_messages_when_confidential(db: Database, session: Session) -> None:
+    """With policy.confidential a blocker has its pid, application and state, but not its query."""
+    await create(session, "CREATE TABLE public.t (a int)")
+    holder = await session()
+    await holder.execute("BEGIN")
+    await holder.execute("SELECT a AS secret FROM public.t")
+    policy = replace(POLICY, lock_budget=timedelta(0), confidential=True)
+    with pytest.raises(LockBudgetSpent) as spent:
+        await run_locked(db, locks("public.t"), policy, ignore, nothing)
+    assert f"pid {holder.get_server_pid()}" in spent.value.why
+    assert "secret" not in spent.value.why
+
+
+async def test_a_prepared_transaction_is_named(db: Database, session: Session) -> None:
+    """A prepared transaction has no process and is named by its gid."""
+    await create(
+        session,
+        "CREATE TABLE public.t (a int)",
+        "BEGIN",
+        "INSERT INTO public.t VALUES (1)",
+        "PREPARE TRANSACTION 'left over'",
+    )
+    policy = replace(POLICY, lock_budget=timedelta(0))
+    with pytest.raises(LockBudgetSpent, match=r"public\.t") as spent:
+        await run_locked(db, locks("public.t"), policy, ignore, nothing)
+    assert "prepared transaction 'left over'" in spent.value.why
+    await create(session, "ROLLBACK PREPARED 'left over'")
+
+
+async def test_a_failed_body_is_rolled_back_and_tried_again(db: Database, session: Session) -> None:
+    """A lock that the body itself meets is retried as well, and what the failed try did is gone."""
+    await create(session, "CREATE TABLE public.t (a int)", "CREATE TABLE public.other (a int)")
+    holder = await session()
+    await holder.execute("BEGIN")
+    await holder.execute("LOCK TABLE public.other")
+    tries = 0
+
+    async def body(conn: AsyncConnection) -> int:
+        nonlocal tries
+        tries += 1
+        await conn.exec_driver_sql("INSERT INTO public.t VALUES (1)")
+        await conn.exec_driver_sql("SELECT FROM public.other")
+        return tries
+
+    def release(event: Event) -> None:
+        assert isinstance(event, LockTried)
+        assert event.blockers[0].pid == holder.get_server_pid()
+        releasing.append(asyncio.create_task(holder.execute("COMMIT")))
+
+    releasing: list["asyncio.Task[str]"] = []
+    assert await run_locked(db, locks("public.t"), POLICY, release, body) == 2
+    await asyncio.gather(*releasing)
+    async with db.transaction() as conn:
+        assert await value(conn, "SELECT count(*) FROM public.t") == 1
+
+
+async def test_other_errors_are_not_tried_again(db: Database) -> None:
+    """An error that trying again does not mend comes through at once."""
+    events: list[Event] = []
+
+    async def body(conn: AsyncConnection) -> None:
+        await conn.exec_driver_sql("SELECT 1/0")
+
+    with pytest.raises(Exception, match="division by zero"):
+        await run_locked(db, (), POLICY, events.append, body)
+    assert events == []
+
+
+async def test_a_deadlock_takes_nobody_of_the_application(db: Database, session: Session) -> None:
+    """Two tables locked in the opposite order to the application's: we give way before anybody's deadlock_timeout."""
+    await create(session, "CREATE TABLE public.a (x int)", "CREATE TABLE public.b (x int)")
+    stop = asyncio.Event()
+    committed = 0
+
+    async def application() -> None:
+        nonlocal committed
+        app = await session()
+        while not stop.is_set():
+            async with app.transaction():
+                await app.execute("INSERT INTO public.b VALUES (1)")
+                await app.fetchval("SELECT pg_sleep(0.02)")
+                await app.execute("INSERT INTO public.a VALUES (1)")
+            committed += 1
+
+    apps = [asyncio.create_task(application()) for _ in range(3)]
+    events: list[Event] = []
+    short = replace(POLICY, lock_budget=timedelta(seconds=4))
+    with contextlib.suppress(LockBudgetSpent):
+        await run_locked(db, locks("public.a", "public.b"), short, events.append, nothing, jitter=lambda: 0.0)
+    # In the application's own order there is nothing to give way to.
+    await run_locked(db, locks("public.b", "public.a"), POLICY, ignore, nothing)
+    stop.set()
+    await asyncio.gather(*apps)
+    assert events
+    assert committed > 10
+
+
+async def test_stop_ends_a_pause_at_once(db: Database, session: Session) -> None:
+    """A signal during a pause of minutes raises Interrupted without waiting for its end."""
+    await create(session, "CREATE TABLE public.t (a int)")
+    holder = await session()
+    await holder.execute("BEGIN")
+    await holder.execute("SELECT FROM public.t")
+    stop = asyncio.Event()
+    began = time.monotonic()
+    with pytest.raises(Interrupted):
+        await run_locked(
+            db, locks("public.t"), POLICY, lambda _event: stop.set(), nothing, stop=stop, jitter=lambda: 100.0
+        )
+    assert time.monotonic() - began < 5
+
+
+async def test_the_body_runs_under_short_timeouts(db: Database, session: Session) -> None:
+    """What runs while the lock is held waits for no other lock longer than lock_timeout, and no statement lasts long."""
+    await create(session, "CREATE TABLE public.t (a int)")
+
+    async def body(conn: AsyncConnection) -> tuple[str, str]:
+        lock_timeout = await value(conn, "SELECT current_setting('lock_timeout')")
+        return lock_timeout, await value(conn, "SELECT current_setting('statement_timeout')")
+
+    assert await run_locked(db, locks("public.t"), POLICY, ignore, body) == ("100ms", "1s")
+
+
+async def test_older_snapshots_are_named(db: Database, session: Session) -> None:
+    """CREATE INDEX CONCURRENTLY waits for a transaction that never touched the table: it is the blocker that is named."""
+    await create(session, "CREATE TABLE public.t (a int)")
+    old, builder = await session(), await session()
+    await old.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")
+    await old.execute("SELECT 1")
+    building = asyncio.create_task(builder.execute("CREATE INDEX CONCURRENTLY i ON public.t (a)"))
+    pid = builder.get_server_pid()
+
+    async def named(ask: Callable[..., Awaitable[Sequence[object]]]) -> bool:
+        async with db.transaction() as conn:
+            return [getattr(b, "pid", None) for b in await ask(conn, pid)] == [old.get_server_pid()]
+
+    await until(lambda: named(blockers_of))
+    assert await named(older_snapshots)
+    await old.execute("COMMIT")
+    await building
