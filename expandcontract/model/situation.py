@@ -138,6 +138,8 @@ class Live:
     sync_faults: tuple[str, ...] = ()
     leaves: tuple[Leaf, ...] = ()
     dependents: tuple[Dependent, ...] = ()
+    #: Row writes to the table ever, by anybody, as the statistics count them; None when not known.
+    writes: int | None = None
     #: Row writes to the table since ready, by anybody, as pg_stat_user_tables counts them; None when not known.
     writes_since_ready: int | None = None
     #: Writes that came through the new side since ready, as the sync trigger saw them.
