@@ -5,6 +5,6 @@ from collections.abc import Sequence
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run `ec` with `argv` (default: the program's own arguments) and return its exit code."""
-    from expandcontract.cli.main import run
+    from expandcontract.cli.entry import run
 
     return run(argv)

@@ -28,8 +28,7 @@ async def moved(
     """Let a verb act on the change that fits, and show where the change is then."""
     async with session.context() as context:
         found = await chosen(context, verb, name)
-        if found is None:
-            session.output.say(f"No change is at {verb.value}: nothing to do.")
-            session.show_changes([])
-            return
-        session.show_changes([await act(context, found.name)])
+        situations = [] if found is None else [await act(context, found.name)]
+    if not situations:
+        session.output.say("No change needs this: nothing to do.")
+    session.show_changes(situations)

@@ -1,4 +1,4 @@
-"""The one event loop, and SIGINT and SIGTERM: the first asks for a stop at the next checkpoint, the second stops at once."""
+"""The one event loop, and its signals: the first asks for a stop at the next checkpoint, the second stops."""
 
 import asyncio
 import signal

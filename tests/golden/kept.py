@@ -1,4 +1,4 @@
-"""Compares what people read with kept files. `EC_UPDATE_GOLDEN=1` writes them anew; the difference is then reviewed in git."""
+"""Compares what people read with kept files. `EC_UPDATE_GOLDEN=1` writes them anew, to be reviewed in git."""
 
 import os
 from pathlib import Path

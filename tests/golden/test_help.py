@@ -4,7 +4,7 @@ import pytest
 
 from expandcontract.changes import registry
 from expandcontract.cli.app import VERBS
-from expandcontract.cli.main import run
+from expandcontract.cli.entry import run
 from tests.golden.kept import same
 
 KINDS = [[verb, kind] for verb in ("plan", "start", "run") for kind in registry.kinds()]

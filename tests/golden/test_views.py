@@ -66,7 +66,8 @@ STATUS: dict[str, Situation] = {
         holders=(Holder("backfill", "db-7", 411, "ada", NOW + timedelta(seconds=9), alive=True),),
     ),
     "throttled": situation(
-        phases=phases(2, running=True), proof=None, compare=None, copy=sweep(25, throttled_by="max-rate 20k rows/s"),
+        phases=phases(2, running=True), proof=None, compare=None,
+        copy=sweep(25, throttled_by="max-rate 20k rows/s"),
     ),
     "paused": situation(
         phases=phases(2, running=True), proof=None, compare=None, copy=sweep(25),
@@ -74,7 +75,8 @@ STATUS: dict[str, Situation] = {
     ),
     "settling": situation(phases=phases(2, running=True), proof=None, compare=None),
     "shut": situation(
-        phases=phases(3), old_writers=(writer(),), proof=proof(spoiled_at=NOW, spoiled_why="a trigger was disabled"),
+        phases=phases(3), old_writers=(writer(),),
+        proof=proof(spoiled_at=NOW, spoiled_why="a trigger was disabled"),
     ),
     "contractable": situation(),
     "hidden": situation(state=State.HIDDEN, phases=phases(5), hidden_at=NOW - timedelta(hours=1)),

@@ -3,8 +3,8 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, Field
 
+from expandcontract.cli.entry import run
 from expandcontract.cli.kinds import parameters, validated
-from expandcontract.cli.main import run
 from expandcontract.model.errors import UsageError
 
 

@@ -48,10 +48,11 @@ def test_lines_off_a_terminal() -> None:
 
 def test_progress_off_a_terminal_comes_each_30_seconds() -> None:
     """The first at once, then one each 30 seconds, and the first of another stage at once."""
-    now = 0.0
+    times = (0.0, 1.0, EVERY_SECONDS - 0.1, EVERY_SECONDS, EVERY_SECONDS + 1)
+    clock = iter([*times, EVERY_SECONDS + 2])
     stream = io.StringIO()
-    listener = Lines(stream, lambda: now)
-    for now in (0.0, 1.0, EVERY_SECONDS - 0.1, EVERY_SECONDS, EVERY_SECONDS + 1):
+    listener = Lines(stream, lambda: next(clock))
+    for _ in times:
         listener(PROGRESS)
     assert stream.getvalue().count("\n") == 2
     listener(events.Progress("c", "compare", 0, 0, 100, 0, 500, None, None, None))

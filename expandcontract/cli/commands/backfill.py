@@ -11,8 +11,59 @@ from expandcontract.cli.chosen import moved
 from expandcontract.cli.command import command
 from expandcontract.cli.session import Session
 from expandcontract.model.errors import UsageError
-from expandcontract.model.phases import Verb
+from expandcontract.model.phases import Stage, Verb
 
 if TYPE_CHECKING:
     from expandcontract.engine.context import Context
     from expandcontract.model.situation import Situation
+
+NoVerify = Annotated[bool, typer.Option("--no-verify", help="Stop at ready; ec verify compares later.")]
+All = Annotated[bool, typer.Option("--all", help="Every change that is not ready yet, one after the other.")]
+
+
+async def backfill(
+    session: Session,
+    *,
+    change: options.Change = None,
+    batch: options.Batch = None,
+    workers: options.Workers = None,
+    max_rate: options.MaxRate = None,
+    max_runtime: options.MaxRuntime = None,
+    no_verify: NoVerify = False,
+    no_wait: options.NoWait = False,
+    every: All = False,
+) -> None:
+    """Copy the rows, settle the new side, verify."""
+    from expandcontract.engine.verbs import backfill as verb
+
+    chosen = verb.Options(
+        batch=parse.count("--batch", batch),
+        workers=parse.count("--workers", workers) or 1,
+        max_rate=parse.rate("--max-rate", max_rate),
+        max_runtime=parse.duration("--max-runtime", max_runtime),
+        verify=not no_verify,
+        wait_when_paused=not no_wait,
+    )
+
+    async def act(context: "Context", name: str) -> "Situation":
+        return await verb.backfill(context, name, chosen)
+
+    if not every:
+        await moved(session, Verb.BACKFILL, change, act)
+        return
+    if change is not None:
+        raise UsageError("--all takes no name.", next="ec backfill --all")
+    async with session.context() as context:
+        session.show_changes([await act(context, name) for name in await _before_ready(context)])
+
+
+async def _before_ready(context: "Context") -> list[str]:
+    from expandcontract.engine.verbs import status
+
+    return [found.name for found in await status.load(context) if found.stage == Stage.BEFORE_READY]
+
+
+def build(name: str, summary: str) -> TyperCommand:
+    """Return the command."""
+    details = "More workers, here or on other hosts, are the same command run again."
+    return single(name, summary, command(backfill), details)

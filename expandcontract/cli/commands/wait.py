@@ -22,7 +22,11 @@ Timeout = Annotated[str | None, typer.Option("--timeout", metavar="D", help="Exi
 
 
 async def wait(
-    session: Session, *, change: options.Change = None, goal: Goal = "ready", timeout: Timeout = None
+    session: Session,
+    *,
+    change: options.Change = None,
+    goal: Goal = "ready",
+    timeout: Timeout = None,  # noqa: ASYNC109 - the server is asked again and again, within this time
 ) -> None:
     """Wait until a change is where a deploy needs it."""
     from expandcontract.engine.verbs import wait as verb

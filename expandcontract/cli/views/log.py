@@ -1,0 +1,80 @@
+"""`ec.log/1`: who did what, when, how long it took and why."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, Literal, Protocol, Self
+
+from pydantic import Field
+
+from expandcontract.cli.redaction import redact
+from expandcontract.cli.views.format import moment, seconds, table
+from expandcontract.cli.views.view import Part, View
+
+STEP = "step"
+
+
+class Entry(Protocol):
+    """What the ledger gives: an event, or a step of the journal."""
+
+    @property
+    def at(self) -> datetime:
+        """When."""
+
+    @property
+    def kind(self) -> str:
+        """What: the kind of an event, or `step`."""
+
+    @property
+    def who(self) -> str:
+        """Who; empty for steps."""
+
+    @property
+    def data(self) -> Mapping[str, Any]:
+        """The rest."""
+
+
+class EntryView(Part):
+    """One line of history."""
+
+    at: datetime
+    kind: str
+    who: str
+    data: dict[str, Any]
+
+    def row(self) -> tuple[str, str, str, str]:
+        """Return the columns of the text."""
+        return (
+            moment(self.at),
+            self.who,
+            self.kind,
+            redact(_step(self.data) if self.kind == STEP else _told(self.data)),
+        )
+
+
+class LogView(View):
+    """The history of one change, the oldest first."""
+
+    schema_: Literal["ec.log/1"] = Field("ec.log/1", alias="schema")
+    change: str
+    entries: tuple[EntryView, ...]
+
+    @classmethod
+    def of(cls, change: str, entries: Iterable[Entry]) -> Self:
+        """Read the ledger's entries."""
+        views = (EntryView(at=e.at, kind=e.kind, who=e.who, data=dict(e.data)) for e in entries)
+        return cls(change=change, entries=tuple(views))
+
+    def text(self) -> str:
+        """Return a line for each entry."""
+        return "\n".join([self.change, *table([entry.row() for entry in self.entries], "  ")])
+
+
+def _step(data: Mapping[str, Any]) -> str:
+    took = f" in {seconds(data['seconds'])}" if data.get("seconds") is not None else ""
+    tries = f", attempt {data['attempts']}" if data.get("attempts", 1) > 1 else ""
+    error = f": {data['error']}" if data.get("error") else ""
+    return f"{data.get('section')} {data.get('step')} {data.get('status')}{took}{tries}{error}"
+
+
+def _told(data: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key} {value}" for key, value in data.items() if value not in (None, "", {}, []))
