@@ -6,20 +6,21 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-import asyncpg
 from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from expandcontract.ledger.tables import Tables
 from expandcontract.model.errors import LedgerMissing, LedgerTooNew
 from expandcontract.model.names import literal, quote
-from expandcontract.ledger.tables import Tables
 from expandcontract.postgres.connect import Database
 
+_WORKED = ("phase", "step", "proof", "chunk", "lease", "control")
+_LOCK = "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('expandcontract.migrate'), 0)"
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql")
 
-#: Rights on the ledger by what a role does. The role of an application has none: what its sessions call runs as the ledger's owner.
-GRANTS = {
-    "migrator": "owns the ledger: it runs start, contract, undo, purge and rollback, and must be a member of the tables' owner",
+#: What roles do with the ledger. An application's role has no right on it: what it calls runs as the owner.
+DUTIES = {
+    "migrator": "owns the ledger, is a member of the tables' owner, and runs every verb",
     "worker": "runs backfill and verify",
     "waiter": "runs status, gates and wait",
 }
@@ -42,10 +43,11 @@ class Migration:
 @cache
 def migrations() -> tuple[Migration, ...]:
     """Return all migrations in order."""
-    found = []
-    for file in files("expandcontract.ledger.migrations").iterdir():
-        if match := _FILE.fullmatch(file.name):
-            found.append(Migration(int(match[1]), match[2], file.read_text(encoding="utf-8")))
+    found = (
+        Migration(int(match[1]), match[2], file.read_text(encoding="utf-8"))
+        for file in files("expandcontract.ledger.migrations").iterdir()
+        if (match := _FILE.fullmatch(file.name))
+    )
     return tuple(sorted(found, key=lambda migration: migration.version))
 
 
@@ -60,10 +62,8 @@ async def migrate(database: Database) -> tuple[str, ...]:
     tables = Tables(database.ledger_schema)
     # Patient, because a second `ec init` waits for the first one.
     async with database.transaction(patient=True) as conn:
-        await conn.exec_driver_sql(
-            "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('expandcontract.migrate'), 0)"
-        )
-        # A migration may alter a table that sessions of the application write: they must not queue behind it for long.
+        await conn.exec_driver_sql(_LOCK)
+        # A migration may alter a table that the application writes: its sessions must not queue behind it.
         await conn.exec_driver_sql("SET LOCAL lock_timeout = '1s'")
         applied = await version(conn, tables)
         _refuse_later(applied, tables)
@@ -107,9 +107,10 @@ async def version(conn: AsyncConnection, tables: Tables) -> int:
 
 
 def script(schema: str, owner: str, app: str) -> str:
-    """Return everything as SQL, for a DBA who runs it instead of `ec init`: as a superuser, or as a member of `owner` who may create schemas.
+    """Return everything as SQL, for a DBA who runs it instead of `ec init`.
 
-    `owner` will own the ledger and run `ec`; `app` is the role of the application.
+    It is run by a superuser, or by a member of `owner` who may create schemas. `owner` will own the ledger and run
+    `ec`; `app` is the role of the application.
     """
     tables = Tables(schema)
     parts = [
@@ -137,7 +138,7 @@ def grants(schema: str, duty: str, role: str) -> tuple[str, ...]:
     return (
         waiter[0],
         f"GRANT SELECT ON ALL TABLES IN SCHEMA {ledger} TO {name};",
-        f"GRANT INSERT, UPDATE ON {_list(tables, 'phase', 'step', 'proof', 'chunk', 'lease', 'control')} TO {name};",
+        f"GRANT INSERT, UPDATE ON {_list(tables, *_WORKED)} TO {name};",
         # change: the guards lock its row, which takes a right to UPDATE.
         f"GRANT UPDATE ON {ledger}.change TO {name};",
         f"GRANT INSERT ON {_list(tables, 'event', 'conflict')} TO {name};",
@@ -149,13 +150,14 @@ def grants(schema: str, duty: str, role: str) -> tuple[str, ...]:
 def _refuse_later(applied: int, tables: Tables) -> None:
     if applied > migrations()[-1].version:
         raise LedgerTooNew(
-            f"The ledger in schema {quote(tables.schema)} is of version {applied}; this program knows {migrations()[-1].version}.",
+            f"The ledger in schema {quote(tables.schema)} is of version {applied}.",
+            why=f"This program knows versions up to {migrations()[-1].version}.",
             next="Install the version of expandcontract that the others use.",
         )
 
 
 async def _create_schemas(conn: AsyncConnection, tables: Tables) -> None:
-    """Create the schemas that are missing. Not IF NOT EXISTS, which asks for the right to create even when nothing is to be created."""
+    # Not IF NOT EXISTS, which asks for the right to create even when there is nothing to create.
     found = await conn.exec_driver_sql("SELECT nspname::text FROM pg_catalog.pg_namespace")
     existing = set(found.scalars())
     for schema in (tables.schema, tables.sync_schema):
@@ -164,8 +166,8 @@ async def _create_schemas(conn: AsyncConnection, tables: Tables) -> None:
 
 
 async def _apply(conn: AsyncConnection, tables: Tables, migration: Migration) -> None:
-    # The driver's own execute takes many statements at once, inside the transaction that is open on its connection.
-    raw: asyncpg.Connection[Any] = (await conn.get_raw_connection()).driver_connection  # type: ignore[assignment]
+    # The driver's own execute takes many statements at once, inside the transaction that is open already.
+    raw: Any = (await conn.get_raw_connection()).driver_connection
     await raw.execute(migration.sql(tables))
     row = {"version": migration.version, "name": migration.name}
     await conn.execute(insert(tables.schema_version).values(row))
@@ -185,9 +187,9 @@ def _application(tables: Tables, app: str) -> str:
 
 
 def _grants(tables: Tables, owner: str) -> str:
-    lines = [f"-- The migrator is {owner}: {GRANTS['migrator']}."]
+    lines = [f"-- The migrator is {owner}: {DUTIES['migrator']}."]
     for duty in ("worker", "waiter"):
-        lines.append(f"-- A {duty} {GRANTS[duty]}. For a role of that name:")
+        lines.append(f"-- A {duty} {DUTIES[duty]}. For a role of that name:")
         lines.extend(f"--   {statement}" for statement in grants(tables.schema, duty, duty))
     return "\n".join(lines)
 

@@ -1,6 +1,8 @@
-"""The ledger's tables as SQLAlchemy Core sees them. The migrations make them; a test holds the two together."""
+"""The ledger's tables as SQLAlchemy Core sees them. The migrations make them; a test compares the two."""
 
+from datetime import datetime
 from functools import cached_property
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -20,11 +22,12 @@ from sqlalchemy.dialects.postgresql import ARRAY, INET, JSONB, OID
 
 from expandcontract.model.errors import BadSetting
 from expandcontract.model.names import MAX_BYTES, quote
+from expandcontract.model.phases import Phase
 
 _SYNC = "_sync"
 
 
-def _moment(name: str, *, nullable: bool = True) -> Column[object]:
+def _moment(name: str, *, nullable: bool = True) -> Column[datetime]:
     return Column(name, DateTime(timezone=True), nullable=nullable)
 
 
@@ -56,7 +59,7 @@ class Tables:
         if not schema or len(self.sync_schema.encode()) > MAX_BYTES or "$" in schema:
             raise BadSetting(
                 f"{schema!r} cannot be the schema of the ledger.",
-                why=f"It takes 1 to {MAX_BYTES - len(_SYNC)} bytes without $, because {self.sync_schema!r} is needed beside it.",
+                why=f"It takes 1 to {MAX_BYTES - len(_SYNC)} bytes, without $.",
             )
         self._metadata = MetaData(schema=schema)
 
@@ -295,6 +298,25 @@ class Tables:
             _moment("acquired_at", nullable=False),
             _moment("until", nullable=False),
         )
+
+    @cached_property
+    def status_v1(self) -> Table:
+        """The view that readers read: one row for each change, with all that the ledger knows of it."""
+        phases = [_text(phase) for phase in Phase]
+        public: list[Column[Any]] = [_number("id")]
+        public += [_text(name) for name in ("name", "kind", "table_name", "phase", "state")]
+        public += [Column("ready", Boolean), *phases, _text("proof")]
+        public += [_number(name) for name in ("blocks_done", "blocks_total", "rows_written")]
+        public += [_text("throttled_by"), Column("paused", Boolean), _text("created_by")]
+        public += [_moment(name) for name in ("created_at", "hidden_at", "purged_at")]
+        public += [_number("conflicts")]
+        own: list[Column[Any]] = [_integer("attempt"), _integer("cycle"), Column("plan", JSONB)]
+        own += [Column("relation", OID), Column("columns", ARRAY(Text)), _number("writes_at_ready")]
+        own += [_moment("now"), Column("is_copy", Boolean)]
+        own += [Column(name, JSONB) for name in ("phases", "copy", "compare", "newest_proof", "old_writers")]
+        own += [_number("new_side_writes"), *(Column(name, JSONB) for name in ("waivers", "holders", "wish"))]
+        own += [Column("steps_done", ARRAY(Text))]
+        return Table("status_v1", self._metadata, *public, *own)
 
     def _of_change(self, *, primary_key: bool = False) -> Column[int]:
         return Column(

@@ -1,0 +1,102 @@
+"""The writer of `change`: it begins, gets another plan, moves from state to state. The guards keep the order."""
+
+from typing import Any
+
+from sqlalchemy import insert, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expandcontract.ledger import event, phase
+from expandcontract.ledger.tables import Tables
+from expandcontract.model.phases import State
+from expandcontract.model.plan import Plan, to_data
+
+
+async def create(
+    conn: AsyncConnection, tables: Tables, plan: Plan, *, relation: int, who: str, host: str
+) -> int:
+    """Add a change with its first attempt and five pending phases; return its id.
+
+    `relation` is the table's OID, `host` from where it is started. A column that belongs to another open
+    change is refused with SQLSTATE EC305.
+    """
+    row = _compiled(plan, relation) | {
+        "name": plan.change.name,
+        "created_by": who,
+        "created_from": host,
+        "database_oid": 0,  # the guard writes the database that it is in
+        "state": State.ACTIVE,
+        "attempt": 1,
+        "cycle": 0,
+    }
+    returned = await conn.execute(insert(tables.change).values(row).returning(tables.change.c.id))
+    change_id: int = returned.scalar_one()
+    await phase.open_all(conn, tables, change_id, 1)
+    await event.write(conn, tables, "created", who, change_id=change_id, data=_told(plan, host=host))
+    return change_id
+
+
+async def replan(
+    conn: AsyncConnection, tables: Tables, change_id: int, plan: Plan, *, relation: int, who: str
+) -> None:
+    """Replace the plan of an attempt that has not begun. Refused once a phase has."""
+    await _update(conn, tables, change_id, _compiled(plan, relation))
+    await event.write(conn, tables, "replanned", who, change_id=change_id, data=_told(plan))
+
+
+async def begin_again(
+    conn: AsyncConnection, tables: Tables, change_id: int, plan: Plan, *, relation: int, who: str
+) -> int:
+    """Open another attempt of a change that was rolled back, with a plan compiled now; return its number."""
+    row = _compiled(plan, relation) | {"state": State.ACTIVE}
+    where = tables.change.c.id == change_id
+    moved = await conn.execute(
+        update(tables.change).where(where).values(row).returning(tables.change.c.attempt)
+    )
+    attempt: int = moved.scalar_one()
+    await phase.open_all(conn, tables, change_id, attempt)
+    data = _told(plan, attempt=attempt)
+    await event.write(conn, tables, "begun again", who, change_id=change_id, data=data)
+    return attempt
+
+
+async def become(conn: AsyncConnection, tables: Tables, change_id: int, state: State, who: str) -> bool:
+    """Move a change to `state`; return False when it was there already.
+
+    To `hidden`, call it after the table is locked and before the first statement of the step: the guard compares
+    what the proof is bound to with what is there, and the step's own statements change that.
+    """
+    change = tables.change
+    where = (change.c.id == change_id, change.c.state != state)
+    moved = await conn.execute(update(change).where(*where).values(state=state))
+    if moved.rowcount:
+        await event.write(conn, tables, "state", who, change_id=change_id, data={"state": state})
+    return moved.rowcount > 0
+
+
+async def note_writes(conn: AsyncConnection, tables: Tables, change_id: int, writes: int) -> None:
+    """Keep how many row writes the table has seen until ready, so that later ones can be counted."""
+    await _update(conn, tables, change_id, {"writes_at_ready": writes})
+
+
+async def _update(conn: AsyncConnection, tables: Tables, change_id: int, row: dict[str, Any]) -> None:
+    await conn.execute(update(tables.change).where(tables.change.c.id == change_id).values(row))
+
+
+def _compiled(plan: Plan, relation: int) -> dict[str, Any]:
+    data = to_data(plan)
+    owned = {plan.pair.old.column, plan.pair.new.column, *plan.old_columns, *plan.new_columns}
+    return {
+        "kind": plan.change.kind,
+        "spec": data["change"]["spec"],
+        "plan": data,
+        "fingerprint": plan.fingerprint,
+        "relation": relation,
+        "table_schema": plan.table.schema,
+        "table_name": plan.table.name,
+        "columns": sorted(owned),
+        "program_version": plan.program_version,
+    }
+
+
+def _told(plan: Plan, **more: str | int) -> dict[str, Any]:
+    return {"fingerprint": plan.fingerprint, "program_version": plan.program_version, **more}

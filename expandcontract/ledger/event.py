@@ -1,0 +1,23 @@
+"""The writer of `event`: what happened, to be told by `ec log`. Append-only."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from sqlalchemy import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expandcontract.ledger.tables import Tables
+
+
+async def write(
+    conn: AsyncConnection,
+    tables: Tables,
+    kind: str,
+    who: str,
+    *,
+    change_id: int | None = None,
+    data: Mapping[str, Any] | None = None,
+) -> None:
+    """Add an event. `data` is JSON-ready; without `change_id` the event is the ledger's own."""
+    row = {"change_id": change_id, "kind": kind, "who": who, "data": dict(data or {})}
+    await conn.execute(insert(tables.event).values(row))

@@ -1,0 +1,265 @@
+"""The writer of `lease`: who is at work on a change, known alive by a heartbeat, and fenced by a token."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any
+from uuid import UUID, uuid4
+
+from sqlalchemy import delete, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expandcontract.ledger import event
+from expandcontract.ledger.tables import Tables
+from expandcontract.model.errors import EcError, LeaseHeld, LeaseLost
+from expandcontract.model.events import Listener, TookOver, ignore
+from expandcontract.model.situation import Holder
+from expandcontract.postgres.connect import Database
+
+#: For how long a silent holder keeps its lease, and how often it beats.
+TTL_SECONDS = 10.0
+BEAT_SECONDS = 2.5
+#: How often a holder that is dying is looked at, and a broken heartbeat is tried again.
+_RETRY_SECONDS = 0.05
+#: Not the change's row, which a step's transaction may hold for long.
+_ONE_AT_A_TIME = """
+SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('expandcontract.lease'), pg_catalog.hashint8($1))
+"""
+
+
+@dataclass(frozen=True)
+class Lease:
+    """A lease that this process holds.
+
+    `alone` says that nobody else held one when it was taken: whatever others have leased of the change is void.
+    `lost` is set when the heartbeat finds that somebody took over, or was silent for too long.
+    """
+
+    change_id: int
+    token: UUID
+    exclusive: bool
+    alone: bool
+    lost: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    change_id: int
+    token: UUID
+    exclusive: bool
+    verb: str
+    who: str
+
+
+@dataclass(frozen=True)
+class _Other:
+    """Somebody else's lease. `dying`: its process is gone, but its session or its last transaction is not."""
+
+    exclusive: bool
+    holder: Holder
+    dying: bool
+
+
+class _Waiting(Exception):  # noqa: N818 - not an error: a holder is dying
+    """Somebody who is dying has the lease still."""
+
+
+@asynccontextmanager
+async def acquire(
+    database: Database,
+    tables: Tables,
+    change_id: int,
+    *,
+    verb: str,
+    exclusive: bool,
+    who: str,
+    listen: Listener = ignore,
+) -> AsyncIterator[Lease]:
+    """Hold a lease on a change while the body runs.
+
+    An exclusive lease excludes every other, a shared one the exclusive. A holder that is dead is taken over: it
+    was silent for ten seconds, or its session is gone from the server, which is so a moment after kill -9.
+    Behind a pooler sessions change hands, so that there the ten seconds decide.
+
+    Raises:
+        LeaseHeld: somebody else is alive; the message names them.
+    """
+    wanted = _Wanted(change_id, uuid4(), exclusive, verb, who)
+    async with database.session() as conn:
+        lease, buried = await _take_patiently(conn, tables, wanted)
+        for taken_over in buried:
+            listen(taken_over)
+        beating = asyncio.create_task(_keep_beating(conn, tables, lease))
+        try:
+            yield lease
+        finally:
+            beating.cancel()
+            await asyncio.wait([beating])
+            await _release(database, tables, lease)
+
+
+async def check(conn: AsyncConnection, tables: Tables, change_id: int, token: UUID) -> None:
+    """Make sure, inside a step's transaction, that the lease is held; nobody takes it over before that ends.
+
+    Raises:
+        LeaseLost: somebody took over.
+    """
+    lease = tables.lease.c
+    # FOR KEY SHARE, not FOR SHARE: a heartbeat may update the row meanwhile; a take-over, a DELETE, waits.
+    mine = select(lease.token).where(lease.change_id == change_id, lease.token == token)
+    held = await conn.execute(mine.with_for_update(read=True, key_share=True))
+    if held.one_or_none() is None:
+        raise LeaseLost(
+            "Another process took over this change.",
+            why="This process was silent for longer than its lease.",
+            state="This process stopped without writing.",
+            next="ec status",
+        )
+
+
+async def _take_patiently(
+    conn: AsyncConnection, tables: Tables, wanted: _Wanted
+) -> tuple[Lease, list[TookOver]]:
+    """Take the lease; wait for holders that are dying, but not longer than their lease can last."""
+    loop = asyncio.get_running_loop()
+    deadline = loop.time() + TTL_SECONDS + 1
+    while True:
+        try:
+            async with conn.begin():
+                return await _take(conn, tables, wanted, patient=loop.time() < deadline)
+        except _Waiting:
+            await asyncio.sleep(_RETRY_SECONDS)
+
+
+async def _take(
+    conn: AsyncConnection, tables: Tables, wanted: _Wanted, *, patient: bool
+) -> tuple[Lease, list[TookOver]]:
+    """Take the lease, one process at a time. Raises LeaseHeld, or _Waiting while `patient`."""
+    await conn.exec_driver_sql(_ONE_AT_A_TIME, (wanted.change_id,))
+    dead = await _bury(conn, tables, wanted)
+    others = await _others(conn, tables, wanted.change_id)
+    if patient and any(other.dying for other in others):
+        raise _Waiting
+    for other in others:
+        if wanted.exclusive or other.exclusive:
+            raise _held(other)
+    await _insert(conn, tables, wanted)
+    return Lease(wanted.change_id, wanted.token, wanted.exclusive, alone=not others), dead
+
+
+async def _bury(conn: AsyncConnection, tables: Tables, wanted: _Wanted) -> list[TookOver]:
+    """Remove the leases of the dead. A row that is locked belongs to a transaction that has not ended yet."""
+    query = (
+        f"DELETE FROM {tables.qualified('lease')} WHERE token IN (SELECT l.token "
+        f"FROM {tables.qualified('lease')} l JOIN {tables.qualified('holder')} h ON h.token = l.token "
+        "WHERE l.change_id = $1 AND NOT h.alive FOR UPDATE OF l SKIP LOCKED) RETURNING verb, host, pid, who, "
+        f"until, (SELECT name FROM {tables.qualified('change')} WHERE id = $1) AS name"
+    )
+    buried = []
+    for row in (await conn.exec_driver_sql(query, (wanted.change_id,))).all():
+        holder, name = str(Holder(row.verb, row.host, row.pid, row.who, row.until, alive=False)), row.name
+        data = {"holder": holder}
+        await event.write(conn, tables, "taken over", wanted.who, change_id=wanted.change_id, data=data)
+        buried.append(TookOver(name, holder))
+    return buried
+
+
+async def _others(conn: AsyncConnection, tables: Tables, change_id: int) -> Sequence[_Other]:
+    query = (
+        "SELECT exclusive, verb, host, pid, who, until, alive "
+        f"FROM {tables.qualified('holder')} WHERE change_id = $1 ORDER BY exclusive DESC, acquired_at"
+    )
+    found = []
+    for row in (await conn.exec_driver_sql(query, (change_id,))).all():
+        holder = Holder(row.verb, row.host, row.pid, row.who, row.until, row.alive)
+        found.append(_Other(row.exclusive, holder, dying=not holder.alive or _process_is_gone(holder)))
+    return found
+
+
+async def _insert(conn: AsyncConnection, tables: Tables, wanted: _Wanted) -> None:
+    await conn.exec_driver_sql(
+        f"INSERT INTO {tables.qualified('lease')} (token, change_id, exclusive, verb, who, host, pid, until, "
+        "backend_pid, backend_start, database_oid) "
+        f"SELECT $3, $4, $5, $6, $7, $8, $9, {_UNTIL}, {_SESSION}, "
+        "(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())",
+        (
+            *(TTL_SECONDS, await _told_pid(conn), wanted.token, wanted.change_id, wanted.exclusive),
+            *(wanted.verb, wanted.who, socket.gethostname(), os.getpid()),
+        ),
+    )
+
+
+#: $1 is how long the lease lasts.
+_UNTIL = "pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => $1)"
+#: This session's process id and start. $2 is the id that the driver was told: a pooler makes one up, which gives NULL.
+_SESSION = """
+(SELECT pid FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid() AND pid = $2),
+(SELECT backend_start FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid() AND pid = $2)
+"""
+
+
+async def _keep_beating(conn: AsyncConnection, tables: Tables, lease: Lease) -> None:
+    """Prolong the lease until it is lost."""
+    loop = asyncio.get_running_loop()
+    last, pause = loop.time(), BEAT_SECONDS
+    while not lease.lost.is_set():
+        await asyncio.sleep(pause)
+        try:
+            async with asyncio.timeout(TTL_SECONDS):
+                alive = await _beat(conn, tables, lease)
+        except (DBAPIError, EcError, OSError):
+            # The next use of an invalidated connection makes a new one.
+            await conn.invalidate()
+            alive, pause = loop.time() - last < TTL_SECONDS, _RETRY_SECONDS
+        else:
+            last, pause = loop.time(), BEAT_SECONDS
+        if not alive:
+            lease.lost.set()
+
+
+async def _beat(conn: AsyncConnection, tables: Tables, lease: Lease) -> bool:
+    async with conn.begin():
+        beaten = await conn.exec_driver_sql(
+            f"UPDATE {tables.qualified('lease')} SET until = {_UNTIL}, "
+            f"(backend_pid, backend_start) = (SELECT {_SESSION}) WHERE token = $3",
+            (TTL_SECONDS, await _told_pid(conn), lease.token),
+        )
+    return beaten.rowcount == 1
+
+
+async def _release(database: Database, tables: Tables, lease: Lease) -> None:
+    """Give the lease back. Where that fails it ends by itself: the session that beats is about to close."""
+    with suppress(DBAPIError, EcError, OSError):
+        async with asyncio.timeout(BEAT_SECONDS), database.transaction() as conn:
+            await conn.execute(delete(tables.lease).where(tables.lease.c.token == lease.token))
+
+
+async def _told_pid(conn: AsyncConnection) -> int:
+    raw: Any = (await conn.get_raw_connection()).driver_connection
+    return int(raw.get_server_pid())
+
+
+def _process_is_gone(holder: Holder) -> bool:
+    """Whether the holder was a process of this machine and is none any more. Its session ends in a moment."""
+    if holder.host != socket.gethostname():
+        return False
+    try:
+        os.kill(holder.pid, 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False  # somebody else's process
+    return False
+
+
+def _held(other: _Other) -> LeaseHeld:
+    why = "Its last transaction is still open on the server." if not other.holder.alive else ""
+    return LeaseHeld(
+        f"{other.holder} is at work on this change.",
+        why=why or f"Its lease lasts until {other.holder.until:%H:%M:%S %Z} and is prolonged while it runs.",
+        next="Run the same command again when it has ended.",
+    )

@@ -1,0 +1,177 @@
+"""The reader of the ledger. `status`, `gates` and `wait` need one query on the view status_v1, no other right."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import RowMapping, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expandcontract.ledger.tables import Tables
+from expandcontract.model.phases import Phase, State, Status
+from expandcontract.model.plan import from_data
+from expandcontract.model.policy import Policy
+from expandcontract.model.situation import (
+    Holder,
+    Live,
+    OldWriter,
+    PhaseRecord,
+    Proof,
+    Situation,
+    SweepRecord,
+    Waiver,
+    Wish,
+)
+
+_TOLD_OF_A_STEP = ("section", "step", "status", "attempts", "seconds", "error", "attempt", "cycle")
+
+
+@dataclass(frozen=True)
+class LogEntry:
+    """One line of `ec log`. `kind` is an event's, or `step`."""
+
+    at: datetime
+    kind: str
+    who: str
+    data: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Conflict:
+    """A value that the ledger keeps; `kind` is one of `conflict.Kind`."""
+
+    at: datetime
+    kind: str
+    key: Any
+    old_value: str | None
+    new_value: str | None
+    application_name: str | None
+    role: str | None
+    sentence: str | None
+
+
+async def load(
+    conn: AsyncConnection, tables: Tables, policy: Policy, names: Sequence[str] | None = None
+) -> tuple[Situation, ...]:
+    """Return the changes of those names (None: all) in the order in which they were made, by one query.
+
+    Of `live` only `new_side_writes` and `is_copy` are known here; the rest is for the catalog to say.
+    """
+    view = tables.status_v1
+    query = select(view).order_by(view.c.id)
+    if names is not None:
+        query = query.where(view.c.name.in_(names))
+    rows = (await conn.execute(query)).mappings()
+    return tuple(_situation(row, policy) for row in rows)
+
+
+async def load_log(conn: AsyncConnection, tables: Tables, name: str) -> tuple[LogEntry, ...]:
+    """Return what happened to a change, in order: its events, and the steps of its journal as they ended."""
+    change, event = tables.change.c, tables.event.c
+    events = (
+        select(event.at, event.kind, event.who, event.data).join(tables.change).where(change.name == name)
+    )
+    entries = [LogEntry(*row) for row in await conn.execute(events.order_by(event.id))]
+    steps = select(tables.step).join(tables.change).where(change.name == name)
+    for row in (await conn.execute(steps)).mappings():
+        data = {key: row[key] for key in _TOLD_OF_A_STEP}
+        entries.append(LogEntry(row["finished_at"] or row["started_at"], "step", "", data))
+    return tuple(sorted(entries, key=lambda entry: entry.at))
+
+
+async def conflicts(conn: AsyncConnection, tables: Tables, name: str) -> tuple[Conflict, ...]:
+    """Return the values that the ledger keeps for a change, oldest first."""
+    c = tables.conflict.c
+    columns = (c.at, c.kind, c.key, c.old_value, c.new_value, c.application_name, c.role, c.sentence)
+    of_change = tables.change.c.id == c.change_id
+    query = select(*columns).join(tables.change, of_change).where(tables.change.c.name == name).order_by(c.id)
+    return tuple(Conflict(*row) for row in await conn.execute(query))
+
+
+async def wish(conn: AsyncConnection, tables: Tables, change_id: int) -> Wish:
+    """Return the wished state, as workers ask for it between batches."""
+    c = tables.control.c
+    query = select(c.paused, c.paused_by, c.batch, c.max_rate, c.workers).where(c.change_id == change_id)
+    row = (await conn.execute(query)).one_or_none()
+    return Wish() if row is None else Wish(*row)
+
+
+def _situation(row: RowMapping, policy: Policy) -> Situation:
+    phases = {Phase(record["phase"]): _phase(record) for record in row["phases"]}
+    return Situation(
+        change_id=row["id"],
+        name=row["name"],
+        kind=row["kind"],
+        attempt=row["attempt"],
+        cycle=row["cycle"],
+        state=State(row["state"]),
+        started=phases[Phase.EXPAND].status != Status.PENDING,
+        plan=from_data(row["plan"]),
+        phases=phases,
+        live=Live(table_exists=True, new_side_writes=row["new_side_writes"], is_copy=row["is_copy"]),
+        policy=policy,
+        now=row["now"],
+        copy=_sweep(row["copy"]),
+        compare=_sweep(row["compare"]),
+        proof=_proof(row["newest_proof"]),
+        old_writers=tuple(_old_writer(writer) for writer in row["old_writers"] or ()),
+        conflicts=row["conflicts"],
+        waivers=tuple(_waiver(waiver) for waiver in row["waivers"] or ()),
+        wish=Wish(**(row["wish"] or {})),
+        holders=tuple(_holder(holder) for holder in row["holders"] or ()),
+        steps_done=frozenset(row["steps_done"]),
+        hidden_at=row["hidden_at"],
+        relation=row["relation"],
+        writes_at_ready=row["writes_at_ready"],
+    )
+
+
+def _phase(record: Mapping[str, Any]) -> PhaseRecord:
+    return PhaseRecord(
+        phase=Phase(record["phase"]),
+        status=Status(record["status"]),
+        started_at=_moment(record["started_at"]),
+        finished_at=_moment(record["finished_at"]),
+        error=record["error"],
+    )
+
+
+def _sweep(record: Mapping[str, Any] | None) -> SweepRecord | None:
+    if record is None:
+        return None
+    names = {field.name for field in fields(SweepRecord)} & record.keys()
+    seconds = record["seconds"]
+    rate = record["rows"] / seconds if seconds else 0.0
+    return SweepRecord(**{name: record[name] for name in names}, rows_per_second=rate)
+
+
+def _proof(record: Mapping[str, Any] | None) -> Proof | None:
+    if record is None:
+        return None
+    return Proof(
+        id=record["id"],
+        finished_at=datetime.fromisoformat(record["finished_at"]),
+        rows_compared=record["rows_compared"],
+        mismatches=record["mismatches"],
+        spoiled_at=_moment(record["spoiled_at"]),
+        spoiled_why=record["spoiled_why"],
+        differences=tuple(record["differences"]),
+    )
+
+
+def _old_writer(record: Mapping[str, Any]) -> OldWriter:
+    seen = {name: datetime.fromisoformat(record[name]) for name in ("first_seen", "last_seen")}
+    return OldWriter(**{**record, **seen})
+
+
+def _waiver(record: Mapping[str, Any]) -> Waiver:
+    return Waiver(**{**record, "at": datetime.fromisoformat(record["at"])})
+
+
+def _holder(record: Mapping[str, Any]) -> Holder:
+    return Holder(**{**record, "until": datetime.fromisoformat(record["until"])})
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)

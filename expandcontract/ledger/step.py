@@ -1,0 +1,81 @@
+"""The writer of `step`, the journal.
+
+A transactional step writes `done` in its own transaction; the others `begin` first.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from sqlalchemy import case, func, literal_column
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expandcontract.ledger.tables import Tables
+from expandcontract.model.phases import Section
+from expandcontract.model.plan import Step
+from expandcontract.model.situation import Situation
+
+#: Sections that run again after an undo, under the number of the cycle.
+CYCLIC = frozenset({Section.CONTRACT, Section.UNDO, Section.PURGE})
+_KEY = ("change_id", "attempt", "cycle", "section", "step")
+
+
+@dataclass(frozen=True)
+class Entry:
+    """Which step of which run of a change."""
+
+    change_id: int
+    attempt: int
+    cycle: int
+    section: Section
+    step: str
+    hash: str
+
+
+def entry(situation: Situation, section: Section, step: Step) -> Entry:
+    """Return the journal's entry for a step of the present attempt and cycle."""
+    cycle = situation.cycle if section in CYCLIC else 0
+    return Entry(situation.change_id, situation.attempt, cycle, section, step.id, step.hash)
+
+
+async def begin(conn: AsyncConnection, tables: Tables, entry: Entry) -> None:
+    """Journal that a step starts; each time counts as an attempt."""
+    now = func.clock_timestamp()
+    again = {"attempts": tables.step.c.attempts + 1, "started_at": now, "finished_at": None, "seconds": None}
+    row = {"status": "started", "error": None}
+    await _write(conn, tables, entry, row, again)
+
+
+async def done(conn: AsyncConnection, tables: Tables, entry: Entry, seconds: float) -> None:
+    """Journal that a step is done, and how long it took. For a transactional step: in its own transaction."""
+    await _end(conn, tables, entry, seconds, {"status": "done", "error": None})
+
+
+async def fail(conn: AsyncConnection, tables: Tables, entry: Entry, seconds: float, error: str) -> None:
+    """Journal that a step failed, and why."""
+    await _end(conn, tables, entry, seconds, {"status": "failed", "error": error})
+
+
+async def _end(
+    conn: AsyncConnection, tables: Tables, entry: Entry, seconds: float, row: dict[str, Any]
+) -> None:
+    step = tables.step.c
+    row |= {"seconds": seconds, "finished_at": func.clock_timestamp()}
+    started = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+    begun = step.status == literal_column("'started'")
+    # What did not begin in the journal was tried once more, from its first statement to this one.
+    again = {
+        "attempts": case((begun, step.attempts), else_=step.attempts + 1),
+        "started_at": case((begun, step.started_at), else_=started),
+    }
+    await _write(conn, tables, entry, row | {"started_at": started}, again)
+
+
+async def _write(
+    conn: AsyncConnection, tables: Tables, entry: Entry, row: dict[str, Any], again: dict[str, Any]
+) -> None:
+    statement = insert(tables.step).values(
+        asdict(entry) | {"attempts": 1, "started_at": func.clock_timestamp()} | row
+    )
+    changed = row | {"hash": entry.hash} | again
+    await conn.execute(statement.on_conflict_do_update(index_elements=_KEY, set_=changed))
