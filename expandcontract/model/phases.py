@@ -17,7 +17,7 @@ class Phase(StrEnum):
 
 
 class Section(StrEnum):
-    """The lists of steps of a plan: the phases, and the ways back and out. One .sql file each."""
+    """The lists of steps of a plan: the phases, the ways back and out, and what puts a damaged trigger back. One .sql file each."""
 
     EXPAND = "expand"
     DUAL_WRITE = "dual_write"
@@ -27,6 +27,7 @@ class Section(StrEnum):
     UNDO = "undo"
     ROLLBACK = "rollback"
     PURGE = "purge"
+    REPAIR = "repair"
 
 
 class Status(StrEnum):

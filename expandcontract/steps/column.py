@@ -14,6 +14,11 @@ from expandcontract.steps.sync.conversions import Conversion
 from expandcontract.steps.sync.triggers import Sync
 
 
+#: The steps of Section.REPAIR, which run outside of the order of phases when the trigger was found not to stand.
+RESTORE_FILLING = "restore:filling"
+RESTORE_READY = "restore:ready"
+
+
 @dataclass(frozen=True)
 class Columns:
     """A subject with what keeps it in sync: all that the steps are made from."""
@@ -46,6 +51,7 @@ def sections(columns: Columns) -> dict[Section, tuple[Step, ...]]:
         Section.DUAL_WRITE: (_dual_write(columns),),
         Section.BACKFILL: (_copy(columns), *_settle(columns, at_contract=False), _make_ready(columns)),
         Section.VERIFY: (_compare(columns),),
+        Section.REPAIR: (_restore(columns, ready=False), _restore(columns, ready=True)),
         Section.CONTRACT: (*_settle(columns, at_contract=True), *_before_hide(columns), _hide(columns)),
         Section.UNDO: (*_before_unhide(columns), _unhide(columns), *_after_unhide(columns)),
         Section.ROLLBACK: (*_keep(columns), _remove(columns)),
@@ -97,6 +103,17 @@ def _sync(columns: Columns, *, ready: bool) -> tuple[str, ...]:
     )
 
 
+def _restore(columns: Columns, *, ready: bool) -> Step:
+    drops = (f"DROP TRIGGER IF EXISTS {quote(columns.sync.trigger)} ON {each.sql}" for each in columns.triggered)
+    create = _flat(conversions.create(conversion) for conversion in columns.conversions)
+    return Step(
+        RESTORE_READY if ready else RESTORE_FILLING,
+        "~",
+        f"put the sync trigger back as it must be {'from' if ready else 'until'} ready{' on' if ready else ''}",
+        Transactional((*drops, *create, *_sync(columns, ready=ready)), tables.access_exclusive(*columns.triggered)),
+    )
+
+
 def _copy(columns: Columns) -> Step:
     pair = columns.subject.pair
     old = f"t.{quote(pair.old.column)}"
@@ -111,7 +128,10 @@ def _copy(columns: Columns) -> Step:
 
 def _compare(columns: Columns) -> Step:
     pair = columns.subject.pair
-    action = _sweep(columns, Purpose.COMPARE, predicates.mismatch(pair, "t"))
+    drifted, misfit = predicates.out_of_sync(pair, "t"), predicates.unfit(pair, "t")
+    # A value that the new side cannot hold keeps contract shut like one that drifted.
+    wanted = drifted if misfit is None else f"({drifted}) OR {misfit}"
+    action = _sweep(columns, Purpose.COMPARE, wanted, unfit=misfit or "false")
     return Step("compare", "=", f"compare {quote(pair.old.column)} and {quote(pair.new.column)} in every row", action, by_size=True)
 
 
@@ -123,11 +143,24 @@ def _keep(columns: Columns) -> tuple[Step, ...]:
     return (Step("keep", "=", f"keep in the ledger what only {quote(pair.new.column)} holds", action, by_size=True),)
 
 
-def _sweep(columns: Columns, purpose: Purpose, wanted: str, assignments: tuple[tuple[str, str], ...] = ()) -> Sweep:
+def _sweep(
+    columns: Columns,
+    purpose: Purpose,
+    wanted: str,
+    *,
+    assignments: tuple[tuple[str, str], ...] = (),
+    unfit: str = "false",
+) -> Sweep:
     pair = columns.subject.pair
-    key = tuple(quote(column) for column in columns.subject.snapshot.primary_key)
     return Sweep(
-        purpose, columns.table.sql, wanted, assignments, key, old=quote(pair.old.column), new=quote(pair.new.column)
+        purpose,
+        columns.table.sql,
+        wanted,
+        assignments,
+        key=tuple(quote(column) for column in columns.subject.snapshot.primary_key),
+        old=quote(pair.old.column),
+        new=quote(pair.new.column),
+        unfit=unfit,
     )
 
 

@@ -74,13 +74,6 @@ def unfit(pair: Pair, row: str) -> str | None:
     return f"({old_value} IS NOT NULL AND {carried} AND NOT {returns})"
 
 
-def mismatch(pair: Pair, row: str) -> str:
-    """Return SQL that is true for a row that keeps contract shut: out of sync, or holding what the new side cannot hold."""
-    drifted = out_of_sync(pair, row)
-    misfit = unfit(pair, row)
-    return drifted if misfit is None else f"({drifted}) OR {misfit}"
-
-
 def only_new(pair: Pair, row: str) -> str:
     """Return SQL that is true when the new side holds a value that the old side cannot give back."""
     new_value = f"{row}.{quote(pair.new.column)}"

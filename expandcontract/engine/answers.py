@@ -1,0 +1,64 @@
+"""The table of verbs and stages, applied to a change."""
+
+from expandcontract.engine.context import Context
+from expandcontract.model.errors import CopiedDatabase, WrongState
+from expandcontract.model.phases import Nothing, Phase, Refuse, Run, Stage, Verb, answer
+from expandcontract.model.situation import Situation
+
+_PLACES = {
+    Stage.NOT_STARTED: "{name} is planned, not started.",
+    Stage.READY: "{name} is ready: both sides are in sync.",
+    Stage.HIDDEN: "{name} is contracted; the old side is hidden, and ec undo brings it back.",
+    Stage.PURGED: "{name} is finished; the old side is gone.",
+    Stage.ROLLED_BACK: "{name} is rolled back.",
+}
+
+
+def applies(context: Context, verb: Verb, situation: Situation) -> bool:
+    """Return whether the verb has work to do; where it has none, say why.
+
+    Raises WrongState with the command that does apply, and CopiedDatabase.
+    """
+    match answer(verb, situation.stage):
+        case Run():
+            _refuse_copy(situation)
+            return True
+        case Nothing(why=why):
+            context.notice(situation.name, why)
+            return False
+        case Refuse(why=why, next=next_):
+            raise WrongState(
+                f"ec {verb} does not apply to {situation.name}: {why}",
+                why=what_is_left(situation) if situation.stage == Stage.BEFORE_READY else "",
+                state=place(situation),
+                next=next_.format(change=situation.name),
+            )
+
+
+def place(situation: Situation) -> str:
+    """Return in one sentence where the change is."""
+    default = f"{{name}} is in phase {situation.phase}: {situation.phases[situation.phase].status}."
+    return _PLACES.get(situation.stage, default).format(name=situation.name)
+
+
+def what_is_left(situation: Situation) -> str:
+    """Return what stands between the change and ready: blocks exactly, rows about."""
+    copy = situation.copy
+    if situation.phases[Phase.DUAL_WRITE].status != "done":
+        return f"Phase {situation.phase} is {situation.phases[situation.phase].status}."
+    if copy is None:
+        return "No row was copied yet."
+    left = copy.blocks_total - copy.blocks_done
+    if left:
+        rows = f", about {round(copy.rows / copy.blocks_done * left):,} rows" if copy.blocks_done else ""
+        return f"{left:,} of {copy.blocks_total:,} blocks are left{rows}."
+    return "All rows are copied; indexes and constraints of the new side are not settled yet."
+
+
+def _refuse_copy(situation: Situation) -> None:
+    if situation.live.is_copy and situation.stage != Stage.ROLLED_BACK:
+        raise CopiedDatabase(
+            f"{situation.name} was started in another database, of which this one is a copy.",
+            state="The change goes on there. Here its leases are void and its proof is spoiled.",
+            next=f"ec doctor, then ec verify {situation.name} or ec rollback {situation.name}",
+        )

@@ -1,0 +1,37 @@
+"""What every verb works with."""
+
+import asyncio
+from dataclasses import dataclass, field
+
+from expandcontract.ledger.tables import Tables
+from expandcontract.model.errors import Interrupted
+from expandcontract.model.events import Listener, Notice
+from expandcontract.model.policy import Policy
+from expandcontract.postgres.connect import Database
+
+
+@dataclass(frozen=True)
+class Context:
+    """A database, the limits to keep to, who asks, who listens, and the wish to stop (set by a signal)."""
+
+    database: Database
+    policy: Policy
+    listen: Listener
+    who: str
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def tables(self) -> Tables:
+        """The ledger's tables."""
+        return Tables(self.database.ledger_schema)
+
+    def notice(self, change: str, text: str) -> None:
+        """Tell whoever listens."""
+        self.listen(Notice(change, text))
+
+    def check_stop(self, change: str) -> None:
+        """Raise Interrupted when somebody wants an end, at a place where nothing is half done."""
+        if self.stop.is_set():
+            raise Interrupted(
+                f"{change} stopped on request.", state="Everything up to the last checkpoint is kept.", next="Run the same command again."
+            )

@@ -1,0 +1,74 @@
+"""From a change to its plan: ask the catalog and an empty clone, then let the kind compose. Changes nothing."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from pydantic import ValidationError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expandcontract.changes import registry
+from expandcontract.changes.kind import Spec
+from expandcontract.model.change import Change
+from expandcontract.model.errors import BadChangeFile, MissingPrivilege
+from expandcontract.model.names import quote
+from expandcontract.model.plan import Plan
+from expandcontract.postgres.catalog import snapshot as catalog
+from expandcontract.postgres.clone import judge
+
+#: What the role that runs the change must be able to do; each missing one is named.
+_PRIVILEGES = """
+SELECT wanted.sentence FROM (VALUES
+    ('to be the owner of ' || $1::text || ' or a member of that role (' || (
+        SELECT pg_catalog.pg_get_userbyid(relowner) FROM pg_catalog.pg_class WHERE oid = $1::text::pg_catalog.regclass) || ')',
+     pg_catalog.pg_has_role((SELECT relowner FROM pg_catalog.pg_class WHERE oid = $1::text::pg_catalog.regclass), 'USAGE')),
+    ('CREATE on schema ' || $2::text,
+     (SELECT pg_catalog.has_schema_privilege(relnamespace, 'CREATE') FROM pg_catalog.pg_class WHERE oid = $1::text::pg_catalog.regclass)),
+    ('CREATE on schema ' || pg_catalog.quote_ident($3::text),
+     coalesce((SELECT pg_catalog.has_schema_privilege(oid, 'CREATE') FROM pg_catalog.pg_namespace WHERE nspname = $3::name), true))
+) AS wanted(sentence, held) WHERE NOT wanted.held
+UNION ALL
+SELECT 'REFERENCES on ' || other FROM unnest($4::text[]) AS other WHERE NOT pg_catalog.has_table_privilege(other, 'REFERENCES')
+"""
+
+
+def validate(kind: str, fields: Mapping[str, Any]) -> Spec:
+    """Return the fields as the kind's spec. Raises BadChangeFile naming the key, and UsageError for an unknown kind."""
+    import difflib
+
+    spec = registry.load(kind).spec
+    try:
+        return spec.model_validate(dict(fields))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        if first["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(key, spec.model_fields, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"It knows {', '.join(spec.model_fields)}."
+            raise BadChangeFile(f"{kind} has no field {key!r}.", why=hint) from error
+        if first["type"] == "missing":
+            raise BadChangeFile(f"{kind} needs the field {key!r}.", why=spec.model_fields[key].description or "") from error
+        where = f"{kind}, field {key!r}" if key else kind
+        raise BadChangeFile(f"{where}: {first['msg'].removeprefix('Value error, ')}.") from error
+
+
+async def compile_plan(conn: AsyncConnection, change: Change, ledger_schema: str, program_version: str) -> Plan:
+    """Return the plan of `change` against the live catalog. Raises Refused, BadName, BadChangeFile, NoSuchObject."""
+    kind = registry.load(change.kind)
+    spec = validate(change.kind, change.spec)
+    snapshot = await catalog.load(conn, kind.target(spec))
+    question = kind.question(spec, snapshot)
+    judgement = await judge(conn, snapshot, question)
+    plan = kind.compile(change, spec, snapshot, judgement, ledger_schema)
+    return replace(plan, program_version=program_version)
+
+
+async def check_privileges(conn: AsyncConnection, plan: Plan, ledger_schema: str) -> None:
+    """Raise MissingPrivilege naming everything that the role which runs the change lacks."""
+    others = sorted({lock.relation for steps in plan.sections.values() for step in steps for lock in step.locks})
+    values = (plan.table.sql, quote(plan.table.schema), f"{ledger_schema}_sync", [o for o in others if o != plan.table.sql])
+    missing = [row[0] for row in await conn.exec_driver_sql(_PRIVILEGES, values)]
+    if missing:
+        raise MissingPrivilege(
+            f"The role lacks: {'; '.join(missing)}.", why=f"The change alters {plan.table} and creates functions and indexes."
+        )

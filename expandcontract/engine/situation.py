@@ -1,0 +1,88 @@
+"""What is true of changes now: the ledger joined with the catalog, in a constant number of queries."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expandcontract.engine.context import Context
+from expandcontract.engine.sweeping import covered_leaves
+from expandcontract.ledger import migrate, reader
+from expandcontract.model.errors import UnknownChange
+from expandcontract.model.phases import Phase, State, Status
+from expandcontract.model.situation import Live, Situation
+from expandcontract.postgres.live import Subject, observe
+
+
+async def load(context: Context, names: Sequence[str] | None = None) -> tuple[Situation, ...]:
+    """Return the changes of those names, or all, oldest first.
+
+    Raises LedgerMissing, LedgerTooNew, NotConnected.
+    """
+    async with context.database.transaction() as conn:
+        return await load_on(conn, context, names)
+
+
+async def load_on(conn: AsyncConnection, context: Context, names: Sequence[str] | None = None) -> tuple[Situation, ...]:
+    """The same, in the caller's transaction."""
+    await migrate.check(conn, context.tables)
+    situations = await reader.load(conn, context.tables, context.policy, names)
+    lives = await observe(conn, [_subject(situation) for situation in situations])
+    covered = await covered_leaves(conn, context.tables, [situation.change_id for situation in situations])
+    return tuple(
+        replace(each, live=_joined(each, lives[each.change_id], covered.get(each.change_id, frozenset())))
+        for each in situations
+    )
+
+
+async def one(context: Context, name: str) -> Situation:
+    """Return the change of that name. Raises UnknownChange with the nearest."""
+    import difflib
+
+    found = await load(context, [name])
+    if found:
+        return found[0]
+    every = [situation.name for situation in await load(context)]
+    near = difflib.get_close_matches(name, every, n=1)
+    raise UnknownChange(
+        f"There is no change {name!r} in the ledger.", why=f"Did you mean {near[0]}?" if near else "", next="ec status"
+    )
+
+
+def _subject(situation: Situation) -> Subject:
+    plan = situation.plan
+    hidden = situation.state == State.HIDDEN
+    old = plan.hidden_column if hidden else plan.pair.old.column
+    new = plan.pair.old.column if hidden and plan.swap else plan.pair.new.column
+    return Subject(
+        change_id=situation.change_id,
+        table=plan.table,
+        relation=situation.relation,
+        old_column=old,
+        columns=(old, new),
+        trigger=None if _untriggered(situation) else plan.trigger,
+        functions=() if hidden or _untriggered(situation) else plan.functions,
+    )
+
+
+def _untriggered(situation: Situation) -> bool:
+    """Whether no trigger is to be expected: before dual_write, after the end, and behind a one-way change that is hidden."""
+    if situation.state in (State.PURGED, State.ROLLED_BACK):
+        return True
+    if situation.state == State.HIDDEN:
+        return situation.plan.pair.one_way
+    return situation.phases[Phase.DUAL_WRITE].status != Status.DONE
+
+
+def _joined(situation: Situation, live: Live, covered: frozenset[int]) -> Live:
+    """The catalog's part with what only the ledger knows."""
+    writes = None
+    if live.writes is not None and situation.writes_at_ready is not None:
+        writes = max(0, live.writes - situation.writes_at_ready)
+    return replace(
+        live,
+        leaves=tuple(replace(leaf, swept=leaf.oid in covered) for leaf in live.leaves),
+        writes_since_ready=writes,
+        new_side_writes=situation.live.new_side_writes,
+        is_copy=situation.live.is_copy,
+    )

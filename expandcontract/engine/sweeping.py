@@ -1,0 +1,158 @@
+"""Sweeps in the life of a change: rounds of chunks, and what must stay as it was while they are walked."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expandcontract.engine.work import Work
+from expandcontract.ledger import event
+from expandcontract.ledger.tables import Tables
+from expandcontract.model.errors import Interrupted, Paused, TimeIsUp
+from expandcontract.model.phases import Section
+from expandcontract.model.plan import Purpose, Step, Sweep
+from expandcontract.sweep.job import Job, Options, Outcome
+from expandcontract.sweep.shift import Check
+from expandcontract.sweep.walk import lay, walk
+
+#: The kind of the event that keeps what a round of copying was laid over.
+LAID = "copy laid"
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How a process takes part in a sweep."""
+
+    batch: int | None = None
+    workers: int = 1
+    max_rate: float | None = None
+    max_runtime: timedelta | None = None
+    wait_when_paused: bool = True
+
+    @property
+    def options(self) -> Options:
+        return Options(self.batch, self.workers, self.max_rate, self.max_runtime, self.wait_when_paused)
+
+
+def step_of(work: Work, section: Section, purpose: Purpose) -> Step:
+    """Return the step of the plan that sweeps for `purpose`."""
+    return next(s for s in work.plan.steps(section) if isinstance(s.action, Sweep) and s.action.purpose == purpose)
+
+
+async def walk_round(work: Work, action: Sweep, round_: int, pace: Pace, check: Check | None = None) -> Outcome:
+    """Lay the round's chunks, unless they are, and walk them.
+
+    Raises Interrupted, TimeIsUp or Paused when the walk ended before its end; everything up to the last checkpoint is kept.
+    """
+    context, situation = work.context, work.situation
+    job = Job(situation.change_id, work.name, situation.attempt, round_, action, situation.relation)
+    async with context.database.transaction() as conn:
+        await lay(conn, context.tables, job, workers=pace.workers)
+    outcome = await walk(
+        context.database,
+        context.tables,
+        job,
+        options=pace.options,
+        listen=context.listen,
+        stop=context.stop,
+        check=check,
+        void_leases=work.lease.alone,
+    )
+    if not outcome.finished:
+        raise _stopped(work, outcome)
+    return outcome
+
+
+def _stopped(work: Work, outcome: Outcome) -> Interrupted | TimeIsUp | Paused:
+    state = f"{outcome.rows:,} rows are done; the checkpoint is written."
+    again = "Run the same command again."
+    match outcome.stopped_by:
+        case "runtime":
+            return TimeIsUp(f"{work.name}: --max-runtime is over.", state=state, next=again)
+        case "paused":
+            return Paused(f"{work.name} is paused.", state=state, next=f"ec resume {work.name}")
+        case _:
+            return Interrupted(f"{work.name} stopped on request.", state=state, next=again)
+
+
+async def copy_to_end(work: Work, pace: Pace, *, anew: bool = False) -> Outcome:
+    """Copy until no row is out of sync, over everything that there is, while what keeps the sides in sync stays as it was.
+
+    What a round was laid over is kept with it: when trigger, functions or leaves are others at its end, rows may have moved to where the round did not look,
+    and another round follows. A round over finished rows writes nothing. `anew` begins a round over the present size even when the last one is finished.
+    """
+    action = step_of(work, Section.BACKFILL, Purpose.COPY).action
+    assert isinstance(action, Sweep)  # noqa: S101 - step_of looked for it
+    while True:
+        round_ = await _round(work, anew=anew)
+        outcome = await walk_round(work, action, round_, pace)
+        async with work.context.database.transaction() as conn:
+            await work.check(conn)
+            differences = await _differences(conn, work, round_)
+        if not differences:
+            return outcome
+        work.context.notice(work.name, f"Looking through all rows once more: {'; '.join(differences)}.")
+        anew = True
+
+
+async def _round(work: Work, *, anew: bool) -> int:
+    """Return the number of the round to walk; a new one is bound to the state of now, before its first chunk is laid."""
+    context, situation = work.context, work.situation
+    async with context.database.transaction() as conn:
+        change = context.tables.change
+        # Two workers that come together shall have the same round.
+        await conn.execute(select(change.c.id).where(change.c.id == situation.change_id).with_for_update(key_share=True))
+        last, open_ = await _last_round(conn, work)
+        if last and (open_ or not anew) and not await _differences(conn, work, last):
+            return last
+        bound = (await conn.exec_driver_sql(f"SELECT {context.tables.qualified('bound_state')}($1)", (situation.change_id,))).scalar_one()
+        data = {"round": last + 1, "attempt": situation.attempt, "bound": bound}
+        await event.write(conn, context.tables, LAID, context.who, change_id=situation.change_id, data=data)
+        return last + 1
+
+
+async def _last_round(conn: AsyncConnection, work: Work) -> tuple[int, bool]:
+    """Return the last round of copying that was bound, and whether chunks of it are open."""
+    events, chunk, situation = work.context.tables.event, work.context.tables.chunk, work.situation
+    data = events.c.data
+    bound = select(func.coalesce(func.max(data["round"].as_integer()), 0)).where(
+        events.c.change_id == situation.change_id, events.c.kind == LAID, data["attempt"].as_integer() == situation.attempt
+    )
+    last = int((await conn.execute(bound)).scalar_one())
+    open_ = select(func.count()).where(
+        chunk.c.change_id == situation.change_id,
+        chunk.c.attempt == situation.attempt,
+        chunk.c.purpose == Purpose.COPY.value,
+        chunk.c.round == last,
+        chunk.c.status != "done",
+    )
+    return last, bool((await conn.execute(open_)).scalar_one())
+
+
+async def _differences(conn: AsyncConnection, work: Work, round_: int) -> tuple[str, ...]:
+    """Return in sentences what is not as it was when the round was bound."""
+    tables, situation = work.context.tables, work.situation
+    query = (
+        f"SELECT {tables.qualified('differences_now')}($1, e.data->'bound') FROM {tables.qualified('event')} e "
+        "WHERE e.change_id = $1 AND e.kind = $2 AND (e.data->>'round')::int = $3 AND (e.data->>'attempt')::int = $4"
+    )
+    values = (situation.change_id, LAID, round_, situation.attempt)
+    return tuple((await conn.exec_driver_sql(query, values)).scalar_one())
+
+
+async def covered_leaves(conn: AsyncConnection, tables: Tables, change_ids: Sequence[int]) -> dict[int, frozenset[int]]:
+    """Return, by change, the OIDs of the leaves over which the last round of copying was laid, for all changes at once."""
+    query = (
+        f"SELECT DISTINCT ON (e.change_id) e.change_id, ARRAY(SELECT (leaf->>'oid')::bigint FROM jsonb_array_elements(e.data->'bound'->'leaves') leaf) "
+        f"FROM {tables.qualified('event')} e JOIN {tables.qualified('change')} c ON c.id = e.change_id AND (e.data->>'attempt')::int = c.attempt "
+        "WHERE e.kind = $1 AND e.change_id = ANY ($2::bigint[]) ORDER BY e.change_id, e.id DESC"
+    )
+    rows = await conn.exec_driver_sql(query, (LAID, list(change_ids)))
+    return {change_id: frozenset(leaves) for change_id, leaves in rows}
+
+
+async def run_to_end(work: Work, action: Sweep) -> None:
+    """Walk the one round of a sweep that is a step like any other."""
+    await walk_round(work, action, 1, Pace())

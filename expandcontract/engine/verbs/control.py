@@ -1,0 +1,54 @@
+"""`ec pause`, `resume`, `tune` and `ack`: wishes and decisions that stay in the ledger."""
+
+from expandcontract import gates
+from expandcontract.engine import situation as situations
+from expandcontract.engine.context import Context
+from expandcontract.ledger import control, waiver
+from expandcontract.ledger.control import Wishes
+from expandcontract.model.errors import Refused, UsageError
+from expandcontract.model.situation import Situation
+
+
+async def pause(context: Context, name: str) -> Situation:
+    """Ask every worker, on any host, to stop after its batch."""
+    return await _wish(context, name, Wishes(paused=True))
+
+
+async def resume(context: Context, name: str) -> Situation:
+    """Let workers go on."""
+    return await _wish(context, name, Wishes(paused=False))
+
+
+async def tune(context: Context, name: str, wishes: Wishes) -> Situation:
+    """Change batch, max_rate (rows per second) or workers for every process; taken up at the next batch."""
+    return await _wish(context, name, wishes)
+
+
+async def _wish(context: Context, name: str, wishes: Wishes) -> Situation:
+    situation = await situations.one(context, name)
+    async with context.database.transaction() as conn:
+        await control.wish(conn, context.tables, situation.change_id, context.who, **wishes)
+    return await situations.one(context, name)
+
+
+async def ack(context: Context, name: str, gate: str, why: str) -> Situation:
+    """Open a soft gate. The ledger keeps who, why, and what was known: what becomes known later shuts it again.
+
+    Raises UsageError for a gate that there is not or a reason that says nothing, Refused for a hard gate.
+    """
+    import difflib
+
+    if gate not in gates.ALL:
+        near = difflib.get_close_matches(gate, gates.ALL, n=1)
+        raise UsageError(f"There is no gate {gate!r}.", why=f"Did you mean {near[0]}?" if near else f"Gates: {', '.join(gates.ALL)}.")
+    if not why.strip():
+        raise UsageError("An acknowledgement needs a reason.", next=f'ec ack {name} {gate} --reason "..."')
+    situation = await situations.one(context, name)
+    if gates.is_hard(gate):
+        verdict = next(v for v in gates.judge_all(situation) if v.gate == gate)
+        raise Refused(f"{gate} is a hard gate: it opens when it is true, not when somebody says so.", why=verdict.reason, next=verdict.next)
+    async with context.database.transaction() as conn:
+        await waiver.add(
+            conn, context.tables, situation.change_id, gate, who=context.who, why=why, known=gates.known(gate, situation)
+        )
+    return await situations.one(context, name)

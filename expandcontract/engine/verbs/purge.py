@@ -1,0 +1,53 @@
+"""`ec purge`: drop the hidden old side. The only verb that destroys."""
+
+from expandcontract.engine import situation as situations
+from expandcontract.engine.answers import applies
+from expandcontract.engine.context import Context
+from expandcontract.engine.runner import run_section
+from expandcontract.engine.work import leased
+from expandcontract.model.durations import spell
+from expandcontract.model.errors import GateShut, NotConfirmed
+from expandcontract.model.phases import Section, Verb
+from expandcontract.model.situation import Situation
+
+
+async def purge(
+    context: Context, name: str, *, yes: bool = False, now: bool = False, confirm: str | None = None
+) -> Situation:
+    """Drop the old side for good; return the change as it is then.
+
+    After `undo_window` it takes `yes`; before, `now` and the change's name as `confirm`. Raises NotConfirmed, WrongState, and GateShut naming what in the
+    database still uses the hidden column.
+    """
+    situation = await situations.one(context, name)
+    if not applies(context, Verb.PURGE, situation):
+        return situation
+    _require_confirmation(situation, yes=yes, now=now, confirm=confirm)
+    _refuse_dependents(situation)
+    async with leased(context, situation, "purge") as work:
+        await run_section(work, Section.PURGE)
+    return await situations.one(context, name)
+
+
+def _require_confirmation(situation: Situation, *, yes: bool, now: bool, confirm: str | None) -> None:
+    over = situation.hidden_at is not None and situation.since(situation.hidden_at) >= situation.policy.undo_window
+    if (over and yes) or (now and confirm == situation.name):
+        return
+    if over:
+        message, command = "Purge drops the old side for good.", f"ec purge {situation.name} --yes"
+    else:
+        message = f"The undo window of {spell(situation.policy.undo_window)} is not over."
+        command = f"ec purge {situation.name} --now --confirm {situation.name}"
+    raise NotConfirmed(message, why="After it there is no way back.", state="The old side is hidden, and ec undo brings it back.", next=command)
+
+
+def _refuse_dependents(situation: Situation) -> None:
+    dependents = situation.live.dependents
+    if dependents:
+        names = ", ".join(f"{dependent.kind} {dependent.name}" for dependent in dependents)
+        raise GateShut(
+            f"{situation.name} cannot be purged: the hidden column is used by {names}.",
+            why="PostgreSQL carried them along when the column was hidden; dropping it would drop or break them.",
+            state="The old side is hidden, and ec undo brings it back.",
+            next=f"Change them to the new column, then: ec purge {situation.name} --yes",
+        )

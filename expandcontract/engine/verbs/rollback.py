@@ -1,0 +1,30 @@
+"""`ec rollback`: remove what start added, before contract."""
+
+from expandcontract.engine import situation as situations
+from expandcontract.engine.answers import applies
+from expandcontract.engine.context import Context
+from expandcontract.engine.runner import run_section
+from expandcontract.engine.verbs import undo
+from expandcontract.engine.work import leased
+from expandcontract.model.errors import NotConfirmed
+from expandcontract.model.phases import Section, Verb
+from expandcontract.model.situation import Situation
+
+
+async def rollback(context: Context, name: str, *, discard: bool = False, confirm: str | None = None) -> Situation:
+    """Remove the new side; return the change as it is then. What only the new side holds is kept in the ledger, unless `discard` (with the change's name as `confirm`).
+
+    Raises NotConfirmed, WrongState, LeaseHeld, LockBudgetSpent.
+    """
+    await undo.finish(context, name)
+    situation = await situations.one(context, name)
+    if not applies(context, Verb.ROLLBACK, situation):
+        return situation
+    if discard and confirm != name:
+        raise NotConfirmed(
+            "--discard loses what only the new side holds.", why="It asks for the change's name once more.",
+            next=f"ec rollback {name} --discard --confirm {name}",
+        )
+    async with leased(context, situation, "rollback") as work:
+        await run_section(work, Section.ROLLBACK, leave_out=frozenset({"keep"}) if discard else frozenset())
+    return await situations.one(context, name)

@@ -1,0 +1,114 @@
+"""`ec start`: compile, refuse or begin, then expand and dual_write."""
+
+import socket
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expandcontract import __version__
+from expandcontract.engine import plan_files, planner, situation as situations
+from expandcontract.engine.answers import applies, place
+from expandcontract.engine.context import Context
+from expandcontract.engine.runner import run_phase
+from expandcontract.engine.work import leased
+from expandcontract.ledger import change as change_writer
+from expandcontract.ledger import migrate
+from expandcontract.model import killpoints
+from expandcontract.model.change import Change
+from expandcontract.model.errors import NeedsAcknowledgement, NoSuchObject, PlanDrifted, WrongState
+from expandcontract.model.phases import Phase, Stage, State, Status, Verb
+from expandcontract.model.plan import Plan
+from expandcontract.model.situation import Situation
+
+
+@dataclass(frozen=True)
+class Consent:
+    """What the operator agrees to.
+
+    `reviewed` is the fingerprint that lies in the change's `folder`, `accept` the one of the plan as it compiles now, `acknowledged` the codes of hazards. `once` refuses another attempt.
+    """
+
+    reviewed: str | None = None
+    folder: Path | None = None
+    accept: str | None = None
+    acknowledged: Collection[str] = ()
+    once: bool = False
+
+
+async def start(context: Context, change: Change, consent: Consent = Consent()) -> Situation:  # noqa: B008 - frozen
+    """Begin a change, or go on with it, up to dual_write: from then on both sides are in sync for every write.
+
+    Raises:
+        Refused: the change cannot be carried through as things are; each reason has a class of its own.
+        PlanDrifted: the plan is not the one that was reviewed.
+        NeedsAcknowledgement: the plan has a hazard that must be acknowledged.
+        LeaseHeld, LockBudgetSpent, Interrupted: the same command goes on.
+    """
+    known = next((s for s in await situations.load(context) if s.name == change.name), None)
+    if known is None:
+        await _begin(context, change, consent, None)
+    elif not applies(context, Verb.START, known):
+        return known
+    elif known.stage == Stage.ROLLED_BACK:
+        if consent.once:
+            raise WrongState(f"{change.name} was rolled back, and --once allows no second attempt.", state=place(known), next=f"ec start {change.name}")
+        await _begin(context, change, consent, known)
+    elif known.stage == Stage.NOT_STARTED:
+        await _begin(context, change, consent, known)
+    started = await situations.one(context, change.name)
+    async with leased(context, started, "start") as work:
+        for phase in (Phase.EXPAND, Phase.DUAL_WRITE):
+            if (await situations.one(context, change.name)).phases[phase].status != Status.DONE:
+                await run_phase(work, phase)
+    return await situations.one(context, change.name)
+
+
+async def same_as(context: Context, change: Change) -> Situation | None:
+    """Return the open change that is of the same kind and spec: starting it again is going on with it."""
+    for situation in await situations.load(context):
+        asked = situation.plan.change
+        if situation.state in (State.ACTIVE, State.HIDDEN) and asked.kind == change.kind and dict(asked.spec) == dict(change.spec):
+            return situation
+    return None
+
+
+async def _begin(context: Context, change: Change, consent: Consent, known: Situation | None) -> None:
+    async with context.database.transaction() as conn:
+        await migrate.check(conn, context.tables)
+        plan = await planner.compile_plan(conn, change, context.database.ledger_schema, __version__)
+        await planner.check_privileges(conn, plan, context.database.ledger_schema)
+        _require_consent(plan, consent, context.database.ledger_schema)
+        await _insert(conn, context, plan, known)
+    killpoints.reach("start.created")
+
+
+async def _insert(conn: AsyncConnection, context: Context, plan: Plan, known: Situation | None) -> None:
+    relation = (await conn.exec_driver_sql("SELECT pg_catalog.to_regclass($1)::pg_catalog.oid", (plan.table.sql,))).scalar_one()
+    if relation is None:
+        raise NoSuchObject(f"{plan.table} is gone.")
+    if known is None:
+        await change_writer.create(conn, context.tables, plan, relation=relation, who=context.who, host=socket.gethostname())
+    elif known.stage == Stage.ROLLED_BACK:
+        await change_writer.begin_again(conn, context.tables, known.change_id, plan, relation=relation, who=context.who)
+    else:
+        await change_writer.replan(conn, context.tables, known.change_id, plan, relation=relation, who=context.who)
+
+
+def _require_consent(plan: Plan, consent: Consent, ledger_schema: str) -> None:
+    if consent.reviewed is not None and plan.fingerprint not in (consent.reviewed, consent.accept):
+        what = plan_files.difference(plan, consent.folder, ledger_schema) if consent.folder else ""
+        raise PlanDrifted(
+            f"{plan.change.name} compiles to another plan than the one that was reviewed: {plan.fingerprint}, not {consent.reviewed}.",
+            why=what or "Its costs, hazards or expressions are others.",
+            next=f"ec plan {plan.change.name} to review it, or ec start {plan.change.name} --accept {plan.fingerprint}",
+        )
+    missing = [note for note in plan.hazards if note.acknowledge and note.code not in consent.acknowledged]
+    if missing:
+        flags = " ".join(f"--acknowledge {note.code}" for note in missing)
+        raise NeedsAcknowledgement(
+            f"{plan.change.name} has a hazard that somebody must acknowledge: {missing[0].code}.",
+            why=" ".join(note.sentence for note in missing),
+            next=f"ec start {plan.change.name} {flags}",
+        )

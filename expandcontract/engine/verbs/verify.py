@@ -1,0 +1,130 @@
+"""`ec verify`: compare every row, and bind the proof to everything that keeps it true."""
+
+import time
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expandcontract.engine import situation as situations
+from expandcontract.engine.answers import applies
+from expandcontract.engine.context import Context
+from expandcontract.engine.runner import begin_phase, end_phase, fail_phase, record
+from expandcontract.engine.sweeping import Pace, step_of, walk_round
+from expandcontract.engine.verbs import undo
+from expandcontract.engine.work import Work, leased
+from expandcontract.ledger import chunk, proof
+from expandcontract.ledger.chunk import Round
+from expandcontract.model import killpoints
+from expandcontract.model.errors import Blocked, Mismatches
+from expandcontract.model.names import literal, quote
+from expandcontract.model.phases import Phase, Section, Verb
+from expandcontract.model.plan import Purpose, Sweep
+from expandcontract.model.situation import Situation
+
+#: How often a comparison begins anew because what it is bound to changed under it.
+MOST_TRIES = 5
+
+
+class _Spoiled(Exception):  # noqa: N818 - not a failure: the comparison begins anew
+    """What the proof is bound to changed while rows were compared."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """A row that does not match: its key, and its values where they were asked for."""
+
+    key: str
+    old: str | None = None
+    new: str | None = None
+
+
+async def verify(context: Context, name: str, *, show_values: bool = False) -> Situation:
+    """Compare every row of a ready change; return the change with its proof.
+
+    Raises Mismatches (count and keys, values only with `show_values`), WrongState, Interrupted, LeaseHeld, Blocked.
+    """
+    await undo.finish(context, name)
+    situation = await situations.one(context, name)
+    if applies(context, Verb.VERIFY, situation):
+        await prove(context, situation, Pace(), verb="verify", show_values=show_values)
+    return await situations.one(context, name)
+
+
+async def prove(context: Context, situation: Situation, pace: Pace, *, verb: str, show_values: bool = False) -> None:
+    """Compare every row and write the proof. Raises Mismatches, and Blocked when the comparison is spoiled again and again."""
+    async with leased(context, situation, verb, exclusive=False) as work:
+        for _ in range(MOST_TRIES):
+            try:
+                return await _once(work, pace, show_values=show_values)
+            except _Spoiled as spoiled:
+                context.notice(situation.name, f"Comparing anew, because meanwhile: {spoiled}.")
+    raise Blocked(
+        f"{situation.name} could not be compared: what keeps it in sync is changed all the time.",
+        why="Something else alters the table, its triggers or its functions.",
+        next=f"ec verify {situation.name}",
+    )
+
+
+async def _once(work: Work, pace: Pace, *, show_values: bool) -> None:
+    context = work.context
+    began = time.monotonic()
+    await begin_phase(work, Phase.VERIFY)
+    async with context.database.transaction() as conn:
+        await work.check(conn)
+        begun = await proof.begin(conn, context.tables, work.situation.change_id)
+    killpoints.reach("verify.bound")
+    step = step_of(work, Section.VERIFY, Purpose.COMPARE)
+    assert isinstance(step.action, Sweep)  # noqa: S101 - step_of looked for it
+
+    async def unchanged(conn: AsyncConnection) -> None:
+        if faults := await proof.differences(conn, context.tables, begun.id):
+            raise _Spoiled("; ".join(faults))
+
+    await walk_round(work, step.action, begun.round, pace, unchanged)
+    async with context.database.transaction() as conn:
+        await work.check(conn)
+        await unchanged(conn)
+        finding = await proof.finish(conn, context.tables, begun.id)
+        await record(work, conn, Section.VERIFY, step, time.monotonic() - began)
+        keys = await chunk.samples(conn, context.tables, _round(work, begun.round)) if finding.mismatches else ()
+    killpoints.reach("verify.compared")
+    if finding.mismatches:
+        rows = await _values(work, step.action, keys) if show_values else tuple(Row(_spell(key)) for key in keys)
+        error = _mismatches(work, finding, rows)
+        await fail_phase(work, Phase.VERIFY, error)
+        raise error
+    await end_phase(work, Phase.VERIFY, time.monotonic() - began)
+
+
+def _round(work: Work, number: int) -> Round:
+    return Round(work.situation.change_id, work.situation.attempt, Purpose.COMPARE, number)
+
+
+def _mismatches(work: Work, finding: proof.Finding, rows: tuple[Row, ...]) -> Mismatches:
+    listed = "; ".join(f"{row.key}: {row.old} / {row.new}" if row.old or row.new else row.key for row in rows)
+    unfit = f", {finding.unfit:,} of them because the new side cannot hold the value" if finding.unfit else ""
+    more = "" if len(rows) == finding.mismatches else " and more"
+    remedy = f"Correct those values, then: ec verify {work.name}" if finding.unfit else f"ec backfill {work.name}"
+    return Mismatches(
+        f"{finding.mismatches:,} of {finding.rows_compared:,} rows do not match{unfit}.",
+        why=f"Rows: {listed}{more}.",
+        state="Both sides stay in use; contract is shut.",
+        next=remedy,
+    )
+
+
+def _spell(key: dict[str, str]) -> str:
+    return ", ".join(f"{column}={value}" for column, value in key.items())
+
+
+async def _values(work: Work, action: Sweep, keys: tuple[dict[str, str], ...]) -> tuple[Row, ...]:
+    """Read the rows again. Keys are text, so this is a scan of the table: only for those who asked to see values."""
+    wanted = " OR ".join(
+        "(" + " AND ".join(f"t.{quote(column)}::text = {literal(value)}" for column, value in key.items()) + ")" for key in keys
+    )
+    named = ", ".join(f"t.{quote(column)}::text" for column in keys[0])
+    query = f"SELECT t.{action.old}::text, t.{action.new}::text, {named} FROM {action.table} t WHERE {wanted}"
+    async with work.context.database.transaction() as conn:
+        rows = (await conn.exec_driver_sql(query)).all()
+    columns = tuple(keys[0])
+    return tuple(Row(_spell(dict(zip(columns, row[2:], strict=True))), row[0], row[1]) for row in rows)

@@ -1,0 +1,68 @@
+"""`ec wait`: for deploy pipelines. Only reads."""
+
+import asyncio
+import time
+from datetime import timedelta
+
+from expandcontract import gates
+from expandcontract.engine import situation as situations
+from expandcontract.engine.answers import place
+from expandcontract.engine.context import Context
+from expandcontract.model.errors import AmbiguousChange, TimeIsUp, UnknownChange, WrongState
+from expandcontract.model.phases import Stage, State
+from expandcontract.model.situation import Situation
+
+EVERY_SECONDS = 1.0
+#: Stages from which a goal cannot come any more without somebody's decision.
+HOPELESS = {
+    "ready": frozenset({Stage.HIDDEN, Stage.PURGED, Stage.ROLLED_BACK}),
+    "contractable": frozenset({Stage.HIDDEN, Stage.PURGED, Stage.ROLLED_BACK}),
+    "hidden": frozenset({Stage.PURGED, Stage.ROLLED_BACK}),
+}
+
+
+async def wait(context: Context, name: str | None, goal: str, timeout: timedelta | None) -> Situation:  # noqa: ASYNC109 - the operator's, not the task's
+    """Return the change once it is `ready`, `contractable` or `hidden`.
+
+    Raises TimeIsUp, WrongState when it cannot get there, UnknownChange, Interrupted.
+    """
+    deadline = None if timeout is None else time.monotonic() + timeout.total_seconds()
+    while True:
+        situation = await _one(context, name)
+        if _reached(situation, goal):
+            return situation
+        if situation.stage in HOPELESS[goal]:
+            raise WrongState(f"{situation.name} will not be {goal}.", state=place(situation), next=f"ec status {situation.name}")
+        if deadline is not None and time.monotonic() >= deadline:
+            raise TimeIsUp(
+                f"{situation.name} is not {goal} yet.", why=_obstacle(situation, goal), state=place(situation), next=f"ec status {situation.name}"
+            )
+        context.check_stop(situation.name)
+        await asyncio.sleep(EVERY_SECONDS)
+
+
+async def _one(context: Context, name: str | None) -> Situation:
+    if name is not None:
+        return await situations.one(context, name)
+    open_ = [s for s in await situations.load(context) if s.state in (State.ACTIVE, State.HIDDEN)]
+    if len(open_) == 1:
+        return open_[0]
+    if open_:
+        raise AmbiguousChange(f"{len(open_)} changes are open: {', '.join(s.name for s in open_)}.", next=f"ec wait {open_[0].name}")
+    raise UnknownChange("No change is open.", next="ec status")
+
+
+def _reached(situation: Situation, goal: str) -> bool:
+    match goal:
+        case "ready":
+            return situation.ready
+        case "contractable":
+            return situation.ready and all(verdict.open for verdict in gates.judge_all(situation))
+        case _:
+            return situation.state == State.HIDDEN
+
+
+def _obstacle(situation: Situation, goal: str) -> str:
+    if goal == "ready" or not situation.ready:
+        return ""
+    return "; ".join(f"{v.gate}: {v.reason}" for v in gates.judge_all(situation) if not v.open)

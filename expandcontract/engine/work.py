@@ -1,0 +1,59 @@
+"""A change under a lease: what the runner and the verbs hold while they work on it."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expandcontract.engine import gatekeeper
+from expandcontract.engine.context import Context
+from expandcontract.ledger import lease
+from expandcontract.ledger.lease import Lease
+from expandcontract.model.phases import Section
+from expandcontract.model.plan import Plan
+from expandcontract.model.situation import Situation
+
+
+@dataclass(frozen=True)
+class Work:
+    """A change as it was when the lease was taken, and the lease."""
+
+    context: Context
+    situation: Situation
+    lease: Lease
+
+    @property
+    def plan(self) -> Plan:
+        return self.situation.plan
+
+    @property
+    def name(self) -> str:
+        return self.situation.name
+
+    async def check(self, conn: AsyncConnection) -> None:
+        """Raise LeaseLost unless the lease is still this process's; holds it until the transaction ends."""
+        await lease.check(conn, self.context.tables, self.situation.change_id, self.lease.token)
+
+    async def recheck(self, conn: AsyncConnection) -> None:
+        """Ask the hard gates once more, under the lock. Raises GateShut."""
+        await gatekeeper.recheck(conn, self.context, self.name)
+
+    def key(self, section: Section, step: str) -> str:
+        """The name of a step's kill points."""
+        return f"{section}.{step}"
+
+
+@asynccontextmanager
+async def leased(context: Context, situation: Situation, verb: str, *, exclusive: bool = True) -> AsyncIterator[Work]:
+    """Hold the change while the body runs. Raises LeaseHeld naming the live holder."""
+    async with lease.acquire(
+        context.database,
+        context.tables,
+        situation.change_id,
+        verb=verb,
+        exclusive=exclusive,
+        who=context.who,
+        listen=context.listen,
+    ) as held:
+        yield Work(context, situation, held)
