@@ -76,6 +76,7 @@ def compose(
         hidden_column=question.hidden,
         trigger=trigger,
         functions=steps.functions(columns),
+        hidden_functions=steps.hidden_functions(columns),
         catalog=_what_matters(snapshot, column),
         swap=subject.swap,
         costs=tuple(preflight.costs(snapshot, column)),

@@ -37,7 +37,7 @@ async def begin_phase(work: Work, phase: Phase) -> None:
     async with context.database.transaction() as conn:
         await work.check(conn)
         begun = await phase_writer.begin(
-            conn, context.tables, situation.change_id, situation.attempt, phase, context.who
+            conn, context.tables, situation.change_id, phase, context.who
         )
     if begun:
         context.listen(PhaseStarted(work.name, phase))
@@ -49,7 +49,7 @@ async def end_phase(work: Work, phase: Phase, seconds: float) -> None:
     context, situation = work.context, work.situation
     async with context.database.transaction() as conn:
         await work.check(conn)
-        await phase_writer.done(conn, context.tables, situation.change_id, situation.attempt, phase, context.who)
+        await phase_writer.done(conn, context.tables, situation.change_id, phase, context.who)
     killpoints.reach(f"{phase}.done")
     context.listen(PhaseDone(work.name, phase, seconds))
 
@@ -59,7 +59,7 @@ async def fail_phase(work: Work, phase: Phase, error: EcError) -> None:
     context, situation = work.context, work.situation
     async with context.database.transaction() as conn:
         await phase_writer.fail(
-            conn, context.tables, situation.change_id, situation.attempt, phase, context.who, error=str(error)
+            conn, context.tables, situation.change_id, phase, context.who, error=str(error)
         )
 
 
@@ -141,13 +141,13 @@ async def _become(work: Work, conn: AsyncConnection, state: State) -> None:
 async def _undo_phases(work: Work, conn: AsyncConnection) -> None:
     situation = work.situation
     for phase in reversed(Phase):
-        await phase_writer.undo(conn, work.context.tables, situation.change_id, situation.attempt, phase, work.context.who)
+        await phase_writer.undo(conn, work.context.tables, situation.change_id, phase, work.context.who)
 
 
 async def _end(work: Work, conn: AsyncConnection, ending: Ending) -> None:
     move = phase_writer.undo if ending.undone else phase_writer.done
     situation = work.situation
-    await move(conn, work.context.tables, situation.change_id, situation.attempt, ending.phase, work.context.who)
+    await move(conn, work.context.tables, situation.change_id, ending.phase, work.context.who)
 
 
 async def _apart(work: Work, section: Section, step: Step, action: Concurrent) -> None:

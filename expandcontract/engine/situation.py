@@ -60,18 +60,16 @@ def _subject(situation: Situation) -> Subject:
         relation=situation.relation,
         old_column=old,
         columns=(old, new),
-        trigger=None if _untriggered(situation) else plan.trigger,
-        functions=() if hidden or _untriggered(situation) else plan.functions,
+        trigger=None if _unkept(situation) or (hidden and plan.pair.one_way) else plan.trigger,
+        functions=() if _unkept(situation) else plan.hidden_functions if hidden else plan.functions,
     )
 
 
-def _untriggered(situation: Situation) -> bool:
-    """Whether no trigger is to be expected: before dual_write, after the end, and behind a one-way change that is hidden."""
+def _unkept(situation: Situation) -> bool:
+    """Whether nothing keeps the sides in sync: before dual_write, and after the end."""
     if situation.state in (State.PURGED, State.ROLLED_BACK):
         return True
-    if situation.state == State.HIDDEN:
-        return situation.plan.pair.one_way
-    return situation.phases[Phase.DUAL_WRITE].status != Status.DONE
+    return situation.state == State.ACTIVE and situation.phases[Phase.DUAL_WRITE].status != Status.DONE
 
 
 def _joined(situation: Situation, live: Live, covered: frozenset[int]) -> Live:

@@ -147,7 +147,7 @@ class Plan:
 
     `catalog` is the part of the catalog that mattered (never row counts). `old_columns` and `new_columns` are the names that the two versions of the application
     use. `swap` says that the new side takes over the old one's name at contract, so that `ready` means that contract may run. `hidden_column` is the old side's name after contract.
-    `functions` are the schema-qualified functions that keep the sides in sync. `noted_every` is how often at most the trigger notes that a session writes one side, so
+    `functions` are the schema-qualified functions that keep the sides in sync, `hidden_functions` those that keep the hidden side current after contract. `noted_every` is how often at most the trigger notes that a session writes one side, so
     that a session's last write may be that much younger than its note.
     """
 
@@ -161,6 +161,7 @@ class Plan:
     trigger: str
     functions: tuple[RelationName, ...]
     catalog: Mapping[str, Any]
+    hidden_functions: tuple[RelationName, ...] = ()
     swap: bool = False
     costs: tuple[Note, ...] = ()
     hazards: tuple[Note, ...] = ()

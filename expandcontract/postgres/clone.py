@@ -348,10 +348,11 @@ async def _renamed(
     await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} RENAME COLUMN {quote(column)} TO {quote(to)}")
     await conn.exec_driver_sql("SELECT pg_catalog.set_config('search_path', '', true)")
     query = """
-        SELECT c.relname::text, substr(d.text, length(format('CREATE %sINDEX %I ON %s USING ', CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END, c.relname,
-                                          format('%I.%I', n.nspname, t.relname))) + 1)
-        FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
-        JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace CROSS JOIN LATERAL (SELECT pg_catalog.pg_get_indexdef(i.indexrelid)) AS d(text)
+        SELECT c.relname::text,
+               substr(d.text, length(format('CREATE %sINDEX %I ON pg_temp.ec_clone USING ',
+                                            CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END, c.relname)) + 1)
+        FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+        CROSS JOIN LATERAL (SELECT pg_catalog.pg_get_indexdef(i.indexrelid)) AS d(text)
         WHERE i.indrelid = $1::text::pg_catalog.regclass
         UNION ALL
         SELECT conname::text, pg_catalog.pg_get_constraintdef(oid) FROM pg_catalog.pg_constraint WHERE conrelid = $1::text::pg_catalog.regclass AND contype = 'c'"""

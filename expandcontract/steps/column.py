@@ -61,10 +61,16 @@ def sections(columns: Columns) -> dict[Section, tuple[Step, ...]]:
 
 def functions(columns: Columns) -> tuple[RelationName, ...]:
     """The functions that keep the sides in sync before contract."""
-    names = [columns.sync.function]
-    for conversion in columns.conversions:
-        names += [conversion.name] if conversion.total else [conversion.name, conversion.partial]
-    return tuple(names)
+    return (columns.sync.function, *_converting(columns))
+
+
+def hidden_functions(columns: Columns) -> tuple[RelationName, ...]:
+    """The functions that keep the hidden side current after contract."""
+    return _converting(columns) if columns.subject.pair.one_way else (columns.sync.keeper, *_converting(columns))
+
+
+def _converting(columns: Columns) -> tuple[RelationName, ...]:
+    return _flat((c.name,) if c.total else (c.name, c.partial) for c in columns.conversions)
 
 
 def _add_column(columns: Columns) -> Step:

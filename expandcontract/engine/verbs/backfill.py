@@ -92,6 +92,8 @@ async def _copy(work: Work, pace: Pace) -> None:
     await begin_phase(work, Phase.BACKFILL)
     await restore(work)
     await copy_to_end(work, pace)
+    # Sessions hand in their statistics late, at the latest when they end: else our own writes would be counted as the application's after ready.
+    await work.context.database.close()
     killpoints.reach("backfill.copy.finished")
     step = step_of(work, Section.BACKFILL, Purpose.COPY)
     async with work.context.database.transaction() as conn:
