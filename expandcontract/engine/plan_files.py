@@ -15,6 +15,7 @@ from expandcontract.model.change import Change
 from expandcontract.model.errors import BadChangeFile, UnknownChange
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Concurrent, Plan, Step, Sweep, Transactional
+from expandcontract.postgres import locks as ladder
 from expandcontract.sweep import statements as sweep
 
 SCHEMA = "ec.change/1"
@@ -46,7 +47,9 @@ def find(root: Path, name: str) -> Reviewed:
     """Read the change of that name. Raises UnknownChange (with the nearest) and BadChangeFile."""
     if name not in names(root):
         near = difflib.get_close_matches(name, names(root), n=1)
-        raise UnknownChange(f"There is no change {name!r} in {root}/.", why=f"Did you mean {near[0]}?" if near else "")
+        raise UnknownChange(
+            f"There is no change {name!r} in {root}/.", why=f"Did you mean {near[0]}?" if near else ""
+        )
     return read(root / name)
 
 
@@ -68,7 +71,10 @@ def _parsed(path: Path, data: dict[str, Any]) -> Reviewed:
     if not isinstance(entries, list) or not entries or not all(isinstance(entry, dict) for entry in entries):
         raise BadChangeFile(f"{path}, key 'change': must be a list of tables, written [[change]].")
     if len(entries) > 1:
-        raise BadChangeFile(f"{path}, key 'change[1]': one change per folder.", why="A second change gets a folder of its own.")
+        raise BadChangeFile(
+            f"{path}, key 'change[1]': one change per folder.",
+            why="A second change gets a folder of its own.",
+        )
     fields = dict(entries[0])
     kind = fields.pop("kind", None)
     if not isinstance(kind, str):
@@ -110,18 +116,25 @@ def difference(plan: Plan, folder: Path, ledger_schema: str) -> str:
         path = folder / f"{section}.sql"
         before = path.read_text(encoding="utf-8") if path.exists() else ""
         lines += difflib.unified_diff(
-            before.splitlines(keepends=True), text.splitlines(keepends=True), f"reviewed/{section}.sql", f"now/{section}.sql"
+            before.splitlines(keepends=True),
+            text.splitlines(keepends=True),
+            f"reviewed/{section}.sql",
+            f"now/{section}.sql",
         )
     return "".join(lines)
 
 
 def change_toml(plan: Plan) -> str:
     """Return change.toml: what was asked for, and the fingerprint of what was planned."""
-    fields = {"kind": plan.change.kind, **{key: value for key, value in plan.change.spec.items() if value is not None}}
+    fields = {
+        "kind": plan.change.kind,
+        **{key: value for key, value in plan.change.spec.items() if value is not None},
+    }
     written = "\n".join(f"{key} = {_toml(value)}" for key, value in fields.items())
     return (
         f'schema = "{SCHEMA}"\n\n[[change]]\n{written}\n\n'
-        f'# Written by `ec plan`; `ec start` compares it with what it compiles against the live catalog.\n[plan]\n'
+        "# Written by `ec plan`; `ec start` compares it with what it compiles against the live "
+        "catalog.\n[plan]\n"
         f'fingerprint = "{plan.fingerprint}"\nserver_version = {plan.server_version}\n'
     )
 
@@ -134,7 +147,8 @@ def _toml(value: Any) -> str:
 def render(plan: Plan, ledger_schema: str) -> dict[str, str]:
     """Return the text of each section's file: each statement under a comment with its locks."""
     return {
-        section.value: "\n".join(_step(step, ledger_schema) for step in plan.steps(section)) or "-- Nothing to do.\n"
+        section.value: "\n".join(_step(step, ledger_schema) for step in plan.steps(section))
+        or "-- Nothing to do.\n"
         for section in Section
     }
 
@@ -154,12 +168,18 @@ def locks(step: Step) -> str:
 def statements(step: Step, ledger_schema: str) -> tuple[str, ...]:
     """Return what runs for a step, statement by statement; a sweep's run once for each window and pass."""
     match step.action:
-        case Transactional(statements=listed):
-            return listed
+        case Transactional(patient=True):
+            return step.action.statements
+        case Transactional():
+            return (*ladder.statements(step.action.locks), *step.action.statements)
         case Concurrent(statement=statement):
             return (statement,)
         case Sweep() as action:
-            return tuple(text for text in vars(sweep.render(action, action.table, ledger_schema)).values() if text is not None)
+            return tuple(
+                text
+                for text in vars(sweep.render(action, action.table, ledger_schema)).values()
+                if text is not None
+            )
 
 
 def _one_line(text: str) -> str:

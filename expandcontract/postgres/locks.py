@@ -132,17 +132,30 @@ async def _climb(
     The second rung stops others from its first moment on. It is one statement under statement_timeout,
     because lock_timeout counts for each relation anew, and LOCK TABLE takes each partition as one.
     """
-    if not locks:
-        return
-    mode = max((lock.mode for lock in locks), key=_STRENGTH.__getitem__)
-    relations = ", ".join(dict.fromkeys(lock.relation for lock in locks))
-    if _STRENGTH[mode] >= _STRENGTH[LockMode.SHARE_UPDATE_EXCLUSIVE]:
+    gentle, strong = _rungs(locks)
+    if gentle is not None:
         await _limit(conn, deadlock_timeout + _GOING, deadlock_timeout + _GOING)
-        await conn.exec_driver_sql(f"LOCK TABLE {relations} IN {LockMode.SHARE_UPDATE_EXCLUSIVE} MODE")
-    if mode != LockMode.SHARE_UPDATE_EXCLUSIVE:
+        await conn.exec_driver_sql(gentle)
+    if strong is not None:
         await _limit(conn, short, short)
         this.felt_since = time.monotonic()
-        await conn.exec_driver_sql(f"LOCK TABLE {relations} IN {mode} MODE")
+        await conn.exec_driver_sql(strong)
+
+
+def statements(locks: Sequence[Lock]) -> tuple[str, ...]:
+    """Return the statements of the ladder, in order: in a plan they stand before a step's own."""
+    return tuple(rung for rung in _rungs(locks) if rung is not None)
+
+
+def _rungs(locks: Sequence[Lock]) -> tuple[str | None, str | None]:
+    """Pure. Return the statement that may wait, and the one that must not; None where one is left out."""
+    if not locks:
+        return None, None
+    mode = max((lock.mode for lock in locks), key=_STRENGTH.__getitem__)
+    relations = ", ".join(dict.fromkeys(lock.relation for lock in locks))
+    first = LockMode.SHARE_UPDATE_EXCLUSIVE
+    gentle = f"LOCK TABLE {relations} IN {first} MODE" if _STRENGTH[mode] >= _STRENGTH[first] else None
+    return gentle, None if mode == first else f"LOCK TABLE {relations} IN {mode} MODE"
 
 
 async def _limit(conn: AsyncConnection, lock_timeout: timedelta, statement_timeout: timedelta) -> None:
