@@ -23,7 +23,7 @@ def main() -> int:
     """Run, print, and return 0 when no transaction failed and all sums are the same."""
     scale = int(sys.argv[1]) if len(sys.argv) > 1 else 10
     with Server.start(18) as server, tempfile.TemporaryDirectory() as name:
-        operator = Operator(Path(name), server.url(), {"EC_QUIET_FOR": "1s"})
+        operator = Operator(Path(name), server.url())
         found = asyncio.run(rename_under_load(server, operator, Path(name), scale, ALONE_SECONDS))
     print(
         f"PostgreSQL 18, {os.cpu_count()} cores ({platform.machine()}), scale {scale}, 4 clients, fsync on.\n"

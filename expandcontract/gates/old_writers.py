@@ -16,7 +16,8 @@ NAME = "old-writers"
 HARD = False
 ORDER = 110
 
-LIMITS = "Readers of the old side, and writes that leave its value as it is, are not seen."
+#: Said when the gate is open, and somebody is about to rely on it.
+LIMITS = "Not seen: readers of it, and writes that leave its value as it is."
 
 
 def judge(situation: Situation) -> Verdict | None:
@@ -34,7 +35,7 @@ def judge(situation: Situation) -> Verdict | None:
     when = f"in {naturaldelta(opens - situation.now)}, at {opens:%H:%M:%S}"
     return Verdict(
         NAME, HARD, open=False,
-        reason=f"{seen} Opens {when}, when nobody writes the old side until then. {LIMITS}",
+        reason=f"{seen} Opens {when}, when nobody writes it until then.",
         next=f'ec ack {situation.name} {NAME} --reason "..."',
     )  # fmt: skip
 

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import shlex
 import sys
 import time
 from collections.abc import Mapping
@@ -43,7 +44,7 @@ class Operator:
     async def type(self, *words: str, code: int = 0) -> None:
         """Run a command, visibly. Raises CommandFailedError when its exit code is not `code`."""
         if self._console is not None:
-            self._console.print(f"\n[bold]$ ec {' '.join(words)}[/bold]", highlight=False)
+            self._console.print(f"\n[bold]$ ec {shlex.join(words)}[/bold]", highlight=False, soft_wrap=True)
         begin = time.time()
         await self._run(words, code, silent=self._console is None)
         self.spans.append(Span(words[0], begin, time.time()))

@@ -14,7 +14,7 @@ from tests.conftest import VERSION
 async def test_a_column_of_pgbench_is_renamed_under_its_own_load(tmp_path: Path) -> None:
     """While a million accounts are copied no transaction fails, and every delta ends where it belongs."""
     with Server.start(VERSION, {"fsync": "off"}) as server:
-        operator = Operator(tmp_path, server.url(), {"EC_QUIET_FOR": "1s"})
+        operator = Operator(tmp_path, server.url())
         found = await rename_under_load(server, operator, tmp_path, scale=10, alone=1.0)
     assert found.failed == 0
     assert found.sums["accounts"] is not None

@@ -1,5 +1,6 @@
 """The last screen of the demo."""
 
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
@@ -16,16 +17,21 @@ def show(console: Console, found: Found) -> None:
     console.print()
     console.print(_felt(found))
     for line in _facts(found):
-        console.print(line, highlight=False)
+        console.print(line, highlight=False, soft_wrap=True)
     for trouble in _troubles(found):
-        console.print(trouble, style="red", highlight=False, markup=False)
+        console.print(trouble, style="red", highlight=False, markup=False, soft_wrap=True)
     verdict = "[bold green]Everything is as it must be." if found.good else "[bold red]Something went wrong."
     console.print(f"{verdict}[/] {found.seconds:.0f} s after set-up.", highlight=False)
 
 
 def _felt(found: Found) -> Table:
-    table = Table(title="What the applications felt (milliseconds)", title_justify="left")
-    table.add_column("phase")
+    table = Table(
+        title="What the applications felt (milliseconds)",
+        title_justify="left",
+        box=box.SIMPLE_HEAD,
+        pad_edge=False,
+    )
+    table.add_column("phase", no_wrap=True)
     for heading in ("lasted", "version", "statements", "errors", "p50", "p99", "longest"):
         table.add_column(heading, justify="left" if heading == "version" else "right")
     by_app = [(app.name, _latencies(found, app)) for app in found.apps]
