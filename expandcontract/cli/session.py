@@ -45,6 +45,13 @@ class Session:
 
         self.show(StatusView.of(situations, gates.judge_all))
 
+    def show_nothing(self, why: str) -> None:
+        """Say that there is nothing to do; for programs it is an answer without changes."""
+        if self.output.json:
+            self.show_changes([])
+        else:
+            self.output.say(f"{why}: nothing to do.")
+
     @asynccontextmanager
     async def context(self) -> AsyncIterator["Context"]:
         """Open the database for the engine. Raises BadSetting when nobody said which."""

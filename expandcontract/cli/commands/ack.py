@@ -10,7 +10,6 @@ from expandcontract.cli.chosen import moved
 from expandcontract.cli.command import command
 from expandcontract.cli.session import Session
 from expandcontract.model.errors import UsageError
-from expandcontract.model.phases import Verb
 
 Words = Annotated[
     list[str], typer.Argument(metavar="[CHANGE] GATE", help="The gate; the change may be left out.")
@@ -30,9 +29,7 @@ async def ack(session: Session, *, words: Words, reason: Reason = "") -> None:
         raise UsageError(
             f"Opening {gate} needs a reason.", next=f'ec ack {" ".join(words)} --reason "why this is right"'
         )
-    await moved(
-        session, Verb.CONTRACT, change, lambda context, name: control.ack(context, name, gate, reason)
-    )
+    await moved(session, None, change, lambda context, name: control.ack(context, name, gate, reason))
 
 
 def read(words: list[str]) -> tuple[str | None, str]:

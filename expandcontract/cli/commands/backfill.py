@@ -15,6 +15,7 @@ from expandcontract.model.phases import Stage, Verb
 
 if TYPE_CHECKING:
     from expandcontract.engine.context import Context
+    from expandcontract.engine.verbs.backfill import Options
     from expandcontract.model.situation import Situation
 
 NoVerify = Annotated[bool, typer.Option("--no-verify", help="Stop at ready; ec verify compares later.")]
@@ -36,14 +37,7 @@ async def backfill(
     """Copy the rows, settle the new side, verify."""
     from expandcontract.engine.verbs import backfill as verb
 
-    chosen = verb.Options(
-        batch=parse.count("--batch", batch),
-        workers=parse.count("--workers", workers) or 1,
-        max_rate=parse.rate("--max-rate", max_rate),
-        max_runtime=parse.duration("--max-runtime", max_runtime),
-        verify=not no_verify,
-        wait_when_paused=not no_wait,
-    )
+    chosen = pace(batch, workers, max_rate, max_runtime, no_wait=no_wait, no_verify=no_verify)
 
     async def act(context: "Context", name: str) -> "Situation":
         return await verb.backfill(context, name, chosen)
@@ -54,7 +48,33 @@ async def backfill(
     if change is not None:
         raise UsageError("--all takes no name.", next="ec backfill --all")
     async with session.context() as context:
-        session.show_changes([await act(context, name) for name in await _before_ready(context)])
+        names = await _before_ready(context)
+        if not names:
+            session.show_nothing("No change is before ready")
+            return
+        session.show_changes([await act(context, name) for name in names])
+
+
+def pace(
+    batch: str | None,
+    workers: str | None,
+    max_rate: str | None,
+    max_runtime: str | None,
+    *,
+    no_wait: bool,
+    no_verify: bool = False,
+) -> "Options":
+    """Read how the backfill is to work. Raises UsageError that names the option."""
+    from expandcontract.engine.verbs.backfill import Options
+
+    return Options(
+        batch=parse.count("--batch", batch),
+        workers=parse.count("--workers", workers) or 1,
+        max_rate=parse.rate("--max-rate", max_rate),
+        max_runtime=parse.duration("--max-runtime", max_runtime),
+        verify=not no_verify,
+        wait_when_paused=not no_wait,
+    )
 
 
 async def _before_ready(context: "Context") -> list[str]:

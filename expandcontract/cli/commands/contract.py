@@ -9,7 +9,7 @@ from expandcontract.cli.build import single
 from expandcontract.cli.chosen import moved
 from expandcontract.cli.command import command
 from expandcontract.cli.session import Session
-from expandcontract.model.phases import State, Verb
+from expandcontract.model.phases import Verb
 
 if TYPE_CHECKING:
     from expandcontract.engine.context import Context
@@ -32,9 +32,9 @@ async def _say_gates(session: Session, context: "Context", name: str) -> None:
     from expandcontract.cli.views.gates import GatesView
     from expandcontract.engine.verbs import status
 
-    for situation in await status.load(context, [name]):
-        if situation.state == State.ACTIVE:
-            session.output.say(GatesView.of(situation, gates.judge_all(situation)).text())
+    situation = await status.one(context, name)
+    if situation.ready:
+        session.output.say(GatesView.of(situation, gates.judge_all(situation)).listing())
 
 
 def build(name: str, summary: str) -> TyperCommand:

@@ -4,10 +4,9 @@ from typer.core import TyperCommand
 
 from expandcontract.cli import options
 from expandcontract.cli.build import single
-from expandcontract.cli.chosen import chosen
+from expandcontract.cli.chosen import active
 from expandcontract.cli.command import command
 from expandcontract.cli.session import Session
-from expandcontract.model.phases import Verb
 
 
 async def gates(session: Session, *, change: options.Change = None) -> None:
@@ -16,9 +15,9 @@ async def gates(session: Session, *, change: options.Change = None) -> None:
     from expandcontract.gates import judge_all
 
     async with session.context() as context:
-        found = await chosen(context, Verb.CONTRACT, change)
+        found = await active(context, change)
     if found is None:
-        session.output.say("No change is before contract.")
+        session.show_nothing("No change is active")
         return
     session.show(GatesView.of(found, judge_all(found)))
 

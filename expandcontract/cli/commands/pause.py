@@ -7,14 +7,13 @@ from expandcontract.cli.build import single
 from expandcontract.cli.chosen import moved
 from expandcontract.cli.command import command
 from expandcontract.cli.session import Session
-from expandcontract.model.phases import Verb
 
 
 async def pause(session: Session, *, change: options.Change = None) -> None:
     """Tell every worker, on every host."""
     from expandcontract.engine.verbs import control
 
-    await moved(session, Verb.BACKFILL, change, control.pause)
+    await moved(session, None, change, control.pause)
 
 
 def build(name: str, summary: str) -> TyperCommand:

@@ -43,7 +43,11 @@ async def purge(
     if change or now or confirm:
         raise UsageError("--due takes every change whose window is over, and no name.", next="ec purge --due")
     async with session.context() as context:
-        session.show_changes([await act(context, name) for name in await _due(context)])
+        names = await _due(context)
+        if not names:
+            session.show_nothing("No change is hidden past its undo window")
+            return
+        session.show_changes([await act(context, name) for name in names])
 
 
 async def _due(context: "Context") -> list[str]:

@@ -1,10 +1,16 @@
 """`ec start KIND ARGS | CHANGE`."""
 
+from typing import TYPE_CHECKING
+
 from typer.core import TyperGroup
 
 from expandcontract.cli import options
 from expandcontract.cli.kinds import Asked, group
 from expandcontract.cli.session import Session
+
+if TYPE_CHECKING:
+    from expandcontract.cli.asked import Wanted
+    from expandcontract.engine.verbs.start import Consent
 
 
 async def start(
@@ -12,15 +18,38 @@ async def start(
     *,
     asked: Asked,
     accept: options.Accept = None,
-    once: options.Once = False,
     acknowledge: options.Acknowledge = None,
+    once: options.Once = False,
 ) -> None:
     """Expand and dual_write."""
-    print(session.settings, asked, accept, once, acknowledge)
+    from expandcontract.cli.asked import keep_folder, wanted
+    from expandcontract.engine.verbs import start as verb
+
+    async with session.context() as context:
+        found = await wanted(context, asked, session.phases)
+        if found is None:
+            session.show_nothing("No change is active")
+            return
+        await keep_folder(context, found, session.phases)
+        agreed = consent(found, accept, acknowledge, once=once)
+        session.show_changes([await verb.start(context, found.change, agreed)])
+
+
+def consent(found: "Wanted", accept: str | None, acknowledge: list[str] | None, *, once: bool) -> "Consent":
+    """Return what the operator agrees to: what lies in the change's folder was reviewed."""
+    from expandcontract.engine.verbs.start import Consent
+
+    kept = found.reviewed
+    return Consent(
+        reviewed=kept.fingerprint if kept else None,
+        folder=kept.folder if kept else None,
+        accept=accept,
+        acknowledged=frozenset(acknowledge or ()),
+        once=once,
+    )
 
 
 def build(name: str, summary: str) -> TyperGroup:
     """Return the command."""
-    return group(
-        name, summary, start, "CHANGE is the name of a plan in phases/ or of a change in the ledger."
-    )
+    details = "CHANGE is the name of a plan in phases/ or of a change in the ledger. Run again it goes on."
+    return group(name, summary, start, details)

@@ -50,7 +50,8 @@ async def _view(context: "Context", change: str | None) -> "StatusView":
     from expandcontract.cli.views.status import StatusView
     from expandcontract.engine.verbs import status as verb
 
-    return StatusView.of(await verb.load(context, None if change is None else [change]), gates.judge_all)
+    found = await verb.load(context) if change is None else [await verb.one(context, change)]
+    return StatusView.of(found, gates.judge_all)
 
 
 def build(name: str, summary: str) -> TyperCommand:

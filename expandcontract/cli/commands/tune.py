@@ -1,6 +1,6 @@
 """`ec tune [CHANGE] batch=500 max-rate=20k workers=2`."""
 
-from typing import Annotated, TypeAlias
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from typer.core import TyperCommand
@@ -11,7 +11,6 @@ from expandcontract.cli.chosen import moved
 from expandcontract.cli.command import command
 from expandcontract.cli.session import Session
 from expandcontract.model.errors import UsageError
-from expandcontract.model.phases import Verb
 
 Words = Annotated[
     list[str],
@@ -19,7 +18,9 @@ Words = Annotated[
         metavar="[CHANGE] KEY=VALUE...", help="batch=500, max-rate=20k, workers=2; auto takes a wish back."
     ),
 ]
-Wishes: TypeAlias = dict[str, float | int | None]
+if TYPE_CHECKING:
+    from expandcontract.ledger.control import Wishes
+
 KEYS = ("batch", "max-rate", "workers")
 AUTO = "auto"
 
@@ -29,16 +30,17 @@ async def tune(session: Session, *, words: Words) -> None:
     from expandcontract.engine.verbs import control
 
     change, wishes = read(words)
-    await moved(session, Verb.BACKFILL, change, lambda context, name: control.tune(context, name, **wishes))
+    await moved(session, None, change, lambda context, name: control.tune(context, name, wishes))
 
 
-def read(words: list[str]) -> tuple[str | None, Wishes]:
+def read(words: list[str]) -> tuple[str | None, "Wishes"]:
     """Return the change, if one is named, and what is wished. Raises UsageError."""
     names = [word for word in words if "=" not in word]
     pairs = [word.split("=", 1) for word in words if "=" in word]
     if len(names) > 1 or not pairs:
         raise UsageError("Write a change at most, and what is wished.", next="ec tune batch=500 max-rate=20k")
-    return (names[0] if names else None), {_field(key): _value(key, value) for key, value in pairs}
+    wishes = {_field(key): _value(key, value) for key, value in pairs}
+    return (names[0] if names else None), cast("Wishes", wishes)
 
 
 def _field(key: str) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Sequence
 from typing import assert_never
 
-from expandcontract.cli.views.format import count, moment, percent, span
+from expandcontract.cli.views.format import count, moment, span
+from expandcontract.engine.answers import what_is_left
 from expandcontract.model.phases import Phase, Stage, Status
 from expandcontract.model.situation import Situation, SweepRecord, Verdict
 
@@ -61,7 +62,9 @@ def waiting_for(situation: Situation, verdicts: Sequence[Verdict]) -> str | None
         case Stage.NOT_STARTED | Stage.PURGED | Stage.ROLLED_BACK:
             return None
         case Stage.BEFORE_READY:
-            return _paused(situation) or _failed(situation) or _throttled(situation) or _left(situation)
+            return (
+                _paused(situation) or _failed(situation) or _throttled(situation) or what_is_left(situation)
+            )
         case Stage.READY:
             shut = (verdict for verdict in verdicts if not verdict.open)
             return next((f"{verdict.gate}: {verdict.reason}" for verdict in shut), None)
@@ -126,21 +129,6 @@ def _towards_contract(situation: Situation, verdicts: Sequence[Verdict]) -> str:
         return f"ec contract {situation.name}"
     hard = next((verdict.next for verdict in shut if verdict.hard and verdict.next), None)
     return hard or f"ec wait {situation.name} --for contractable"
-
-
-def _left(situation: Situation) -> str:
-    if situation.phases[Phase.DUAL_WRITE].status != Status.DONE:
-        return f"{situation.phase.value} is not done"
-    copy = situation.copy
-    if copy is None:
-        return "no row was copied yet"
-    if copy.finished:
-        return "the rows are copied; indexes and constraints are not settled"
-    left = copy.blocks_total - copy.blocks_done
-    known = copy.blocks_done and copy.rows
-    rows = f", about {count(copy.rows / copy.blocks_done * left, 'row')}" if known else ""
-    done = percent(copy.blocks_done / copy.blocks_total) if copy.blocks_total else "0 %"
-    return f"{done} copied, {count(left, 'block')} left{rows}"
 
 
 def _paused(situation: Situation) -> str | None:

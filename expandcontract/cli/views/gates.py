@@ -51,6 +51,10 @@ class GatesView(View):
         )
 
     def text(self) -> str:
+        """Return the listing, and what follows from it."""
+        return f"{self.listing()}\n\n{self._sentence()}"
+
+    def listing(self) -> str:
         """Return a line for each gate, and under a shut one the line that opens it."""
         rows = [("open" if gate.open else "shut", gate.name, _kind(gate), gate.reason) for gate in self.gates]
         lines = [self.change]
@@ -58,14 +62,14 @@ class GatesView(View):
             lines.append(line)
             if gate.next:
                 lines.append(f"        next: {gate.next}")
-        return "\n".join([*lines, "", self._sentence()])
+        return "\n".join(lines)
 
     def _sentence(self) -> str:
         if self.contractable:
             return f"Every gate is open. next: ec contract {self.change}"
         shut = [gate.name for gate in self.gates if not gate.open]
         if not shut:
-            return "Every gate is open, but the change is not at contract."
+            return "The change is not at contract."
         return (
             f"{len(shut)} shut: {', '.join(shut)}. A soft gate also opens with ec ack; a hard one never does."
         )

@@ -10,8 +10,6 @@ from expandcontract.cli.redaction import redact
 from expandcontract.cli.views.format import moment, seconds, table
 from expandcontract.cli.views.view import Part, View
 
-STEP = "step"
-
 
 class Entry(Protocol):
     """What the ledger gives: an event, or a step of the journal."""
@@ -43,12 +41,8 @@ class EntryView(Part):
 
     def row(self) -> tuple[str, str, str, str]:
         """Return the columns of the text."""
-        return (
-            moment(self.at),
-            self.who,
-            self.kind,
-            redact(_step(self.data) if self.kind == STEP else _told(self.data)),
-        )
+        told = _step(self.data) if self.kind.startswith("step") else _told(self.data)
+        return moment(self.at), self.who, self.kind, redact(told)
 
 
 class LogView(View):
@@ -77,4 +71,6 @@ def _step(data: Mapping[str, Any]) -> str:
 
 
 def _told(data: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key} {value}" for key, value in data.items() if value not in (None, "", {}, []))
+    """Nested data is for programs: `ec log --json`."""
+    plain = {key: value for key, value in data.items() if not isinstance(value, (dict, list))}
+    return ", ".join(f"{key} {'auto' if value is None else value}" for key, value in plain.items())

@@ -82,7 +82,7 @@ class NoteView(Part):
 
 
 class PlanView(View):
-    """A plan. `written_to` is the folder that holds it; null when nothing was written."""
+    """A plan. `written_to` is the folder that it was written to, if any. A `started` one is the ledger's."""
 
     schema_: Literal["ec.plan/1"] = Field("ec.plan/1", alias="schema")
     name: str
@@ -96,9 +96,12 @@ class PlanView(View):
     costs: tuple[NoteView, ...]
     hazards: tuple[NoteView, ...]
     written_to: str | None
+    started: bool
 
     @classmethod
-    def of(cls, plan: Plan, statements: Statements, written_to: str | None = None) -> Self:
+    def of(
+        cls, plan: Plan, statements: Statements, written_to: str | None = None, *, started: bool = False
+    ) -> Self:
         """Read a plan; `statements` renders a step's SQL."""
         return cls(
             name=plan.change.name,
@@ -112,6 +115,7 @@ class PlanView(View):
             costs=tuple(map(NoteView.of, plan.costs)),
             hazards=tuple(map(NoteView.of, plan.hazards)),
             written_to=written_to,
+            started=started,
         )
 
     def text(self) -> str:
@@ -126,6 +130,8 @@ class PlanView(View):
         return [f"{self.name}  {self.kind}  {self.table}: {columns}", f"fingerprint {self.fingerprint}"]
 
     def _foot(self) -> list[str]:
+        if self.started:
+            return ["The change is started: this is what runs.", f"next: ec status {self.name}"]
         codes = " ".join(f"--acknowledge {hazard.code}" for hazard in self.hazards if hazard.acknowledge)
         written = [f"written to {self.written_to}"] if self.written_to else ["Nothing was written."]
         return [*written, f"next: ec start {self.name} {codes}".rstrip()]
