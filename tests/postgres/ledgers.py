@@ -129,3 +129,21 @@ async def changing(url: str, table: str = TABLE) -> AsyncIterator[Ledger]:
     async with opened(url) as ledger:
         await ledger.sql(table)
         yield await with_change(ledger)
+
+
+def as_role(url: str, role: str) -> str:
+    """Return the URL of a test's database for another role. The server trusts its socket."""
+    assert "//postgres@" in url
+    return url.replace("//postgres@", f"//{role}@", 1)
+
+
+@asynccontextmanager
+async def roles(ledger: Ledger, *names: str) -> AsyncIterator[None]:
+    """Have roles that may log in, and nothing else, for as long as the body runs. Roles belong to the whole server."""
+    for name in names:
+        await ledger.sql(f"CREATE ROLE {name} LOGIN")
+    try:
+        yield
+    finally:
+        for name in names:
+            await ledger.sql(f"DROP OWNED BY {name} CASCADE; DROP ROLE {name}")
