@@ -80,10 +80,8 @@ async def _contract(operator: Operator, old: App, console: Console) -> None:
     await asyncio.sleep(AMONG_THEMSELVES)
     await operator.type("contract", code=4)
     await old.stop()
-    console.print(
-        "\nThat is right: the old version was at work. It is stopped now. By itself the gate opens when"
-    )
-    console.print("nobody has used the old name for five minutes; who knows better may say so.")
+    console.print("\nThat is right: the old version was at work. It is stopped now.")
+    console.print("By itself the gate opens after five quiet minutes; whoever knows better may say so:")
     name = (await operator.status())["name"]
     await operator.type("ack", name, "old-writers", "--reason", "the old version was stopped")
     await operator.type("contract")
