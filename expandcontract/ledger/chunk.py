@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Table, and_, case, func, literal, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, case, func, literal, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import INTERVAL
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,6 +18,13 @@ LARGEST = 16_384
 SMALLEST = 64
 CHUNKS_PER_WORKER = 4
 LEASE_SECONDS = 10
+#: Differs after a crash or a failover. Commits that did not wait for the disk may be gone then: what a
+#: worker remembers of its chunk is void, and what the ledger says holds. The second part tells a crash after
+#: which the postmaster goes on: statistics are thrown away then.
+INCARNATION = (
+    "pg_catalog.concat_ws(' ', pg_catalog.pg_postmaster_start_time(),"
+    " pg_catalog.pg_stat_get_bgwriter_stat_reset_time())"
+)
 
 
 @dataclass(frozen=True)
@@ -32,7 +39,11 @@ class Round:
 
 @dataclass(frozen=True)
 class Chunk:
-    """A run of blocks that a worker has leased. `relation_name` is SQL; `token` is void once somebody else has the chunk."""
+    """A run of blocks that a worker has leased.
+
+    `relation_name` is SQL; `token` is void once somebody else has the chunk, and all of it once the server is
+    not in the `incarnation` in which it was leased.
+    """
 
     id: int
     relation: int
@@ -42,6 +53,7 @@ class Chunk:
     end_block: int
     next_block: int
     token: UUID
+    incarnation: str
 
 
 @dataclass(frozen=True)
@@ -58,8 +70,9 @@ class Totals:
     running: int
 
 
-#: The leaves of a table: itself, its partitions or its children, all levels down; foreign tables have no blocks.
-#: The filenode is read before the size (CASE): a rewrite in between then shows in the filenode, instead of cutting the end off.
+#: The leaves of a table: itself, its partitions or its children, all levels down; foreign tables have no
+#: blocks. The filenode is read before the size (CASE): a rewrite in between then shows in the filenode,
+#: instead of cutting the end off.
 _LEAVES = """
 WITH RECURSIVE tree(oid) AS (
   SELECT $1::pg_catalog.oid
@@ -67,8 +80,11 @@ WITH RECURSIVE tree(oid) AS (
   SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid
 ),
 leaf AS MATERIALIZED (
-  SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname) AS name, pg_catalog.pg_relation_filenode(c.oid) AS filenode
-  FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.oid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+  SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname) AS name,
+         pg_catalog.pg_relation_filenode(c.oid) AS filenode
+  FROM tree
+  JOIN pg_catalog.pg_class c ON c.oid = tree.oid
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind = 'r'
 ),
 sized AS MATERIALIZED (
@@ -79,13 +95,15 @@ sized AS MATERIALIZED (
 
 
 def _insert(schema: str, where: str) -> str:
-    """$1 table, $2 change, $3 attempt, $4 purpose, $5 round, $6 among how many pieces everything is divided at least."""
+    """$1 table, $2 change, $3 attempt, $4 purpose, $5 round, $6 how many chunks there are to be at least."""
     return f"""{_LEAVES},
 length AS MATERIALIZED (
-  SELECT GREATEST({SMALLEST}, LEAST({LARGEST}, pg_catalog.ceil(pg_catalog.sum(sized.blocks) / $6::pg_catalog.int8)))::pg_catalog.int8 AS blocks
+  SELECT GREATEST({SMALLEST}, LEAST({LARGEST},
+           pg_catalog.ceil(pg_catalog.sum(sized.blocks) / $6::pg_catalog.int8)))::pg_catalog.int8 AS blocks
   FROM sized
 )
-INSERT INTO {quote(schema)}.chunk (change_id, attempt, purpose, round, relation, relation_name, filenode, first_block, end_block, next_block)
+INSERT INTO {quote(schema)}.chunk (change_id, attempt, purpose, round, relation, relation_name, filenode,
+  first_block, end_block, next_block)
 SELECT $2, $3, $4::pg_catalog.text, $5, sized.oid, sized.name, sized.filenode,
        first, LEAST(first + length.blocks, sized.blocks), first
 FROM length, sized, pg_catalog.generate_series(0::pg_catalog.int8, sized.blocks - 1, length.blocks) first
@@ -94,9 +112,10 @@ ORDER BY sized.name, first"""
 
 
 async def lay(conn: AsyncConnection, tables: Tables, round_: Round, table: int, workers: int = 1) -> int:
-    """Lay chunks over the present size of all leaves of `table` (an OID); return how many, 0 when the round has chunks already.
+    """Lay chunks over the present size of all leaves of `table` (an OID); return how many.
 
-    With several workers the chunks of a small table are smaller. Waits for whoever lays at the same time: the change's row is locked.
+    None are laid when the round has chunks already. With several workers the chunks of a small table are
+    smaller. Waits for whoever lays at the same time: the change's row is locked.
     """
     await _alone(conn, tables, round_)
     if (await conn.execute(select(tables.chunk.c.id).where(_of(tables.chunk, round_)).limit(1))).first():
@@ -110,10 +129,10 @@ async def lay(conn: AsyncConnection, tables: Tables, round_: Round, table: int, 
 async def lay_anew(
     conn: AsyncConnection, tables: Tables, round_: Round, relation: int, workers: int = 1
 ) -> None:
-    """Put right the chunks of one relation (an OID) that was rewritten, renamed or dropped since they were laid.
+    """Put right the chunks of a relation (an OID) that was rewritten, renamed or dropped meanwhile.
 
-    After a rewrite every row may lie anywhere: what was laid ends where it is, and the present size is laid out. Rows that a copy wrote stay counted; a comparison counts from
-    the start.
+    After a rewrite every row may lie anywhere: what was laid ends where it is, and the present size is laid
+    out. Rows that a copy wrote stay counted; a comparison counts from the start.
     """
     await _alone(conn, tables, round_)
     name, filenode = await _present(conn, relation)
@@ -132,7 +151,8 @@ async def lay_anew(
     if stale.rowcount and filenode is not None:
         pieces = CHUNKS_PER_WORKER * workers if workers > 1 else 1
         fresh = f"""sized.oid = $1 AND NOT EXISTS (
-            SELECT FROM {quote(tables.schema)}.chunk c WHERE c.change_id = $2 AND c.attempt = $3 AND c.purpose = $4 AND c.round = $5
+            SELECT FROM {quote(tables.schema)}.chunk c
+            WHERE c.change_id = $2 AND c.attempt = $3 AND c.purpose = $4 AND c.round = $5
             AND c.relation = $1 AND c.filenode = sized.filenode)"""
         await conn.exec_driver_sql(_insert(tables.schema, fresh), _parameters(round_, relation, pieces))
 
@@ -140,7 +160,7 @@ async def lay_anew(
 async def take(
     conn: AsyncConnection, tables: Tables, round_: Round, token: UUID, worker: str
 ) -> Chunk | None:
-    """Lease the first chunk that nobody has, or whose worker was silent for too long; None when there is none."""
+    """Lease the first chunk that nobody has, or whose worker was silent for too long; None without any."""
     chunk = tables.chunk
     free = or_(
         chunk.c.status == "pending",
@@ -154,12 +174,14 @@ async def take(
         update(chunk)
         .where(chunk.c.id == first.scalar_subquery())
         .values(
-            status="running", token=token, worker=worker, leased_until=_lease(), attempts=chunk.c.attempts + 1,
-            started_at=func.coalesce(chunk.c.started_at, func.clock_timestamp()), updated_at=func.clock_timestamp(),
+            status="running", token=token, worker=worker, leased_until=_lease(),
+            attempts=chunk.c.attempts + 1, updated_at=func.clock_timestamp(),
+            started_at=func.coalesce(chunk.c.started_at, func.clock_timestamp()),
         )
         .returning(
             chunk.c.id, chunk.c.relation, chunk.c.relation_name, chunk.c.filenode,
             chunk.c.first_block, chunk.c.end_block, chunk.c.next_block, chunk.c.token,
+            literal_column(INCARNATION),
         )
     )  # fmt: skip
     row = taken.first()
@@ -167,7 +189,10 @@ async def take(
 
 
 async def checkpoint(conn: AsyncConnection, tables: Tables, chunk: Chunk, next_block: int) -> bool:
-    """Say that nothing is left to do before `next_block`, and prolong the lease. False: the chunk is somebody else's now."""
+    """Say that nothing is left to do before `next_block`, and prolong the lease.
+
+    False: the chunk is somebody else's now.
+    """
     values = {"next_block": next_block, "leased_until": _lease(), "updated_at": func.clock_timestamp()}
     return await _change(conn, tables, chunk, values)
 
@@ -193,7 +218,7 @@ async def release(conn: AsyncConnection, tables: Tables, chunk: Chunk) -> bool:
 
 
 async def void_leases(conn: AsyncConnection, tables: Tables, round_: Round) -> int:
-    """Take every chunk from its worker. Only for who knows that all of them are dead; return how many there were."""
+    """Take every chunk from its worker; return how many. Only for who knows that all workers are dead."""
     chunk = tables.chunk
     voided = await conn.execute(
         update(chunk)
@@ -210,7 +235,8 @@ async def totals(conn: AsyncConnection, tables: Tables, round_: Round) -> Totals
     sums = [
         func.coalesce(func.sum(value), 0)
         for value in (
-            c.rows, c.hot_rows, c.mismatches, c.unfit, c.next_block - c.first_block, c.end_block - c.first_block,
+            c.rows, c.hot_rows, c.mismatches, c.unfit,
+            c.next_block - c.first_block, c.end_block - c.first_block,
             case((c.status != "done", 1), else_=0), case((alive, 1), else_=0),
         )
     ]  # fmt: skip
@@ -270,7 +296,8 @@ async def _present(conn: AsyncConnection, relation: int) -> tuple[str | None, in
     row = (
         await conn.exec_driver_sql(
             "SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), pg_catalog.pg_relation_filenode(c.oid)"
-            " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1",
+            " FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace"
+            " WHERE c.oid = $1",
             (relation,),
         )
     ).first()

@@ -7,7 +7,7 @@ from typing import Literal
 from expandcontract.sweep.job import StoppedBy
 
 
-class Braked(Exception):  # noqa: N818 - not an error: the worker goes home
+class Braked(Exception):
     """A worker found the brake pulled."""
 
 

@@ -42,6 +42,7 @@ class Copying:
         self._looking = Pace.adaptive(LOOK_START, 1, ledger.LARGEST, LOOK_TARGET_SECONDS)
         self._density: float | None = None
         self._timeouts = 0
+        self._share_rows: int | None = None
 
     async def walk(self, chunk: Chunk) -> None:
         """Copy what is left of the chunk. Raises Braked, ChunkLost, EcError."""
@@ -79,6 +80,7 @@ class Copying:
             return None, end
         self._density = look.wanted / (look.last - look.first + 1)
         window = plan(look, self._batch(), strips)
+        self._share_rows = window.share
         behind = window.strips[-1].end
         return window, end if behind > look.last else behind
 
@@ -87,7 +89,7 @@ class Copying:
             return (await conn.exec_driver_sql(statements.look, ((first, 0), (end, 0)))).one()
 
         started = time.monotonic()
-        row = await self._shift.transact(body, timeout=LOOK_TIMEOUT)
+        row = await self._shift.transact(body, chunk=chunk, limit=LOOK_TIMEOUT)
         if row.filenode != chunk.filenode:
             raise ChunkLost
         self._looking = self._looking.after(end - first, time.monotonic() - started)
@@ -97,15 +99,10 @@ class Copying:
     async def _write(self, chunk: Chunk, statements: CopyStatements, window: Window) -> None:
         for number in range(window.passes - 1):
             for strip in window.strips:
-                await self._share(chunk, statements, strip, (window.passes, number))
+                await self._batched(chunk, statements.share, strip, (window.passes, number))
         for strip in window.strips:
             await self._rest(chunk, statements, strip)
         killpoints.reach("copy.window.done")
-
-    async def _share(
-        self, chunk: Chunk, statements: CopyStatements, strip: Strip, share: tuple[int, int]
-    ) -> None:
-        await self._batched(chunk, statements.share, strip, share)
 
     async def _rest(self, chunk: Chunk, statements: CopyStatements, strip: Strip) -> None:
         """Write until nothing is left. Rows that somebody has locked are waited for without a transaction."""
@@ -156,7 +153,7 @@ class Copying:
 
         killpoints.reach("copy.batch.before")
         started = time.monotonic()
-        row = await self._shift.transact(body, timeout=self._shift.patience)
+        row = await self._shift.transact(body, chunk=chunk, limit=self._shift.patience)
         killpoints.reach("copy.batch.committed")
         if row is None:
             raise ChunkLost
@@ -167,7 +164,10 @@ class Copying:
         return row
 
     def _batch(self) -> int:
-        """Return how many rows the next transaction may write: under a rate, no more than it allows in half a second."""
+        """Return how many rows the next transaction may write.
+
+        Under a rate they are no more than it allows in half a second.
+        """
         fixed = self._shift.fixed_batch
         if fixed != (self._pace.ceiling if self._pace.fixed else None):
             self._pace = _pace(fixed)
@@ -187,14 +187,16 @@ class Copying:
 
     async def _slower(self, error: TooSlow) -> None:
         """Make batches and looks smaller. Raises StepFailed when that does not help any more."""
-        self._pace, self._looking, self._density = self._pace.halved(), self._looking.halved(), None
+        self._pace, self._looking = self._pace.halved(self._share_rows), self._looking.halved()
+        self._density = None
         self._shift.batch = self._pace.batch
         if self._pace.exhausted and self._looking.exhausted:
             self._timeouts += 1
         if self._timeouts > HOPELESS:
             raise StepFailed(
-                f"A single page of {self._shift.job.action.table} takes longer than {self._shift.patience.total_seconds():g} s.",
-                why="A batch that held its row locks for longer would make the application wait.",
+                f"A single page of {self._shift.job.action.table} takes too long to write.",
+                why=f"A batch that held its row locks for over {self._shift.patience.total_seconds():g} s "
+                "would make the application wait.",
                 state="What was written so far is in the ledger.",
             ) from error
         await self._shift.brake.rest(jittered(0.1))
@@ -203,7 +205,7 @@ class Copying:
         async def body(conn: AsyncConnection) -> bool:
             return await ledger.checkpoint(conn, self._shift.tables, chunk, position)
 
-        if not await self._shift.transact(body):
+        if not await self._shift.transact(body, chunk=chunk):
             raise ChunkLost
 
 

@@ -44,7 +44,10 @@ class Crew:
         )
 
     async def work(self) -> Totals:
-        """Return the totals of the round at the end. Raises the first error of a worker, or that of the caller's check."""
+        """Return the totals of the round at the end.
+
+        Raises the first error of a worker, or that of the caller's check.
+        """
         try:
             await self._pulse()
             while self._staffed():
@@ -148,15 +151,16 @@ class Crew:
         return chunk
 
     async def _finish(self, chunk: Chunk) -> None:
-        # This commit waits for the disk, and with it everything that was committed before: what is done stays done.
+        # This commit waits for the disk, and with it everything that was committed before: what is done
+        # stays done.
         async def body(conn: AsyncConnection) -> bool:
             return await ledger.finish(conn, self._shift.tables, chunk)
 
-        if not await self._shift.transact(body, synchronous=True):
+        if not await self._shift.transact(body, chunk=chunk, synchronous=True):
             raise ChunkLost
 
     async def _release(self, chunk: Chunk) -> None:
-        """Give the chunk back, so that nobody has to wait for the lease to run out. Where that fails, it runs out."""
+        """Give the chunk back. Where that fails the lease runs out, and others wait for that."""
 
         async def body(conn: AsyncConnection) -> bool:
             return await ledger.release(conn, self._shift.tables, chunk)
@@ -167,7 +171,10 @@ class Crew:
             return
 
     async def _put_right(self, chunk: Chunk) -> None:
-        """Somebody else has the chunk, or the relation was rewritten, renamed or dropped: lay its chunks anew where they need it."""
+        """Lay the chunks of the relation anew where it was rewritten, renamed or dropped.
+
+        Otherwise the chunk is only given back, where it is still this worker's.
+        """
 
         async def body(conn: AsyncConnection) -> None:
             await ledger.release(conn, self._shift.tables, chunk)
@@ -192,7 +199,8 @@ class Crew:
 
         shift.wish, totals = await shift.transact(body)
         rate = shift.options.max_rate if shift.wish.max_rate is None else shift.wish.max_rate
-        # The rate is meant for the change: who has half of the chunks that are being worked on has half of it.
+        # The rate is meant for the change: who has half of the chunks that are being worked on has half of
+        # it.
         shift.throttle.limit = (
             None if rate is None else rate * max(shift.held, 1) / max(totals.running, shift.held, 1)
         )

@@ -12,7 +12,10 @@ StoppedBy = Literal["signal", "runtime", "paused"]
 
 @dataclass(frozen=True)
 class Job:
-    """One walk of one change. `table` is the OID of the table; `round` counts the walks of one purpose within an attempt."""
+    """One walk of one change.
+
+    `table` is the OID of the table; `round` counts the walks of one purpose within an attempt.
+    """
 
     change_id: int
     name: str
@@ -31,7 +34,8 @@ class Job:
 class Options:
     """How a process takes part in a walk. What `ec tune` wishes meanwhile goes before these.
 
-    `batch` fixes the rows that a transaction writes; None adapts them. `max_rate` is in rows per second, over all processes.
+    `batch` fixes the rows that a transaction writes; None adapts them. `max_rate` is in rows per second,
+    over all processes.
     """
 
     batch: int | None = None
@@ -43,7 +47,10 @@ class Options:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What the round has come to, over all chunks and all processes. Copy: rows written; compare: rows compared; keep: rows kept."""
+    """What the round has come to, over all chunks and all processes.
+
+    `rows` are those that were written (copy), compared (compare) or kept (keep).
+    """
 
     rows: int
     mismatches: int

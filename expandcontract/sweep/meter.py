@@ -1,4 +1,4 @@
-"""Rows per second and the time that is left, from totals that are read now and then. Pure: the clock is an argument."""
+"""Rows per second and the time that is left, from totals now and then. Pure: the clock is an argument."""
 
 from collections import deque
 

@@ -13,8 +13,9 @@ GROWTH = 2.0
 class Pace:
     """A batch of so many units (rows or blocks), chosen so that a transaction takes `target_seconds`.
 
-    `floor` and `ceiling` bound what it chooses by itself. A transaction that was too slow for its timeout halves the batch, below the floor
-    if it must be. A fixed pace keeps to `ceiling` and only ever leaves it after such a timeout.
+    `floor` and `ceiling` bound what it chooses by itself. A transaction that was too slow for its timeout
+    halves the batch, and the floor with it if it must. A fixed pace keeps to `ceiling` and only ever leaves
+    it after such a timeout.
     """
 
     batch: int
@@ -42,7 +43,8 @@ class Pace:
     def after(self, units: int, seconds: float) -> Self:
         """Return the pace after a transaction that did `units` in `seconds`.
 
-        One that found much less to do than it might have says nothing about a full one, unless it was slow all the same.
+        One that found much less to do than it might have says nothing about a full one, unless it was slow
+        all the same.
         """
         if self.fixed:
             return replace(self, batch=min(self.ceiling, round(self.batch * GROWTH)))
@@ -52,13 +54,14 @@ class Pace:
         average = measured if self.seconds_per_unit is None else self._mix(self.seconds_per_unit, measured)
         wished = self.target_seconds / average if average > 0 else float(self.ceiling)
         bounded = min(max(wished, self.batch / GROWTH), self.batch * GROWTH)
-        batch = min(max(round(bounded), self.floor), self.ceiling, max(1, round(self.batch * GROWTH)))
+        batch = min(max(round(bounded), self.floor), self.ceiling)
         return replace(self, batch=batch, seconds_per_unit=average)
 
-    def halved(self) -> Self:
-        """Return the pace after a transaction that ran into its timeout."""
+    def halved(self, units: int | None = None) -> Self:
+        """Return the pace after a transaction of about `units` that ran into its timeout."""
         slower = None if self.seconds_per_unit is None else self.seconds_per_unit * GROWTH
-        return replace(self, batch=max(1, self.batch // 2), seconds_per_unit=slower)
+        batch = max(1, min(self.batch, units or self.batch) // 2)
+        return replace(self, batch=batch, floor=min(self.floor, batch), seconds_per_unit=slower)
 
     @staticmethod
     def _mix(average: float, measured: float) -> float:

@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TypeVar
 
@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from expandcontract.ledger import chunk as ledger
 from expandcontract.ledger.chunk import Chunk, Round
 from expandcontract.ledger.tables import Tables
-from expandcontract.model.errors import EcError, NotConnected
+from expandcontract.model.errors import NotConnected
 from expandcontract.model.events import Listener, Notice
 from expandcontract.model.situation import Wish
 from expandcontract.postgres import sqlstate as codes
@@ -25,7 +25,7 @@ T = TypeVar("T")
 Check = Callable[[AsyncConnection], Awaitable[None]]
 
 #: A broken connection is made anew so many times in a row.
-RECONNECTS = 6
+RECONNECTS = 40
 #: Somebody who waits for long is told so, not more often than this.
 NOTICE_SECONDS = 30.0
 #: A paused worker prolongs its lease so often.
@@ -36,19 +36,23 @@ class _Code:
     UNDEFINED_TABLE = "42P01"
 
 
-class TooSlow(Exception):  # noqa: N818 - not an error: the batch becomes smaller
+class TooSlow(Exception):
     """A transaction ran into its timeout and was rolled back."""
 
 
-class ChunkLost(Exception):  # noqa: N818 - not an error: the worker takes another chunk
-    """The chunk belongs to another worker now, or its relation is not what it was when the chunk was laid."""
+class ChunkLost(Exception):
+    """What the worker remembers of its chunk does not hold any more.
+
+    Another worker has it, its relation is not what it was when it was laid, or the server crashed.
+    """
 
 
 @dataclass
 class Shift:
     """The workers of one process on one job.
 
-    `wish` is what the ledger's control row says; it changes while they work. `patience` bounds a transaction that holds row locks.
+    `wish` is what the ledger's control row says; it changes while they work. `patience` bounds a
+    transaction that holds row locks.
     """
 
     database: Database
@@ -60,11 +64,13 @@ class Shift:
     brake: Brake
     throttle: MaxRate
     patience: timedelta
-    wish: Wish = Wish()
+    wish: Wish = field(default_factory=Wish)
     batch: int = 0
     throttled_by: str | None = None
     #: How many chunks this process has leased.
     held: int = 0
+    #: Whether there was a connection at all: then one that cannot be made is a server that restarts.
+    _connected: bool = False
 
     @property
     def round(self) -> Round:
@@ -90,7 +96,10 @@ class Shift:
         self.listen(Notice(self.job.name, text))
 
     async def while_paused(self, chunk: Chunk) -> None:
-        """Wait until the change is resumed, without a transaction. Raises Braked when it is not to be waited for, ChunkLost."""
+        """Wait until the change is resumed, without a transaction.
+
+        Raises Braked when that is not to be waited for, and ChunkLost.
+        """
         why = f"paused by {self.wish.paused_by}" if self.wish.paused_by else "paused"
         if not self.options.wait_when_paused:
             self.brake.pull("paused")
@@ -109,60 +118,71 @@ class Shift:
         async def body(conn: AsyncConnection) -> bool:
             return await ledger.wait_for(conn, self.tables, chunk, why)
 
-        if not await self.transact(body):
+        if not await self.transact(body, chunk=chunk):
             raise ChunkLost
 
     async def transact(
         self,
         body: Callable[[AsyncConnection], Awaitable[T]],
         *,
-        timeout: timedelta | None = None,
+        chunk: Chunk | None = None,
+        limit: timedelta | None = None,
         synchronous: bool = False,
     ) -> T:
-        """Run `body` in a transaction, again when it failed for a reason that passes, and return what it returns.
+        """Run `body` in a transaction, again when it failed for a reason that passes; return its result.
+
+        With `chunk` what `body` does rests on what the worker remembers of that chunk.
 
         Raises:
-            TooSlow: it ran into `timeout`.
-            ChunkLost: its relation is gone, or has another name.
+            TooSlow: a statement ran into `limit`.
+            ChunkLost: the relation is gone or has another name, or the server crashed since the lease.
             Braked: the brake was pulled while it waited to try again.
             EcError: what does not pass.
         """
-        failures, waiting_since, noticed = 0, time.monotonic(), 0.0
+        since, noticed, broken = time.monotonic(), 1.0, 0
         while True:
             try:
                 async with self.database.transaction(
-                    synchronous=synchronous, statement_timeout=timeout
+                    synchronous=synchronous, statement_timeout=limit
                 ) as conn:
-                    await conn.exec_driver_sql(SETTINGS)
-                    return await body(conn)
-            except (EcError, ChunkLost) as error:
-                if not isinstance(error, NotConnected) or failures == 0:
-                    raise
-                failures = self._counted(error, failures)
-            except Exception as error:
-                failures = self._counted(error, failures)
-                waited = time.monotonic() - waiting_since
-                if codes.sqlstate(error) == codes.LOCK_NOT_AVAILABLE and waited > noticed + 1:
-                    noticed = waited + NOTICE_SECONDS
-                    self.notice(
-                        f"waiting for a lock on {self.job.action.table}: somebody rewrites or alters it"
-                    )
+                    now = (await conn.exec_driver_sql(SETTINGS)).one()
+                    _refuse_memory(chunk, now.incarnation)
+                    answer = await body(conn)
+            except ChunkLost:
+                raise
+            except Exception as error:  # noqa: BLE001 - SQLSTATE decides; what does not pass is raised
+                broken = self._judge(error, broken, limit)
+            else:
+                self._connected = True
+                return answer
             if self.brake.pulled:
                 raise Braked
-            await self.brake.rest(jittered(0.05 * 2 ** min(failures, 6)))
+            waited = time.monotonic() - since
+            if not broken and waited > noticed:
+                noticed = waited + NOTICE_SECONDS
+                self.notice(f"waiting for a lock on {self.job.action.table}: somebody rewrites or alters it")
+            await self.brake.rest(jittered(0.05 * 2 ** min(broken, 4)))
 
-    @staticmethod
-    def _counted(error: Exception, failures: int) -> int:
-        """Return how many connections broke in a row; raise what does not pass by itself."""
+    def _judge(self, error: Exception, broken: int, limit: timedelta | None) -> int:
+        """Return how many connections broke in a row. Raises what does not pass by itself."""
+        if codes.is_disconnect(error) or (isinstance(error, NotConnected) and self._connected):
+            if broken < RECONNECTS:
+                return broken + 1
+            raise codes.translate(error) from error
         match codes.sqlstate(error):
-            case codes.QUERY_CANCELED:
+            case codes.QUERY_CANCELED if limit is not None:
                 raise TooSlow from error
+            case codes.QUERY_CANCELED | codes.LOCK_NOT_AVAILABLE:
+                return 0
+            case codes.SERIALIZATION_FAILURE | codes.DEADLOCK_DETECTED:
+                return 0
             case _Code.UNDEFINED_TABLE:
                 raise ChunkLost from error
-            case codes.LOCK_NOT_AVAILABLE | codes.SERIALIZATION_FAILURE | codes.DEADLOCK_DETECTED:
-                return 0
             case _:
-                pass
-        if failures < RECONNECTS and (codes.is_disconnect(error) or isinstance(error, NotConnected)):
-            return failures + 1
-        raise codes.translate(error) from error
+                raise codes.translate(error) from error
+
+
+def _refuse_memory(chunk: Chunk | None, incarnation: str) -> None:
+    """Raise ChunkLost when the server is another than at the lease: it may have lost commits since."""
+    if chunk is not None and chunk.incarnation != incarnation:
+        raise ChunkLost

@@ -31,7 +31,7 @@ class Slicing:
         self._timeouts = 0
 
     async def walk(self, chunk: Chunk) -> None:
-        """Go over what is left of the chunk. Raises Braked, ChunkLost, EcError, and whatever the caller's check raises."""
+        """Go over what is left of the chunk. Raises Braked, ChunkLost, EcError, and what the check raises."""
         statements = slices(self._shift.job.action, chunk.relation_name, self._shift.tables.schema)
         position = chunk.next_block
         while position < chunk.end_block:
@@ -61,7 +61,7 @@ class Slicing:
 
         killpoints.reach(self._shift.at("slice.before"))
         started = time.monotonic()
-        row = await self._shift.transact(body, timeout=TIMEOUT)
+        row = await self._shift.transact(body, chunk=chunk, limit=TIMEOUT)
         killpoints.reach(self._shift.at("slice.committed"))
         if row is None:
             raise ChunkLost
@@ -75,7 +75,7 @@ class Slicing:
         self._timeouts += self._pace.exhausted
         if self._timeouts > HOPELESS:
             raise StepFailed(
-                f"A single page of {self._shift.job.action.table} takes longer than {TIMEOUT.total_seconds():g} s.",
+                f"A single page of {self._shift.job.action.table} takes over {TIMEOUT.total_seconds():g} s.",
                 why="The expressions of the change are too slow to compare rows with.",
                 state="What was compared so far is in the ledger.",
             ) from error

@@ -1,12 +1,16 @@
-"""The statements of a sweep, each in full. Pure. What differs between two executions is a parameter, so that what a plan prints is what the server logs.
+"""The statements of a sweep, each in full. Pure.
 
-Every statement that writes begins with `mine`: it locks the chunk's row, and is empty when another worker has the chunk now or when the relation
-was rewritten. Nothing is read or written then. It runs after the statement has its lock on the relation, so that the filenode stays what it is.
-Rows and checkpoint are one statement: they commit together or not at all, whether or not the commit waits for the disk.
+What differs between two executions is a parameter, so that what a plan prints is what the server logs.
+
+Every statement that writes begins with `mine`: it locks the chunk's row, and is empty when another worker
+has the chunk now or when the relation was rewritten. Nothing is read or written then. It runs after the
+statement has its lock on the relation, so that the filenode stays what it is. Rows and checkpoint are one
+statement: they commit together or not at all, whether or not the commit waits for the disk.
 """
 
 from dataclasses import dataclass
 
+from expandcontract.ledger.chunk import INCARNATION
 from expandcontract.model.names import literal, quote, split
 from expandcontract.model.plan import Purpose, Sweep
 
@@ -15,12 +19,14 @@ LEASE = "INTERVAL '10 seconds'"
 #: How many rows of a chunk are named when they do not match.
 SAMPLES = 10
 
-#: A batch reads a run of blocks and nothing else, whatever the statistics say of the table, and is too short for the JIT compiler.
-#: A client that stops in the middle of a transaction must not keep its row locks: the server ends the session.
-SETTINGS = """
+#: A batch reads a run of blocks and nothing else, whatever the statistics say of the table, and is too
+#: short for the JIT compiler. A client that stops in the middle of a transaction must not keep its row
+#: locks: the server ends the session.
+SETTINGS = f"""
 SELECT pg_catalog.set_config('enable_seqscan', 'off', true),
        pg_catalog.set_config('jit', 'off', true),
-       pg_catalog.set_config('idle_in_transaction_session_timeout', '1000', true)
+       pg_catalog.set_config('idle_in_transaction_session_timeout', '1000', true),
+       {INCARNATION} AS incarnation
 """.strip()
 
 
@@ -35,14 +41,14 @@ class CopyStatements:
 
 @dataclass(frozen=True)
 class SliceStatements:
-    """`slice` compares or keeps the rows of a run of blocks; `samples` names rows that do not match (compare only)."""
+    """`slice` compares or keeps the rows of a run of blocks; `samples` names those that do not match."""
 
     slice: str
     samples: str | None
 
 
 def render(action: Sweep, relation: str, schema: str) -> CopyStatements | SliceStatements:
-    """Return the statements for one leaf: `relation` is its qualified name as SQL, `schema` the ledger's schema."""
+    """Return the statements for one leaf: `relation` is its name as SQL, `schema` that of the ledger."""
     match action.purpose:
         case Purpose.COPY:
             return copy(action, relation, schema)
@@ -78,8 +84,9 @@ WHERE t.ctid >= $1 AND t.ctid < $2
 
 
 def _share(action: Sweep, relation: str, schema: str) -> str:
-    """$1 chunk, $2 token, $3, $4 first and end of the blocks, $5 rows at most, $6 what throttles, $7 passes, $8 which of them."""
-    # The low byte of the row's place on its page, the last byte that tid sends. Passes divide 256, so that the shares are even.
+    """$1 chunk, $2 token, $3, $4 blocks, $5 rows at most, $6 what throttles, $7 passes, $8 which of them."""
+    # The low byte of the row's place on its page, the last byte that tid sends. Passes divide 256, so that
+    # the shares are even.
     share = "AND pg_catalog.get_byte(pg_catalog.tidsend(t.ctid), 5) % $7 = $8"
     return f"""
 WITH {_mine(relation, schema, hot=True)},
@@ -97,8 +104,9 @@ RETURNING written.rows AS written
 
 
 def _rest(action: Sweep, relation: str, schema: str) -> str:
-    """$1 chunk, $2 token, $3, $4 first and end of the blocks, $5 rows at most, $6 what throttles, $7 next block when nothing is left."""
-    # `found` counts with the statement's own snapshot: more found than written are rows that somebody has locked, or more than $5.
+    """$1 chunk, $2 token, $3, $4 blocks, $5 rows at most, $6 what throttles, $7 next block if that is all."""
+    # `found` counts with the statement's own snapshot: more found than written are rows that somebody has
+    # locked, or more than $5.
     return f"""
 WITH {_mine(relation, schema, hot=True)},
 {_chosen(action, relation, "")},
@@ -183,7 +191,8 @@ def _mine(relation: str, schema: str, *, hot: bool = False) -> str:
 
 
 def _chosen(action: Sweep, relation: str, share: str) -> str:
-    # A row that somebody has locked is skipped: the application never waits for a batch that waits for somebody else.
+    # A row that somebody has locked is skipped: the application never waits for a batch that waits for
+    # somebody else.
     return f"""chosen AS MATERIALIZED (
   SELECT t.ctid
   FROM ONLY {relation} t

@@ -18,23 +18,26 @@ from expandcontract.sweep.job import Job, Options, Outcome
 from expandcontract.sweep.shift import Check, Shift
 from expandcontract.throttles.max_rate import MaxRate
 
-#: So long may a batch that adapts itself hold row locks; one that somebody fixed may take up to half of deadlock_timeout.
+#: So long may a batch that adapts itself hold row locks; one that somebody fixed may take up to half of
+#: deadlock_timeout.
 LONGEST_BATCH = timedelta(milliseconds=200)
-#: Of deadlock_timeout: under half, so that an application that waits for a batch never looks for a deadlock with it.
+#: Of deadlock_timeout: under half, so that an application that waits for a batch never looks for a deadlock
+#: with it.
 SHARE_OF_DEADLOCK_TIMEOUT = 0.45
 
 
 async def lay(conn: AsyncConnection, tables: Tables, job: Job, *, workers: int = 1) -> int:
-    """Lay chunks over the present size of all leaves of the job's table, in the transaction of the caller; return how many.
+    """Lay chunks over the present size of all leaves of the table, in the caller's transaction; say how many.
 
-    Does nothing where the round has chunks already. An empty table has none: the sweep is then finished at once. Waits for the lock on the change's row.
+    Does nothing where the round has chunks already. An empty table has none: the sweep is then finished at
+    once. Waits for the lock on the change's row.
     """
     laid = await ledger.lay(conn, tables, _round(job), job.table, workers)
     killpoints.reach(f"{job.purpose.value}.laid")
     return laid
 
 
-async def walk(
+async def walk(  # noqa: PLR0913 - what the engine knows and the sweep does not
     database: Database,
     tables: Tables,
     job: Job,
@@ -45,7 +48,7 @@ async def walk(
     check: Check | None = None,
     void_leases: bool = False,
 ) -> Outcome:
-    """Walk the chunks of a job, together with whoever else does, until none is open or something stops this process.
+    """Walk the chunks of a job, together with whoever else does, until none is open or this process stops.
 
     Args:
         database: where the table and the ledger are.
@@ -54,12 +57,15 @@ async def walk(
         options: how this process takes part.
         listen: hears Progress about once a second, and a Notice when rows or locks are waited for.
         stop: when set, the batches that are being written are finished, and their checkpoints with them.
-        check: called in a transaction of ours, after each slice of a comparison and once a second of a copy. What it raises ends the walk; the
+        check: called in a transaction of ours, after each slice of a comparison and once a second of a
+        copy. What it raises ends the walk; the
             transaction is rolled back.
-        void_leases: the caller knows that nobody else works on this change: chunks that dead workers have leased are taken at once.
+        void_leases: the caller knows that nobody else works on this change: chunks that dead workers have
+        leased are taken at once.
 
     Raises:
-        StepFailed, ConnectionLost, MissingPrivilege: what was committed is in the ledger, and the chunks are free again.
+        StepFailed, ConnectionLost, MissingPrivilege: what was committed is in the ledger, and the chunks
+        are free again.
     """
     options = options or Options()
     shift = Shift(

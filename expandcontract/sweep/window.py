@@ -1,12 +1,17 @@
-"""Windows: runs of blocks that are copied in passes, so that each pass finds room where the one before it moved its rows away. Pure."""
+"""Windows: runs of blocks that are copied in passes. Pure.
+
+Each pass finds room on the pages where the one before it moved rows away from.
+"""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 #: In how many transactions a dense window is covered. A divisor of 256 (see statements.py).
 PASSES = 8
 #: A window with a larger share of rows to write than this is dense.
 DENSE = 1 / PASSES
-#: How many strips several workers interleave: a pass frees no room while another worker's transaction, begun earlier, may still see its old rows.
+#: How many strips several workers interleave: a pass frees no room while another worker's transaction,
+#: begun earlier, may still see its old rows.
 INTERLEAVED = 3
 #: A window may hold so many times the rows that it was meant to hold.
 SLACK = 1.25
@@ -14,7 +19,7 @@ SLACK = 1.25
 
 @dataclass(frozen=True)
 class Look:
-    """What a run of blocks holds: all rows, those to be written, and the first and the last block with such a row."""
+    """What a run of blocks holds: rows, those to be written, and the first and last block with such a row."""
 
     rows: int
     wanted: int
@@ -32,34 +37,39 @@ class Strip:
 
 @dataclass(frozen=True)
 class Window:
-    """What is copied before the checkpoint moves: `passes` transactions over each of the strips."""
+    """What is copied in one go: `passes` transactions over each strip, each for about `share` rows."""
 
     strips: tuple[Strip, ...]
     passes: int
+    share: int
 
 
 def passes(look: Look) -> int:
-    """Return in how many passes to cover what was looked at: one where few rows of a page are written, which find room anyway."""
+    """Return in how many passes to cover what was looked at.
+
+    One is enough where few rows of a page are written: they find room anyway.
+    """
     return PASSES if look.wanted > look.rows * DENSE and look.wanted > look.last - look.first else 1
 
 
 def plan(look: Look, batch: int, strips: int) -> Window:
-    """Return the window at the beginning of what was looked at, so large that one pass over one strip writes about `batch` rows."""
+    """Return the window at the beginning of `look`: one pass over one strip writes about `batch` rows."""
     k = passes(look)
-    blocks = look.last - look.first + 1
+    blocks = seen = look.last - look.first + 1
     capacity = batch * k * strips
     if look.wanted > capacity * SLACK:
-        blocks = max(1, blocks * capacity // look.wanted)
-    return Window(split(look.first, look.first + blocks, strips), k)
+        blocks = max(1, seen * capacity // look.wanted)
+    parts = split(look.first, look.first + blocks, strips)
+    return Window(parts, k, -(-look.wanted * blocks // (seen * k * len(parts))))
 
 
 def split(first: int, end: int, parts: int) -> tuple[Strip, ...]:
     """Divide a run of blocks into `parts` of about the same size; fewer when there are fewer blocks."""
     parts = max(1, min(parts, end - first))
     marks = [first + (end - first) * part // parts for part in range(parts + 1)]
-    return tuple(Strip(a, b) for a, b in zip(marks, marks[1:], strict=False))
+    return tuple(Strip(a, b) for a, b in pairwise(marks))
 
 
 def blocks_for(batch: int, strips: int, density: float) -> int:
-    """Return over how many blocks to look for a dense window, where `density` rows to be written were found per block."""
+    """Return over how many blocks to look for a window where a block has `density` rows to be written."""
     return max(1, int(batch * PASSES * strips / density))

@@ -1,4 +1,4 @@
-"""The throttle `max-rate`: no more rows per second than somebody asked for. Pure: the clock is an argument."""
+"""The throttle `max-rate`: no more rows per second than was asked for. Pure: the clock is an argument."""
 
 from collections import deque
 
@@ -10,7 +10,7 @@ SPAN_SECONDS = 2.0
 
 
 class MaxRate:
-    """Rows that were written early are paid for with a pause; what was not written in time is not made up for in a burst.
+    """Rows are paid for with a pause after them; a pause of another cause is not made up for in a burst.
 
     `limit` is in rows per second and may be changed at any time; None lets everything through.
     """

@@ -1,4 +1,4 @@
-"""What a throttle says: a reading, its threshold, how far one is used up by the other, and that as a sentence."""
+"""What a throttle says: a reading, its threshold, how much of that is used up, and all of it in words."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
