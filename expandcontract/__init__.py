@@ -8,6 +8,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    __version__: str
     from expandcontract.engine.context import Context
     from expandcontract.model.change import Change
     from expandcontract.model.errors import EcError

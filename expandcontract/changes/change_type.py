@@ -17,14 +17,27 @@ from expandcontract.postgres.clone import Judgement, Question
 class ChangeTypeSpec(Spec):
     """`ec start change-type orders.total --type bigint --to total_cents`, or `--swap` to keep the name."""
 
-    column: str = Field(description="The column: [schema.]table.column", json_schema_extra={"positional": True})
+    column: str = Field(
+        description="The column: [schema.]table.column", json_schema_extra={"positional": True}
+    )
     type: str = Field(description="Its new type, as in CREATE TABLE")
     to: str | None = Field(None, description="The new column's name, which new code uses")
-    swap: bool = Field(default=False, description="Give the new column the old one's name at contract; code must accept both types")
-    using: str | None = Field(None, description="Expression for the new value, over the old column; default: a cast")
-    back: str | None = Field(None, description="Expression for the old value, over the new column; default: a cast")
-    one_way: bool = Field(default=False, description="Nothing goes back: old code does not see what new code writes")
-    unfit: Unfit = Field(Unfit.REFUSE, description="A value that the other side cannot hold: refuse the write, or record it")
+    swap: bool = Field(
+        default=False,
+        description="Give the new column the old one's name at contract; code must accept both types",
+    )
+    using: str | None = Field(
+        None, description="Expression for the new value, over the old column; default: a cast"
+    )
+    back: str | None = Field(
+        None, description="Expression for the old value, over the new column; default: a cast"
+    )
+    one_way: bool = Field(
+        default=False, description="Nothing goes back: old code does not see what new code writes"
+    )
+    unfit: Unfit = Field(
+        Unfit.REFUSE, description="A value that the other side cannot hold: refuse the write, or record it"
+    )
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -33,7 +46,10 @@ class ChangeTypeSpec(Spec):
         if self.one_way and self.back is not None:
             raise ValueError("--one-way and --back exclude each other")
         if self.one_way and self.swap:
-            raise ValueError("--one-way and --swap exclude each other: old code would lose the column's name with no way back")
+            raise ValueError(
+                "--one-way and --swap exclude each other: old code would lose the column's name with no "
+                "way back"
+            )
         return self
 
 
@@ -47,7 +63,10 @@ class ChangeType(Kind[ChangeTypeSpec]):
     def target(self, spec: ChangeTypeSpec) -> Target:
         target = parse_target(spec.column)
         if spec.to is not None and parse_column(spec.to) == target.column:
-            raise NameTaken(f"The new name of {target} equals the old one: {quote(target.column)}.", next="Use --swap to keep the name.")
+            raise NameTaken(
+                f"The new name of {target} equals the old one: {quote(target.column)}.",
+                next="Use --swap to keep the name.",
+            )
         return target
 
     def slug(self, spec: ChangeTypeSpec) -> str:
@@ -70,9 +89,16 @@ class ChangeType(Kind[ChangeTypeSpec]):
         )
 
     def compile(
-        self, change: Change, spec: ChangeTypeSpec, snapshot: Snapshot, judgement: Judgement, ledger_schema: str
+        self,
+        change: Change,
+        spec: ChangeTypeSpec,
+        snapshot: Snapshot,
+        judgement: Judgement,
+        ledger_schema: str,
     ) -> Plan:
-        return columns.compose(change, snapshot, judgement, self.question(spec, snapshot), spec.unfit, ledger_schema)
+        return columns.compose(
+            change, snapshot, judgement, self.question(spec, snapshot), spec.unfit, ledger_schema
+        )
 
 
 KIND = ChangeType()

@@ -1,4 +1,4 @@
-"""What kinds that put one new column beside an old one have in common: from snapshot and judgement to plan."""
+"""What kinds that put a new column beside an old one share: from snapshot and judgement to plan."""
 
 import hashlib
 from dataclasses import asdict
@@ -34,7 +34,12 @@ def old_column(snapshot: Snapshot, name: str) -> Column:
 
 
 def compose(
-    change: Change, snapshot: Snapshot, judgement: Judgement, question: Question, unfit: Unfit, ledger_schema: str
+    change: Change,
+    snapshot: Snapshot,
+    judgement: Judgement,
+    question: Question,
+    unfit: Unfit,
+    ledger_schema: str,
 ) -> Plan:
     """Return the plan of a pair: `question.column` and its new side."""
     column = old_column(snapshot, question.column)
@@ -65,7 +70,9 @@ def compose(
         final=final,
         new_default=judgement.default,
     )
-    columns = Columns(subject, sync, judgement.new_type.collation if question.type else column.collation, conversions)
+    columns = Columns(
+        subject, sync, judgement.new_type.collation if question.type else column.collation, conversions
+    )
     return Plan(
         change=change,
         table=snapshot.table,
@@ -98,7 +105,9 @@ def _pair(
     mirror = all(e.immutable for e in expressions) and not question.one_way
     return Pair(
         table=snapshot.table,
-        old=Side(column.name, column.type, column.not_null, column.default, column.default_kind == "volatile"),
+        old=Side(
+            column.name, column.type, column.not_null, column.default, column.default_kind == "volatile"
+        ),
         new=Side(question.new, judgement.new_type.type, column.not_null),
         mode=Mode.MIRROR if mirror else Mode.FILL,
         forward=by_column.get(column.name),
@@ -121,7 +130,15 @@ def _conversions(
         if expression is not None:
             name = RelationName(schema, _function_name(change, suffix))
             found.append(
-                Conversion(name, source, argument, expression.type, expression.sql, expression.immutable, expression.total)
+                Conversion(
+                    name,
+                    source,
+                    argument,
+                    expression.type,
+                    expression.sql,
+                    expression.immutable,
+                    expression.total,
+                )
             )
     return tuple(found)
 
@@ -151,29 +168,45 @@ def _examine_judgement(column: Column, judgement: Judgement, unfit: Unfit) -> No
     if unfit == Unfit.RECORD and column.not_null:
         raise UnsupportedShape(
             f"--unfit record needs {quote(column.name)} to be nullable.",
-            why="A value of the new side that the old one cannot hold would be NULL there, and the write would fail.",
+            why="A value of the new side that the old one cannot hold would be NULL there, and the write "
+            "would fail.",
         )
 
 
 def _notes(subject: Subject, judgement: Judgement) -> tuple[Note, ...]:
     notes = [note for trait in TRAITS for note in trait.notes(subject)]
-    if judgement.default is None and subject.column.default is not None and not subject.pair.old.volatile_default:
+    if (
+        judgement.default is None
+        and subject.column.default is not None
+        and not subject.pair.old.volatile_default
+    ):
         notes.append(
-            Note("default-dropped", f"The default {subject.column.default} does not fit the new side, which gets none.")
+            Note(
+                "default-dropped",
+                f"The default {subject.column.default} does not fit the new side, which gets none.",
+            )
         )
     if subject.pair.mode == Mode.FILL:
         notes.append(Note("fill", _fill_reason(subject.pair, judgement.forward)))
     if subject.pair.one_way:
         notes.append(
-            Note("one-way", "Nothing leads back: what new code writes is not seen by old code, and undo shows old values.")
+            Note(
+                "one-way",
+                "Nothing leads back: what new code writes is not seen by old code, and undo shows old "
+                "values.",
+            )
         )
     return tuple(notes)
 
 
 def _fill_reason(pair: Pair, forward: Expression | None) -> str:
-    reason = "the change is one-way" if pair.one_way else "PostgreSQL does not take the expressions for immutable"
+    reason = (
+        "the change is one-way" if pair.one_way else "PostgreSQL does not take the expressions for immutable"
+    )
     expression = "" if forward is None else f" ({forward.sql})"
-    return f"Mode fill: {reason}{expression}. Verify proves that every row is filled, not that both sides agree."
+    return (
+        f"Mode fill: {reason}{expression}. Verify proves that every row is filled, not that both sides agree."
+    )
 
 
 def _what_matters(snapshot: Snapshot, column: Column) -> dict[str, object]:

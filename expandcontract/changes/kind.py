@@ -38,8 +38,12 @@ class Kind(ABC, Generic[SpecT]):
 
     @abstractmethod
     def question(self, spec: SpecT, snapshot: Snapshot) -> Question:
-        """Return what the server must be asked. Raises Refused where the snapshot shows already that the change cannot be."""
+        """Return what the server must be asked. Raises Refused where the snapshot shows already that the
+        change cannot be.
+        """
 
     @abstractmethod
-    def compile(self, change: Change, spec: SpecT, snapshot: Snapshot, judgement: Judgement, ledger_schema: str) -> Plan:
+    def compile(
+        self, change: Change, spec: SpecT, snapshot: Snapshot, judgement: Judgement, ledger_schema: str
+    ) -> Plan:
         """Return the plan. Raises Refused."""

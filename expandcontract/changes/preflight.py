@@ -31,7 +31,10 @@ def examine_name(snapshot: Snapshot, name: str) -> None:
     """Raise BadName or NameTaken when a new column cannot have that name."""
     check(name)
     if snapshot.column(name) is not None:
-        raise NameTaken(f"{snapshot.table} has a column {quote(name)} already.", why="The new side needs a name of its own.")
+        raise NameTaken(
+            f"{snapshot.table} has a column {quote(name)} already.",
+            why="The new side needs a name of its own.",
+        )
     if name in _SYSTEM_COLUMNS:
         raise NameTaken(f"{quote(name)} is the name of a system column of every table.")
 
@@ -46,39 +49,73 @@ def hazards(snapshot: Snapshot, column: Column) -> Iterator[Note]:
         names = ", ".join(map(quote, relation.publications))
         yield Note(
             "publication",
-            f"{snapshot.table} is published by {names}: each subscriber needs the new column, of the same type, before expand, or its apply worker stops.",
+            f"{snapshot.table} is published by {names}: each subscriber needs the new column, of the same "
+            "type, before expand, or its apply worker stops.",
             acknowledge=True,
         )
     for dependent in snapshot.dependents:
         if dependent.kind in ("function body", "trigger"):
-            yield Note(f"dependent:{dependent.kind}", f"{dependent.kind} {dependent.name} names {quote(column.name)}: contract waits until it does not.")
+            yield Note(
+                f"dependent:{dependent.kind}",
+                f"{dependent.kind} {dependent.name} names {quote(column.name)}: contract waits until it "
+                "does not.",
+            )
         elif dependent.kind != "statistics":
             yield Note(
                 f"dependent:{dependent.kind}",
-                f"{dependent.kind} {dependent.name} uses {quote(column.name)}: it goes on with the hidden column after contract, and purge waits until it does not.",
+                f"{dependent.kind} {dependent.name} uses {quote(column.name)}: it goes on with the hidden "
+                "column after contract, and purge waits until it does not.",
             )
     for trigger in snapshot.triggers:
         if trigger.row and trigger.on_update:
             yield Note(
                 "user-trigger",
-                f"Trigger {quote(trigger.name)} ({trigger.function}) fires for every row that the backfill writes.",
+                f"Trigger {quote(trigger.name)} ({trigger.function}) fires for every row that the backfill "
+                "writes.",
             )
         if trigger.before and trigger.row and trigger.name > "~ec":
-            yield Note("trigger-order", f"Trigger {quote(trigger.name)} sorts after the sync trigger: what it writes to the pair is not seen.")
+            yield Note(
+                "trigger-order",
+                f"Trigger {quote(trigger.name)} sorts after the sync trigger: what it writes to the pair is "
+                "not seen.",
+            )
     if len(relation.leaves) > 1 and not relation.partitioned:
         yield Note("children", "Indexes that only a child table has are not carried.")
 
 
 def costs(snapshot: Snapshot, column: Column) -> Iterator[Note]:
     """What the change costs the application while it lasts, as measured (docs/benchmarks.md)."""
-    yield Note("update", "An UPDATE that does not touch the pair: 0.3 to 0.5 us a row more; a HOT one writes 128 instead of 72 bytes of WAL.")
-    yield Note("old-write", "A write of the old side alone: 0.8 to 1.2 us a row in bulk, 10 to 20 us a statement more. COPY takes up to twice the time.")
-    yield Note("cached-plan", "One retryable error for each connection that caches SELECT * (at expand) or names the column (at a same-name swap).")
-    yield Note("repeatable-read", "A REPEATABLE READ transaction that writes a row of the current batch gets 40001 and must be retried.")
+    yield Note(
+        "update",
+        "An UPDATE that does not touch the pair: 0.3 to 0.5 us a row more; a HOT one writes 128 instead of "
+        "72 bytes of WAL.",
+    )
+    yield Note(
+        "old-write",
+        "A write of the old side alone: 0.8 to 1.2 us a row in bulk, 10 to 20 us a statement more. COPY "
+        "takes up to twice the time.",
+    )
+    yield Note(
+        "cached-plan",
+        "One retryable error for each connection that caches SELECT * (at expand) or names the column (at "
+        "a same-name swap).",
+    )
+    yield Note(
+        "repeatable-read",
+        "A REPEATABLE READ transaction that writes a row of the current batch gets 40001 and must be "
+        "retried.",
+    )
     if column.storage in (None, "EXTENDED", "EXTERNAL"):
-        yield Note("toast", "A TOASTed value of the pair is compared at 0.4 ms for each 500 kB, at each write of its row.")
+        yield Note(
+            "toast",
+            "A TOASTed value of the pair is compared at 0.4 ms for each 500 kB, at each write of its row.",
+        )
     if snapshot.indexes:
-        yield Note("space", "The heap grows by a fifth to a half while rows are copied; indexes hardly. Settling builds each index that uses the column once more.")
+        yield Note(
+            "space",
+            "The heap grows by a fifth to a half while rows are copied; indexes hardly. Settling builds "
+            "each index that uses the column once more.",
+        )
 
 
 def _table(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
@@ -90,12 +127,21 @@ def _table(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
     if relation.persistence == "t":
         yield f"{table} is a temporary table.", "No other session can see it."
     if relation.partition_of is not None:
-        yield f"{table} is a partition of {relation.partition_of}.", f"Change the parent; its columns are those of every partition: {relation.partition_of}."
+        yield (
+            f"{table} is a partition of {relation.partition_of}.",
+            f"Change the parent; its columns are those of every partition: {relation.partition_of}.",
+        )
     if relation.inherits_from and relation.partition_of is None:
-        yield f"{table} inherits from {', '.join(map(str, relation.inherits_from))}.", "Change the parent; the children follow."
+        yield (
+            f"{table} inherits from {', '.join(map(str, relation.inherits_from))}.",
+            "Change the parent; the children follow.",
+        )
     foreign = [leaf.name.sql for leaf in relation.leaves if leaf.foreign]
     if foreign and relation.kind != "f":
-        yield f"{table} has foreign partitions: {', '.join(foreign)}.", "Their rows are on another server, where no trigger of this one fires."
+        yield (
+            f"{table} has foreign partitions: {', '.join(foreign)}.",
+            "Their rows are on another server, where no trigger of this one fires.",
+        )
     if relation.access_method not in (None, "heap"):
         yield f"{table} uses the access method {relation.access_method}.", "The sweep walks heap blocks."
     if len(snapshot.columns) >= _MOST_COLUMNS:
@@ -111,17 +157,37 @@ def _column(snapshot: Snapshot, column: Column) -> Iterator[tuple[str, str]]:
         yield f"{name} is a generated column.", "Its values cannot be written; change its expression instead."
     if column.identity:
         yield f"{name} is an identity column.", "There is no recipe yet that hands its sequence over."
+    yield from _indexes(snapshot, column)
+    for constraint in snapshot.constraints:
+        if constraint.inbound and column.name in constraint.columns:
+            yield (
+                f"{constraint.table} refers to {name} by foreign key {quote(constraint.name)}.",
+                "There is no recipe yet that moves a reference to the new column.",
+            )
+
+
+def _indexes(snapshot: Snapshot, column: Column) -> Iterator[tuple[str, str]]:
+    name, table = quote(column.name), snapshot.table
     for index in snapshot.indexes:
         if column.name not in index.columns:
             continue
         if index.primary:
-            yield f"{name} is part of the primary key of {table}.", "There is no recipe yet that exchanges a primary key and what refers to it."
+            yield (
+                f"{name} is part of the primary key of {table}.",
+                "There is no recipe yet that exchanges a primary key and what refers to it.",
+            )
         if index.exclusion:
-            yield f"{name} is part of the exclusion constraint {quote(index.name)}.", "PostgreSQL cannot build one without a lock that stops all writes."
+            yield (
+                f"{name} is part of the exclusion constraint {quote(index.name)}.",
+                "PostgreSQL cannot build one without a lock that stops all writes.",
+            )
         if index.replica_identity:
-            yield f"{quote(index.name)} is the replica identity of {table}.", "Choose another one first: ALTER TABLE ... REPLICA IDENTITY."
-        if index.unique and relation.partitioned:
-            yield f"{name} is part of the unique index {quote(index.name)} of a partitioned table.", "There is no recipe yet that builds its twin without stopping writes."
-    for constraint in snapshot.constraints:
-        if constraint.inbound and column.name in constraint.columns:
-            yield f"{constraint.table} refers to {name} by foreign key {quote(constraint.name)}.", "There is no recipe yet that moves a reference to the new column."
+            yield (
+                f"{quote(index.name)} is the replica identity of {table}.",
+                "Choose another one first: ALTER TABLE ... REPLICA IDENTITY.",
+            )
+        if index.unique and snapshot.relation.partitioned:
+            yield (
+                f"{name} is part of the unique index {quote(index.name)} of a partitioned table.",
+                "There is no recipe yet that builds its twin without stopping writes.",
+            )

@@ -14,7 +14,11 @@ _NOT_KINDS = frozenset({"__init__", "columns", "kind", "preflight", "registry"})
 
 def kinds() -> tuple[str, ...]:
     """Return the names of all kinds, without loading them."""
-    names = (entry.name.removesuffix(".py") for entry in files("expandcontract.changes").iterdir() if entry.name.endswith(".py"))
+    names = (
+        entry.name.removesuffix(".py")
+        for entry in files("expandcontract.changes").iterdir()
+        if entry.name.endswith(".py")
+    )
     return tuple(sorted(name.replace("_", "-") for name in names if name not in _NOT_KINDS))
 
 
@@ -24,7 +28,8 @@ def load(kind: str) -> Kind[Any]:
     if kind not in kinds():
         near = difflib.get_close_matches(kind, kinds(), n=1)
         raise UsageError(
-            f"There is no kind of change {kind!r}.", why=f"Did you mean {near[0]}?" if near else f"Kinds are {', '.join(kinds())}."
+            f"There is no kind of change {kind!r}.",
+            why=f"Did you mean {near[0]}?" if near else f"Kinds are {', '.join(kinds())}.",
         )
     found: Kind[Any] = import_module(f"expandcontract.changes.{kind.replace('-', '_')}").KIND
     return found

@@ -17,7 +17,9 @@ from expandcontract.postgres.clone import Judgement, Question
 class RenameColumnSpec(Spec):
     """`ec start rename-column users.name display_name`."""
 
-    column: str = Field(description="The column: [schema.]table.column", json_schema_extra={"positional": True})
+    column: str = Field(
+        description="The column: [schema.]table.column", json_schema_extra={"positional": True}
+    )
     new_name: str = Field(description="Its new name", json_schema_extra={"positional": True})
 
 
@@ -45,9 +47,16 @@ class RenameColumn(Kind[RenameColumnSpec]):
         return Question(column.name, new, columns.hidden_name(column.name))
 
     def compile(
-        self, change: Change, spec: RenameColumnSpec, snapshot: Snapshot, judgement: Judgement, ledger_schema: str
+        self,
+        change: Change,
+        spec: RenameColumnSpec,
+        snapshot: Snapshot,
+        judgement: Judgement,
+        ledger_schema: str,
     ) -> Plan:
-        return columns.compose(change, snapshot, judgement, self.question(spec, snapshot), Unfit.REFUSE, ledger_schema)
+        return columns.compose(
+            change, snapshot, judgement, self.question(spec, snapshot), Unfit.REFUSE, ledger_schema
+        )
 
 
 KIND = RenameColumn()

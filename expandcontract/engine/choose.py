@@ -20,5 +20,7 @@ def choose(situations: Sequence[Situation], verb: Verb, name: str | None) -> Sit
     fitting = [situation for situation in situations if isinstance(answer(verb, situation.stage), Run)]
     if len(fitting) > 1:
         names = ", ".join(situation.name for situation in fitting)
-        raise AmbiguousChange(f"{verb} applies to {len(fitting)} changes: {names}.", next=f"ec {verb} {fitting[0].name}")
+        raise AmbiguousChange(
+            f"{verb} applies to {len(fitting)} changes: {names}.", next=f"ec {verb} {fitting[0].name}"
+        )
     return fitting[0] if fitting else None

@@ -1,4 +1,6 @@
-"""Statements that cannot run in a transaction: recognised by their probe, adopted when they outlived their client, built anew when they are broken."""
+"""Statements that cannot run in a transaction: recognised by their probe, adopted when they outlived their
+client, built anew when they are broken.
+"""
 
 import asyncio
 from contextlib import suppress
@@ -16,12 +18,15 @@ LOOK_SECONDS = 1.0
 #: Builds of an index on the table that are under way, ours apart.
 _BUILDS = """
 SELECT p.pid FROM pg_catalog.pg_stat_progress_create_index p
-WHERE p.relid = pg_catalog.to_regclass($1) AND p.pid <> pg_catalog.pg_backend_pid() AND p.datname = pg_catalog.current_database()
+WHERE p.relid = pg_catalog.to_regclass($1) AND p.pid <> pg_catalog.pg_backend_pid()
+  AND p.datname = pg_catalog.current_database()
 """
 
 
 async def run(work: Work, step: str, action: Concurrent) -> None:
-    """Bring about what the probe calls done. Raises DBAPIError when the statement fails; a broken leftover is removed first."""
+    """Bring about what the probe calls done. Raises DBAPIError when the statement fails; a broken leftover is
+    removed first.
+    """
     while (state := await _probe(work, action)) != "done":
         work.context.check_stop(work.name)
         if await _outlived(work, step, action):

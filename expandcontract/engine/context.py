@@ -33,5 +33,7 @@ class Context:
         """Raise Interrupted when somebody wants an end, at a place where nothing is half done."""
         if self.stop.is_set():
             raise Interrupted(
-                f"{change} stopped on request.", state="Everything up to the last checkpoint is kept.", next="Run the same command again."
+                f"{change} stopped on request.",
+                state="Everything up to the last checkpoint is kept.",
+                next="Run the same command again.",
             )

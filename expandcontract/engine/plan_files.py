@@ -139,7 +139,7 @@ def change_toml(plan: Plan) -> str:
     )
 
 
-def _toml(value: Any) -> str:
+def _toml(value: object) -> str:
     # Strings, booleans and numbers are written alike in TOML and JSON, but for DEL.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 

@@ -1,4 +1,4 @@
-"""From a change to its plan: ask the catalog and an empty clone, then let the kind compose. Changes nothing."""
+"""From a change to its plan: ask the catalog and an empty clone, let the kind compose. Changes nothing."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,29 +11,29 @@ from expandcontract.changes import registry
 from expandcontract.changes.kind import Spec
 from expandcontract.model.change import Change
 from expandcontract.model.errors import BadChangeFile, MissingPrivilege
-from expandcontract.model.names import quote
 from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog import snapshot as catalog
 from expandcontract.postgres.clone import judge
 
 #: What the role that runs the change must be able to do; each missing one is named.
 _PRIVILEGES = """
-SELECT wanted.sentence FROM (VALUES
-    ('to be the owner of ' || $1::text || ' or a member of that role (' || (
-        SELECT pg_catalog.pg_get_userbyid(relowner) FROM pg_catalog.pg_class WHERE oid = $1::text::pg_catalog.regclass) || ')',
-     pg_catalog.pg_has_role((SELECT relowner FROM pg_catalog.pg_class WHERE oid = $1::text::pg_catalog.regclass), 'USAGE')),
-    ('CREATE on schema ' || $2::text,
-     (SELECT pg_catalog.has_schema_privilege(relnamespace, 'CREATE') FROM pg_catalog.pg_class WHERE oid = $1::text::pg_catalog.regclass)),
-    ('CREATE on schema ' || pg_catalog.quote_ident($3::text),
-     coalesce((SELECT pg_catalog.has_schema_privilege(oid, 'CREATE') FROM pg_catalog.pg_namespace WHERE nspname = $3::name), true))
-) AS wanted(sentence, held) WHERE NOT wanted.held
+WITH relation AS (SELECT * FROM pg_catalog.pg_class WHERE oid = $1::text::pg_catalog.regclass)
+SELECT 'to be ' || pg_catalog.pg_get_userbyid(relowner) || ', who owns ' || $1::text || ', or a member of it'
+FROM relation WHERE NOT pg_catalog.pg_has_role(relowner, 'USAGE')
 UNION ALL
-SELECT 'REFERENCES on ' || other FROM unnest($4::text[]) AS other WHERE NOT pg_catalog.has_table_privilege(other, 'REFERENCES')
+SELECT 'CREATE on schema ' || pg_catalog.quote_ident(nspname) FROM pg_catalog.pg_namespace
+WHERE (oid = (SELECT relnamespace FROM relation) OR nspname = $2::name)
+  AND NOT pg_catalog.has_schema_privilege(oid, 'CREATE')
+UNION ALL
+SELECT 'REFERENCES on ' || other FROM unnest($3::text[]) AS other
+WHERE NOT pg_catalog.has_table_privilege(other, 'REFERENCES')
 """
 
 
 def validate(kind: str, fields: Mapping[str, Any]) -> Spec:
-    """Return the fields as the kind's spec. Raises BadChangeFile naming the key, and UsageError for an unknown kind."""
+    """Return the fields as the kind's spec. Raises BadChangeFile naming the key, and UsageError for an
+    unknown kind.
+    """
     import difflib
 
     spec = registry.load(kind).spec
@@ -47,13 +47,19 @@ def validate(kind: str, fields: Mapping[str, Any]) -> Spec:
             hint = f"Did you mean {near[0]}?" if near else f"It knows {', '.join(spec.model_fields)}."
             raise BadChangeFile(f"{kind} has no field {key!r}.", why=hint) from error
         if first["type"] == "missing":
-            raise BadChangeFile(f"{kind} needs the field {key!r}.", why=spec.model_fields[key].description or "") from error
+            raise BadChangeFile(
+                f"{kind} needs the field {key!r}.", why=spec.model_fields[key].description or ""
+            ) from error
         where = f"{kind}, field {key!r}" if key else kind
         raise BadChangeFile(f"{where}: {first['msg'].removeprefix('Value error, ')}.") from error
 
 
-async def compile_plan(conn: AsyncConnection, change: Change, ledger_schema: str, program_version: str) -> Plan:
-    """Return the plan of `change` against the live catalog. Raises Refused, BadName, BadChangeFile, NoSuchObject."""
+async def compile_plan(
+    conn: AsyncConnection, change: Change, ledger_schema: str, program_version: str
+) -> Plan:
+    """Return the plan of `change` against the live catalog. Raises Refused, BadName, BadChangeFile,
+    NoSuchObject.
+    """
     kind = registry.load(change.kind)
     spec = validate(change.kind, change.spec)
     snapshot = await catalog.load(conn, kind.target(spec))
@@ -65,10 +71,13 @@ async def compile_plan(conn: AsyncConnection, change: Change, ledger_schema: str
 
 async def check_privileges(conn: AsyncConnection, plan: Plan, ledger_schema: str) -> None:
     """Raise MissingPrivilege naming everything that the role which runs the change lacks."""
-    others = sorted({lock.relation for steps in plan.sections.values() for step in steps for lock in step.locks})
-    values = (plan.table.sql, quote(plan.table.schema), f"{ledger_schema}_sync", [o for o in others if o != plan.table.sql])
+    others = sorted(
+        {lock.relation for steps in plan.sections.values() for step in steps for lock in step.locks}
+    )
+    values = (plan.table.sql, f"{ledger_schema}_sync", [o for o in others if o != plan.table.sql])
     missing = [row[0] for row in await conn.exec_driver_sql(_PRIVILEGES, values)]
     if missing:
         raise MissingPrivilege(
-            f"The role lacks: {'; '.join(missing)}.", why=f"The change alters {plan.table} and creates functions and indexes."
+            f"The role lacks: {'; '.join(missing)}.",
+            why=f"The change alters {plan.table} and creates functions and indexes.",
         )

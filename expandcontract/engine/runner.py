@@ -1,4 +1,6 @@
-"""Walks the steps of a section: probe, act, record. Every step can be killed between any two instructions and run again."""
+"""Walks the steps of a section: probe, act, record. Every step can be killed between any two instructions and
+run again.
+"""
 
 import asyncio
 import time
@@ -25,20 +27,22 @@ from expandcontract.postgres.sqlstate import is_disconnect, translate
 
 @dataclass(frozen=True)
 class Ending:
-    """What the step that moves the change to another state writes with it: the phase that is then done, or undone."""
+    """What the step that moves the change to another state writes with it: the phase that is then done, or
+    undone.
+    """
 
     phase: Phase
     undone: bool = False
 
 
 async def begin_phase(work: Work, phase: Phase) -> None:
-    """Move a phase to running, unless it was: after a crash. Raises GuardRefused where the ledger does not allow it."""
+    """Move a phase to running, unless it was: after a crash. Raises GuardRefused where the ledger does not
+    allow it.
+    """
     context, situation = work.context, work.situation
     async with context.database.transaction() as conn:
         await work.check(conn)
-        begun = await phase_writer.begin(
-            conn, context.tables, situation.change_id, phase, context.who
-        )
+        begun = await phase_writer.begin(conn, context.tables, situation.change_id, phase, context.who)
     if begun:
         context.listen(PhaseStarted(work.name, phase))
     killpoints.reach(f"{phase}.begun")
@@ -78,7 +82,9 @@ async def run_phase(work: Work, phase: Phase) -> None:
 async def run_section(
     work: Work, section: Section, *, ending: Ending | None = None, leave_out: frozenset[str] = frozenset()
 ) -> None:
-    """Run the steps of a section that the journal does not have as done, in order; `ending` goes with the step that moves the change."""
+    """Run the steps of a section that the journal does not have as done, in order; `ending` goes with the
+    step that moves the change.
+    """
     finished = await _finished(work, section)
     for step in work.plan.steps(section):
         if step.id not in finished | leave_out:
@@ -106,7 +112,9 @@ async def run_step(work: Work, section: Section, step: Step, *, ending: Ending |
     work.context.listen(StepDone(work.name, section, step.id, time.monotonic() - began))
 
 
-async def _transactional(work: Work, section: Section, step: Step, action: Transactional, ending: Ending | None) -> None:
+async def _transactional(
+    work: Work, section: Section, step: Step, action: Transactional, ending: Ending | None
+) -> None:
     context = work.context
     began = time.monotonic()
 
@@ -127,7 +135,9 @@ async def _transactional(work: Work, section: Section, step: Step, action: Trans
         async with context.database.transaction(patient=True) as conn:
             await body(conn)
     else:
-        await run_locked(context.database, action.locks, context.policy, context.listen, body, stop=context.stop)
+        await run_locked(
+            context.database, action.locks, context.policy, context.listen, body, stop=context.stop
+        )
 
 
 async def _become(work: Work, conn: AsyncConnection, state: State) -> None:
@@ -165,7 +175,8 @@ async def _apart(work: Work, section: Section, step: Step, action: Concurrent) -
 
 
 async def _swept(work: Work, section: Section, step: Step, action: Sweep) -> None:
-    # Copy and compare belong to their verbs, which know about rounds and proofs; what is left is kept and then dropped.
+    # Copy and compare belong to their verbs, which know about rounds and proofs; what is left is kept and
+    # then dropped.
     from expandcontract.engine import sweeping
 
     began = time.monotonic()

@@ -23,7 +23,9 @@ async def load(context: Context, names: Sequence[str] | None = None) -> tuple[Si
         return await load_on(conn, context, names)
 
 
-async def load_on(conn: AsyncConnection, context: Context, names: Sequence[str] | None = None) -> tuple[Situation, ...]:
+async def load_on(
+    conn: AsyncConnection, context: Context, names: Sequence[str] | None = None
+) -> tuple[Situation, ...]:
     """The same, in the caller's transaction."""
     await migrate.check(conn, context.tables)
     situations = await reader.load(conn, context.tables, context.policy, names)
@@ -45,7 +47,9 @@ async def one(context: Context, name: str) -> Situation:
     every = [situation.name for situation in await load(context)]
     near = difflib.get_close_matches(name, every, n=1)
     raise UnknownChange(
-        f"There is no change {name!r} in the ledger.", why=f"Did you mean {near[0]}?" if near else "", next="ec status"
+        f"There is no change {name!r} in the ledger.",
+        why=f"Did you mean {near[0]}?" if near else "",
+        next="ec status",
     )
 
 

@@ -13,6 +13,7 @@ from expandcontract.ledger.tables import Tables
 from expandcontract.model.errors import Interrupted, Paused, TimeIsUp
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Purpose, Step, Sweep
+from expandcontract.postgres.query import rows
 from expandcontract.sweep.job import Job, Options, Outcome
 from expandcontract.sweep.shift import Check
 from expandcontract.sweep.walk import lay, walk
@@ -38,13 +39,18 @@ class Pace:
 
 def step_of(work: Work, section: Section, purpose: Purpose) -> Step:
     """Return the step of the plan that sweeps for `purpose`."""
-    return next(s for s in work.plan.steps(section) if isinstance(s.action, Sweep) and s.action.purpose == purpose)
+    return next(
+        s for s in work.plan.steps(section) if isinstance(s.action, Sweep) and s.action.purpose == purpose
+    )
 
 
-async def walk_round(work: Work, action: Sweep, round_: int, pace: Pace, check: Check | None = None) -> Outcome:
+async def walk_round(
+    work: Work, action: Sweep, round_: int, pace: Pace, check: Check | None = None
+) -> Outcome:
     """Lay the round's chunks, unless they are, and walk them.
 
-    Raises Interrupted, TimeIsUp or Paused when the walk ended before its end; everything up to the last checkpoint is kept.
+    Raises Interrupted, TimeIsUp or Paused when the walk ended before its end; everything up to the last
+    checkpoint is kept.
     """
     context, situation = work.context, work.situation
     job = Job(situation.change_id, work.name, situation.attempt, round_, action, situation.relation)
@@ -78,10 +84,13 @@ def _stopped(work: Work, outcome: Outcome) -> Interrupted | TimeIsUp | Paused:
 
 
 async def copy_to_end(work: Work, pace: Pace, *, anew: bool = False) -> Outcome:
-    """Copy until no row is out of sync, over everything that there is, while what keeps the sides in sync stays as it was.
+    """Copy until no row is out of sync, over everything that there is, while what keeps the sides in sync
+    stays as it was.
 
-    What a round was laid over is kept with it: when trigger, functions or leaves are others at its end, rows may have moved to where the round did not look,
-    and another round follows. A round over finished rows writes nothing. `anew` begins a round over the present size even when the last one is finished.
+    What a round was laid over is kept with it: when trigger, functions or leaves are others at its end, rows
+    may have moved to where the round did not look,
+    and another round follows. A round over finished rows writes nothing. `anew` begins a round over the
+    present size even when the last one is finished.
     """
     action = step_of(work, Section.BACKFILL, Purpose.COPY).action
     assert isinstance(action, Sweep)  # noqa: S101 - step_of looked for it
@@ -98,16 +107,24 @@ async def copy_to_end(work: Work, pace: Pace, *, anew: bool = False) -> Outcome:
 
 
 async def _round(work: Work, *, anew: bool) -> int:
-    """Return the number of the round to walk; a new one is bound to the state of now, before its first chunk is laid."""
+    """Return the number of the round to walk; a new one is bound to the state of now, before its first chunk
+    is laid.
+    """
     context, situation = work.context, work.situation
     async with context.database.transaction() as conn:
         change = context.tables.change
         # Two workers that come together shall have the same round.
-        await conn.execute(select(change.c.id).where(change.c.id == situation.change_id).with_for_update(key_share=True))
+        await conn.execute(
+            select(change.c.id).where(change.c.id == situation.change_id).with_for_update(key_share=True)
+        )
         last, open_ = await _last_round(conn, work)
         if last and (open_ or not anew) and not await _differences(conn, work, last):
             return last
-        bound = (await conn.exec_driver_sql(f"SELECT {context.tables.qualified('bound_state')}($1)", (situation.change_id,))).scalar_one()
+        bound = (
+            await conn.exec_driver_sql(
+                f"SELECT {context.tables.qualified('bound_state')}($1)", (situation.change_id,)
+            )
+        ).scalar_one()
         data = {"round": last + 1, "attempt": situation.attempt, "bound": bound}
         await event.write(conn, context.tables, LAID, context.who, change_id=situation.change_id, data=data)
         return last + 1
@@ -118,7 +135,9 @@ async def _last_round(conn: AsyncConnection, work: Work) -> tuple[int, bool]:
     events, chunk, situation = work.context.tables.event, work.context.tables.chunk, work.situation
     data = events.c.data
     bound = select(func.coalesce(func.max(data["round"].as_integer()), 0)).where(
-        events.c.change_id == situation.change_id, events.c.kind == LAID, data["attempt"].as_integer() == situation.attempt
+        events.c.change_id == situation.change_id,
+        events.c.kind == LAID,
+        data["attempt"].as_integer() == situation.attempt,
     )
     last = int((await conn.execute(bound)).scalar_one())
     open_ = select(func.count()).where(
@@ -135,22 +154,30 @@ async def _differences(conn: AsyncConnection, work: Work, round_: int) -> tuple[
     """Return in sentences what is not as it was when the round was bound."""
     tables, situation = work.context.tables, work.situation
     query = (
-        f"SELECT {tables.qualified('differences_now')}($1, e.data->'bound') FROM {tables.qualified('event')} e "
-        "WHERE e.change_id = $1 AND e.kind = $2 AND (e.data->>'round')::int = $3 AND (e.data->>'attempt')::int = $4"
+        f"SELECT {tables.qualified('differences_now')}($1, e.data->'bound') FROM "
+        f"{tables.qualified('event')} e "
+        "WHERE e.change_id = $1 AND e.kind = $2 AND (e.data->>'round')::int = $3 AND "
+        "(e.data->>'attempt')::int = $4"
     )
     values = (situation.change_id, LAID, round_, situation.attempt)
     return tuple((await conn.exec_driver_sql(query, values)).scalar_one())
 
 
-async def covered_leaves(conn: AsyncConnection, tables: Tables, change_ids: Sequence[int]) -> dict[int, frozenset[int]]:
-    """Return, by change, the OIDs of the leaves over which the last round of copying was laid, for all changes at once."""
+async def covered_leaves(
+    conn: AsyncConnection, tables: Tables, change_ids: Sequence[int]
+) -> dict[int, frozenset[int]]:
+    """Return, by change, the OIDs of the leaves over which the last round of copying was laid, for all
+    changes at once.
+    """
     query = (
-        f"SELECT DISTINCT ON (e.change_id) e.change_id, ARRAY(SELECT (leaf->>'oid')::bigint FROM jsonb_array_elements(e.data->'bound'->'leaves') leaf) "
-        f"FROM {tables.qualified('event')} e JOIN {tables.qualified('change')} c ON c.id = e.change_id AND (e.data->>'attempt')::int = c.attempt "
+        "SELECT DISTINCT ON (e.change_id) e.change_id, ARRAY(SELECT (leaf->>'oid')::bigint FROM "
+        "jsonb_array_elements(e.data->'bound'->'leaves') leaf) "
+        f"FROM {tables.qualified('event')} e JOIN {tables.qualified('change')} c ON c.id = e.change_id AND "
+        "(e.data->>'attempt')::int = c.attempt "
         "WHERE e.kind = $1 AND e.change_id = ANY ($2::bigint[]) ORDER BY e.change_id, e.id DESC"
     )
-    rows = await conn.exec_driver_sql(query, (LAID, list(change_ids)))
-    return {change_id: frozenset(leaves) for change_id, leaves in rows}
+    found = await rows(conn, query, LAID, list(change_ids))
+    return {change_id: frozenset(leaves) for change_id, leaves in found}
 
 
 async def run_to_end(work: Work, action: Sweep) -> None:

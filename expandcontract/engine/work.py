@@ -45,7 +45,9 @@ class Work:
 
 
 @asynccontextmanager
-async def leased(context: Context, situation: Situation, verb: str, *, exclusive: bool = True) -> AsyncIterator[Work]:
+async def leased(
+    context: Context, situation: Situation, verb: str, *, exclusive: bool = True
+) -> AsyncIterator[Work]:
     """Hold the change while the body runs. Raises LeaseHeld naming the live holder."""
     async with lease.acquire(
         context.database,

@@ -14,12 +14,16 @@ def parse_duration(text: str) -> timedelta:
     """Read `250ms`, `5min`, `1.5h`, `0`. Raises BadSetting; a number without a unit is refused, but for 0."""
     match = _DURATION.fullmatch(text)
     if match is None or (match[2] not in UNITS and float(match[1]) != 0):
-        raise BadSetting(f"{text!r} is not a duration.", why="Write a number and one of us, ms, s, min, h, d: 250ms, 5min.")
+        raise BadSetting(
+            f"{text!r} is not a duration.", why="Write a number and one of us, ms, s, min, h, d: 250ms, 5min."
+        )
     return timedelta(seconds=float(match[1]) * UNITS.get(match[2], 0.0))
 
 
 def milliseconds(duration: timedelta) -> int:
-    """Return whole milliseconds, rounded up, so that a tiny timeout does not become 0, which PostgreSQL reads as none."""
+    """Return whole milliseconds, rounded up, so that a tiny timeout does not become 0, which PostgreSQL reads
+    as none.
+    """
     return -(-int(duration.total_seconds() * 1_000_000) // 1000)
 
 

@@ -1,16 +1,25 @@
-"""Every error that `ec` raises on purpose: its code, its exit code, and what it means (the docstring, which `ec explain` prints)."""
+"""Every error that `ec` raises on purpose: its code, its exit code, and what it means (the docstring, which
+`ec explain` prints).
+"""
 
 from typing import ClassVar
 
 
 class EcError(Exception):
-    """Something stopped `ec`. The message says what, `why` the reason, `state` how things are now, `next` the command that goes on."""
+    """Something stopped `ec`. The message says what, `why` the reason, `state` how things are now, `next` the
+    command that goes on.
+    """
 
     code: ClassVar[str] = "EC100"
     exit_code: ClassVar[int] = 1
 
     def __init__(
-        self, message: str, *, why: str = "", state: str = "Nothing was changed.", next: str = ""  # noqa: A002 - the word of the JSON schema
+        self,
+        message: str,
+        *,
+        why: str = "",
+        state: str = "Nothing was changed.",
+        next: str = "",  # noqa: A002 - the word of the JSON schema
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -19,7 +28,8 @@ class EcError(Exception):
         self.next = next
 
 
-# -- usage and configuration: exit 2 ------------------------------------------------------------------------------------
+# -- usage and configuration: exit 2
+# ------------------------------------------------------------------------------------
 
 
 class UsageError(EcError):
@@ -30,7 +40,9 @@ class UsageError(EcError):
 
 
 class BadName(UsageError):
-    """A name is not written as SQL writes names, or PostgreSQL would cut it: unquoted names fold to lower case, quoted ones are exact, 63 bytes at most."""
+    """A name is not written as SQL writes names, or PostgreSQL would cut it: unquoted names fold to lower
+    case, quoted ones are exact, 63 bytes at most.
+    """
 
     code = "EC202"
 
@@ -48,7 +60,9 @@ class AmbiguousChange(UsageError):
 
 
 class BadChangeFile(UsageError):
-    """A change.toml has a key that its kind does not know, lacks one that it needs, or holds a value of another type."""
+    """A change.toml has a key that its kind does not know, lacks one that it needs, or holds a value of
+    another type.
+    """
 
     code = "EC205"
 
@@ -60,7 +74,9 @@ class BadSetting(UsageError):
 
 
 class NotConnected(UsageError):
-    """The database cannot be reached with the URL that was given: address, role, password or database is wrong, or the server is down."""
+    """The database cannot be reached with the URL that was given: address, role, password or database is
+    wrong, or the server is down.
+    """
 
     code = "EC207"
 
@@ -84,12 +100,15 @@ class LedgerTooNew(UsageError):
 
 
 class PoolerInTheWay(UsageError):
-    """A step that cannot run inside a transaction needs a direct connection, and this one goes through a pooler in transaction mode. Set EC_DIRECT_URL."""
+    """A step that cannot run inside a transaction needs a direct connection, and this one goes through a
+    pooler in transaction mode. Set EC_DIRECT_URL.
+    """
 
     code = "EC211"
 
 
-# -- refused: exit 4, nothing was changed ------------------------------------------------------------------------------------
+# -- refused: exit 4, nothing was changed
+# ------------------------------------------------------------------------------------
 
 
 class Refused(EcError):
@@ -130,13 +149,17 @@ class ColumnOwned(Refused):
 
 
 class BadExpression(Refused):
-    """An expression does not parse, has the wrong type, is not a single expression, or needs a property that it lacks."""
+    """An expression does not parse, has the wrong type, is not a single expression, or needs a property that
+    it lacks.
+    """
 
     code = "EC306"
 
 
 class PlanDrifted(Refused):
-    """The plan compiled now differs from the one that was reviewed. Look at the difference; `--accept FINGERPRINT` goes on with the new one."""
+    """The plan compiled now differs from the one that was reviewed. Look at the difference; `--accept
+    FINGERPRINT` goes on with the new one.
+    """
 
     code = "EC307"
 
@@ -154,7 +177,9 @@ class GateShut(Refused):
 
 
 class GuardRefused(Refused):
-    """A guard in the ledger refused the move. The database itself keeps the order of phases and the need for proof."""
+    """A guard in the ledger refused the move. The database itself keeps the order of phases and the need for
+    proof.
+    """
 
     code = "EC311"
 
@@ -172,12 +197,15 @@ class NotConfirmed(Refused):
 
 
 class CopiedDatabase(Refused):
-    """The ledger was made in another database: this one is a copy. Its leases are void and its proofs are spoiled."""
+    """The ledger was made in another database: this one is a copy. Its leases are void and its proofs are
+    spoiled.
+    """
 
     code = "EC314"
 
 
-# -- stopped safely: exit 5, run the same command again ------------------------------------------------------------------------------------
+# -- stopped safely: exit 5, run the same command again
+# ------------------------------------------------------------------------------------
 
 
 class Stopped(EcError):
@@ -188,7 +216,9 @@ class Stopped(EcError):
 
 
 class LockBudgetSpent(Stopped):
-    """The lock could not be had within the budget without making the application wait longer than lock_timeout."""
+    """The lock could not be had within the budget without making the application wait longer than
+    lock_timeout.
+    """
 
     code = "EC401"
 
@@ -218,7 +248,9 @@ class Paused(Stopped):
 
 
 class Blocked(Stopped):
-    """Work outside of `ec` must finish first: a prepared transaction, a snapshot that is held open, another session's build."""
+    """Work outside of `ec` must finish first: a prepared transaction, a snapshot that is held open, another
+    session's build.
+    """
 
     code = "EC406"
 
@@ -237,7 +269,9 @@ class Mismatches(EcError):
 
 
 class StepFailed(EcError):
-    """A statement of a step failed for a reason that trying again does not mend. The step's transaction was rolled back."""
+    """A statement of a step failed for a reason that trying again does not mend. The step's transaction was
+    rolled back.
+    """
 
     code = "EC601"
 

@@ -1,4 +1,6 @@
-"""What happens while `ec` works, as typed events. Rooms emit them into a Listener; the command line renders them."""
+"""What happens while `ec` works, as typed events. Rooms emit them into a Listener; the command line renders
+them.
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,12 +31,16 @@ class Blocker:
 
 @dataclass(frozen=True)
 class PhaseStarted:
+    """A phase moved to running."""
+
     change: str
     phase: Phase
 
 
 @dataclass(frozen=True)
 class PhaseDone:
+    """A phase is done."""
+
     change: str
     phase: Phase
     seconds: float
@@ -42,6 +48,8 @@ class PhaseDone:
 
 @dataclass(frozen=True)
 class StepStarted:
+    """A step begins."""
+
     change: str
     section: Section
     step: str
@@ -50,6 +58,8 @@ class StepStarted:
 
 @dataclass(frozen=True)
 class StepDone:
+    """A step is journaled as done."""
+
     change: str
     section: Section
     step: str
@@ -112,7 +122,15 @@ class Notice:
 
 
 Event: TypeAlias = (
-    PhaseStarted | PhaseDone | StepStarted | StepDone | LockTried | WaitingForSnapshots | Progress | TookOver | Notice
+    PhaseStarted
+    | PhaseDone
+    | StepStarted
+    | StepDone
+    | LockTried
+    | WaitingForSnapshots
+    | Progress
+    | TookOver
+    | Notice
 )
 Listener: TypeAlias = Callable[[Event], None]
 

@@ -12,19 +12,20 @@ MAX_BYTES = 63
 #: Every keyword that PostgreSQL 18's quote_ident() quotes: all but the unreserved ones of pg_get_keywords().
 KEYWORDS = frozenset(
     """
-    all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both case cast
-    char character check coalesce collate collation column concurrently constraint create cross current_catalog
-    current_date current_role current_schema current_time current_timestamp current_user dec decimal default deferrable
-    desc distinct do else end except exists extract false fetch float for foreign freeze from full grant greatest group
-    grouping having ilike in initially inner inout int integer intersect interval into is isnull join json json_array
-    json_arrayagg json_exists json_object json_objectagg json_query json_scalar json_serialize json_table json_value
-    lateral leading least left like limit localtime localtimestamp merge_action national natural nchar none normalize
-    not notnull null nullif numeric offset on only or order out outer overlaps overlay placing position precision
-    primary real references returning right row select session_user setof similar smallint some substring symmetric
-    system_user table tablesample then time timestamp to trailing treat trim true union unique user using values
-    varchar variadic verbose when where window with xmlattributes xmlconcat xmlelement xmlexists xmlforest
-    xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable
-    """.split()
+    all analyse analyze and any array as asc asymmetric authorization between bigint binary bit boolean both
+    case cast char character check coalesce collate collation column concurrently constraint create cross
+    current_catalog current_date current_role current_schema current_time current_timestamp current_user dec
+    decimal default deferrable desc distinct do else end except exists extract false fetch float for foreign
+    freeze from full grant greatest group grouping having ilike in initially inner inout int integer
+    intersect interval into is isnull join json json_array json_arrayagg json_exists json_object
+    json_objectagg json_query json_scalar json_serialize json_table json_value lateral leading least left
+    like limit localtime localtimestamp merge_action national natural nchar none normalize not notnull null
+    nullif numeric offset on only or order out outer overlaps overlay placing position precision primary
+    real references returning right row select session_user setof similar smallint some substring symmetric
+    system_user table tablesample then time timestamp to trailing treat trim true union unique user using
+    values varchar variadic verbose when where window with xmlattributes xmlconcat xmlelement xmlexists
+    xmlforest xmlnamespaces xmlparse xmlpi xmlroot xmlserialize xmltable
+    """.split()  # noqa: SIM905 - a hundred quotes would hide the words
 )
 _PLAIN = re.compile(r"[a-z_][a-z0-9_]*")
 _PART = re.compile(r'\s*(?:"((?:[^"]|"")+)"|([^".\s]+))\s*')
@@ -38,7 +39,7 @@ def quote(identifier: str) -> str:
 
 
 def literal(text: str) -> str:
-    """Return `text` as a SQL string constant that means the same whatever standard_conforming_strings says."""
+    """Return `text` as a SQL string constant, whatever standard_conforming_strings says."""
     quoted = "'" + text.replace("'", "''") + "'"
     return " E" + quoted.replace("\\", "\\\\") if "\\" in text else quoted
 
@@ -112,7 +113,9 @@ def parse_target(text: str) -> Target:
         case (schema, table, column):
             return Target(schema, table, column)
         case _:
-            raise BadName(f"{text!r} does not name a column.", why="A column is written [schema.]table.column.")
+            raise BadName(
+                f"{text!r} does not name a column.", why="A column is written [schema.]table.column."
+            )
 
 
 def parse_column(text: str) -> str:
@@ -121,7 +124,9 @@ def parse_column(text: str) -> str:
         case (column,):
             return column
         case _:
-            raise BadName(f"{text!r} is not the name of a column alone.", why="The new name takes no table or schema.")
+            raise BadName(
+                f"{text!r} is not the name of a column alone.", why="The new name takes no table or schema."
+            )
 
 
 def check(identifier: str) -> str:
@@ -148,7 +153,8 @@ def shorten(name: str) -> str:
 def derived(name: str, old: str, new: str) -> str:
     """Return an object's name for the new column: `ix_users_name` becomes `ix_users_display_name`.
 
-    The last occurrence of the column's name as a whole word is replaced (words end at `_` and other punctuation);
+    The last occurrence of the column's name as a whole word is replaced (words end at `_` and other
+    punctuation);
     where there is none, the new name is appended.
     """
     pattern = re.compile(rf"(?<![^\W_]){re.escape(old)}(?![^\W_])")

@@ -1,4 +1,6 @@
-"""The life of a change as data: phases, their statuses, the states of a change, and what each verb does in each stage."""
+"""The life of a change as data: phases, their statuses, the states of a change, and what each verb does in
+each stage.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,7 +19,9 @@ class Phase(StrEnum):
 
 
 class Section(StrEnum):
-    """The lists of steps of a plan: the phases, the ways back and out, and what puts a damaged trigger back. One .sql file each."""
+    """The lists of steps of a plan: the phases, the ways back and out, and what puts a damaged trigger back.
+    One .sql file each.
+    """
 
     EXPAND = "expand"
     DUAL_WRITE = "dual_write"

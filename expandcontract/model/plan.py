@@ -1,4 +1,6 @@
-"""A change compiled against the live catalog: steps, each with one of three actions. Pure data; fingerprint and JSON come from it."""
+"""A change compiled against the live catalog: steps, each with one of three actions. Pure data; fingerprint
+and JSON come from it.
+"""
 
 import hashlib
 import json
@@ -41,7 +43,8 @@ class Lock:
 class Transactional:
     """Statements that commit together with their row in the journal.
 
-    `locks` are taken first, all at once, by the lock ladder, in the order given (one mode for all). A `patient` step takes no lock that an application
+    `locks` are taken first, all at once, by the lock ladder, in the order given (one mode for all). A
+    `patient` step takes no lock that an application
     would notice, may wait long (VALIDATE CONSTRAINT), and runs without the short timeout.
     """
 
@@ -54,8 +57,10 @@ class Transactional:
 class Concurrent:
     """A statement that cannot run inside a transaction.
 
-    `probe` is a query that returns one row with one text: `absent`, `done`, or `broken` (a dead leftover). `repair` removes what
-    is broken. `relation` is the table whose builds are waited for and adopted. `locks` are those that the statement takes by itself.
+    `probe` is a query that returns one row with one text: `absent`, `done`, or `broken` (a dead leftover).
+    `repair` removes what
+    is broken. `relation` is the table whose builds are waited for and adopted. `locks` are those that the
+    statement takes by itself.
     """
 
     statement: str
@@ -80,9 +85,12 @@ class Purpose(StrEnum):
 class Sweep:
     """A walk over all heap blocks of a table and its leaves.
 
-    `wanted` is a predicate over the alias `t` of the rows that the sweep is for: out of sync (copy), mismatching (compare), only on the new side (keep).
-    `assignments` are `(column as SQL, expression over t)` for copy. `key` are the columns (as SQL) that name a row; without any the row's ctid does.
-    `old` and `new` are the columns (as SQL) whose values keep records. `unfit` is a predicate over `t` of the rows whose value the other side cannot
+    `wanted` is a predicate over the alias `t` of the rows that the sweep is for: out of sync (copy),
+    mismatching (compare), only on the new side (keep).
+    `assignments` are `(column as SQL, expression over t)` for copy. `key` are the columns (as SQL) that name
+    a row; without any the row's ctid does.
+    `old` and `new` are the columns (as SQL) whose values keep records. `unfit` is a predicate over `t` of the
+    rows whose value the other side cannot
     hold; compare counts them apart.
     """
 
@@ -103,8 +111,10 @@ Action: TypeAlias = Transactional | Concurrent | Sweep
 class Step:
     """The smallest unit that is journaled.
 
-    `id` is unique within its section and stable between runs. `symbol` is `+` (adds), `~` (alters), `-` (removes), `=` (reads or copies rows). `by_size` says that it
-    takes time with the size of the table; other steps are instant. `becomes` is the state that the change enters when the step commits.
+    `id` is unique within its section and stable between runs. `symbol` is `+` (adds), `~` (alters), `-`
+    (removes), `=` (reads or copies rows). `by_size` says that it
+    takes time with the size of the table; other steps are instant. `becomes` is the state that the change
+    enters when the step commits.
     """
 
     id: str
@@ -134,7 +144,9 @@ class Step:
 
 @dataclass(frozen=True)
 class Note:
-    """A cost or hazard that the plan says before it happens. A hazard with `acknowledge` stops `start` until it is acknowledged."""
+    """A cost or hazard that the plan says before it happens. A hazard with `acknowledge` stops `start` until
+    it is acknowledged.
+    """
 
     code: str
     sentence: str
@@ -145,9 +157,13 @@ class Note:
 class Plan:
     """A change with all its steps and what it was compiled from.
 
-    `catalog` is the part of the catalog that mattered (never row counts). `old_columns` and `new_columns` are the names that the two versions of the application
-    use. `swap` says that the new side takes over the old one's name at contract, so that `ready` means that contract may run. `hidden_column` is the old side's name after contract.
-    `functions` are the schema-qualified functions that keep the sides in sync, `hidden_functions` those that keep the hidden side current after contract. `noted_every` is how often at most the trigger notes that a session writes one side, so
+    `catalog` is the part of the catalog that mattered (never row counts). `old_columns` and `new_columns` are
+    the names that the two versions of the application
+    use. `swap` says that the new side takes over the old one's name at contract, so that `ready` means that
+    contract may run. `hidden_column` is the old side's name after contract.
+    `functions` are the schema-qualified functions that keep the sides in sync, `hidden_functions` those that
+    keep the hidden side current after contract. `noted_every` is how often at most the trigger notes that a
+    session writes one side, so
     that a session's last write may be that much younger than its note.
     """
 
@@ -191,7 +207,7 @@ def from_data(data: Mapping[str, Any]) -> Plan:
     return _PLAN.validate_python(dict(data))
 
 
-def _digest(data: Any) -> str:
+def _digest(data: object) -> str:
     return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 

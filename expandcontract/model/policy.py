@@ -1,4 +1,6 @@
-"""The limits and waiting times that a run keeps to. The command line reads them from its settings; defaults are DESIGN's promises."""
+"""The limits and waiting times that a run keeps to. The command line reads them from its settings; defaults
+are DESIGN's promises.
+"""
 
 from dataclasses import dataclass
 from datetime import timedelta

@@ -1,4 +1,6 @@
-"""What the ledger, the catalog and the readings say of a change now. Loaded in a constant number of queries; gates, status, wait and contract judge it."""
+"""What the ledger, the catalog and the readings say of a change now. Loaded in a constant number of queries;
+gates, status, wait and contract judge it.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -24,7 +26,8 @@ class PhaseRecord:
 class SweepRecord:
     """The chunks of one purpose, summed: the last round that was laid.
 
-    `seconds` is the time from the first lease to the last batch. `mismatches` and `hot_rows` are sums as well.
+    `seconds` is the time from the first lease to the last batch. `mismatches` and `hot_rows` are sums as
+    well.
     """
 
     round: int
@@ -111,7 +114,8 @@ class Holder:
 class Dependent:
     """Something in the database that names the old column.
 
-    `blocks_hide`: it names the column in text and would fail once the name is gone. Otherwise PostgreSQL carries it along until purge.
+    `blocks_hide`: it names the column in text and would fail once the name is gone. Otherwise PostgreSQL
+    carries it along until purge.
     """
 
     kind: str
@@ -140,7 +144,8 @@ class Live:
     dependents: tuple[Dependent, ...] = ()
     #: Row writes to the table ever, by anybody, as the statistics count them; None when not known.
     writes: int | None = None
-    #: Row writes to the table since ready, by anybody, as pg_stat_user_tables counts them; None when not known.
+    #: Row writes to the table since ready, by anybody, as pg_stat_user_tables counts them; None when not
+    #: known.
     writes_since_ready: int | None = None
     #: Writes that came through the new side since ready, as the sync trigger saw them.
     new_side_writes: int = 0
@@ -181,7 +186,9 @@ class Situation:
 
     @property
     def ready(self) -> bool:
-        """Whether new code may be deployed: every row in sync, and the new side has its indexes and constraints."""
+        """Whether new code may be deployed: every row in sync, and the new side has its indexes and
+        constraints.
+        """
         return self.state == State.ACTIVE and self.phases[Phase.BACKFILL].status == Status.DONE
 
     @property
@@ -211,7 +218,9 @@ class Situation:
 
     def waiver(self, gate: str) -> Waiver | None:
         """Return the newest waiver of `gate`."""
-        return next((w for w in sorted(self.waivers, key=lambda w: w.at, reverse=True) if w.gate == gate), None)
+        return next(
+            (w for w in sorted(self.waivers, key=lambda w: w.at, reverse=True) if w.gate == gate), None
+        )
 
     def since(self, moment: datetime) -> timedelta:
         return self.now - moment

@@ -1,11 +1,13 @@
-"""An empty clone of the table, in a savepoint that is rolled back: what an expression means and what still fits is asked of PostgreSQL, not guessed.
+"""An empty clone of the table, in a savepoint that is rolled back.
 
-The clone is a temporary table with the columns of the real one, without rows, constraints, indexes and defaults. Nothing of it outlives the question.
+What an expression means, and what still fits a new type, is asked of PostgreSQL, not guessed. The clone is a
+temporary table with the columns of the real one, without rows, constraints, indexes and defaults.
 """
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -15,6 +17,8 @@ from expandcontract.model.names import quote
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.index import Index
 from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.postgres.expression import single
+from expandcontract.postgres.query import rows
 from expandcontract.postgres.sqlstate import server_message, sqlstate
 
 _CLONE = "pg_temp.ec_clone"
@@ -32,13 +36,88 @@ _WIDENING = {
     "cidr": {"inet"},
 }
 
+_NO_PATH = "SELECT pg_catalog.set_config('search_path', '', true)"
+#: Users write expressions as in their own sessions.
+_OWN_PATH = """
+SELECT pg_catalog.set_config('search_path', reset_val, true)
+FROM pg_catalog.pg_settings WHERE name = 'search_path'
+"""
+
+#: IS NOT DISTINCT FROM means identical for a built-in type whose default btree class has support function 4
+#: (equalimage). bpchar has it too, though 'a' and 'a ' are equal.
+_TYPE = """
+SELECT pg_catalog.format_type(a.atttypid, a.atttypmod), y.typname::text,
+       y.typnamespace = 'pg_catalog'::pg_catalog.regnamespace AND y.typname <> 'bpchar'
+       AND coalesce(l.collisdeterministic, true)
+       AND EXISTS (SELECT FROM pg_catalog.pg_opclass o
+                   JOIN pg_catalog.pg_am m ON m.oid = o.opcmethod AND m.amname = 'btree'
+                   JOIN pg_catalog.pg_amproc p ON p.amprocfamily = o.opcfamily AND p.amprocnum = 4
+                    AND p.amproclefttype = o.opcintype AND p.amprocrighttype = o.opcintype
+                   WHERE o.opcdefault AND o.opcintype =
+                         CASE WHEN y.typname = 'varchar' THEN 'text'::pg_catalog.regtype ELSE y.oid END),
+       y.typcollation <> 0,
+       CASE WHEN a.attcollation <> y.typcollation THEN
+            (SELECT pg_catalog.format('%I.%I', nspname, l.collname)
+             FROM pg_catalog.pg_namespace WHERE oid = l.collnamespace) END
+FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type y ON y.oid = a.atttypid
+LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
+WHERE a.attrelid = $1::text::pg_catalog.regclass AND a.attname = 'ec_type'
+"""
+
+_COLUMNS = """
+SELECT count(*) FROM pg_catalog.pg_attribute
+WHERE attrelid = $1::text::pg_catalog.regclass AND attnum > 0 AND NOT attisdropped
+"""
+
+#: What the server made of the CHECK that holds an expression, and what else came with it.
+_CHECK = """
+SELECT pg_catalog.pg_get_expr(c.conbin, c.conrelid),
+       ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
+             WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)),
+       (SELECT count(*) FROM pg_catalog.pg_constraint o WHERE o.conrelid = c.conrelid AND o.contype = 'c'),
+       ARRAY(SELECT d.refobjid::pg_catalog.regprocedure::text FROM pg_catalog.pg_depend d
+             WHERE d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND d.objid = c.oid
+               AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass ORDER BY 1)
+FROM pg_catalog.pg_constraint c
+WHERE c.conrelid = $1::text::pg_catalog.regclass AND c.conname = 'ec_check'
+"""
+
+_CAST = """
+SELECT y.typname::text, r.typname::text, r.typtype::text
+FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type y ON y.oid = a.atttypid, pg_catalog.pg_type r
+WHERE a.attrelid = $1::text::pg_catalog.regclass AND a.attname = $2::text
+  AND r.oid = $3::text::pg_catalog.regtype
+"""
+
+_DEFINITIONS = """
+SELECT c.relname::text,
+       substr(d.text, length(format('CREATE %sINDEX %I ON pg_temp.ec_clone USING ',
+                                    CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END, c.relname)) + 1)
+FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+CROSS JOIN LATERAL (SELECT pg_catalog.pg_get_indexdef(i.indexrelid)) AS d(text)
+WHERE i.indrelid = $1::text::pg_catalog.regclass
+UNION ALL
+SELECT conname::text, pg_catalog.pg_get_constraintdef(oid) FROM pg_catalog.pg_constraint
+WHERE conrelid = $1::text::pg_catalog.regclass AND contype = 'c'
+"""
+
+#: $1 roles, $2 functions.
+_DENIED = """
+SELECT r.rolname::text, f FROM pg_catalog.pg_roles r, unnest($2::text[]) AS f
+WHERE r.rolname = ANY ($1::text[]) AND NOT pg_catalog.has_function_privilege(r.oid, f, 'EXECUTE')
+ORDER BY 1, 2
+"""
+
 
 @dataclass(frozen=True)
 class Expression:
     """What the server made of an expression over one column.
 
-    `sql` is qualified, independent of any search_path, and ends in a cast to `type`. `immutable` is its judgement for a generated column. `of_null` is whether NULL yields NULL.
-    `functions` are those that it calls outside pg_catalog, as regprocedure text.
+    `sql` is qualified, independent of any search_path, and ends in a cast to `type`. `immutable` is its
+    judgement
+    for a generated column. `null_for_null` is whether NULL yields NULL. `functions` are those that it calls
+    outside
+    pg_catalog, as regprocedure text.
     """
 
     sql: str
@@ -51,7 +130,7 @@ class Expression:
 
 @dataclass(frozen=True)
 class NewType:
-    """A type as the server spells it, with what a column of it brings along."""
+    """A type as the server spells it, with what a column of it brings along; `collation` is SQL."""
 
     type: str
     base: str
@@ -62,10 +141,14 @@ class NewType:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the clone said of a change of one column.
+    """What the clone said of a new side for one column.
 
-    `definitions` are those of indexes and CHECK constraints for the new column, by name; what is missing does not fit the new type. `hidden_definitions` are those of unique indexes
-    for the hidden column. `default` is the new side's default as SQL. `denied` names, for every role that may write the table, the functions it may not call.
+    `definitions` are those of indexes and CHECK constraints for the new column, by name; what is missing does
+    not fit
+    the new type. `hidden_definitions` are those of unique indexes for the hidden column. `default` is the new
+    side's
+    default as SQL. `denied` names, for every role that may write the table, the functions that it may not
+    call.
     """
 
     new_type: NewType
@@ -79,7 +162,12 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Question:
-    """A new side for `column`: its names, and for a change of type the type and the expressions as the user wrote them."""
+    """A new side for `column`: its names, and for a change of type the type and the expressions as the user
+    wrote them.
+
+    `back_column` is the name by which `back` means the new column, where that is not `new`: for a swap, the
+    old name.
+    """
 
     column: str
     new: str
@@ -95,27 +183,26 @@ async def judge(conn: AsyncConnection, snapshot: Snapshot, question: Question) -
     """Ask the server everything about a new side. The caller's transaction is as before afterwards.
 
     Raises:
-        BadExpression: an expression or the type does not parse, has the wrong type, names another column, or is more than an expression.
+        BadExpression: an expression or the type does not parse, has the wrong type, names another column, or
+            is more
+            than an expression.
     """
     column = snapshot.column(question.column)
-    assert column is not None  # noqa: S101 - the snapshot was loaded for this column
+    if column is None:
+        raise AssertionError(f"the snapshot of {snapshot.table} was loaded without {question.column}")
     async with _savepoint(conn):
-        await _create(conn, snapshot)
+        await conn.exec_driver_sql(f"CREATE TEMPORARY TABLE ec_clone (LIKE {snapshot.table.sql})")
         new_type = await _new_type(conn, column, question)
-        forward = back = None
-        if question.type is not None:
-            forward = await _expression(conn, question.column, column.type, question.using, new_type.type, "--using")
-            if not question.one_way:
-                await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} ADD COLUMN {quote(question.new)} {new_type.type}")
-                written = await _own_name(conn, question)
-                back = await _expression(conn, question.new, new_type.type, written, column.type, "--back")
-                await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} DROP COLUMN {quote(question.new)}")
+        forward = await _forward(conn, column, question, new_type)
+        back = await _back(conn, column, question, new_type)
         default = await _default(conn, column, forward, question)
-        hidden_definitions = await _hidden_definitions(conn, snapshot, question)
+        hidden = await _hidden_definitions(conn, snapshot, question)
         definitions = await _definitions(conn, snapshot, question, new_type)
     functions = sorted({f for e in (forward, back) if e is not None for f in e.functions})
-    denied = await _denied(conn, snapshot.relation.writers, functions)
-    return Judgement(new_type, forward, back, default, definitions, hidden_definitions, denied)
+    denied = await rows(conn, _DENIED, list(snapshot.relation.writers), functions) if functions else ()
+    return Judgement(
+        new_type, forward, back, default, definitions, hidden, tuple((role, name) for role, name in denied)
+    )
 
 
 @asynccontextmanager
@@ -123,119 +210,113 @@ async def _savepoint(conn: AsyncConnection) -> AsyncIterator[None]:
     """Roll back whatever the body did, whether it fails or not. search_path is the role's own inside."""
     savepoint = await conn.begin_nested()
     try:
-        await conn.exec_driver_sql(
-            "SELECT pg_catalog.set_config('search_path', (SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'search_path'), true)"
-        )
+        await conn.exec_driver_sql(_OWN_PATH)
         yield
     finally:
         await savepoint.rollback()
 
 
-async def _create(conn: AsyncConnection, snapshot: Snapshot) -> None:
-    await conn.exec_driver_sql(f"CREATE TEMPORARY TABLE ec_clone (LIKE {snapshot.table.sql})")
-
-
 async def _new_type(conn: AsyncConnection, column: Column, question: Question) -> NewType:
-    wanted = column.type if question.type is None else _single(question.type, "--type")
-    before = await _columns(conn)
+    wanted = column.type if question.type is None else single(question.type, "--type")
+    ((before,),) = await rows(conn, _COLUMNS, _CLONE)
     try:
         async with conn.begin_nested():
             await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} ADD COLUMN ec_type {wanted}")
-            if await _columns(conn) != before + 1:
+            ((after,),) = await rows(conn, _COLUMNS, _CLONE)
+            if after != before + 1:
                 raise BadExpression(f"{wanted!r} is not a type.", why="It says more than the name of a type.")
-            found = await _read_type(conn)
+            (found,) = await _unqualified(conn, _TYPE)
             await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} DROP COLUMN ec_type")
     except DBAPIError as error:
         raise BadExpression(f"{wanted!r} is not a type.", why=_words(error)) from error
-    inherits = found.collatable and found.collation is None
-    return replace(found, collation=column.collation) if inherits else found
+    new_type = NewType(*found)
+    inherits = new_type.collatable and new_type.collation is None
+    return replace(new_type, collation=column.collation) if inherits else new_type
 
 
-async def _read_type(conn: AsyncConnection) -> NewType:
-    await conn.exec_driver_sql("SELECT pg_catalog.set_config('search_path', '', true)")
-    query = """
-        SELECT pg_catalog.format_type(a.atttypid, a.atttypmod), y.typname::text,
-               y.typnamespace = 'pg_catalog'::pg_catalog.regnamespace AND y.typname <> 'bpchar'
-               AND coalesce(l.collisdeterministic, true)
-               AND EXISTS (SELECT FROM pg_catalog.pg_opclass o
-                           JOIN pg_catalog.pg_am m ON m.oid = o.opcmethod AND m.amname = 'btree'
-                           JOIN pg_catalog.pg_amproc p ON p.amprocfamily = o.opcfamily AND p.amprocnum = 4
-                            AND p.amproclefttype = o.opcintype AND p.amprocrighttype = o.opcintype
-                           WHERE o.opcdefault AND o.opcintype =
-                                 CASE WHEN y.typname = 'varchar' THEN 'text'::pg_catalog.regtype ELSE y.oid END),
-               y.typcollation <> 0,
-               CASE WHEN a.attcollation <> y.typcollation THEN
-                    pg_catalog.format('%I.%I', (SELECT nspname FROM pg_catalog.pg_namespace WHERE oid = l.collnamespace), l.collname) END
-        FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type y ON y.oid = a.atttypid
-        LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
-        WHERE a.attrelid = $1::text::pg_catalog.regclass AND a.attname = 'ec_type'"""
-    row = (await conn.exec_driver_sql(query, (_CLONE,))).one()
-    await _own_search_path(conn)
-    return NewType(*row)
+async def _unqualified(conn: AsyncConnection, query: str) -> list[tuple[Any, ...]]:
+    """Read about the clone with every name qualified by the server."""
+    await conn.exec_driver_sql(_NO_PATH)
+    found = await rows(conn, query, _CLONE)
+    await conn.exec_driver_sql(_OWN_PATH)
+    return found
 
 
-async def _columns(conn: AsyncConnection) -> int:
-    """How many columns the clone has: smuggled ones show here."""
-    query = """SELECT count(*) FROM pg_catalog.pg_attribute
-               WHERE attrelid = $1::text::pg_catalog.regclass AND attnum > 0 AND NOT attisdropped"""
-    return int((await conn.exec_driver_sql(query, (_CLONE,))).scalar_one())
+async def _forward(
+    conn: AsyncConnection, column: Column, question: Question, new_type: NewType
+) -> Expression | None:
+    if question.type is None:
+        return None
+    return await _expression(conn, column.name, column.type, question.using, new_type.type, "--using")
 
 
-async def _own_search_path(conn: AsyncConnection) -> None:
-    await conn.exec_driver_sql(
-        "SELECT pg_catalog.set_config('search_path', (SELECT reset_val FROM pg_catalog.pg_settings WHERE name = 'search_path'), true)"
-    )
-
-
-async def _columns_added(conn: AsyncConnection) -> int:
-    """How many columns the clone has beyond those of the table: smuggled ones show here."""
-    query = """
-        SELECT count(*) FILTER (WHERE attname LIKE 'ec\\_%' OR attnum > (SELECT max(attnum) FROM pg_catalog.pg_attribute WHERE attrelid = $1::text::pg_catalog.regclass) - 0)
-        FROM pg_catalog.pg_attribute WHERE attrelid = $1::text::pg_catalog.regclass AND attnum > 0 AND NOT attisdropped"""
-    return int((await conn.exec_driver_sql(query, (_CLONE,))).scalar_one())
+async def _back(
+    conn: AsyncConnection, column: Column, question: Question, new_type: NewType
+) -> Expression | None:
+    if question.type is None or question.one_way:
+        return None
+    new = quote(question.new)
+    await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} ADD COLUMN {new} {new_type.type}")
+    written = await _own_name(conn, question)
+    found = await _expression(conn, question.new, new_type.type, written, column.type, "--back")
+    await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} DROP COLUMN {new}")
+    return found
 
 
 async def _expression(
     conn: AsyncConnection, column: str, argument: str, written: str | None, result: str, option: str
 ) -> Expression:
-    text = quote(column) if written is None else _single(written, option)
-    cast = f"CAST(({text}) AS {result})"
+    text = quote(column) if written is None else single(written, option)
     try:
         async with conn.begin_nested():
-            sql, functions = await _canonical(conn, column, cast, option)
+            sql, functions = await _canonical(conn, column, f"CAST(({text}) AS {result})", option)
     except DBAPIError as error:
-        hint = "" if written is not None else f" Give an expression with {option}."
-        message = f"{argument} cannot be turned into {result}." if written is None else f"{option} {written!r} is not an expression for {result}."
-        raise BadExpression(message, why=_words(error) + hint) from error
-    immutable = await _tries(conn, f"ALTER TABLE {_CLONE} ADD COLUMN ec_generated {result} GENERATED ALWAYS AS ({sql}) STORED")
-    total = written is None and await _is_total(conn, column, result)
-    null = await _null_for_null(conn, column, argument, sql)
-    return Expression(sql, result, immutable=immutable, total=total, null_for_null=null, functions=functions)
+        raise _unusable(written, argument, result, option, error) from error
+    generated = f"ADD COLUMN ec_generated {result} GENERATED ALWAYS AS ({sql}) STORED"
+    return Expression(
+        sql,
+        result,
+        immutable=await _tries(conn, f"ALTER TABLE {_CLONE} {generated}"),
+        total=written is None and await _is_total(conn, column, result),
+        null_for_null=await _null_for_null(conn, column, argument, sql),
+        functions=functions,
+    )
 
 
-async def _canonical(conn: AsyncConnection, column: str, cast: str, option: str) -> tuple[str, tuple[str, ...]]:
+def _unusable(
+    written: str | None, argument: str, result: str, option: str, error: DBAPIError
+) -> BadExpression:
+    if written is not None:
+        return BadExpression(f"{option} {written!r} is not an expression for {result}.", why=_words(error))
+    return BadExpression(
+        f"{argument} cannot be turned into {result}.",
+        why=f"{_words(error)} Give an expression with {option}.",
+    )
+
+
+async def _canonical(
+    conn: AsyncConnection, column: str, cast: str, option: str
+) -> tuple[str, tuple[str, ...]]:
     """Have the server parse the expression inside a CHECK, and read back what it understood, qualified."""
     await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} ADD CONSTRAINT ec_check CHECK ({cast} IS NOT NULL)")
-    await conn.exec_driver_sql("SELECT pg_catalog.set_config('search_path', '', true)")
-    query = """
-        SELECT pg_catalog.pg_get_expr(c.conbin, c.conrelid),
-               ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)),
-               (SELECT count(*) FROM pg_catalog.pg_constraint o WHERE o.conrelid = c.conrelid AND o.contype = 'c'),
-               ARRAY(SELECT d.refobjid::pg_catalog.regprocedure::text FROM pg_catalog.pg_depend d
-                     WHERE d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND d.objid = c.oid
-                       AND d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass ORDER BY 1)
-        FROM pg_catalog.pg_constraint c WHERE c.conrelid = $1::text::pg_catalog.regclass AND c.conname = 'ec_check'"""
-    sql, columns, constraints, functions = (await conn.exec_driver_sql(query, (_CLONE,))).one()
-    await _own_search_path(conn)
+    ((sql, columns, constraints, functions),) = await _checked(conn)
     await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} DROP CONSTRAINT ec_check")
     if constraints != 1 or not sql.endswith(" IS NOT NULL)"):
         raise BadExpression(f"{option} must be one expression.", why="It says more than that.")
     strangers = [name for name in columns if name != column]
     if strangers:
         raise BadExpression(
-            f"{option} names {', '.join(map(quote, strangers))}.", why=f"It may use {quote(column)} alone: a write of another column would not be noticed."
+            f"{option} names {', '.join(map(quote, strangers))}.",
+            why=f"It may use {quote(column)} alone: a write of another column would not be noticed.",
         )
     return sql.removeprefix("(").removesuffix(" IS NOT NULL)"), tuple(functions)
+
+
+async def _checked(conn: AsyncConnection) -> list[tuple[str, list[str], int, list[str]]]:
+    return [
+        (sql, columns, count, functions)
+        for sql, columns, count, functions in await _unqualified(conn, _CHECK)
+    ]
 
 
 async def _tries(conn: AsyncConnection, statement: str) -> bool:
@@ -252,16 +333,13 @@ async def _tries(conn: AsyncConnection, statement: str) -> bool:
 
 
 async def _is_total(conn: AsyncConnection, column: str, result: str) -> bool:
-    query = """
-        SELECT y.typname, r.typname, y.typtype, r.typtype, a.atttypmod
-        FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type y ON y.oid = a.atttypid, pg_catalog.pg_type r
-        WHERE a.attrelid = $1::text::pg_catalog.regclass AND a.attname = $2::text AND r.oid = $3::text::pg_catalog.regtype"""
-    source, target, source_kind, target_kind, _ = (await conn.exec_driver_sql(query, (_CLONE, column, result))).one()
-    if target_kind == "d" or (target == "numeric" and "(" in result):
+    """Whether a plain cast cannot fail. Where nothing is known, no."""
+    ((source, target, kind),) = await rows(conn, _CAST, _CLONE, column, result)
+    if kind == "d" or (target == "numeric" and "(" in result):
         return False  # a domain's CHECK, or a precision that may be exceeded
-    if target in ("text", "varchar"):
+    if target in {"text", "varchar"}:
         return True  # an explicit cast to varchar(n) cuts; whether the value fits is asked apart
-    return source == target and source_kind != "c" or target in _WIDENING.get(source, ())
+    return source == target or target in _WIDENING.get(source, ())
 
 
 async def _null_for_null(conn: AsyncConnection, column: str, argument: str, sql: str) -> bool:
@@ -276,27 +354,33 @@ async def _null_for_null(conn: AsyncConnection, column: str, argument: str, sql:
 
 
 async def _own_name(conn: AsyncConnection, question: Question) -> str | None:
-    """`--back` of a swap names the column as new code will: by the old name. Read it over a column of the new type."""
-    if question.back is None or question.back_column in ("", question.new):
+    """`--back` of a swap names the column as new code will: by the old name. Read it over a column of the new
+    type.
+    """
+    if question.back is None or question.back_column in {"", question.new}:
         return question.back
-    text = _single(question.back, "--back")
+    text = single(question.back, "--back")
     old, new = quote(question.back_column), quote(question.new)
+    savepoint = await conn.begin_nested()
     try:
-        async with conn.begin_nested():
-            await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} RENAME COLUMN {old} TO ec_old")
-            await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} RENAME COLUMN {new} TO {old}")
-            await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} ADD CONSTRAINT ec_back CHECK (({text}) IS NOT NULL)")
-            await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} RENAME COLUMN {old} TO {new}")
-            await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} RENAME COLUMN ec_old TO {old}")
-            query = "SELECT pg_catalog.pg_get_expr(conbin, conrelid) FROM pg_catalog.pg_constraint WHERE conrelid = $1::text::pg_catalog.regclass AND conname = 'ec_back'"
-            sql: str = (await conn.exec_driver_sql(query, (_CLONE,))).scalar_one()
-            await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} DROP CONSTRAINT ec_back")
+        for statement in (
+            f"RENAME COLUMN {old} TO ec_old",
+            f"RENAME COLUMN {new} TO {old}",
+            f"ADD CONSTRAINT ec_check CHECK (({text}) IS NOT NULL)",
+            f"RENAME COLUMN {old} TO {new}",
+        ):
+            await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} {statement}")
+        ((sql, *_),) = await _checked(conn)
     except DBAPIError as error:
         raise BadExpression(f"--back {question.back!r} is not an expression.", why=_words(error)) from error
+    finally:
+        await savepoint.rollback()
     return sql.removeprefix("(").removesuffix(" IS NOT NULL)")
 
 
-async def _default(conn: AsyncConnection, column: Column, forward: Expression | None, question: Question) -> str | None:
+async def _default(
+    conn: AsyncConnection, column: Column, forward: Expression | None, question: Question
+) -> str | None:
     if column.default is None or column.default_kind == "volatile":
         return None
     if forward is None:
@@ -306,7 +390,8 @@ async def _default(conn: AsyncConnection, column: Column, forward: Expression | 
     savepoint = await conn.begin_nested()
     try:
         row = f"SELECT ({column.default})::{column.type} AS {quote(column.name)}"
-        value = (await conn.exec_driver_sql(f"SELECT pg_catalog.quote_literal(({forward.sql})::text) FROM ({row}) AS ec_row")).scalar_one()
+        query = f"SELECT pg_catalog.quote_literal(({forward.sql})::text) FROM ({row}) AS ec_row"
+        value = (await conn.exec_driver_sql(query)).scalar_one()
     except DBAPIError:
         return None  # a default that the new type cannot hold is not carried
     finally:
@@ -314,7 +399,9 @@ async def _default(conn: AsyncConnection, column: Column, forward: Expression | 
     return None if value is None else f"{value}::{forward.type}"
 
 
-async def _hidden_definitions(conn: AsyncConnection, snapshot: Snapshot, question: Question) -> dict[str, str]:
+async def _hidden_definitions(
+    conn: AsyncConnection, snapshot: Snapshot, question: Question
+) -> dict[str, str]:
     unique = [index for index in snapshot.indexes if index.unique and question.column in index.columns]
     savepoint = await conn.begin_nested()
     try:
@@ -323,18 +410,22 @@ async def _hidden_definitions(conn: AsyncConnection, snapshot: Snapshot, questio
         await savepoint.rollback()
 
 
-async def _definitions(conn: AsyncConnection, snapshot: Snapshot, question: Question, new_type: NewType) -> dict[str, str]:
+async def _definitions(
+    conn: AsyncConnection, snapshot: Snapshot, question: Question, new_type: NewType
+) -> dict[str, str]:
+    column = question.column
     if question.type is not None:
+        to = new_type.type
         await conn.exec_driver_sql(
-            f"ALTER TABLE {_CLONE} ALTER COLUMN {quote(question.column)} TYPE {new_type.type} USING NULL::{new_type.type}"
+            f"ALTER TABLE {_CLONE} ALTER COLUMN {quote(column)} TYPE {to} USING NULL::{to}"
         )
-    indexes = [index for index in snapshot.indexes if question.column in index.columns and not index.primary]
+    indexes = [index for index in snapshot.indexes if column in index.columns and not index.primary]
     checks = [
         (check.name, check.definition.removesuffix(" NOT VALID"))
         for check in snapshot.constraints
-        if check.kind == "c" and question.column in check.columns
+        if check.kind == "c" and column in check.columns
     ]
-    return await _renamed(conn, indexes, checks, question.column, question.new)
+    return await _renamed(conn, indexes, checks, column, question.new)
 
 
 async def _renamed(
@@ -342,23 +433,13 @@ async def _renamed(
 ) -> dict[str, str]:
     """Put indexes and checks on the clone, rename the column, and read how the server writes them now."""
     for index in indexes:
-        await _attempt(conn, f"CREATE {'UNIQUE ' if index.unique else ''}INDEX {quote(index.name)} ON {_CLONE} USING {index.definition}")
+        unique = "UNIQUE " if index.unique else ""
+        await _attempt(conn, f"CREATE {unique}INDEX {quote(index.name)} ON {_CLONE} USING {index.definition}")
     for name, definition in checks:
         await _attempt(conn, f"ALTER TABLE {_CLONE} ADD CONSTRAINT {quote(name)} {definition}")
     await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} RENAME COLUMN {quote(column)} TO {quote(to)}")
-    await conn.exec_driver_sql("SELECT pg_catalog.set_config('search_path', '', true)")
-    query = """
-        SELECT c.relname::text,
-               substr(d.text, length(format('CREATE %sINDEX %I ON pg_temp.ec_clone USING ',
-                                            CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END, c.relname)) + 1)
-        FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-        CROSS JOIN LATERAL (SELECT pg_catalog.pg_get_indexdef(i.indexrelid)) AS d(text)
-        WHERE i.indrelid = $1::text::pg_catalog.regclass
-        UNION ALL
-        SELECT conname::text, pg_catalog.pg_get_constraintdef(oid) FROM pg_catalog.pg_constraint WHERE conrelid = $1::text::pg_catalog.regclass AND contype = 'c'"""
-    rows = (await conn.exec_driver_sql(query, (_CLONE,))).all()
-    await _own_search_path(conn)
-    return dict(sorted((name, definition) for name, definition in rows))
+    found = await _unqualified(conn, _DEFINITIONS)
+    return dict(sorted((str(name), str(definition)) for name, definition in found))
 
 
 async def _attempt(conn: AsyncConnection, statement: str) -> None:
@@ -370,33 +451,5 @@ async def _attempt(conn: AsyncConnection, statement: str) -> None:
         return
 
 
-async def _denied(conn: AsyncConnection, writers: Sequence[str], functions: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    query = """
-        SELECT r.rolname::text, f FROM pg_catalog.pg_roles r, unnest($2::text[]) AS f
-        WHERE r.rolname = ANY ($1::text[]) AND NOT pg_catalog.has_function_privilege(r.oid, f, 'EXECUTE') ORDER BY 1, 2"""
-    rows = (await conn.exec_driver_sql(query, (list(writers), list(functions)))).all() if functions else ()
-    return tuple((role, function) for role, function in rows)
-
-
-def _single(text: str, option: str) -> str:
-    """Refuse a text that is more than one expression, before the server sees it: an unbalanced parenthesis, a semicolon, a comment."""
-    depth, position = 0, 0
-    while position < len(text):
-        character = text[position]
-        if character in "'\"":
-            end = text.find(character, position + 1)
-            position = len(text) if end < 0 else end
-        elif character in "()[]":
-            depth += 1 if character in "([" else -1
-        elif character == ";" or text.startswith(("--", "/*"), position):
-            raise BadExpression(f"{option} must be one expression: {text!r}.", why=f"{text[position:position + 2].strip()!r} cannot be part of it.")
-        if depth < 0:
-            raise BadExpression(f"{option} must be one expression: {text!r}.", why="A parenthesis is closed that was not opened.")
-        position += 1
-    if depth or not text.strip():
-        raise BadExpression(f"{option} must be one expression: {text!r}.", why="It is empty, or a parenthesis is not closed.")
-    return text
-
-
 def _words(error: DBAPIError) -> str:
-    return f"{server_message(error)[0]} (SQLSTATE {sqlstate(error)})"
+    return f"{server_message(error)[0]} (SQLSTATE {sqlstate(error)})."

@@ -2,19 +2,22 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import TypeVar
 
 from expandcontract.model.change import Unfit
 from expandcontract.model.names import RelationName, quote
 from expandcontract.model.phases import Section, State
-from expandcontract.model.plan import LockMode, Purpose, Step, Sweep, Transactional
+from expandcontract.model.plan import Lock, LockMode, Purpose, Step, Sweep, Transactional
 from expandcontract.steps import tables
 from expandcontract.steps.carry import TRAITS, Subject
 from expandcontract.steps.sync import conversions, predicates, triggers
 from expandcontract.steps.sync.conversions import Conversion
 from expandcontract.steps.sync.triggers import Sync
 
+T = TypeVar("T")
 
-#: The steps of Section.REPAIR, which run outside of the order of phases when the trigger was found not to stand.
+#: The steps of Section.REPAIR, which run outside of the order of phases when the trigger was found not to
+#: stand.
 RESTORE_FILLING = "restore:filling"
 RESTORE_READY = "restore:ready"
 
@@ -34,9 +37,15 @@ class Columns:
 
     @property
     def triggered(self) -> tuple[RelationName, ...]:
-        """Where the trigger goes. A partitioned table hands it to its partitions; children by inheritance each get their own."""
+        """Where the trigger goes. A partitioned table hands it to its partitions; children by inheritance
+        each get their own.
+        """
         relation = self.subject.snapshot.relation
-        return (self.table,) if relation.partitioned else tuple(dict.fromkeys((self.table, *(leaf.name for leaf in relation.leaves))))
+        return (
+            (self.table,)
+            if relation.partitioned
+            else tuple(dict.fromkeys((self.table, *(leaf.name for leaf in relation.leaves))))
+        )
 
     @property
     def waits_for_contract(self) -> bool:
@@ -66,7 +75,9 @@ def functions(columns: Columns) -> tuple[RelationName, ...]:
 
 def hidden_functions(columns: Columns) -> tuple[RelationName, ...]:
     """The functions that keep the hidden side current after contract."""
-    return _converting(columns) if columns.subject.pair.one_way else (columns.sync.keeper, *_converting(columns))
+    return (
+        _converting(columns) if columns.subject.pair.one_way else (columns.sync.keeper, *_converting(columns))
+    )
 
 
 def _converting(columns: Columns) -> tuple[RelationName, ...]:
@@ -110,13 +121,18 @@ def _sync(columns: Columns, *, ready: bool) -> tuple[str, ...]:
 
 
 def _restore(columns: Columns, *, ready: bool) -> Step:
-    drops = (f"DROP TRIGGER IF EXISTS {quote(columns.sync.trigger)} ON {each.sql}" for each in columns.triggered)
+    drops = (
+        f"DROP TRIGGER IF EXISTS {quote(columns.sync.trigger)} ON {each.sql}" for each in columns.triggered
+    )
     create = _flat(conversions.create(conversion) for conversion in columns.conversions)
     return Step(
         RESTORE_READY if ready else RESTORE_FILLING,
         "~",
-        f"put the sync trigger back as it must be {'from' if ready else 'until'} ready{' on' if ready else ''}",
-        Transactional((*drops, *create, *_sync(columns, ready=ready)), tables.access_exclusive(*columns.triggered)),
+        f"put the sync trigger back as it must be {'from' if ready else 'until'} "
+        f"ready{' on' if ready else ''}",
+        Transactional(
+            (*drops, *create, *_sync(columns, ready=ready)), tables.access_exclusive(*columns.triggered)
+        ),
     )
 
 
@@ -129,7 +145,9 @@ def _copy(columns: Columns) -> Step:
         predicates.out_of_sync(pair, "t"),
         assignments=((quote(pair.new.column), predicates.forward(pair, old)),),
     )
-    return Step("copy", "=", f"fill {quote(pair.new.column)} in rows that were there before", action, by_size=True)
+    return Step(
+        "copy", "=", f"fill {quote(pair.new.column)} in rows that were there before", action, by_size=True
+    )
 
 
 def _compare(columns: Columns) -> Step:
@@ -138,7 +156,13 @@ def _compare(columns: Columns) -> Step:
     # A value that the new side cannot hold keeps contract shut like one that drifted.
     wanted = drifted if misfit is None else f"({drifted}) OR {misfit}"
     action = _sweep(columns, Purpose.COMPARE, wanted, unfit=misfit or "false")
-    return Step("compare", "=", f"compare {quote(pair.old.column)} and {quote(pair.new.column)} in every row", action, by_size=True)
+    return Step(
+        "compare",
+        "=",
+        f"compare {quote(pair.old.column)} and {quote(pair.new.column)} in every row",
+        action,
+        by_size=True,
+    )
 
 
 def _keep(columns: Columns) -> tuple[Step, ...]:
@@ -146,7 +170,11 @@ def _keep(columns: Columns) -> tuple[Step, ...]:
     if pair.identity:
         return ()
     action = _sweep(columns, Purpose.KEEP, predicates.only_new(pair, "t"))
-    return (Step("keep", "=", f"keep in the ledger what only {quote(pair.new.column)} holds", action, by_size=True),)
+    return (
+        Step(
+            "keep", "=", f"keep in the ledger what only {quote(pair.new.column)} holds", action, by_size=True
+        ),
+    )
 
 
 def _sweep(
@@ -181,10 +209,13 @@ def _settle(columns: Columns, *, at_contract: bool) -> tuple[Step, ...]:
 def _make_ready(columns: Columns) -> Step:
     subject = columns.subject
     statements = [triggers.create_sync_function(columns.sync, ready=True)]
-    locks = ()
+    locks: tuple[Lock, ...] = ()
     if subject.default is not None:
-        # The default and the function that compares with it come together: apart, a row with the default would count as given.
-        statements.append(f"ALTER TABLE {subject.table.sql} ALTER COLUMN {quote(subject.new)} SET DEFAULT {subject.default}")
+        # The default and the function that compares with it come together: apart, a row with the default
+        # would count as given.
+        statements.append(
+            f"ALTER TABLE {subject.table.sql} ALTER COLUMN {quote(subject.new)} SET DEFAULT {subject.default}"
+        )
         locks = tables.access_exclusive(subject.table)
     sentence = f"ready: {quote(subject.new)} counts as filled in every row"
     return Step("ready", "~", sentence, Transactional(tuple(statements), locks))
@@ -208,7 +239,9 @@ def _hide(columns: Columns) -> Step:
     sentence = f"hide {quote(subject.column.name)} as {quote(subject.hidden)}"
     if subject.swap:
         sentence += f" and give its name to the new column, {subject.pair.new.type}"
-    return Step("hide", "~", sentence, Transactional(tuple(statements), _all_locks(columns)), becomes=State.HIDDEN)
+    return Step(
+        "hide", "~", sentence, Transactional(tuple(statements), _all_locks(columns)), becomes=State.HIDDEN
+    )
 
 
 def _before_unhide(columns: Columns) -> tuple[Step, ...]:
@@ -218,16 +251,23 @@ def _before_unhide(columns: Columns) -> tuple[Step, ...]:
 def _unhide(columns: Columns) -> Step:
     subject, table = columns.subject, columns.table.sql
     statements = [
-        *(f"DROP TRIGGER IF EXISTS {quote(columns.sync.trigger)} ON {each.sql}" for each in columns.triggered),
+        *(
+            f"DROP TRIGGER IF EXISTS {quote(columns.sync.trigger)} ON {each.sql}"
+            for each in columns.triggered
+        ),
         f"DROP FUNCTION IF EXISTS {columns.sync.keeper.sql}()",
     ]
     if subject.swap:
         statements.append(f"ALTER TABLE {table} RENAME COLUMN {quote(subject.final)} TO {quote(subject.new)}")
-    statements.append(f"ALTER TABLE {table} RENAME COLUMN {quote(subject.hidden)} TO {quote(subject.column.name)}")
+    statements.append(
+        f"ALTER TABLE {table} RENAME COLUMN {quote(subject.hidden)} TO {quote(subject.column.name)}"
+    )
     statements += _flat(trait.unhide(subject) for trait in TRAITS)
     statements += _sync(columns, ready=True)
     sentence = f"bring {quote(subject.column.name)} back, in sync as before"
-    return Step("unhide", "~", sentence, Transactional(tuple(statements), _all_locks(columns)), becomes=State.ACTIVE)
+    return Step(
+        "unhide", "~", sentence, Transactional(tuple(statements), _all_locks(columns)), becomes=State.ACTIVE
+    )
 
 
 def _after_unhide(columns: Columns) -> tuple[Step, ...]:
@@ -269,11 +309,11 @@ def _drop_conversions(columns: Columns) -> tuple[str, ...]:
     return _flat(conversions.drop(conversion) for conversion in columns.conversions)
 
 
-def _all_locks(columns: Columns) -> tuple[tables.Lock, ...]:
+def _all_locks(columns: Columns) -> tuple[Lock, ...]:
     # Referenced tables first, for the order in which the application's own transactions reach them.
     also = _flat(trait.also_locked(columns.subject) for trait in TRAITS)
     return tables.access_exclusive(*also, *columns.triggered)
 
 
-def _flat(parts: Iterable[Iterable[tables.Step] | Iterable[str] | Iterable[RelationName]]) -> tuple:  # type: ignore[type-arg]
+def _flat(parts: Iterable[Iterable[T]]) -> tuple[T, ...]:
     return tuple(each for part in parts for each in part)

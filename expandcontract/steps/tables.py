@@ -17,7 +17,7 @@ def access_exclusive(*tables: RelationName) -> tuple[Lock, ...]:
 
 
 def validate(id_: str, table: RelationName, constraint: str) -> Step:
-    """Scan the table for rows that break a constraint, while reads and writes go on (SHARE UPDATE EXCLUSIVE)."""
+    """Scan for rows that break a constraint, while reads and writes go on (SHARE UPDATE EXCLUSIVE)."""
     return Step(
         id_,
         "=",
@@ -34,37 +34,38 @@ def validate(id_: str, table: RelationName, constraint: str) -> Step:
 def not_null(table: RelationName, column: str, name: str, server_version: int) -> tuple[Step, ...]:
     """Make a filled column NOT NULL without a scan under a lock that stops anybody.
 
-    From 18 on NOT NULL is a constraint that may be NOT VALID at first. Before, a valid CHECK spares SET NOT NULL its scan (12+).
+    From 18 on NOT NULL is a constraint that may be NOT VALID at first. Before, a valid CHECK spares SET NOT
+    NULL its scan (12+).
     """
     adding = access_exclusive(table)
     if server_version >= 180000:  # noqa: PLR2004 - server_version_num of 18.0
         add = f"ALTER TABLE {table.sql} ADD CONSTRAINT {quote(name)} NOT NULL {quote(column)} NOT VALID"
         return (
-            Step(f"not_null:{column}", "+", f"new rows need a value in {quote(column)}", Transactional((add,), adding)),
+            Step(
+                f"not_null:{column}",
+                "+",
+                f"new rows need a value in {quote(column)}",
+                Transactional((add,), adding),
+            ),
             validate(f"not_null:{column}:validate", table, name),
         )
-    helper = shorten(f"~ec_nn_{column}")
+    helper = quote(shorten(f"~ec_nn_{column}"))
+    alter = f"ALTER TABLE {table.sql}"
+    check = f"{alter} ADD CONSTRAINT {helper} CHECK ({quote(column)} IS NOT NULL) NOT VALID"
+    set_ = (f"{alter} ALTER COLUMN {quote(column)} SET NOT NULL", f"{alter} DROP CONSTRAINT {helper}")
     return (
         Step(
             f"not_null:{column}",
             "+",
             f"new rows need a value in {quote(column)}",
-            Transactional(
-                (f"ALTER TABLE {table.sql} ADD CONSTRAINT {quote(helper)} CHECK ({quote(column)} IS NOT NULL) NOT VALID",), adding
-            ),
+            Transactional((check,), adding),
         ),
-        validate(f"not_null:{column}:validate", table, helper),
+        validate(f"not_null:{column}:validate", table, shorten(f"~ec_nn_{column}")),
         Step(
             f"not_null:{column}:set",
             "~",
             f"{quote(column)} is NOT NULL; the helper constraint goes",
-            Transactional(
-                (
-                    f"ALTER TABLE {table.sql} ALTER COLUMN {quote(column)} SET NOT NULL",
-                    f"ALTER TABLE {table.sql} DROP CONSTRAINT {quote(helper)}",
-                ),
-                adding,
-            ),
+            Transactional(set_, adding),
         ),
     )
 
@@ -73,7 +74,8 @@ def create_index(table: RelationName, name: str, definition: str, *, unique: boo
     """Build an index while reads and writes go on; waits for older snapshots."""
     index = RelationName(table.schema, name)
     return Concurrent(
-        statement=f"CREATE {'UNIQUE ' if unique else ''}INDEX CONCURRENTLY {quote(name)} ON {table.sql} USING {definition}",
+        statement=f"CREATE {'UNIQUE ' if unique else ''}INDEX CONCURRENTLY {quote(name)} ON {table.sql} "
+        f"USING {definition}",
         probe=index_probe(index),
         repair=f"DROP INDEX CONCURRENTLY IF EXISTS {index.sql}",
         relation=table.sql,
@@ -84,7 +86,8 @@ def create_index(table: RelationName, name: str, definition: str, *, unique: boo
 def index_probe(index: RelationName) -> str:
     """Return the query that tells whether an index is absent, done or broken."""
     return (
-        "SELECT coalesce((SELECT CASE WHEN i.indisvalid THEN 'done' ELSE 'broken' END FROM pg_catalog.pg_index i "
+        "SELECT coalesce((SELECT CASE WHEN i.indisvalid THEN 'done' ELSE 'broken' END FROM "
+        "pg_catalog.pg_index i "
         f"WHERE i.indexrelid = pg_catalog.to_regclass({literal(index.sql)})), 'absent')"
     )
 

@@ -13,9 +13,8 @@ from expandcontract.engine.sweeping import Pace, copy_to_end, step_of
 from expandcontract.engine.verbs import undo, verify
 from expandcontract.engine.work import Work, leased
 from expandcontract.ledger import change as change_writer
-from expandcontract.ledger import step as journal
 from expandcontract.model import killpoints
-from expandcontract.model.errors import LeaseHeld, Mismatches, StepFailed
+from expandcontract.model.errors import LeaseHeld, Mismatches
 from expandcontract.model.phases import Phase, Section, Verb
 from expandcontract.model.plan import Purpose
 from expandcontract.model.situation import Situation
@@ -34,7 +33,7 @@ class Options(Pace):
     verify: bool = True
 
 
-async def backfill(context: Context, name: str, options: Options = Options()) -> Situation:  # noqa: B008 - frozen
+async def backfill(context: Context, name: str, options: Options = Options()) -> Situation:
     """Bring a change to ready, and prove it. Returns the change as it is then.
 
     Raises:
@@ -50,12 +49,17 @@ async def backfill(context: Context, name: str, options: Options = Options()) ->
         return situation
     if situation.ready:
         return await _prove_again(context, situation, options)
-    while not situation.ready:
-        await _advance(context, situation, _within(options, deadline))
-        situation = await situations.one(context, name)
+    await _fill(context, situation, options, deadline)
     if options.verify:
         await verify.prove(context, situation, _within(options, deadline), verb="backfill")
     return await situations.one(context, name)
+
+
+async def _fill(context: Context, situation: Situation, options: Options, deadline: float | None) -> None:
+    """Do the next thing until the change is ready, by this process or by others."""
+    while not situation.ready:
+        await _advance(context, situation, _within(options, deadline))
+        situation = await situations.one(context, situation.name)
 
 
 def _within(options: Options, deadline: float | None) -> Options:
@@ -65,7 +69,9 @@ def _within(options: Options, deadline: float | None) -> Options:
 
 
 async def _advance(context: Context, situation: Situation, options: Options) -> None:
-    """Do the next thing: dual_write where it is not done yet, the copy together with others, what comes after it alone."""
+    """Do the next thing: dual_write where it is not done yet, the copy together with others, what comes after
+    it alone.
+    """
     if situation.phases[Phase.DUAL_WRITE].status != "done":
         async with leased(context, situation, "backfill") as work:
             for phase in (Phase.EXPAND, Phase.DUAL_WRITE):
@@ -92,7 +98,8 @@ async def _copy(work: Work, pace: Pace) -> None:
     await begin_phase(work, Phase.BACKFILL)
     await restore(work)
     await copy_to_end(work, pace)
-    # Sessions hand in their statistics late, at the latest when they end: else our own writes would be counted as the application's after ready.
+    # Sessions hand in their statistics late, at the latest when they end: else our own writes would be
+    # counted as the application's after ready.
     await work.context.database.close()
     killpoints.reach("backfill.copy.finished")
     step = step_of(work, Section.BACKFILL, Purpose.COPY)
@@ -126,28 +133,29 @@ async def _settle(work: Work) -> None:
 
 
 async def _prove_again(context: Context, situation: Situation, options: Options) -> Situation:
-    """Look for drift; repair what there is; prove."""
-    holds = situation.proof is not None and not (
-        situation.proof.differences or situation.proof.spoiled_at or situation.proof.mismatches or situation.live.sync_faults
-    )
-    if holds or not options.verify:
-        return await _repaired(context, situation, options) if not holds else situation
-    return await _repaired(context, situation, options)
+    """Look for drift, repair what there is, and prove. Nothing is written where the proof still holds."""
+    proof = situation.proof
+    broken = bool(situation.live.sync_faults)
+    if proof is not None and not (broken or proof.differences or proof.spoiled_at or proof.mismatches):
+        return situation
+    if broken:
+        await _repair(context, situation, options)
+    if options.verify:
+        await _prove_or_repair(context, situation, options)
+    return await situations.one(context, situation.name)
 
 
-async def _repaired(context: Context, situation: Situation, options: Options) -> Situation:
-    async with leased(context, situation, "backfill") as work:
-        damaged = await restore(work)
-        if damaged:
-            await copy_to_end(work, options, anew=True)
-    if not options.verify:
-        return await situations.one(context, situation.name)
+async def _prove_or_repair(context: Context, situation: Situation, options: Options) -> None:
     try:
         await verify.prove(context, situation, options, verb="backfill")
     except Mismatches as found:
         context.notice(situation.name, f"Repairing: {found.message}")
-        async with leased(context, situation, "backfill") as work:
-            await restore(work)
-            await copy_to_end(work, options, anew=True)
+        await _repair(context, situation, options)
         await verify.prove(context, situation, options, verb="backfill")
-    return await situations.one(context, situation.name)
+
+
+async def _repair(context: Context, situation: Situation, options: Options) -> None:
+    """Restore the trigger where it does not stand, then look at every row of all leaves."""
+    async with leased(context, situation, "backfill") as work:
+        await restore(work)
+        await copy_to_end(work, options, anew=True)

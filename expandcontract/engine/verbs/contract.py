@@ -15,7 +15,8 @@ from expandcontract.model.situation import Situation
 async def contract(context: Context, name: str) -> Situation:
     """Hide the old side of a proven change; return the change as it is then. Nothing is dropped.
 
-    Raises GateShut naming each gate that is shut, GuardRefused from the database itself, WrongState, LeaseHeld, LockBudgetSpent.
+    Raises GateShut naming each gate that is shut, GuardRefused from the database itself, WrongState,
+    LeaseHeld, LockBudgetSpent.
     """
     await undo.finish(context, name)
     situation = await situations.one(context, name)

@@ -32,7 +32,8 @@ async def _wish(context: Context, name: str, wishes: Wishes) -> Situation:
 
 
 async def ack(context: Context, name: str, gate: str, why: str) -> Situation:
-    """Open a soft gate. The ledger keeps who, why, and what was known: what becomes known later shuts it again.
+    """Open a soft gate. The ledger keeps who, why, and what was known: what becomes known later shuts it
+    again.
 
     Raises UsageError for a gate that there is not or a reason that says nothing, Refused for a hard gate.
     """
@@ -40,15 +41,28 @@ async def ack(context: Context, name: str, gate: str, why: str) -> Situation:
 
     if gate not in gates.ALL:
         near = difflib.get_close_matches(gate, gates.ALL, n=1)
-        raise UsageError(f"There is no gate {gate!r}.", why=f"Did you mean {near[0]}?" if near else f"Gates: {', '.join(gates.ALL)}.")
+        raise UsageError(
+            f"There is no gate {gate!r}.",
+            why=f"Did you mean {near[0]}?" if near else f"Gates: {', '.join(gates.ALL)}.",
+        )
     if not why.strip():
         raise UsageError("An acknowledgement needs a reason.", next=f'ec ack {name} {gate} --reason "..."')
     situation = await situations.one(context, name)
     if gates.is_hard(gate):
         verdict = next(v for v in gates.judge_all(situation) if v.gate == gate)
-        raise Refused(f"{gate} is a hard gate: it opens when it is true, not when somebody says so.", why=verdict.reason, next=verdict.next)
+        raise Refused(
+            f"{gate} is a hard gate: it opens when it is true, not when somebody says so.",
+            why=verdict.reason,
+            next=verdict.next,
+        )
     async with context.database.transaction() as conn:
         await waiver.add(
-            conn, context.tables, situation.change_id, gate, who=context.who, why=why, known=gates.known(gate, situation)
+            conn,
+            context.tables,
+            situation.change_id,
+            gate,
+            who=context.who,
+            why=why,
+            known=gates.known(gate, situation),
         )
     return await situations.one(context, name)

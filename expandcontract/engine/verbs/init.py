@@ -5,7 +5,9 @@ from expandcontract.ledger import migrate
 
 
 async def init(context: Context) -> tuple[str, ...]:
-    """Create the ledger or bring it up to date; return the migrations that were applied, none the second time."""
+    """Create the ledger or bring it up to date; return the migrations that were applied, none the second
+    time.
+    """
     return await migrate.migrate(context.database)
 
 

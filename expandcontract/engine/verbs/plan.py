@@ -15,7 +15,9 @@ def named(kind: str, fields: dict[str, object], taken: tuple[str, ...]) -> Chang
     """Return a change of that kind under the next free number. Raises BadName, BadChangeFile."""
     spec = validate(kind, fields)
     slug = registry.load(kind).slug(spec)
-    return Change(plan_files.next_name(slug, taken), kind, spec.model_dump(mode="json", exclude_defaults=True))
+    return Change(
+        plan_files.next_name(slug, taken), kind, spec.model_dump(mode="json", exclude_defaults=True)
+    )
 
 
 async def make(context: Context, change: Change, *, folder: Path | None = None) -> Plan:

@@ -16,7 +16,8 @@ async def purge(
 ) -> Situation:
     """Drop the old side for good; return the change as it is then.
 
-    After `undo_window` it takes `yes`; before, `now` and the change's name as `confirm`. Raises NotConfirmed, WrongState, and GateShut naming what in the
+    After `undo_window` it takes `yes`; before, `now` and the change's name as `confirm`. Raises NotConfirmed,
+    WrongState, and GateShut naming what in the
     database still uses the hidden column.
     """
     situation = await situations.one(context, name)
@@ -30,7 +31,10 @@ async def purge(
 
 
 def _require_confirmation(situation: Situation, *, yes: bool, now: bool, confirm: str | None) -> None:
-    over = situation.hidden_at is not None and situation.since(situation.hidden_at) >= situation.policy.undo_window
+    over = (
+        situation.hidden_at is not None
+        and situation.since(situation.hidden_at) >= situation.policy.undo_window
+    )
     if (over and yes) or (now and confirm == situation.name):
         return
     if over:
@@ -38,7 +42,12 @@ def _require_confirmation(situation: Situation, *, yes: bool, now: bool, confirm
     else:
         message = f"The undo window of {spell(situation.policy.undo_window)} is not over."
         command = f"ec purge {situation.name} --now --confirm {situation.name}"
-    raise NotConfirmed(message, why="After it there is no way back.", state="The old side is hidden, and ec undo brings it back.", next=command)
+    raise NotConfirmed(
+        message,
+        why="After it there is no way back.",
+        state="The old side is hidden, and ec undo brings it back.",
+        next=command,
+    )
 
 
 def _refuse_dependents(situation: Situation) -> None:
@@ -47,7 +56,8 @@ def _refuse_dependents(situation: Situation) -> None:
         names = ", ".join(f"{dependent.kind} {dependent.name}" for dependent in dependents)
         raise GateShut(
             f"{situation.name} cannot be purged: the hidden column is used by {names}.",
-            why="PostgreSQL carried them along when the column was hidden; dropping it would drop or break them.",
+            why="PostgreSQL carried them along when the column was hidden; dropping it would drop or break "
+            "them.",
             state="The old side is hidden, and ec undo brings it back.",
             next=f"Change them to the new column, then: ec purge {situation.name} --yes",
         )

@@ -11,8 +11,11 @@ from expandcontract.model.phases import Section, Verb
 from expandcontract.model.situation import Situation
 
 
-async def rollback(context: Context, name: str, *, discard: bool = False, confirm: str | None = None) -> Situation:
-    """Remove the new side; return the change as it is then. What only the new side holds is kept in the ledger, unless `discard` (with the change's name as `confirm`).
+async def rollback(
+    context: Context, name: str, *, discard: bool = False, confirm: str | None = None
+) -> Situation:
+    """Remove the new side; return the change as it is then. What only the new side holds is kept in the
+    ledger, unless `discard` (with the change's name as `confirm`).
 
     Raises NotConfirmed, WrongState, LeaseHeld, LockBudgetSpent.
     """
@@ -22,7 +25,8 @@ async def rollback(context: Context, name: str, *, discard: bool = False, confir
         return situation
     if discard and confirm != name:
         raise NotConfirmed(
-            "--discard loses what only the new side holds.", why="It asks for the change's name once more.",
+            "--discard loses what only the new side holds.",
+            why="It asks for the change's name once more.",
             next=f"ec rollback {name} --discard --confirm {name}",
         )
     async with leased(context, situation, "rollback") as work:

@@ -9,7 +9,14 @@ from expandcontract.model.phases import Stage
 from expandcontract.model.situation import Situation
 
 
-async def run(context: Context, change: Change, consent: Consent, options: backfill.Options, *, until_contract: bool = False) -> Situation:
+async def run(
+    context: Context,
+    change: Change,
+    consent: Consent,
+    options: backfill.Options,
+    *,
+    until_contract: bool = False,
+) -> Situation:
     """Start, backfill and verify; contract only where it was asked for. Raises what those raise."""
     situation = await start(context, change, consent)
     if situation.stage in (Stage.BEFORE_READY, Stage.READY):

@@ -8,7 +8,8 @@ from pathlib import Path
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract import __version__
-from expandcontract.engine import plan_files, planner, situation as situations
+from expandcontract.engine import plan_files, planner
+from expandcontract.engine import situation as situations
 from expandcontract.engine.answers import applies, place
 from expandcontract.engine.context import Context
 from expandcontract.engine.runner import run_phase
@@ -27,7 +28,8 @@ from expandcontract.model.situation import Situation
 class Consent:
     """What the operator agrees to.
 
-    `reviewed` is the fingerprint that lies in the change's `folder`, `accept` the one of the plan as it compiles now, `acknowledged` the codes of hazards. `once` refuses another attempt.
+    `reviewed` is the fingerprint that lies in the change's `folder`, `accept` the one of the plan as it
+    compiles now, `acknowledged` the codes of hazards. `once` refuses another attempt.
     """
 
     reviewed: str | None = None
@@ -37,8 +39,9 @@ class Consent:
     once: bool = False
 
 
-async def start(context: Context, change: Change, consent: Consent = Consent()) -> Situation:  # noqa: B008 - frozen
-    """Begin a change, or go on with it, up to dual_write: from then on both sides are in sync for every write.
+async def start(context: Context, change: Change, consent: Consent = Consent()) -> Situation:
+    """Begin a change, or go on with it, up to dual_write: from then on both sides are in sync for every
+    write.
 
     Raises:
         Refused: the change cannot be carried through as things are; each reason has a class of its own.
@@ -53,7 +56,11 @@ async def start(context: Context, change: Change, consent: Consent = Consent()) 
         return known
     elif known.stage == Stage.ROLLED_BACK:
         if consent.once:
-            raise WrongState(f"{change.name} was rolled back, and --once allows no second attempt.", state=place(known), next=f"ec start {change.name}")
+            raise WrongState(
+                f"{change.name} was rolled back, and --once allows no second attempt.",
+                state=place(known),
+                next=f"ec start {change.name}",
+            )
         await _begin(context, change, consent, known)
     elif known.stage == Stage.NOT_STARTED:
         await _begin(context, change, consent, known)
@@ -69,7 +76,11 @@ async def same_as(context: Context, change: Change) -> Situation | None:
     """Return the open change that is of the same kind and spec: starting it again is going on with it."""
     for situation in await situations.load(context):
         asked = situation.plan.change
-        if situation.state in (State.ACTIVE, State.HIDDEN) and asked.kind == change.kind and dict(asked.spec) == dict(change.spec):
+        if (
+            situation.state in (State.ACTIVE, State.HIDDEN)
+            and asked.kind == change.kind
+            and dict(asked.spec) == dict(change.spec)
+        ):
             return situation
     return None
 
@@ -85,24 +96,34 @@ async def _begin(context: Context, change: Change, consent: Consent, known: Situ
 
 
 async def _insert(conn: AsyncConnection, context: Context, plan: Plan, known: Situation | None) -> None:
-    relation = (await conn.exec_driver_sql("SELECT pg_catalog.to_regclass($1)::pg_catalog.oid", (plan.table.sql,))).scalar_one()
+    relation = (
+        await conn.exec_driver_sql("SELECT pg_catalog.to_regclass($1)::pg_catalog.oid", (plan.table.sql,))
+    ).scalar_one()
     if relation is None:
         raise NoSuchObject(f"{plan.table} is gone.")
     if known is None:
-        await change_writer.create(conn, context.tables, plan, relation=relation, who=context.who, host=socket.gethostname())
+        await change_writer.create(
+            conn, context.tables, plan, relation=relation, who=context.who, host=socket.gethostname()
+        )
     elif known.stage == Stage.ROLLED_BACK:
-        await change_writer.begin_again(conn, context.tables, known.change_id, plan, relation=relation, who=context.who)
+        await change_writer.begin_again(
+            conn, context.tables, known.change_id, plan, relation=relation, who=context.who
+        )
     else:
-        await change_writer.replan(conn, context.tables, known.change_id, plan, relation=relation, who=context.who)
+        await change_writer.replan(
+            conn, context.tables, known.change_id, plan, relation=relation, who=context.who
+        )
 
 
 def _require_consent(plan: Plan, consent: Consent, ledger_schema: str) -> None:
     if consent.reviewed is not None and plan.fingerprint not in (consent.reviewed, consent.accept):
         what = plan_files.difference(plan, consent.folder, ledger_schema) if consent.folder else ""
         raise PlanDrifted(
-            f"{plan.change.name} compiles to another plan than the one that was reviewed: {plan.fingerprint}, not {consent.reviewed}.",
+            f"{plan.change.name} compiles to another plan than the one that was reviewed: "
+            f"{plan.fingerprint}, not {consent.reviewed}.",
             why=what or "Its costs, hazards or expressions are others.",
-            next=f"ec plan {plan.change.name} to review it, or ec start {plan.change.name} --accept {plan.fingerprint}",
+            next=f"ec plan {plan.change.name} to review it, or ec start {plan.change.name} --accept "
+            f"{plan.fingerprint}",
         )
     missing = [note for note in plan.hazards if note.acknowledge and note.code not in consent.acknowledged]
     if missing:

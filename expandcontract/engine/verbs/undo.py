@@ -16,7 +16,8 @@ from expandcontract.model.situation import Situation
 async def undo(context: Context, name: str) -> Situation:
     """Make old code work again, with every value that new code wrote since; return the change as it is then.
 
-    The old side is back after one short transaction; its constraints are validated after it. Raises WrongState, LeaseHeld, LockBudgetSpent.
+    The old side is back after one short transaction; its constraints are validated after it. Raises
+    WrongState, LeaseHeld, LockBudgetSpent.
     """
     situation = await situations.one(context, name)
     if await _begun(context, situation):
@@ -38,7 +39,9 @@ async def finish(context: Context, name: str) -> None:
 
 
 async def _begun(context: Context, situation: Situation) -> bool:
-    """Whether the last undo brought the old side back and has steps left. They are journaled under the cycle that it ended."""
+    """Whether the last undo brought the old side back and has steps left. They are journaled under the cycle
+    that it ended.
+    """
     if situation.state != State.ACTIVE or situation.cycle == 0:
         return False
     table = context.tables.step

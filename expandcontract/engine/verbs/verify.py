@@ -20,12 +20,13 @@ from expandcontract.model.names import literal, quote
 from expandcontract.model.phases import Phase, Section, Verb
 from expandcontract.model.plan import Purpose, Sweep
 from expandcontract.model.situation import Situation
+from expandcontract.postgres.query import rows
 
 #: How often a comparison begins anew because what it is bound to changed under it.
 MOST_TRIES = 5
 
 
-class _Spoiled(Exception):  # noqa: N818 - not a failure: the comparison begins anew
+class _Spoiled(Exception):
     """What the proof is bound to changed while rows were compared."""
 
 
@@ -41,7 +42,8 @@ class Row:
 async def verify(context: Context, name: str, *, show_values: bool = False) -> Situation:
     """Compare every row of a ready change; return the change with its proof.
 
-    Raises Mismatches (count and keys, values only with `show_values`), WrongState, Interrupted, LeaseHeld, Blocked.
+    Raises Mismatches (count and keys, values only with `show_values`), WrongState, Interrupted, LeaseHeld,
+    Blocked.
     """
     await undo.finish(context, name)
     situation = await situations.one(context, name)
@@ -50,8 +52,12 @@ async def verify(context: Context, name: str, *, show_values: bool = False) -> S
     return await situations.one(context, name)
 
 
-async def prove(context: Context, situation: Situation, pace: Pace, *, verb: str, show_values: bool = False) -> None:
-    """Compare every row and write the proof. Raises Mismatches, and Blocked when the comparison is spoiled again and again."""
+async def prove(
+    context: Context, situation: Situation, pace: Pace, *, verb: str, show_values: bool = False
+) -> None:
+    """Compare every row and write the proof. Raises Mismatches, and Blocked when the comparison is spoiled
+    again and again.
+    """
     async with leased(context, situation, verb, exclusive=False) as work:
         for _ in range(MOST_TRIES):
             try:
@@ -86,11 +92,15 @@ async def _once(work: Work, pace: Pace, *, show_values: bool) -> None:
         await unchanged(conn)
         finding = await proof.finish(conn, context.tables, begun.id)
         await record(work, conn, Section.VERIFY, step, time.monotonic() - began)
-        keys = await chunk.samples(conn, context.tables, _round(work, begun.round)) if finding.mismatches else ()
+        keys = (
+            await chunk.samples(conn, context.tables, _round(work, begun.round)) if finding.mismatches else ()
+        )
     killpoints.reach("verify.compared")
     if finding.mismatches:
-        rows = await _values(work, step.action, keys) if show_values else tuple(Row(_spell(key)) for key in keys)
-        error = _mismatches(work, finding, rows)
+        named = (
+            await _values(work, step.action, keys) if show_values else tuple(Row(_spell(key)) for key in keys)
+        )
+        error = _mismatches(work, finding, named)
         await fail_phase(work, Phase.VERIFY, error)
         raise error
     await end_phase(work, Phase.VERIFY, time.monotonic() - began)
@@ -100,11 +110,15 @@ def _round(work: Work, number: int) -> Round:
     return Round(work.situation.change_id, work.situation.attempt, Purpose.COMPARE, number)
 
 
-def _mismatches(work: Work, finding: proof.Finding, rows: tuple[Row, ...]) -> Mismatches:
-    listed = "; ".join(f"{row.key}: {row.old} / {row.new}" if row.old or row.new else row.key for row in rows)
+def _mismatches(work: Work, finding: proof.Finding, named: tuple[Row, ...]) -> Mismatches:
+    listed = "; ".join(
+        f"{row.key}: {row.old} / {row.new}" if row.old or row.new else row.key for row in named
+    )
     unfit = f", {finding.unfit:,} of them because the new side cannot hold the value" if finding.unfit else ""
-    more = "" if len(rows) == finding.mismatches else " and more"
-    remedy = f"Correct those values, then: ec verify {work.name}" if finding.unfit else f"ec backfill {work.name}"
+    more = "" if len(named) == finding.mismatches else " and more"
+    remedy = (
+        f"Correct those values, then: ec verify {work.name}" if finding.unfit else f"ec backfill {work.name}"
+    )
     return Mismatches(
         f"{finding.mismatches:,} of {finding.rows_compared:,} rows do not match{unfit}.",
         why=f"Rows: {listed}{more}.",
@@ -118,13 +132,18 @@ def _spell(key: dict[str, str]) -> str:
 
 
 async def _values(work: Work, action: Sweep, keys: tuple[dict[str, str], ...]) -> tuple[Row, ...]:
-    """Read the rows again. Keys are text, so this is a scan of the table: only for those who asked to see values."""
+    """Read the rows again. Keys are text, so this is a scan of the table: only for those who asked to see
+    values.
+    """
     wanted = " OR ".join(
-        "(" + " AND ".join(f"t.{quote(column)}::text = {literal(value)}" for column, value in key.items()) + ")" for key in keys
+        "("
+        + " AND ".join(f"t.{quote(column)}::text = {literal(value)}" for column, value in key.items())
+        + ")"
+        for key in keys
     )
     named = ", ".join(f"t.{quote(column)}::text" for column in keys[0])
     query = f"SELECT t.{action.old}::text, t.{action.new}::text, {named} FROM {action.table} t WHERE {wanted}"
     async with work.context.database.transaction() as conn:
-        rows = (await conn.exec_driver_sql(query)).all()
+        found = await rows(conn, query)
     columns = tuple(keys[0])
-    return tuple(Row(_spell(dict(zip(columns, row[2:], strict=True))), row[0], row[1]) for row in rows)
+    return tuple(Row(_spell(dict(zip(columns, row[2:], strict=True))), row[0], row[1]) for row in found)

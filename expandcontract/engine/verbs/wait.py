@@ -32,10 +32,17 @@ async def wait(context: Context, name: str | None, goal: str, timeout: timedelta
         if _reached(situation, goal):
             return situation
         if situation.stage in HOPELESS[goal]:
-            raise WrongState(f"{situation.name} will not be {goal}.", state=place(situation), next=f"ec status {situation.name}")
+            raise WrongState(
+                f"{situation.name} will not be {goal}.",
+                state=place(situation),
+                next=f"ec status {situation.name}",
+            )
         if deadline is not None and time.monotonic() >= deadline:
             raise TimeIsUp(
-                f"{situation.name} is not {goal} yet.", why=_obstacle(situation, goal), state=place(situation), next=f"ec status {situation.name}"
+                f"{situation.name} is not {goal} yet.",
+                why=_obstacle(situation, goal),
+                state=place(situation),
+                next=f"ec status {situation.name}",
             )
         context.check_stop(situation.name)
         await asyncio.sleep(EVERY_SECONDS)
@@ -48,7 +55,10 @@ async def _one(context: Context, name: str | None) -> Situation:
     if len(open_) == 1:
         return open_[0]
     if open_:
-        raise AmbiguousChange(f"{len(open_)} changes are open: {', '.join(s.name for s in open_)}.", next=f"ec wait {open_[0].name}")
+        raise AmbiguousChange(
+            f"{len(open_)} changes are open: {', '.join(s.name for s in open_)}.",
+            next=f"ec wait {open_[0].name}",
+        )
     raise UnknownChange("No change is open.", next="ec status")
 
 

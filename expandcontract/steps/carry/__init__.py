@@ -11,7 +11,8 @@ from expandcontract.steps.carry.statistics import Statistics
 from expandcontract.steps.carry.storage import Storage
 from expandcontract.steps.carry.subject import Subject, Trait
 
-#: In the order of settling: what is cheap to see fail comes before what takes long. Indexes come after the rows: one on the new column would cost every row its HOT update.
+#: In the order of settling: what is cheap to see fail comes before what takes long. Indexes come after the
+#: rows: one on the new column would cost every row its HOT update.
 TRAITS: tuple[Trait, ...] = (
     Storage(),
     Checks(),

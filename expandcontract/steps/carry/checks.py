@@ -10,7 +10,8 @@ from expandcontract.steps.carry.subject import Subject, Trait
 class Checks(Trait):
     """NOT VALID first, then validated: the scan stops nobody.
 
-    An old CHECK of a pair without conversion can refuse nothing that its twin lets through, so it stays on the hidden column. Others are dropped at contract and come back at undo.
+    An old CHECK of a pair without conversion can refuse nothing that its twin lets through, so it stays on
+    the hidden column. Others are dropped at contract and come back at undo.
     """
 
     constrains = True
@@ -22,7 +23,9 @@ class Checks(Trait):
         name = subject.new_name(check.name)
         statements = [_add(subject, name, subject.definitions[check.name], valid=not check.enforced)]
         if check.comment is not None:
-            statements.append(tables.comment_on("CONSTRAINT", f"{quote(name)} ON {subject.table.sql}", check.comment))
+            statements.append(
+                tables.comment_on("CONSTRAINT", f"{quote(name)} ON {subject.table.sql}", check.comment)
+            )
         add = Step(
             f"check:{check.name}",
             "+",
@@ -62,7 +65,10 @@ class Checks(Trait):
 
     def notes(self, subject: Subject) -> tuple[Note, ...]:
         return tuple(
-            Note("check-dropped", f"CHECK {quote(check.name)} does not fit the new type and is not carried: {check.definition}")
+            Note(
+                "check-dropped",
+                f"CHECK {quote(check.name)} does not fit the new type and is not carried: {check.definition}",
+            )
             for check in _checks(subject)
             if check.name not in subject.definitions
         )
@@ -78,7 +84,9 @@ def _carried(subject: Subject) -> list[Constraint]:
 
 def _add(subject: Subject, name: str, definition: str, *, valid: bool) -> str:
     bare = definition.removesuffix(" NOT VALID")
-    return f"ALTER TABLE {subject.table.sql} ADD CONSTRAINT {quote(name)} {bare}{'' if valid else ' NOT VALID'}"
+    return (
+        f"ALTER TABLE {subject.table.sql} ADD CONSTRAINT {quote(name)} {bare}{'' if valid else ' NOT VALID'}"
+    )
 
 
 def _rename(subject: Subject, name: str, to: str) -> str:

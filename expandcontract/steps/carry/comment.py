@@ -12,7 +12,9 @@ class Comment(Trait):
     def settle(self, subject: Subject) -> tuple[Step, ...]:
         if subject.column.comment is None:
             return ()
-        statement = tables.comment_on("COLUMN", f"{subject.table.sql}.{quote(subject.new)}", subject.column.comment)
+        statement = tables.comment_on(
+            "COLUMN", f"{subject.table.sql}.{quote(subject.new)}", subject.column.comment
+        )
         return (
             Step(
                 "comment",

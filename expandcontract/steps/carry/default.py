@@ -5,9 +5,11 @@ from expandcontract.steps.carry.subject import Subject, Trait
 
 
 class Default(Trait):
-    """A constant or stable default is set at ready, in the transaction that replaces the sync function (steps.column.make_ready).
+    """A constant or stable default is set at ready, in the transaction that replaces the sync function
+    (steps.column.make_ready).
 
-    A volatile one (nextval) stays on the old side until contract: on both sides it would make two values for one row.
+    A volatile one (nextval) stays on the old side until contract: on both sides it would make two values for
+    one row.
     """
 
     def hide(self, subject: Subject) -> tuple[str, ...]:
@@ -18,7 +20,9 @@ class Default(Trait):
         if _moves(subject):
             statements.append(f"{alter} {quote(subject.final)} SET DEFAULT {subject.column.default}")
             statements += [
-                f"ALTER SEQUENCE {sequence.sql} AS bigint" for sequence in subject.column.owned_sequences if _widens(subject)
+                f"ALTER SEQUENCE {sequence.sql} AS bigint"
+                for sequence in subject.column.owned_sequences
+                if _widens(subject)
             ]
         return (*statements, *_own(subject, subject.final))
 

@@ -8,7 +8,9 @@ from expandcontract.steps.carry.subject import Subject, Trait
 
 
 class ForeignKeys(Trait):
-    """NOT VALID first, then validated. The referenced table is locked first: its writers reach this one through it."""
+    """NOT VALID first, then validated. The referenced table is locked first: its writers reach this one
+    through it.
+    """
 
     constrains = True
 
@@ -17,7 +19,8 @@ class ForeignKeys(Trait):
 
     def _settle(self, subject: Subject, key: Constraint) -> tuple[Step, ...]:
         name = subject.new_name(key.name)
-        # Before 18 a partitioned table takes no NOT VALID foreign key; it adopts those of its leaves, which are valid by then, without a scan.
+        # Before 18 a partitioned table takes no NOT VALID foreign key; it adopts those of its leaves, which
+        # are valid by then, without a scan.
         by_leaf = subject.snapshot.relation.partitioned and subject.snapshot.server_version < 180000  # noqa: PLR2004
         steps: list[Step] = []
         for leaf in subject.snapshot.relation.leaves if by_leaf else ():
@@ -44,7 +47,9 @@ class ForeignKeys(Trait):
                 statements.append(_rename(subject, key.name, subject.new_name(key.name)))
             if not subject.pair.identity:
                 definition = key.definition.removesuffix(" NOT VALID")
-                statements.append(f"ALTER TABLE {subject.table.sql} ADD CONSTRAINT {quote(key.name)} {definition} NOT VALID")
+                statements.append(
+                    f"ALTER TABLE {subject.table.sql} ADD CONSTRAINT {quote(key.name)} {definition} NOT VALID"
+                )
         return tuple(statements)
 
     def after_unhide(self, subject: Subject) -> tuple[Step, ...]:
@@ -73,7 +78,8 @@ def _add_and_validate(subject: Subject, key: Constraint, table: RelationName, na
 
 
 def _add(subject: Subject, key: Constraint, table: RelationName, name: str, *, valid: bool) -> Step:
-    statements = [f"ALTER TABLE {table.sql} ADD CONSTRAINT {quote(name)} {_definition(subject, key)}{'' if valid else ' NOT VALID'}"]
+    definition = _definition(subject, key) + ("" if valid else " NOT VALID")
+    statements = [f"ALTER TABLE {table.sql} ADD CONSTRAINT {quote(name)} {definition}"]
     if key.comment is not None:
         statements.append(tables.comment_on("CONSTRAINT", f"{quote(name)} ON {table.sql}", key.comment))
     referenced = () if key.other_table is None else (key.other_table,)

@@ -10,14 +10,18 @@ from expandcontract.steps.carry.subject import Subject, Trait
 class Indexes(Trait):
     """Built concurrently.
 
-    A UNIQUE twin is a deferrable constraint until contract: a second plain unique index is checked while an upsert of old code still negotiates on the first, and fails it (23505).
-    Just before contract a plain one is built beside it and takes its place in the transaction that hides. Where no constraint can hold the twin (an expression, a predicate), it is built only then.
+    A UNIQUE twin is a deferrable constraint until contract: a second plain unique index is checked while an
+    upsert of old code still negotiates on the first, and fails it (23505).
+    Just before contract a plain one is built beside it and takes its place in the transaction that hides.
+    Where no constraint can hold the twin (an expression, a predicate), it is built only then.
     """
 
     constrains = True
 
     def settle(self, subject: Subject) -> tuple[Step, ...]:
-        return tuple(step for index in _carried(subject) if not _late(index) for step in _settle(subject, index))
+        return tuple(
+            step for index in _carried(subject) if not _late(index) for step in _settle(subject, index)
+        )
 
     def before_hide(self, subject: Subject) -> tuple[Step, ...]:
         return tuple(
@@ -37,7 +41,9 @@ class Indexes(Trait):
                 f"index:{index.name}",
                 "+",
                 f"build the unique index {quote(index.name)} of the old side again",
-                tables.create_index(subject.table, _again(index), subject.hidden_definitions[index.name], unique=True),
+                tables.create_index(
+                    subject.table, _again(index), subject.hidden_definitions[index.name], unique=True
+                ),
                 by_size=True,
             )
             for index in _indexes(subject)
@@ -51,9 +57,16 @@ class Indexes(Trait):
         notes = []
         for index in _indexes(subject):
             if not index.valid:
-                notes.append(Note("index-invalid", f"Index {quote(index.name)} is invalid and is not carried."))
+                notes.append(
+                    Note("index-invalid", f"Index {quote(index.name)} is invalid and is not carried.")
+                )
             elif index.name not in subject.definitions:
-                notes.append(Note("index-dropped", f"Index {quote(index.name)} does not fit the new type and is not carried."))
+                notes.append(
+                    Note(
+                        "index-dropped",
+                        f"Index {quote(index.name)} does not fit the new type and is not carried.",
+                    )
+                )
             elif _twin_is_deferrable(index):
                 notes.append(
                     Note(
@@ -74,8 +87,11 @@ def _carried(subject: Subject) -> list[Index]:
 
 
 def _plain_columns(index: Index) -> bool:
-    # ADD CONSTRAINT ... USING INDEX takes neither expressions nor predicates; INCLUDE and other options it does take.
-    return index.constraint is not None or ("WHERE" not in index.definition and index.definition.count("(") == 1)
+    # ADD CONSTRAINT ... USING INDEX takes neither expressions nor predicates; INCLUDE and other options it
+    # does take.
+    return index.constraint is not None or (
+        "WHERE" not in index.definition and index.definition.count("(") == 1
+    )
 
 
 def _twin_is_deferrable(index: Index) -> bool:
@@ -116,7 +132,10 @@ def _settle(subject: Subject, index: Index) -> tuple[Step, ...]:
     statements = []
     if index.unique:
         timing = "DEFERRABLE INITIALLY " + ("DEFERRED" if index.deferred else "IMMEDIATE")
-        statements.append(f"ALTER TABLE {subject.table.sql} ADD CONSTRAINT {quote(name)} UNIQUE USING INDEX {quote(name)} {timing}")
+        statements.append(
+            f"ALTER TABLE {subject.table.sql} ADD CONSTRAINT {quote(name)} UNIQUE USING INDEX {quote(name)} "
+            f"{timing}"
+        )
     statements += _decorate(subject, index, name)
     if not statements:
         return (build,)
@@ -124,16 +143,25 @@ def _settle(subject: Subject, index: Index) -> tuple[Step, ...]:
     finish = Step(
         f"index:{index.name}:finish",
         "~",
-        f"{quote(name)} becomes a UNIQUE constraint, deferrable until contract" if index.unique else f"settings of {quote(name)}",
+        f"{quote(name)} becomes a UNIQUE constraint, deferrable until contract"
+        if index.unique
+        else f"settings of {quote(name)}",
         Transactional(tuple(statements), tables.locks(mode, subject.table)),
     )
     return build, finish
 
 
 def _settle_partitioned(subject: Subject, index: Index, name: str) -> tuple[Step, ...]:
-    # CREATE INDEX on the parent adopts a matching index of each leaf instead of building one, so its SHARE lock is brief.
+    # CREATE INDEX on the parent adopts a matching index of each leaf instead of building one, so its SHARE
+    # lock is brief.
     steps = [
-        _build(subject, index, leaf.name, shorten(f"{leaf.name.name}_{name}"), f"index:{index.name}:{leaf.name.name}")
+        _build(
+            subject,
+            index,
+            leaf.name,
+            shorten(f"{leaf.name.name}_{name}"),
+            f"index:{index.name}:{leaf.name.name}",
+        )
         for leaf in subject.snapshot.relation.leaves
         if not leaf.foreign
     ]
@@ -153,12 +181,15 @@ def _settle_partitioned(subject: Subject, index: Index, name: str) -> tuple[Step
 def _decorate(subject: Subject, index: Index, name: str) -> list[str]:
     qualified = RelationName(subject.table.schema, name).sql
     statements = [
-        f"ALTER INDEX {qualified} ALTER COLUMN {number} SET STATISTICS {target}" for number, target in index.statistics
+        f"ALTER INDEX {qualified} ALTER COLUMN {number} SET STATISTICS {target}"
+        for number, target in index.statistics
     ]
     if index.comment is not None:
         statements.append(tables.comment_on("INDEX", qualified, index.comment))
     if index.constraint_comment is not None:
-        statements.append(tables.comment_on("CONSTRAINT", f"{quote(name)} ON {subject.table.sql}", index.constraint_comment))
+        statements.append(
+            tables.comment_on("CONSTRAINT", f"{quote(name)} ON {subject.table.sql}", index.constraint_comment)
+        )
     return statements
 
 
@@ -178,7 +209,9 @@ def _hide(subject: Subject, index: Index) -> list[str]:
             statements.append(f"ALTER TABLE {table} DROP CONSTRAINT {quote(name)}")
         statements.append(_rename(subject, _stand_in(subject, index), final))
         if index.constraint is not None:
-            statements.append(f"ALTER TABLE {table} ADD CONSTRAINT {quote(final)} UNIQUE USING INDEX {quote(final)}")
+            statements.append(
+                f"ALTER TABLE {table} ADD CONSTRAINT {quote(final)} UNIQUE USING INDEX {quote(final)}"
+            )
         statements += _decorate(subject, index, final)
     elif carried and subject.swap:
         statements.append(_rename(subject, subject.new_name(index.name), index.name))
@@ -190,15 +223,20 @@ def _unhide(subject: Subject, index: Index) -> list[str]:
     carried = index in _carried(subject)
     if carried and _late(index):
         # It is built again by the next contract.
-        statements.append(f"DROP INDEX {RelationName(subject.table.schema, subject.final_name(index.name)).sql}")
+        statements.append(
+            f"DROP INDEX {RelationName(subject.table.schema, subject.final_name(index.name)).sql}"
+        )
     elif carried and _exchanged(index):
         final, new = subject.final_name(index.name), subject.new_name(index.name)
         if index.constraint is None:
             statements.append(
-                f"ALTER TABLE {subject.table.sql} ADD CONSTRAINT {quote(new)} UNIQUE USING INDEX {quote(final)}"
+                f"ALTER TABLE {subject.table.sql} ADD CONSTRAINT {quote(new)} UNIQUE USING INDEX "
+                f"{quote(final)}"
             )
         elif subject.swap:
-            statements.append(f"ALTER TABLE {subject.table.sql} RENAME CONSTRAINT {quote(final)} TO {quote(new)}")
+            statements.append(
+                f"ALTER TABLE {subject.table.sql} RENAME CONSTRAINT {quote(final)} TO {quote(new)}"
+            )
     elif carried and subject.swap:
         statements.append(_rename(subject, index.name, subject.new_name(index.name)))
     if index.unique and not subject.pair.identity:
@@ -206,7 +244,8 @@ def _unhide(subject: Subject, index: Index) -> list[str]:
         if index.constraint is not None:
             timing = _timing(index)
             statements.append(
-                f"ALTER TABLE {subject.table.sql} ADD CONSTRAINT {quote(index.name)} UNIQUE USING INDEX {quote(index.name)}{timing}"
+                f"ALTER TABLE {subject.table.sql} ADD CONSTRAINT {quote(index.name)} UNIQUE USING INDEX "
+                f"{quote(index.name)}{timing}"
             )
     elif subject.swap:
         statements.append(_rename(subject, subject.hidden_name(index.name), index.name))
@@ -227,4 +266,3 @@ def _drop(subject: Subject, index: Index) -> str:
 
 def _rename(subject: Subject, name: str, to: str) -> str:
     return f"ALTER INDEX {RelationName(subject.table.schema, name).sql} RENAME TO {quote(to)}"
-

@@ -7,14 +7,18 @@ from expandcontract.steps.carry.subject import Subject, Trait
 
 
 class NotNull(Trait):
-    """Set on the new side once it is filled; taken from the hidden side, where a value that it cannot hold must not fail a write."""
+    """Set on the new side once it is filled; taken from the hidden side, where a value that it cannot hold
+    must not fail a write.
+    """
 
     constrains = True
 
     def settle(self, subject: Subject) -> tuple[Step, ...]:
         if not subject.pair.new.not_null:
             return ()
-        return tables.not_null(subject.table, subject.new, subject.new_name(_name(subject)), subject.snapshot.server_version)
+        return tables.not_null(
+            subject.table, subject.new, subject.new_name(_name(subject)), subject.snapshot.server_version
+        )
 
     def hide(self, subject: Subject) -> tuple[str, ...]:
         if not subject.column.not_null:
@@ -32,7 +36,9 @@ class NotNull(Trait):
     def after_unhide(self, subject: Subject) -> tuple[Step, ...]:
         if not subject.column.not_null:
             return ()
-        return tables.not_null(subject.table, subject.column.name, _name(subject), subject.snapshot.server_version)
+        return tables.not_null(
+            subject.table, subject.column.name, _name(subject), subject.snapshot.server_version
+        )
 
 
 def _name(subject: Subject) -> str:

@@ -11,7 +11,8 @@ class Privileges(Trait):
     def settle(self, subject: Subject) -> tuple[Step, ...]:
         statements = tuple(
             f"GRANT {grant.privilege} ({quote(subject.new)}) ON {subject.table.sql} TO "
-            f"{quote(grant.grantee) if grant.grantee else 'PUBLIC'}{' WITH GRANT OPTION' if grant.grantable else ''}"
+            f"{quote(grant.grantee) if grant.grantee else 'PUBLIC'}"
+            f"{' WITH GRANT OPTION' if grant.grantable else ''}"
             for grant in subject.column.grants
         )
         if not statements:

@@ -1,4 +1,6 @@
-"""What the planner knows of the column: its statistics target, options, extended statistics, and a fresh ANALYZE."""
+"""What the planner knows of the column: its statistics target, options, extended statistics, and a fresh
+ANALYZE.
+"""
 
 from expandcontract.model.names import RelationName, quote
 from expandcontract.model.plan import LockMode, Step, Transactional
@@ -47,6 +49,6 @@ def _create(subject: Subject, dependent: ColumnDependent) -> str:
 
 
 def _bare(sql: str) -> str:
-    from expandcontract.model.names import split  # noqa: PLC0415
+    from expandcontract.model.names import split
 
     return split(sql)[-1]

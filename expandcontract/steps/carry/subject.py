@@ -1,4 +1,6 @@
-"""What the traits work on: the old column, the names of the new side, and what the server said of each thing to carry."""
+"""What the traits work on: the old column, the names of the new side, and what the server said of each thing
+to carry.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,8 +16,10 @@ from expandcontract.postgres.catalog.snapshot import Snapshot
 class Subject:
     """An old column and its new side.
 
-    `new` is the new side's name until contract and `final` the one after; they differ for a swap, where `final` is the old column's own name. `hidden` is the old side's name after contract.
-    `definitions` are those of indexes and CHECK constraints as the server writes them for the new column, by the object's name; what is missing there cannot be carried.
+    `new` is the new side's name until contract and `final` the one after; they differ for a swap, where
+    `final` is the old column's own name. `hidden` is the old side's name after contract.
+    `definitions` are those of indexes and CHECK constraints as the server writes them for the new column, by
+    the object's name; what is missing there cannot be carried.
     `hidden_definitions` are those of unique indexes for the hidden column, which undo may have to build.
     `default` is the new side's default, unless the old one is volatile: that one moves at contract.
     """
@@ -64,7 +68,9 @@ class Subject:
 
 
 class Trait:
-    """One kind of thing that the old column has and the new one must get. Each method returns what it adds to a section; by default nothing."""
+    """One kind of thing that the old column has and the new one must get. Each method returns what it adds to
+    a section; by default nothing.
+    """
 
     #: Whether it can refuse a row, so that under `--unfit record` it waits for contract.
     constrains = False

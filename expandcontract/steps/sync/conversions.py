@@ -9,7 +9,8 @@ from expandcontract.model.names import RelationName, dollar_quote, quote
 class Conversion:
     """An expression over one column that yields the other side's value.
 
-    `expression` is what the server made of the user's text: qualified, and ending in a cast to `result`, typmod included (without it a row would be rewritten for ever).
+    `expression` is what the server made of the user's text: qualified, and ending in a cast to `result`,
+    typmod included (without it a row would be rewritten for ever).
     `total` says that it cannot raise an error; `immutable` is the server's own judgement.
     """
 
@@ -30,29 +31,32 @@ class Conversion:
 def create(conversion: Conversion) -> tuple[str, ...]:
     """Return the statements that make the function, executable by every role that may write the table.
 
-    The standard body is parsed once, so no search_path changes its meaning, and pg_depend knows what it uses. Where the expression can raise, an outer function turns
-    data errors into NULL: an error inside a trigger's WHEN would fail statements that never touched the column.
+    The standard body is parsed once, so no search_path changes its meaning, and pg_depend knows what it uses.
+    Where the expression can raise, an outer function turns
+    data errors into NULL: an error inside a trigger's WHEN would fail statements that never touched the
+    column.
     """
-    volatility = "IMMUTABLE" if conversion.immutable else "VOLATILE"
     inner = conversion.name if conversion.total else conversion.partial
-    safety = "PARALLEL SAFE" if conversion.immutable else "PARALLEL UNSAFE"
-    statements = [
-        f"CREATE OR REPLACE FUNCTION {inner.sql}({quote(conversion.column)} {conversion.argument}) RETURNS {conversion.result} "
-        f"LANGUAGE sql {volatility} {safety} BEGIN ATOMIC SELECT {conversion.expression}; END",
-        f"GRANT EXECUTE ON FUNCTION {inner.sql}({conversion.argument}) TO PUBLIC",
-    ]
+    statements = [*_function(conversion, inner, f"BEGIN ATOMIC SELECT {conversion.expression}; END", "sql")]
     if not conversion.total:
         body = dollar_quote(
             f"\nBEGIN\n    RETURN {inner.sql}($1);\n"
-            "EXCEPTION WHEN data_exception OR integrity_constraint_violation OR cannot_coerce THEN\n    RETURN NULL;\nEND\n"
+            "EXCEPTION WHEN data_exception OR integrity_constraint_violation OR cannot_coerce THEN\n"
+            "    RETURN NULL;\nEND\n"
         )
-        statements += [
-            # PARALLEL UNSAFE: a block with EXCEPTION starts a subtransaction, which a parallel worker cannot.
-            f"CREATE OR REPLACE FUNCTION {conversion.name.sql}({conversion.argument}) RETURNS {conversion.result} "
-            f"LANGUAGE plpgsql {volatility} PARALLEL UNSAFE AS {body}",
-            f"GRANT EXECUTE ON FUNCTION {conversion.name.sql}({conversion.argument}) TO PUBLIC",
-        ]
+        statements += _function(conversion, conversion.name, f"AS {body}", "plpgsql")
     return tuple(statements)
+
+
+def _function(conversion: Conversion, name: RelationName, body: str, language: str) -> tuple[str, str]:
+    volatility = "IMMUTABLE" if conversion.immutable else "VOLATILE"
+    # A block with EXCEPTION starts a subtransaction, which a parallel worker cannot.
+    safety = "SAFE" if conversion.immutable and language == "sql" else "UNSAFE"
+    signature = f"{name.sql}({quote(conversion.column)} {conversion.argument}) RETURNS {conversion.result}"
+    return (
+        f"CREATE OR REPLACE FUNCTION {signature} LANGUAGE {language} {volatility} PARALLEL {safety} {body}",
+        f"GRANT EXECUTE ON FUNCTION {name.sql}({conversion.argument}) TO PUBLIC",
+    )
 
 
 def drop(conversion: Conversion) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""In sync, as SQL. The same text serves the trigger's WHEN, the copy, the comparison and the trigger's body."""
+"""In sync, as SQL: one text for the trigger's WHEN, the copy, the comparison and the trigger's body."""
 
 from expandcontract.model.change import Mode, Pair
 from expandcontract.model.names import quote
@@ -7,7 +7,8 @@ from expandcontract.model.names import quote
 def same(left: str, right: str, *, plain: bool = False) -> str:
     """Return SQL that is true when two values are identical, NULLs included, and never NULL.
 
-    Equal is not enough: 1.0 = 1.00 and '30 days' = '1 month', and json has no `=` at all. `plain` says that for the type
+    Equal is not enough: 1.0 = 1.00 and '30 days' = '1 month', and json has no `=` at all. `plain` says that
+    for the type
     `IS NOT DISTINCT FROM` means identical (its btree class has equalimage), which is quicker.
     """
     if plain:
@@ -38,7 +39,8 @@ def same_new(pair: Pair, left: str, right: str) -> str:
 def in_sync(pair: Pair, row: str, *, old: str | None = None, new: str | None = None) -> str:
     """Return SQL that is true when the two sides of a row agree. `row` is an alias, NEW or OLD.
 
-    A new side that is filled may also agree through back: a pair whose forward loses something is right when old is what back makes of new.
+    A new side that is filled may also agree through back: a pair whose forward loses something is right when
+    old is what back makes of new.
     `old` and `new` are the present column names, where they differ from the pair's (after contract).
     """
     old_value = f"{row}.{quote(old or pair.old.column)}"

@@ -1,4 +1,4 @@
-"""The functions and triggers of a pair as statements. The rules are told in docs/explanation/sync-trigger.md."""
+"""The functions and triggers of a pair as statements. docs/explanation/sync-trigger.md tells the rules."""
 
 import hashlib
 from collections.abc import Sequence
@@ -18,7 +18,8 @@ UNFIT_SQLSTATE = "EC320"
 class Sync:
     """A pair with the names of what keeps it in sync.
 
-    `schema` holds the functions, `key` are the columns that name a row in `conflict`, `new_default` is the default that the new side gets when it is settled.
+    `schema` holds the functions, `key` are the columns that name a row in `conflict`, `new_default` is the
+    default that the new side gets when it is settled.
     """
 
     change: str
@@ -44,26 +45,37 @@ class Sync:
 
 
 def create_sync_function(sync: Sync, *, ready: bool) -> str:
-    """Return CREATE OR REPLACE for the function of the sync trigger; `ready` chooses the rules that hold from ready on."""
+    """Return CREATE OR REPLACE for the function of the sync trigger; `ready` chooses the rules that hold from
+    ready on.
+    """
     pair = sync.pair
     fields = _fields(sync, ready=ready)
     if pair.mode == Mode.FILL:
-        write_back = "" if pair.back is None else f"\n        NEW.{fields['old']} := {fields['back']};{fields['back_fits']}"
+        write_back = (
+            ""
+            if pair.back is None
+            else f"\n        NEW.{fields['old']} := {fields['back']};{fields['back_fits']}"
+        )
         return _render("fill.sql", **fields, write_back=write_back)
     return _render("mirror.sql", **fields)
 
 
 def create_sync_trigger(sync: Sync, tables: Sequence[RelationName]) -> tuple[str, ...]:
-    """Return the statements that put the trigger on `tables` (the table, and children by inheritance), firing always.
+    """Return the statements that put the trigger on `tables` (the table, and children by inheritance), firing
+    always.
 
-    WHEN keeps writes that are in sync from calling the function at all: the copy's own, and those of an application that writes both sides. In mode fill
-    the rules depend on what the row was before, which WHEN cannot see for INSERT OR UPDATE, so there the function decides.
+    WHEN keeps writes that are in sync from calling the function at all: the copy's own, and those of an
+    application that writes both sides. In mode fill
+    the rules depend on what the row was before, which WHEN cannot see for INSERT OR UPDATE, so there the
+    function decides.
     """
     when = "" if sync.pair.mode == Mode.FILL else f" WHEN ({predicates.out_of_sync(sync.pair, 'NEW')})"
     return tuple(s for table in tables for s in _trigger(sync.trigger, table, sync.function, when))
 
 
-def drop_sync(sync: Sync, tables: Sequence[RelationName], *, functions: Sequence[str] = ()) -> tuple[str, ...]:
+def drop_sync(
+    sync: Sync, tables: Sequence[RelationName], *, functions: Sequence[str] = ()
+) -> tuple[str, ...]:
     """Return the statements that remove trigger and functions, whether or not they are there."""
     drops = [f"DROP TRIGGER IF EXISTS {quote(sync.trigger)} ON {table.sql}" for table in tables]
     drops.append(f"DROP FUNCTION IF EXISTS {sync.function.sql}()")
@@ -72,7 +84,9 @@ def drop_sync(sync: Sync, tables: Sequence[RelationName], *, functions: Sequence
 
 
 def create_keeper(sync: Sync, tables: Sequence[RelationName]) -> tuple[str, ...]:
-    """Return the statements that keep the hidden old side current after contract; none where nothing leads back."""
+    """Return the statements that keep the hidden old side current after contract; none where nothing leads
+    back.
+    """
     pair = sync.pair
     if pair.one_way:
         return ()
@@ -85,7 +99,11 @@ def create_keeper(sync: Sync, tables: Sequence[RelationName]) -> tuple[str, ...]
         new_unchanged=predicates.same_new(pair, f"NEW.{final}", f"OLD.{final}"),
         assign=_keep(sync, hidden, final),
     )
-    when = "" if pair.mode == Mode.FILL else f" WHEN ({predicates.out_of_sync(pair, 'NEW', old=sync.hidden, new=sync.final)})"
+    when = (
+        ""
+        if pair.mode == Mode.FILL
+        else f" WHEN ({predicates.out_of_sync(pair, 'NEW', old=sync.hidden, new=sync.final)})"
+    )
     triggers = (s for table in tables for s in _trigger(sync.trigger, table, sync.keeper, when))
     return (statement, f"GRANT EXECUTE ON FUNCTION {sync.keeper.sql}() TO PUBLIC", *triggers)
 
@@ -93,7 +111,13 @@ def create_keeper(sync: Sync, tables: Sequence[RelationName]) -> tuple[str, ...]
 def _keep(sync: Sync, hidden: str, final: str) -> str:
     if sync.pair.identity:
         return f"\n        NEW.{hidden} := NEW.{final};"
-    note = _conflict(sync, "'not held by the hidden side'", "NULL", f"pg_catalog.format('%s', NEW.{final})", "'undo would lose it'")
+    note = _conflict(
+        sync,
+        "'not held by the hidden side'",
+        "NULL",
+        f"pg_catalog.format('%s', NEW.{final})",
+        "'undo would lose it'",
+    )
     return f"""
         BEGIN
             NEW.{hidden} := {predicates.back(sync.pair, f"NEW.{final}")};
@@ -107,10 +131,12 @@ def _keep(sync: Sync, hidden: str, final: str) -> str:
 
 
 def _trigger(name: str, table: RelationName, function: RelationName, when: str) -> tuple[str, str]:
-    # SHARE ROW EXCLUSIVE, on a partitioned table for every partition as well. No UPDATE OF: it sees the statement's SET list only, not what other triggers write.
+    # SHARE ROW EXCLUSIVE, on a partitioned table for every partition as well. No UPDATE OF: it sees the
+    # statement's SET list only, not what other triggers write.
+    events = f"BEFORE INSERT OR UPDATE ON {table.sql}"
     return (
-        f"CREATE TRIGGER {quote(name)} BEFORE INSERT OR UPDATE ON {table.sql} FOR EACH ROW{when} EXECUTE FUNCTION {function.sql}()",
-        # Without ALWAYS a logical replication worker (session_replication_role = replica) would write past it.
+        f"CREATE TRIGGER {quote(name)} {events} FOR EACH ROW{when} EXECUTE FUNCTION {function.sql}()",
+        # Without ALWAYS logical replication (session_replication_role = replica) would write past it.
         f"ALTER TABLE {table.sql} ENABLE ALWAYS TRIGGER {quote(name)}",
     )
 
@@ -127,12 +153,18 @@ def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
         "old": old,
         "new": new,
         "change": literal(sync.change),
-        "stage": "From ready on." if ready else "Until ready: a row may be unfilled, and NULL in the new side never goes back.",
+        "stage": "From ready on."
+        if ready
+        else "Until ready: a row may be unfilled, and NULL in the new side never goes back.",
         "declare": "" if ready else f"\n    was_new {pair.new.type};",
-        "new_is_default": predicates.same_new(pair, f"NEW.{new}", f"({new_default})::{pair.new.type}" if new_default else typed_null),
+        "new_is_default": predicates.same_new(
+            pair, f"NEW.{new}", f"({new_default})::{pair.new.type}" if new_default else typed_null
+        ),
         "old_is_default": _old_is_default(pair, old),
         "old_default_yields": " AND NOT new_given" if pair.old.volatile_default else "",
-        "complete": "" if ready else f"\n        was_new := OLD.{new};\n        IF was_new IS NULL THEN\n"
+        "complete": ""
+        if ready
+        else f"\n        was_new := OLD.{new};\n        IF was_new IS NULL THEN\n"
         f"            was_new := {predicates.forward(pair, f'OLD.{old}')};\n        END IF;",
         "new_unchanged": predicates.same_new(pair, f"NEW.{new}", was_new),
         "null_is_silence": "" if ready else f" AND NEW.{new} IS NOT NULL",
@@ -151,7 +183,8 @@ def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
 
 
 def _old_is_default(pair: Pair, old: str) -> str:
-    # A volatile default (nextval) makes another value at each call: the value is taken as given, unless new was given.
+    # A volatile default (nextval) makes another value at each call: the value is taken as given, unless new
+    # was given.
     if pair.old.default is None or pair.old.volatile_default:
         return predicates.same_old(pair, f"NEW.{old}", f"NULL::{pair.old.type}")
     return predicates.same_old(pair, f"NEW.{old}", f"({pair.old.default})::{pair.old.type}")
@@ -166,15 +199,16 @@ def _key(columns: Sequence[str]) -> str:
 
 def _conflict(sync: Sync, kind: str, old_text: str, new_text: str, sentence: str) -> str:
     schema, change = quote(sync.schema), literal(sync.change)
-    return (
-        f"PERFORM {schema}.note_conflict({change}, {kind}, {_key(sync.key)}, {old_text}, {new_text}, current_user, {sentence});"
-    )
+    arguments = f"{change}, {kind}, {_key(sync.key)}, {old_text}, {new_text}, current_user, {sentence}"
+    return f"PERFORM {schema}.note_conflict({arguments});"
 
 
 def _note_use(sync: Sync, side: str) -> str:
-    # Once a minute per session and application_name. A plain INSERT: an upsert here is a hot lock that made two applications deadlock.
+    # Once a minute per session and application_name. A plain INSERT: an upsert here is a hot lock that made
+    # two applications deadlock.
     setting = literal(f"expandcontract.{side}_{sync._setting}")  # noqa: SLF001 - the same file's own dataclass
-    moment = "pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')"
+    minute = "pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')"
+    moment = f"pg_catalog.current_setting('application_name') || ' ' || {minute}"
     indent = "\n            " if side == "old" else "\n        "
     return (
         f"IF pg_catalog.current_setting({setting}, true) IS DISTINCT FROM ({moment}) THEN"
@@ -191,7 +225,8 @@ def _forward_fits(sync: Sync, old: str, new: str) -> str:
     if pair.back is None:
         misfit = f"NEW.{new} IS NULL AND NEW.{old} IS NOT NULL"
     else:
-        misfit = f"NEW.{old} IS NOT NULL AND NOT {predicates.same_old(pair, f'NEW.{old}', predicates.back(pair, f'NEW.{new}'))}"
+        returns = predicates.same_old(pair, f"NEW.{old}", predicates.back(pair, f"NEW.{new}"))
+        misfit = f"NEW.{old} IS NOT NULL AND NOT {returns}"
     return _misfit(sync, misfit, old, "old")
 
 
@@ -205,11 +240,16 @@ def _misfit(sync: Sync, condition: str, column: str, side: str) -> str:
     value = f"pg_catalog.format('%s', NEW.{column})"
     if sync.pair.unfit == Unfit.RECORD:
         texts = (value, "NULL") if side == "old" else ("NULL", value)
-        body = _conflict(sync, "'does not fit'", *texts, f"'the other side cannot hold what was written to {side}'")
+        body = _conflict(
+            sync, "'does not fit'", *texts, f"'the other side cannot hold what was written to {side}'"
+        )
     else:
         other = sync.pair.new if side == "old" else sync.pair.old
         message = literal(f"the value does not fit {other.column} {other.type} of {sync.pair.table.sql}")
-        hint = literal(f"The schema change {sync.change} holds both columns in sync; a value that only one of them can hold is refused.")
+        hint = literal(
+            f"The schema change {sync.change} holds both columns in sync; a value that only one of them can "
+            "hold is refused."
+        )
         body = f"RAISE EXCEPTION USING ERRCODE = '{UNFIT_SQLSTATE}', MESSAGE = {message}, HINT = {hint};"
     return f"\n            IF {condition} THEN\n                {body}\n            END IF;"
 
@@ -220,7 +260,9 @@ def _render(template: str, **fields: str) -> str:
     comment, _, rest = body.lstrip("\n").partition("\nDECLARE" if "\nDECLARE" in body else "\nBEGIN")
     keyword = "\nDECLARE" if "\nDECLARE" in body else "\nBEGIN"
     # A name may hold a line break, which would end the comment.
-    return header.format(**fields) + dollar_quote("\n" + comment.replace("\n", " ").replace("\r", " ") + keyword + rest)
+    return header.format(**fields) + dollar_quote(
+        "\n" + comment.replace("\n", " ").replace("\r", " ") + keyword + rest
+    )
 
 
 @cache
