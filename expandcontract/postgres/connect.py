@@ -44,8 +44,9 @@ SELECT pg_catalog.set_config('row_security', 'off', $4),
 """
 _TRANSACTION_TIMEOUT_SINCE = 170000
 
+#: A server's start is its own to the microsecond, a standby's is another one; every role may ask for it.
 _IDENTITY = """
-SELECT (SELECT system_identifier FROM pg_catalog.pg_control_system()), oid::pg_catalog.int8, pg_catalog.pg_is_in_recovery()
+SELECT pg_catalog.pg_postmaster_start_time(), oid::int8
 FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()
 """
 
@@ -79,6 +80,7 @@ class Database:
         self.application_name = application_name
         self.ledger_schema = ledger_schema
         self.lock_timeout = lock_timeout
+        self._closed_times = 0
         self._engine = _engine(self.address, application_name, pool_size=4, max_overflow=-1)
         self._direct = _engine(
             self.direct_address or self.address,
@@ -110,12 +112,13 @@ class Database:
             ServerTooOld: the server is older than PostgreSQL 14.
         """
         lock_timeout = "0" if patient else _timeout(self.lock_timeout)
+        closed_times = self._closed_times
         conn = await self._begin((lock_timeout, _timeout(statement_timeout), synchronous, True))
         try:
             yield conn
             await conn.commit()
         finally:
-            await _close(conn)
+            await self._give_back(conn, closed_times)
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncConnection]:
@@ -126,11 +129,12 @@ class Database:
         Raises:
             NotConnected, ServerTooOld: as for `transaction`.
         """
+        closed_times = self._closed_times
         conn = await self._engine.connect()
         try:
             yield conn
         finally:
-            await _close(conn)
+            await self._give_back(conn, closed_times)
 
     @asynccontextmanager
     async def direct(self) -> AsyncIterator[AsyncConnection]:
@@ -156,9 +160,16 @@ class Database:
             return int((await conn.exec_driver_sql(query)).scalar_one())
 
     async def close(self) -> None:
-        """Close the pool. The object can be used again, then with new connections."""
+        """Close the pool; what is in use now, when it is given back. The object can be used again, then with
+        new connections.
+        """
+        self._closed_times += 1
         await self._engine.dispose()
         await self._direct.dispose()
+
+    async def _give_back(self, conn: AsyncConnection, closed_times: int) -> None:
+        """Return a connection to the pool, or end it: a pool that was closed meanwhile forgets it."""
+        await asyncio.shield(asyncio.ensure_future(_end(conn, keep=closed_times == self._closed_times)))
 
     async def _begin(self, values: tuple[str, str, bool, bool]) -> AsyncConnection:
         """Open a transaction with our settings; once more when the pool's connection had died since it was last used."""
@@ -210,6 +221,12 @@ class Database:
 
 async def _backend(conn: AsyncConnection) -> int:
     return int((await conn.exec_driver_sql("SELECT pg_catalog.pg_backend_pid()")).scalar_one())
+
+
+async def _end(conn: AsyncConnection, *, keep: bool) -> None:
+    if not keep and not conn.invalidated:
+        await conn.invalidate()
+    await conn.close()
 
 
 async def _close(conn: AsyncConnection) -> None:
