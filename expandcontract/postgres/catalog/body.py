@@ -1,4 +1,5 @@
-"""Whether the text of a function names a column or a table. Pure: PostgreSQL keeps no dependencies of such bodies.
+"""Whether the text of a function names a column or a table. Pure: PostgreSQL keeps no dependencies of such
+bodies.
 
 It errs on the side of naming: a word in a string constant counts, since it may be dynamic SQL.
 """
@@ -8,7 +9,8 @@ from collections.abc import Iterator
 
 from expandcontract.model.names import KEYWORDS
 
-_PLAIN = re.compile(r"[a-z_][a-z0-9_$]*")
+#: What can be written without quotes: any letters, for the server folds only the ASCII ones reliably.
+_PLAIN = re.compile(r"(?!.*[A-Z])[^\W\d][\w$]*")
 #: Constants and quoted identifiers are kept, comments go: `--` and `/*` inside a constant begin none. SQL's
 #: /* */ nest.
 _TOKEN = re.compile(
@@ -33,7 +35,9 @@ def _kept(body: str) -> Iterator[str]:
 
 
 def _end_of_block(body: str, position: int) -> int:
-    """Return where the block comment ends whose opening ends at `position`; an unclosed one ends with the body."""
+    """Return where the block comment ends whose opening ends at `position`; an unclosed one ends with the
+    body.
+    """
     depth = 1
     while depth:
         match = _NESTING.search(body, position)

@@ -120,7 +120,9 @@ ORDER BY 1, 2, 3
 
 
 async def load(conn: AsyncConnection, oid: int, version: int, about: str) -> tuple[Column, ...]:
-    """Return the columns of a relation in order of their numbers. The default of the column `about` is judged."""
+    """Return the columns of a relation in order of their numbers. The default of the column `about` is
+    judged.
+    """
     grants: defaultdict[str, list[Grant]] = defaultdict(list)
     for name, grantee, privilege, grantable in await rows(conn, _GRANTS, oid):
         grants[name].append(Grant(grantee, privilege, grantable))

@@ -87,7 +87,9 @@ ORDER BY side.inbound, k.conname, n.nspname, c.relname
 
 
 async def load(conn: AsyncConnection, oid: int, version: int) -> tuple[Constraint, ...]:
-    """Return the CHECK and FOREIGN KEY constraints of a table, then the foreign keys that reference it, by name."""
+    """Return the CHECK and FOREIGN KEY constraints of a table, then the foreign keys that reference it, by
+    name.
+    """
     found: list[Constraint] = []
     for row in await rows(conn, _query(version), oid):
         (

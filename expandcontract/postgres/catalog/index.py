@@ -128,7 +128,9 @@ async def load(conn: AsyncConnection, oid: int) -> tuple[Index, ...]:
 
 
 def _after(prefix: str, definition: str) -> str:
-    """Return what follows the prefix. Another text would mean that a later PostgreSQL writes indexes in another way."""
+    """Return what follows the prefix. Another text would mean that a later PostgreSQL writes indexes in
+    another way.
+    """
     if not definition.startswith(prefix):
         raise AssertionError(
             f"pg_get_indexdef() returned {definition!r}, which does not begin with {prefix!r}"

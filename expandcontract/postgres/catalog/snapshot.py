@@ -1,4 +1,6 @@
-"""Everything of the catalog that a plan is compiled from, as one value that can be written to a file and read back."""
+"""Everything of the catalog that a plan is compiled from, as one value that can be written to a file and read
+back.
+"""
 
 import difflib
 from dataclasses import dataclass
