@@ -164,6 +164,7 @@ async def take(
     chunk = tables.chunk
     free = or_(
         chunk.c.status == "pending",
+        chunk.c.token == token,  # leased already, but the answer to our commit was lost
         and_(chunk.c.status == "running", chunk.c.leased_until < func.clock_timestamp()),
     )
     first = (

@@ -139,10 +139,10 @@ class Crew:
             self._shift.held -= 1
 
     async def _take(self, index: int) -> Chunk | None:
-        worker = f"{socket.gethostname()}:{os.getpid()}/{index}"
+        token, worker = uuid4(), f"{socket.gethostname()}:{os.getpid()}/{index}"
 
         async def body(conn: AsyncConnection) -> tuple[Chunk | None, bool]:
-            taken = await ledger.take(conn, self._shift.tables, self._shift.round, uuid4(), worker)
+            taken = await ledger.take(conn, self._shift.tables, self._shift.round, token, worker)
             left = taken is not None or await ledger.is_open(conn, self._shift.tables, self._shift.round)
             return taken, left
 

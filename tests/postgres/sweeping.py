@@ -1,7 +1,9 @@
-"""A table with two columns that a trigger keeps in sync, its ledger, and a sweep over it: what the tests of the sweep start from."""
+"""A table with two columns that a trigger keeps in sync, its ledger, and a sweep over it: what the tests of
+the sweep start from.
+"""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -15,12 +17,17 @@ from expandcontract.model.events import Event, Notice, Progress
 from expandcontract.model.plan import Purpose, Sweep
 from expandcontract.postgres.connect import Database
 from expandcontract.sweep import Job, Options, Outcome, lay, walk
+from expandcontract.sweep.shift import Check
 
 WANTED = "t.new IS DISTINCT FROM t.old"
 FUNCTION = """
 CREATE FUNCTION sync() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
-    IF TG_OP = 'INSERT' OR NEW.new IS NOT DISTINCT FROM OLD.new THEN NEW.new := NEW.old; ELSE NEW.old := NEW.new; END IF;
+    IF TG_OP = 'INSERT' OR NEW.new IS NOT DISTINCT FROM OLD.new THEN
+        NEW.new := NEW.old;
+    ELSE
+        NEW.old := NEW.new;
+    END IF;
     RETURN NEW;
 END $$"""
 TRIGGER = """
@@ -28,15 +35,19 @@ CREATE TRIGGER "~ec_sync" BEFORE INSERT OR UPDATE ON things FOR EACH ROW
 WHEN (NEW.new IS DISTINCT FROM NEW.old) EXECUTE FUNCTION sync()"""
 CHANGE = """
 INSERT INTO expandcontract.change (
-    name, kind, spec, plan, fingerprint, relation, table_schema, table_name, columns, created_by, created_from, program_version,
-    database_oid
-) VALUES ('0001_things', 'rename-column', '{}', '{}', '', 'public.things'::regclass, 'public', 'things', '{old,new}', 'test', 'test', '0', 0)
-RETURNING id, relation"""
+    name, kind, spec, plan, fingerprint, relation, table_schema, table_name, columns,
+    created_by, created_from, program_version, database_oid
+) VALUES (
+    '0001_things', 'rename-column', '{}', '{}', '', 'public.things'::regclass, 'public', 'things',
+    '{old,new}', 'test', 'test', '0', 0
+) RETURNING id"""
 
 
 @dataclass
 class Swept:
-    """The table `things(id, old, new, pad)` with its sync trigger, and a job over it. `raw` is a session of the application."""
+    """The table `things(id, old, new, pad)` with its sync trigger, and a job over it. `raw` is a session of
+    the application.
+    """
 
     url: str
     database: Database
@@ -50,16 +61,36 @@ class Swept:
         async with self.database.transaction() as conn:
             return await lay(conn, self.tables, self.job, workers=workers)
 
-    async def walk(self, *, options: Options | None = None, **more: Any) -> Outcome:
+    async def walk(
+        self,
+        *,
+        options: Options | None = None,
+        stop: asyncio.Event | None = None,
+        check: Check | None = None,
+        void_leases: bool = False,
+    ) -> Outcome:
         """Take part in the walk, and keep what it tells."""
         return await walk(
-            self.database, self.tables, self.job, options=options, listen=self.events.append, **more
+            self.database,
+            self.tables,
+            self.job,
+            options=options,
+            listen=self.events.append,
+            stop=stop,
+            check=check,
+            void_leases=void_leases,
         )
 
-    async def sweep(self, *, options: Options | None = None, **more: Any) -> Outcome:
+    async def sweep(
+        self,
+        *,
+        options: Options | None = None,
+        stop: asyncio.Event | None = None,
+        check: Check | None = None,
+    ) -> Outcome:
         """Lay and walk."""
         await self.lay((options or Options()).workers)
-        return await self.walk(options=options, **more)
+        return await self.walk(options=options, stop=stop, check=check)
 
     def again(self, purpose: Purpose | None = None, *, round: int = 1, wanted: str = WANTED) -> "Swept":  # noqa: A002
         """Return the same table with a job of another purpose or round."""
@@ -108,7 +139,8 @@ async def swept(
     try:
         await migrate(database)
         await raw.execute(
-            ddl or "CREATE TABLE things (id bigint PRIMARY KEY, old text, new text, pad text DEFAULT 'padding')"
+            ddl
+            or "CREATE TABLE things (id bigint PRIMARY KEY, old text, new text, pad text DEFAULT 'padding')"
         )
         await raw.execute(
             fill or f"INSERT INTO things (id, old) SELECT g, 'value ' || g FROM generate_series(1, {rows}) g"
@@ -116,7 +148,7 @@ async def swept(
         await raw.execute(FUNCTION)
         if trigger:
             await raw.execute(TRIGGER)
-        change, relation = await raw.fetchrow(CHANGE)
+        change, relation = await raw.fetchval(CHANGE), await raw.fetchval("SELECT 'things'::regclass::oid")
         job = Job(change, "0001_things", 1, 1, action(), relation)
         yield Swept(url, database, raw, job, Tables())
     finally:
@@ -124,7 +156,7 @@ async def swept(
         await raw.close()
 
 
-async def until(condition: Any, *, seconds: float = 20.0) -> None:
+async def until(condition: Callable[[], Awaitable[bool]], *, seconds: float = 20.0) -> None:
     """Wait until the coroutine function `condition` returns something true."""
     async with asyncio.timeout(seconds):
         while not await condition():

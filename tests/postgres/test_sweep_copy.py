@@ -1,12 +1,19 @@
 """Copying rows while applications write: every row exactly once, nobody waits, nothing is lost."""
 
 import asyncio
+import random
+import time
+from dataclasses import replace
+from typing import Any
 
+import asyncpg
 import pytest
 
-from expandcontract.model.plan import Purpose
+from expandcontract.model import killpoints
+from expandcontract.model.errors import StepFailed
 from expandcontract.sweep import Options
-from tests.postgres.sweeping import Swept, swept
+from expandcontract.sweep.statements import SETTINGS, copy
+from tests.postgres.sweeping import TRIGGER, Swept, action, swept, until
 
 ROWS = 20_000
 
@@ -17,13 +24,365 @@ async def test_every_row_is_written_once(database: str) -> None:
         outcome = await table.sweep()
         assert (outcome.rows, outcome.finished, outcome.stopped_by) == (ROWS, True, None)
         assert await table.out_of_sync() == 0
-        assert {(c["status"], c["next_block"] - c["end_block"]) for c in await table.chunks()} == {("done", 0)}
+        assert [(c["status"], c["next_block"] - c["end_block"]) for c in await table.chunks()] == [
+            ("done", 0)
+        ]
 
 
 async def test_passes_keep_the_updates_hot(database: str) -> None:
-    """More than half of the updates of a dense table need no new index entries, and the ledger counts them."""
+    """Half of the updates of a dense table and more need no new index entries, and the ledger counts just
+    those.
+    """
+    async with swept(database, rows=ROWS) as table:
+        await table.raw.execute("CREATE INDEX ON things (old)")
+        await table.sweep()
+        hot = (await table.totals()).hot_rows
+        assert hot > ROWS / 2
+        await table.database.close()  # a session reports its counts when it ends
+
+        async def counted() -> bool:
+            query = "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = 'things'"
+            return tuple(await table.raw.fetchrow(query) or ()) == (ROWS, hot)
+
+        await until(counted)
+
+
+async def test_a_second_run_writes_nothing(database: str) -> None:
+    """Over a finished table a sweep writes no row, and less than 4 bytes of WAL for each."""
     async with swept(database, rows=ROWS) as table:
         await table.sweep()
-        await table.raw.execute("SELECT pg_stat_force_next_flush()")
-        totals = await table.totals()
-        assert totals.hot_rows > ROWS / 2
+        await table.raw.execute("VACUUM things")
+        before = await table.raw.fetchval("SELECT pg_current_wal_insert_lsn()")
+        outcome = await table.again(round=2).sweep()
+        wal = await table.raw.fetchval("SELECT pg_current_wal_insert_lsn() - $1::pg_lsn", before)
+        assert (outcome.rows, outcome.finished) == (0, True)
+        assert wal < 4 * ROWS
+
+
+@pytest.mark.parametrize("rows", [0, 1, 2])
+async def test_tiny_tables(database: str, rows: int) -> None:
+    """A table without rows is finished at once; one with a single page is copied."""
+    async with swept(database, rows=rows) as table:
+        outcome = await table.sweep(options=Options(workers=2))
+        assert (outcome.rows, outcome.finished) == (rows, True)
+        assert await table.out_of_sync() == 0
+
+
+SHAPES = {
+    "no primary key": "CREATE TABLE things (id bigint, old text, new text)",
+    "partitioned": """
+        CREATE TABLE things (id bigint PRIMARY KEY, old text, new text) PARTITION BY RANGE (id);
+        CREATE TABLE "Odd ""part" PARTITION OF things FOR VALUES FROM (0) TO (7000);
+        CREATE TABLE part_b PARTITION OF things FOR VALUES FROM (7000) TO (1000000) PARTITION BY HASH (id);
+        CREATE TABLE part_b0 PARTITION OF part_b FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+        CREATE TABLE part_b1 PARTITION OF part_b FOR VALUES WITH (MODULUS 2, REMAINDER 1)""",
+    "composite key": """
+        CREATE TABLE things (id bigint, other int DEFAULT 1, old text, new text, PRIMARY KEY (id, other))""",
+}
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+async def test_shapes_of_tables(database: str, shape: str) -> None:
+    """Neither a key nor an index is needed, and every leaf is copied."""
+    async with swept(database, rows=ROWS, ddl=SHAPES[shape]) as table:
+        outcome = await table.sweep()
+        assert (outcome.rows, outcome.finished) == (ROWS, True)
+        assert await table.out_of_sync() == 0
+
+
+async def test_inheritance_children_are_copied(database: str) -> None:
+    """A plain child's rows are copied as its parent's are, each through its own relation."""
+    ddl = """CREATE TABLE things (id bigint PRIMARY KEY, old text, new text);
+             CREATE TABLE child () INHERITS (things)"""
+    fill = """INSERT INTO things (id, old) SELECT g, 'p' || g FROM generate_series(1, 500) g;
+              INSERT INTO child (id, old) SELECT g, 'c' || g FROM generate_series(1, 700) g"""
+    async with swept(database, ddl=ddl, fill=fill) as table:
+        outcome = await table.sweep()
+        assert outcome.rows == 1200
+        assert await table.out_of_sync() == 0
+
+
+async def test_workers_share_a_small_table(database: str) -> None:
+    """Several workers each take chunks of a table that is smaller than one chunk, and no row is written
+    twice.
+    """
+    async with swept(database, rows=60_000) as table:
+        outcome = await table.sweep(options=Options(workers=3, batch=200))
+        chunks = await table.chunks()
+        assert outcome.rows == 60_000
+        assert len({c["worker"] for c in chunks}) == 3
+        assert all(c["attempts"] == 1 for c in chunks)
+        assert await table.out_of_sync() == 0
+
+
+@pytest.mark.parametrize("batch", [1, 100, 20_000])
+async def test_a_fixed_batch_is_never_exceeded(database: str, batch: int) -> None:
+    """With --batch N no transaction writes more than N rows, whatever the pages hold."""
+    rows = 300 if batch == 1 else ROWS
+    async with swept(database, rows=rows) as table:
+        await table.raw.execute("ALTER TABLE things ADD writer xid8")
+        await table.raw.execute("""
+            CREATE FUNCTION sign() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN NEW.writer := pg_current_xact_id(); RETURN NEW; END $$;
+            CREATE TRIGGER sign BEFORE UPDATE ON things FOR EACH ROW EXECUTE FUNCTION sign()""")
+        await table.sweep(options=Options(batch=batch))
+        written = await table.raw.fetch("SELECT count(*) AS rows FROM things GROUP BY writer")
+    assert sum(one["rows"] for one in written) == rows
+    assert max(one["rows"] for one in written) <= batch
+
+
+@pytest.mark.parametrize("batch", [100, 20_000])
+async def test_a_batch_reads_its_blocks_and_nothing_else(database: str, batch: int) -> None:
+    """Whatever the size of the batch and the statistics, the plan is a TID range scan and a fetch by TID:
+    no sequential scan, no hash.
+    """
+    async with swept(database, rows=ROWS) as table:
+        await table.raw.execute("ANALYZE things; CREATE INDEX ON things (new)")
+        await table.raw.execute("SET search_path = ''")
+        statements = copy(action(), "public.things", "expandcontract")
+        chunk, blocks = "1, gen_random_uuid()", "'(0,0)', '(50,0)'"
+        plans = [
+            await _plan(table, statements.look, blocks),
+            await _plan(table, statements.share, f"{chunk}, {blocks}, {batch}, NULL, 8, 3"),
+            await _plan(table, statements.rest, f"{chunk}, {blocks}, {batch}, NULL, 50"),
+        ]
+    for plan in plans:
+        assert "Tid Range Scan on public.things" in plan
+        assert "Seq Scan on public.things" not in plan
+        assert "Hash" not in plan
+    assert "Tid Scan on public.things" in plans[1]
+
+
+async def _plan(table: Swept, statement: str, arguments: str) -> str:
+    async with table.raw.transaction():
+        await table.raw.execute(SETTINGS)
+        await table.raw.execute(f"PREPARE it AS {statement}")
+        plan = await table.raw.fetch(f"EXPLAIN (VERBOSE) EXECUTE it ({arguments})")
+        await table.raw.execute("DEALLOCATE it")
+    return "\n".join(row[0] for row in plan)
+
+
+async def test_locked_rows_are_waited_for_and_nobody_waits_for_us(database: str) -> None:
+    """A row that a session holds is skipped, told of, and written once the session lets go; the session
+    itself never waits.
+    """
+    async with swept(database, rows=2_000) as table:
+        holder: asyncpg.Connection[Any] = await asyncpg.connect(database)
+        transaction = holder.transaction()
+        await transaction.start()
+        await holder.execute("SELECT FROM things WHERE id IN (3, 500, 501) FOR UPDATE")
+        work = asyncio.create_task(table.sweep())
+
+        async def waiting() -> bool:
+            return any("3 rows" in notice and "locked" in notice for notice in table.notices)
+
+        await until(waiting)
+        assert await table.out_of_sync() == 3
+        assert not work.done()
+        started = time.monotonic()
+        await holder.execute("UPDATE things SET old = 'mine' WHERE id IN (3, 500, 501)")
+        assert time.monotonic() - started < 0.2
+        await transaction.rollback()
+        outcome = await asyncio.wait_for(work, 10)
+        await holder.close()
+        assert (outcome.rows, outcome.finished) == (2_000, True)
+        assert await table.out_of_sync() == 0
+
+
+async def test_writers_of_all_kinds_beside_the_copy(database: str) -> None:
+    """Old and new writers, deletes and aborts in multi-row transactions: no error, no deadlock, and every
+    row as its writer left it.
+    """
+    async with swept(database, rows=ROWS) as table:
+        model = {row: f"value {row}" for row in range(1, ROWS + 1)}
+        done = asyncio.Event()
+        writers = [asyncio.create_task(_write(database, model, done, part)) for part in range(3)]
+        outcome = await table.sweep(options=Options(workers=2, max_rate=15_000))
+        done.set()
+        counts = await asyncio.gather(*writers)
+        assert outcome.finished
+        assert min(counts) > 10
+        assert {row["id"]: row["new"] for row in await table.raw.fetch("SELECT id, new FROM things")} == model
+        assert await table.out_of_sync() == 0
+
+
+async def _write(url: str, model: dict[int, str], done: asyncio.Event, part: int) -> int:
+    """Write rows of its own third in random order until `done`; return how many transactions there were."""
+    connection: asyncpg.Connection[Any] = await asyncpg.connect(url)
+    chance, number = random.Random(part), 0
+    while not done.is_set():
+        number += 1
+        wished: dict[int, str | None] = {}
+        transaction = connection.transaction()
+        await transaction.start()
+        for row in chance.sample([row for row in model if row % 3 == part], 5):
+            value = f"{number} of {part}"
+            match chance.randrange(4):
+                case 0:
+                    await connection.execute("DELETE FROM things WHERE id = $1", row)
+                    wished[row] = None
+                case 1:
+                    await connection.execute("UPDATE things SET new = $2 WHERE id = $1", row, value)
+                    wished[row] = value
+                case 2:
+                    await connection.execute("UPDATE things SET old = $2 WHERE id = $1", row, value)
+                    wished[row] = value
+                case _:
+                    await connection.execute("UPDATE things SET pad = $2 WHERE id = $1", row, value)
+        if chance.random() < 0.2:
+            await transaction.rollback()
+            continue
+        await transaction.commit()
+        for row, wish in wished.items():
+            if wish is None:
+                del model[row]
+            else:
+                model[row] = wish
+    await connection.close()
+    return number
+
+
+@pytest.mark.parametrize("statement", ["VACUUM FULL things", "CLUSTER things USING things_pkey"])
+async def test_a_rewrite_in_the_middle(database: str, statement: str) -> None:
+    """After a rewrite every row may lie anywhere: the new blocks are laid out, and still every row is
+    written once.
+    """
+    async with swept(database, rows=ROWS) as table:
+        # Dead rows in front, so that the rewrite moves every row to another block.
+        await table.raw.execute("DELETE FROM things WHERE id <= 5000")
+        work = asyncio.create_task(table.sweep(options=Options(batch=50, max_rate=20_000)))
+        await until(lambda: _some_rows(table))
+        assert not work.done()
+        await table.raw.execute(statement)
+        outcome = await asyncio.wait_for(work, 30)
+        assert (outcome.rows, outcome.finished) == (ROWS - 5000, True)
+        assert await table.out_of_sync() == 0
+        assert len({c["filenode"] for c in await table.chunks()}) == 2
+
+
+async def _some_rows(table: Swept) -> bool:
+    return (await table.totals()).rows > 1_000
+
+
+async def test_truncate_in_the_middle(database: str) -> None:
+    """A table that is emptied and filled again while it is copied is finished, with all of its new rows in
+    sync.
+    """
+    async with swept(database, rows=ROWS) as table:
+        work = asyncio.create_task(table.sweep(options=Options(batch=50, max_rate=20_000)))
+        await until(lambda: _some_rows(table))
+        await table.raw.execute("TRUNCATE things")
+        await table.raw.execute("INSERT INTO things (id, old) SELECT g, 'n' FROM generate_series(1, 10) g")
+        outcome = await asyncio.wait_for(work, 30)
+        assert outcome.finished
+        assert await table.out_of_sync() == 0
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DROP TABLE part_2",
+        "ALTER TABLE part_2 RENAME TO renamed",
+        "ALTER TABLE things DETACH PARTITION part_2",
+    ],
+)
+async def test_a_partition_goes_in_the_middle(database: str, statement: str) -> None:
+    """A leaf that is dropped, detached or renamed while its sibling is copied stops nothing."""
+    ddl = """CREATE TABLE things (id bigint, old text, new text, pad text) PARTITION BY RANGE (id);
+        CREATE TABLE part_1 PARTITION OF things FOR VALUES FROM (0) TO (5000);
+        CREATE TABLE part_2 PARTITION OF things FOR VALUES FROM (5000) TO (100000)"""
+    async with swept(database, rows=ROWS, ddl=ddl) as table:
+        work = asyncio.create_task(table.sweep(options=Options(batch=50, max_rate=5_000)))
+        await until(lambda: _some_rows(table))
+        await table.raw.execute(statement)
+        await table.raw.execute(
+            "INSERT INTO expandcontract.control (change_id, max_rate, changed_by) VALUES ($1, 1e9, 'test')",
+            table.job.change_id,
+        )
+        assert (await asyncio.wait_for(work, 30)).finished
+        assert await table.out_of_sync() == 0
+
+
+async def test_a_killed_connection_is_made_anew(database: str) -> None:
+    """When the server ends our session the copy goes on with another, and loses or repeats nothing."""
+    async with swept(database, rows=ROWS) as table:
+        work = asyncio.create_task(table.sweep(options=Options(batch=50, max_rate=20_000)))
+        for _ in range(3):
+            await until(lambda: _some_rows(table))
+            await table.raw.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'ec' AND datname = current_database()"
+            )
+        outcome = await asyncio.wait_for(work, 30)
+        assert (outcome.rows, outcome.finished) == (ROWS, True)
+        assert await table.out_of_sync() == 0
+
+
+async def test_a_batch_that_is_too_slow_is_halved(database: str) -> None:
+    """A batch that runs into its timeout is rolled back and tried again with half of its rows, also below
+    the usual floor.
+    """
+    async with swept(database, rows=300) as table:
+        await table.raw.execute("""
+            CREATE FUNCTION public.slow(text) RETURNS text LANGUAGE plpgsql AS
+            $$ BEGIN PERFORM pg_catalog.pg_sleep(0.01); RETURN $1; END $$""")
+        assigned = replace(table.job.action, assignments=(("new", "public.slow(t.old)"),))
+        slow = replace(table, job=replace(table.job, action=assigned))
+        outcome = await slow.sweep()
+        assert (outcome.rows, outcome.finished) == (300, True)
+        assert 0 < (await slow.chunks())[0]["batch"] < 100
+
+
+async def test_a_row_that_a_trigger_keeps_is_an_error(database: str) -> None:
+    """A trigger that swallows our update is named as an error; the copy does not go on for ever."""
+    async with swept(database, rows=100) as table:
+        await table.raw.execute("""
+            CREATE FUNCTION swallow() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN IF OLD.id = 7 THEN RETURN NULL; END IF; RETURN NEW; END $$;
+            CREATE TRIGGER swallow BEFORE UPDATE ON things FOR EACH ROW EXECUTE FUNCTION swallow()""")
+        with pytest.raises(StepFailed, match="1 rows"):
+            await table.sweep()
+        assert await table.out_of_sync() == 1
+        assert [c["status"] for c in await table.chunks()] == ["pending"]
+
+
+async def test_an_error_of_the_server_stops_all_workers(database: str) -> None:
+    """What does not pass by itself is raised as an error of ours, and the chunks are free again."""
+    async with swept(database, rows=60_000) as table:
+        await table.raw.execute("ALTER TABLE things ADD CHECK (new <> 'value 30000')")
+        with pytest.raises(StepFailed, match="23514"):
+            await table.sweep(options=Options(workers=2))
+        assert "running" not in {c["status"] for c in await table.chunks()}
+        await table.raw.execute("ALTER TABLE things DROP CONSTRAINT things_new_check")
+        outcome = await table.walk()
+        assert (outcome.rows, outcome.finished) == (60_000, True)
+
+
+async def test_rows_of_a_table_without_the_trigger_are_still_found(database: str) -> None:
+    """Rows that move forward because somebody writes them without the trigger lie behind the window then; a
+    second round finds them.
+    """
+    async with swept(database, rows=1_000, trigger=False) as table:
+        await table.sweep()
+        await table.raw.execute("UPDATE things SET new = 'drift' WHERE id % 100 = 0")
+        await table.raw.execute(TRIGGER)
+        outcome = await table.again(round=2).sweep()
+        assert outcome.rows == 10
+        assert await table.out_of_sync() == 0
+
+
+async def test_the_kill_points_of_a_copy(database: str) -> None:
+    """Each batch passes the points before it, after its statement and after its commit, so that a test can
+    die at each.
+    """
+    async with swept(database, rows=5_000) as table:
+        reached: list[str] = []
+        killpoints.watch(reached.append)
+        try:
+            await table.sweep(options=Options(batch=500))
+        finally:
+            killpoints.watch(None)
+        batch = ["copy.batch.before", "copy.batch.after", "copy.batch.committed"]
+        passed = [point for point in reached if point.startswith("copy.batch")]
+        assert passed == batch * (len(passed) // 3)
+        assert reached[-1] == "chunk.done"

@@ -1,0 +1,142 @@
+"""How large the next batch is, and which blocks a window covers."""
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from expandcontract.sweep.pace import Pace
+from expandcontract.sweep.window import PASSES, SLACK, Look, blocks_for, plan, split
+
+MEASURED = st.lists(st.tuples(st.integers(0, 20_000), st.floats(0, 10)), max_size=40)
+
+
+def adaptive() -> Pace:
+    """Return the pace that a copy starts with."""
+    return Pace.adaptive(1_000, 100, 20_000, 0.05)
+
+
+@given(MEASURED)
+def test_the_batch_stays_within_its_bounds(measured: list[tuple[int, float]]) -> None:
+    """Whatever is measured, the batch is between floor and ceiling, and at most doubles or halves at each
+    step.
+    """
+    pace = adaptive()
+    for units, seconds in measured:
+        following = pace.after(units, seconds)
+        assert pace.floor <= following.batch <= pace.ceiling
+        assert following.batch <= 2 * pace.batch
+        assert 2 * following.batch >= pace.batch - 1
+        pace = following
+
+
+@given(st.floats(1_000, 390_000))
+def test_the_batch_finds_the_target(rows_per_second: float) -> None:
+    """At a steady speed a batch takes the target time after a few transactions, as far as the bounds let
+    it.
+    """
+    pace = adaptive()
+    for _ in range(20):
+        pace = pace.after(pace.batch, pace.batch / rows_per_second)
+    assert pace.batch == pytest.approx(min(max(rows_per_second * 0.05, 100), 20_000), rel=0.02)
+
+
+@given(st.lists(st.booleans(), max_size=60))
+def test_halving_ends_at_one_row_and_recovers(slow: list[bool]) -> None:
+    """However often a batch was too slow, one row remains to be tried, and speed measured afterwards makes
+    it grow again.
+    """
+    pace = adaptive()
+    for was_slow in slow:
+        pace = pace.halved() if was_slow else pace.after(pace.batch, 0.2)
+        assert pace.batch >= 1
+    for _ in range(60):
+        pace = pace.after(pace.batch, pace.batch / 100_000)
+    assert pace.batch == pytest.approx(5_000, rel=0.02)
+
+
+def test_a_slow_batch_does_not_come_back_at_the_floor() -> None:
+    """After a timeout the floor gives way: a row that takes a millisecond is not written a hundred at a
+    time again.
+    """
+    pace = adaptive().halved(60)
+    assert pace.batch == 30
+    for _ in range(20):
+        pace = pace.after(pace.batch, pace.batch * 0.001)
+    assert pace.batch == 50
+
+
+def test_a_batch_that_found_little_says_nothing() -> None:
+    """A window with a few rows, written fast, does not change the pace; a slow one does."""
+    pace = adaptive().after(1_000, 0.05)
+    assert pace.after(3, 0.004) == pace
+    assert pace.after(3, 1.0).batch < pace.batch
+
+
+@given(st.integers(1, 50_000), MEASURED)
+def test_a_fixed_batch_stays(batch: int, measured: list[tuple[int, float]]) -> None:
+    """A batch that somebody fixed is left only after a timeout, and returns to what was asked for."""
+    pace = Pace.steady(batch)
+    for units, seconds in measured:
+        pace = pace.after(units, seconds)
+        assert pace.batch == batch
+    pace = pace.halved()
+    assert pace.batch == max(1, batch // 2)
+    for _ in range(20):
+        pace = pace.after(pace.batch, 0.1)
+    assert pace.batch == batch
+
+
+LOOKS = st.tuples(st.integers(0, 1_000), st.integers(1, 5_000), st.integers(1, 200)).flatmap(
+    lambda run: st.integers(1, run[1] * run[2]).map(
+        lambda wanted: Look(run[1] * run[2], wanted, run[0], run[0] + run[1] - 1)
+    )
+)
+
+
+@given(LOOKS, st.integers(1, 20_000), st.integers(1, 3))
+def test_a_window_begins_where_there_is_something_to_do(look: Look, batch: int, strips: int) -> None:
+    """Its strips follow each other without a gap, from the first block with a row to write, never behind
+    the last.
+    """
+    window = plan(look, batch, strips)
+    blocks = [block for strip in window.strips for block in range(strip.first, strip.end)]
+    assert blocks == list(range(look.first, blocks[-1] + 1))
+    assert blocks[-1] <= look.last
+    assert 1 <= len(window.strips) <= strips
+    assert window.passes in {1, PASSES}
+
+
+@given(LOOKS, st.integers(1, 20_000))
+def test_a_window_holds_about_as_many_rows_as_its_transactions_write(look: Look, batch: int) -> None:
+    """Where rows lie evenly, a pass over a strip writes no more than a batch and some slack, unless a
+    single block holds more.
+    """
+    window = plan(look, batch, 1)
+    if window.strips[0].end - window.strips[0].first > 1:
+        assert window.share <= batch * SLACK + 1
+
+
+def test_dense_windows_take_passes_and_sparse_ones_do_not() -> None:
+    """Where every row is written passes make room; where few are, one transaction finds room anyway."""
+    assert plan(Look(10_000, 10_000, 0, 99), 1_000, 1).passes == PASSES
+    assert plan(Look(10_000, 1_000, 0, 99), 1_000, 1).passes == 1
+    assert plan(Look(100, 100, 0, 99), 1_000, 1).passes == PASSES
+    assert plan(Look(100, 50, 0, 99), 1_000, 1).passes == 1
+
+
+@given(st.integers(0, 100), st.integers(1, 100), st.integers(1, 10))
+def test_parts_of_a_run_are_even(first: int, length: int, parts: int) -> None:
+    """No part is empty, and no two differ by more than one block."""
+    sizes = [strip.end - strip.first for strip in split(first, first + length, parts)]
+    assert sum(sizes) == length
+    assert max(sizes) - min(sizes) <= 1
+    assert min(sizes) >= 1
+
+
+def test_blocks_for_a_batch() -> None:
+    """A window is so many blocks that each pass over it writes a batch."""
+    assert blocks_for(1_000, 1, 80.0) == 100
+    assert blocks_for(1, 1, 1_000.0) == 1
+    assert replace(Pace.steady(7), batch=1).exhausted
