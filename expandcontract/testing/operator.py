@@ -51,7 +51,7 @@ class Operator:
 
     async def wait(self, goal: str) -> None:
         """Run `ec wait --for GOAL` in silence, as a deploy pipeline does. Raises CommandFailedError."""
-        await self._run(("wait", "--for", goal, "--timeout", "5min"), 0, silent=True)
+        await self._run(("wait", "--for", goal, "--timeout", "1h"), 0, silent=True)
 
     async def status(self) -> dict[str, Any]:
         """Return the only change in `ec status --json`."""

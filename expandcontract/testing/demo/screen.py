@@ -60,7 +60,7 @@ def _facts(found: Found) -> tuple[str, ...]:
 
 def _backfill(found: Found) -> str:
     phase = found.status["phases"]["backfill"]
-    rate = phase["rows_written"] / phase["copy_seconds"]
+    rate = phase["rows_written"] / max(phase["copy_seconds"], 0.001)
     hot = "" if phase["hot_ratio"] is None else f", {phase['hot_ratio']:.0%} of the updates HOT"
     return (
         f"Backfill: {phase['rows_written']:,} rows in {phase['copy_seconds']:.1f} s, {rate:,.0f} rows/s{hot}."
