@@ -135,14 +135,14 @@ async def _transactional(
         async with context.database.transaction(patient=True) as conn:
             await body(conn)
     else:
+        # Asked under the weaker lock: while the strong one is held, the application waits.
+        look = work.recheck if step.becomes == State.HIDDEN else None
         await run_locked(
-            context.database, action.locks, context.policy, context.listen, body, stop=context.stop
+            context.database, action.locks, context.policy, context.listen, body, look=look, stop=context.stop
         )
 
 
 async def _become(work: Work, conn: AsyncConnection, state: State) -> None:
-    if state == State.HIDDEN:
-        await work.recheck(conn)
     if state == State.ROLLED_BACK:
         await _undo_phases(work, conn)
     await change_writer.become(conn, work.context.tables, work.situation.change_id, state, work.context.who)

@@ -12,7 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -28,6 +28,7 @@ from expandcontract.postgres.query import rows
 from expandcontract.postgres.sqlstate import is_lock_failure, is_retryable, server_message
 
 T = TypeVar("T")
+Look: TypeAlias = Callable[[AsyncConnection], Awaitable[None]]
 
 #: How much longer than what the application may have felt of a try the pause after it is, at least.
 PAUSE_FACTOR = 10
@@ -64,6 +65,7 @@ async def run_locked(  # noqa: PLR0913 - the last two are for stopping and for t
     listen: Listener,
     body: Callable[[AsyncConnection], Awaitable[T]],
     *,
+    look: Look | None = None,
     stop: asyncio.Event | None = None,
     jitter: Callable[[], float] = random.random,
 ) -> T:
@@ -79,6 +81,8 @@ async def run_locked(  # noqa: PLR0913 - the last two are for stopping and for t
         policy: lock_timeout, lock_budget and confidential count.
         listen: gets LockTried.
         body: gets the connection, with lock_timeout still on.
+        look: a last look under SHARE UPDATE EXCLUSIVE, which keeps columns and triggers as they are and stops no
+            reader or writer, so that it may take longer than the body. What it raises ends the attempt.
         stop: when set, no further try or pause begins.
         jitter: a number from 0 to 1 that lengthens a pause by that part.
 
@@ -93,7 +97,7 @@ async def run_locked(  # noqa: PLR0913 - the last two are for stopping and for t
         attempt += 1
         this = _Try()
         try:
-            return await _once(database, locks, policy, body, this)
+            return await _once(database, locks, policy, body, this, look)
         except DBAPIError as error:
             if not (is_lock_failure(error) or is_retryable(error)):
                 raise
@@ -112,18 +116,24 @@ async def _once(
     policy: Policy,
     body: Callable[[AsyncConnection], Awaitable[T]],
     this: _Try,
+    look: Look | None,
 ) -> T:
     async with _lookout(database, policy, this), database.transaction() as conn:
         ((this.pid, deadlock_timeout),) = await rows(conn, _SESSION)
         # A wait of ours that lasted into somebody's deadlock_timeout would make the application the victim.
         short = min(policy.lock_timeout, deadlock_timeout / 2)
-        await _climb(conn, locks, short, deadlock_timeout, this)
+        await _climb(conn, locks, short, deadlock_timeout, this, look)
         await _limit(conn, short, max(short, _BODY))
         return await body(conn)
 
 
 async def _climb(
-    conn: AsyncConnection, locks: Sequence[Lock], short: timedelta, deadlock_timeout: timedelta, this: _Try
+    conn: AsyncConnection,
+    locks: Sequence[Lock],
+    short: timedelta,
+    deadlock_timeout: timedelta,
+    this: _Try,
+    look: Look | None,
 ) -> None:
     """Take the locks in two rungs.
 
@@ -136,6 +146,8 @@ async def _climb(
     if gentle is not None:
         await _limit(conn, deadlock_timeout + _GOING, deadlock_timeout + _GOING)
         await conn.exec_driver_sql(gentle)
+    if look is not None:
+        await look(conn)
     if strong is not None:
         await _limit(conn, short, short)
         this.felt_since = time.monotonic()
