@@ -1,4 +1,4 @@
-"""The writer of `change`: it begins, gets another plan, moves from state to state. The guards keep the order."""
+"""The writer of `change`: it begins, gets another plan, moves between states. The guards keep the order."""
 
 from typing import Any
 
@@ -62,8 +62,8 @@ async def begin_again(
 async def become(conn: AsyncConnection, tables: Tables, change_id: int, state: State, who: str) -> bool:
     """Move a change to `state`; return False when it was there already.
 
-    To `hidden`, call it after the table is locked and before the first statement of the step: the guard compares
-    what the proof is bound to with what is there, and the step's own statements change that.
+    To `hidden`, call it after the table is locked and before the first statement of the step: the guard
+    compares what the proof is bound to with what is there, and the step's own statements change that.
     """
     change = tables.change
     where = (change.c.id == change_id, change.c.state != state)

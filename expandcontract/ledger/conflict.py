@@ -1,4 +1,6 @@
-"""What `conflict` holds. The sync trigger writes it, through `note_conflict`, and the sweep before a rollback."""
+"""What `conflict` holds. The sync trigger writes it, through `note_conflict`, and the sweep before a
+rollback.
+"""
 
 from enum import StrEnum
 

@@ -11,7 +11,7 @@ from expandcontract.ledger.tables import Tables
 
 
 class Wishes(TypedDict, total=False):
-    """What can be wished. What is left out stays; None leaves it to the program. `max_rate`: rows per second."""
+    """What can be wished. What is left out stays; None: as the program likes. `max_rate`: rows per second."""
 
     paused: bool
     batch: int | None

@@ -35,7 +35,7 @@ SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('expandcontract.leas
 class Lease:
     """A lease that this process holds.
 
-    `alone` says that nobody else held one when it was taken: whatever others have leased of the change is void.
+    `alone` says that nobody else held one when it was taken: what others have leased of the change is void.
     `lost` is set when the heartbeat finds that somebody took over, or was silent for too long.
     """
 
@@ -64,7 +64,7 @@ class _Other:
     dying: bool
 
 
-class _Waiting(Exception):  # noqa: N818 - not an error: a holder is dying
+class _Waiting(Exception):
     """Somebody who is dying has the lease still."""
 
 
@@ -81,8 +81,8 @@ async def acquire(
 ) -> AsyncIterator[Lease]:
     """Hold a lease on a change while the body runs.
 
-    An exclusive lease excludes every other, a shared one the exclusive. A holder that is dead is taken over: it
-    was silent for ten seconds, or its session is gone from the server, which is so a moment after kill -9.
+    An exclusive lease excludes every other, a shared one the exclusive. A holder that is dead is taken over:
+    it was silent for ten seconds, or its session is gone from the server, which is so a moment after kill -9.
     Behind a pooler sessions change hands, so that there the ten seconds decide.
 
     Raises:
@@ -195,7 +195,8 @@ async def _insert(conn: AsyncConnection, tables: Tables, wanted: _Wanted) -> Non
 
 #: $1 is how long the lease lasts.
 _UNTIL = "pg_catalog.clock_timestamp() + pg_catalog.make_interval(secs => $1)"
-#: This session's process id and start. $2 is the id that the driver was told: a pooler makes one up, which gives NULL.
+#: This session's process id and start. $2 is the id that the driver was told: a pooler makes one up, which
+#: gives NULL.
 _SESSION = """
 (SELECT pid FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid() AND pid = $2),
 (SELECT backend_start FROM pg_catalog.pg_stat_activity WHERE pid = pg_catalog.pg_backend_pid() AND pid = $2)

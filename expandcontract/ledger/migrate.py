@@ -109,8 +109,8 @@ async def version(conn: AsyncConnection, tables: Tables) -> int:
 def script(schema: str, owner: str, app: str) -> str:
     """Return everything as SQL, for a DBA who runs it instead of `ec init`.
 
-    It is run by a superuser, or by a member of `owner` who may create schemas. `owner` will own the ledger and run
-    `ec`; `app` is the role of the application.
+    It is run by a superuser, or by a member of `owner` who may create schemas. `owner` will own the ledger
+    and run `ec`; `app` is the role of the application.
     """
     tables = Tables(schema)
     parts = [

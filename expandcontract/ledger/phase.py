@@ -1,4 +1,6 @@
-"""The writer of `phase`, of the present attempt. Which move is allowed when stands in the ledger (`phase_rule`)."""
+"""The writer of `phase`, of the present attempt. Which move is allowed when stands in the ledger
+(`phase_rule`).
+"""
 
 from typing import Any
 

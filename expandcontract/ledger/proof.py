@@ -28,7 +28,7 @@ class Finding:
 
 
 async def begin(conn: AsyncConnection, tables: Tables, change_id: int) -> Begun:
-    """Bind a new proof to the state of now, before its first slice; or go on with an open one that still holds.
+    """Bind a new proof to the state of now, before its first slice, or go on with one that still holds.
 
     Commit before the first slice: what happens after this moment spoils the proof.
     """

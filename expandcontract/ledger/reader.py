@@ -1,4 +1,6 @@
-"""The reader of the ledger. `status`, `gates` and `wait` need one query on the view status_v1, no other right."""
+"""The reader of the ledger. `status`, `gates` and `wait` need one query on the view status_v1, no other
+right.
+"""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields

@@ -17,23 +17,26 @@ from expandcontract.model.policy import Policy
 from expandcontract.model.situation import Situation
 from expandcontract.postgres.connect import Database
 from tests.unit import situations
+from tests.unit.situations import Field
 
 WHO = "alice"
 
 TABLE = """
 CREATE TABLE public.users (id int PRIMARY KEY, name text, display_name text);
-CREATE FUNCTION expandcontract_sync.base(text) RETURNS text IMMUTABLE BEGIN ATOMIC SELECT pg_catalog.upper($1); END;
+CREATE FUNCTION expandcontract_sync.base(text) RETURNS text IMMUTABLE
+    BEGIN ATOMIC SELECT pg_catalog.upper($1); END;
 CREATE FUNCTION expandcontract_sync.forward(text) RETURNS text IMMUTABLE
     BEGIN ATOMIC SELECT expandcontract_sync.base($1); END;
 CREATE FUNCTION expandcontract_sync.sync() RETURNS trigger LANGUAGE plpgsql AS
     'BEGIN NEW.display_name := expandcontract_sync.forward(NEW.name); RETURN NEW; END';
-CREATE TRIGGER "~ec_1" BEFORE INSERT OR UPDATE ON public.users FOR EACH ROW EXECUTE FUNCTION expandcontract_sync.sync();
+CREATE TRIGGER "~ec_1" BEFORE INSERT OR UPDATE ON public.users
+    FOR EACH ROW EXECUTE FUNCTION expandcontract_sync.sync();
 ALTER TABLE public.users ENABLE ALWAYS TRIGGER "~ec_1";
 """
 FUNCTIONS = (RelationName("expandcontract_sync", "sync"), RelationName("expandcontract_sync", "forward"))
 
 
-def plan(name: str = "0001_rename", **changes: Any) -> Plan:
+def plan(name: str = "0001_rename", **changes: Field) -> Plan:
     """Return the plan of a rename of users.name, changed."""
     made = situations.plan(functions=FUNCTIONS)
     return replace(made, change=Change(name, "rename-column", {"column": "users.name"}), **changes)
@@ -53,7 +56,7 @@ class Ledger:
             raw: Any = (await conn.get_raw_connection()).driver_connection
             await raw.execute(statements)
 
-    async def one(self, query: str, *values: Any) -> Any:
+    async def one(self, query: str, *values: object) -> Any:  # noqa: ANN401 - whatever the server returns
         """Return the only value of a query."""
         async with self.database.transaction() as conn:
             return (await conn.exec_driver_sql(query, values or None)).scalar_one()
@@ -73,6 +76,7 @@ class Ledger:
                 await phase.done(conn, self.tables, self.id, one, WHO)
 
     async def begin(self, one: Phase) -> None:
+        """Move a phase to running."""
         async with self.database.transaction() as conn:
             await phase.begin(conn, self.tables, self.id, one, WHO)
 
@@ -99,6 +103,7 @@ class Ledger:
         await self.begin(Phase.CONTRACT)
 
     async def become(self, state: State) -> None:
+        """Move the change to a state."""
         async with self.database.transaction() as conn:
             await change.become(conn, self.tables, self.id, state, WHO)
 
@@ -119,7 +124,9 @@ async def with_change(ledger: Ledger, made: Plan | None = None) -> Ledger:
     """Add a change about users.name to a ledger."""
     relation = await ledger.one("SELECT 'public.users'::pg_catalog.regclass::pg_catalog.oid")
     async with ledger.database.transaction() as conn:
-        id_ = await change.create(conn, ledger.tables, made or plan(), relation=relation, who=WHO, host="here")
+        id_ = await change.create(
+            conn, ledger.tables, made or plan(), relation=relation, who=WHO, host="here"
+        )
     return replace(ledger, id=id_)
 
 
@@ -139,7 +146,9 @@ def as_role(url: str, role: str) -> str:
 
 @asynccontextmanager
 async def roles(ledger: Ledger, *names: str) -> AsyncIterator[None]:
-    """Have roles that may log in, and nothing else, for as long as the body runs. Roles belong to the whole server."""
+    """Have roles that may log in, and nothing else, for as long as the body runs. Roles belong to the whole
+    server.
+    """
     for name in names:
         await ledger.sql(f"CREATE ROLE {name} LOGIN")
     try:

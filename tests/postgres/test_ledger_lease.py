@@ -6,9 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 import asyncpg
 import pytest
@@ -16,7 +15,7 @@ import pytest
 from expandcontract.ledger import lease
 from expandcontract.ledger.lease import Lease
 from expandcontract.model.errors import LeaseHeld, LeaseLost
-from expandcontract.model.events import Event, TookOver
+from expandcontract.model.events import Event, Listener, TookOver, ignore
 from tests.postgres import ledgers
 from tests.postgres.ledgers import Ledger
 
@@ -28,25 +27,30 @@ async def ledger(database: str) -> AsyncIterator[Ledger]:
         yield made
 
 
-def acquire(ledger: Ledger, verb: str = "backfill", exclusive: bool = True, **more: Any) -> Any:
+def acquire(
+    ledger: Ledger, verb: str = "backfill", exclusive: bool = True, listen: Listener = ignore
+) -> AbstractAsyncContextManager[Lease]:
+    """Ask for a lease as alice."""
     return lease.acquire(
-        ledger.database, ledger.tables, ledger.id, verb=verb, exclusive=exclusive, who="alice", **more
+        ledger.database, ledger.tables, ledger.id, verb=verb, exclusive=exclusive, who="alice", listen=listen
     )
 
 
 async def check(ledger: Ledger, held: Lease) -> None:
+    """Check a lease as a step does. Raises LeaseLost."""
     async with ledger.database.transaction() as conn:
         await lease.check(conn, ledger.tables, ledger.id, held.token)
 
 
-async def until(condition: Any) -> None:
+async def until(condition: Callable[[], Awaitable[bool]]) -> None:
     """Wait until an awaited condition holds; pytest's timeout ends a wait in vain."""
     while not await condition():
         await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize(
-    ("first", "second", "fits"), [(True, True, False), (True, False, False), (False, True, False), (False, False, True)]
+    ("first", "second", "fits"),
+    [(True, True, False), (True, False, False), (False, True, False), (False, False, True)],
 )
 async def test_exclusive_excludes_everybody(ledger: Ledger, first: bool, second: bool, fits: bool) -> None:
     """Only shared leases go together; who is refused is told at once who is at work."""
@@ -69,6 +73,7 @@ async def test_exclusive_excludes_everybody(ledger: Ledger, first: bool, second:
 
 async def test_many_at_once(ledger: Ledger) -> None:
     """Of many that come in the same moment one gets the change."""
+
     async def attempt() -> bool:
         try:
             async with acquire(ledger):
@@ -102,17 +107,24 @@ async def test_the_heartbeat_prolongs(ledger: Ledger, monkeypatch: pytest.Monkey
 
 
 async def test_an_expired_lease_is_taken_over(ledger: Ledger) -> None:
-    """Who was silent for too long loses the lease: the new holder is told of it, the old one fails its next check."""
+    """Who was silent for too long loses the lease: the new holder is told of it, the old one fails its next
+    check.
+    """
     heard: list[Event] = []
     async with acquire(ledger) as stopped:
-        await ledger.sql("UPDATE expandcontract.lease SET until = pg_catalog.now() - interval '1 s', host = 'elsewhere'")
+        await ledger.sql(
+            "UPDATE expandcontract.lease SET until = pg_catalog.now() - interval '1 s', host = 'elsewhere'"
+        )
         async with acquire(ledger, "verify", listen=heard.append) as taker:
             assert taker.alone
             with pytest.raises(LeaseLost):
                 await check(ledger, stopped)
             await check(ledger, taker)
         assert heard == [TookOver("0001_rename", f"ec backfill of alice on elsewhere (pid {os.getpid()})")]
-        assert await ledger.one("SELECT pg_catalog.count(*) FROM expandcontract.event WHERE kind = 'taken over'") == 1
+        assert (
+            await ledger.one("SELECT pg_catalog.count(*) FROM expandcontract.event WHERE kind = 'taken over'")
+            == 1
+        )
 
 
 async def test_the_loser_is_told(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -139,7 +151,9 @@ async def test_a_broken_heartbeat_mends(ledger: Ledger, monkeypatch: pytest.Monk
 
 
 async def test_a_step_is_fenced(ledger: Ledger) -> None:
-    """While a step's transaction that has checked its lease is open, nobody takes the change over, dead or not."""
+    """While a step's transaction that has checked its lease is open, nobody takes the change over, dead or
+    not.
+    """
     async with AsyncExitStack() as stack:
         held = await stack.enter_async_context(acquire(ledger))
         await ledger.sql("UPDATE expandcontract.lease SET until = pg_catalog.now() - interval '1 s'")
@@ -159,13 +173,19 @@ async def _take(ledger: Ledger) -> Lease:
 
 
 async def test_a_pooler_is_recognised(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where the process id that the driver was told is not the session's, the session says nothing about the holder's life."""
+    """Where the process id that the driver was told is not the session's, the session says nothing about the
+    holder's life.
+    """
+
     async def made_up(_conn: object) -> int:
         return 4711
 
     monkeypatch.setattr(lease, "_told_pid", made_up)
     async with acquire(ledger):
-        assert await ledger.one("SELECT ROW(backend_pid, backend_start)::text FROM expandcontract.lease") == "(,)"
+        assert (
+            await ledger.one("SELECT ROW(backend_pid, backend_start)::text FROM expandcontract.lease")
+            == "(,)"
+        )
         with pytest.raises(LeaseHeld):
             async with acquire(ledger):
                 pytest.fail("two operators")
@@ -188,7 +208,9 @@ asyncio.run(main(sys.argv[1], int(sys.argv[2])))
 
 async def test_kill_9_is_noticed_in_a_moment(ledger: Ledger, database: str) -> None:
     """The lease of a killed process is taken over long before it runs out; that of a stopped one is not."""
-    process = subprocess.Popen([sys.executable, "-c", HOLDER, database, str(ledger.id)], stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(  # noqa: ASYNC220 - it starts in no time
+        [sys.executable, "-c", HOLDER, database, str(ledger.id)], stdout=subprocess.PIPE, text=True
+    )
     try:
         assert process.stdout is not None
         assert await asyncio.to_thread(process.stdout.readline) == "held\n"
