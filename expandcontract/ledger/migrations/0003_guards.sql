@@ -294,7 +294,7 @@ BEGIN
         PERFORM {schema}.refuse(format('The journal of step %s of change %s stays.', OLD.step, owner.name));
     END IF;
     IF OLD.status = 'done' THEN
-        IF NEW.section NOT IN ('dual_write', 'backfill', 'verify') OR NEW.status = 'failed' OR NEW.attempts = OLD.attempts THEN
+        IF NEW.section NOT IN ('dual_write', 'backfill', 'verify', 'repair') OR NEW.status = 'failed' OR NEW.attempts = OLD.attempts THEN
             PERFORM {schema}.refuse(format('Step %s of change %s is done, and stays so.', OLD.step, owner.name));
         END IF;
         -- A repair or another proof: the row tells of the last run, history of those before.
