@@ -277,7 +277,7 @@ async def test_a_copied_database_knows_that_it_is_one(server: Server, database: 
         assert holder.alive
     name = database.partition("?")[0].rpartition("/")[2]
     copy_url = database.replace(name, f"{name}_copy", 1)
-    async with ledgers.opened(server.url(), migrated=False) as main, _copied(main, name):
+    async with ledgers.opened(server.url(), migrated=False) as main, _copied(main, name):  # noqa: SIM117
         async with ledgers.opened(copy_url) as opened:
             copy = Ledger(opened.database, opened.tables, ledger.id)
             situation = await copy.situation()
@@ -316,7 +316,8 @@ async def test_bound_state_is_cheap(database: str) -> None:
     async with ledgers.changing(database, table) as ledger:
         await ledger.sql("""
             DO $$ BEGIN FOR i IN 1..100 LOOP EXECUTE pg_catalog.format(
-                'CREATE TABLE public.u_%1$s PARTITION OF public.users FOR VALUES FROM (%1$s) TO (%2$s)', i, i + 1);
+                'CREATE TABLE public.u_%1$s PARTITION OF public.users FOR VALUES FROM (%1$s) TO (%2$s)',
+                i, i + 1);
             END LOOP; END $$
         """)
         await ledger.run(Phase.EXPAND, Phase.DUAL_WRITE, Phase.BACKFILL)
