@@ -74,7 +74,7 @@ _SSL_WORDS = {"true": "require", "1": "require", "false": "disable", "0": "disab
 
 @dataclass(frozen=True)
 class Address:
-    """Where to connect and as whom. What is None or empty is left to the environment (PGHOST, PGUSER, ...) and ~/.pgpass."""
+    """Where to connect and as whom. What is None or empty is left to PGHOST, PGUSER, ... and ~/.pgpass."""
 
     hosts: tuple[str, ...] = ()
     ports: tuple[int, ...] = ()
@@ -108,7 +108,7 @@ class Address:
 
 
 def parse(text: str) -> Address:
-    """Read a SQLAlchemy URL, a libpq URI or a libpq key=value string. Raises UsageError, which never shows a value."""
+    """Read a SQLAlchemy URL, a libpq URI or a key=value string. Raises UsageError, which shows no value."""
     text = text.strip()
     match = _SCHEME.match(text)
     if match is not None:
@@ -117,7 +117,7 @@ def parse(text: str) -> Address:
         return _address(_from_pairs(text))
     raise UsageError(
         "The database URL is not one of PostgreSQL.",
-        why="Write postgresql://role@host:port/database, or key=value pairs as for psql. SQLAlchemy URLs serve as well.",
+        why="Write postgresql://role@host:port/database or key=value pairs. SQLAlchemy URLs serve too.",
     )
 
 
@@ -144,14 +144,14 @@ def _from_uri(rest: str) -> Iterator[tuple[str, str]]:
 
 
 def _from_pairs(text: str) -> Iterator[tuple[str, str]]:
-    """Yield the pairs of a key=value string; a backslash makes the next character literal, in quotes and outside."""
+    """Yield the pairs of a key=value string; a backslash makes the next character literal."""
     position = 0
     while position < len(text):
         match = _PAIR.match(text, position)
         if match is None:
             raise UsageError(
                 "The connection string is not a list of key=value pairs.",
-                why="A value with blanks stands in single quotes; a quote or backslash in it is written \\' or \\\\.",
+                why="A value with blanks stands in quotes; a quote in it is written \\'.",
             )
         value = match[2] if match[2] is not None else match[3]
         yield match[1], re.sub(r"\\(.)", r"\1", value, flags=re.DOTALL)
@@ -159,7 +159,7 @@ def _from_pairs(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _address(given: Iterable[tuple[str, str]]) -> Address:
-    """Build the address. Of a parameter given twice the last counts, but hosts add up, as SQLAlchemy writes them."""
+    """Build the address. Of what is given twice the last counts; hosts add up, as SQLAlchemy writes them."""
     values: dict[str, str] = {}
     for raw_name, raw_value in given:
         name, value = _checked(raw_name, raw_value)
@@ -228,5 +228,5 @@ def _seconds(text: str) -> float | None:
 
 
 def _safe(name: str) -> str:
-    """Return the name for a message when it can only be a name: a mangled password could stand in its place."""
+    """Return the name for a message when it can only be one: a mangled password could stand in its place."""
     return f": {name}" if re.fullmatch(r"[a-z_]{1,32}", name) else ""

@@ -16,7 +16,8 @@ _SESSION = f"""
 SELECT a.pid, coalesce(a.application_name, ''), coalesce(a.usename::text, ''),
        coalesce(a.state, CASE WHEN a.backend_type = 'client backend' THEN 'unknown' ELSE 'active' END),
        coalesce(pg_catalog.clock_timestamp() - coalesce(a.xact_start, a.backend_start), '0'::interval),
-       CASE WHEN $2 THEN '' ELSE pg_catalog.left(pg_catalog.regexp_replace(coalesce(a.query, ''), '\\s+', ' ', 'g'), 200) END,
+       CASE WHEN $2 THEN ''
+            ELSE pg_catalog.left(pg_catalog.regexp_replace(coalesce(a.query, ''), '\\s+', ' ', 'g'), 200) END,
        CASE WHEN a.backend_type = 'autovacuum worker' AND a.query LIKE '%(to prevent wraparound)'
             THEN '{WRAPAROUND}' ELSE coalesce(a.backend_type, 'client backend') END
 FROM pg_catalog.pg_stat_activity a
@@ -25,7 +26,8 @@ FROM pg_catalog.pg_stat_activity a
 #: A prepared transaction has no process: pg_blocking_pids() returns 0 for it. Its locks are found by its
 #: transaction id.
 _PREPARED = """
-SELECT 0, x.gid, x.owner::text, 'prepared', pg_catalog.clock_timestamp() - x.prepared, '', 'prepared transaction'
+SELECT 0, x.gid, x.owner::text, 'prepared', pg_catalog.clock_timestamp() - x.prepared, '',
+       'prepared transaction'
 FROM pg_catalog.pg_prepared_xacts x
 """
 
@@ -51,7 +53,8 @@ ORDER BY 5 DESC
 
 _SNAPSHOTS = f"""
 WITH ours AS MATERIALIZED (
-    SELECT query_start, datid, pg_catalog.pg_blocking_pids(pid) AS pids FROM pg_catalog.pg_stat_activity WHERE pid = $1
+    SELECT query_start, datid, pg_catalog.pg_blocking_pids(pid) AS pids
+    FROM pg_catalog.pg_stat_activity WHERE pid = $1
 )
 {_SESSION}
 JOIN ours o ON a.pid = ANY (o.pids)

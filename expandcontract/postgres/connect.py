@@ -1,4 +1,4 @@
-"""Connections: a pool whose transactions all begin with the same settings, and a direct connection for what cannot run in one."""
+"""Connections: a pool whose transactions begin with our settings, and a way around poolers."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -52,7 +52,7 @@ FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()
 
 
 class Database:
-    """One database, reached through a pool. Bound to the event loop that first uses it; `close` ends its connections.
+    """One database, reached through a pool. Bound to the event loop that first uses it.
 
     Args:
         url: SQLAlchemy URL, libpq URI or libpq key=value string.
@@ -100,7 +100,7 @@ class Database:
         synchronous: bool = True,
         statement_timeout: timedelta | None = None,
     ) -> AsyncIterator[AsyncConnection]:
-        """Run the body in one transaction, READ COMMITTED, that commits at its end and is rolled back by any exception.
+        """Run the body in one transaction, READ COMMITTED, that any exception rolls back.
 
         Args:
             patient: wait for locks without a limit.
@@ -122,7 +122,7 @@ class Database:
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncConnection]:
-        """Hold one pooled connection for as long as the body runs, outside of any transaction and without our settings.
+        """Hold one pooled connection while the body runs, outside of transactions and without our settings.
 
         The body opens its transactions itself. Behind a pooler the next one may be another backend's.
 
@@ -172,7 +172,7 @@ class Database:
         await asyncio.shield(asyncio.ensure_future(_end(conn, keep=closed_times == self._closed_times)))
 
     async def _begin(self, values: tuple[str, str, bool, bool]) -> AsyncConnection:
-        """Open a transaction with our settings; once more when the pool's connection had died since it was last used."""
+        """Open a transaction with our settings; once more when the connection had died in the pool."""
         try:
             return await self._opened(values)
         except Exception as error:
@@ -191,7 +191,7 @@ class Database:
         return conn
 
     async def _refuse_pooler(self, conn: AsyncConnection) -> None:
-        """Raise PoolerInTheWay when another client meets this one's backend while this one is still connected.
+        """Raise PoolerInTheWay when another client meets our backend while we are still connected.
 
         A pooler makes up the process id that it sends as cancel key, which settles the usual case without a
         second client. In session mode the backend stays with its client, and all is well.
@@ -230,7 +230,7 @@ async def _end(conn: AsyncConnection, *, keep: bool) -> None:
 
 
 async def _close(conn: AsyncConnection) -> None:
-    """Give the connection back even while this task is being cancelled; an open transaction is rolled back."""
+    """Give the connection back even while this task is being cancelled; what is open is rolled back."""
     await asyncio.shield(asyncio.ensure_future(conn.close()))
 
 
@@ -239,7 +239,7 @@ def _timeout(duration: timedelta | None) -> str:
 
 
 def _engine(address: Address, application_name: str, **settings: object) -> AsyncEngine:
-    """Make an engine without named prepared statements: behind a pooler the next transaction is another backend's."""
+    """Make an engine without named statements: behind a pooler the next transaction is another backend's."""
     settings.setdefault("isolation_level", "READ COMMITTED")
 
     async def connect(**arguments: object) -> "asyncpg.Connection[Any]":

@@ -79,10 +79,12 @@ WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace 
 _LEAVES = """
 WITH RECURSIVE tree(change, relation, trigger) AS (
     SELECT u.change, u.relation, u.trigger
-    FROM ROWS FROM (pg_catalog.unnest($1::int8[]), pg_catalog.unnest($2::oid[]), pg_catalog.unnest($3::text[]))
-        u(change, relation, trigger)
+    FROM ROWS FROM (
+        pg_catalog.unnest($1::int8[]), pg_catalog.unnest($2::oid[]), pg_catalog.unnest($3::text[])
+    ) u(change, relation, trigger)
     UNION
-    SELECT t.change, i.inhrelid, t.trigger FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.relation
+    SELECT t.change, i.inhrelid, t.trigger
+    FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.relation
 )
 SELECT t.change, c.oid::int8, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
        g.tgenabled::text,
@@ -188,7 +190,7 @@ def _column_faults(subject: Subject, missing: Sequence[str]) -> list[str]:
     """Pure. A renamed column cannot be told from a dropped one: its old name is just not there."""
     expected = " and ".join(map(quote, subject.columns))
     return [
-        f"Column {quote(name)} of {subject.table} is missing, dropped or renamed: the change needs {expected}."
+        f"Column {quote(name)} of {subject.table} is missing (dropped or renamed); the change needs {expected}."
         for name in missing
     ]
 

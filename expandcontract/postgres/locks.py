@@ -1,4 +1,4 @@
-"""The lock ladder: strong locks in short tries with long pauses, so that no statement of an application waits long.
+"""The lock ladder: strong locks in short tries with long pauses, so that no application waits long.
 
 A lock that we wait for stops everybody who comes after us. So a wait ends after `lock_timeout`, and the
 application then has at least ten times as long to itself. The timeout is never lifted, also not for a last
@@ -69,7 +69,7 @@ async def run_locked(  # noqa: PLR0913 - the last two are for stopping and for t
     stop: asyncio.Event | None = None,
     jitter: Callable[[], float] = random.random,
 ) -> T:
-    """Run `body` in one transaction that holds `locks`, as often as it takes, and return its result after the commit.
+    """Run `body` in one transaction that holds `locks`, as often as it takes, and return its result.
 
     The locks are taken all at once, in the order given, in the strongest mode among them. Whatever fails for
     a timeout, a deadlock or a serialization failure, in the body too, is rolled back and tried again: the
@@ -81,8 +81,8 @@ async def run_locked(  # noqa: PLR0913 - the last two are for stopping and for t
         policy: lock_timeout, lock_budget and confidential count.
         listen: gets LockTried.
         body: gets the connection, with lock_timeout still on.
-        look: a last look under SHARE UPDATE EXCLUSIVE, which keeps columns and triggers as they are and stops no
-            reader or writer, so that it may take longer than the body. What it raises ends the attempt.
+        look: a last look under SHARE UPDATE EXCLUSIVE, which keeps columns and triggers as they are and stops
+            no reader or writer, so that it may take longer than the body. What it raises ends the attempt.
         stop: when set, no further try or pause begins.
         jitter: a number from 0 to 1 that lengthens a pause by that part.
 
@@ -176,7 +176,7 @@ async def _limit(conn: AsyncConnection, lock_timeout: timedelta, statement_timeo
 
 @contextlib.asynccontextmanager
 async def _lookout(database: Database, policy: Policy, this: _Try) -> AsyncIterator[None]:
-    """Look, on another connection and while a try lasts, who blocks it: when it has failed they may be gone."""
+    """Look, on another connection and while a try lasts, who blocks it: later they may be gone."""
     done = asyncio.Event()
     watcher = asyncio.create_task(_watch(database, policy, this, done))
     try:
@@ -239,7 +239,8 @@ def _budget_spent(
         why += " A vacuum against transaction id wraparound must not be stopped: wait until it is done."
     tries = "1 try" if attempts == 1 else f"{attempts} tries"
     return LockBudgetSpent(
-        f"{_named(locks)} could not be locked in {tries} of {spell(policy.lock_timeout)} within {spell(policy.lock_budget)}.",
+        f"{_named(locks)} could not be locked within {spell(policy.lock_budget)}, in {tries} of "
+        f"{spell(policy.lock_timeout)}.",
         why=why,
         state="Nothing of this step was done.",
     )

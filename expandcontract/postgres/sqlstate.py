@@ -5,10 +5,8 @@ from sqlalchemy.exc import DBAPIError
 
 from expandcontract.model.errors import (
     ColumnOwned,
-    ColumnOwned,
     ConnectionLost,
     EcError,
-    GuardRefused,
     GuardRefused,
     MissingPrivilege,
     NotConnected,
@@ -26,9 +24,6 @@ READ_ONLY_TRANSACTION = "25006"
 #: What the guards inside the ledger raise: the code of the error is its SQLSTATE.
 _GUARDS = {kind.code: kind for kind in (GuardRefused, ColumnOwned)}
 
-#: What the ledger's guards raise.
-_OURS: dict[str, type[EcError]] = {"EC305": ColumnOwned, "EC311": GuardRefused}
-
 #: After these the session is gone: shutdown, crash, dropped database, and timeouts that end the session.
 _SESSION_GONE = frozenset({"57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04"})
 
@@ -41,7 +36,7 @@ def sqlstate(error: BaseException) -> str | None:
 
 
 def is_lock_failure(error: BaseException) -> bool:
-    """Whether lock_timeout or statement_timeout ended the statement (or somebody cancelled it: the code is the same)."""
+    """Whether lock_timeout or statement_timeout ended it (or somebody cancelled it: the code is the same)."""
     return sqlstate(error) in {LOCK_NOT_AVAILABLE, QUERY_CANCELED}
 
 
@@ -72,7 +67,7 @@ def server_message(error: BaseException) -> tuple[str, str]:
 
 
 def translate(error: BaseException) -> EcError:  # noqa: PLR0911 - one return for each meaning
-    """Return the error of `ec` for an error of the server or of the connection. One of ours is returned as it is."""
+    """Return the error of `ec` for one of the server or the connection. Ours are returned as they are."""
     if isinstance(error, EcError):
         return error
     message, why = server_message(error)
@@ -90,7 +85,5 @@ def translate(error: BaseException) -> EcError:  # noqa: PLR0911 - one return fo
         return NotConnected(f"The server does not take writes: {message}.", why=why or "Is it a standby?")
     if is_lock_failure(error) or is_retryable(error):
         return Stopped(f"PostgreSQL ended a statement: {message} (SQLSTATE {code}).", why=why)
-    if code in _OURS:
-        return _OURS[code](message, why=why)
     suffix = f" (SQLSTATE {code})" if code else ""
     return StepFailed(f"{message}{suffix}", why=why, state="The transaction was rolled back.")

@@ -72,7 +72,8 @@ SELECT a.attname::text, a.attnum::int, pg_catalog.format_type(a.atttypid, a.attt
        pg_catalog.pg_get_expr(d.adbin, d.adrelid),
        a.attidentity::text, a.attgenerated::text, a.attinhcount > 0,
        CASE WHEN a.attstorage <> t.typstorage THEN
-           CASE a.attstorage WHEN 'p' THEN 'plain' WHEN 'e' THEN 'external' WHEN 'x' THEN 'extended' ELSE 'main' END END,
+           CASE a.attstorage WHEN 'p' THEN 'plain' WHEN 'e' THEN 'external' WHEN 'x' THEN 'extended'
+                             ELSE 'main' END END,
        CASE a.attcompression WHEN 'p' THEN 'pglz' WHEN 'l' THEN 'lz4' END,
        nullif(a.attstattarget::int, -1), coalesce(a.attoptions, '{{}}')::text[],
        pg_catalog.col_description(a.attrelid, a.attnum),

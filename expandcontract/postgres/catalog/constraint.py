@@ -65,7 +65,8 @@ def _query(version: int) -> str:
     return f"""
 SELECT side.inbound, k.conname::text, k.contype::text, n.nspname::text, c.relname::text,
        {_names("k.conrelid", "k.conkey")},
-       pg_catalog.pg_get_constraintdef(k.oid), k.convalidated, {enforced}, k.condeferrable, k.condeferred, k.connoinherit,
+       pg_catalog.pg_get_constraintdef(k.oid),
+       k.convalidated, {enforced}, k.condeferrable, k.condeferred, k.connoinherit,
        pg_catalog.obj_description(k.oid, 'pg_constraint'),
        fn.nspname::text, f.relname::text,
        {_names("k.confrelid", "k.confkey")},

@@ -42,79 +42,88 @@ class Wanted:
 _SITES = """
 WITH RECURSIVE tree(tag, relation, name) AS (
     SELECT u.tag, u.relation, u.name
-    FROM ROWS FROM (pg_catalog.unnest($1::int8[]), pg_catalog.unnest($2::oid[]), pg_catalog.unnest($3::text[]))
-        u(tag, relation, name)
+    FROM ROWS FROM (
+        pg_catalog.unnest($1::int8[]), pg_catalog.unnest($2::oid[]), pg_catalog.unnest($3::text[])
+    ) u(tag, relation, name)
     UNION
     SELECT t.tag, i.inhrelid, t.name FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.relation
 ), site AS (
     SELECT t.tag, t.relation, a.attnum
-    FROM tree t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.relation AND a.attname = t.name AND NOT a.attisdropped
+    FROM tree t
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = t.relation AND a.attname = t.name AND NOT a.attisdropped
 ), used AS (
     SELECT s.tag, s.relation, s.attnum, d.classid, d.objid, d.objsubid
     FROM site s
-    JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+    JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::regclass
                                AND d.refobjid = s.relation AND d.refobjsubid = s.attnum
 )
 """
 
 #: The names are complete, since search_path is empty.
-_ON = "|| ' ON ' || {0}::pg_catalog.regclass::text"
+_ON = "|| ' ON ' || {0}::regclass::text"
 _RULES = f"""
 SELECT u.tag, CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'rule' END,
-       CASE WHEN c.relkind IN ('v', 'm') THEN c.oid::pg_catalog.regclass::text
+       CASE WHEN c.relkind IN ('v', 'm') THEN c.oid::regclass::text
             ELSE pg_catalog.quote_ident(r.rulename) {_ON.format("c.oid")} END, '', '{{}}'::text[]
 FROM used u
-JOIN pg_catalog.pg_rewrite r ON u.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND r.oid = u.objid
+JOIN pg_catalog.pg_rewrite r ON u.classid = 'pg_catalog.pg_rewrite'::regclass AND r.oid = u.objid
 JOIN pg_catalog.pg_class c ON c.oid = r.ev_class
 """
 _POLICIES = f"""
 SELECT u.tag, 'policy', pg_catalog.quote_ident(p.polname) {_ON.format("p.polrelid")}, '', '{{}}'::text[]
 FROM used u
-JOIN pg_catalog.pg_policy p ON u.classid = 'pg_catalog.pg_policy'::pg_catalog.regclass AND p.oid = u.objid
+JOIN pg_catalog.pg_policy p ON u.classid = 'pg_catalog.pg_policy'::regclass AND p.oid = u.objid
 """
 #: Until 14 the column itself depends on the other, since 15 its entry in pg_attrdef.
 _GENERATED = """
-SELECT u.tag, 'generated column', u.relation::pg_catalog.regclass::text || '.' || pg_catalog.quote_ident(a.attname), '', '{}'::text[]
+SELECT u.tag, 'generated column', u.relation::regclass::text || '.' || pg_catalog.quote_ident(a.attname),
+       '', '{}'::text[]
 FROM used u
-LEFT JOIN pg_catalog.pg_attrdef d ON u.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass AND d.oid = u.objid
+LEFT JOIN pg_catalog.pg_attrdef d ON u.classid = 'pg_catalog.pg_attrdef'::regclass AND d.oid = u.objid
 JOIN pg_catalog.pg_attribute a ON a.attgenerated <> '' AND a.attrelid = u.relation AND a.attnum <> u.attnum
     AND (a.attrelid = d.adrelid AND a.attnum = d.adnum
-      OR u.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND u.objid = a.attrelid AND u.objsubid = a.attnum)
+      OR u.classid = 'pg_catalog.pg_class'::regclass
+         AND u.objid = a.attrelid AND u.objsubid = a.attnum)
 """
 _TRIGGERS = f"""
 SELECT u.tag, 'trigger', pg_catalog.quote_ident(t.tgname) {_ON.format("t.tgrelid")}, '', '{{}}'::text[]
 FROM used u
-JOIN pg_catalog.pg_trigger t ON u.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass AND t.oid = u.objid
+JOIN pg_catalog.pg_trigger t ON u.classid = 'pg_catalog.pg_trigger'::regclass AND t.oid = u.objid
 WHERE NOT t.tgisinternal
 """
 _STATISTICS = """
 SELECT u.tag, 'statistics', pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(s.stxname),
-       ' (' || (SELECT pg_catalog.string_agg(CASE k WHEN 'd' THEN 'ndistinct' WHEN 'f' THEN 'dependencies' ELSE 'mcv' END, ', ')
+       ' (' || (SELECT pg_catalog.string_agg(
+                    CASE k WHEN 'd' THEN 'ndistinct' WHEN 'f' THEN 'dependencies' ELSE 'mcv' END, ', ')
                 FROM pg_catalog.unnest(s.stxkind) k WHERE k IN ('d', 'f', 'm')) || ')',
        CASE WHEN s.stxexprs IS NULL THEN
-           ARRAY(SELECT a.attname::text FROM pg_catalog.unnest(s.stxkeys::int2[]) WITH ORDINALITY k(number, at)
-                 JOIN pg_catalog.pg_attribute a ON a.attrelid = s.stxrelid AND a.attnum = k.number ORDER BY k.at)
+           ARRAY(SELECT a.attname::text
+                 FROM pg_catalog.unnest(s.stxkeys::int2[]) WITH ORDINALITY k(number, at)
+                 JOIN pg_catalog.pg_attribute a ON a.attrelid = s.stxrelid AND a.attnum = k.number
+                 ORDER BY k.at)
        ELSE '{}'::text[] END
 FROM used u
-JOIN pg_catalog.pg_statistic_ext s ON u.classid = 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass AND s.oid = u.objid
+JOIN pg_catalog.pg_statistic_ext s
+    ON u.classid = 'pg_catalog.pg_statistic_ext'::regclass AND s.oid = u.objid
 JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace
 """
 _FUNCTIONS = """
-SELECT u.tag, 'function', u.objid::pg_catalog.regprocedure::text, '', '{}'::text[]
+SELECT u.tag, 'function', u.objid::regprocedure::text, '', '{}'::text[]
 FROM used u
-WHERE u.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+WHERE u.classid = 'pg_catalog.pg_proc'::regclass
 """
 #: Column lists and row filters.
 _PUBLICATIONS = """
 SELECT u.tag, 'publication', pg_catalog.quote_ident(p.pubname),
-       coalesce('(' || (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum)
+       coalesce('(' || (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', '
+                                                     ORDER BY a.attnum)
                         FROM pg_catalog.pg_attribute a
                         WHERE a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs::int2[])) || ')', ''),
        ARRAY(SELECT a.attname::text FROM pg_catalog.pg_attribute a
              WHERE a.attrelid = r.prrelid AND a.attnum = ANY (r.prattrs::int2[]) ORDER BY a.attnum)
 FROM used u
 JOIN pg_catalog.pg_publication_rel r
-    ON u.classid = 'pg_catalog.pg_publication_rel'::pg_catalog.regclass AND r.oid = u.objid
+    ON u.classid = 'pg_catalog.pg_publication_rel'::regclass AND r.oid = u.objid
 JOIN pg_catalog.pg_publication p ON p.oid = r.prpubid
 """
 _COLUMN_LISTS_SINCE = 150000
@@ -124,10 +133,11 @@ _BY_DEPENDENCY = (_RULES, _POLICIES, _GENERATED, _TRIGGERS, _STATISTICS, _FUNCTI
 #: trigger on it, or by an argument or result of its row type. What belongs to an extension is not the user's
 #: to change.
 _BODIES = """
-SELECT t.tag, t.name, p.oid::pg_catalog.regprocedure::text, p.prosrc,
+SELECT t.tag, t.name, p.oid::regprocedure::text, p.prosrc,
        pg_catalog.array_agg(DISTINCT c.relname::text),
        pg_catalog.bool_or(c.reltype = ANY (p.proargtypes::oid[]) OR c.reltype = p.prorettype
-           OR EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgrelid = c.oid AND g.tgfoid = p.oid AND NOT g.tgisinternal))
+           OR EXISTS (SELECT FROM pg_catalog.pg_trigger g
+                      WHERE g.tgrelid = c.oid AND g.tgfoid = p.oid AND NOT g.tgisinternal))
 FROM tree t
 JOIN pg_catalog.pg_class c ON c.oid = t.relation
 JOIN pg_catalog.pg_proc p ON pg_catalog.strpos(pg_catalog.lower(p.prosrc), pg_catalog.lower(t.name)) > 0
@@ -135,7 +145,7 @@ JOIN pg_catalog.pg_language l ON l.oid = p.prolang AND l.lanname NOT IN ('c', 'i
 WHERE p.oid >= 16384::oid
   AND p.prosqlbody IS NULL
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
-                  WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype = 'e')
+                  WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
 GROUP BY t.tag, t.name, p.oid
 """
 

@@ -44,8 +44,8 @@ class Index:
 #: always qualifies the table, and adds ONLY for an index of a partitioned table.
 _INDEXES = """
 SELECT c.relname::text,
-       'CREATE ' || CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END || 'INDEX ' || pg_catalog.quote_ident(c.relname)
-           || ' ON ' || CASE c.relkind WHEN 'I' THEN 'ONLY ' ELSE '' END
+       'CREATE ' || CASE WHEN i.indisunique THEN 'UNIQUE ' ELSE '' END || 'INDEX '
+           || pg_catalog.quote_ident(c.relname) || ' ON ' || CASE c.relkind WHEN 'I' THEN 'ONLY ' ELSE '' END
            || pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(t.relname) || ' USING ',
        pg_catalog.pg_get_indexdef(i.indexrelid),
        ARRAY(SELECT a.attname::text
@@ -68,7 +68,8 @@ SELECT c.relname::text,
        o.conname::text, o.contype::text, coalesce(o.condeferrable, false), coalesce(o.condeferred, false),
        pg_catalog.pg_get_constraintdef(o.oid),
        i.indisreplident, i.indisclustered,
-       pg_catalog.obj_description(i.indexrelid, 'pg_class'), pg_catalog.obj_description(o.oid, 'pg_constraint'),
+       pg_catalog.obj_description(i.indexrelid, 'pg_class'),
+       pg_catalog.obj_description(o.oid, 'pg_constraint'),
        s.spcname::text
 FROM pg_catalog.pg_index i
 JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid

@@ -102,7 +102,8 @@ JOIN pg_catalog.pg_partitioned_table p ON p.partrelid = tree.relation
 JOIN pg_catalog.pg_attribute a ON a.attrelid = p.partrelid AND a.attnum > 0
 WHERE a.attnum = ANY (p.partattrs::int2[])
    OR EXISTS (SELECT FROM pg_catalog.pg_depend d
-              WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.objid = p.partrelid AND d.objsubid = a.attnum
+              WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+                AND d.objid = p.partrelid AND d.objsubid = a.attnum
                 AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = p.partrelid
                 AND d.refobjsubid = 0 AND d.deptype = 'i')
 ORDER BY 1
@@ -114,8 +115,10 @@ _PUBLISHED = """, family AS (
 SELECT p.pubname::text
 FROM pg_catalog.pg_publication p
 WHERE p.puballtables AND EXISTS (SELECT FROM pg_catalog.pg_class c
-                                 WHERE c.oid = $1 AND c.relkind IN ('r', 'p') AND c.relpersistence = 'p' AND c.oid >= 16384::oid)
-   OR EXISTS (SELECT FROM pg_catalog.pg_publication_rel r JOIN family f ON f.relation = r.prrelid WHERE r.prpubid = p.oid)
+                                 WHERE c.oid = $1 AND c.oid >= 16384::oid
+                                   AND c.relkind IN ('r', 'p') AND c.relpersistence = 'p')
+   OR EXISTS (SELECT FROM pg_catalog.pg_publication_rel r JOIN family f ON f.relation = r.prrelid
+              WHERE r.prpubid = p.oid)
 """
 _PUBLISHED_BY_SCHEMA = """
    OR EXISTS (SELECT FROM pg_catalog.pg_publication_namespace s
@@ -140,7 +143,8 @@ _WRITERS = f"""{_TREE}, granted AS (
 SELECT CASE WHEN grantee = 0 THEN '' ELSE pg_catalog.pg_get_userbyid(grantee)::text END
 FROM granted WHERE privilege_type IN ('INSERT', 'UPDATE')
 UNION
-SELECT pg_catalog.pg_get_userbyid(c.relowner)::text FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.relation
+SELECT pg_catalog.pg_get_userbyid(c.relowner)::text
+FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.relation
 UNION
 SELECT pg_catalog.pg_get_userbyid(m.member)::text
 FROM pg_catalog.pg_auth_members m JOIN pg_catalog.pg_roles r ON r.oid = m.roleid
@@ -156,15 +160,20 @@ SELECT (SELECT c.oid::int8
 #: What the session would have had, had we not emptied it: the setting of the role, the database or the
 #: server.
 _USUAL_PATH = """
-SELECT pg_catalog.set_config('search_path', reset_val, true) FROM pg_catalog.pg_settings WHERE name = 'search_path'
+SELECT pg_catalog.set_config('search_path', reset_val, true)
+FROM pg_catalog.pg_settings WHERE name = 'search_path'
 """
-_BY_PATH = "SELECT pg_catalog.to_regclass(pg_catalog.quote_ident($1))::oid::int8, pg_catalog.current_schemas(false)::text[]"
+_BY_PATH = """
+SELECT pg_catalog.to_regclass(pg_catalog.quote_ident($1))::oid::int8,
+       pg_catalog.current_schemas(false)::text[]
+"""
 _EMPTY_PATH = "SELECT pg_catalog.set_config('search_path', '', true)"
 
 _TABLES = """
 SELECT n.nspname::text, c.relname::text
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
+  AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
 ORDER BY 1, 2
 """
 

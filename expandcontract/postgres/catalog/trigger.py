@@ -24,8 +24,8 @@ class Trigger:
 
 #: The bits of tgtype are those of pg_trigger.h.
 _TRIGGERS = """
-SELECT t.tgname::text, t.tgtype & 2 <> 0, t.tgtype & 1 <> 0, t.tgtype & 4 <> 0, t.tgtype & 16 <> 0, t.tgenabled::text,
-       n.nspname::text, p.proname::text,
+SELECT t.tgname::text, t.tgtype & 2 <> 0, t.tgtype & 1 <> 0, t.tgtype & 4 <> 0, t.tgtype & 16 <> 0,
+       t.tgenabled::text, n.nspname::text, p.proname::text,
        ARRAY(SELECT DISTINCT a.attname::text
              FROM pg_catalog.pg_depend d
              JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
