@@ -4,25 +4,56 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from expandcontract.cli.session import Session
-from expandcontract.model.phases import State, Verb
+from expandcontract.model.errors import AmbiguousChange, UnknownChange, WrongState
+from expandcontract.model.phases import Nothing, Refuse, Run, Stage, State, Verb, answer
 from expandcontract.model.situation import Situation
 
 if TYPE_CHECKING:
     from expandcontract.engine.context import Context
 
 
-async def chosen(context: "Context", verb: Verb, name: str | None) -> Situation | None:
-    """Return the change; None when none fits. Raises UnknownChange and AmbiguousChange."""
+async def chosen(context: "Context", session: Session, verb: Verb, name: str | None) -> Situation | None:
+    """Return the change that the verb is about; None when there is nothing to do, which is then said.
+
+    Raises UnknownChange, AmbiguousChange, and WrongState for a plan in phases/ that was never started.
+    """
     from expandcontract.engine.choose import choose
     from expandcontract.engine.verbs import status
 
-    return choose(await status.load(context, None if name is None else [name]), verb, name)
+    found = await status.load(context, None if name is None else [name])
+    if name is not None and not found and _planned(session, name):
+        session.show_nothing(_never_started(verb, name))
+        return None
+    one = choose(found, verb, name)
+    if one is None:
+        session.show_nothing(f"No change is where {verb.value} applies.")
+    return one
 
 
-async def active(context: "Context", name: str | None) -> Situation | None:
-    """Return the change that was named, or the only active one; None without any."""
+def _planned(session: Session, name: str) -> bool:
+    from expandcontract.engine import plan_files
+
+    return name in plan_files.names(session.phases)
+
+
+def _never_started(verb: Verb, name: str) -> str:
+    """Return why there is nothing to do for a plan that is not in the ledger. Raises WrongState."""
+    match answer(verb, Stage.NOT_STARTED):
+        case Nothing(why=why):
+            return why
+        case Refuse(why=why, next=command):
+            raise WrongState(
+                f"ec {verb.value} does not apply to {name}: {why}",
+                state="The plan is written; nothing of it is in the database.",
+                next=command.format(change=name),
+            )
+        case Run():
+            raise UnknownChange(f"{name} is not in the ledger.", next=f"ec start {name}")
+
+
+async def active(context: "Context", session: Session, name: str | None) -> Situation | None:
+    """Return the change that was named, or the only active one; None without any, which is then said."""
     from expandcontract.engine.verbs import status
-    from expandcontract.model.errors import AmbiguousChange
 
     if name is not None:
         return await status.one(context, name)
@@ -32,6 +63,8 @@ async def active(context: "Context", name: str | None) -> Situation | None:
         raise AmbiguousChange(
             f"{len(found)} changes are active: {names}.", next="the same command with a name"
         )
+    if not found:
+        session.show_nothing("No change is active.")
     return found[0] if found else None
 
 
@@ -43,9 +76,9 @@ async def moved(
 ) -> None:
     """Let a verb act on the change that fits (None: on an active one), and show where the change is then."""
     async with session.context() as context:
-        found = await (active(context, name) if verb is None else chosen(context, verb, name))
-        if found is None:
-            where = "is active" if verb is None else f"is where {verb.value} applies"
-            session.show_nothing(f"No change {where}")
-            return
-        session.show_changes([await act(context, found.name)])
+        if verb is None:
+            found = await active(context, session, name)
+        else:
+            found = await chosen(context, session, verb, name)
+        if found is not None:
+            session.show_changes([await act(context, found.name)])

@@ -50,7 +50,7 @@ class Session:
         if self.output.json:
             self.show_changes([])
         else:
-            self.output.say(f"{why}: nothing to do.")
+            self.output.say(f"{why} Nothing to do.")
 
     @asynccontextmanager
     async def context(self) -> AsyncIterator["Context"]:

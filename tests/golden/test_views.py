@@ -4,13 +4,17 @@ from datetime import timedelta
 import pytest
 
 from expandcontract import gates
+from expandcontract.cli.views.doctor import DoctorView
 from expandcontract.cli.views.error import ErrorView
 from expandcontract.cli.views.explain import ExplainView
 from expandcontract.cli.views.gates import GatesView
 from expandcontract.cli.views.init import InitView
+from expandcontract.cli.views.log import LogView
 from expandcontract.cli.views.plan import PlanView
 from expandcontract.cli.views.status import StatusView
 from expandcontract.cli.views.view import View
+from expandcontract.engine.verbs.doctor import Finding
+from expandcontract.ledger.reader import LogEntry
 from expandcontract.model.errors import WrongState
 from expandcontract.model.phases import Section, State
 from expandcontract.model.plan import Concurrent, Lock, LockMode, Note, Plan, Purpose, Step, Sweep
@@ -90,6 +94,21 @@ WAIVED = situation(
     waivers=(Waiver("soak", "ada", "agreed in review", NOW, ""),),
 )
 
+ADDED = {"section": "expand", "step": "add", "status": "done", "seconds": 0.21, "attempts": 2}
+BROKEN = {"section": "backfill", "step": "index", "status": "failed", "error": "disk is full"}
+HISTORY = (
+    LogEntry(NOW, "created", "ada", {"host": "db-7", "fingerprint": "35fb46667f0c"}),
+    LogEntry(NOW, "phase", "ada", {"phase": "expand", "status": "running"}),
+    LogEntry(NOW, "step", "", ADDED),
+    LogEntry(NOW, "step", "", BROKEN),
+    LogEntry(NOW, "copy laid", "ada", {"round": 1, "bound": {"leaves": []}}),
+    LogEntry(NOW, "tuned", "ada", {"batch": None, "max_rate": 2000.0}),
+)
+FINDINGS = (
+    Finding("server", well=True, sentence="PostgreSQL 18.4, reached at db.example:5432/shop."),
+    Finding("prepared transactions", well=False, sentence="Open: g.", next="ROLLBACK PREPARED 'g'"),
+)
+
 VIEWS: dict[str, View] = {
     **{f"status_{name}": StatusView.of([given], gates.judge_all) for name, given in STATUS.items()},
     "status_two": StatusView.of(
@@ -107,6 +126,8 @@ VIEWS: dict[str, View] = {
         )
     ),
     "explain": ExplainView.find("EC312"),
+    "log": LogView.of("0001_rename_users_name", HISTORY),
+    "doctor": DoctorView.of(FINDINGS),
     "init": InitView(ledger_schema="expandcontract", phases="phases"),
 }
 
@@ -123,9 +144,10 @@ def test_json(name: str) -> None:
     same(f"views/{name}.json", VIEWS[name].json_text())
 
 
-@pytest.mark.parametrize(
-    "view", sorted({type(view) for view in VIEWS.values()}, key=lambda kind: kind.__name__)
-)
+KINDS_OF_VIEW: set[type[View]] = {type(view) for view in VIEWS.values()}
+
+
+@pytest.mark.parametrize("view", KINDS_OF_VIEW, ids=lambda view: view.__name__)
 def test_every_view_names_its_schema_first(view: type[View]) -> None:
     """The first key of every document is `schema`, with a name and a version."""
     properties = list(view.model_json_schema(by_alias=True)["properties"])

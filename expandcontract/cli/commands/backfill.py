@@ -50,7 +50,7 @@ async def backfill(
     async with session.context() as context:
         names = await _before_ready(context)
         if not names:
-            session.show_nothing("No change is before ready")
+            session.show_nothing("No change is before ready.")
             return
         session.show_changes([await act(context, name) for name in names])
 

@@ -15,11 +15,9 @@ async def gates(session: Session, *, change: options.Change = None) -> None:
     from expandcontract.gates import judge_all
 
     async with session.context() as context:
-        found = await active(context, change)
-    if found is None:
-        session.show_nothing("No change is active")
-        return
-    session.show(GatesView.of(found, judge_all(found)))
+        found = await active(context, session, change)
+    if found is not None:
+        session.show(GatesView.of(found, judge_all(found)))
 
 
 def build(name: str, summary: str) -> TyperCommand:

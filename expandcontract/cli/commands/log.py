@@ -21,7 +21,7 @@ async def log(session: Session, *, change: options.Change = None) -> None:
     async with session.context() as context:
         name = change or await _only(context)
         if name is None:
-            session.show_nothing("No change is in the ledger")
+            session.show_nothing("No change is in the ledger.")
             return
         session.show(LogView.of(name, await verb.read(context, name)))
 

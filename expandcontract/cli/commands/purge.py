@@ -45,7 +45,7 @@ async def purge(
     async with session.context() as context:
         names = await _due(context)
         if not names:
-            session.show_nothing("No change is hidden past its undo window")
+            session.show_nothing("No change is hidden past its undo window.")
             return
         session.show_changes([await act(context, name) for name in names])
 

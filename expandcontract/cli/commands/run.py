@@ -43,7 +43,7 @@ async def run(
     async with session.context() as context:
         found = await wanted(context, asked, session.phases)
         if found is None:
-            session.show_nothing("No change is active")
+            session.show_nothing("No change is active.")
             return
         await keep_folder(context, found, session.phases)
         agreed = consent(found, accept, acknowledge, once=once)

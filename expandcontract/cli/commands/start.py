@@ -28,7 +28,7 @@ async def start(
     async with session.context() as context:
         found = await wanted(context, asked, session.phases)
         if found is None:
-            session.show_nothing("No change is active")
+            session.show_nothing("No change is active.")
             return
         await keep_folder(context, found, session.phases)
         agreed = consent(found, accept, acknowledge, once=once)

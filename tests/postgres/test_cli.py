@@ -1,0 +1,328 @@
+import asyncio
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import asyncpg
+import pytest
+
+from expandcontract.cli.entry import run
+from expandcontract.cli.settings import Settings
+
+NAME = "0001_rename_users_name"
+SEED = """
+CREATE TABLE public.users (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL, age text);
+INSERT INTO public.users (name, age) SELECT 'n' || g, g FROM generate_series(1, 3000) g;
+"""
+Answer: TypeAlias = dict[str, Any]
+
+
+class Ec:
+    """Runs `ec` in this process, against one database, in an empty folder."""
+
+    def __init__(self, url: str, capsys: pytest.CaptureFixture[str]) -> None:
+        self.url = url
+        self._capsys = capsys
+
+    def __call__(self, line: str, code: int = 0) -> str:
+        """Run a line; return stdout. The exit code must be `code`."""
+        found = run(line.split())
+        out, err = self._capsys.readouterr()
+        assert found == code, f"ec {line} -> {found}\n{out}\n{err}"
+        self.talk = err
+        return out
+
+    def json(self, line: str, code: int = 0) -> Answer:
+        """Run a line with --json; return the document."""
+        answer: Answer = json.loads(self(f"{line} --json", code))
+        return answer
+
+    def change(self) -> Answer:
+        """Return the only change in `ec status --json`."""
+        (change,) = self.json("status")["changes"]
+        return dict(change)
+
+    def sql(self, statements: str) -> None:
+        """Run statements as the database's owner."""
+
+        async def execute() -> None:
+            connection = await asyncpg.connect(self.url)
+            try:
+                await connection.execute(statements)
+            finally:
+                await connection.close()
+
+        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+            runner.run(execute())
+
+
+@pytest.fixture
+def ec(
+    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Ec:
+    """Give a command line on a database with a table."""
+    for name in Settings.model_fields:
+        monkeypatch.delenv(f"EC_{name.upper()}", raising=False)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("EC_DATABASE_URL", database)
+    monkeypatch.setenv("EC_QUIET_FOR", "0")
+    made = Ec(database, capsys)
+    made.sql(SEED)
+    return made
+
+
+def test_the_whole_life(ec: Ec) -> None:
+    """Plan, start, backfill, contract, undo, verify, contract, purge: what each says, and what is then."""
+    ec("init")
+    assert Path("phases").is_dir()
+    plan = ec.json("plan rename-column users.name display_name")
+    assert plan["written_to"] == f"phases/{NAME}"
+    assert Path(plan["written_to"], "change.toml").is_file()
+    ec("status --check")  # a plan is not work in the database
+    ec(f"start {NAME}")
+    change = ec.change()
+    assert (change["name"], change["table"], change["kind"]) == (NAME, "public.users", "rename-column")
+    assert (change["phase"], change["state"], change["ready"]) == ("backfill", "active", False)
+    assert (change["old_columns"], change["new_columns"]) == (["name"], ["display_name"])
+    assert (change["next"], change["way_back"]) == (f"ec backfill {NAME}", f"ec rollback {NAME}")
+    ec("status --check", 3)
+    ec("backfill")
+    change = ec.change()
+    assert change["ready"]
+    assert change["phases"]["backfill"]["rows_written"] == 3000
+    assert change["phases"]["verify"]["rows_compared"] == 3000
+    assert change["phases"]["verify"]["proof_valid_until"] is not None
+    assert ec.json("gates")["contractable"]
+    ec("wait --for contractable")
+    ec("contract")
+    assert "old-writers" in ec.talk
+    assert ec.change()["state"] == "hidden"
+    ec("undo")
+    ec("contract", 4)
+    ec("verify")
+    ec("contract")
+    ec("purge", 4)
+    ec(f"purge --now --confirm {NAME}")
+    assert ec.change()["state"] == "purged"
+    ec("status --check")
+    kinds = [entry["kind"] for entry in ec.json(f"log {NAME}")["entries"]]
+    assert kinds[0] == "created"
+    assert "step" in kinds
+
+
+def test_run_does_it_in_one(ec: Ec) -> None:
+    """`ec run KIND ARGS` goes up to proof, `--until contract` on; run again it has nothing to do."""
+    ec("init")
+    ec("run rename-column users.name display_name")
+    assert (ec.change()["ready"], ec.change()["contract"]["yes"]) == (True, True)
+    ec("run rename-column users.name display_name --until contract")
+    assert ec.change()["state"] == "hidden"
+    ec(f"run {NAME} --until contract")
+
+
+def test_the_same_kind_and_arguments_are_the_same_change(ec: Ec) -> None:
+    """Started twice, planned twice, planned and started: one change. Rolled back: another attempt of it."""
+    ec("init")
+    ec("plan rename-column users.name display_name")
+    ec("plan rename-column users.name display_name")
+    ec("start rename-column users.name display_name")
+    ec("start rename-column users.name display_name")
+    assert [path.name for path in Path("phases").iterdir()] == [NAME]
+    ec("rollback")
+    ec("start rename-column users.name display_name --once", 4)
+    ec("start rename-column users.name display_name")
+    assert ec.change()["attempt"] == 2
+
+
+def test_a_folder_is_written_only_where_there_is_one(ec: Ec) -> None:
+    """A worker without the repository starts a change, and leaves no folder behind."""
+    ec("init")
+    Path("phases").rmdir()
+    ec("start rename-column users.name display_name")
+    assert not Path("phases").exists()
+    ec("backfill")
+
+
+def test_a_review_that_no_longer_fits(ec: Ec) -> None:
+    """Exit 4 with the difference; `--accept` of what was printed goes on."""
+    ec("init")
+    ec("plan rename-column users.name display_name")
+    ec.sql("CREATE INDEX ix_users_name ON public.users (name)")
+    ec(f"plan {NAME} --check", 4)
+    error = ec.json(f"start {NAME}", 4)
+    assert error["code"] == "EC307"
+    assert "ix_users_display_name" in error["why"]
+    assert ec.json("status")["changes"] == []
+    ec(f"start {NAME} --accept {error['next'].rsplit(' ', 1)[-1]}")
+
+
+# DESIGN's table of verbs and states: what each verb does to a change, by exit code.
+STATES = ("not started", "before ready", "ready", "hidden", "purged", "rolled back")
+TABLE = {
+    "backfill --no-verify": (4, 0, 0, 4, 0, 4),
+    "verify": (4, 4, 0, 4, 4, 4),
+    "contract": (4, 4, 0, 0, 0, 4),
+    "undo": (4, 0, 0, 0, 4, 4),
+    "purge": (4, 4, 4, 4, 0, 4),
+    "rollback": (0, 0, 0, 4, 4, 0),
+    "start --once": (0, 0, 0, 0, 0, 4),
+}
+WAY: dict[str, tuple[str, ...]] = {
+    "not started": (),
+    "before ready": (f"start {NAME}",),
+    "ready": (f"start {NAME}", "backfill"),
+    "hidden": (f"start {NAME}", "backfill", "contract"),
+    "purged": (f"start {NAME}", "backfill", "contract", f"purge --now --confirm {NAME}"),
+    "rolled back": (f"start {NAME}", "rollback"),
+}
+
+
+@pytest.mark.parametrize("state", STATES)
+def test_what_each_verb_does_in_each_state(ec: Ec, state: str) -> None:
+    """Every cell of the table; a refusal changes nothing, and says why and what does apply."""
+    ec("init")
+    ec("plan rename-column users.name display_name")
+    for line in WAY[state]:
+        ec(line)
+    column = STATES.index(state)
+    before = ec.json("status")
+    refusals = [verb for verb, codes in TABLE.items() if codes[column] == 4]
+    for verb in refusals:
+        error = ec.json(f"{verb} {NAME}", 4)
+        assert error["code"] in ("EC312", "EC313")
+        assert error["next"].startswith("ec ")
+    assert _without_times(ec.json("status")) == _without_times(before)
+    verb = next(verb for verb in TABLE if verb not in refusals)
+    ec(f"{verb} {NAME}")
+
+
+def _without_times(answer: Answer) -> Answer:
+    return {"changes": [change | {"waiting_for": "", "gates": []} for change in answer["changes"]]}
+
+
+@pytest.mark.parametrize(
+    "verb", ["verify", "contract", "undo", "purge", "rollback", "backfill", "start", "pause"]
+)
+def test_nothing_to_do(ec: Ec, verb: str) -> None:
+    """Without a change that fits, a left-out CHANGE is no error."""
+    ec("init")
+    assert ec.json(verb)["changes"] == []
+
+
+def test_more_than_one_change(ec: Ec) -> None:
+    """A left-out CHANGE that could be two is exit 2, with their names."""
+    ec("init")
+    ec("start rename-column users.name display_name")
+    ec("start rename-column users.age years")
+    for line in ("backfill", "rollback", "pause", "gates", "log", "wait", "start"):
+        error = ec.json(line, 2)
+        assert error["code"] == "EC204"
+        assert "0002_rename_users_age" in error["message"] + error["why"]
+    ec("backfill --all --no-verify")
+    assert [change["ready"] for change in ec.json("status")["changes"]] == [True, True]
+
+
+def test_a_name_that_is_unknown(ec: Ec) -> None:
+    """Exit 2 with the nearest."""
+    ec("init")
+    ec("start rename-column users.name display_name")
+    for line in ("status", "backfill", "gates", "log", "pause", "start"):
+        assert ec.json(f"{line} 0001_rename_user_name", 2)["code"] in ("EC201", "EC203")
+
+
+def test_control(ec: Ec) -> None:
+    """Pause, tune, resume and ack are in the ledger, and seen by status."""
+    ec("init")
+    ec("start rename-column users.name display_name")
+    ec("pause")
+    assert ec.change()["paused_by"] is not None
+    ec("backfill --no-wait", 5)
+    ec("tune batch=500 max-rate=20k workers=1")
+    ec("resume")
+    ec("backfill --no-verify")
+    assert ec.json("ack verified --reason x", 4)["code"] == "EC300"
+    assert ec.json("ack verfied --reason x", 2)["why"] == "Did you mean verified?"
+    ec("ack soak --reason later")
+    ec("verify")
+
+
+def test_mismatches(ec: Ec) -> None:
+    """Exit 6 with keys, values only where they are asked for; backfill repairs."""
+    ec("init")
+    ec("run rename-column users.name display_name")
+    ec.sql("ALTER TABLE public.users DISABLE TRIGGER USER")
+    ec.sql("UPDATE public.users SET display_name = 'wrong' WHERE id = 7")
+    ec.sql('ALTER TABLE public.users ENABLE ALWAYS TRIGGER "~ec_0001_rename_users_name"')
+    error = ec.json("verify", 6)
+    assert "id=7" in error["why"]
+    assert "wrong" not in error["why"]
+    assert "wrong" in ec.json("verify --show-values", 6)["why"]
+    ec("backfill")
+    ec("ack new-code-seen --reason the-test-wrote")
+    ec("contract")
+
+
+def test_doctor(ec: Ec) -> None:
+    """A missing ledger is a finding; with it all is well."""
+    assert not ec.json("doctor", 1)["well"]
+    ec("init")
+    assert ec.json("doctor")["well"]
+
+
+def test_waiting_ends(ec: Ec) -> None:
+    """`--timeout` is exit 5, a goal out of reach exit 4."""
+    ec("init")
+    ec("start rename-column users.name display_name")
+    assert ec.json("wait --for ready --timeout 10ms", 5)["code"] == "EC404"
+    ec("rollback")
+    ec(f"wait {NAME} --for ready", 4)
+
+
+def test_the_script_for_a_dba(ec: Ec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """`ec init --sql` needs no database."""
+    monkeypatch.delenv("EC_DATABASE_URL")
+    assert "CREATE SCHEMA" in ec("init --sql --owner postgres --app postgres")
+
+
+def test_plan_before_init(ec: Ec) -> None:
+    """A plan can be written, and printed as SQL, before there is a ledger; start names what is missing."""
+    text = ec("plan rename-column users.name display_name --sql")
+    assert "ADD COLUMN" in text
+    assert ec.json(f"start {NAME}", 2)["code"] == "EC209"
+
+
+@contextlib.contextmanager
+def slow_backfill(ec: Ec) -> Iterator[subprocess.Popen[str]]:
+    """Run a backfill that takes long, and give it when it is at work."""
+    ec("init")
+    ec("start rename-column users.name display_name")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "expandcontract", "backfill", "--max-rate", "300", "--batch", "100"],
+        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ),
+    )  # fmt: skip
+    try:
+        assert process.stderr is not None
+        next(line for line in process.stderr if "event=progress" in line)
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_after_the_checkpoint(ec: Ec, number: signal.Signals, code: int) -> None:
+    """It says how to go on, and the same command goes on from there."""
+    with slow_backfill(ec) as process:
+        process.send_signal(number)
+        _, talk = process.communicate(timeout=30)
+    assert process.returncode == code, talk
+    assert "error[EC130]" in talk
+    assert not ec.change()["ready"]
+    ec("backfill")
+    assert ec.change()["phases"]["backfill"]["rows_written"] == 3000
