@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import cache
 
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.errors import Interrupted
@@ -23,7 +24,7 @@ class Context:
     @property
     def tables(self) -> Tables:
         """The ledger's tables."""
-        return Tables(self.database.ledger_schema)
+        return _tables(self.database.ledger_schema)
 
     def notice(self, change: str, text: str) -> None:
         """Tell whoever listens."""
@@ -37,3 +38,9 @@ class Context:
                 state="Everything up to the last checkpoint is kept.",
                 next="Run the same command again.",
             )
+
+
+@cache
+def _tables(schema: str) -> Tables:
+    # The same objects for the life of the process: SQLAlchemy keeps compiled statements by them.
+    return Tables(schema)

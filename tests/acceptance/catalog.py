@@ -82,6 +82,12 @@ async def describe(conn: Connection, table: str) -> list[str]:
     return sorted(lines)
 
 
+def difference(before: list[str], after: list[str]) -> list[str]:
+    """Return what is gone, with a minus before it, and what is new, with a plus."""
+    gone = [f"- {line}" for line in before if line not in after]
+    return gone + [f"+ {line}" for line in after if line not in before]
+
+
 async def everything(conn: Connection) -> list[str]:
     """Return the whole catalog of a database outside of the system's own, with each table described."""
     lines = [row[0] for row in await conn.fetch(_EVERYTHING)]
