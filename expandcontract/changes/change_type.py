@@ -36,7 +36,8 @@ class ChangeTypeSpec(Spec):
         default=False, description="Nothing goes back: old code does not see what new code writes"
     )
     unfit: Unfit = Field(
-        Unfit.REFUSE, description="A value that the other side cannot hold: refuse the write, or record it"
+        Unfit.REFUSE,
+        description="A value that the other side cannot hold: refuse the write, record it, or accept what the cast loses",
     )
 
     @model_validator(mode="after")

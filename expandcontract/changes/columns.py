@@ -188,6 +188,13 @@ def _notes(subject: Subject, judgement: Judgement) -> tuple[Note, ...]:
         )
     if subject.pair.mode == Mode.FILL:
         notes.append(Note("fill", _fill_reason(subject.pair, judgement.forward)))
+    if subject.pair.unfit == Unfit.ACCEPT:
+        notes.append(
+            Note(
+                "lossy",
+                "Values that the expressions do not give back are taken as they are; purge loses the rest.",
+            )
+        )
     if subject.pair.one_way:
         notes.append(
             Note(

@@ -24,6 +24,8 @@ class Unfit(StrEnum):
     REFUSE = "refuse"
     #: The write goes on, the value is kept in `conflict`, and contract stays shut.
     RECORD = "record"
+    #: A value fits when the expression makes anything of it; what that loses is lost at purge.
+    ACCEPT = "accept"
 
 
 @dataclass(frozen=True)

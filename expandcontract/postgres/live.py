@@ -49,6 +49,9 @@ class _LeafState:
         return self.enabled == "A" and self.as_made
 
 
+#: A body would fail, and a trigger (UPDATE OF, WHEN) fall silent, once the column has another name.
+_FAILING = frozenset({"function body", "trigger"})
+
 _TABLES = """
 SELECT c.oid::int8, n.nspname::text, c.relname::text
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -178,7 +181,7 @@ def _live(
             Leaf(leaf.oid, leaf.name, leaf.intact or subject.trigger is None, swept=False) for leaf in leaves
         ),
         dependents=tuple(
-            Dependent(each.kind, each.name, blocks_hide=each.kind == "function body")
+            Dependent(each.kind, each.name, blocks_hide=each.kind in _FAILING)
             for each in dependents
             if not _ours(subject, each)
         ),
@@ -190,7 +193,8 @@ def _column_faults(subject: Subject, missing: Sequence[str]) -> list[str]:
     """Pure. A renamed column cannot be told from a dropped one: its old name is just not there."""
     expected = " and ".join(map(quote, subject.columns))
     return [
-        f"Column {quote(name)} of {subject.table} is missing (dropped or renamed); the change needs {expected}."
+        f"Column {quote(name)} of {subject.table} is missing, dropped or renamed: "
+        f"the change needs {expected}."
         for name in missing
     ]
 

@@ -131,7 +131,7 @@ _BY_DEPENDENCY = (_RULES, _POLICIES, _GENERATED, _TRIGGERS, _STATISTICS, _FUNCTI
 
 #: Bodies kept as text that contain the column's name at all, with whether they are tied to the table: by a
 #: trigger on it, or by an argument or result of its row type. What belongs to an extension is not the user's
-#: to change.
+#: to change, nor are a ledger's own functions, which speak of columns and tables in general.
 _BODIES = """
 SELECT t.tag, t.name, p.oid::regprocedure::text, p.prosrc,
        pg_catalog.array_agg(DISTINCT c.relname::text),
@@ -146,6 +146,10 @@ WHERE p.oid >= 16384::oid
   AND p.prosqlbody IS NULL
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                   WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
+  AND NOT EXISTS (SELECT FROM pg_catalog.pg_class v JOIN pg_catalog.pg_namespace s ON s.oid = v.relnamespace
+                  JOIN pg_catalog.pg_namespace f ON f.oid = p.pronamespace
+                  WHERE v.relname = 'status_v1' AND v.relkind = 'v'
+                    AND f.nspname IN (s.nspname, s.nspname || '_sync'))
 GROUP BY t.tag, t.name, p.oid
 """
 

@@ -1,6 +1,6 @@
 """In sync, as SQL: one text for the trigger's WHEN, the copy, the comparison and the trigger's body."""
 
-from expandcontract.model.change import Mode, Pair
+from expandcontract.model.change import Mode, Pair, Unfit
 from expandcontract.model.names import quote
 
 
@@ -63,13 +63,15 @@ def out_of_sync(pair: Pair, row: str, *, old: str | None = None, new: str | None
 def unfit(pair: Pair, row: str) -> str | None:
     """Return SQL that is true when the new side cannot hold the old side's value; None where that cannot be.
 
-    A value fits when back makes of it what it was; without back, when forward makes something of it.
+    A value fits when back makes of it what it was; without back, or where losses are accepted, when forward
+    makes
+    something of it.
     """
     if pair.identity:
         return None
     old_value = f"{row}.{quote(pair.old.column)}"
     new_value = f"{row}.{quote(pair.new.column)}"
-    if pair.back is None:
+    if pair.back is None or pair.unfit == Unfit.ACCEPT:
         return f"({new_value} IS NULL AND {old_value} IS NOT NULL)"
     carried = same_new(pair, new_value, forward(pair, old_value))
     returns = same_old(pair, old_value, back(pair, forward(pair, old_value)))

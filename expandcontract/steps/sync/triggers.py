@@ -222,7 +222,7 @@ def _forward_fits(sync: Sync, old: str, new: str) -> str:
     pair = sync.pair
     if pair.identity:
         return ""
-    if pair.back is None:
+    if pair.back is None or pair.unfit == Unfit.ACCEPT:
         misfit = f"NEW.{new} IS NULL AND NEW.{old} IS NOT NULL"
     else:
         returns = predicates.same_old(pair, f"NEW.{old}", predicates.back(pair, f"NEW.{new}"))
