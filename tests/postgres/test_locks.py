@@ -95,7 +95,7 @@ async def readers(session: Session, *tables: str) -> AsyncIterator[list[float]]:
 
 
 async def test_others_read_on_while_somebody_holds_the_table(db: Database, session: Session) -> None:
-    """A transaction holds ACCESS SHARE for 5 s: no other statement waits longer than the promise, and the lock is had after it."""
+    """A transaction holds ACCESS SHARE for 5 s: no other statement waits longer than the promise."""
     await create(session, "CREATE TABLE public.t (a int)")
     holder = await session()
     events: list[Event] = []
@@ -119,21 +119,21 @@ async def test_others_read_on_while_somebody_holds_the_table(db: Database, sessi
     assert len(tries) >= 2
     assert sum(wait > 0.03 for wait in waits) >= 2
     for event in tries:
-        assert [(b.pid, b.application_name, b.state) for b in event.blockers][0] == (
-            holder.get_server_pid(),
-            "app",
-            "active",
-        )
+        first = event.blockers[0]
+        assert (first.pid, first.application_name, first.state) == (holder.get_server_pid(), "app", "active")
         assert event.pause_seconds >= 10 * POLICY.lock_timeout.total_seconds()
 
 
 async def test_ten_partitions_are_locked_under_one_timeout(db: Database, session: Session) -> None:
-    """Readers hold one partition after the other: lock_timeout counts for each, and still nobody waits above the promise."""
+    """Partitions come free one by one: lock_timeout counts for each, and still nobody waits longer."""
     partitions = [f"public.p{i}" for i in range(10)]
     await create(
         session,
         "CREATE TABLE public.p (a int) PARTITION BY LIST (a)",
-        *(f"CREATE TABLE {name} PARTITION OF public.p FOR VALUES IN ({i})" for i, name in enumerate(partitions)),
+        *(
+            f"CREATE TABLE {name} PARTITION OF public.p FOR VALUES IN ({i})"
+            for i, name in enumerate(partitions)
+        ),
     )
     holders = [await session() for _ in partitions]
     for holder, partition in zip(holders, partitions, strict=True):
@@ -247,7 +247,7 @@ async def test_a_failed_body_is_rolled_back_and_tried_again(db: Database, sessio
         assert event.blockers[0].pid == holder.get_server_pid()
         releasing.append(asyncio.create_task(holder.execute("COMMIT")))
 
-    releasing: list["asyncio.Task[str]"] = []
+    releasing: list[asyncio.Task[str]] = []
     assert await run_locked(db, locks("public.t"), POLICY, release, body) == 2
     await asyncio.gather(*releasing)
     async with db.transaction() as conn:
@@ -267,7 +267,7 @@ async def test_other_errors_are_not_tried_again(db: Database) -> None:
 
 
 async def test_a_deadlock_takes_nobody_of_the_application(db: Database, session: Session) -> None:
-    """Two tables locked in the opposite order to the application's: we give way before anybody's deadlock_timeout."""
+    """Tables locked in the opposite order to the application's: we give way before any deadlock_timeout."""
     await create(session, "CREATE TABLE public.a (x int)", "CREATE TABLE public.b (x int)")
     stop = asyncio.Event()
     committed = 0
@@ -311,7 +311,7 @@ async def test_stop_ends_a_pause_at_once(db: Database, session: Session) -> None
 
 
 async def test_the_body_runs_under_short_timeouts(db: Database, session: Session) -> None:
-    """What runs while the lock is held waits for no other lock longer than lock_timeout, and no statement lasts long."""
+    """What runs while the lock is held waits for no other lock above lock_timeout, and is itself short."""
     await create(session, "CREATE TABLE public.t (a int)")
 
     async def body(conn: AsyncConnection) -> tuple[str, str]:
@@ -322,7 +322,7 @@ async def test_the_body_runs_under_short_timeouts(db: Database, session: Session
 
 
 async def test_older_snapshots_are_named(db: Database, session: Session) -> None:
-    """CREATE INDEX CONCURRENTLY waits for a transaction that never touched the table: it is the blocker that is named."""
+    """CREATE INDEX CONCURRENTLY waits for a transaction that never touched the table, and names it."""
     await create(session, "CREATE TABLE public.t (a int)")
     old, builder = await session(), await session()
     await old.execute("BEGIN ISOLATION LEVEL REPEATABLE READ")

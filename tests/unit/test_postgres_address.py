@@ -14,7 +14,9 @@ from expandcontract.postgres.address import Address, parse
             Address(("db",), (5433,), "app", "shop", "p@ss"),
             id="SQLAlchemy",
         ),
-        pytest.param("postgresql+psycopg://db/shop", Address(("db",), (5432,), None, "shop"), id="other driver"),
+        pytest.param(
+            "postgresql+psycopg://db/shop", Address(("db",), (5432,), None, "shop"), id="other driver"
+        ),
         pytest.param("postgres://app@db", Address(("db",), (5432,), "app"), id="short scheme"),
         pytest.param("postgresql://", Address(), id="all from the environment"),
         pytest.param(
@@ -23,13 +25,21 @@ from expandcontract.postgres.address import Address, parse
             id="socket",
         ),
         pytest.param(
-            "postgresql://%2Frun%2Fpostgresql/shop", Address(("/run/postgresql",), (5432,), None, "shop"), id="encoded socket"
+            "postgresql://%2Frun%2Fpostgresql/shop",
+            Address(("/run/postgresql",), (5432,), None, "shop"),
+            id="encoded socket",
         ),
         pytest.param("postgresql://a:1,b:2/shop", Address(("a", "b"), (1, 2), None, "shop"), id="two hosts"),
         pytest.param(
-            "postgresql:///shop?host=a:1&host=b:2", Address(("a", "b"), (1, 2), None, "shop"), id="two hosts, SQLAlchemy"
+            "postgresql:///shop?host=a:1&host=b:2",
+            Address(("a", "b"), (1, 2), None, "shop"),
+            id="two hosts, SQLAlchemy",
         ),
-        pytest.param("host=a,b port=7 dbname=shop", Address(("a", "b"), (7, 7), None, "shop"), id="one port for two hosts"),
+        pytest.param(
+            "host=a,b port=7 dbname=shop",
+            Address(("a", "b"), (7, 7), None, "shop"),
+            id="one port for two hosts",
+        ),
         pytest.param("postgresql://[::1]:5433/shop", Address(("::1",), (5433,), None, "shop"), id="IPv6"),
         pytest.param(
             r"host = db user='o''s' ".replace("''", r"\'") + r"password='a \\ b'",
@@ -94,7 +104,9 @@ def test_no_rendering_shows_the_password() -> None:
 
 
 def test_tls_settings_reach_the_driver() -> None:
-    """What asyncpg takes only in a URI is given to it in one, without a path that would be an empty database name."""
-    arguments = parse("postgresql://app@db/shop?sslmode=verify-full&sslrootcert=/my ca.pem").connect_arguments()
+    """Some go to asyncpg in a URI; it has no path, which would be an empty database name."""
+    arguments = parse(
+        "postgresql://app@db/shop?sslmode=verify-full&sslrootcert=/my ca.pem"
+    ).connect_arguments()
     assert arguments["dsn"] == "postgresql://?sslmode=verify-full&sslrootcert=%2Fmy+ca.pem"
     assert (arguments["host"], arguments["port"], arguments["database"]) == (["db"], [5432], "shop")

@@ -19,7 +19,7 @@ from expandcontract.postgres.catalog.body import names, without_comments
     ],
 )
 def test_only_comments_are_taken_out(body: str, left: str) -> None:
-    """Comments go, also nested and unclosed ones; what looks like one in a constant or a quoted name stays."""
+    """Comments go, also nested and unclosed ones; what looks like one inside quotes stays."""
     assert without_comments(body) == left
 
 
@@ -39,7 +39,7 @@ def test_only_comments_are_taken_out(body: str, left: str) -> None:
     ],
 )
 def test_a_body_names_a_column(body: str, identifier: str) -> None:
-    """Unquoted in any case where the name allows it, quoted exactly, and in strings that may be dynamic SQL."""
+    """Unquoted in any case where the name allows it, quoted exactly, and in dynamic SQL."""
     assert names(body, identifier)
 
 

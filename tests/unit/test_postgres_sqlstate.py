@@ -18,7 +18,9 @@ from expandcontract.postgres.sqlstate import is_disconnect, is_lock_failure, is_
 
 def wrapped(code: str, message: str = "Sperre nicht verfügbar") -> DBAPIError:
     """Return what SQLAlchemy raises for a server error, as far as it is looked at."""
-    original = asyncpg.PostgresError.new({"C": code, "M": message, "S": "FEHLER", "D": "Detail.", "H": "Hint."})
+    original = asyncpg.PostgresError.new(
+        {"C": code, "M": message, "S": "FEHLER", "D": "Detail.", "H": "Hint."}
+    )
     return DBAPIError("SELECT", (), original)
 
 

@@ -19,8 +19,10 @@ async def judge(conn: AsyncConnection, type_sql: str, expression: str) -> Kind:
     """Return whether a default is the same for ever, during a statement, or new at each call.
 
     PostgreSQL takes only immutable expressions for the predicate of an index, and rewrites a table (also an
-    empty one) to add a column only when its default is volatile. Both look into SQL functions, whose labels may
-    say anything. Needs TEMPORARY on the database, takes no lock that anybody sees, and leaves nothing behind.
+    empty one) to add a column only when its default is volatile. Both look into SQL functions, whose labels
+    may say anything.
+
+    Needs TEMPORARY on the database, takes no lock that anybody sees, and leaves nothing behind.
     """
     cast = f"(({expression})::{type_sql})"
     savepoint = await conn.begin_nested()
