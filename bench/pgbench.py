@@ -49,7 +49,11 @@ def show(found: Outcome) -> None:
     print(f"\n{found.transactions:,} transactions, {found.failed} failed.")
     print(f"Backfill: {backfill['rows_written']:,} rows in {backfill['copy_seconds']:.1f} s,", end=" ")
     print(f"{rate:,.0f} rows/s, {backfill['hot_ratio']:.0%} of the updates HOT.")
-    print(f"Verify: {verify['rows_compared']:,} rows compared, {verify['mismatches']} mismatches.")
+    print(
+        f"Verify: {found.compared_under_load:,} rows compared under load, {verify['rows_compared']:,}",
+        end=" ",
+    )
+    print(f"after it, {verify['mismatches']} mismatches.")
     print("Sums: " + ", ".join(f"{name} {value:,}" for name, value in found.sums.items()) + ".")
 
 

@@ -78,9 +78,11 @@ class Operator:
 
 
 def phases(status: Mapping[str, Any]) -> list[Span]:
-    """Return when the five phases of a contracted change ran, from its `ec status --json`."""
-    times = [(phase, status["phases"][phase]) for phase in Phase]
-    return [Span(phase, _moment(at["started_at"]), _moment(at["finished_at"])) for phase, at in times]
+    """Return when the phases that are done ran, from `ec status --json`."""
+    done = [
+        (phase, status["phases"][phase]) for phase in Phase if status["phases"][phase]["status"] == "done"
+    ]
+    return [Span(phase, _moment(at["started_at"]), _moment(at["finished_at"])) for phase, at in done]
 
 
 def _moment(text: str) -> float:

@@ -22,5 +22,6 @@ async def test_a_column_of_pgbench_is_renamed_under_its_own_load(tmp_path: Path)
     # It means something: pgbench wrote in every phase but the shortest, and each row was copied and compared.
     assert all(found.latencies[phase].statements > 0 for phase in ("alone", "backfill", "verify"))
     assert found.status["phases"]["backfill"]["rows_written"] > 0
+    assert found.compared_under_load == pytest.approx(1_000_000, rel=0.01)
     assert found.status["phases"]["verify"]["rows_compared"] == 1_000_000
     assert found.status["state"] == "purged"
