@@ -21,11 +21,7 @@ class Checks(Trait):
 
     def _settle(self, subject: Subject, check: Constraint) -> tuple[Step, ...]:
         name = subject.new_name(check.name)
-        statements = [_add(subject, name, subject.definitions[check.name], valid=not check.enforced)]
-        if check.comment is not None:
-            statements.append(
-                tables.comment_on("CONSTRAINT", f"{quote(name)} ON {subject.table.sql}", check.comment)
-            )
+        statements = _add(subject, check, name, subject.definitions[check.name])
         add = Step(
             f"check:{check.name}",
             "+",
@@ -51,7 +47,7 @@ class Checks(Trait):
             if subject.swap and check.name in subject.definitions:
                 statements.append(_rename(subject, check.name, subject.new_name(check.name)))
             if not subject.pair.identity:
-                statements.append(_add(subject, check.name, check.definition, valid=not check.enforced))
+                statements += _add(subject, check, check.name, check.definition)
         return tuple(statements)
 
     def after_unhide(self, subject: Subject) -> tuple[Step, ...]:
@@ -82,11 +78,15 @@ def _carried(subject: Subject) -> list[Constraint]:
     return [check for check in _checks(subject) if check.name in subject.definitions]
 
 
-def _add(subject: Subject, name: str, definition: str, *, valid: bool) -> str:
-    bare = definition.removesuffix(" NOT VALID")
-    return (
-        f"ALTER TABLE {subject.table.sql} ADD CONSTRAINT {quote(name)} {bare}{'' if valid else ' NOT VALID'}"
-    )
+def _add(subject: Subject, check: Constraint, name: str, definition: str) -> list[str]:
+    # NOT ENFORCED takes no NOT VALID beside it.
+    bare, timing = definition.removesuffix(" NOT VALID"), " NOT VALID" if check.enforced else ""
+    statements = [f"ALTER TABLE {subject.table.sql} ADD CONSTRAINT {quote(name)} {bare}{timing}"]
+    if check.comment is not None:
+        statements.append(
+            tables.comment_on("CONSTRAINT", f"{quote(name)} ON {subject.table.sql}", check.comment)
+        )
+    return statements
 
 
 def _rename(subject: Subject, name: str, to: str) -> str:

@@ -18,18 +18,10 @@ class ForeignKeys(Trait):
         return tuple(step for key in _keys(subject) for step in self._settle(subject, key))
 
     def _settle(self, subject: Subject, key: Constraint) -> tuple[Step, ...]:
-        name = subject.new_name(key.name)
-        # Before 18 a partitioned table takes no NOT VALID foreign key; it adopts those of its leaves, which
-        # are valid by then, without a scan.
-        by_leaf = subject.snapshot.relation.partitioned and subject.snapshot.server_version < 180000  # noqa: PLR2004
-        steps: list[Step] = []
-        for leaf in subject.snapshot.relation.leaves if by_leaf else ():
-            steps += _add_and_validate(subject, key, leaf.name, shorten(f"{leaf.name.name}_{name}"))
-        if by_leaf:
-            steps.append(_add(subject, key, subject.table, name, valid=True))
-        else:
-            steps += _add_and_validate(subject, key, subject.table, name)
-        return tuple(steps)
+        name, definition = subject.new_name(key.name), _substituted(subject, key)
+        if _by_leaf(subject):
+            return _through_leaves(subject, key, name, definition)
+        return _add_and_validate(subject, key, subject.table, name, definition)
 
     def hide(self, subject: Subject) -> tuple[str, ...]:
         statements = []
@@ -45,16 +37,16 @@ class ForeignKeys(Trait):
         for key in _keys(subject):
             if subject.swap:
                 statements.append(_rename(subject, key.name, subject.new_name(key.name)))
-            if not subject.pair.identity:
-                definition = key.definition.removesuffix(" NOT VALID")
-                statements.append(
-                    f"ALTER TABLE {subject.table.sql} ADD CONSTRAINT {quote(key.name)} {definition} NOT VALID"
-                )
+            if not subject.pair.identity and not _by_leaf(subject):
+                statements += _statements(key, subject.table, key.name, _bare(key), valid=not key.enforced)
         return tuple(statements)
 
     def after_unhide(self, subject: Subject) -> tuple[Step, ...]:
         if subject.pair.identity:
             return ()
+        if _by_leaf(subject):
+            keys = _keys(subject)
+            return tuple(s for key in keys for s in _through_leaves(subject, key, key.name, _bare(key)))
         return tuple(
             tables.validate(f"foreign_key:{key.name}:validate", subject.table, key.name)
             for key in _keys(subject)
@@ -70,31 +62,65 @@ def _keys(subject: Subject) -> list[Constraint]:
     return [c for c in constraints if c.kind == "f" and not c.inbound and subject.column.name in c.columns]
 
 
-def _add_and_validate(subject: Subject, key: Constraint, table: RelationName, name: str) -> tuple[Step, ...]:
-    add = _add(subject, key, table, name, valid=not key.enforced)
+def _by_leaf(subject: Subject) -> bool:
+    """Whether a foreign key must come through the leaves.
+
+    Before 18 a partitioned table takes no NOT VALID foreign key; it adopts those of its leaves, which are
+    valid by then, without a scan.
+    """
+    return subject.snapshot.relation.partitioned and subject.snapshot.server_version < 180000  # noqa: PLR2004
+
+
+def _through_leaves(subject: Subject, key: Constraint, name: str, definition: str) -> tuple[Step, ...]:
+    steps: list[Step] = []
+    for leaf in subject.snapshot.relation.leaves:
+        steps += _add_and_validate(subject, key, leaf.name, shorten(f"{leaf.name.name}_{name}"), definition)
+    return (*steps, _add(subject, key, subject.table, name, definition, valid=True))
+
+
+def _add_and_validate(
+    subject: Subject, key: Constraint, table: RelationName, name: str, definition: str
+) -> tuple[Step, ...]:
+    add = _add(subject, key, table, name, definition, valid=not key.enforced)
     if not key.validated or not key.enforced:
         return (add,)
     return add, tables.validate(f"{add.id}:validate", table, name)
 
 
-def _add(subject: Subject, key: Constraint, table: RelationName, name: str, *, valid: bool) -> Step:
-    definition = _definition(subject, key) + ("" if valid else " NOT VALID")
-    statements = [f"ALTER TABLE {table.sql} ADD CONSTRAINT {quote(name)} {definition}"]
-    if key.comment is not None:
-        statements.append(tables.comment_on("CONSTRAINT", f"{quote(name)} ON {table.sql}", key.comment))
+def _add(
+    subject: Subject, key: Constraint, table: RelationName, name: str, definition: str, *, valid: bool
+) -> Step:
     referenced = () if key.other_table is None else (key.other_table,)
     where = "" if table == subject.table else f":{table.name}"
     return Step(
         f"foreign_key:{key.name}{where}",
         "+",
         f"new rows must satisfy foreign key {quote(name)}",
-        Transactional(tuple(statements), tables.locks(LockMode.SHARE_ROW_EXCLUSIVE, *referenced, table)),
+        Transactional(
+            tuple(_statements(key, table, name, definition, valid=valid)),
+            tables.locks(LockMode.SHARE_ROW_EXCLUSIVE, *referenced, table),
+        ),
     )
 
 
-def _definition(subject: Subject, key: Constraint) -> str:
+def _statements(
+    key: Constraint, table: RelationName, name: str, definition: str, *, valid: bool
+) -> list[str]:
+    timing = "" if valid else " NOT VALID"
+    statements = [f"ALTER TABLE {table.sql} ADD CONSTRAINT {quote(name)} {definition}{timing}"]
+    if key.comment is not None:
+        statements.append(tables.comment_on("CONSTRAINT", f"{quote(name)} ON {table.sql}", key.comment))
+    return statements
+
+
+def _bare(key: Constraint) -> str:
+    return key.definition.removesuffix(" NOT VALID")
+
+
+def _substituted(subject: Subject, key: Constraint) -> str:
+    """The definition with the new column in the old one's place."""
     listed = f"FOREIGN KEY {tables.column_list(key.columns)}"
-    rest = key.definition.removesuffix(" NOT VALID").removeprefix(listed)
+    rest = _bare(key).removeprefix(listed)
     if key.delete_set_columns:
         # ON DELETE SET NULL (columns), 15 and later, is the last part that can name our column.
         before = f" {tables.column_list(key.delete_set_columns)}"

@@ -247,6 +247,7 @@ def _unhide(subject: Subject, index: Index) -> list[str]:
                 f"ALTER TABLE {subject.table.sql} ADD CONSTRAINT {quote(index.name)} UNIQUE USING INDEX "
                 f"{quote(index.name)}{timing}"
             )
+        statements += _decorate(subject, index, index.name)
     elif subject.swap:
         statements.append(_rename(subject, subject.hidden_name(index.name), index.name))
     return statements
