@@ -9,7 +9,7 @@ import typer
 from typer.core import TyperCommand, TyperGroup
 
 from expandcontract.cli.command import readable, remember
-from expandcontract.cli.options import SPEECH, settings
+from expandcontract.cli.options import SPEECH, early, settings
 from expandcontract.model.errors import UsageError
 
 #: Every verb with its one line of help, in the order of a change's life. The module has the same name.
@@ -81,12 +81,23 @@ class Verbs(TyperGroup):
         return args[0], found, args[1:]
 
 
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"ec {version('expandcontract')}")
+        raise typer.Exit
+
+
+VERSION = early("version", "Say which version this is.", _version)
+
+
 def build() -> TyperGroup:
     """Return the root command."""
     app = typer.Typer(
         cls=Verbs, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, help=ROOT_HELP
     )
-    app.callback()(readable(_root, [*SPEECH, *settings(hidden=False)]))
+    app.callback()(readable(_root, [*SPEECH, VERSION, *settings(hidden=False)]))
     built: TyperGroup = typer.main.get_command(app)  # type: ignore[assignment]
     return built
 

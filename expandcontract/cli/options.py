@@ -1,6 +1,7 @@
 """Options that more than one verb has. Speech and settings may stand before the verb as well."""
 
 import inspect
+from collections.abc import Callable
 from typing import Annotated
 
 import typer
@@ -41,6 +42,12 @@ def _parameter(name: str, annotation: object, default: object) -> inspect.Parame
 
 def _flag(meaning: str, *declarations: str, hidden: bool = False) -> object:
     return Annotated[bool, typer.Option(*declarations, help=meaning, hidden=hidden, show_default=False)]
+
+
+def early(name: str, meaning: str, act: Callable[[bool], None]) -> inspect.Parameter:
+    """Return the parameter of a flag that acts before anything else is read, as --help does."""
+    option = typer.Option(f"--{name}", help=meaning, callback=act, is_eager=True, show_default=False)
+    return _parameter(name, Annotated[bool, option], default=False)
 
 
 def _value(meaning: str, declaration: str, metavar: str, *, hidden: bool = False) -> object:

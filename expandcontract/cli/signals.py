@@ -47,14 +47,20 @@ async def _supervised(work: Callable[[], Awaitable[T]], interruption: Interrupti
     except asyncio.CancelledError:
         if interruption.received is None:
             raise
-        raise Interrupted(
-            f"Stopped by {interruption.received.name}.",
-            state="What was committed is in the ledger; what was not is rolled back.",
-            next="the same command again",
-        ) from None
+        raise _stopped(interruption, interruption.received) from None
     finally:
         for number in SIGNALS:
             loop.remove_signal_handler(number)
+
+
+def _stopped(interruption: Interruption, number: signal.Signals) -> Interrupted:
+    if not interruption.checkpoints:
+        return Interrupted(f"Stopped by {number.name}.")
+    return Interrupted(
+        f"Stopped at once by {number.name}.",
+        state="What was committed is in the ledger; what was not is rolled back.",
+        next="the same command again",
+    )
 
 
 def _receive(number: signal.Signals, task: "asyncio.Future[T]", interruption: Interruption) -> None:

@@ -297,6 +297,20 @@ def test_plan_before_init(ec: Ec) -> None:
     assert ec.json(f"start {NAME}", 2)["code"] == "EC209"
 
 
+def test_watching_ends_with_a_signal(ec: Ec) -> None:
+    """`ec status --watch --json` writes a document a line until it is interrupted."""
+    ec("init")
+    with subprocess.Popen(
+        [sys.executable, "-m", "expandcontract", "status", "--watch", "--json"],
+        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ),
+    ) as process:  # fmt: skip
+        assert process.stdout is not None
+        assert json.loads(process.stdout.readline())["schema"] == "ec.status/1"
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=30)
+    assert process.returncode == 130
+
+
 @contextlib.contextmanager
 def slow_backfill(ec: Ec) -> Iterator[subprocess.Popen[str]]:
     """Run a backfill that takes long, and give it when it is at work."""

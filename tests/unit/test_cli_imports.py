@@ -4,6 +4,7 @@ import sys
 import pytest
 
 import expandcontract
+from expandcontract.cli.entry import run
 
 HEAVY = (
     "sqlalchemy",
@@ -56,6 +57,7 @@ def test_what_is_not_public_is_not_there() -> None:
         expandcontract.nonsense  # noqa: B018
 
 
-def test_the_version_is_that_of_the_package() -> None:
-    """`expandcontract.__version__` and the metadata agree."""
-    assert expandcontract.__version__.count(".") == 2
+def test_the_version_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    """`ec --version` and `expandcontract.__version__` agree."""
+    assert run(["--version"]) == 0
+    assert capsys.readouterr().out == f"ec {expandcontract.__version__}\n"

@@ -82,6 +82,6 @@ def _progress(progress: Progress) -> str:
         f"batch {count(progress.batch)}",
     ]
     parts += [f"HOT {percent(progress.hot_ratio)}"] if progress.hot_ratio is not None else []
-    parts += [f"throttled by {progress.throttled_by}"] if progress.throttled_by else []
     parts += [f"eta {seconds(progress.eta_seconds)}"] if progress.eta_seconds is not None else []
+    parts += [f"throttled by {progress.throttled_by}"] if progress.throttled_by else []
     return ", ".join(parts)

@@ -18,18 +18,18 @@ class Terminal:
         self._console = Console(file=stream, highlight=False, soft_wrap=True)
         self._verbose = verbose
         self._bar = Progress(
-            BarColumn(bar_width=24), TextColumn("{task.description}"), console=self._console, transient=True
+            BarColumn(bar_width=12), TextColumn("{task.description}"), console=self._console, transient=True
         )
         self._task: tuple[str, TaskID] | None = None
 
     def __call__(self, event: events.Event) -> None:
         """Take an event."""
+        if isinstance(event, events.StepStarted | events.PhaseDone):
+            self.close()
         if isinstance(event, events.Progress):
             self._draw(event)
         elif self._verbose or not detail(event):
             self._console.print(escape(redact(sentence(event))))
-        if isinstance(event, events.PhaseDone):
-            self.close()
 
     def close(self) -> None:
         """Take the bar away."""
