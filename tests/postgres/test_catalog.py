@@ -381,7 +381,7 @@ async def test_everything_that_depends_on_a_column(look: Look) -> None:
 
 
 async def test_the_sync_of_another_change_depends_on_the_key(look: Look) -> None:
-    """It names the key's columns in its body and would fail without them; the ledger's own functions do not count."""
+    """It names the key's columns and would fail without them; the ledger's own functions do not count."""
     snapshot = await look(
         "t.id",
         "CREATE TABLE t (id int, a text)",
@@ -390,7 +390,7 @@ async def test_the_sync_of_another_change_depends_on_the_key(look: Look) -> None
         "CREATE VIEW ledger.status_v1 AS SELECT 1 AS one",
         "CREATE FUNCTION ledger.f() RETURNS text LANGUAGE sql AS 'SELECT id::text FROM public.t'",
         "CREATE FUNCTION ledger_sync.f() RETURNS text LANGUAGE sql AS 'SELECT id::text FROM public.t'",
-        "CREATE FUNCTION ledger_sync.other() RETURNS trigger LANGUAGE plpgsql AS 'begin new.a := new.id; end'",
+        "CREATE FUNCTION ledger_sync.other() RETURNS trigger LANGUAGE plpgsql AS 'begin new.a := new.id;end'",
         "CREATE TRIGGER other BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION ledger_sync.other()",
     )
     assert snapshot.dependents == (ColumnDependent("function body", "ledger_sync.other()", "id"),)

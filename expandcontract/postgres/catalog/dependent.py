@@ -132,7 +132,7 @@ _BY_DEPENDENCY = (_RULES, _POLICIES, _GENERATED, _TRIGGERS, _STATISTICS, _FUNCTI
 #: Bodies kept as text that contain the column's name at all, with whether they are tied to the table: by a
 #: trigger on it, or by an argument or result of its row type. What belongs to an extension is not the user's
 #: to change, nor are a ledger's own functions, which speak of columns and tables in general. The sync trigger
-#: of another change counts: it names the columns of the key, and would fail once one of them has another name.
+#: of another change counts: it names the columns of the key, and would fail once one of them is renamed.
 _BODIES = """
 SELECT t.tag, t.name, p.oid::regprocedure::text, p.prosrc,
        pg_catalog.array_agg(DISTINCT c.relname::text),
