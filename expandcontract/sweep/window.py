@@ -6,8 +6,10 @@ Each pass finds room on the pages where the one before it moved rows away from.
 from dataclasses import dataclass
 from itertools import pairwise
 
-#: In how many transactions a dense window is covered. A divisor of 256 (see statements.py).
+#: In how many transactions a dense window is covered. Divisors of 256 (see statements.py).
 PASSES = 8
+#: Where a page has many rows, more passes leave more of the indexes alone, for a little more reading.
+MORE_PASSES, MANY_ROWS = 16, 32
 #: A window with a larger share of rows to write than this is dense.
 DENSE = 1 / PASSES
 #: How many strips several workers interleave: a pass frees no room while another worker's transaction,
@@ -49,7 +51,10 @@ def passes(look: Look) -> int:
 
     One is enough where few rows of a page are written: they find room anyway.
     """
-    return PASSES if look.wanted > look.rows * DENSE and look.wanted > look.last - look.first else 1
+    blocks = look.last - look.first + 1
+    if look.wanted <= look.rows * DENSE or look.wanted < blocks:
+        return 1
+    return MORE_PASSES if look.wanted >= blocks * MANY_ROWS else PASSES
 
 
 def plan(look: Look, batch: int, strips: int) -> Window:
@@ -72,4 +77,5 @@ def split(first: int, end: int, parts: int) -> tuple[Strip, ...]:
 
 def blocks_for(batch: int, strips: int, density: float) -> int:
     """Return over how many blocks to look for a window where a block has `density` rows to be written."""
-    return max(1, int(batch * PASSES * strips / density))
+    k = MORE_PASSES if density >= MANY_ROWS else PASSES
+    return max(1, int(batch * k * strips / density))
