@@ -183,7 +183,8 @@ def _live(
         dependents=tuple(
             Dependent(each.kind, each.name, blocks_hide=each.kind in _FAILING)
             for each in dependents
-            if not _ours(subject, each)
+            # Statistics are carried, and go with the column that they are of.
+            if each.kind != "statistics" and not _ours(subject, each)
         ),
         writes=sum(leaf.writes for leaf in leaves),
     )

@@ -2,8 +2,8 @@
 ANALYZE.
 """
 
-from expandcontract.model.names import RelationName, quote
-from expandcontract.model.plan import LockMode, Step, Transactional
+from expandcontract.model.names import RelationName, quote, split
+from expandcontract.model.plan import LockMode, Note, Step, Transactional
 from expandcontract.postgres.catalog.dependent import ColumnDependent
 from expandcontract.steps import tables
 from expandcontract.steps.carry.subject import Subject, Trait
@@ -33,22 +33,45 @@ class Statistics(Trait):
             ),
         )
 
+    def hide(self, subject: Subject) -> tuple[str, ...]:
+        renames = [r for each in _extended(subject) for r in _renames(subject, each)]
+        return tuple(_rename(name, to) for name, to in renames)
+
+    def unhide(self, subject: Subject) -> tuple[str, ...]:
+        renames = [r for each in _extended(subject) for r in _renames(subject, each)]
+        return tuple(_rename(RelationName(name.schema, to), name.name) for name, to in reversed(renames))
+
+    def notes(self, subject: Subject) -> tuple[Note, ...]:
+        return tuple(
+            Note("statistics-dropped", f"Statistics {each.name} hold expressions and are not carried.")
+            for each in subject.snapshot.dependents
+            if each.kind == "statistics" and not each.columns
+        )
+
 
 def _extended(subject: Subject) -> list[ColumnDependent]:
-    return [d for d in subject.snapshot.dependents if d.kind == "statistics" and d.definition and _plain(d)]
-
-
-def _plain(dependent: ColumnDependent) -> bool:
-    return bool(dependent.columns)
+    return [each for each in subject.snapshot.dependents if each.kind == "statistics" and each.columns]
 
 
 def _create(subject: Subject, dependent: ColumnDependent) -> str:
-    name = RelationName(subject.table.schema, subject.new_name(_bare(dependent.name)))
+    old = _name(dependent)
+    new = RelationName(old.schema, subject.new_name(old.name))
     columns = ", ".join(quote(column) for column in subject.substituted(dependent.columns))
-    return f"CREATE STATISTICS {name.sql}{dependent.definition} ON {columns} FROM {subject.table.sql}"
+    return f"CREATE STATISTICS {new.sql}{dependent.definition} ON {columns} FROM {subject.table.sql}"
 
 
-def _bare(sql: str) -> str:
-    from expandcontract.model.names import split
+def _renames(subject: Subject, dependent: ColumnDependent) -> tuple[tuple[RelationName, str], ...]:
+    """What contract renames where the new side takes over the old one's name; the old ones go with purge."""
+    if not subject.swap:
+        return ()
+    old = _name(dependent)
+    new = RelationName(old.schema, subject.new_name(old.name))
+    return (old, subject.hidden_name(old.name)), (new, old.name)
 
-    return split(sql)[-1]
+
+def _rename(name: RelationName, to: str) -> str:
+    return f"ALTER STATISTICS {name.sql} RENAME TO {quote(to)}"
+
+
+def _name(dependent: ColumnDependent) -> RelationName:
+    return RelationName(*split(dependent.name))
