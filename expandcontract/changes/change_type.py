@@ -37,7 +37,7 @@ class ChangeTypeSpec(Spec):
     )
     unfit: Unfit = Field(
         Unfit.REFUSE,
-        description="A value that the other side cannot hold: refuse the write, record it, or accept what the cast loses",
+        description="A value that the other side cannot hold: refuse the write, record it or accept the loss",
     )
 
     @model_validator(mode="after")

@@ -105,6 +105,15 @@ def costs(snapshot: Snapshot, column: Column) -> Iterator[Note]:
         "A REPEATABLE READ transaction that writes a row of the current batch gets 40001 and must be "
         "retried.",
     )
+    yield Note(
+        "column-list",
+        "COPY and INSERT without a list of columns meet one column more, and after contract the hidden one: "
+        "name the columns in code.",
+    )
+    yield Note(
+        "standby",
+        "A hot standby cancels queries that hold back the replay of a brief lock, as max_standby_streaming_delay says.",
+    )
     if column.storage in (None, "EXTENDED", "EXTERNAL"):
         yield Note(
             "toast",

@@ -4,10 +4,12 @@ import difflib
 from functools import cache
 from importlib import import_module
 from importlib.resources import files
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from expandcontract.changes.kind import Kind
 from expandcontract.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from expandcontract.changes.kind import Kind
 
 _NOT_KINDS = frozenset({"__init__", "columns", "kind", "preflight", "registry"})
 
@@ -23,7 +25,7 @@ def kinds() -> tuple[str, ...]:
 
 
 @cache
-def load(kind: str) -> Kind[Any]:
+def load(kind: str) -> "Kind[Any]":
     """Return the kind of that name. Raises UsageError with the nearest one."""
     if kind not in kinds():
         near = difflib.get_close_matches(kind, kinds(), n=1)

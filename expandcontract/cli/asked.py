@@ -39,7 +39,7 @@ async def wanted(context: "Context", asked: Asked, phases: Path) -> Wanted | Non
         situations = await status.load(context)
     except LedgerMissing:  # a plan can be made before `ec init`
         situations = ()
-    change = _change(asked, phases, situations)
+    change = asked_for(asked, phases, situations)
     if change is None:
         return None
     situation = next((found for found in situations if found.name == change.name), None)
@@ -47,7 +47,8 @@ async def wanted(context: "Context", asked: Asked, phases: Path) -> Wanted | Non
     return Wanted(change, situation, kept)
 
 
-def _change(asked: Asked, phases: Path, situations: Sequence[Situation]) -> Change | None:
+def asked_for(asked: Asked, phases: Path, situations: Sequence[Situation]) -> Change | None:
+    """Return what was asked for among the known changes; None when nothing was and none is active."""
     match asked:
         case KindAsked():
             return of_kind(asked, phases, situations)

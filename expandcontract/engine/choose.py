@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 
 from expandcontract.model.errors import AmbiguousChange, UnknownChange
-from expandcontract.model.phases import Run, Verb, answer
+from expandcontract.model.phases import Run, State, Verb, answer
 from expandcontract.model.situation import Situation
 
 
 def choose(situations: Sequence[Situation], verb: Verb, name: str | None) -> Situation | None:
-    """Return the change of that name, or the only one that the verb applies to; None when it applies to none.
+    """Return the change of that name, or the only one that the verb applies to, or the only one that is open,
+    or None.
 
     Raises UnknownChange, and AmbiguousChange with the names.
     """
@@ -23,4 +24,9 @@ def choose(situations: Sequence[Situation], verb: Verb, name: str | None) -> Sit
         raise AmbiguousChange(
             f"{verb} applies to {len(fitting)} changes: {names}.", next=f"ec {verb} {fitting[0].name}"
         )
-    return fitting[0] if fitting else None
+    if fitting:
+        return fitting[0]
+    # The only open change is what was meant, and its answer says why not: a pipeline must not take silence
+    # for success.
+    open_ = [situation for situation in situations if situation.state in (State.ACTIVE, State.HIDDEN)]
+    return open_[0] if len(open_) == 1 else None

@@ -1,10 +1,10 @@
 """From a change to its plan: ask the catalog and an empty clone, let the kind compose. Changes nothing."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.changes import registry
@@ -12,8 +12,9 @@ from expandcontract.changes.kind import Spec
 from expandcontract.model.change import Change
 from expandcontract.model.errors import BadChangeFile, MissingPrivilege
 from expandcontract.model.plan import Plan
-from expandcontract.postgres.catalog import snapshot as catalog
-from expandcontract.postgres.clone import judge
+from expandcontract.postgres.catalog import snapshot as snapshots
+from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.postgres.clone import Judgement, Question, judge
 
 #: What the role that runs the change must be able to do; each missing one is named.
 _PRIVILEGES = """
@@ -54,19 +55,60 @@ def validate(kind: str, fields: Mapping[str, Any]) -> Spec:
         raise BadChangeFile(f"{where}: {first['msg'].removeprefix('Value error, ')}.") from error
 
 
-async def compile_plan(
-    conn: AsyncConnection, change: Change, ledger_schema: str, program_version: str
-) -> Plan:
-    """Return the plan of `change` against the live catalog. Raises Refused, BadName, BadChangeFile,
-    NoSuchObject.
+@dataclass(frozen=True)
+class Catalog:
+    """All that the server said for one change: what was asked, the table, and the clone's answers. It can be
+    kept in a file.
+    """
+
+    question: Question
+    snapshot: Snapshot
+    judgement: Judgement
+
+
+def to_json(catalog: Catalog) -> str:
+    """Return the catalog as JSON."""
+    return _CATALOG.dump_json(catalog, indent=1).decode()
+
+
+def from_json(text: str) -> Catalog:
+    """Read a catalog back. Raises BadChangeFile."""
+    try:
+        return _CATALOG.validate_json(text)
+    except ValidationError as error:
+        raise BadChangeFile(
+            "The file does not hold a catalog.", why=str(error.errors(include_url=False)[0]["msg"])
+        ) from error
+
+
+async def ask(conn: AsyncConnection, change: Change) -> Catalog:
+    """Ask the live catalog and an empty clone. Raises Refused, BadName, BadChangeFile, NoSuchObject."""
+    kind = registry.load(change.kind)
+    spec = validate(change.kind, change.spec)
+    snapshot = await snapshots.load(conn, kind.target(spec))
+    question = kind.question(spec, snapshot)
+    return Catalog(question, snapshot, await judge(conn, snapshot, question))
+
+
+def compose(change: Change, catalog: Catalog, ledger_schema: str, program_version: str) -> Plan:
+    """Return the plan: a pure function of the change and the catalog. Raises Refused, and BadChangeFile for
+    another change's catalog.
     """
     kind = registry.load(change.kind)
     spec = validate(change.kind, change.spec)
-    snapshot = await catalog.load(conn, kind.target(spec))
-    question = kind.question(spec, snapshot)
-    judgement = await judge(conn, snapshot, question)
-    plan = kind.compile(change, spec, snapshot, judgement, ledger_schema)
+    if kind.question(spec, catalog.snapshot) != catalog.question:
+        raise BadChangeFile(
+            "The catalog was asked for another change than this one.", why=f"It is about {catalog.question}."
+        )
+    plan = kind.compile(change, spec, catalog.snapshot, catalog.judgement, ledger_schema)
     return replace(plan, program_version=program_version)
+
+
+async def compile_plan(
+    conn: AsyncConnection, change: Change, ledger_schema: str, program_version: str
+) -> Plan:
+    """Return the plan of `change` against the live catalog. Raises what `ask` and `compose` raise."""
+    return compose(change, await ask(conn, change), ledger_schema, program_version)
 
 
 async def check_privileges(conn: AsyncConnection, plan: Plan, ledger_schema: str) -> None:
@@ -81,3 +123,6 @@ async def check_privileges(conn: AsyncConnection, plan: Plan, ledger_schema: str
             f"The role lacks: {'; '.join(missing)}.",
             why=f"The change alters {plan.table} and creates functions and indexes.",
         )
+
+
+_CATALOG = TypeAdapter(Catalog)

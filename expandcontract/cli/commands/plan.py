@@ -1,5 +1,6 @@
 """`ec plan KIND ARGS | CHANGE`."""
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -17,20 +18,52 @@ if TYPE_CHECKING:
     from expandcontract.model.plan import Plan
 
 Sql = Annotated[bool, typer.Option("--sql", help="Print every statement instead, under its locks.")]
+Catalog = Annotated[
+    str | None,
+    typer.Option(
+        "--catalog",
+        metavar="FILE",
+        help="Plan from what FILE holds, without a database; write it when it is missing.",
+    ),
+]
 PENDING = 3
 
 
-async def plan(session: Session, *, asked: Asked, sql: Sql = False, check: options.Check = False) -> int:
+async def plan(
+    session: Session,
+    *,
+    asked: Asked,
+    sql: Sql = False,
+    check: options.Check = False,
+    catalog: Catalog = None,
+) -> int:
     """Compile a plan and write its folder; with --check write nothing."""
     from expandcontract.cli.asked import wanted
+    from expandcontract.engine.verbs.plan import look
 
+    if catalog is not None and Path(catalog).exists():  # noqa: ASYNC240 - one stat
+        _show(session, _from_file(session, asked, Path(catalog)), None, sql=sql, started=False)
+        return 0
     async with session.context() as context:
         found = await wanted(context, asked, session.phases)
         if found is None:
             raise UsageError("Say what is to be planned.", next="ec plan --help")
+        if catalog is not None:
+            Path(catalog).write_text(await look(context, found.change), encoding="utf-8")  # noqa: ASYNC240 - small
         made, written = await _made(context, session, found, write=not check)
     _show(session, made, written, sql=sql, started=found.started)
     return PENDING if check and _pending(found) else 0
+
+
+def _from_file(session: Session, asked: Asked, path: Path) -> "Plan":
+    """Plan without a database: the folder of plans is all that is known of other changes."""
+    from expandcontract.cli.asked import asked_for
+    from expandcontract.engine.verbs import plan as verb
+
+    change = asked_for(asked, session.phases, ())
+    if change is None:
+        raise UsageError("Say what is to be planned.", next="ec plan --help")
+    return verb.from_catalog(change, path.read_text(encoding="utf-8"), session.settings.ledger_schema)
 
 
 async def _made(

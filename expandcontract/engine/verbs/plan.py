@@ -4,16 +4,15 @@ from pathlib import Path
 
 from expandcontract import __version__
 from expandcontract.changes import registry
-from expandcontract.engine import plan_files
+from expandcontract.engine import plan_files, planner
 from expandcontract.engine.context import Context
-from expandcontract.engine.planner import compile_plan, validate
 from expandcontract.model.change import Change
 from expandcontract.model.plan import Plan
 
 
 def named(kind: str, fields: dict[str, object], taken: tuple[str, ...]) -> Change:
     """Return a change of that kind under the next free number. Raises BadName, BadChangeFile."""
-    spec = validate(kind, fields)
+    spec = planner.validate(kind, fields)
     slug = registry.load(kind).slug(spec)
     return Change(
         plan_files.next_name(slug, taken), kind, spec.model_dump(mode="json", exclude_defaults=True)
@@ -26,7 +25,20 @@ async def make(context: Context, change: Change, *, folder: Path | None = None) 
     Raises Refused and its kin when the change cannot be carried through as things are.
     """
     async with context.database.transaction() as conn:
-        plan = await compile_plan(conn, change, context.database.ledger_schema, __version__)
+        plan = await planner.compile_plan(conn, change, context.database.ledger_schema, __version__)
     if folder is not None:
         plan_files.write(plan, folder, context.database.ledger_schema)
     return plan
+
+
+async def look(context: Context, change: Change) -> str:
+    """Return everything that the plan of a change is compiled from, as JSON, so that it can be planned
+    without a database.
+    """
+    async with context.database.transaction() as conn:
+        return planner.to_json(await planner.ask(conn, change))
+
+
+def from_catalog(change: Change, text: str, ledger_schema: str) -> Plan:
+    """Return the plan of a change from what `look` returned. Needs no database."""
+    return planner.compose(change, planner.from_json(text), ledger_schema, __version__)
