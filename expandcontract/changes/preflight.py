@@ -112,9 +112,9 @@ def costs(snapshot: Snapshot, column: Column) -> Iterator[Note]:
     )
     yield Note(
         "standby",
-        "A hot standby cancels queries that hold back the replay of a brief lock, as max_standby_streaming_delay says.",
+        "A hot standby cancels queries that hold back the replay of a brief lock (max_standby_streaming_delay).",
     )
-    if column.storage in (None, "EXTENDED", "EXTERNAL"):
+    if column.storage in (None, "extended", "external"):
         yield Note(
             "toast",
             "A TOASTed value of the pair is compared at 0.4 ms for each 500 kB, at each write of its row.",

@@ -51,7 +51,8 @@ FROM tree JOIN pg_depend d ON d.refobjid = relation AND d.refclassid = 'pg_class
 JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S' JOIN pg_sequence ON seqrelid = s.oid
 JOIN pg_attribute ON attrelid = relation AND attnum = d.refobjsubid
 UNION ALL
-SELECT format('statistics on %s: %s', relation::regclass, pg_get_statisticsobjdef(s.oid))
+SELECT format('statistics %s on %s: %s %s', stxname, relation::regclass, stxkind,
+              (SELECT array_agg(attname ORDER BY attname) FROM pg_attribute WHERE attrelid = relation AND attnum = ANY (stxkeys::int2[])))
 FROM tree JOIN pg_statistic_ext s ON stxrelid = relation
 UNION ALL
 SELECT format('policy %I on %s: %s %s %s', polname, relation::regclass, polcmd, pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid))

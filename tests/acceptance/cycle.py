@@ -162,14 +162,20 @@ async def run(url: str, case: Case) -> None:
         await case.hidden(life)
         await life.undo()
         await case.undone(life)
-        undone = await describe(life.app, case.table)
-        assert [line for line in difference(before, undone) if line.startswith("-")] == []
+        await _old_side_is_back(life, case, before)
         await life.verify()
         await life.contract()
         await life.purge()
         await case.contracted(life)
         assert difference(intended, await describe(life.app, case.table)) == []
         assert await sync_functions(life.app) == []
+
+
+async def _old_side_is_back(life: Life, case: Case, before: list[str]) -> None:
+    """All that the old side had it has again. A sequence that was widened stays so: its next value may not fit."""
+    undone = await describe(life.app, case.table)
+    gone = [line for line in difference(before, undone) if line.startswith("-")]
+    assert [line for line in gone if not line.startswith("- sequence")] == []
 
 
 async def _there_and_back(life: Life, case: Case, before: list[str]) -> None:
@@ -183,6 +189,12 @@ async def _there_and_back(life: Life, case: Case, before: list[str]) -> None:
     kept = await life.rows("SELECT name, state, created_by FROM expandcontract.change")
     assert kept == [(life.name, "rolled_back", "the operator")]
     await case.rolled_back(life)
+
+
+def rename_not_null(table: str, old: str, new: str) -> str:
+    """Return SQL that renames a NOT NULL constraint, which has a name since 18."""
+    rename = f'ALTER TABLE {table} RENAME CONSTRAINT "{old}" TO "{new}"'
+    return f"DO $$ BEGIN IF current_setting('server_version_num')::int >= 180000 THEN {rename}; END IF; END $$"
 
 
 async def _intended(life: Life, case: Case) -> list[str]:

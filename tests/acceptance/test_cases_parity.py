@@ -6,7 +6,7 @@ import pytest
 
 from expandcontract.model.errors import Mismatches, UnsupportedShape
 from tests.acceptance.catalog import everything
-from tests.acceptance.cycle import Case, Life, living, run
+from tests.acceptance.cycle import Case, Life, living, rename_not_null, run
 
 
 async def _p13_between(life: Life) -> None:
@@ -102,7 +102,7 @@ P15 = Case(
     "change-type",
     {"column": "orders.customer", "type": "bigint", "swap": True},
     "orders",
-    "ALTER TABLE orders ALTER customer TYPE bigint",
+    "ALTER TABLE orders ALTER customer TYPE bigint, ALTER customer SET DEFAULT '1'::bigint",
     hidden=_orders_hidden,
     contracted=_orders_contracted,
 )
@@ -124,7 +124,8 @@ P15_SEQUENCE = Case(
     """ALTER TABLE orders ALTER number TYPE bigint;
     ALTER SEQUENCE orders_number_seq AS bigint;
     ALTER TABLE orders RENAME number TO ticket;
-    ALTER TABLE orders RENAME CONSTRAINT orders_number_key TO orders_ticket_key""",
+    ALTER TABLE orders RENAME CONSTRAINT orders_number_key TO orders_ticket_key;"""
+    + rename_not_null("orders", "orders_number_not_null", "orders_ticket_not_null"),
     contracted=_serial_contracted,
 )
 
@@ -149,7 +150,8 @@ P16 = Case(
     '"Customers"',
     """ALTER TABLE "Customers" RENAME "array" TO "table";
     ALTER TABLE "Customers" RENAME CONSTRAINT "Customers_array_check" TO "Customers_table_check";
-    ALTER INDEX "Customers_array_idx" RENAME TO "Customers_table_idx" """,
+    ALTER INDEX "Customers_array_idx" RENAME TO "Customers_table_idx";"""
+    + rename_not_null('"Customers"', "Customers_array_not_null", "Customers_table_not_null"),
     between=_capitals_between,
 )
 P16_TYPE = Case(
@@ -200,7 +202,8 @@ P31 = Case(
     ALTER INDEX ix_users_name RENAME TO ix_users_full_name;
     ALTER INDEX ix_users_lower_name RENAME TO ix_users_lower_full_name;
     ALTER TABLE users RENAME CONSTRAINT users_name_mail_key TO users_full_name_mail_key;
-    ALTER TABLE users RENAME CONSTRAINT users_name_check TO users_full_name_check""",
+    ALTER TABLE users RENAME CONSTRAINT users_name_check TO users_full_name_check;"""
+    + rename_not_null("users", "users_name_not_null", "users_full_name_not_null"),
     between=_p31_between,
     hidden=_p31_hidden,
     undone=_p31_undone,
@@ -211,7 +214,8 @@ P31_SERIAL = Case(
     "rename-column",
     {"column": "tickets.number", "new_name": "ticket"},
     "tickets",
-    "ALTER TABLE tickets RENAME number TO ticket",
+    "ALTER TABLE tickets RENAME number TO ticket;"
+    + rename_not_null("tickets", "tickets_number_not_null", "tickets_ticket_not_null"),
     contracted=lambda life: _serial_goes_on(life, "tickets"),
 )
 
