@@ -25,7 +25,7 @@ POINTS = {
     "copy.batch.before": 5,
     "copy.batch.after": 9,
     "copy.batch.committed": 14,
-    "copy.window.done": 2,
+    "copy.window.done": 1,
     "chunk.done": 1,
 }
 
