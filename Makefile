@@ -37,11 +37,11 @@ fmt: .venv/installed-dev ## format the code
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix --exit-zero --quiet
 
-lint: .venv/installed-dev ## ruff, import-linter, and squawk on the SQL that the tests keep
+lint: .venv/installed-dev ## ruff, import-linter, and squawk on the SQL of the worked plans
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/lint-imports
-	@golden=$$(find tests/golden -name '*.sql'); if [ -n "$$golden" ]; then set -x; $(BIN)/squawk $$golden; fi
+	$(BIN)/squawk phases/*/*.sql
 
 type: .venv/installed-dev ## mypy, strict
 	$(BIN)/mypy

@@ -112,7 +112,7 @@ def costs(snapshot: Snapshot, column: Column) -> Iterator[Note]:
     )
     yield Note(
         "standby",
-        "A hot standby cancels queries that hold back the replay of a brief lock (max_standby_streaming_delay).",
+        "A hot standby cancels queries that hold back the replay of a brief lock: max_standby_streaming_delay.",
     )
     if column.storage in (None, "extended", "external"):
         yield Note(

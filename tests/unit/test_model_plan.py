@@ -63,6 +63,7 @@ def full_plan() -> Plan:
         hidden_column="~o",
         trigger="~ec_7",
         functions=(RelationName("s", "t"),),
+        hidden_functions=(RelationName("s", "k"),),
         catalog={"columns": [{"name": "o", "default": None}]},
         swap=True,
         costs=(Note("C1", "Costs."),),

@@ -1,5 +1,7 @@
 """Indexes that use the column, and the UNIQUE constraints that they back."""
 
+from collections.abc import Iterator
+
 from expandcontract.model.names import RelationName, quote, shorten
 from expandcontract.model.plan import LockMode, Note, Step, Transactional
 from expandcontract.postgres.catalog.index import Index
@@ -54,28 +56,27 @@ class Indexes(Trait):
         return tuple(s for index in _indexes(subject) for s in _unhide(subject, index))
 
     def notes(self, subject: Subject) -> tuple[Note, ...]:
-        notes = []
-        for index in _indexes(subject):
-            if not index.valid:
-                notes.append(
-                    Note("index-invalid", f"Index {quote(index.name)} is invalid and is not carried.")
-                )
-            elif index.name not in subject.definitions:
-                notes.append(
-                    Note(
-                        "index-dropped",
-                        f"Index {quote(index.name)} does not fit the new type and is not carried.",
-                    )
-                )
-            elif _twin_is_deferrable(index):
-                notes.append(
-                    Note(
-                        "upsert",
-                        f"New code cannot upsert with ON CONFLICT on {quote(subject.new)} before contract: "
-                        f"the twin of {quote(index.name)} is deferrable until then.",
-                    )
-                )
-        return tuple(notes)
+        return tuple(note for index in _indexes(subject) for note in _notes(subject, index))
+
+
+def _notes(subject: Subject, index: Index) -> Iterator[Note]:
+    name = quote(index.name)
+    if not index.valid:
+        yield Note("index-invalid", f"Index {name} is invalid and is not carried.")
+    elif index.name not in subject.definitions:
+        yield Note("index-dropped", f"Index {name} does not fit the new type and is not carried.")
+    elif index.unique:
+        yield Note(
+            "upsert-race",
+            f"While the twin of {name} is built, and from contract to purge, two sessions that upsert the "
+            "same new value at the same moment may see one 23505, which a retry mends.",
+        )
+        if _twin_is_deferrable(index):
+            yield Note(
+                "upsert",
+                f"New code cannot upsert with ON CONFLICT on {quote(subject.new)} before contract: the twin "
+                f"of {name} is deferrable until then.",
+            )
 
 
 def _indexes(subject: Subject) -> list[Index]:

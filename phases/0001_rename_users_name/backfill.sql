@@ -1,0 +1,132 @@
+-- = fill display_name in rows that were there before
+--   by size, reversible; locks: ROW EXCLUSIVE on public.users
+SELECT pg_catalog.count(*) AS rows,
+       pg_catalog.count(*) FILTER (WHERE NOT (t.display_name IS NOT DISTINCT FROM t.name)) AS wanted,
+       pg_catalog.min(t.ctid) FILTER (WHERE NOT (t.display_name IS NOT DISTINCT FROM t.name)) AS first,
+       pg_catalog.max(t.ctid) FILTER (WHERE NOT (t.display_name IS NOT DISTINCT FROM t.name)) AS last,
+       pg_catalog.pg_relation_filenode('public.users'::pg_catalog.regclass) AS filenode
+FROM ONLY public.users t
+WHERE t.ctid >= $1 AND t.ctid < $2;
+WITH mine AS MATERIALIZED (
+  SELECT c.id, c.change_id, pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.users'::pg_catalog.regclass) AS hot
+  FROM expandcontract.chunk c
+  WHERE c.id = $1 AND c.token = $2 AND c.status = 'running' AND c.filenode = pg_catalog.pg_relation_filenode('public.users'::pg_catalog.regclass)
+  FOR UPDATE
+),
+chosen AS MATERIALIZED (
+  SELECT t.ctid
+  FROM ONLY public.users t
+  WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT (t.display_name IS NOT DISTINCT FROM t.name)) AND pg_catalog.get_byte(pg_catalog.tidsend(t.ctid), 5) % $7 = $8
+    AND EXISTS (SELECT FROM mine)
+  LIMIT $5::pg_catalog.int8
+  FOR NO KEY UPDATE SKIP LOCKED
+),
+updated AS (
+  UPDATE ONLY public.users t
+  SET display_name = t.name
+  WHERE t.ctid = ANY (ARRAY(SELECT chosen.ctid FROM chosen)) AND (NOT (t.display_name IS NOT DISTINCT FROM t.name))
+  RETURNING 1
+),
+written AS MATERIALIZED (
+  SELECT pg_catalog.count(*) AS rows FROM updated
+)
+UPDATE expandcontract.chunk c
+SET leased_until = pg_catalog.clock_timestamp() + INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
+    batch = $5, throttled_by = $6,
+    rows = c.rows + written.rows,
+    hot_rows = c.hot_rows + CASE WHEN written.rows >= 0 THEN pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.users'::pg_catalog.regclass) - mine.hot END
+FROM mine, written
+WHERE c.id = mine.id
+RETURNING written.rows AS written;
+WITH mine AS MATERIALIZED (
+  SELECT c.id, c.change_id, pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.users'::pg_catalog.regclass) AS hot
+  FROM expandcontract.chunk c
+  WHERE c.id = $1 AND c.token = $2 AND c.status = 'running' AND c.filenode = pg_catalog.pg_relation_filenode('public.users'::pg_catalog.regclass)
+  FOR UPDATE
+),
+chosen AS MATERIALIZED (
+  SELECT t.ctid
+  FROM ONLY public.users t
+  WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT (t.display_name IS NOT DISTINCT FROM t.name)) 
+    AND EXISTS (SELECT FROM mine)
+  LIMIT $5::pg_catalog.int8
+  FOR NO KEY UPDATE SKIP LOCKED
+),
+updated AS (
+  UPDATE ONLY public.users t
+  SET display_name = t.name
+  WHERE t.ctid = ANY (ARRAY(SELECT chosen.ctid FROM chosen)) AND (NOT (t.display_name IS NOT DISTINCT FROM t.name))
+  RETURNING 1
+),
+written AS MATERIALIZED (
+  SELECT pg_catalog.count(*) AS rows FROM updated
+),
+found AS MATERIALIZED (
+  SELECT pg_catalog.count(*) AS rows
+  FROM ONLY public.users t
+  WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT (t.display_name IS NOT DISTINCT FROM t.name))
+)
+UPDATE expandcontract.chunk c
+SET leased_until = pg_catalog.clock_timestamp() + INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
+    batch = $5, throttled_by = $6,
+    rows = c.rows + written.rows,
+    hot_rows = c.hot_rows + CASE WHEN written.rows >= 0 THEN pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.users'::pg_catalog.regclass) - mine.hot END,
+    next_block = CASE WHEN found.rows <= written.rows THEN $7 ELSE c.next_block END
+FROM mine, written, found
+WHERE c.id = mine.id
+RETURNING written.rows AS written, (SELECT pg_catalog.count(*) FROM chosen) AS locked, found.rows AS found;
+
+-- + new rows need a value in display_name
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.users
+LOCK TABLE public.users IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.users IN ACCESS EXCLUSIVE MODE;
+ALTER TABLE public.users ADD CONSTRAINT users_display_name_not_null NOT NULL display_name NOT VALID;
+
+-- = check all rows against users_display_name_not_null
+--   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.users
+ALTER TABLE public.users VALIDATE CONSTRAINT users_display_name_not_null;
+
+-- + build index ix_users_display_name without stopping anybody
+--   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.users
+CREATE INDEX CONCURRENTLY ix_users_display_name ON public.users USING btree (display_name);
+
+-- = the planner's statistics for display_name
+--   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.users
+ANALYZE public.users;
+
+-- ~ ready: display_name counts as filled in every row
+--   instant, reversible; locks: none
+CREATE OR REPLACE FUNCTION expandcontract_sync."~ec_0001_rename_users_name"() RETURNS trigger LANGUAGE plpgsql AS $ec$
+-- Keeps name and display_name of public.users in sync, whoever writes. From ready on.
+DECLARE
+    old_given boolean;
+    new_given boolean;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        new_given := NOT (NEW.display_name IS NOT DISTINCT FROM NULL::text);
+        old_given := NOT (NEW.name IS NOT DISTINCT FROM NULL::text);
+    ELSE
+        new_given := NOT (NEW.display_name IS NOT DISTINCT FROM OLD.display_name);
+        old_given := NOT (NEW.name IS NOT DISTINCT FROM OLD.name);
+    END IF;
+    IF new_given THEN
+        IF old_given THEN
+            PERFORM expandcontract_sync.note_conflict('0001_rename_users_name', 'both written', pg_catalog.jsonb_build_object('id', NEW.id)::text, pg_catalog.format('%s', NEW.name), pg_catalog.format('%s', NEW.display_name), current_user, 'the new side won');
+        END IF;
+        NEW.name := NEW.display_name;
+        IF pg_catalog.current_setting('expandcontract.new_b97e7587f2', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+            PERFORM pg_catalog.set_config('expandcontract.new_b97e7587f2', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+            PERFORM expandcontract_sync.note_use('0001_rename_users_name', 'new', current_user);
+        END IF;
+    ELSE
+        NEW.display_name := NEW.name;
+        IF old_given THEN
+            IF pg_catalog.current_setting('expandcontract.old_b97e7587f2', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+                PERFORM pg_catalog.set_config('expandcontract.old_b97e7587f2', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+                PERFORM expandcontract_sync.note_use('0001_rename_users_name', 'old', current_user);
+            END IF;
+        END IF;
+    END IF;
+    RETURN NEW;
+END
+$ec$;

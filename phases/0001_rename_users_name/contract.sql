@@ -1,0 +1,20 @@
+-- ~ hide name as "~ec_name"
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.users
+LOCK TABLE public.users IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.users IN ACCESS EXCLUSIVE MODE;
+DROP TRIGGER "~ec_0001_rename_users_name" ON public.users;
+ALTER TABLE public.users RENAME COLUMN name TO "~ec_name";
+ALTER TABLE public.users ALTER COLUMN "~ec_name" DROP NOT NULL;
+CREATE OR REPLACE FUNCTION expandcontract_sync."~ek_0001_rename_users_name"() RETURNS trigger LANGUAGE plpgsql AS $ec$
+-- Keeps "~ec_name" of public.users, the old side that contract hid, current for undo. It never makes a write fail.
+BEGIN
+    IF TG_OP = 'INSERT' OR NOT (NEW.display_name IS NOT DISTINCT FROM OLD.display_name) THEN
+        NEW."~ec_name" := NEW.display_name;
+    END IF;
+    RETURN NEW;
+END
+$ec$;
+GRANT EXECUTE ON FUNCTION expandcontract_sync."~ek_0001_rename_users_name"() TO PUBLIC;
+CREATE TRIGGER "~ec_0001_rename_users_name" BEFORE INSERT OR UPDATE ON public.users FOR EACH ROW WHEN (NOT (NEW.display_name IS NOT DISTINCT FROM NEW."~ec_name")) EXECUTE FUNCTION expandcontract_sync."~ek_0001_rename_users_name"();
+ALTER TABLE public.users ENABLE ALWAYS TRIGGER "~ec_0001_rename_users_name";
+DROP FUNCTION expandcontract_sync."~ec_0001_rename_users_name"();

@@ -1,0 +1,36 @@
+-- = compare name and display_name in every row
+--   by size, reversible; locks: ACCESS SHARE on public.users
+WITH mine AS MATERIALIZED (
+  SELECT c.id, c.change_id
+  FROM expandcontract.chunk c
+  WHERE c.id = $1 AND c.token = $2 AND c.status = 'running' AND c.filenode = pg_catalog.pg_relation_filenode('public.users'::pg_catalog.regclass)
+  FOR UPDATE
+),
+seen AS MATERIALIZED (
+  SELECT pg_catalog.count(*) AS rows,
+         pg_catalog.count(*) FILTER (WHERE NOT (t.display_name IS NOT DISTINCT FROM t.name)) AS mismatches,
+         pg_catalog.count(*) FILTER (WHERE false) AS unfit
+  FROM ONLY public.users t
+  WHERE t.ctid >= $3 AND t.ctid < $4 AND EXISTS (SELECT FROM mine)
+)
+UPDATE expandcontract.chunk c
+SET leased_until = pg_catalog.clock_timestamp() + INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
+    batch = $6,
+    rows = c.rows + seen.rows,
+    mismatches = c.mismatches + seen.mismatches,
+    unfit = c.unfit + seen.unfit,
+    next_block = $5
+FROM mine, seen
+WHERE c.id = mine.id
+RETURNING seen.rows, seen.mismatches, seen.unfit;
+UPDATE expandcontract.chunk c
+SET samples = c.samples || COALESCE((
+  SELECT pg_catalog.jsonb_agg(named.key)
+  FROM (
+    SELECT pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text) AS key
+    FROM ONLY public.users t
+    WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT (t.display_name IS NOT DISTINCT FROM t.name))
+    LIMIT 10 - pg_catalog.jsonb_array_length(c.samples)
+  ) named
+), '[]')
+WHERE c.id = $1 AND c.token = $2;

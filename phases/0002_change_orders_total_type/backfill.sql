@@ -1,0 +1,172 @@
+-- = fill total_cents in rows that were there before
+--   by size, reversible; locks: ROW EXCLUSIVE on public.orders
+SELECT pg_catalog.count(*) AS rows,
+       pg_catalog.count(*) FILTER (WHERE NOT ((t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) OR (t.total_cents IS NOT NULL AND (t.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents))))) AS wanted,
+       pg_catalog.min(t.ctid) FILTER (WHERE NOT ((t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) OR (t.total_cents IS NOT NULL AND (t.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents))))) AS first,
+       pg_catalog.max(t.ctid) FILTER (WHERE NOT ((t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) OR (t.total_cents IS NOT NULL AND (t.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents))))) AS last,
+       pg_catalog.pg_relation_filenode('public.orders'::pg_catalog.regclass) AS filenode
+FROM ONLY public.orders t
+WHERE t.ctid >= $1 AND t.ctid < $2;
+WITH mine AS MATERIALIZED (
+  SELECT c.id, c.change_id, pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.orders'::pg_catalog.regclass) AS hot
+  FROM expandcontract.chunk c
+  WHERE c.id = $1 AND c.token = $2 AND c.status = 'running' AND c.filenode = pg_catalog.pg_relation_filenode('public.orders'::pg_catalog.regclass)
+  FOR UPDATE
+),
+chosen AS MATERIALIZED (
+  SELECT t.ctid
+  FROM ONLY public.orders t
+  WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT ((t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) OR (t.total_cents IS NOT NULL AND (t.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents))))) AND pg_catalog.get_byte(pg_catalog.tidsend(t.ctid), 5) % $7 = $8
+    AND EXISTS (SELECT FROM mine)
+  LIMIT $5::pg_catalog.int8
+  FOR NO KEY UPDATE SKIP LOCKED
+),
+updated AS (
+  UPDATE ONLY public.orders t
+  SET total_cents = expandcontract_sync."0002_change_orders_total_type_forward"(t.total)
+  WHERE t.ctid = ANY (ARRAY(SELECT chosen.ctid FROM chosen)) AND (NOT ((t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) OR (t.total_cents IS NOT NULL AND (t.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents)))))
+  RETURNING 1
+),
+written AS MATERIALIZED (
+  SELECT pg_catalog.count(*) AS rows FROM updated
+)
+UPDATE expandcontract.chunk c
+SET leased_until = pg_catalog.clock_timestamp() + INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
+    batch = $5, throttled_by = $6,
+    rows = c.rows + written.rows,
+    hot_rows = c.hot_rows + CASE WHEN written.rows >= 0 THEN pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.orders'::pg_catalog.regclass) - mine.hot END
+FROM mine, written
+WHERE c.id = mine.id
+RETURNING written.rows AS written;
+WITH mine AS MATERIALIZED (
+  SELECT c.id, c.change_id, pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.orders'::pg_catalog.regclass) AS hot
+  FROM expandcontract.chunk c
+  WHERE c.id = $1 AND c.token = $2 AND c.status = 'running' AND c.filenode = pg_catalog.pg_relation_filenode('public.orders'::pg_catalog.regclass)
+  FOR UPDATE
+),
+chosen AS MATERIALIZED (
+  SELECT t.ctid
+  FROM ONLY public.orders t
+  WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT ((t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) OR (t.total_cents IS NOT NULL AND (t.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents))))) 
+    AND EXISTS (SELECT FROM mine)
+  LIMIT $5::pg_catalog.int8
+  FOR NO KEY UPDATE SKIP LOCKED
+),
+updated AS (
+  UPDATE ONLY public.orders t
+  SET total_cents = expandcontract_sync."0002_change_orders_total_type_forward"(t.total)
+  WHERE t.ctid = ANY (ARRAY(SELECT chosen.ctid FROM chosen)) AND (NOT ((t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) OR (t.total_cents IS NOT NULL AND (t.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents)))))
+  RETURNING 1
+),
+written AS MATERIALIZED (
+  SELECT pg_catalog.count(*) AS rows FROM updated
+),
+found AS MATERIALIZED (
+  SELECT pg_catalog.count(*) AS rows
+  FROM ONLY public.orders t
+  WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT ((t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) OR (t.total_cents IS NOT NULL AND (t.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents)))))
+)
+UPDATE expandcontract.chunk c
+SET leased_until = pg_catalog.clock_timestamp() + INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
+    batch = $5, throttled_by = $6,
+    rows = c.rows + written.rows,
+    hot_rows = c.hot_rows + CASE WHEN written.rows >= 0 THEN pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.orders'::pg_catalog.regclass) - mine.hot END,
+    next_block = CASE WHEN found.rows <= written.rows THEN $7 ELSE c.next_block END
+FROM mine, written, found
+WHERE c.id = mine.id
+RETURNING written.rows AS written, (SELECT pg_catalog.count(*) FROM chosen) AS locked, found.rows AS found;
+
+-- + new rows must satisfy CHECK orders_total_cents_positive
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.orders
+LOCK TABLE public.orders IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.orders IN ACCESS EXCLUSIVE MODE;
+ALTER TABLE public.orders ADD CONSTRAINT orders_total_cents_positive CHECK ((total_cents >= 0)) NOT VALID;
+
+-- = check all rows against orders_total_cents_positive
+--   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders
+ALTER TABLE public.orders VALIDATE CONSTRAINT orders_total_cents_positive;
+
+-- + new rows must satisfy foreign key orders_total_cents_fkey
+--   instant, reversible; locks: SHARE ROW EXCLUSIVE on public.ledger_entries, SHARE ROW EXCLUSIVE on public.orders
+LOCK TABLE public.ledger_entries, public.orders IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.ledger_entries, public.orders IN SHARE ROW EXCLUSIVE MODE;
+ALTER TABLE public.orders ADD CONSTRAINT orders_total_cents_fkey FOREIGN KEY (total_cents) REFERENCES public.ledger_entries(amount) ON DELETE CASCADE NOT VALID;
+
+-- = check all rows against orders_total_cents_fkey
+--   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders
+ALTER TABLE public.orders VALIDATE CONSTRAINT orders_total_cents_fkey;
+
+-- + new rows need a value in total_cents
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.orders
+LOCK TABLE public.orders IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.orders IN ACCESS EXCLUSIVE MODE;
+ALTER TABLE public.orders ADD CONSTRAINT orders_total_cents_not_null NOT NULL total_cents NOT VALID;
+
+-- = check all rows against orders_total_cents_not_null
+--   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders
+ALTER TABLE public.orders VALIDATE CONSTRAINT orders_total_cents_not_null;
+
+-- + build unique index orders_number_total_cents_key without stopping anybody
+--   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders
+CREATE UNIQUE INDEX CONCURRENTLY orders_number_total_cents_key ON public.orders USING btree (number, total_cents);
+
+-- ~ orders_number_total_cents_key becomes a UNIQUE constraint, deferrable until contract
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.orders
+LOCK TABLE public.orders IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.orders IN ACCESS EXCLUSIVE MODE;
+ALTER TABLE public.orders ADD CONSTRAINT orders_number_total_cents_key UNIQUE USING INDEX orders_number_total_cents_key DEFERRABLE INITIALLY IMMEDIATE;
+
+-- = the planner's statistics for total_cents
+--   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders
+ANALYZE public.orders;
+
+-- + comment on total_cents
+--   instant, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders
+LOCK TABLE public.orders IN SHARE UPDATE EXCLUSIVE MODE;
+COMMENT ON COLUMN public.orders.total_cents IS 'in cents';
+
+-- ~ ready: total_cents counts as filled in every row
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.orders
+LOCK TABLE public.orders IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.orders IN ACCESS EXCLUSIVE MODE;
+CREATE OR REPLACE FUNCTION expandcontract_sync."~ec_0002_change_orders_total_type"() RETURNS trigger LANGUAGE plpgsql AS $ec$
+-- Keeps total and total_cents of public.orders in sync, whoever writes. From ready on.
+DECLARE
+    old_given boolean;
+    new_given boolean;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        new_given := NOT (NEW.total_cents IS NOT DISTINCT FROM ('0'::bigint)::bigint);
+        old_given := NOT (NEW.total IS NOT DISTINCT FROM (0)::integer);
+    ELSE
+        new_given := NOT (NEW.total_cents IS NOT DISTINCT FROM OLD.total_cents);
+        old_given := NOT (NEW.total IS NOT DISTINCT FROM OLD.total);
+    END IF;
+    IF new_given THEN
+        IF old_given THEN
+            PERFORM expandcontract_sync.note_conflict('0002_change_orders_total_type', 'both written', pg_catalog.jsonb_build_object('id', NEW.id)::text, pg_catalog.format('%s', NEW.total), pg_catalog.format('%s', NEW.total_cents), current_user, 'the new side won');
+        END IF;
+        NEW.total := expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents);
+            IF NEW.total IS NULL AND NEW.total_cents IS NOT NULL THEN
+                RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit total integer of public.orders', HINT = 'The schema change 0002_change_orders_total_type holds both columns in sync; a value that only one of them can hold is refused.';
+            END IF;
+        IF pg_catalog.current_setting('expandcontract.new_62d1b19fb0', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+            PERFORM pg_catalog.set_config('expandcontract.new_62d1b19fb0', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+            PERFORM expandcontract_sync.note_use('0002_change_orders_total_type', 'new', current_user);
+        END IF;
+    ELSE
+        NEW.total_cents := expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total);
+        IF old_given THEN
+            IF NEW.total IS NOT NULL AND NOT (NEW.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents)) THEN
+                RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit total_cents bigint of public.orders', HINT = 'The schema change 0002_change_orders_total_type holds both columns in sync; a value that only one of them can hold is refused.';
+            END IF;
+            IF pg_catalog.current_setting('expandcontract.old_62d1b19fb0', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+                PERFORM pg_catalog.set_config('expandcontract.old_62d1b19fb0', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+                PERFORM expandcontract_sync.note_use('0002_change_orders_total_type', 'old', current_user);
+            END IF;
+        END IF;
+    END IF;
+    RETURN NEW;
+END
+$ec$;
+ALTER TABLE public.orders ALTER COLUMN total_cents SET DEFAULT '0'::bigint;

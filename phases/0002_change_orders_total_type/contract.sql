@@ -1,0 +1,39 @@
+-- + build unique index "~ec_p_orders_number_total_cents_key" without stopping anybody
+--   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders
+CREATE UNIQUE INDEX CONCURRENTLY "~ec_p_orders_number_total_cents_key" ON public.orders USING btree (number, total_cents);
+
+-- ~ hide total as "~ec_total"
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.ledger_entries, ACCESS EXCLUSIVE on public.orders
+LOCK TABLE public.ledger_entries, public.orders IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.ledger_entries, public.orders IN ACCESS EXCLUSIVE MODE;
+DROP TRIGGER "~ec_0002_change_orders_total_type" ON public.orders;
+ALTER TABLE public.orders RENAME COLUMN total TO "~ec_total";
+ALTER TABLE public.orders DROP CONSTRAINT orders_total_positive;
+ALTER TABLE public.orders DROP CONSTRAINT orders_total_fkey;
+ALTER TABLE public.orders ALTER COLUMN "~ec_total" DROP NOT NULL;
+ALTER TABLE public.orders DROP CONSTRAINT orders_number_total_key;
+ALTER TABLE public.orders DROP CONSTRAINT orders_number_total_cents_key;
+ALTER INDEX public."~ec_p_orders_number_total_cents_key" RENAME TO orders_number_total_cents_key;
+ALTER TABLE public.orders ADD CONSTRAINT orders_number_total_cents_key UNIQUE USING INDEX orders_number_total_cents_key;
+ALTER TABLE public.orders ALTER COLUMN "~ec_total" DROP DEFAULT;
+CREATE OR REPLACE FUNCTION expandcontract_sync."~ek_0002_change_orders_total_type"() RETURNS trigger LANGUAGE plpgsql AS $ec$
+-- Keeps "~ec_total" of public.orders, the old side that contract hid, current for undo. It never makes a write fail.
+BEGIN
+    IF TG_OP = 'INSERT' OR NOT (NEW.total_cents IS NOT DISTINCT FROM OLD.total_cents) THEN
+        BEGIN
+            NEW."~ec_total" := expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents);
+            IF NEW."~ec_total" IS NULL AND NEW.total_cents IS NOT NULL THEN
+                PERFORM expandcontract_sync.note_conflict('0002_change_orders_total_type', 'not held by the hidden side', pg_catalog.jsonb_build_object('id', NEW.id)::text, NULL, pg_catalog.format('%s', NEW.total_cents), current_user, 'undo would lose it');
+            END IF;
+        EXCEPTION WHEN OTHERS THEN
+            NEW."~ec_total" := NULL;
+            PERFORM expandcontract_sync.note_conflict('0002_change_orders_total_type', 'not held by the hidden side', pg_catalog.jsonb_build_object('id', NEW.id)::text, NULL, pg_catalog.format('%s', NEW.total_cents), current_user, 'undo would lose it');
+        END;
+    END IF;
+    RETURN NEW;
+END
+$ec$;
+GRANT EXECUTE ON FUNCTION expandcontract_sync."~ek_0002_change_orders_total_type"() TO PUBLIC;
+CREATE TRIGGER "~ec_0002_change_orders_total_type" BEFORE INSERT OR UPDATE ON public.orders FOR EACH ROW WHEN (NOT ((NEW.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(NEW."~ec_total")) OR (NEW.total_cents IS NOT NULL AND (NEW."~ec_total" IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents))))) EXECUTE FUNCTION expandcontract_sync."~ek_0002_change_orders_total_type"();
+ALTER TABLE public.orders ENABLE ALWAYS TRIGGER "~ec_0002_change_orders_total_type";
+DROP FUNCTION expandcontract_sync."~ec_0002_change_orders_total_type"();

@@ -1,0 +1,41 @@
+-- = keep in the ledger what only total_cents holds
+--   by size, reversible; locks: ACCESS SHARE on public.orders
+WITH mine AS MATERIALIZED (
+  SELECT c.id, c.change_id
+  FROM expandcontract.chunk c
+  WHERE c.id = $1 AND c.token = $2 AND c.status = 'running' AND c.filenode = pg_catalog.pg_relation_filenode('public.orders'::pg_catalog.regclass)
+  FOR UPDATE
+),
+kept AS (
+  INSERT INTO expandcontract.conflict (change_id, kind, key, old_value, new_value, role, sentence)
+  SELECT mine.change_id, 'kept', pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.total)::pg_catalog.text, (t.total_cents)::pg_catalog.text, CURRENT_USER,
+         'only the new side held this value when the change was rolled back'
+  FROM ONLY public.orders t, mine
+  WHERE t.ctid >= $3 AND t.ctid < $4 AND (t.total_cents IS NOT NULL AND NOT (t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)))
+  RETURNING 1
+),
+seen AS MATERIALIZED (
+  SELECT pg_catalog.count(*) AS rows, 0::pg_catalog.int8 AS mismatches, 0::pg_catalog.int8 AS unfit FROM kept
+)
+UPDATE expandcontract.chunk c
+SET leased_until = pg_catalog.clock_timestamp() + INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
+    batch = $6,
+    rows = c.rows + seen.rows,
+    mismatches = c.mismatches + seen.mismatches,
+    unfit = c.unfit + seen.unfit,
+    next_block = $5
+FROM mine, seen
+WHERE c.id = mine.id
+RETURNING seen.rows, seen.mismatches, seen.unfit;
+
+-- - remove total_cents and what keeps it in sync
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.ledger_entries, ACCESS EXCLUSIVE on public.orders
+LOCK TABLE public.ledger_entries, public.orders IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.ledger_entries, public.orders IN ACCESS EXCLUSIVE MODE;
+DROP TRIGGER IF EXISTS "~ec_0002_change_orders_total_type" ON public.orders;
+DROP FUNCTION IF EXISTS expandcontract_sync."~ec_0002_change_orders_total_type"();
+DROP FUNCTION IF EXISTS expandcontract_sync."~ek_0002_change_orders_total_type"();
+ALTER TABLE public.orders DROP COLUMN IF EXISTS total_cents;
+DROP FUNCTION IF EXISTS expandcontract_sync."0002_change_orders_total_type_forward"(integer);
+DROP FUNCTION IF EXISTS expandcontract_sync."0002_change_orders_total_type_back"(bigint);
+DROP FUNCTION IF EXISTS expandcontract_sync."0002_change_orders_total_type_back!"(bigint);

@@ -1,0 +1,77 @@
+-- + build the unique index orders_number_total_key of the old side again
+--   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders
+CREATE UNIQUE INDEX CONCURRENTLY "~ec_u_orders_number_total_key" ON public.orders USING btree (number, "~ec_total");
+
+-- ~ bring total back, in sync as before
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.ledger_entries, ACCESS EXCLUSIVE on public.orders
+LOCK TABLE public.ledger_entries, public.orders IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.ledger_entries, public.orders IN ACCESS EXCLUSIVE MODE;
+DROP TRIGGER IF EXISTS "~ec_0002_change_orders_total_type" ON public.orders;
+DROP FUNCTION IF EXISTS expandcontract_sync."~ek_0002_change_orders_total_type"();
+ALTER TABLE public.orders RENAME COLUMN "~ec_total" TO total;
+ALTER TABLE public.orders ADD CONSTRAINT orders_total_positive CHECK ((total >= 0)) NOT VALID;
+ALTER TABLE public.orders ADD CONSTRAINT orders_total_fkey FOREIGN KEY (total) REFERENCES public.ledger_entries(amount) ON DELETE CASCADE NOT VALID;
+ALTER INDEX public."~ec_u_orders_number_total_key" RENAME TO orders_number_total_key;
+ALTER TABLE public.orders ADD CONSTRAINT orders_number_total_key UNIQUE USING INDEX orders_number_total_key;
+ALTER TABLE public.orders ALTER COLUMN total SET DEFAULT 0;
+CREATE OR REPLACE FUNCTION expandcontract_sync."~ec_0002_change_orders_total_type"() RETURNS trigger LANGUAGE plpgsql AS $ec$
+-- Keeps total and total_cents of public.orders in sync, whoever writes. From ready on.
+DECLARE
+    old_given boolean;
+    new_given boolean;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        new_given := NOT (NEW.total_cents IS NOT DISTINCT FROM ('0'::bigint)::bigint);
+        old_given := NOT (NEW.total IS NOT DISTINCT FROM (0)::integer);
+    ELSE
+        new_given := NOT (NEW.total_cents IS NOT DISTINCT FROM OLD.total_cents);
+        old_given := NOT (NEW.total IS NOT DISTINCT FROM OLD.total);
+    END IF;
+    IF new_given THEN
+        IF old_given THEN
+            PERFORM expandcontract_sync.note_conflict('0002_change_orders_total_type', 'both written', pg_catalog.jsonb_build_object('id', NEW.id)::text, pg_catalog.format('%s', NEW.total), pg_catalog.format('%s', NEW.total_cents), current_user, 'the new side won');
+        END IF;
+        NEW.total := expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents);
+            IF NEW.total IS NULL AND NEW.total_cents IS NOT NULL THEN
+                RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit total integer of public.orders', HINT = 'The schema change 0002_change_orders_total_type holds both columns in sync; a value that only one of them can hold is refused.';
+            END IF;
+        IF pg_catalog.current_setting('expandcontract.new_62d1b19fb0', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+            PERFORM pg_catalog.set_config('expandcontract.new_62d1b19fb0', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+            PERFORM expandcontract_sync.note_use('0002_change_orders_total_type', 'new', current_user);
+        END IF;
+    ELSE
+        NEW.total_cents := expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total);
+        IF old_given THEN
+            IF NEW.total IS NOT NULL AND NOT (NEW.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents)) THEN
+                RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit total_cents bigint of public.orders', HINT = 'The schema change 0002_change_orders_total_type holds both columns in sync; a value that only one of them can hold is refused.';
+            END IF;
+            IF pg_catalog.current_setting('expandcontract.old_62d1b19fb0', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+                PERFORM pg_catalog.set_config('expandcontract.old_62d1b19fb0', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+                PERFORM expandcontract_sync.note_use('0002_change_orders_total_type', 'old', current_user);
+            END IF;
+        END IF;
+    END IF;
+    RETURN NEW;
+END
+$ec$;
+GRANT EXECUTE ON FUNCTION expandcontract_sync."~ec_0002_change_orders_total_type"() TO PUBLIC;
+CREATE TRIGGER "~ec_0002_change_orders_total_type" BEFORE INSERT OR UPDATE ON public.orders FOR EACH ROW WHEN (NOT ((NEW.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total)) OR (NEW.total_cents IS NOT NULL AND (NEW.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents))))) EXECUTE FUNCTION expandcontract_sync."~ec_0002_change_orders_total_type"();
+ALTER TABLE public.orders ENABLE ALWAYS TRIGGER "~ec_0002_change_orders_total_type";
+
+-- = check all rows against orders_total_positive
+--   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders
+ALTER TABLE public.orders VALIDATE CONSTRAINT orders_total_positive;
+
+-- = check all rows against orders_total_fkey
+--   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders
+ALTER TABLE public.orders VALIDATE CONSTRAINT orders_total_fkey;
+
+-- + new rows need a value in total
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.orders
+LOCK TABLE public.orders IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.orders IN ACCESS EXCLUSIVE MODE;
+ALTER TABLE public.orders ADD CONSTRAINT orders_total_not_null NOT NULL total NOT VALID;
+
+-- = check all rows against orders_total_not_null
+--   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders
+ALTER TABLE public.orders VALIDATE CONSTRAINT orders_total_not_null;

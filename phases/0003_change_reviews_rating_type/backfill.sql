@@ -1,0 +1,131 @@
+-- = fill "~ec_new_rating" in rows that were there before
+--   by size, reversible; locks: ROW EXCLUSIVE on public.reviews
+SELECT pg_catalog.count(*) AS rows,
+       pg_catalog.count(*) FILTER (WHERE NOT ((t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) OR (t."~ec_new_rating" IS NOT NULL AND (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating"))))) AS wanted,
+       pg_catalog.min(t.ctid) FILTER (WHERE NOT ((t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) OR (t."~ec_new_rating" IS NOT NULL AND (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating"))))) AS first,
+       pg_catalog.max(t.ctid) FILTER (WHERE NOT ((t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) OR (t."~ec_new_rating" IS NOT NULL AND (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating"))))) AS last,
+       pg_catalog.pg_relation_filenode('public.reviews'::pg_catalog.regclass) AS filenode
+FROM ONLY public.reviews t
+WHERE t.ctid >= $1 AND t.ctid < $2;
+WITH mine AS MATERIALIZED (
+  SELECT c.id, c.change_id, pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.reviews'::pg_catalog.regclass) AS hot
+  FROM expandcontract.chunk c
+  WHERE c.id = $1 AND c.token = $2 AND c.status = 'running' AND c.filenode = pg_catalog.pg_relation_filenode('public.reviews'::pg_catalog.regclass)
+  FOR UPDATE
+),
+chosen AS MATERIALIZED (
+  SELECT t.ctid
+  FROM ONLY public.reviews t
+  WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT ((t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) OR (t."~ec_new_rating" IS NOT NULL AND (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating"))))) AND pg_catalog.get_byte(pg_catalog.tidsend(t.ctid), 5) % $7 = $8
+    AND EXISTS (SELECT FROM mine)
+  LIMIT $5::pg_catalog.int8
+  FOR NO KEY UPDATE SKIP LOCKED
+),
+updated AS (
+  UPDATE ONLY public.reviews t
+  SET "~ec_new_rating" = expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)
+  WHERE t.ctid = ANY (ARRAY(SELECT chosen.ctid FROM chosen)) AND (NOT ((t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) OR (t."~ec_new_rating" IS NOT NULL AND (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating")))))
+  RETURNING 1
+),
+written AS MATERIALIZED (
+  SELECT pg_catalog.count(*) AS rows FROM updated
+)
+UPDATE expandcontract.chunk c
+SET leased_until = pg_catalog.clock_timestamp() + INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
+    batch = $5, throttled_by = $6,
+    rows = c.rows + written.rows,
+    hot_rows = c.hot_rows + CASE WHEN written.rows >= 0 THEN pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.reviews'::pg_catalog.regclass) - mine.hot END
+FROM mine, written
+WHERE c.id = mine.id
+RETURNING written.rows AS written;
+WITH mine AS MATERIALIZED (
+  SELECT c.id, c.change_id, pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.reviews'::pg_catalog.regclass) AS hot
+  FROM expandcontract.chunk c
+  WHERE c.id = $1 AND c.token = $2 AND c.status = 'running' AND c.filenode = pg_catalog.pg_relation_filenode('public.reviews'::pg_catalog.regclass)
+  FOR UPDATE
+),
+chosen AS MATERIALIZED (
+  SELECT t.ctid
+  FROM ONLY public.reviews t
+  WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT ((t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) OR (t."~ec_new_rating" IS NOT NULL AND (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating"))))) 
+    AND EXISTS (SELECT FROM mine)
+  LIMIT $5::pg_catalog.int8
+  FOR NO KEY UPDATE SKIP LOCKED
+),
+updated AS (
+  UPDATE ONLY public.reviews t
+  SET "~ec_new_rating" = expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)
+  WHERE t.ctid = ANY (ARRAY(SELECT chosen.ctid FROM chosen)) AND (NOT ((t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) OR (t."~ec_new_rating" IS NOT NULL AND (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating")))))
+  RETURNING 1
+),
+written AS MATERIALIZED (
+  SELECT pg_catalog.count(*) AS rows FROM updated
+),
+found AS MATERIALIZED (
+  SELECT pg_catalog.count(*) AS rows
+  FROM ONLY public.reviews t
+  WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT ((t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) OR (t."~ec_new_rating" IS NOT NULL AND (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating")))))
+)
+UPDATE expandcontract.chunk c
+SET leased_until = pg_catalog.clock_timestamp() + INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
+    batch = $5, throttled_by = $6,
+    rows = c.rows + written.rows,
+    hot_rows = c.hot_rows + CASE WHEN written.rows >= 0 THEN pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.reviews'::pg_catalog.regclass) - mine.hot END,
+    next_block = CASE WHEN found.rows <= written.rows THEN $7 ELSE c.next_block END
+FROM mine, written, found
+WHERE c.id = mine.id
+RETURNING written.rows AS written, (SELECT pg_catalog.count(*) FROM chosen) AS locked, found.rows AS found;
+
+-- + build index "reviews_~ec_new_rating_idx" without stopping anybody
+--   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.reviews
+CREATE INDEX CONCURRENTLY "reviews_~ec_new_rating_idx" ON public.reviews USING btree ("~ec_new_rating") WHERE ("~ec_new_rating" IS NOT NULL);
+
+-- = the planner's statistics for "~ec_new_rating"
+--   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.reviews
+ANALYZE public.reviews;
+
+-- ~ ready: "~ec_new_rating" counts as filled in every row
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.reviews
+LOCK TABLE public.reviews IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.reviews IN ACCESS EXCLUSIVE MODE;
+CREATE OR REPLACE FUNCTION expandcontract_sync."~ec_0003_change_reviews_rating_type"() RETURNS trigger LANGUAGE plpgsql AS $ec$
+-- Keeps rating and "~ec_new_rating" of public.reviews in sync, whoever writes. From ready on.
+DECLARE
+    old_given boolean;
+    new_given boolean;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        new_given := NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM ('0'::integer)::integer);
+        old_given := NOT (NEW.rating IS NOT DISTINCT FROM ('0'::text)::text);
+    ELSE
+        new_given := NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM OLD."~ec_new_rating");
+        old_given := NOT (NEW.rating IS NOT DISTINCT FROM OLD.rating);
+    END IF;
+    IF new_given THEN
+        IF old_given THEN
+            PERFORM expandcontract_sync.note_conflict('0003_change_reviews_rating_type', 'both written', pg_catalog.jsonb_build_object('id', NEW.id)::text, pg_catalog.format('%s', NEW.rating), pg_catalog.format('%s', NEW."~ec_new_rating"), current_user, 'the new side won');
+        END IF;
+        NEW.rating := expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating");
+            IF NEW.rating IS NULL AND NEW."~ec_new_rating" IS NOT NULL THEN
+                RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit rating text of public.reviews', HINT = 'The schema change 0003_change_reviews_rating_type holds both columns in sync; a value that only one of them can hold is refused.';
+            END IF;
+        IF pg_catalog.current_setting('expandcontract.new_6cd96228d0', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+            PERFORM pg_catalog.set_config('expandcontract.new_6cd96228d0', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+            PERFORM expandcontract_sync.note_use('0003_change_reviews_rating_type', 'new', current_user);
+        END IF;
+    ELSE
+        NEW."~ec_new_rating" := expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating);
+        IF old_given THEN
+            IF NEW.rating IS NOT NULL AND NOT (NEW.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating")) THEN
+                RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit ~ec_new_rating integer of public.reviews', HINT = 'The schema change 0003_change_reviews_rating_type holds both columns in sync; a value that only one of them can hold is refused.';
+            END IF;
+            IF pg_catalog.current_setting('expandcontract.old_6cd96228d0', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+                PERFORM pg_catalog.set_config('expandcontract.old_6cd96228d0', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+                PERFORM expandcontract_sync.note_use('0003_change_reviews_rating_type', 'old', current_user);
+            END IF;
+        END IF;
+    END IF;
+    RETURN NEW;
+END
+$ec$;
+ALTER TABLE public.reviews ALTER COLUMN "~ec_new_rating" SET DEFAULT '0'::integer;

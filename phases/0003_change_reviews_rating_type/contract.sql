@@ -1,0 +1,31 @@
+-- ~ hide rating as "~ec_rating" and give its name to the new column, integer
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.reviews
+LOCK TABLE public.reviews IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.reviews IN ACCESS EXCLUSIVE MODE;
+DROP TRIGGER "~ec_0003_change_reviews_rating_type" ON public.reviews;
+ALTER TABLE public.reviews RENAME COLUMN rating TO "~ec_rating";
+ALTER TABLE public.reviews RENAME COLUMN "~ec_new_rating" TO rating;
+ALTER INDEX public.reviews_rating_idx RENAME TO "reviews_~ec_rating_idx";
+ALTER INDEX public."reviews_~ec_new_rating_idx" RENAME TO reviews_rating_idx;
+ALTER TABLE public.reviews ALTER COLUMN "~ec_rating" DROP DEFAULT;
+CREATE OR REPLACE FUNCTION expandcontract_sync."~ek_0003_change_reviews_rating_type"() RETURNS trigger LANGUAGE plpgsql AS $ec$
+-- Keeps "~ec_rating" of public.reviews, the old side that contract hid, current for undo. It never makes a write fail.
+BEGIN
+    IF TG_OP = 'INSERT' OR NOT (NEW.rating IS NOT DISTINCT FROM OLD.rating) THEN
+        BEGIN
+            NEW."~ec_rating" := expandcontract_sync."0003_change_reviews_rating_type_back"(NEW.rating);
+            IF NEW."~ec_rating" IS NULL AND NEW.rating IS NOT NULL THEN
+                PERFORM expandcontract_sync.note_conflict('0003_change_reviews_rating_type', 'not held by the hidden side', pg_catalog.jsonb_build_object('id', NEW.id)::text, NULL, pg_catalog.format('%s', NEW.rating), current_user, 'undo would lose it');
+            END IF;
+        EXCEPTION WHEN OTHERS THEN
+            NEW."~ec_rating" := NULL;
+            PERFORM expandcontract_sync.note_conflict('0003_change_reviews_rating_type', 'not held by the hidden side', pg_catalog.jsonb_build_object('id', NEW.id)::text, NULL, pg_catalog.format('%s', NEW.rating), current_user, 'undo would lose it');
+        END;
+    END IF;
+    RETURN NEW;
+END
+$ec$;
+GRANT EXECUTE ON FUNCTION expandcontract_sync."~ek_0003_change_reviews_rating_type"() TO PUBLIC;
+CREATE TRIGGER "~ec_0003_change_reviews_rating_type" BEFORE INSERT OR UPDATE ON public.reviews FOR EACH ROW WHEN (NOT ((NEW.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW."~ec_rating")) OR (NEW.rating IS NOT NULL AND (NEW."~ec_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(NEW.rating))))) EXECUTE FUNCTION expandcontract_sync."~ek_0003_change_reviews_rating_type"();
+ALTER TABLE public.reviews ENABLE ALWAYS TRIGGER "~ec_0003_change_reviews_rating_type";
+DROP FUNCTION expandcontract_sync."~ec_0003_change_reviews_rating_type"();

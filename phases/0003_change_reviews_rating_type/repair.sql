@@ -1,0 +1,142 @@
+-- ~ put the sync trigger back as it must be until ready
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.reviews
+LOCK TABLE public.reviews IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.reviews IN ACCESS EXCLUSIVE MODE;
+DROP TRIGGER IF EXISTS "~ec_0003_change_reviews_rating_type" ON public.reviews;
+CREATE OR REPLACE FUNCTION expandcontract_sync."0003_change_reviews_rating_type_forward!"(rating text) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC SELECT (NULLIF(rating, 'none'::text))::integer; END;
+GRANT EXECUTE ON FUNCTION expandcontract_sync."0003_change_reviews_rating_type_forward!"(text) TO PUBLIC;
+CREATE OR REPLACE FUNCTION expandcontract_sync."0003_change_reviews_rating_type_forward"(rating text) RETURNS integer LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $ec$
+BEGIN
+    RETURN expandcontract_sync."0003_change_reviews_rating_type_forward!"($1);
+EXCEPTION WHEN data_exception OR integrity_constraint_violation OR cannot_coerce THEN
+    RETURN NULL;
+END
+$ec$;
+GRANT EXECUTE ON FUNCTION expandcontract_sync."0003_change_reviews_rating_type_forward"(text) TO PUBLIC;
+CREATE OR REPLACE FUNCTION expandcontract_sync."0003_change_reviews_rating_type_back!"("~ec_new_rating" integer) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC SELECT ("~ec_new_rating")::text; END;
+GRANT EXECUTE ON FUNCTION expandcontract_sync."0003_change_reviews_rating_type_back!"(integer) TO PUBLIC;
+CREATE OR REPLACE FUNCTION expandcontract_sync."0003_change_reviews_rating_type_back"("~ec_new_rating" integer) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $ec$
+BEGIN
+    RETURN expandcontract_sync."0003_change_reviews_rating_type_back!"($1);
+EXCEPTION WHEN data_exception OR integrity_constraint_violation OR cannot_coerce THEN
+    RETURN NULL;
+END
+$ec$;
+GRANT EXECUTE ON FUNCTION expandcontract_sync."0003_change_reviews_rating_type_back"(integer) TO PUBLIC;
+CREATE OR REPLACE FUNCTION expandcontract_sync."~ec_0003_change_reviews_rating_type"() RETURNS trigger LANGUAGE plpgsql AS $ec$
+-- Keeps rating and "~ec_new_rating" of public.reviews in sync, whoever writes. Until ready: a row may be unfilled, and NULL in the new side never goes back.
+DECLARE
+    old_given boolean;
+    new_given boolean;
+    was_new integer;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        new_given := NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM NULL::integer);
+        old_given := NOT (NEW.rating IS NOT DISTINCT FROM ('0'::text)::text);
+    ELSE
+        was_new := OLD."~ec_new_rating";
+        IF was_new IS NULL THEN
+            was_new := expandcontract_sync."0003_change_reviews_rating_type_forward"(OLD.rating);
+        END IF;
+        new_given := NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM was_new) AND NEW."~ec_new_rating" IS NOT NULL;
+        old_given := NOT (NEW.rating IS NOT DISTINCT FROM OLD.rating);
+    END IF;
+    IF new_given THEN
+        IF old_given THEN
+            PERFORM expandcontract_sync.note_conflict('0003_change_reviews_rating_type', 'both written', pg_catalog.jsonb_build_object('id', NEW.id)::text, pg_catalog.format('%s', NEW.rating), pg_catalog.format('%s', NEW."~ec_new_rating"), current_user, 'the new side won');
+        END IF;
+        NEW.rating := expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating");
+            IF NEW.rating IS NULL AND NEW."~ec_new_rating" IS NOT NULL THEN
+                RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit rating text of public.reviews', HINT = 'The schema change 0003_change_reviews_rating_type holds both columns in sync; a value that only one of them can hold is refused.';
+            END IF;
+        IF pg_catalog.current_setting('expandcontract.new_6cd96228d0', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+            PERFORM pg_catalog.set_config('expandcontract.new_6cd96228d0', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+            PERFORM expandcontract_sync.note_use('0003_change_reviews_rating_type', 'new', current_user);
+        END IF;
+    ELSE
+        NEW."~ec_new_rating" := expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating);
+        IF old_given THEN
+            IF NEW.rating IS NOT NULL AND NOT (NEW.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating")) THEN
+                RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit ~ec_new_rating integer of public.reviews', HINT = 'The schema change 0003_change_reviews_rating_type holds both columns in sync; a value that only one of them can hold is refused.';
+            END IF;
+            IF pg_catalog.current_setting('expandcontract.old_6cd96228d0', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+                PERFORM pg_catalog.set_config('expandcontract.old_6cd96228d0', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+                PERFORM expandcontract_sync.note_use('0003_change_reviews_rating_type', 'old', current_user);
+            END IF;
+        END IF;
+    END IF;
+    RETURN NEW;
+END
+$ec$;
+GRANT EXECUTE ON FUNCTION expandcontract_sync."~ec_0003_change_reviews_rating_type"() TO PUBLIC;
+CREATE TRIGGER "~ec_0003_change_reviews_rating_type" BEFORE INSERT OR UPDATE ON public.reviews FOR EACH ROW WHEN (NOT ((NEW."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating)) OR (NEW."~ec_new_rating" IS NOT NULL AND (NEW.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating"))))) EXECUTE FUNCTION expandcontract_sync."~ec_0003_change_reviews_rating_type"();
+ALTER TABLE public.reviews ENABLE ALWAYS TRIGGER "~ec_0003_change_reviews_rating_type";
+
+-- ~ put the sync trigger back as it must be from ready on
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.reviews
+LOCK TABLE public.reviews IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.reviews IN ACCESS EXCLUSIVE MODE;
+DROP TRIGGER IF EXISTS "~ec_0003_change_reviews_rating_type" ON public.reviews;
+CREATE OR REPLACE FUNCTION expandcontract_sync."0003_change_reviews_rating_type_forward!"(rating text) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC SELECT (NULLIF(rating, 'none'::text))::integer; END;
+GRANT EXECUTE ON FUNCTION expandcontract_sync."0003_change_reviews_rating_type_forward!"(text) TO PUBLIC;
+CREATE OR REPLACE FUNCTION expandcontract_sync."0003_change_reviews_rating_type_forward"(rating text) RETURNS integer LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $ec$
+BEGIN
+    RETURN expandcontract_sync."0003_change_reviews_rating_type_forward!"($1);
+EXCEPTION WHEN data_exception OR integrity_constraint_violation OR cannot_coerce THEN
+    RETURN NULL;
+END
+$ec$;
+GRANT EXECUTE ON FUNCTION expandcontract_sync."0003_change_reviews_rating_type_forward"(text) TO PUBLIC;
+CREATE OR REPLACE FUNCTION expandcontract_sync."0003_change_reviews_rating_type_back!"("~ec_new_rating" integer) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC SELECT ("~ec_new_rating")::text; END;
+GRANT EXECUTE ON FUNCTION expandcontract_sync."0003_change_reviews_rating_type_back!"(integer) TO PUBLIC;
+CREATE OR REPLACE FUNCTION expandcontract_sync."0003_change_reviews_rating_type_back"("~ec_new_rating" integer) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $ec$
+BEGIN
+    RETURN expandcontract_sync."0003_change_reviews_rating_type_back!"($1);
+EXCEPTION WHEN data_exception OR integrity_constraint_violation OR cannot_coerce THEN
+    RETURN NULL;
+END
+$ec$;
+GRANT EXECUTE ON FUNCTION expandcontract_sync."0003_change_reviews_rating_type_back"(integer) TO PUBLIC;
+CREATE OR REPLACE FUNCTION expandcontract_sync."~ec_0003_change_reviews_rating_type"() RETURNS trigger LANGUAGE plpgsql AS $ec$
+-- Keeps rating and "~ec_new_rating" of public.reviews in sync, whoever writes. From ready on.
+DECLARE
+    old_given boolean;
+    new_given boolean;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        new_given := NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM ('0'::integer)::integer);
+        old_given := NOT (NEW.rating IS NOT DISTINCT FROM ('0'::text)::text);
+    ELSE
+        new_given := NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM OLD."~ec_new_rating");
+        old_given := NOT (NEW.rating IS NOT DISTINCT FROM OLD.rating);
+    END IF;
+    IF new_given THEN
+        IF old_given THEN
+            PERFORM expandcontract_sync.note_conflict('0003_change_reviews_rating_type', 'both written', pg_catalog.jsonb_build_object('id', NEW.id)::text, pg_catalog.format('%s', NEW.rating), pg_catalog.format('%s', NEW."~ec_new_rating"), current_user, 'the new side won');
+        END IF;
+        NEW.rating := expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating");
+            IF NEW.rating IS NULL AND NEW."~ec_new_rating" IS NOT NULL THEN
+                RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit rating text of public.reviews', HINT = 'The schema change 0003_change_reviews_rating_type holds both columns in sync; a value that only one of them can hold is refused.';
+            END IF;
+        IF pg_catalog.current_setting('expandcontract.new_6cd96228d0', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+            PERFORM pg_catalog.set_config('expandcontract.new_6cd96228d0', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+            PERFORM expandcontract_sync.note_use('0003_change_reviews_rating_type', 'new', current_user);
+        END IF;
+    ELSE
+        NEW."~ec_new_rating" := expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating);
+        IF old_given THEN
+            IF NEW.rating IS NOT NULL AND NOT (NEW.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating")) THEN
+                RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit ~ec_new_rating integer of public.reviews', HINT = 'The schema change 0003_change_reviews_rating_type holds both columns in sync; a value that only one of them can hold is refused.';
+            END IF;
+            IF pg_catalog.current_setting('expandcontract.old_6cd96228d0', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+                PERFORM pg_catalog.set_config('expandcontract.old_6cd96228d0', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+                PERFORM expandcontract_sync.note_use('0003_change_reviews_rating_type', 'old', current_user);
+            END IF;
+        END IF;
+    END IF;
+    RETURN NEW;
+END
+$ec$;
+GRANT EXECUTE ON FUNCTION expandcontract_sync."~ec_0003_change_reviews_rating_type"() TO PUBLIC;
+CREATE TRIGGER "~ec_0003_change_reviews_rating_type" BEFORE INSERT OR UPDATE ON public.reviews FOR EACH ROW WHEN (NOT ((NEW."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating)) OR (NEW."~ec_new_rating" IS NOT NULL AND (NEW.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating"))))) EXECUTE FUNCTION expandcontract_sync."~ec_0003_change_reviews_rating_type"();
+ALTER TABLE public.reviews ENABLE ALWAYS TRIGGER "~ec_0003_change_reviews_rating_type";

@@ -1,0 +1,42 @@
+-- = keep in the ledger what only "~ec_new_rating" holds
+--   by size, reversible; locks: ACCESS SHARE on public.reviews
+WITH mine AS MATERIALIZED (
+  SELECT c.id, c.change_id
+  FROM expandcontract.chunk c
+  WHERE c.id = $1 AND c.token = $2 AND c.status = 'running' AND c.filenode = pg_catalog.pg_relation_filenode('public.reviews'::pg_catalog.regclass)
+  FOR UPDATE
+),
+kept AS (
+  INSERT INTO expandcontract.conflict (change_id, kind, key, old_value, new_value, role, sentence)
+  SELECT mine.change_id, 'kept', pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.rating)::pg_catalog.text, (t."~ec_new_rating")::pg_catalog.text, CURRENT_USER,
+         'only the new side held this value when the change was rolled back'
+  FROM ONLY public.reviews t, mine
+  WHERE t.ctid >= $3 AND t.ctid < $4 AND (t."~ec_new_rating" IS NOT NULL AND NOT (t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)))
+  RETURNING 1
+),
+seen AS MATERIALIZED (
+  SELECT pg_catalog.count(*) AS rows, 0::pg_catalog.int8 AS mismatches, 0::pg_catalog.int8 AS unfit FROM kept
+)
+UPDATE expandcontract.chunk c
+SET leased_until = pg_catalog.clock_timestamp() + INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
+    batch = $6,
+    rows = c.rows + seen.rows,
+    mismatches = c.mismatches + seen.mismatches,
+    unfit = c.unfit + seen.unfit,
+    next_block = $5
+FROM mine, seen
+WHERE c.id = mine.id
+RETURNING seen.rows, seen.mismatches, seen.unfit;
+
+-- - remove "~ec_new_rating" and what keeps it in sync
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.reviews
+LOCK TABLE public.reviews IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.reviews IN ACCESS EXCLUSIVE MODE;
+DROP TRIGGER IF EXISTS "~ec_0003_change_reviews_rating_type" ON public.reviews;
+DROP FUNCTION IF EXISTS expandcontract_sync."~ec_0003_change_reviews_rating_type"();
+DROP FUNCTION IF EXISTS expandcontract_sync."~ek_0003_change_reviews_rating_type"();
+ALTER TABLE public.reviews DROP COLUMN IF EXISTS "~ec_new_rating";
+DROP FUNCTION IF EXISTS expandcontract_sync."0003_change_reviews_rating_type_forward"(text);
+DROP FUNCTION IF EXISTS expandcontract_sync."0003_change_reviews_rating_type_forward!"(text);
+DROP FUNCTION IF EXISTS expandcontract_sync."0003_change_reviews_rating_type_back"(integer);
+DROP FUNCTION IF EXISTS expandcontract_sync."0003_change_reviews_rating_type_back!"(integer);
