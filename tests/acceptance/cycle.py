@@ -134,7 +134,7 @@ class Case:
 
 @asynccontextmanager
 async def living(
-    url: str, kind: str, fields: Mapping[str, Any], given: str = "", policy: Policy = POLICY
+    url: str, kind: str, fields: Mapping[str, Any], given: str = "SELECT", policy: Policy = POLICY
 ) -> AsyncIterator[Life]:
     """Give a change that is planned in a database with a ledger; `given` is run first, as the application."""
     app: Connection = await asyncpg.connect(url, server_settings={"application_name": "old app"})
