@@ -22,6 +22,9 @@ def judge(situation: Situation) -> Verdict:
     if faults := _faults(proof):
         # Rows may have drifted meanwhile: backfill restores what came loose, repairs and proves.
         return _shut(f"The proof does not hold any more: {faults}.", f"ec backfill {situation.name}")
+    if situation.phases[Phase.VERIFY].status != Status.DONE:
+        # The ledger's guard asks for it as well.
+        return _shut("Another verification was begun and did not end.", f"ec verify {situation.name}")
     return _aged(proof, situation)
 
 

@@ -15,7 +15,7 @@ from expandcontract.engine.work import Work, leased
 from expandcontract.ledger import change as change_writer
 from expandcontract.model import killpoints
 from expandcontract.model.errors import LeaseHeld, Mismatches
-from expandcontract.model.phases import Phase, Section, Verb
+from expandcontract.model.phases import Phase, Section, Status, Verb
 from expandcontract.model.plan import Purpose
 from expandcontract.model.situation import Situation
 from expandcontract.steps.column import RESTORE_FILLING, RESTORE_READY
@@ -136,7 +136,9 @@ async def _prove_again(context: Context, situation: Situation, options: Options)
     """Look for drift, repair what there is, and prove. Nothing is written where the proof still holds."""
     proof = situation.proof
     broken = bool(situation.live.sync_faults)
-    if proof is not None and not (broken or proof.differences or proof.spoiled_at or proof.mismatches):
+    # A proof may hold while the phase runs: somebody died after writing it, or while making another.
+    proven = situation.phases[Phase.VERIFY].status == Status.DONE
+    if proof is not None and proven and not (broken or proof.differences or proof.spoiled_at or proof.mismatches):
         return situation
     if broken:
         await _repair(context, situation, options)

@@ -1,0 +1,73 @@
+"""A proxy before the server that loses the answer to a COMMIT."""
+
+import asyncio
+import contextlib
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit, urlunsplit
+
+COMMIT = b"COMMIT"
+#: Of a message: its type, and its length with itself.
+HEADER = 5
+
+
+class Proxy:
+    """Passes everything on, and counts the COMMITs. When the `lose`th was carried out, it cuts that connection instead of passing the answer on."""
+
+    def __init__(self, server: Path, lose: int | None) -> None:
+        self.commits = 0
+        self.lost = False
+        self._server = server
+        self._lose = lose
+        self._cut: set[asyncio.StreamWriter] = set()
+
+    async def serve(self, from_client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
+        """Serve one client."""
+        from_server, to_server = await asyncio.open_unix_connection(self._server)
+        try:
+            async with asyncio.TaskGroup() as both:
+                up = both.create_task(self._up(from_client, to_server, to_client))
+                await self._down(from_server, to_client)
+                up.cancel()
+        except* (OSError, asyncio.IncompleteReadError):
+            pass  # one of them has gone
+        finally:
+            to_server.close()
+            to_client.close()
+
+    async def _up(self, client: asyncio.StreamReader, server: asyncio.StreamWriter, back: asyncio.StreamWriter) -> None:
+        # The first message has no type: that of a cancel request is the only one of its connection.
+        length = await client.readexactly(4)
+        server.write(length + await client.readexactly(int.from_bytes(length) - 4))
+        with contextlib.suppress(asyncio.IncompleteReadError):
+            while True:
+                header = await client.readexactly(HEADER)
+                body = await client.readexactly(int.from_bytes(header[1:]) - 4)
+                if header[:1] == b"Q" and body.startswith(COMMIT):
+                    self.commits += 1
+                    if self.commits == self._lose:
+                        self._cut.add(back)
+                server.write(header + body)
+        server.close()
+
+    async def _down(self, server: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+        while answer := await server.read(65_536):
+            if client in self._cut:
+                self.lost = True
+                return
+            client.write(answer)
+
+
+@asynccontextmanager
+async def proxied(url: str, lose: int | None = None) -> AsyncIterator[tuple[Proxy, str]]:
+    """Serve a proxy before the server of `url` (on a unix socket); give it, and the URL that leads through it."""
+    parts = urlsplit(url)
+    query = parse_qs(parts.query)
+    name = f".s.PGSQL.{query['port'][0]}"
+    with tempfile.TemporaryDirectory(prefix="ec-proxy-") as folder:
+        proxy = Proxy(Path(query["host"][0]) / name, lose)
+        listening = await asyncio.start_unix_server(proxy.serve, Path(folder) / name)
+        async with listening:
+            yield proxy, urlunsplit(parts._replace(query=f"host={folder}&port={query['port'][0]}"))

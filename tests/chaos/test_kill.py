@@ -1,0 +1,79 @@
+"""Kill -9 at every named point of the whole life of a change, then the same command again."""
+
+from collections import Counter
+
+import pytest
+
+from tests.chaos import life
+from tests.chaos.life import EXAMPLES, LIVES
+from tests.chaos.nursery import DIED, ENDED
+from tests.chaos.theatre import Played, Theatre, require_same
+
+#: Acts after which there is no way back, or less of one: of these every point is tried always, of the others a third.
+GRAVE = frozenset({"contract", "undo", "purge", "rollback"})
+#: Every beginning of a life, each once.
+ACTS = tuple(dict.fromkeys(acts[: length + 1] for acts in LIVES for length in range(len(acts))))
+#: What the applications write between the kill and the second run differs from what they write after each act.
+MEANWHILE = 20
+
+
+def _points(played: Played) -> list[tuple[str, int]]:
+    """Return each point that the last act reaches, for its first time and for its last."""
+    counted = Counter(played.points)
+    return [(point, time) for point, times in counted.items() for time in dict.fromkeys((1, times))]
+
+
+def _a_third(points: list[tuple[str, int]], played: Played) -> list[tuple[str, int]]:
+    if played.verb in GRAVE:
+        return points
+    return points[list(EXAMPLES).index(played.example) :: 3]
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.parametrize("acts", ACTS, ids="-".join)
+def test_a_killed_act_is_finished_by_the_same_command(theatre: Theatre, example: str, acts: tuple[str, ...]) -> None:
+    """At a third of the points: the act comes to the same, with what the applications wrote meanwhile, and writes no row twice."""
+    played = theatre.played(example, acts)
+    for point, time in _a_third(_points(played), played):
+        _kill_and_go_on(theatre, played, point, time)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.parametrize("acts", ACTS, ids="-".join)
+def test_an_act_may_be_killed_at_every_point(theatre: Theatre, example: str, acts: tuple[str, ...]) -> None:
+    """At every point there is."""
+    played = theatre.played(example, acts)
+    for point, time in _points(played):
+        _kill_and_go_on(theatre, played, point, time)
+
+
+def test_every_kind_of_point_is_reached(theatre: Theatre) -> None:
+    """The list of points is the program's own: each phase, each kind of step and each part of the sweep has some."""
+    points = {point for example in EXAMPLES for acts in ACTS for point in theatre.played(example, acts).points}
+    parts = {point.rpartition(".")[2] for point in points}
+    assert parts >= {"created", "begun", "acted", "recorded", "done", "laid", "leased", "before", "after", "committed", "finished", "bound", "compared"}  # fmt: skip
+    assert {point.partition(".")[0] for point in points} >= {
+        "start", "expand", "dual_write", "copy", "backfill", "verify", "compare", "contract", "undo", "keep", "rollback", "purge",
+    }  # fmt: skip
+    assert len(points) > 100
+
+
+def _kill_and_go_on(theatre: Theatre, played: Played, point: str, time: int) -> None:
+    """Kill the last act at a point, let the applications write, give the same command again, and compare."""
+    where = f"killed in {' '.join(played.acts)} of {played.example}, at {point} ({time})"
+    theatre.set(played.example, played.acts[:-1])
+    killed = theatre.nursery.run(theatre.url, played.example, played.verb, kill=(point, time))
+    assert killed.how == DIED, f"{where}: it was not, {killed}"
+    changed = EXAMPLES[played.example]
+    written = theatre.watch(lambda application: life.write(application, changed, MEANWHILE))
+    again = theatre.nursery.run(theatre.url, played.example, played.verb)
+    assert (again.how, again.error) == (ENDED, None), f"{where}: {again.error}"
+    now = theatre.watch(lambda application: life.after(application, changed))
+    assert played.after is not None
+    try:
+        require_same(now, played.after, written)
+    except AssertionError as error:
+        error.add_note(where)
+        raise
