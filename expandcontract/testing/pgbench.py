@@ -38,9 +38,9 @@ class Outcome:
     """What pgbench says of itself, and what `ec` says of the change.
 
     `latencies` are those of whole transactions, by phase; `sums` are those of accounts, tellers, branches and
-    history. `compared_under_load` need not be the number of rows: one that moves to another page between
-    two slices counts twice or not at all. It moved because the application wrote it, through the sync trigger. The
-    `status` has the verification after that, when pgbench had ended.
+    history. `compared_under_load` need not be the number of rows: one that moves to another page between two
+    slices counts twice or not at all. It moved because the application wrote it, through the sync trigger.
+    The `status` has the verification after that, when pgbench had ended.
     """
 
     transactions: int
