@@ -6,7 +6,6 @@ from dataclasses import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.engine.context import Context
-from expandcontract.engine.sweeping import covered_leaves
 from expandcontract.ledger import migrate, reader
 from expandcontract.model.errors import UnknownChange
 from expandcontract.model.phases import Phase, State, Status
@@ -30,11 +29,7 @@ async def load_on(
     await migrate.check(conn, context.tables)
     situations = await reader.load(conn, context.tables, context.policy, names)
     lives = await observe(conn, [_subject(situation) for situation in situations])
-    covered = await covered_leaves(conn, context.tables, [situation.change_id for situation in situations])
-    return tuple(
-        replace(each, live=_joined(each, lives[each.change_id], covered.get(each.change_id, frozenset())))
-        for each in situations
-    )
+    return tuple(replace(each, live=_joined(each, lives[each.change_id])) for each in situations)
 
 
 async def one(context: Context, name: str) -> Situation:
@@ -76,14 +71,14 @@ def _unkept(situation: Situation) -> bool:
     return situation.state == State.ACTIVE and situation.phases[Phase.DUAL_WRITE].status != Status.DONE
 
 
-def _joined(situation: Situation, live: Live, covered: frozenset[int]) -> Live:
+def _joined(situation: Situation, live: Live) -> Live:
     """The catalog's part with what only the ledger knows."""
     writes = None
     if live.writes is not None and situation.writes_at_ready is not None:
         writes = max(0, live.writes - situation.writes_at_ready)
     return replace(
         live,
-        leaves=tuple(replace(leaf, swept=leaf.oid in covered) for leaf in live.leaves),
+        leaves=tuple(replace(leaf, swept=leaf.oid in situation.covered) for leaf in live.leaves),
         writes_since_ready=writes,
         new_side_writes=situation.live.new_side_writes,
         is_copy=situation.live.is_copy,

@@ -1,6 +1,5 @@
 """Sweeps in the life of a change: rounds of chunks, and what must stay as it was while they are walked."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -9,16 +8,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.engine.work import Work
 from expandcontract.ledger import event
-from expandcontract.ledger.tables import Tables
 from expandcontract.model.errors import Interrupted, Paused, TimeIsUp
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Purpose, Step, Sweep
-from expandcontract.postgres.query import rows
 from expandcontract.sweep.job import Job, Options, Outcome
 from expandcontract.sweep.shift import Check
 from expandcontract.sweep.walk import lay, walk
 
-#: The kind of the event that keeps what a round of copying was laid over.
+#: The kind of the event that keeps what a round of copying was laid over; the view status_v1 reads it.
 LAID = "copy laid"
 
 
@@ -54,7 +51,8 @@ async def walk_round(
     """
     context, situation = work.context, work.situation
     job = Job(situation.change_id, work.name, situation.attempt, round_, action, situation.relation)
-    async with context.database.transaction() as conn:
+    # Another process may be laying the same chunks: that is worth waiting for.
+    async with context.database.transaction(patient=True) as conn:
         await lay(conn, context.tables, job, workers=pace.workers)
     outcome = await walk(
         context.database,
@@ -111,7 +109,7 @@ async def _round(work: Work, *, anew: bool) -> int:
     is laid.
     """
     context, situation = work.context, work.situation
-    async with context.database.transaction() as conn:
+    async with context.database.transaction(patient=True) as conn:
         change = context.tables.change
         # Two workers that come together shall have the same round.
         await conn.execute(
@@ -161,23 +159,6 @@ async def _differences(conn: AsyncConnection, work: Work, round_: int) -> tuple[
     )
     values = (situation.change_id, LAID, round_, situation.attempt)
     return tuple((await conn.exec_driver_sql(query, values)).scalar_one())
-
-
-async def covered_leaves(
-    conn: AsyncConnection, tables: Tables, change_ids: Sequence[int]
-) -> dict[int, frozenset[int]]:
-    """Return, by change, the OIDs of the leaves over which the last round of copying was laid, for all
-    changes at once.
-    """
-    query = (
-        "SELECT DISTINCT ON (e.change_id) e.change_id, ARRAY(SELECT (leaf->>'oid')::bigint FROM "
-        "jsonb_array_elements(e.data->'bound'->'leaves') leaf) "
-        f"FROM {tables.qualified('event')} e JOIN {tables.qualified('change')} c ON c.id = e.change_id AND "
-        "(e.data->>'attempt')::int = c.attempt "
-        "WHERE e.kind = $1 AND e.change_id = ANY ($2::bigint[]) ORDER BY e.change_id, e.id DESC"
-    )
-    found = await rows(conn, query, LAID, list(change_ids))
-    return {change_id: frozenset(leaves) for change_id, leaves in found}
 
 
 async def run_to_end(work: Work, action: Sweep) -> None:

@@ -21,7 +21,7 @@ _FILE = re.compile(r"(\d{4})_(\w+)\.sql")
 #: What roles do with the ledger. An application's role has no right on it: what it calls runs as the owner.
 DUTIES = {
     "migrator": "owns the ledger, is a member of the tables' owner, and runs every verb",
-    "worker": "runs backfill and verify",
+    "worker": "copies and compares rows, with SELECT and UPDATE on the table; settling takes its owner",
     "waiter": "runs status, gates and wait",
 }
 

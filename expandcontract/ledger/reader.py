@@ -123,6 +123,7 @@ def _situation(row: RowMapping, policy: Policy) -> Situation:
         wish=Wish(**(row["wish"] or {})),
         holders=tuple(_holder(holder) for holder in row["holders"] or ()),
         steps_done=frozenset(row["steps_done"]),
+        covered=frozenset(row["covered"]),
         hidden_at=row["hidden_at"],
         relation=row["relation"],
         writes_at_ready=row["writes_at_ready"],

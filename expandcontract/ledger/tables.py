@@ -315,7 +315,7 @@ class Tables:
         own += [_moment("now"), Column("is_copy", Boolean)]
         own += [Column(name, JSONB) for name in ("phases", "copy", "compare", "newest_proof", "old_writers")]
         own += [_number("new_side_writes"), *(Column(name, JSONB) for name in ("waivers", "holders", "wish"))]
-        own += [Column("steps_done", ARRAY(Text))]
+        own += [Column("steps_done", ARRAY(Text)), Column("covered", ARRAY(BigInteger))]
         return Table("status_v1", self._metadata, *public, *own)
 
     def _of_change(self, *, primary_key: bool = False) -> Column[int]:

@@ -178,6 +178,8 @@ class Situation:
     holders: tuple[Holder, ...] = ()
     #: `section.step` of what the journal has as done; of contract, undo and purge in the present cycle.
     steps_done: frozenset[str] = frozenset()
+    #: OIDs of the leaves over which the last round of copying was laid.
+    covered: frozenset[int] = frozenset()
     hidden_at: datetime | None = None
     #: OID of the table.
     relation: int = 0

@@ -106,7 +106,15 @@ SELECT
         WHERE s.change_id = c.id AND s.attempt = c.attempt AND s.status = 'done'
             AND s.cycle = CASE WHEN s.section IN ('contract', 'undo', 'purge') THEN c.cycle ELSE 0 END
         ORDER BY 1
-    ) AS steps_done
+    ) AS steps_done,
+    -- The leaves over which the last round of copying was laid.
+    ARRAY(
+        SELECT (leaf->>'oid')::bigint FROM (
+            SELECT e.data FROM {schema}.event e
+            WHERE e.change_id = c.id AND e.kind = 'copy laid' AND (e.data->>'attempt')::integer = c.attempt
+            ORDER BY e.id DESC LIMIT 1
+        ) laid, pg_catalog.jsonb_array_elements(laid.data->'bound'->'leaves') leaf
+    ) AS covered
 FROM {schema}.change c
 JOIN LATERAL (
     SELECT
