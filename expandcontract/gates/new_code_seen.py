@@ -21,7 +21,8 @@ def judge(situation: Situation) -> Verdict | None:
 
 def known(situation: Situation) -> str:
     """That nobody was seen, not how often others wrote, or the next write would void the acknowledgement."""
-    return f"attempt {situation.attempt}: {'seen' if situation.live.new_side_writes else 'not seen'}"
+    seen = "seen" if situation.live.new_side_writes else "not seen"
+    return f"attempt {situation.attempt}, cycle {situation.cycle}: {seen}"
 
 
 def _weigh(situation: Situation) -> tuple[bool, str]:

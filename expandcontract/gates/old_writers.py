@@ -41,9 +41,11 @@ def judge(situation: Situation) -> Verdict | None:
 
 
 def known(situation: Situation) -> str:
-    """Who was ever seen: a writer that shows up later is not covered by an earlier acknowledgement."""
+    """Who was ever seen: a writer that shows up later is not covered by an earlier acknowledgement, nor is
+    anybody after an undo, which is there for old code to come back.
+    """
     writers = sorted({_who(writer) for writer in situation.old_writers})
-    return f"attempt {situation.attempt}: {'; '.join(writers) or 'nobody'}"
+    return f"attempt {situation.attempt}, cycle {situation.cycle}: {'; '.join(writers) or 'nobody'}"
 
 
 def _opens_at(situation: Situation) -> datetime | None:

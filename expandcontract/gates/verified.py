@@ -48,9 +48,8 @@ def _found(proof: Proof) -> str:
 
 
 def _faults(proof: Proof) -> str:
-    """Say what is different now, or what spoiled the proof when nothing is different any more."""
-    spoiled = (proof.spoiled_why or "spoiled",) if proof.spoiled_at else ()
-    return "; ".join(proof.differences or spoiled)
+    """Say what spoiled the proof, which may have brought the differences, or else what is different now."""
+    return (proof.spoiled_why or "spoiled") if proof.spoiled_at else "; ".join(proof.differences)
 
 
 def _unproven(situation: Situation) -> str:

@@ -274,11 +274,14 @@ def test_soak_begins_anew() -> None:
     assert not verdict("soak", situation(policy=given.policy, waivers=given.waivers)).open
 
 
-def test_an_undo_asks_for_approval_again() -> None:
-    """What was contracted and brought back is contracted again only when somebody says so."""
-    approved = waived(situation(policy=Policy(approval=True)), "approval")
-    assert verdict("approval", approved).open
-    assert not verdict("approval", replace(approved, cycle=1)).open
+def test_an_undo_asks_again() -> None:
+    """What was contracted and brought back, for old code to go on, is contracted again only when somebody
+    says so; the time since ready goes on.
+    """
+    for gate in SOFT_SHUT.keys() - {"soak"}:
+        given = waived(SOFT_SHUT[gate], gate)
+        assert verdict(gate, given).open
+        assert not verdict(gate, replace(given, cycle=1)).open
 
 
 def test_the_newest_waiver_counts() -> None:
