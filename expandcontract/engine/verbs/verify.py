@@ -75,7 +75,7 @@ async def _once(work: Work, pace: Pace, *, show_values: bool) -> None:
     context = work.context
     began = time.monotonic()
     await begin_phase(work, Phase.VERIFY)
-    async with context.database.transaction() as conn:
+    async with context.database.transaction(patient=True) as conn:
         await work.check(conn)
         begun = await proof.begin(conn, context.tables, work.situation.change_id)
     killpoints.reach("verify.bound")
@@ -87,7 +87,7 @@ async def _once(work: Work, pace: Pace, *, show_values: bool) -> None:
             raise _Spoiled("; ".join(faults))
 
     await walk_round(work, step.action, begun.round, pace, unchanged)
-    async with context.database.transaction() as conn:
+    async with context.database.transaction(patient=True) as conn:
         await work.check(conn)
         await unchanged(conn)
         finding = await proof.finish(conn, context.tables, begun.id)
