@@ -48,8 +48,9 @@ def _found(proof: Proof) -> str:
 
 
 def _faults(proof: Proof) -> str:
-    """Say what spoiled the proof, which may have brought the differences, or else what is different now."""
-    return (proof.spoiled_why or "spoiled") if proof.spoiled_at else "; ".join(proof.differences)
+    """Say what spoiled the proof, which often brought the differences, and what else is different now."""
+    spoiled = (proof.spoiled_why or "spoiled") if proof.spoiled_at else ""
+    return "; ".join(filter(None, (spoiled, *(each for each in proof.differences if each not in spoiled))))
 
 
 def _unproven(situation: Situation) -> str:

@@ -129,10 +129,12 @@ def test_what_is_left_is_counted() -> None:
     assert verdict("backfilled", first).reason == "100 of 100 blocks are left."
 
 
-def test_a_difference_now_explains_more_than_the_spoiling_then() -> None:
-    """What is different now is named; only when nothing is, what spoiled the proof."""
+def test_a_spoiled_proof_says_what_spoiled_it_and_what_is_different() -> None:
+    """The cause first, then what is different now and was not named with it."""
     both = proof(spoiled_at=NOW, spoiled_why="trigger off", differences=("leaf p9 attached",))
-    assert "leaf p9 attached" in verdict("verified", situation(proof=both)).reason
+    assert "trigger off; leaf p9 attached." in verdict("verified", situation(proof=both)).reason
+    same = replace(both, differences=("trigger off",))
+    assert "any more: trigger off." in verdict("verified", situation(proof=same)).reason
     only = replace(both, differences=())
     assert "trigger off" in verdict("verified", situation(proof=only)).reason
 
