@@ -53,16 +53,16 @@ async def test_backfill_stays_small_whatever_the_table(database: str) -> None:
     """`ec backfill` stays under 150 MB, and eight times the rows cost it less than 15 MB more."""
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > 0
     sizes = []
-    for table, rows in (("small", 40_000), ("large", 320_000)):
+    for number, (table, rows) in enumerate((("small", 40_000), ("large", 320_000)), start=1):
         await _made(
             database,
-            f"CREATE TABLE {table} (id int PRIMARY KEY, name text NOT NULL, filler text NOT NULL DEFAULT repeat('x', 60));"
+            f"CREATE TABLE {table} (id int PRIMARY KEY, name text NOT NULL, filler text DEFAULT repeat('x', 60));"
             f"INSERT INTO {table} SELECT n, 'name ' || n FROM generate_series(1, {rows}) n",
         )
         if table == "small":
             _ec(database, "init")
         _ec(database, "start", "rename-column", f"{table}.name", "title")
-        sizes.append(_resident(database, "backfill"))
+        sizes.append(_resident(database, "backfill", f"{number:04d}_rename_{table}_name"))
     small, large = sizes
     assert large < MOST_RESIDENT, f"{large / MEGABYTE:.0f} MB"
     assert large - small < 15 * MEGABYTE, f"{small / MEGABYTE:.0f} MB, then {large / MEGABYTE:.0f} MB"
