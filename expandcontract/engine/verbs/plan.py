@@ -1,5 +1,6 @@
 """`ec plan`: compile, and write the folder. Changes nothing in the database."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from expandcontract import __version__
@@ -10,7 +11,7 @@ from expandcontract.model.change import Change
 from expandcontract.model.plan import Plan
 
 
-def named(kind: str, fields: dict[str, object], taken: tuple[str, ...]) -> Change:
+def named(kind: str, fields: Mapping[str, object], taken: tuple[str, ...]) -> Change:
     """Return a change of that kind under the next free number. Raises BadName, BadChangeFile."""
     spec = planner.validate(kind, fields)
     slug = registry.load(kind).slug(spec)
