@@ -1,5 +1,5 @@
 """What `conflict` holds. The sync trigger writes it, through `note_conflict`, and the sweep before a
-rollback.
+rollback and in a repair.
 """
 
 from enum import StrEnum
@@ -16,3 +16,5 @@ class Kind(StrEnum):
     NOT_HELD = "not held by the hidden side"
     #: Only the new side held the value when it was rolled back.
     ONLY_NEW = "kept"
+    #: The sides had drifted apart without the sync trigger; a repair filled the new side from the old one.
+    OVERWRITTEN = "overwritten"

@@ -91,7 +91,7 @@ def _share(action: Sweep, relation: str, schema: str) -> str:
     return f"""
 WITH {_mine(relation, schema, hot=True)},
 {_chosen(action, relation, share)},
-{_written(action, relation)}
+{_overwritten(action, schema)}{_written(action, relation)}
 UPDATE {_chunk(schema)} c
 SET {_checkpoint()},
     batch = $5, throttled_by = $6,
@@ -110,7 +110,7 @@ def _rest(action: Sweep, relation: str, schema: str) -> str:
     return f"""
 WITH {_mine(relation, schema, hot=True)},
 {_chosen(action, relation, "")},
-{_written(action, relation)},
+{_overwritten(action, schema)}{_written(action, relation)},
 found AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows
   FROM ONLY {relation} t
@@ -194,13 +194,39 @@ def _chosen(action: Sweep, relation: str, share: str) -> str:
     # A row that somebody has locked is skipped: the application never waits for a batch that waits for
     # somebody else.
     return f"""chosen AS MATERIALIZED (
-  SELECT t.ctid
+  SELECT t.ctid{_drifted(action)}
   FROM ONLY {relation} t
   WHERE t.ctid >= $3 AND t.ctid < $4 AND ({action.wanted}) {share}
     AND EXISTS (SELECT FROM mine)
   LIMIT $5::pg_catalog.int8
   FOR NO KEY UPDATE SKIP LOCKED
 )"""
+
+
+def _drifted(action: Sweep) -> str:
+    """Return what a row holds that is about to be overwritten: NULL in one that is not filled yet."""
+    if not action.new:
+        return ""
+    filled = f"NOT (t.{action.new} IS NULL)"  # a composite with a NULL in it is not IS NOT NULL
+    return f""",
+         CASE WHEN {filled} THEN {_key(action)} END AS key,
+         CASE WHEN {filled} THEN {_text(action.old)} END AS old_value,
+         {_text(action.new)} AS new_value"""
+
+
+def _overwritten(action: Sweep, schema: str) -> str:
+    # While the sync trigger stands no filled row is out of sync. Where it did not, the new side may hold what
+    # new code wrote.
+    if not action.new:
+        return ""
+    return f"""overwritten AS (
+  INSERT INTO {quote(schema)}.conflict (change_id, kind, key, old_value, new_value, role, sentence)
+  SELECT mine.change_id, 'overwritten', chosen.key, chosen.old_value, chosen.new_value, CURRENT_USER,
+         'the two sides had drifted apart, and the new one was filled from the old one again'
+  FROM chosen, mine
+  WHERE chosen.key IS NOT NULL
+),
+"""
 
 
 def _written(action: Sweep, relation: str) -> str:

@@ -61,6 +61,24 @@ async def test_a_second_run_writes_nothing(database: str) -> None:
         assert wal < 4 * ROWS
 
 
+async def test_a_repair_keeps_what_it_overwrites(database: str) -> None:
+    """Where the trigger was off, a filled new side may hold the only copy of what new code wrote. It is
+    overwritten, and stays in the ledger.
+    """
+    async with swept(database, rows=100) as table:
+        await table.sweep()
+        await table.raw.execute("""
+            ALTER TABLE things DISABLE TRIGGER "~ec_sync";
+            UPDATE things SET new = 'from new code' WHERE id = 7;
+            UPDATE things SET new = NULL WHERE id = 8;
+            ALTER TABLE things ENABLE ALWAYS TRIGGER "~ec_sync"
+        """)
+        outcome = await table.again(round=2).sweep()
+        assert (outcome.rows, await table.out_of_sync()) == (2, 0)
+        kept = await table.raw.fetch("SELECT kind, key, old_value, new_value FROM expandcontract.conflict")
+        assert [tuple(row) for row in kept] == [("overwritten", '{"id": "7"}', "value 7", "from new code")]
+
+
 @pytest.mark.parametrize("rows", [0, 1, 2])
 async def test_tiny_tables(database: str, rows: int) -> None:
     """A table without rows is finished at once; one with a single page is copied."""
