@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from importlib.metadata import version
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -90,7 +91,7 @@ async def ask(conn: AsyncConnection, change: Change) -> Catalog:
     return Catalog(question, snapshot, await judge(conn, snapshot, question))
 
 
-def compose(change: Change, catalog: Catalog, ledger_schema: str, program_version: str) -> Plan:
+def compose(change: Change, catalog: Catalog, ledger_schema: str) -> Plan:
     """Return the plan: a pure function of the change and the catalog. Raises Refused, and BadChangeFile for
     another change's catalog.
     """
@@ -101,14 +102,12 @@ def compose(change: Change, catalog: Catalog, ledger_schema: str, program_versio
             "The catalog was asked for another change than this one.", why=f"It is about {catalog.question}."
         )
     plan = kind.compile(change, spec, catalog.snapshot, catalog.judgement, ledger_schema)
-    return replace(plan, program_version=program_version)
+    return replace(plan, program_version=version("expandcontract"))
 
 
-async def compile_plan(
-    conn: AsyncConnection, change: Change, ledger_schema: str, program_version: str
-) -> Plan:
+async def compile_plan(conn: AsyncConnection, change: Change, ledger_schema: str) -> Plan:
     """Return the plan of `change` against the live catalog. Raises what `ask` and `compose` raise."""
-    return compose(change, await ask(conn, change), ledger_schema, program_version)
+    return compose(change, await ask(conn, change), ledger_schema)
 
 
 async def check_privileges(conn: AsyncConnection, plan: Plan, ledger_schema: str) -> None:

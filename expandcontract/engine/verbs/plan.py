@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from expandcontract import __version__
 from expandcontract.changes import registry
 from expandcontract.engine import plan_files, planner
 from expandcontract.engine.context import Context
@@ -26,7 +25,7 @@ async def make(context: Context, change: Change, *, folder: Path | None = None) 
     Raises Refused and its kin when the change cannot be carried through as things are.
     """
     async with context.database.transaction() as conn:
-        plan = await planner.compile_plan(conn, change, context.database.ledger_schema, __version__)
+        plan = await planner.compile_plan(conn, change, context.database.ledger_schema)
     if folder is not None:
         plan_files.write(plan, folder, context.database.ledger_schema)
     return plan
@@ -42,4 +41,4 @@ async def look(context: Context, change: Change) -> str:
 
 def from_catalog(change: Change, text: str, ledger_schema: str) -> Plan:
     """Return the plan of a change from what `look` returned. Needs no database."""
-    return planner.compose(change, planner.from_json(text), ledger_schema, __version__)
+    return planner.compose(change, planner.from_json(text), ledger_schema)

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expandcontract import __version__
 from expandcontract.engine import plan_files, planner
 from expandcontract.engine import situation as situations
 from expandcontract.engine.answers import applies, place
@@ -88,7 +87,7 @@ async def same_as(context: Context, change: Change) -> Situation | None:
 async def _begin(context: Context, change: Change, consent: Consent, known: Situation | None) -> None:
     async with context.database.transaction() as conn:
         await migrate.check(conn, context.tables)
-        plan = await planner.compile_plan(conn, change, context.database.ledger_schema, __version__)
+        plan = await planner.compile_plan(conn, change, context.database.ledger_schema)
         await planner.check_privileges(conn, plan, context.database.ledger_schema)
         _require_consent(plan, consent, context.database.ledger_schema)
         await _insert(conn, context, plan, known)
