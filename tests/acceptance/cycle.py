@@ -10,7 +10,18 @@ import asyncpg
 
 from expandcontract import gates
 from expandcontract.engine.context import Context
-from expandcontract.engine.verbs import backfill, contract, control, init, plan, purge, rollback, start, undo, verify
+from expandcontract.engine.verbs import (
+    backfill,
+    contract,
+    control,
+    init,
+    plan,
+    purge,
+    rollback,
+    start,
+    undo,
+    verify,
+)
 from expandcontract.engine.verbs import status as status_verb
 from expandcontract.model.change import Change
 from expandcontract.model.events import Event
@@ -194,7 +205,9 @@ async def _there_and_back(life: Life, case: Case, before: list[str]) -> None:
 def rename_not_null(table: str, old: str, new: str) -> str:
     """Return SQL that renames a NOT NULL constraint, which has a name since 18."""
     rename = f'ALTER TABLE {table} RENAME CONSTRAINT "{old}" TO "{new}"'
-    return f"DO $$ BEGIN IF current_setting('server_version_num')::int >= 180000 THEN {rename}; END IF; END $$"
+    return (
+        f"DO $$ BEGIN IF current_setting('server_version_num')::int >= 180000 THEN {rename}; END IF; END $$"
+    )
 
 
 async def _intended(life: Life, case: Case) -> list[str]:

@@ -242,7 +242,10 @@ async def test_a_default_that_the_new_type_cannot_hold_is_dropped_with_a_notice(
         assert "default-dropped" in {note.code for note in (await life.plan()).hazards}
         await life.ready()
         await life.sql("INSERT INTO reviews(id) VALUES (2)")
-        assert await life.rows("SELECT rating, stars FROM reviews ORDER BY id") == [("7", 7), ("no cast", None)]
+        assert await life.rows("SELECT rating, stars FROM reviews ORDER BY id") == [
+            ("7", 7),
+            ("no cast", None),
+        ]
         with pytest.raises(Mismatches):
             await life.verify()
         await life.sql("UPDATE reviews SET rating = '0' WHERE id = 2")

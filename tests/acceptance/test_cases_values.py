@@ -31,7 +31,7 @@ GROUPS = {
     "texts": (
         Type("text", ("''", "' '", "'a'", "'A'")),
         Type("char(5)", ("'a'", "'b    '", "''")),
-        Type("varchar(3) COLLATE \"C\"", ("''", "'a'", "'a '")),
+        Type('varchar(3) COLLATE "C"', ("''", "'a'", "'a '")),
         Type("citext", ("'a'", "'A'"), "CREATE EXTENSION citext"),
         Type(
             "text COLLATE nocase",
@@ -43,7 +43,8 @@ GROUPS = {
     "times": (
         Type("interval", ("'30 days'", "'1 month'", "'720 hours'", "'0'")),
         Type(
-            "timestamptz", ("'2025-10-26 02:30+02'", "'2025-10-26 02:30+01'", "'infinity'", "'2025-03-30 02:30+01'")
+            "timestamptz",
+            ("'2025-10-26 02:30+02'", "'2025-10-26 02:30+01'", "'infinity'", "'2025-03-30 02:30+01'"),
         ),
         Type("timetz", ("'10:00+00'", "'11:00+01'")),
         Type("timestamp(0)", ("'2025-10-26 02:30'", "'-infinity'")),
@@ -91,7 +92,11 @@ async def test_no_false_and_no_missed_mismatch(database: str, types: Sequence[Ty
 async def _has(life: Life, type_: Type) -> bool:
     try:
         await life.sql(type_.needs or "SELECT")
-    except (asyncpg.FeatureNotSupportedError, asyncpg.UndefinedFileError, asyncpg.ObjectNotInPrerequisiteStateError):
+    except (
+        asyncpg.FeatureNotSupportedError,
+        asyncpg.UndefinedFileError,
+        asyncpg.ObjectNotInPrerequisiteStateError,
+    ):
         return False
     return True
 
@@ -100,7 +105,9 @@ async def _check(life: Life, table: str, type_: Type) -> None:
     bare = type_.sql.partition(" COLLATE")[0]
     values = [*(f"{value}::{bare}" for value in type_.values), "NULL"]
     rows = ", ".join(f"({i}, {value})" for i, value in enumerate(values))
-    await life.sql(f"CREATE TABLE {table}(id int PRIMARY KEY, old {type_.sql}); INSERT INTO {table} VALUES {rows}")
+    await life.sql(
+        f"CREATE TABLE {table}(id int PRIMARY KEY, old {type_.sql}); INSERT INTO {table} VALUES {rows}"
+    )
     await life.ready()
     for side in ("old", "new"):
         await _rotate(life, table, side, values)
@@ -134,7 +141,9 @@ async def _swap_unseen(life: Life, table: str, values: Sequence[str]) -> None:
 
 async def _different(life: Life, table: str) -> list[int]:
     """Return the rows whose sides differ in a single bit of what the server sends."""
-    rows = await life.rows(f"SELECT id FROM {table} WHERE NOT record_image_eq(ROW(old), ROW(new)) ORDER BY id")
+    rows = await life.rows(
+        f"SELECT id FROM {table} WHERE NOT record_image_eq(ROW(old), ROW(new)) ORDER BY id"
+    )
     return [row[0] for row in rows]
 
 

@@ -1,6 +1,7 @@
 """The worked plans in phases/: they are what `ec plan` writes today, and they run to their end."""
 
 import os
+from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -45,7 +46,7 @@ INSERT INTO reviews (product, rating) SELECT 'p' || n, (n % 5)::text FROM genera
 
 
 @pytest.fixture
-async def context(database: str) -> Context:
+async def context(database: str) -> AsyncIterator[Context]:
     """Give a ledger beside the tables of phases/schema.sql."""
     connection = await asyncpg.connect(database)
     try:
@@ -55,8 +56,7 @@ async def context(database: str) -> Context:
         await connection.close()
     context = Context(Database(database), Policy(quiet_for=timedelta(0)), lambda _: None, "tests")
     await init.init(context)
-    return context
-
+    yield context
 
 def test_every_folder_is_known() -> None:
     """No plan lies in phases/ that is not tested here."""
@@ -76,7 +76,6 @@ async def test_a_worked_plan_is_what_is_compiled_today(context: Context, name: s
     assert kept.change == Change(name, kind, fields)
     assert plan_files.difference(made, kept.folder, schema) == ""
     assert plan_files.change_toml(made) == (kept.folder / plan_files.FILE).read_text()
-    await context.database.close()
 
 
 @pytest.mark.parametrize("name", ASKED)
@@ -93,4 +92,3 @@ async def test_a_worked_plan_runs_to_its_end(context: Context, name: str) -> Non
     assert end.state == State.PURGED
     assert end.copy is not None
     assert end.copy.rows == 50
-    await context.database.close()
