@@ -14,12 +14,22 @@ WITH mine AS MATERIALIZED (
   FOR UPDATE
 ),
 chosen AS MATERIALIZED (
-  SELECT t.ctid
+  SELECT t.ctid,
+         CASE WHEN NOT (t.total_cents IS NULL) THEN pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text) END AS key,
+         CASE WHEN NOT (t.total_cents IS NULL) THEN (t.total)::pg_catalog.text END AS old_value,
+         (t.total_cents)::pg_catalog.text AS new_value
   FROM ONLY public.orders t
   WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT ((t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) OR (t.total_cents IS NOT NULL AND (t.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents))))) AND pg_catalog.get_byte(pg_catalog.tidsend(t.ctid), 5) % $7 = $8
     AND EXISTS (SELECT FROM mine)
   LIMIT $5::pg_catalog.int8
   FOR NO KEY UPDATE SKIP LOCKED
+),
+overwritten AS (
+  INSERT INTO expandcontract.conflict (change_id, kind, key, old_value, new_value, role, sentence)
+  SELECT mine.change_id, 'overwritten', chosen.key, chosen.old_value, chosen.new_value, CURRENT_USER,
+         'the two sides had drifted apart, and the new one was filled from the old one again'
+  FROM chosen, mine
+  WHERE chosen.key IS NOT NULL
 ),
 updated AS (
   UPDATE ONLY public.orders t
@@ -45,12 +55,22 @@ WITH mine AS MATERIALIZED (
   FOR UPDATE
 ),
 chosen AS MATERIALIZED (
-  SELECT t.ctid
+  SELECT t.ctid,
+         CASE WHEN NOT (t.total_cents IS NULL) THEN pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text) END AS key,
+         CASE WHEN NOT (t.total_cents IS NULL) THEN (t.total)::pg_catalog.text END AS old_value,
+         (t.total_cents)::pg_catalog.text AS new_value
   FROM ONLY public.orders t
   WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT ((t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) OR (t.total_cents IS NOT NULL AND (t.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents))))) 
     AND EXISTS (SELECT FROM mine)
   LIMIT $5::pg_catalog.int8
   FOR NO KEY UPDATE SKIP LOCKED
+),
+overwritten AS (
+  INSERT INTO expandcontract.conflict (change_id, kind, key, old_value, new_value, role, sentence)
+  SELECT mine.change_id, 'overwritten', chosen.key, chosen.old_value, chosen.new_value, CURRENT_USER,
+         'the two sides had drifted apart, and the new one was filled from the old one again'
+  FROM chosen, mine
+  WHERE chosen.key IS NOT NULL
 ),
 updated AS (
   UPDATE ONLY public.orders t

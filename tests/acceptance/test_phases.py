@@ -57,6 +57,7 @@ async def context(database: str) -> AsyncIterator[Context]:
     context = Context(Database(database), Policy(quiet_for=timedelta(0)), lambda _: None, "tests")
     await init.init(context)
     yield context
+    await context.database.close()
 
 def test_every_folder_is_known() -> None:
     """No plan lies in phases/ that is not tested here."""
