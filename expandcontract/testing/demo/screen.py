@@ -32,8 +32,8 @@ def _felt(found: Found) -> Table:
         pad_edge=False,
     )
     table.add_column("phase", no_wrap=True)
-    for heading in ("lasted", "version", "statements", "errors", "p50", "p99", "longest"):
-        table.add_column(heading, justify="left" if heading == "version" else "right")
+    for heading in ("lasted", "app", "statements", "errors", "p50", "p99", "longest"):
+        table.add_column(heading, justify="left" if heading == "app" else "right")
     by_app = [(app.name, _latencies(found, app)) for app in found.apps]
     for span in found.timeline.spans:
         first = (span.name, f"{span.end - span.begin:.2f} s")
