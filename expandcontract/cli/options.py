@@ -66,6 +66,7 @@ SPEECH: tuple[inspect.Parameter, ...] = (
 _SETTINGS = (
     ("database_url", "URL", "The database. SQLAlchemy and libpq URLs are understood."),
     ("direct_url", "URL", "The same database past a pooler in transaction mode."),
+    ("standby", "URL", "A hot standby, whose queries are waited for before strong locks."),
     ("ledger_schema", "NAME", "The schema of the ledger. [expandcontract]"),
     ("phases", "FOLDER", "The folder of change plans. [phases]"),
     ("lock_timeout", "D", "No application waits longer for a lock of ours. [100ms]"),

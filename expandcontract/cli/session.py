@@ -65,12 +65,15 @@ class Session:
             ledger_schema=settings.ledger_schema,
             lock_timeout=settings.lock_timeout,
         )
+        standby = Database(settings.standby.get_secret_value()) if settings.standby else None
         listener = self._listener()
         try:
-            yield Context(database, settings.policy, listener, who(), self.interruption.stop)
+            yield Context(database, settings.policy, listener, who(), self.interruption.stop, standby)
         finally:
             listener.close()
             await database.close()
+            if standby is not None:
+                await standby.close()
 
     def _url(self) -> str:
         if self.settings.database_url is None:

@@ -46,6 +46,9 @@ class Settings(BaseSettings):
         None,
         description="The same database past a pooler in transaction mode, for CREATE INDEX CONCURRENTLY.",
     )
+    standby: SecretStr | None = Field(
+        None, description="A hot standby: its queries are waited for before a lock that it would replay."
+    )
     ledger_schema: str = Field("expandcontract", min_length=1, description="The schema of the ledger.")
     phases: Path = Field(Path("phases"), description="The folder of change plans.")
     lock_timeout: Duration = Field(

@@ -13,13 +13,17 @@ from expandcontract.postgres.connect import Database
 
 @dataclass(frozen=True)
 class Context:
-    """A database, the limits to keep to, who asks, who listens, and the wish to stop (set by a signal)."""
+    """A database, the limits to keep to, who listens, who asks, and the wish to stop (set by a signal).
+
+    Before a lock that a hot standby would replay, `standby` is waited for, where one is given.
+    """
 
     database: Database
     policy: Policy
     listen: Listener
     who: str
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    standby: Database | None = None
 
     @property
     def tables(self) -> Tables:

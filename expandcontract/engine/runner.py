@@ -23,6 +23,7 @@ from expandcontract.model.phases import Phase, Section, State
 from expandcontract.model.plan import Concurrent, Step, Sweep, Transactional
 from expandcontract.postgres.locks import run_locked
 from expandcontract.postgres.sqlstate import is_disconnect, translate
+from expandcontract.postgres.standby import wait_until_unused
 
 
 @dataclass(frozen=True)
@@ -135,6 +136,10 @@ async def _transactional(
         async with context.database.transaction(patient=True) as conn:
             await body(conn)
     else:
+        if context.standby is not None:
+            await wait_until_unused(
+                context.standby, action.locks, context.policy, context.listen, context.stop
+            )
         # Asked under the weaker lock: while the strong one is held, the application waits.
         look = work.recheck if step.becomes == State.HIDDEN else None
         await run_locked(

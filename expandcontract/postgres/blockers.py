@@ -1,5 +1,6 @@
 """Who is in the way: of a lock that we wait for, and of what waits for old snapshots."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -65,6 +66,27 @@ UNION
 JOIN ours o ON x.database = pg_catalog.current_database() AND x.prepared < o.query_start
 ORDER BY 5 DESC
 """
+
+#: Sessions that hold any lock on a table or one below it. $1 tables as SQL, $2 as in _SESSION.
+_HOLDERS = f"""
+WITH RECURSIVE tree(relation) AS (
+    SELECT pg_catalog.to_regclass(name)::oid FROM pg_catalog.unnest($1::text[]) name
+    UNION
+    SELECT i.inhrelid FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.relation
+)
+{_SESSION}
+WHERE a.backend_type = 'client backend' AND a.pid <> pg_catalog.pg_backend_pid()
+  AND EXISTS (SELECT FROM pg_catalog.pg_locks l JOIN tree t ON l.relation = t.relation
+              WHERE l.pid = a.pid AND l.granted)
+ORDER BY 5 DESC
+"""
+
+
+async def holders_of(
+    conn: AsyncConnection, relations: Sequence[str], *, confidential: bool = False
+) -> tuple[Blocker, ...]:
+    """Return the sessions that use the tables now, by any lock; the longest transaction first."""
+    return _blockers(await rows(conn, _HOLDERS, list(relations), confidential))
 
 
 async def blockers_of(conn: AsyncConnection, pid: int, *, confidential: bool = False) -> tuple[Blocker, ...]:

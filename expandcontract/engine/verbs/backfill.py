@@ -138,7 +138,11 @@ async def _prove_again(context: Context, situation: Situation, options: Options)
     broken = bool(situation.live.sync_faults)
     # A proof may hold while the phase runs: somebody died after writing it, or while making another.
     proven = situation.phases[Phase.VERIFY].status == Status.DONE
-    if proof is not None and proven and not (broken or proof.differences or proof.spoiled_at or proof.mismatches):
+    if (
+        proof is not None
+        and proven
+        and not (broken or proof.differences or proof.spoiled_at or proof.mismatches)
+    ):
         return situation
     if broken:
         await _repair(context, situation, options)
