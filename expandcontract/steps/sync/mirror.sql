@@ -17,7 +17,7 @@ BEGIN
         END IF;
         NEW.{old} := {back};{back_fits}
         {note_new}
-    ELSE
+    {otherwise}
         NEW.{new} := {forward};
         IF old_given THEN{forward_fits}
             {note_old}

@@ -60,6 +60,19 @@ def out_of_sync(pair: Pair, row: str, *, old: str | None = None, new: str | None
     return f"NOT {in_sync(pair, row, old=old, new=new)}".replace("NOT NOT ", "", 1)
 
 
+def needs_rule(pair: Pair, row: str, *, old: str | None = None, new: str | None = None) -> str:
+    """Return SQL for the trigger's WHEN: true when a write may need the function.
+
+    Out of sync, or one side alone is NULL: that is in sync when the other side cannot hold the value, and
+    only the function can tell whether this write brought it.
+    """
+    drifted = out_of_sync(pair, row, old=old, new=new)
+    if pair.identity:
+        return drifted
+    old_value, new_value = f"{row}.{quote(old or pair.old.column)}", f"{row}.{quote(new or pair.new.column)}"
+    return f"{drifted} OR ({old_value} IS NULL) <> ({new_value} IS NULL)"
+
+
 def unfit(pair: Pair, row: str) -> str | None:
     """Return SQL that is true when the new side cannot hold the old side's value; None where that cannot be.
 

@@ -69,7 +69,7 @@ def create_sync_trigger(sync: Sync, tables: Sequence[RelationName]) -> tuple[str
     the rules depend on what the row was before, which WHEN cannot see for INSERT OR UPDATE, so there the
     function decides.
     """
-    when = "" if sync.pair.mode == Mode.FILL else f" WHEN ({predicates.out_of_sync(sync.pair, 'NEW')})"
+    when = "" if sync.pair.mode == Mode.FILL else f" WHEN ({predicates.needs_rule(sync.pair, 'NEW')})"
     return tuple(s for table in tables for s in _trigger(sync.trigger, table, sync.function, when))
 
 
@@ -102,7 +102,7 @@ def create_keeper(sync: Sync, tables: Sequence[RelationName]) -> tuple[str, ...]
     when = (
         ""
         if pair.mode == Mode.FILL
-        else f" WHEN ({predicates.out_of_sync(pair, 'NEW', old=sync.hidden, new=sync.final)})"
+        else f" WHEN ({predicates.needs_rule(pair, 'NEW', old=sync.hidden, new=sync.final)})"
     )
     triggers = (s for table in tables for s in _trigger(sync.trigger, table, sync.keeper, when))
     return (statement, f"GRANT EXECUTE ON FUNCTION {sync.keeper.sql}() TO PUBLIC", *triggers)
@@ -168,6 +168,10 @@ def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
         f"            was_new := {predicates.forward(pair, f'OLD.{old}')};\n        END IF;",
         "new_unchanged": predicates.same_new(pair, f"NEW.{new}", was_new),
         "null_is_silence": "" if ready else f" AND NEW.{new} IS NOT NULL",
+        # Who is called for a pair of the very same values was called because they differ.
+        "otherwise": "ELSE"
+        if pair.identity
+        else f"ELSIF old_given OR {predicates.out_of_sync(pair, 'NEW')} THEN",
         "old_unchanged": predicates.same_old(pair, f"NEW.{old}", f"OLD.{old}"),
         "note_conflict": f"{quote(sync.schema)}.note_conflict",
         "key": _key(sync.key),

@@ -1,0 +1,83 @@
+"""X27: a value that the other side cannot hold, whichever side it is written to and however it comes."""
+
+import asyncpg
+import pytest
+
+from expandcontract import gates
+from expandcontract.model.errors import GateShut, Mismatches
+from tests.acceptance.cycle import Life, living
+
+GIVEN = """
+CREATE TABLE parts (id int PRIMARY KEY, size {old}, note text);
+INSERT INTO parts SELECT i, i::text::{old} FROM generate_series(1, 20) i;
+INSERT INTO parts VALUES (21, NULL)
+"""
+REFUSED = "EC320"
+#: Type of the old side, type of the new side, and a write that brings what the other side cannot hold.
+WRITES = {
+    "old, inserted": ("text", "int", "INSERT INTO parts (id, size) VALUES (99, 'large')"),
+    "old, changed": ("text", "int", "UPDATE parts SET size = 'large' WHERE id = 1"),
+    "old, from NULL": ("text", "int", "UPDATE parts SET size = 'large' WHERE id = 21"),
+    "old, not given back": ("text", "int", "INSERT INTO parts (id, size) VALUES (99, '007')"),
+    "new, inserted": ("int", "text", "INSERT INTO parts (id, measure) VALUES (99, 'large')"),
+    "new, changed": ("int", "text", "UPDATE parts SET measure = 'large' WHERE id = 1"),
+    "new, from NULL": ("int", "text", "UPDATE parts SET measure = 'large' WHERE id = 21"),
+}
+
+
+def fields(to: str, **more: str) -> dict[str, str]:
+    """Return the fields of a change of parts.size."""
+    return {"column": "parts.size", "type": to, "to": "measure", **more}
+
+
+@pytest.mark.parametrize("case", WRITES)
+async def test_refuse_refuses_the_write(database: str, case: str) -> None:
+    """Before ready and after it, by default: the error names the change, and the row stays as it was."""
+    old, new, write = WRITES[case]
+    async with living(database, "change-type", fields(new), GIVEN.format(old=old)) as life:
+        await life.start()
+        await _refused(life, write)
+        await life.backfill()
+        await _refused(life, write)
+        assert (await life.verify()).conflicts == 0
+
+
+async def _refused(life: Life, write: str) -> None:
+    before = await life.rows("SELECT parts::text FROM parts ORDER BY id")
+    with pytest.raises(asyncpg.PostgresError) as refused:
+        await life.sql(write)
+    assert refused.value.sqlstate == REFUSED
+    assert life.name in str(refused.value.hint)
+    assert await life.rows("SELECT parts::text FROM parts ORDER BY id") == before
+
+
+@pytest.mark.parametrize("case", WRITES)
+async def test_record_keeps_contract_shut(database: str, case: str) -> None:
+    """The write goes on, the value is kept, an unrelated write of the row leaves it alone, and a proof of
+    before does not let contract pass: purge would destroy what was written since.
+    """
+    old, new, write = WRITES[case]
+    async with living(database, "change-type", fields(new, unfit="record"), GIVEN.format(old=old)) as life:
+        assert (await life.ready()).proof is not None
+        await life.sql(write)
+        written = await life.rows("SELECT size, measure FROM parts ORDER BY id")
+        await life.sql("UPDATE parts SET note = 'touched'")
+        assert await life.rows("SELECT size, measure FROM parts ORDER BY id") == written
+        shut = {verdict.gate for verdict in gates.judge_all(await life.situation()) if not verdict.open}
+        assert "no-conflicts" in shut
+        with pytest.raises(GateShut):
+            await life.contract()
+
+
+async def test_rows_that_were_bad_before_are_found(database: str) -> None:
+    """They can be written in every other column; verify counts and names them, and contract stays shut."""
+    given = GIVEN.format(old="text") + "; UPDATE parts SET size = 'large' WHERE id IN (3, 21)"
+    async with living(database, "change-type", fields("int"), given) as life:
+        await life.start()
+        with pytest.raises(Mismatches) as found:
+            await life.backfill()
+        assert "2 of 21 rows" in found.value.message
+        await life.sql("UPDATE parts SET note = 'touched'")
+        assert await life.rows("SELECT size, measure FROM parts WHERE id IN (3, 21)") == [("large", None)] * 2
+        await life.sql("UPDATE parts SET size = '300' WHERE id IN (3, 21)")
+        assert (await life.verify()).conflicts == 0
