@@ -7,7 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import assert_never
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -49,12 +49,17 @@ async def begin_phase(work: Work, phase: Phase) -> None:
     killpoints.reach(f"{phase}.begun")
 
 
-async def end_phase(work: Work, phase: Phase, seconds: float) -> None:
-    """Move a phase to done, waiting for the disk."""
+async def end_phase(work: Work, phase: Phase) -> None:
+    """Move a phase to done, waiting for the disk, and say how long it took, by however many processes."""
     context, situation = work.context, work.situation
+    table = context.tables.phase
+    taken = select(func.extract("epoch", table.c.finished_at - table.c.started_at)).where(
+        table.c.change_id == situation.change_id, table.c.attempt == situation.attempt, table.c.phase == phase
+    )
     async with context.database.transaction() as conn:
         await work.check(conn)
         await phase_writer.done(conn, context.tables, situation.change_id, phase, context.who)
+        seconds = float((await conn.execute(taken)).scalar_one())
     killpoints.reach(f"{phase}.done")
     context.listen(PhaseDone(work.name, phase, seconds))
 
@@ -70,11 +75,10 @@ async def fail_phase(work: Work, phase: Phase, error: EcError) -> None:
 
 async def run_phase(work: Work, phase: Phase) -> None:
     """Run a phase from wherever it is to its end. Raises what stopped it; a failure is kept in the ledger."""
-    began = time.monotonic()
     await begin_phase(work, phase)
     try:
         await run_section(work, Section(phase.value), ending=Ending(phase))
-        await end_phase(work, phase, time.monotonic() - began)
+        await end_phase(work, phase)
     except StepFailed as error:
         await fail_phase(work, phase, error)
         raise

@@ -103,7 +103,7 @@ async def _once(work: Work, pace: Pace, *, show_values: bool) -> None:
         error = _mismatches(work, finding, named)
         await fail_phase(work, Phase.VERIFY, error)
         raise error
-    await end_phase(work, Phase.VERIFY, time.monotonic() - began)
+    await end_phase(work, Phase.VERIFY)
 
 
 def _round(work: Work, number: int) -> Round:
