@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.engine import gatekeeper
@@ -13,6 +14,7 @@ from expandcontract.ledger.lease import Lease
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Plan
 from expandcontract.model.situation import Situation
+from expandcontract.postgres.sqlstate import translate
 
 
 @dataclass(frozen=True)
@@ -48,14 +50,20 @@ class Work:
 async def leased(
     context: Context, situation: Situation, verb: str, *, exclusive: bool = True
 ) -> AsyncIterator[Work]:
-    """Hold the change while the body runs. Raises LeaseHeld naming the live holder."""
-    async with lease.acquire(
-        context.database,
-        context.tables,
-        situation.change_id,
-        verb=verb,
-        exclusive=exclusive,
-        who=context.who,
-        listen=context.listen,
-    ) as held:
-        yield Work(context, situation, held)
+    """Hold the change while the body runs. Raises LeaseHeld naming the live holder.
+
+    What the server says to the body is raised as an error of ours: a guard of the ledger as GuardRefused.
+    """
+    try:
+        async with lease.acquire(
+            context.database,
+            context.tables,
+            situation.change_id,
+            verb=verb,
+            exclusive=exclusive,
+            who=context.who,
+            listen=context.listen,
+        ) as held:
+            yield Work(context, situation, held)
+    except DBAPIError as error:
+        raise translate(error) from error

@@ -8,6 +8,7 @@ from typing import assert_never
 from uuid import uuid4
 
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger import chunk as ledger
@@ -105,9 +106,7 @@ class Crew:
         except Braked:
             return
         except Exception as error:  # noqa: BLE001 - it is raised again when all workers have gone home
-            self._error = self._error or translate(
-                error.__cause__ or error if isinstance(error, ChunkLost) else error
-            )
+            self._error = self._error or _as_ours(error)
             self._shift.brake.pull("error")
 
     def _walker(self) -> Copying | Slicing:
@@ -233,3 +232,10 @@ async def _wish(conn: AsyncConnection, shift: Shift) -> Wish:
     )
     row = (await conn.execute(query)).first()
     return Wish() if row is None else Wish(*row)
+
+
+def _as_ours(error: Exception) -> Exception:
+    """Return an error of ours for the server's; what the caller's check raised is the caller's."""
+    if isinstance(error, ChunkLost):
+        return translate(error.__cause__ or error)
+    return translate(error) if isinstance(error, DBAPIError | OSError) else error

@@ -178,6 +178,8 @@ class Shift:
                 return 0
             case _Code.UNDEFINED_TABLE:
                 raise ChunkLost from error
+            case None:
+                raise error  # not the server's: the caller's check has its own
             case _:
                 raise codes.translate(error) from error
 

@@ -5,6 +5,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.engine import plan_files, planner
@@ -21,6 +22,7 @@ from expandcontract.model.errors import NeedsAcknowledgement, NoSuchObject, Plan
 from expandcontract.model.phases import Phase, Stage, State, Status, Verb
 from expandcontract.model.plan import Plan
 from expandcontract.model.situation import Situation
+from expandcontract.postgres.sqlstate import translate
 
 
 @dataclass(frozen=True)
@@ -90,7 +92,11 @@ async def _begin(context: Context, change: Change, consent: Consent, known: Situ
         plan = await planner.compile_plan(conn, change, context.database.ledger_schema)
         await planner.check_privileges(conn, plan, context.database.ledger_schema)
         _require_consent(plan, consent, context.database.ledger_schema)
-        await _insert(conn, context, plan, known)
+        try:
+            await _insert(conn, context, plan, known)
+        except DBAPIError as error:
+            # A guard of the ledger: another open change has one of the columns.
+            raise translate(error) from error
     killpoints.reach("start.created")
 
 

@@ -1,6 +1,7 @@
 """Indexes that use the column, and the UNIQUE constraints that they back."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from expandcontract.model.names import RelationName, quote, shorten
 from expandcontract.model.plan import LockMode, Note, Step, Transactional
@@ -36,8 +37,6 @@ class Indexes(Trait):
         return tuple(s for index in _indexes(subject) for s in _hide(subject, index))
 
     def before_unhide(self, subject: Subject) -> tuple[Step, ...]:
-        if subject.pair.identity:
-            return ()
         return tuple(
             Step(
                 f"index:{index.name}",
@@ -49,11 +48,20 @@ class Indexes(Trait):
                 by_size=True,
             )
             for index in _indexes(subject)
-            if index.unique and index.valid
+            if _dropped(subject, index) and index.valid
         )
 
     def unhide(self, subject: Subject) -> tuple[str, ...]:
         return tuple(s for index in _indexes(subject) for s in _unhide(subject, index))
+
+    def after_unhide(self, subject: Subject) -> tuple[Step, ...]:
+        # Until then the old side's index, of which the new one follows, keeps values unique.
+        return tuple(
+            replace(step, id=f"twin:{step.id}")
+            for index in _carried(subject)
+            if _built_anew(index)
+            for step in _settle(subject, index)
+        )
 
     def notes(self, subject: Subject) -> tuple[Note, ...]:
         return tuple(note for index in _indexes(subject) for note in _notes(subject, index))
@@ -68,8 +76,8 @@ def _notes(subject: Subject, index: Index) -> Iterator[Note]:
     elif index.unique:
         yield Note(
             "upsert-race",
-            f"While the twin of {name} is built, and from contract to purge, two sessions that upsert the "
-            "same new value at the same moment may see one 23505, which a retry mends.",
+            f"While a twin of {name} is built, two sessions that upsert the same new value at the same "
+            "moment may see one 23505, which a retry mends.",
         )
         if _twin_is_deferrable(index):
             yield Note(
@@ -105,6 +113,20 @@ def _late(index: Index) -> bool:
 
 def _exchanged(index: Index) -> bool:
     return _twin_is_deferrable(index) or _late(index)
+
+
+def _dropped(subject: Subject, index: Index) -> bool:
+    """Whether contract drops it from the hidden side.
+
+    It could make a write fail: refuse a value that only back makes of two, or be checked while an upsert of
+    new code still negotiates on the new side's index.
+    """
+    return index.unique and not (subject.pair.identity and index.deferrable)
+
+
+def _built_anew(index: Index) -> bool:
+    """Whether the twin must be built once more after undo: a constraint cannot become deferrable."""
+    return _twin_is_deferrable(index) and index.constraint is not None
 
 
 def _again(index: Index) -> str:
@@ -198,8 +220,7 @@ def _hide(subject: Subject, index: Index) -> list[str]:
     table = subject.table.sql
     statements = []
     carried = index in _carried(subject)
-    # A unique index of the hidden side could make a write fail, unless both sides hold the very same value.
-    if index.unique and not subject.pair.identity:
+    if _dropped(subject, index):
         statements.append(_drop(subject, index))
     elif subject.swap:
         statements.append(_rename(subject, index.name, subject.hidden_name(index.name)))
@@ -229,18 +250,16 @@ def _unhide(subject: Subject, index: Index) -> list[str]:
         )
     elif carried and _exchanged(index):
         final, new = subject.final_name(index.name), subject.new_name(index.name)
-        if index.constraint is None:
+        if _built_anew(index):
+            statements.append(f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT {quote(final)}")
+        else:
             statements.append(
                 f"ALTER TABLE {subject.table.sql} ADD CONSTRAINT {quote(new)} UNIQUE USING INDEX "
-                f"{quote(final)}"
-            )
-        elif subject.swap:
-            statements.append(
-                f"ALTER TABLE {subject.table.sql} RENAME CONSTRAINT {quote(final)} TO {quote(new)}"
+                f"{quote(final)} DEFERRABLE INITIALLY IMMEDIATE"
             )
     elif carried and subject.swap:
         statements.append(_rename(subject, index.name, subject.new_name(index.name)))
-    if index.unique and not subject.pair.identity:
+    if _dropped(subject, index) and index.valid:
         statements.append(_rename(subject, _again(index), index.name))
         if index.constraint is not None:
             timing = _timing(index)
@@ -249,7 +268,7 @@ def _unhide(subject: Subject, index: Index) -> list[str]:
                 f"{quote(index.name)}{timing}"
             )
         statements += _decorate(subject, index, index.name)
-    elif subject.swap:
+    elif subject.swap and not _dropped(subject, index):
         statements.append(_rename(subject, subject.hidden_name(index.name), index.name))
     return statements
 
