@@ -7,7 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from expandcontract import gates
 from expandcontract.engine import situation as situations
 from expandcontract.engine.context import Context
-from expandcontract.model.errors import GateShut
+from expandcontract.model.errors import GateShut, Refused
+from expandcontract.model.names import quote
 from expandcontract.model.situation import Situation, Verdict
 
 
@@ -23,6 +24,38 @@ def require_open(situation: Situation, verdicts: Iterable[Verdict]) -> None:
         state="Both sides stay in sync and in use.",
         next=next((verdict.next for verdict in shut if verdict.next), f"ec gates {situation.name}"),
     )
+
+
+async def require_table(conn: AsyncConnection, situation: Situation) -> None:
+    """Raise Refused when the plan's name means another table than the one that the change was started on.
+
+    Statements name tables: one that took a renamed table's place may have columns of the same names.
+    """
+    table = situation.plan.table.sql
+    query = "SELECT pg_catalog.to_regclass($1)::pg_catalog.oid::pg_catalog.int8"
+    found = (await conn.exec_driver_sql(query, (table,))).scalar_one()
+    if found is not None and found != situation.relation:
+        raise Refused(
+            f"{table} is another table than the one that {situation.name} was started on.",
+            why="The other one was renamed, moved or dropped, and this one took its name.",
+            state="Nothing of this step was done.",
+            next="Give the tables their names back, then run the same command again.",
+        )
+
+
+def refuse_last_copy(situation: Situation, staying: str, next_: str) -> None:
+    """Raise Refused when the side that would be left is not there any more: the other one is the last copy.
+
+    `staying` is the column that is left when the verb has done its work.
+    """
+    if situation.live.table_exists and staying in situation.live.missing_columns:
+        raise Refused(
+            f"{situation.plan.table} has no column {quote(staying)} any more: what would be dropped is the "
+            "last copy of its values.",
+            why="Somebody dropped or renamed it.",
+            state="Nothing was dropped.",
+            next=next_,
+        )
 
 
 async def recheck(conn: AsyncConnection, context: Context, name: str) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expandcontract.engine import concurrent
+from expandcontract.engine import concurrent, gatekeeper
 from expandcontract.engine.work import Work
 from expandcontract.ledger import change as change_writer
 from expandcontract.ledger import phase as phase_writer
@@ -125,6 +125,7 @@ async def _transactional(
 
     async def body(conn: AsyncConnection) -> None:
         await work.check(conn)
+        await gatekeeper.require_table(conn, work.situation)
         killpoints.reach(f"{work.key(section, step.id)}.begun")
         if step.becomes is not None:
             # Before the statements: the guard compares what the proof is bound to with what is there now.
@@ -174,6 +175,7 @@ async def _apart(work: Work, section: Section, step: Step, action: Concurrent) -
     began = time.monotonic()
     async with context.database.transaction() as conn:
         await work.check(conn)
+        await gatekeeper.require_table(conn, work.situation)
         await journal.begin(conn, context.tables, journal.entry(work.situation, section, step))
     killpoints.reach(f"{work.key(section, step.id)}.begun")
     await concurrent.run(work, step.id, action)
@@ -214,6 +216,11 @@ async def _finished(work: Work, section: Section) -> set[str]:
         return set((await conn.execute(select(table.c.step).where(*where))).scalars())
 
 
+def _way_out(work: Work, section: Section) -> str:
+    contracted = section in (Section.UNDO, Section.PURGE)
+    return "." if contracted or section == Section.ROLLBACK else f", or: ec rollback {work.name}"
+
+
 async def _failed(work: Work, section: Section, step: Step, error: DBAPIError, seconds: float) -> EcError:
     """Journal the failure and return it as an error of ours."""
     translated = translate(error)
@@ -224,7 +231,7 @@ async def _failed(work: Work, section: Section, step: Step, error: DBAPIError, s
             f"Step {step.id} of {section} failed: {translated.message}",
             why=translated.why,
             state=f"The step was rolled back; what was done before it stays ({step.sentence}).",
-            next=f"Remove the cause and run the same command again, or: ec rollback {work.name}",
+            next=f"Remove the cause and run the same command again{_way_out(work, section)}",
         )
     async with asyncio.timeout(10), work.context.database.transaction() as conn:
         entry = journal.entry(work.situation, section, step)

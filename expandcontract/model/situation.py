@@ -140,6 +140,8 @@ class Live:
     table_exists: bool
     #: Sentences on what is wrong with trigger, functions or columns; empty when sync is intact.
     sync_faults: tuple[str, ...] = ()
+    #: Columns that the change needs and that are not there under their names.
+    missing_columns: tuple[str, ...] = ()
     leaves: tuple[Leaf, ...] = ()
     dependents: tuple[Dependent, ...] = ()
     #: Row writes to the table ever, by anybody, as the statistics count them; None when not known.

@@ -126,7 +126,8 @@ async def observe(conn: AsyncConnection, subjects: Sequence[Subject]) -> dict[in
             subject,
             tables.get(subject.relation),
             leaves[subject.change_id],
-            [*_column_faults(subject, columns[subject.change_id]), *functions[subject.change_id]],
+            columns[subject.change_id],
+            functions[subject.change_id],
             dependents[subject.change_id],
         )
         for subject in subjects
@@ -166,7 +167,8 @@ def _live(
     subject: Subject,
     table: RelationName | None,
     leaves: Sequence[_LeafState],
-    faults: Sequence[str],
+    missing: Sequence[str],
+    functions: Sequence[str],
     dependents: Sequence[ColumnDependent],
 ) -> Live:
     """Pure. Put together what one change's subject shows."""
@@ -176,7 +178,8 @@ def _live(
     triggers = [sentence for leaf in leaves for sentence in _trigger_faults(subject, leaf)]
     return Live(
         table_exists=True,
-        sync_faults=(*moved, *faults, *triggers),
+        sync_faults=(*moved, *_column_faults(subject, missing), *functions, *triggers),
+        missing_columns=tuple(missing),
         leaves=tuple(
             Leaf(leaf.oid, leaf.name, leaf.intact or subject.trigger is None, swept=False) for leaf in leaves
         ),

@@ -1,5 +1,6 @@
 """`ec purge`: drop the hidden old side. The only verb that destroys."""
 
+from expandcontract.engine import gatekeeper
 from expandcontract.engine import situation as situations
 from expandcontract.engine.answers import applies
 from expandcontract.engine.context import Context
@@ -7,6 +8,7 @@ from expandcontract.engine.runner import run_section
 from expandcontract.engine.work import leased
 from expandcontract.model.durations import spell
 from expandcontract.model.errors import GateShut, NotConfirmed
+from expandcontract.model.names import quote
 from expandcontract.model.phases import Section, Verb
 from expandcontract.model.situation import Situation
 
@@ -26,6 +28,7 @@ async def purge(
     _require_confirmation(situation, yes=yes, now=now, confirm=confirm)
     _refuse_dependents(situation)
     async with leased(context, situation, "purge") as work:
+        _refuse_last_copy(await situations.one(context, name))
         await run_section(work, Section.PURGE)
     return await situations.one(context, name)
 
@@ -48,6 +51,14 @@ def _require_confirmation(situation: Situation, *, yes: bool, now: bool, confirm
         state="The old side is hidden, and ec undo brings it back.",
         next=command,
     )
+
+
+def _refuse_last_copy(situation: Situation) -> None:
+    plan = situation.plan
+    left = plan.pair.old.column if plan.swap else plan.pair.new.column
+    again = f"ALTER TABLE {plan.table} ADD COLUMN {quote(left)} {plan.pair.new.type}"
+    undo = f"Rename it back; or {again}, then: ec undo {situation.name}, ec backfill {situation.name}"
+    gatekeeper.refuse_last_copy(situation, left, undo)
 
 
 def _refuse_dependents(situation: Situation) -> None:

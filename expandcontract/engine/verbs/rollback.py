@@ -1,5 +1,6 @@
 """`ec rollback`: remove what start added, before contract."""
 
+from expandcontract.engine import gatekeeper
 from expandcontract.engine import situation as situations
 from expandcontract.engine.answers import applies
 from expandcontract.engine.context import Context
@@ -30,5 +31,17 @@ async def rollback(
             next=f"ec rollback {name} --discard --confirm {name}",
         )
     async with leased(context, situation, "rollback") as work:
+        if not discard:
+            _refuse_last_copy(await situations.one(context, name))
         await run_section(work, Section.ROLLBACK, leave_out=frozenset({"keep"}) if discard else frozenset())
     return await situations.one(context, name)
+
+
+def _refuse_last_copy(situation: Situation) -> None:
+    name = situation.name
+    gatekeeper.refuse_last_copy(
+        situation,
+        situation.plan.pair.old.column,
+        f"Rename it back, then: ec rollback {name}; or lose them: "
+        f"ec rollback {name} --discard --confirm {name}",
+    )
