@@ -19,13 +19,20 @@ from expandcontract.postgres.clone import Judgement, Question, judge
 
 #: What the role that runs the change must be able to do; each missing one is named.
 _PRIVILEGES = """
-WITH relation AS (SELECT * FROM pg_catalog.pg_class WHERE oid = $1::text::pg_catalog.regclass)
+WITH RECURSIVE relation AS (SELECT * FROM pg_catalog.pg_class WHERE oid = $1::text::pg_catalog.regclass),
+tree(oid) AS (
+    SELECT oid FROM relation
+    UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid
+)
 SELECT 'to be ' || pg_catalog.pg_get_userbyid(relowner) || ', who owns ' || $1::text || ', or a member of it'
 FROM relation WHERE NOT pg_catalog.pg_has_role(relowner, 'USAGE')
 UNION ALL
 SELECT 'CREATE on schema ' || pg_catalog.quote_ident(nspname) FROM pg_catalog.pg_namespace
 WHERE (oid = (SELECT relnamespace FROM relation) OR nspname = $2::name)
   AND NOT pg_catalog.has_schema_privilege(oid, 'CREATE')
+UNION ALL
+SELECT 'BYPASSRLS, as row-level security of ' || oid::pg_catalog.regclass || ' would hide rows from it'
+FROM tree WHERE pg_catalog.row_security_active(oid)
 UNION ALL
 SELECT 'REFERENCES on ' || other FROM unnest($3::text[]) AS other
 WHERE NOT pg_catalog.has_table_privilege(other, 'REFERENCES')

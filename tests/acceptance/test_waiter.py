@@ -23,9 +23,9 @@ async def test_a_pipeline_waits_with_a_right_on_one_view(database: str) -> None:
         context = Context(theirs, POLICY, ignore, "the pipeline")
         try:
             (seen,) = await status.load(context)
-            await wait.wait(context, life.name, "contractable", timedelta(0))
+            await wait.wait(context, life.name, "ready", timedelta(0))
         finally:
             await theirs.close()
             await life.sql("DROP OWNED BY pipeline_1; DROP ROLE pipeline_1")
-        assert (seen.phases, seen.proof, seen.live) == (mine.phases, mine.proof, mine.live)
-        assert gates.judge_all(seen)[:5] == gates.judge_all(mine)[:5]
+        assert (seen.phases, seen.proof, seen.live.leaves) == (mine.phases, mine.proof, mine.live.leaves)
+        assert all(verdict.open for verdict in gates.judge_all(seen) if verdict.hard)
