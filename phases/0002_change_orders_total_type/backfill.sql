@@ -156,10 +156,12 @@ DECLARE
     new_given boolean;
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        new_given := NOT (NEW.total_cents IS NOT DISTINCT FROM ('0'::bigint)::bigint);
+        new_given := NOT (NEW.total_cents IS NOT DISTINCT FROM ('0'::bigint)::bigint)
+            AND NOT (NEW.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total));
         old_given := NOT (NEW.total IS NOT DISTINCT FROM (0)::integer);
     ELSE
-        new_given := NOT (NEW.total_cents IS NOT DISTINCT FROM OLD.total_cents);
+        new_given := NOT (NEW.total_cents IS NOT DISTINCT FROM OLD.total_cents)
+            AND NOT (NEW.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total));
         old_given := NOT (NEW.total IS NOT DISTINCT FROM OLD.total);
     END IF;
     IF new_given THEN

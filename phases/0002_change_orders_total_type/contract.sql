@@ -34,6 +34,6 @@ BEGIN
 END
 $ec$;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."~ek_0002_change_orders_total_type"() TO PUBLIC;
-CREATE TRIGGER "~ec_0002_change_orders_total_type" BEFORE INSERT OR UPDATE ON public.orders FOR EACH ROW WHEN (NOT ((NEW.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(NEW."~ec_total")) OR (NEW.total_cents IS NOT NULL AND (NEW."~ec_total" IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents)))) OR (NEW."~ec_total" IS NULL) <> (NEW.total_cents IS NULL)) EXECUTE FUNCTION expandcontract_sync."~ek_0002_change_orders_total_type"();
+CREATE TRIGGER "~ec_0002_change_orders_total_type" BEFORE INSERT OR UPDATE ON public.orders FOR EACH ROW WHEN (NOT (NEW.total_cents IS NOT NULL AND NEW."~ec_total" IS NOT NULL AND (NEW."~ec_total" IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents)) OR NEW.total_cents IS NULL AND NEW."~ec_total" IS NULL AND (NEW.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(NEW."~ec_total")))) EXECUTE FUNCTION expandcontract_sync."~ek_0002_change_orders_total_type"();
 ALTER TABLE public.orders ENABLE ALWAYS TRIGGER "~ec_0002_change_orders_total_type";
 DROP FUNCTION expandcontract_sync."~ec_0002_change_orders_total_type"();

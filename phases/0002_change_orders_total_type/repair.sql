@@ -23,14 +23,16 @@ DECLARE
     was_new bigint;
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        new_given := NOT (NEW.total_cents IS NOT DISTINCT FROM NULL::bigint);
+        new_given := NOT (NEW.total_cents IS NOT DISTINCT FROM NULL::bigint)
+            AND NOT (NEW.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total));
         old_given := NOT (NEW.total IS NOT DISTINCT FROM (0)::integer);
     ELSE
         was_new := OLD.total_cents;
         IF was_new IS NULL THEN
             was_new := expandcontract_sync."0002_change_orders_total_type_forward"(OLD.total);
         END IF;
-        new_given := NOT (NEW.total_cents IS NOT DISTINCT FROM was_new) AND NEW.total_cents IS NOT NULL;
+        new_given := NOT (NEW.total_cents IS NOT DISTINCT FROM was_new) AND NEW.total_cents IS NOT NULL
+            AND NOT (NEW.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total));
         old_given := NOT (NEW.total IS NOT DISTINCT FROM OLD.total);
     END IF;
     IF new_given THEN
@@ -61,7 +63,7 @@ BEGIN
 END
 $ec$;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."~ec_0002_change_orders_total_type"() TO PUBLIC;
-CREATE TRIGGER "~ec_0002_change_orders_total_type" BEFORE INSERT OR UPDATE ON public.orders FOR EACH ROW WHEN (NOT ((NEW.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total)) OR (NEW.total_cents IS NOT NULL AND (NEW.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents)))) OR (NEW.total IS NULL) <> (NEW.total_cents IS NULL)) EXECUTE FUNCTION expandcontract_sync."~ec_0002_change_orders_total_type"();
+CREATE TRIGGER "~ec_0002_change_orders_total_type" BEFORE INSERT OR UPDATE ON public.orders FOR EACH ROW WHEN (NOT (NEW.total_cents IS NOT NULL AND NEW.total IS NOT NULL AND (NEW.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents)) OR NEW.total_cents IS NULL AND NEW.total IS NULL AND (NEW.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total)))) EXECUTE FUNCTION expandcontract_sync."~ec_0002_change_orders_total_type"();
 ALTER TABLE public.orders ENABLE ALWAYS TRIGGER "~ec_0002_change_orders_total_type";
 
 -- ~ put the sync trigger back as it must be from ready on
@@ -88,10 +90,12 @@ DECLARE
     new_given boolean;
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        new_given := NOT (NEW.total_cents IS NOT DISTINCT FROM ('0'::bigint)::bigint);
+        new_given := NOT (NEW.total_cents IS NOT DISTINCT FROM ('0'::bigint)::bigint)
+            AND NOT (NEW.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total));
         old_given := NOT (NEW.total IS NOT DISTINCT FROM (0)::integer);
     ELSE
-        new_given := NOT (NEW.total_cents IS NOT DISTINCT FROM OLD.total_cents);
+        new_given := NOT (NEW.total_cents IS NOT DISTINCT FROM OLD.total_cents)
+            AND NOT (NEW.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total));
         old_given := NOT (NEW.total IS NOT DISTINCT FROM OLD.total);
     END IF;
     IF new_given THEN
@@ -122,5 +126,5 @@ BEGIN
 END
 $ec$;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."~ec_0002_change_orders_total_type"() TO PUBLIC;
-CREATE TRIGGER "~ec_0002_change_orders_total_type" BEFORE INSERT OR UPDATE ON public.orders FOR EACH ROW WHEN (NOT ((NEW.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total)) OR (NEW.total_cents IS NOT NULL AND (NEW.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents)))) OR (NEW.total IS NULL) <> (NEW.total_cents IS NULL)) EXECUTE FUNCTION expandcontract_sync."~ec_0002_change_orders_total_type"();
+CREATE TRIGGER "~ec_0002_change_orders_total_type" BEFORE INSERT OR UPDATE ON public.orders FOR EACH ROW WHEN (NOT (NEW.total_cents IS NOT NULL AND NEW.total IS NOT NULL AND (NEW.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents)) OR NEW.total_cents IS NULL AND NEW.total IS NULL AND (NEW.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total)))) EXECUTE FUNCTION expandcontract_sync."~ec_0002_change_orders_total_type"();
 ALTER TABLE public.orders ENABLE ALWAYS TRIGGER "~ec_0002_change_orders_total_type";

@@ -11,6 +11,7 @@ DROP FUNCTION IF EXISTS expandcontract_sync."~ek_0002_change_orders_total_type"(
 ALTER TABLE public.orders RENAME COLUMN "~ec_total" TO total;
 ALTER TABLE public.orders ADD CONSTRAINT orders_total_positive CHECK ((total >= 0)) NOT VALID;
 ALTER TABLE public.orders ADD CONSTRAINT orders_total_fkey FOREIGN KEY (total) REFERENCES public.ledger_entries(amount) ON DELETE CASCADE NOT VALID;
+ALTER TABLE public.orders DROP CONSTRAINT orders_number_total_cents_key;
 ALTER INDEX public."~ec_u_orders_number_total_key" RENAME TO orders_number_total_key;
 ALTER TABLE public.orders ADD CONSTRAINT orders_number_total_key UNIQUE USING INDEX orders_number_total_key;
 ALTER TABLE public.orders ALTER COLUMN total SET DEFAULT 0;
@@ -21,10 +22,12 @@ DECLARE
     new_given boolean;
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        new_given := NOT (NEW.total_cents IS NOT DISTINCT FROM ('0'::bigint)::bigint);
+        new_given := NOT (NEW.total_cents IS NOT DISTINCT FROM ('0'::bigint)::bigint)
+            AND NOT (NEW.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total));
         old_given := NOT (NEW.total IS NOT DISTINCT FROM (0)::integer);
     ELSE
-        new_given := NOT (NEW.total_cents IS NOT DISTINCT FROM OLD.total_cents);
+        new_given := NOT (NEW.total_cents IS NOT DISTINCT FROM OLD.total_cents)
+            AND NOT (NEW.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total));
         old_given := NOT (NEW.total IS NOT DISTINCT FROM OLD.total);
     END IF;
     IF new_given THEN
@@ -55,7 +58,7 @@ BEGIN
 END
 $ec$;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."~ec_0002_change_orders_total_type"() TO PUBLIC;
-CREATE TRIGGER "~ec_0002_change_orders_total_type" BEFORE INSERT OR UPDATE ON public.orders FOR EACH ROW WHEN (NOT ((NEW.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total)) OR (NEW.total_cents IS NOT NULL AND (NEW.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents)))) OR (NEW.total IS NULL) <> (NEW.total_cents IS NULL)) EXECUTE FUNCTION expandcontract_sync."~ec_0002_change_orders_total_type"();
+CREATE TRIGGER "~ec_0002_change_orders_total_type" BEFORE INSERT OR UPDATE ON public.orders FOR EACH ROW WHEN (NOT (NEW.total_cents IS NOT NULL AND NEW.total IS NOT NULL AND (NEW.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents)) OR NEW.total_cents IS NULL AND NEW.total IS NULL AND (NEW.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total)))) EXECUTE FUNCTION expandcontract_sync."~ec_0002_change_orders_total_type"();
 ALTER TABLE public.orders ENABLE ALWAYS TRIGGER "~ec_0002_change_orders_total_type";
 
 -- = check all rows against orders_total_positive
@@ -75,3 +78,13 @@ ALTER TABLE public.orders ADD CONSTRAINT orders_total_not_null NOT NULL total NO
 -- = check all rows against orders_total_not_null
 --   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders
 ALTER TABLE public.orders VALIDATE CONSTRAINT orders_total_not_null;
+
+-- + build unique index orders_number_total_cents_key without stopping anybody
+--   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders
+CREATE UNIQUE INDEX CONCURRENTLY orders_number_total_cents_key ON public.orders USING btree (number, total_cents);
+
+-- ~ orders_number_total_cents_key becomes a UNIQUE constraint, deferrable until contract
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.orders
+LOCK TABLE public.orders IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.orders IN ACCESS EXCLUSIVE MODE;
+ALTER TABLE public.orders ADD CONSTRAINT orders_number_total_cents_key UNIQUE USING INDEX orders_number_total_cents_key DEFERRABLE INITIALLY IMMEDIATE;

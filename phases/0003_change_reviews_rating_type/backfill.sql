@@ -115,10 +115,12 @@ DECLARE
     new_given boolean;
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        new_given := NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM ('0'::integer)::integer);
+        new_given := NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM ('0'::integer)::integer)
+            AND NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating));
         old_given := NOT (NEW.rating IS NOT DISTINCT FROM ('0'::text)::text);
     ELSE
-        new_given := NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM OLD."~ec_new_rating");
+        new_given := NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM OLD."~ec_new_rating")
+            AND NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating));
         old_given := NOT (NEW.rating IS NOT DISTINCT FROM OLD.rating);
     END IF;
     IF new_given THEN

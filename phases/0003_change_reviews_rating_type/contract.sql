@@ -26,6 +26,6 @@ BEGIN
 END
 $ec$;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."~ek_0003_change_reviews_rating_type"() TO PUBLIC;
-CREATE TRIGGER "~ec_0003_change_reviews_rating_type" BEFORE INSERT OR UPDATE ON public.reviews FOR EACH ROW WHEN (NOT ((NEW.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW."~ec_rating")) OR (NEW.rating IS NOT NULL AND (NEW."~ec_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(NEW.rating)))) OR (NEW."~ec_rating" IS NULL) <> (NEW.rating IS NULL)) EXECUTE FUNCTION expandcontract_sync."~ek_0003_change_reviews_rating_type"();
+CREATE TRIGGER "~ec_0003_change_reviews_rating_type" BEFORE INSERT OR UPDATE ON public.reviews FOR EACH ROW WHEN (NOT (NEW.rating IS NOT NULL AND NEW."~ec_rating" IS NOT NULL AND (NEW."~ec_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(NEW.rating)) OR NEW.rating IS NULL AND NEW."~ec_rating" IS NULL AND (NEW.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW."~ec_rating")))) EXECUTE FUNCTION expandcontract_sync."~ek_0003_change_reviews_rating_type"();
 ALTER TABLE public.reviews ENABLE ALWAYS TRIGGER "~ec_0003_change_reviews_rating_type";
 DROP FUNCTION expandcontract_sync."~ec_0003_change_reviews_rating_type"();

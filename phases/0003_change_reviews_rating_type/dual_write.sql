@@ -30,14 +30,16 @@ DECLARE
     was_new integer;
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        new_given := NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM NULL::integer);
+        new_given := NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM NULL::integer)
+            AND NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating));
         old_given := NOT (NEW.rating IS NOT DISTINCT FROM ('0'::text)::text);
     ELSE
         was_new := OLD."~ec_new_rating";
         IF was_new IS NULL THEN
             was_new := expandcontract_sync."0003_change_reviews_rating_type_forward"(OLD.rating);
         END IF;
-        new_given := NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM was_new) AND NEW."~ec_new_rating" IS NOT NULL;
+        new_given := NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM was_new) AND NEW."~ec_new_rating" IS NOT NULL
+            AND NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating));
         old_given := NOT (NEW.rating IS NOT DISTINCT FROM OLD.rating);
     END IF;
     IF new_given THEN
@@ -68,5 +70,5 @@ BEGIN
 END
 $ec$;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."~ec_0003_change_reviews_rating_type"() TO PUBLIC;
-CREATE TRIGGER "~ec_0003_change_reviews_rating_type" BEFORE INSERT OR UPDATE ON public.reviews FOR EACH ROW WHEN (NOT ((NEW."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating)) OR (NEW."~ec_new_rating" IS NOT NULL AND (NEW.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating")))) OR (NEW.rating IS NULL) <> (NEW."~ec_new_rating" IS NULL)) EXECUTE FUNCTION expandcontract_sync."~ec_0003_change_reviews_rating_type"();
+CREATE TRIGGER "~ec_0003_change_reviews_rating_type" BEFORE INSERT OR UPDATE ON public.reviews FOR EACH ROW WHEN (NOT (NEW."~ec_new_rating" IS NOT NULL AND NEW.rating IS NOT NULL AND (NEW.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating")) OR NEW."~ec_new_rating" IS NULL AND NEW.rating IS NULL AND (NEW."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating)))) EXECUTE FUNCTION expandcontract_sync."~ec_0003_change_reviews_rating_type"();
 ALTER TABLE public.reviews ENABLE ALWAYS TRIGGER "~ec_0003_change_reviews_rating_type";

@@ -16,10 +16,12 @@ DECLARE
     new_given boolean;
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        new_given := NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM ('0'::integer)::integer);
+        new_given := NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM ('0'::integer)::integer)
+            AND NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating));
         old_given := NOT (NEW.rating IS NOT DISTINCT FROM ('0'::text)::text);
     ELSE
-        new_given := NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM OLD."~ec_new_rating");
+        new_given := NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM OLD."~ec_new_rating")
+            AND NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating));
         old_given := NOT (NEW.rating IS NOT DISTINCT FROM OLD.rating);
     END IF;
     IF new_given THEN
@@ -50,5 +52,5 @@ BEGIN
 END
 $ec$;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."~ec_0003_change_reviews_rating_type"() TO PUBLIC;
-CREATE TRIGGER "~ec_0003_change_reviews_rating_type" BEFORE INSERT OR UPDATE ON public.reviews FOR EACH ROW WHEN (NOT ((NEW."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating)) OR (NEW."~ec_new_rating" IS NOT NULL AND (NEW.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating")))) OR (NEW.rating IS NULL) <> (NEW."~ec_new_rating" IS NULL)) EXECUTE FUNCTION expandcontract_sync."~ec_0003_change_reviews_rating_type"();
+CREATE TRIGGER "~ec_0003_change_reviews_rating_type" BEFORE INSERT OR UPDATE ON public.reviews FOR EACH ROW WHEN (NOT (NEW."~ec_new_rating" IS NOT NULL AND NEW.rating IS NOT NULL AND (NEW.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating")) OR NEW."~ec_new_rating" IS NULL AND NEW.rating IS NULL AND (NEW."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating)))) EXECUTE FUNCTION expandcontract_sync."~ec_0003_change_reviews_rating_type"();
 ALTER TABLE public.reviews ENABLE ALWAYS TRIGGER "~ec_0003_change_reviews_rating_type";

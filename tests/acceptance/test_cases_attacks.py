@@ -432,3 +432,21 @@ async def test_upserts_meet_no_second_unique_index(
         await upsert("name", "undone")
         await pool.close()
         await life.verify()
+
+
+@pytest.mark.parametrize("drifted", ["5", "NULL"])
+async def test_a_repair_never_writes_the_old_side(database: str, drifted: str) -> None:
+    """Where the new side cannot hold a value, what the repair writes to it leaves the old value alone."""
+    given = """CREATE TABLE t(id int PRIMARY KEY, size text, name text);
+    INSERT INTO t VALUES (1, '7', 'fits'), (2, 'abc', repeat('x', 30)), (3, '007', 'fits')"""
+    fields = {"column": "t.size", "type": "int", "to": "wide"}
+    async with living(database, "change-type", fields, given) as life:
+        await life.start()
+        with pytest.raises(Mismatches):
+            await life.backfill()
+        trigger = f'"~ec_{life.name}"'
+        await life.sql(f"ALTER TABLE t DISABLE TRIGGER {trigger}; UPDATE t SET wide = {drifted}")
+        await life.sql(f"ALTER TABLE t ENABLE ALWAYS TRIGGER {trigger}")
+        with pytest.raises(Mismatches, match="2 of 3 rows"):
+            await life.backfill()
+        assert await life.rows("SELECT size, wide FROM t ORDER BY id") == [("7", 7), ("abc", None), ("007", 7)]

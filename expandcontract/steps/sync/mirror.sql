@@ -5,10 +5,10 @@ DECLARE
     new_given boolean;{declare}
 BEGIN
     IF TG_OP = 'INSERT' THEN
-        new_given := NOT {new_is_default};
+        new_given := NOT {new_is_default}{not_carried};
         old_given := NOT {old_is_default}{old_default_yields};
     ELSE{complete}
-        new_given := NOT {new_unchanged}{null_is_silence};
+        new_given := NOT {new_unchanged}{null_is_silence}{not_carried};
         old_given := NOT {old_unchanged};
     END IF;
     IF new_given THEN

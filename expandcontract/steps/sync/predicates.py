@@ -63,14 +63,20 @@ def out_of_sync(pair: Pair, row: str, *, old: str | None = None, new: str | None
 def needs_rule(pair: Pair, row: str, *, old: str | None = None, new: str | None = None) -> str:
     """Return SQL for the trigger's WHEN: true when a write may need the function.
 
-    Out of sync, or one side alone is NULL: that is in sync when the other side cannot hold the value, and
-    only the function can tell whether this write brought it.
+    Out of sync, or in sync although one side cannot hold the other's value: only the function can tell
+    whether this write brought it.
     """
-    drifted = out_of_sync(pair, row, old=old, new=new)
     if pair.identity:
-        return drifted
+        return out_of_sync(pair, row, old=old, new=new)
     old_value, new_value = f"{row}.{quote(old or pair.old.column)}", f"{row}.{quote(new or pair.new.column)}"
-    return f"{drifted} OR ({old_value} IS NULL) <> ({new_value} IS NULL)"
+    if pair.unfit == Unfit.ACCEPT:
+        drifted = out_of_sync(pair, row, old=old, new=new)
+        return f"{drifted} OR ({old_value} IS NULL) <> ({new_value} IS NULL)"
+    filled = f"{new_value} IS NOT NULL AND {old_value} IS NOT NULL"
+    returns = same_old(pair, old_value, back(pair, new_value))
+    empty = f"{new_value} IS NULL AND {old_value} IS NULL"
+    nothing_of_nothing = same_new(pair, new_value, forward(pair, old_value))
+    return f"NOT ({filled} AND {returns} OR {empty} AND {nothing_of_nothing})"
 
 
 def unfit(pair: Pair, row: str) -> str | None:

@@ -168,6 +168,7 @@ def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
         f"            was_new := {predicates.forward(pair, f'OLD.{old}')};\n        END IF;",
         "new_unchanged": predicates.same_new(pair, f"NEW.{new}", was_new),
         "null_is_silence": "" if ready else f" AND NEW.{new} IS NOT NULL",
+        "not_carried": _not_carried(pair, old, new),
         # Who is called for a pair of the very same values was called because they differ.
         "otherwise": "ELSE"
         if pair.identity
@@ -184,6 +185,14 @@ def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
         "note_new": _note_use(sync, "new"),
         "note_old": _note_use(sync, "old"),
     }
+
+
+def _not_carried(pair: Pair, old: str, new: str) -> str:
+    # What forward makes of old says nothing new, and may be a repair's: back must not cut the old value.
+    if pair.identity:
+        return ""
+    carried = predicates.same_new(pair, f"NEW.{new}", predicates.forward(pair, f"NEW.{old}"))
+    return f"\n            AND NOT {carried}"
 
 
 def _old_is_default(pair: Pair, old: str) -> str:
