@@ -9,8 +9,10 @@ from expandcontract.engine.context import Context
 from expandcontract.ledger import migrate, reader
 from expandcontract.model.errors import UnknownChange
 from expandcontract.model.phases import Phase, State, Status
+from expandcontract.model.plan import Plan
 from expandcontract.model.situation import Live, Situation
 from expandcontract.postgres.live import Subject, observe
+from expandcontract.postgres.old_side import Planned
 
 
 async def load(context: Context, names: Sequence[str] | None = None) -> tuple[Situation, ...]:
@@ -61,6 +63,19 @@ def _subject(situation: Situation) -> Subject:
         columns=(old, new),
         trigger=None if _unkept(situation) or (hidden and plan.pair.one_way) else plan.trigger,
         functions=() if _unkept(situation) else plan.hidden_functions if hidden else plan.functions,
+        planned=_planned(plan) if situation.state == State.ACTIVE else None,
+    )
+
+
+def _planned(plan: Plan) -> Planned:
+    """What the old side had when the plan was made, from the part of the catalog that the plan keeps."""
+    indexes, constraints = plan.catalog.get("indexes", ()), plan.catalog.get("constraints", ())
+    standing = {i["constraint"]: i.get("constraint_definition") for i in indexes if i["constraint"]}
+    return Planned(
+        indexes=frozenset(index["name"] for index in indexes),
+        constraints=standing | {each["name"]: each["definition"] for each in constraints},
+        default=plan.pair.old.default,
+        not_null=plan.pair.old.not_null,
     )
 
 

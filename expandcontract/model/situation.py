@@ -144,6 +144,9 @@ class Live:
     missing_columns: tuple[str, ...] = ()
     leaves: tuple[Leaf, ...] = ()
     dependents: tuple[Dependent, ...] = ()
+    #: What the old column got after the plan was made: constraints, indexes, a default. None of it is on the
+    #: new side.
+    uncarried: tuple[str, ...] = ()
     #: Row writes to the table ever, by anybody, as the statistics count them; None when not known.
     writes: int | None = None
     #: Row writes to the table since ready, by anybody, as pg_stat_user_tables counts them; None when not

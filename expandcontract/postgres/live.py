@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,6 +12,7 @@ from expandcontract.model.situation import Dependent, Leaf, Live
 from expandcontract.postgres.catalog import dependent
 from expandcontract.postgres.catalog.dependent import ColumnDependent, Wanted
 from expandcontract.postgres.catalog.snapshot import server_version
+from expandcontract.postgres.old_side import OldSide, Planned, came_later
 from expandcontract.postgres.query import rows
 
 
@@ -22,6 +23,7 @@ class Subject:
     `table` is the name that the plan knows, `relation` the table's oid. `old_column` is the present name of
     the old side, whose dependents are listed. `trigger` and `functions` are what keeps the sides in sync;
     without a trigger none is missed. `columns` are those that must be there under their present names.
+    `planned` is what the old side had when the plan was made, None where nobody asks any more.
     """
 
     change_id: int
@@ -31,6 +33,7 @@ class Subject:
     trigger: str | None
     functions: tuple[RelationName, ...]
     columns: tuple[str, ...]
+    planned: Planned | None = None
 
 
 @dataclass(frozen=True)
@@ -107,7 +110,7 @@ ORDER BY 1, 3
 
 
 async def observe(conn: AsyncConnection, subjects: Sequence[Subject]) -> dict[int, Live]:
-    """Return what is there now, by change id: seven queries, however many changes there are.
+    """Return what is there now, by change id: eight queries, however many changes there are.
 
     Of Live, `writes_since_ready`, `new_side_writes`, `is_copy` and each leaf's `swept` are not known here and
     keep their defaults (`swept` False). Statistics are read once per transaction: a later look needs a new
@@ -121,7 +124,9 @@ async def observe(conn: AsyncConnection, subjects: Sequence[Subject]) -> dict[in
     leaves = await _leaves(conn, subjects)
     wanted = [Wanted(s.change_id, s.relation, s.old_column) for s in subjects]
     dependents = await dependent.load(conn, wanted, version)
-    return {
+    sides = [OldSide(s.change_id, s.relation, s.old_column, s.planned) for s in subjects if s.planned]
+    later = await came_later(conn, sides)
+    found = {
         subject.change_id: _live(
             subject,
             tables.get(subject.relation),
@@ -132,6 +137,7 @@ async def observe(conn: AsyncConnection, subjects: Sequence[Subject]) -> dict[in
         )
         for subject in subjects
     }
+    return {change: replace(live, uncarried=tuple(later[change])) for change, live in found.items()}
 
 
 async def _missing(

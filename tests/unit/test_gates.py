@@ -32,9 +32,9 @@ def test_all_gates_are_there_in_order() -> None:
     """Hard gates come first, in the order in which a change meets them."""
     assert gates.ALL == (
         "backfilled", "verified", "sync-intact", "leaves-covered", "dependents-clear", "no-conflicts",
-        "old-writers", "new-code-seen", "soak", "approval",
+        "old-writers", "carried", "new-code-seen", "soak", "approval",
     )  # fmt: skip
-    assert [gates.is_hard(name) for name in gates.ALL] == [True] * 6 + [False] * 4
+    assert [gates.is_hard(name) for name in gates.ALL] == [True] * 6 + [False] * 5
 
 
 def test_unknown_gate() -> None:
@@ -94,6 +94,7 @@ SHUT = {
         situation(live=live(new_side_writes=0, writes_since_ready=None)), "new-code-seen", "ec ack",
     ),
     "new code too early": (BEFORE_READY, "new-code-seen", "ec ack"),
+    "an index came later": (situation(live=live(uncarried=('index "ix"',))), "carried", "ec ack"),
     "soaking": (situation(policy=Policy(soak=timedelta(hours=3))), "soak", "ec ack"),
     "soak before ready": (
         replace(BEFORE_READY, policy=Policy(soak=timedelta(hours=3))), "soak", "ec ack",
