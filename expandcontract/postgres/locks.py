@@ -36,13 +36,17 @@ PAUSE_FACTOR = 10
 _BODY = timedelta(seconds=1)
 #: Autovacuum is cancelled by a waiter after deadlock_timeout; then it needs a moment to go.
 _GOING = timedelta(seconds=1)
+#: A process that is silent for so long while it holds locks is stopped, swapped out or cut off: the server
+#: ends its session, or the application would wait until it comes back.
+_SILENCE = timedelta(seconds=1)
 _STRENGTH = {mode: strength for strength, mode in enumerate(LockMode)}
 
 _SESSION = """
 SELECT pg_catalog.pg_backend_pid(), pg_catalog.current_setting('deadlock_timeout')::interval
 """
 _LIMITS = """
-SELECT pg_catalog.set_config('lock_timeout', $1, true), pg_catalog.set_config('statement_timeout', $2, true)
+SELECT pg_catalog.set_config('lock_timeout', $1, true), pg_catalog.set_config('statement_timeout', $2, true),
+       pg_catalog.set_config('idle_in_transaction_session_timeout', $3, true)
 """
 
 
@@ -171,7 +175,8 @@ def _rungs(locks: Sequence[Lock]) -> tuple[str | None, str | None]:
 
 
 async def _limit(conn: AsyncConnection, lock_timeout: timedelta, statement_timeout: timedelta) -> None:
-    await rows(conn, _LIMITS, str(milliseconds(lock_timeout)), str(milliseconds(statement_timeout)))
+    limits = (lock_timeout, statement_timeout, _SILENCE)
+    await rows(conn, _LIMITS, *(str(milliseconds(limit)) for limit in limits))
 
 
 @contextlib.asynccontextmanager

@@ -61,7 +61,21 @@ class Nursery:
 
     def wake(self, pid: int) -> Outcome:
         """Let a stopped child go on; wait until it ends."""
-        return self._ask({"wake": pid})
+        self.nudge(pid)
+        return self.wait(pid)
+
+    def nudge(self, pid: int) -> None:
+        """Let a stopped child go on, without waiting for it."""
+        os.kill(pid, signal.SIGCONT)
+
+    def kill(self, pid: int) -> Outcome:
+        """Kill a child that was stopped once."""
+        os.kill(pid, signal.SIGKILL)
+        return self.wait(pid)
+
+    def wait(self, pid: int) -> Outcome:
+        """Wait until a child that was stopped once ends."""
+        return self._ask({"wait": pid})
 
     def _ask(self, asked: dict[str, Any]) -> Outcome:
         assert self._process.stdin is not None
@@ -76,10 +90,9 @@ def _serve() -> None:
     asleep: dict[int, int] = {}
     for line in sys.stdin:
         asked = json.loads(line)
-        if "wake" in asked:
-            pid = asked["wake"]
+        if "wait" in asked:
+            pid = asked["wait"]
             pipe = asleep.pop(pid)
-            os.kill(pid, signal.SIGCONT)
         else:
             pid, pipe = _fork(asked)
         _, status = os.waitpid(pid, os.WUNTRACED)
@@ -90,7 +103,7 @@ def _serve() -> None:
             answer = {"how": DIED if os.WIFSIGNALED(status) else ENDED} | _told(pipe)
         sys.stdout.write(json.dumps(answer | {"pid": pid}) + "\n")
         sys.stdout.flush()
-    for pid in asleep:
+    for pid in asleep:  # the test failed before it came back to them
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
 
