@@ -112,7 +112,8 @@ def costs(snapshot: Snapshot, column: Column) -> Iterator[Note]:
     )
     yield Note(
         "standby",
-        "A hot standby cancels queries that hold back the replay of a brief lock: max_standby_streaming_delay.",
+        "A hot standby cancels queries that hold back the replay of a brief lock: "
+        "max_standby_streaming_delay.",
     )
     if column.storage in (None, "extended", "external"):
         yield Note(
@@ -153,6 +154,11 @@ def _table(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
         )
     if relation.access_method not in (None, "heap"):
         yield f"{table} uses the access method {relation.access_method}.", "The sweep walks heap blocks."
+    if relation.update_rules:
+        yield (
+            f"{table} has rules ON UPDATE: {', '.join(map(quote, relation.update_rules))}.",
+            "A rule rewrites our statements as well. Use a trigger in its place.",
+        )
     if len(snapshot.columns) >= _MOST_COLUMNS:
         yield f"{table} has {len(snapshot.columns)} columns.", f"PostgreSQL allows {_MOST_COLUMNS}."
 

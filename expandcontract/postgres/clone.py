@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expandcontract.model.errors import BadExpression
+from expandcontract.model.errors import BadExpression, UnsupportedShape
 from expandcontract.model.names import quote
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.index import Index
@@ -32,7 +32,6 @@ _WIDENING = {
     "varchar": {"text"},
     "bpchar": {"text"},
     "name": {"text"},
-    "date": {"timestamp"},
     "cidr": {"inet"},
 }
 
@@ -63,6 +62,8 @@ FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type y ON y.oid = a.atttypid
 LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
 WHERE a.attrelid = $1::text::pg_catalog.regclass AND a.attname = 'ec_type'
 """
+
+_FILENODE = "SELECT pg_catalog.pg_relation_filenode($1::text::pg_catalog.regclass)"
 
 _COLUMNS = """
 SELECT count(*) FROM pg_catalog.pg_attribute
@@ -186,6 +187,7 @@ async def judge(conn: AsyncConnection, snapshot: Snapshot, question: Question) -
         BadExpression: an expression or the type does not parse, has the wrong type, names another column, or
             is more
             than an expression.
+        UnsupportedShape: a column of the type cannot be added without a rewrite of the table.
     """
     column = snapshot.column(question.column)
     if column is None:
@@ -221,7 +223,9 @@ async def _new_type(conn: AsyncConnection, column: Column, question: Question) -
     ((before,),) = await rows(conn, _COLUMNS, _CLONE)
     try:
         async with conn.begin_nested():
+            filenode = await rows(conn, _FILENODE, _CLONE)
             await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} ADD COLUMN ec_type {wanted}")
+            rewritten = filenode != await rows(conn, _FILENODE, _CLONE)
             ((after,),) = await rows(conn, _COLUMNS, _CLONE)
             if after != before + 1:
                 raise BadExpression(f"{wanted!r} is not a type.", why="It says more than the name of a type.")
@@ -229,6 +233,11 @@ async def _new_type(conn: AsyncConnection, column: Column, question: Question) -
             await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} DROP COLUMN ec_type")
     except DBAPIError as error:
         raise BadExpression(f"{wanted!r} is not a type.", why=_words(error)) from error
+    if rewritten:
+        raise UnsupportedShape(
+            f"Adding a column of type {wanted} rewrites the table under a lock that stops everybody.",
+            why="PostgreSQL does so for a domain with constraints. Use its base type, with a CHECK.",
+        )
     new_type = NewType(*found)
     inherits = new_type.collatable and new_type.collation is None
     return replace(new_type, collation=column.collation) if inherits else new_type

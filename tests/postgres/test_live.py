@@ -190,7 +190,7 @@ async def test_the_number_of_queries_does_not_grow_with_the_changes(see: See, db
             )
             assert [live.sync_faults for live in found.values()] == [()] * number
             counts.append(len(statements))
-    assert counts == [7, 7]
+    assert counts == [8, 8]
 
 
 async def test_without_changes_there_is_nothing(db: Database) -> None:

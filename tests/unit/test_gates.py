@@ -247,7 +247,7 @@ def test_a_hard_gate_stays_shut(gate: str) -> None:
 def test_a_waiver_opens_its_own_gate_only() -> None:
     """Every soft gate is shut; one is acknowledged."""
     all_shut = situation(
-        old_writers=(writer(),), live=live(new_side_writes=0),
+        old_writers=(writer(),), live=live(new_side_writes=0, uncarried=('index "ix"',)),
         policy=Policy(approval=True, soak=timedelta(days=1)),
     )  # fmt: skip
     for gate, other in itertools.permutations(SOFT_SHUT, 2):

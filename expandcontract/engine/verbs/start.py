@@ -18,7 +18,14 @@ from expandcontract.ledger import change as change_writer
 from expandcontract.ledger import migrate
 from expandcontract.model import killpoints
 from expandcontract.model.change import Change
-from expandcontract.model.errors import NeedsAcknowledgement, NoSuchObject, PlanDrifted, WrongState
+from expandcontract.model.errors import (
+    ColumnOwned,
+    NeedsAcknowledgement,
+    NoSuchObject,
+    PlanDrifted,
+    WrongState,
+)
+from expandcontract.model.names import quote
 from expandcontract.model.phases import Phase, Stage, State, Status, Verb
 from expandcontract.model.plan import Plan
 from expandcontract.model.situation import Situation
@@ -97,7 +104,40 @@ async def _begin(context: Context, change: Change, consent: Consent, known: Situ
         except DBAPIError as error:
             # A guard of the ledger: another open change has one of the columns.
             raise translate(error) from error
+        # After the row was written: two starts at the same moment see each other then.
+        _refuse_shared(plan, await situations.load_on(conn, context))
     killpoints.reach("start.created")
+
+
+def _refuse_shared(plan: Plan, found: Collection[Situation]) -> None:
+    """Raise ColumnOwned when an index or a constraint also stands on a column of another open change.
+
+    Each of the two plans would carry it with the other's old column, and lose it with that one's purge.
+    """
+    mine = next(each.relation for each in found if each.name == plan.change.name)
+    others = [each for each in found if each.relation == mine and each.name != plan.change.name]
+    for other in others:
+        shared = _shared(plan, other.plan) if other.state in (State.ACTIVE, State.HIDDEN) else None
+        if shared is not None:
+            raise ColumnOwned(
+                f"{quote(shared)} stands on a column of {other.name} too, which is not finished.",
+                why="Each plan would carry it with the other's old column, and purge would drop it.",
+                next=f"ec status {other.name}",
+            )
+
+
+def _shared(plan: Plan, other: Plan) -> str | None:
+    """Return the name of an index or constraint of `plan` that also stands on a column of `other`."""
+    theirs = {*other.old_columns, *other.new_columns, other.hidden_column}
+    standing = (*plan.catalog["indexes"], *plan.catalog["constraints"])
+    return next(
+        (
+            each["name"]
+            for each in standing
+            if not each.get("inbound") and theirs.intersection(each["columns"])
+        ),
+        None,
+    )
 
 
 async def _insert(conn: AsyncConnection, context: Context, plan: Plan, known: Situation | None) -> None:

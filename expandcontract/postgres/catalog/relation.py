@@ -33,6 +33,7 @@ class Relation:
     which it or one of its partitions is partitioned. `publications` are those that publish the table, an
     ancestor or a relation below it, by name, FOR ALL TABLES or by schema. `writers` are the roles with INSERT
     or UPDATE on it, on a column or on a relation below it, the owners among them; PUBLIC is the empty string.
+    `update_rules` are the rules ON UPDATE of the table or of a relation below it.
     """
 
     name: RelationName
@@ -49,6 +50,7 @@ class Relation:
     row_security_forced: bool
     publications: tuple[str, ...]
     writers: tuple[str, ...]
+    update_rules: tuple[str, ...] = ()
 
     @property
     def partitioned(self) -> bool:
@@ -152,6 +154,12 @@ WHERE r.rolname = 'pg_write_all_data'
 ORDER BY 1
 """
 
+_UPDATE_RULES = f"""{_TREE}
+SELECT DISTINCT r.rulename::text
+FROM tree JOIN pg_catalog.pg_rewrite r ON r.ev_class = tree.relation AND r.ev_type = '2'
+ORDER BY 1
+"""
+
 _BY_SCHEMA = """
 SELECT (SELECT c.oid::int8
         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -236,4 +244,5 @@ async def load(conn: AsyncConnection, oid: int, version: int) -> Relation:
         row_security_forced=forced,
         publications=tuple(row[0] for row in await ask(f"{_TREE}{_PUBLISHED}{by_schema} ORDER BY 1")),
         writers=tuple(row[0] for row in await ask(_WRITERS)),
+        update_rules=tuple(row[0] for row in await ask(_UPDATE_RULES)),
     )
