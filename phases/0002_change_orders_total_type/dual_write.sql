@@ -9,8 +9,12 @@ GRANT EXECUTE ON FUNCTION expandcontract_sync."0002_change_orders_total_type_bac
 CREATE OR REPLACE FUNCTION expandcontract_sync."0002_change_orders_total_type_back"(total_cents bigint) RETURNS integer LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $ec$
 BEGIN
     RETURN expandcontract_sync."0002_change_orders_total_type_back!"($1);
-EXCEPTION WHEN data_exception OR integrity_constraint_violation OR cannot_coerce THEN
-    RETURN NULL;
+EXCEPTION
+    WHEN insufficient_resources OR operator_intervention OR transaction_rollback OR insufficient_privilege
+        OR object_not_in_prerequisite_state OR system_error OR internal_error THEN
+        RAISE;
+    WHEN OTHERS THEN
+        RETURN NULL;
 END
 $ec$;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."0002_change_orders_total_type_back"(bigint) TO PUBLIC;

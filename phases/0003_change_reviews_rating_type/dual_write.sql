@@ -7,8 +7,12 @@ GRANT EXECUTE ON FUNCTION expandcontract_sync."0003_change_reviews_rating_type_f
 CREATE OR REPLACE FUNCTION expandcontract_sync."0003_change_reviews_rating_type_forward"(rating text) RETURNS integer LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $ec$
 BEGIN
     RETURN expandcontract_sync."0003_change_reviews_rating_type_forward!"($1);
-EXCEPTION WHEN data_exception OR integrity_constraint_violation OR cannot_coerce THEN
-    RETURN NULL;
+EXCEPTION
+    WHEN insufficient_resources OR operator_intervention OR transaction_rollback OR insufficient_privilege
+        OR object_not_in_prerequisite_state OR system_error OR internal_error THEN
+        RAISE;
+    WHEN OTHERS THEN
+        RETURN NULL;
 END
 $ec$;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."0003_change_reviews_rating_type_forward"(text) TO PUBLIC;
@@ -17,8 +21,12 @@ GRANT EXECUTE ON FUNCTION expandcontract_sync."0003_change_reviews_rating_type_b
 CREATE OR REPLACE FUNCTION expandcontract_sync."0003_change_reviews_rating_type_back"("~ec_new_rating" integer) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $ec$
 BEGIN
     RETURN expandcontract_sync."0003_change_reviews_rating_type_back!"($1);
-EXCEPTION WHEN data_exception OR integrity_constraint_violation OR cannot_coerce THEN
-    RETURN NULL;
+EXCEPTION
+    WHEN insufficient_resources OR operator_intervention OR transaction_rollback OR insufficient_privilege
+        OR object_not_in_prerequisite_state OR system_error OR internal_error THEN
+        RAISE;
+    WHEN OTHERS THEN
+        RETURN NULL;
 END
 $ec$;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."0003_change_reviews_rating_type_back"(integer) TO PUBLIC;

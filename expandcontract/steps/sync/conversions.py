@@ -4,6 +4,12 @@ from dataclasses import dataclass
 
 from expandcontract.model.names import RelationName, dollar_quote, quote
 
+#: Errors of the server, the session or the role: the value may be good.
+_NOT_OF_THE_VALUE = (
+    "insufficient_resources OR operator_intervention OR transaction_rollback OR insufficient_privilege\n"
+    "        OR object_not_in_prerequisite_state OR system_error OR internal_error"
+)
+
 
 @dataclass(frozen=True)
 class Conversion:
@@ -32,17 +38,17 @@ def create(conversion: Conversion) -> tuple[str, ...]:
     """Return the statements that make the function, executable by every role that may write the table.
 
     The standard body is parsed once, so no search_path changes its meaning, and pg_depend knows what it uses.
-    Where the expression can raise, an outer function turns
-    data errors into NULL: an error inside a trigger's WHEN would fail statements that never touched the
-    column.
+    Where the expression can raise, an outer function turns errors of a value into NULL, those that a function
+    of the user raises among them: an error inside a trigger's WHEN would fail statements that never touched
+    the column.
     """
     inner = conversion.name if conversion.total else conversion.partial
     statements = [*_function(conversion, inner, f"BEGIN ATOMIC SELECT {conversion.expression}; END", "sql")]
     if not conversion.total:
         body = dollar_quote(
             f"\nBEGIN\n    RETURN {inner.sql}($1);\n"
-            "EXCEPTION WHEN data_exception OR integrity_constraint_violation OR cannot_coerce THEN\n"
-            "    RETURN NULL;\nEND\n"
+            f"EXCEPTION\n    WHEN {_NOT_OF_THE_VALUE} THEN\n        RAISE;\n"
+            "    WHEN OTHERS THEN\n        RETURN NULL;\nEND\n"
         )
         statements += _function(conversion, conversion.name, f"AS {body}", "plpgsql")
     return tuple(statements)

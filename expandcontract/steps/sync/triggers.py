@@ -268,14 +268,11 @@ def _misfit(sync: Sync, condition: str, column: str, side: str) -> str:
 
 
 def _render(template: str, **fields: str) -> str:
-    header, _, body = _template(template).partition("$ec$")
-    body = body.rpartition("$ec$")[0].format(**fields)
-    comment, _, rest = body.lstrip("\n").partition("\nDECLARE" if "\nDECLARE" in body else "\nBEGIN")
-    keyword = "\nDECLARE" if "\nDECLARE" in body else "\nBEGIN"
+    header, _, body = _template(template).partition("$ec$\n")
+    comment, _, rest = body.rpartition("$ec$")[0].partition("\n")
     # A name may hold a line break, which would end the comment.
-    return header.format(**fields) + dollar_quote(
-        "\n" + comment.replace("\n", " ").replace("\r", " ") + keyword + rest
-    )
+    line = " ".join(comment.format(**fields).splitlines())
+    return header.format(**fields) + dollar_quote(f"\n{line}\n{rest.format(**fields)}")
 
 
 @cache
