@@ -18,7 +18,7 @@ TRIES = 3
 
 @dataclass
 class Probe:
-    """Statements, each sent a few milliseconds after the one before it was answered. `longest` is in seconds."""
+    """Statements, each sent some milliseconds after the one before was answered. `longest` is in seconds."""
 
     statements: Sequence[str]
     count: int = 0
@@ -27,7 +27,9 @@ class Probe:
 
     async def run(self, url: str) -> None:
         """Send the statements in turn until cancelled."""
-        connection: asyncpg.Connection[Any] = await asyncpg.connect(url, statement_cache_size=0, server_settings={"application_name": "probe"})
+        connection: asyncpg.Connection[Any] = await asyncpg.connect(
+            url, statement_cache_size=0, server_settings={"application_name": "probe"}
+        )
         try:
             while True:
                 for statement in self.statements:
@@ -57,17 +59,23 @@ async def probing(url: str, statements: Sequence[str], clients: int = 2) -> Asyn
 
 
 def longest(probes: Sequence[Probe]) -> float:
-    """Return the longest wait of any probe, in seconds. They must have measured something, and no statement may have failed."""
+    """Return the longest wait of any probe, in seconds. They must have measured something, and no statement
+    may have failed.
+    """
     assert not [error for probe in probes for error in probe.errors]
     assert sum(probe.count for probe in probes) > 20
     return max(probe.longest for probe in probes)
 
 
-async def require_short(measure: Callable[[], Awaitable[float]], control: Callable[[], Awaitable[float]]) -> None:
+async def require_short(
+    measure: Callable[[], Awaitable[float]], control: Callable[[], Awaitable[float]]
+) -> None:
     """Hold the longest wait to the limit.
 
-    `measure` carries something out and returns the longest wait beside it; `control` the longest wait of the same probes
-    alone. Only when a first try is over the limit are there others: then the median excess over the control is judged.
+    `measure` carries something out and returns the longest wait beside it; `control` the longest wait of the
+    same probes
+    alone. Only when a first try is over the limit are there others: then the median excess over the control
+    is judged.
     """
     found: list[float] = []
     for _ in range(TRIES):

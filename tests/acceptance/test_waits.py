@@ -1,4 +1,6 @@
-"""How long a statement of the application waits at most, because of a change, beside those who are slow to let go of the table."""
+"""How long a statement of the application waits at most, because of a change, beside those who are slow to
+let go of the table.
+"""
 
 import asyncio
 import contextlib
@@ -24,15 +26,22 @@ from tests.acceptance.probe import Probe, longest, probing, require_short
 from tests.conftest import SETTINGS, VERSION
 
 CHANGE = Change("0001_t", "rename-column", {"column": "t.name", "new_name": "label"})
-PROBES = ("SELECT pad FROM t WHERE id = 7", "UPDATE t SET pad = 'x' WHERE id = 8", "SELECT count(*) FROM t WHERE id < 5")
+PROBES = (
+    "SELECT pad FROM t WHERE id = 7",
+    "UPDATE t SET pad = 'x' WHERE id = 8",
+    "SELECT count(*) FROM t WHERE id < 5",
+)
 PLAIN = """
-CREATE TABLE t (id int PRIMARY KEY, name text NOT NULL DEFAULT 'nobody', pad text, CONSTRAINT t_name_check CHECK (name <> ''));
+CREATE TABLE t (
+    id int PRIMARY KEY, name text NOT NULL DEFAULT 'nobody', pad text,
+    CONSTRAINT t_name_check CHECK (name <> '')
+);
 CREATE INDEX t_name ON t (name);
 CREATE UNIQUE INDEX t_name_id ON t (name, id);
 INSERT INTO t SELECT g, 'name ' || g FROM generate_series(1, 5000) g;
 """
 PARTITIONED = """
-CREATE TABLE t (id int, name text NOT NULL DEFAULT 'nobody', pad text, PRIMARY KEY (id)) PARTITION BY HASH (id);
+CREATE TABLE t (id int PRIMARY KEY, name text NOT NULL DEFAULT 'nobody', pad text) PARTITION BY HASH (id);
 DO $$ BEGIN FOR n IN 0..9 LOOP
     EXECUTE format('CREATE TABLE t%s PARTITION OF t FOR VALUES WITH (MODULUS 10, REMAINDER %s)', n, n);
 END LOOP; END $$;
@@ -74,7 +83,9 @@ async def _operator(url: str, table: str) -> AsyncIterator[Operator]:
     await _execute(url, table)
     events: list[Event] = []
     database = Database(url)
-    context = Context(database, Policy(quiet_for=timedelta(0), lock_budget=timedelta(seconds=60)), events.append, "test")
+    context = Context(
+        database, Policy(quiet_for=timedelta(0), lock_budget=timedelta(seconds=60)), events.append, "test"
+    )
     try:
         await init.init(context)
         yield Operator(context, events)
@@ -90,8 +101,12 @@ async def _execute(url: str, *statements: str) -> None:
 
 
 @asynccontextmanager
-async def _reading(url: str, relation: str, hold: float, pause: float, lasting: float = 60.0) -> AsyncIterator[None]:
-    """Read a relation, for `lasting` seconds, in transactions that hold it for `hold` seconds, with a pause after each."""
+async def _reading(
+    url: str, relation: str, hold: float, pause: float, lasting: float = 60.0
+) -> AsyncIterator[None]:
+    """Read a relation, for `lasting` seconds, in transactions that hold it for `hold` seconds, with a pause
+    after each.
+    """
     connection: asyncpg.Connection[Any] = await asyncpg.connect(url)
     holding = asyncio.Event()
 
@@ -137,7 +152,9 @@ def _control(url: str) -> Callable[[], Awaitable[float]]:
 MOMENTS = (("start", ("rollback",)), ("backfill", ("rollback", "start")), ("contract", ("undo", "backfill")))
 
 
-async def _prepare(operator: Operator, moment: str, before: tuple[str, ...], *, again: bool, probe: str) -> None:
+async def _prepare(
+    operator: Operator, moment: str, before: tuple[str, ...], *, again: bool, probe: str
+) -> None:
     if again:
         for verb in before:
             await operator.give(verb)
@@ -148,18 +165,26 @@ async def _prepare(operator: Operator, moment: str, before: tuple[str, ...], *, 
 
 
 async def _require_short_at_each_moment(
-    url: str, operator: Operator, beside: Callable[[], contextlib.AbstractAsyncContextManager[None]], *, patiently: bool = False
+    url: str,
+    operator: Operator,
+    beside: Callable[[], contextlib.AbstractAsyncContextManager[None]],
+    *,
+    patiently: bool = False,
 ) -> None:
     """Measure expand and dual_write (start), ready (backfill), and contract, each beside somebody else."""
     for moment, before in MOMENTS:
         counter = itertools.count()
 
-        async def measure(moment: str = moment, before: tuple[str, ...] = before, counter: "itertools.count[int]" = counter) -> float:
+        async def measure(
+            moment: str = moment, before: tuple[str, ...] = before, counter: "itertools.count[int]" = counter
+        ) -> float:
             await _prepare(operator, moment, before, again=next(counter) > 0, probe=url)
             async with beside():
                 found = await _waits(url, lambda: operator.give(moment))
             # A build or a validation waits for a vacuum without a limit, where it stops nobody.
-            assert operator.tries() > 0 or (patiently and moment != "start"), f"{moment}: nobody was in the way"
+            assert operator.tries() > 0 or (patiently and moment != "start"), (
+                f"{moment}: nobody was in the way"
+            )
             return found
 
         await require_short(measure, _control(url))
@@ -172,13 +197,15 @@ async def test_nobody_waits_long_beside_a_reader_that_holds_the_table(database: 
 
 
 async def test_nobody_waits_long_on_a_table_of_many_partitions(database: str) -> None:
-    """Ten readers hold ten partitions, one here and one there: the wait does not add up over the partitions."""
+    """Ten readers hold ten partitions, one here, one there: the waits do not add up."""
 
     @asynccontextmanager
     async def readers() -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
             for number in range(10):
-                await stack.enter_async_context(_reading(database, f"t{number}", 0.08, 0.02 + number / 100, 3.0))
+                await stack.enter_async_context(
+                    _reading(database, f"t{number}", 0.08, 0.02 + number / 100, 3.0)
+                )
             yield
 
     async with _operator(database, PARTITIONED) as operator:
@@ -186,12 +213,14 @@ async def test_nobody_waits_long_on_a_table_of_many_partitions(database: str) ->
 
 
 async def test_nobody_waits_long_beside_a_vacuum(database: str) -> None:
-    """A VACUUM by hand does not give way: `ec` waits for it where it stops nobody, and others do not notice."""
+    """A VACUUM by hand does not give way: `ec` waits for it where it stops nobody."""
 
     @asynccontextmanager
     async def vacuum() -> AsyncIterator[None]:
         connection: asyncpg.Connection[Any] = await asyncpg.connect(database)
-        await connection.execute("SET vacuum_cost_delay = '15ms'; SET vacuum_cost_limit = 1; SET vacuum_cost_page_dirty = 1")
+        await connection.execute(
+            "SET vacuum_cost_delay = '15ms'; SET vacuum_cost_limit = 1; SET vacuum_cost_page_dirty = 1"
+        )
         await connection.execute("UPDATE t SET pad = 'dead'")
         task = asyncio.create_task(connection.execute("VACUUM (INDEX_CLEANUP ON) t"))
         async with asyncio.timeout(20):
@@ -210,7 +239,11 @@ async def test_nobody_waits_long_beside_a_vacuum(database: str) -> None:
 @pytest.mark.timeout(180)
 async def test_autovacuum_gives_way() -> None:
     """A real autovacuum is at work: expand has its lock within seconds, and nobody waits long."""
-    settings = SETTINGS | {"autovacuum_naptime": "1s", "autovacuum_vacuum_cost_delay": "100ms", "autovacuum_vacuum_cost_limit": "1"}
+    settings = SETTINGS | {
+        "autovacuum_naptime": "1s",
+        "autovacuum_vacuum_cost_delay": "100ms",
+        "autovacuum_vacuum_cost_limit": "1",
+    }
     with Server.start(VERSION, settings) as server:
         url = server.url()
         async with _operator(url, PLAIN) as operator:
@@ -219,7 +252,11 @@ async def test_autovacuum_gives_way() -> None:
             async def measure() -> float:
                 if next(counter):
                     await operator.give("rollback")
-                await _execute(url, "ALTER TABLE t SET (autovacuum_vacuum_threshold = 1, autovacuum_vacuum_scale_factor = 0)", "UPDATE t SET pad = 'dead'")
+                await _execute(
+                    url,
+                    "ALTER TABLE t SET (autovacuum_vacuum_threshold = 1, autovacuum_vacuum_scale_factor = 0)",
+                    "UPDATE t SET pad = 'dead'",
+                )
                 async with asyncio.timeout(60):
                     await _until_vacuuming(url)
                 async with asyncio.timeout(30):
@@ -230,6 +267,8 @@ async def test_autovacuum_gives_way() -> None:
 
 async def _until_vacuuming(url: str) -> None:
     connection: asyncpg.Connection[Any] = await asyncpg.connect(url)
-    while not await connection.fetchval("SELECT count(*) FROM pg_stat_progress_vacuum WHERE relid = 't'::regclass"):
+    while not await connection.fetchval(
+        "SELECT count(*) FROM pg_stat_progress_vacuum WHERE relid = 't'::regclass"
+    ):
         await asyncio.sleep(0.01)
     await connection.close()

@@ -1,7 +1,9 @@
-"""A warmed process that forks one child for each act of a life, and tells how the child ended: `python -m tests.chaos.nursery`.
+"""A warmed process that forks one child for each act of a life, and tells how the child ended: `python -m
+tests.chaos.nursery`.
 
-Everything is imported before the first fork, and there is neither an event loop nor a connection nor a thread. One line
-of JSON asks for a child, one answers. A child dies, or is stopped, at the kill point that it is told.
+Everything is imported before the first fork, and there is neither an event loop nor a connection nor a
+thread. One line of JSON asks for a child, one answers. A child dies, or is stopped, at the kill point that it
+is told.
 """
 
 import asyncio
@@ -30,7 +32,9 @@ DIED, STOPPED, ENDED = "died", "stopped", "ended"
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a child fared: `how` it came to an end or halt, the points that it reached, and the error of `ec` that ended its act."""
+    """How a child fared: `how` it came to an end or halt, the points that it reached, and the error of `ec`
+    that ended its act.
+    """
 
     how: str
     pid: int
@@ -44,18 +48,25 @@ class Nursery:
 
     def __enter__(self) -> Self:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.chaos.nursery"], cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            [sys.executable, "-m", "tests.chaos.nursery"],
+            cwd=ROOT,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         # Children that were stopped are killed with it.
         self._process.communicate()
 
-    def run(self, url: str, example: str, verb: str, **more: Any) -> Outcome:
+    def run(self, url: str, example: str, verb: str, **more: object) -> Outcome:
         """Fork a child for one act; wait until it ends or halts.
 
-        `kill` is (point, which time it is reached), `signal` what then happens (default SIGKILL), `batch` the backfill's.
+        `kill` is (point, which time it is reached), or `nth` the number of the point among all; `signal` what
+        then happens (default SIGKILL), `batch` the backfill's.
         """
         return self._ask({"url": url, "example": example, "verb": verb, **more})
 
@@ -83,7 +94,13 @@ class Nursery:
         self._process.stdin.write(json.dumps(asked) + "\n")
         self._process.stdin.flush()
         answer = json.loads(self._process.stdout.readline())
-        return Outcome(answer["how"], answer["pid"], tuple(answer.get("points", ())), answer.get("error"), answer.get("code"))
+        return Outcome(
+            answer["how"],
+            answer["pid"],
+            tuple(answer.get("points", ())),
+            answer.get("error"),
+            answer.get("code"),
+        )
 
 
 def _serve() -> None:
@@ -132,7 +149,9 @@ def _live(asked: dict[str, Any], pipe: int) -> NoReturn:
 
     def at(point: str) -> None:
         points.append(point)
-        if kill is not None and point == kill[0] and next(counter) == kill[1]:
+        if len(points) == asked.get("nth") or (
+            kill is not None and point == kill[0] and next(counter) == kill[1]
+        ):
             os.kill(os.getpid(), how)
 
     killpoints.watch(at)

@@ -14,7 +14,9 @@ HEADER = 5
 
 
 class Proxy:
-    """Passes everything on, and counts the COMMITs. When the `lose`th was carried out, it cuts that connection instead of passing the answer on."""
+    """Passes everything on, and counts the COMMITs. When the `lose`th was carried out, it cuts that
+    connection instead of passing the answer on.
+    """
 
     def __init__(self, server: Path, lose: int | None) -> None:
         self.commits = 0
@@ -37,7 +39,9 @@ class Proxy:
             to_server.close()
             to_client.close()
 
-    async def _up(self, client: asyncio.StreamReader, server: asyncio.StreamWriter, back: asyncio.StreamWriter) -> None:
+    async def _up(
+        self, client: asyncio.StreamReader, server: asyncio.StreamWriter, back: asyncio.StreamWriter
+    ) -> None:
         # The first message has no type: that of a cancel request is the only one of its connection.
         length = await client.readexactly(4)
         server.write(length + await client.readexactly(int.from_bytes(length) - 4))
@@ -62,7 +66,9 @@ class Proxy:
 
 @asynccontextmanager
 async def proxied(url: str, lose: int | None = None) -> AsyncIterator[tuple[Proxy, str]]:
-    """Serve a proxy before the server of `url` (on a unix socket); give it, and the URL that leads through it."""
+    """Serve a proxy before the server of `url` (on a unix socket); give it, and the URL that leads through
+    it.
+    """
     parts = urlsplit(url)
     query = parse_qs(parts.query)
     name = f".s.PGSQL.{query['port'][0]}"

@@ -1,4 +1,6 @@
-"""Deaths that no kill point names: of the server, of a connection, of the client of a build; and processes that only sleep."""
+"""Deaths that no kill point names: of the server, of a connection, of the client of a build; and processes
+that only sleep.
+"""
 
 import asyncio
 import re
@@ -20,7 +22,7 @@ from expandcontract.postgres.connect import Database
 from expandcontract.testing.server import Server
 from tests.chaos import life
 from tests.chaos.life import EXAMPLES, ROWS, TABLE
-from tests.chaos.nursery import DIED, ENDED, STOPPED, Nursery
+from tests.chaos.nursery import DIED, ENDED, STOPPED, Nursery, Outcome
 from tests.conftest import SETTINGS, VERSION
 
 RENAME = EXAMPLES["rename"]
@@ -44,10 +46,16 @@ async def _started(url: str, rows: int = ROWS) -> AsyncIterator["asyncpg.Connect
 
 async def _require_each_written_once(application: "asyncpg.Connection[Any]", rows: int = ROWS) -> None:
     """Every row is in sync, and `ec` wrote each once: what it counted is what it did."""
-    assert await application.fetchval("SELECT count(*) FROM people WHERE name IS DISTINCT FROM display_name") == 0
+    assert (
+        await application.fetchval("SELECT count(*) FROM people WHERE name IS DISTINCT FROM display_name")
+        == 0
+    )
     assert await application.fetchval("SELECT count(*) FROM written") == rows
     assert await application.fetchval("SELECT count(DISTINCT id) FROM written") == rows
-    assert await application.fetchval("SELECT sum(rows) FROM expandcontract.chunk WHERE purpose = 'copy'") == rows
+    assert (
+        await application.fetchval("SELECT sum(rows) FROM expandcontract.chunk WHERE purpose = 'copy'")
+        == rows
+    )
 
 
 async def _until(application: "asyncpg.Connection[Any]", condition: str) -> None:
@@ -57,7 +65,9 @@ async def _until(application: "asyncpg.Connection[Any]", condition: str) -> None
 
 
 async def test_a_crash_of_the_server_in_the_middle_of_the_backfill() -> None:
-    """An immediate stop: whatever the process says, the same command ends as if nothing had been, and no write of the application is lost."""
+    """An immediate stop: whatever the process says, the same command ends as if nothing had been, and no
+    write of the application is lost.
+    """
     with Server.start(VERSION, SETTINGS | {"fsync": "on"}) as server:
         url = server.url()
         async with _started(url) as application:
@@ -71,20 +81,27 @@ async def test_a_crash_of_the_server_in_the_middle_of_the_backfill() -> None:
         await life.act(url, RENAME, "backfill")
         again: asyncpg.Connection[Any] = await asyncpg.connect(url)
         assert await again.fetchval("SELECT display_name FROM people WHERE id = 299") == "kept"
-        await again.execute("INSERT INTO written SELECT 299 WHERE NOT EXISTS (SELECT FROM written WHERE id = 299)")
-        assert await again.fetchval("SELECT count(*) FROM people WHERE name IS DISTINCT FROM display_name") == 0
+        await again.execute(
+            "INSERT INTO written SELECT 299 WHERE NOT EXISTS (SELECT FROM written WHERE id = 299)"
+        )
+        assert (
+            await again.fetchval("SELECT count(*) FROM people WHERE name IS DISTINCT FROM display_name") == 0
+        )
         assert await again.fetchrow("SELECT count(*), count(DISTINCT id) FROM written") == (ROWS, ROWS)
         await again.close()
 
 
 async def test_connections_that_are_cut_in_the_middle_of_the_backfill(database: str) -> None:
-    """pg_terminate_backend of all its sessions, the one with the heartbeat too: the work goes on, or the same command does."""
+    """pg_terminate_backend of all its sessions, the one with the heartbeat too: the work goes on, or the same
+    command does.
+    """
     async with _started(database) as application:
         work = asyncio.create_task(life.act(database, RENAME, "backfill", options=SLOW))
         for rows in (50, 150):
             await _until(application, f"count(*) > {rows} FROM written")
             await application.execute(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'ec' AND datname = current_database()"
+                """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                WHERE application_name = 'ec' AND datname = current_database()"""
             )
         await asyncio.gather(work, return_exceptions=True)
         error = work.exception()
@@ -94,9 +111,13 @@ async def test_connections_that_are_cut_in_the_middle_of_the_backfill(database: 
 
 
 async def test_a_build_that_outlived_its_client_is_adopted(database: str, nursery: Nursery) -> None:
-    """Kill -9 of the client of CREATE INDEX CONCURRENTLY: the second run waits for the server's build and takes it, instead of another."""
+    """Kill -9 of the client of CREATE INDEX CONCURRENTLY: the second run waits for the server's build and
+    takes it, instead of another.
+    """
     async with _started(database) as application:
-        stopped = await _run(nursery, database, "backfill", kill=("backfill.index:ix_people_name.begun", 1), signal="SIGSTOP")
+        stopped = await _run(
+            nursery, database, "backfill", kill=("backfill.index:ix_people_name.begun", 1), signal="SIGSTOP"
+        )
         assert stopped.how == STOPPED
         async with application.transaction():
             await application.execute("UPDATE people SET pad = 'in the way' WHERE id = 1")
@@ -117,7 +138,7 @@ async def test_a_build_that_outlived_its_client_is_adopted(database: str, nurser
 
 
 async def test_a_build_that_died_with_its_server_session_is_made_anew(database: str) -> None:
-    """The session of CREATE INDEX CONCURRENTLY is cut: what it leaves is removed, and no invalid index stays."""
+    """The session of CREATE INDEX CONCURRENTLY is cut: what it leaves is removed, no invalid index stays."""
     async with _started(database) as application:
         holder: asyncpg.Connection[Any] = await asyncpg.connect(database)
         await holder.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1")
@@ -129,13 +150,19 @@ async def test_a_build_that_died_with_its_server_session_is_made_anew(database: 
         await holder.close()
         await asyncio.gather(work, return_exceptions=True)
         await life.act(database, RENAME, "backfill")
-        assert await application.fetchval("SELECT bool_and(indisvalid) FROM pg_index WHERE indrelid = 'people'::regclass")
+        assert await application.fetchval(
+            "SELECT bool_and(indisvalid) FROM pg_index WHERE indrelid = 'people'::regclass"
+        )
 
 
 async def test_a_build_waits_for_an_old_snapshot_and_succeeds(database: str) -> None:
-    """An open transaction does not make CREATE INDEX CONCURRENTLY fail, however short lock_timeout is; it is named."""
+    """An open transaction does not make CREATE INDEX CONCURRENTLY fail, however short lock_timeout is; it is
+    named.
+    """
     async with _started(database) as application:
-        holder: asyncpg.Connection[Any] = await asyncpg.connect(database, server_settings={"application_name": "report"})
+        holder: asyncpg.Connection[Any] = await asyncpg.connect(
+            database, server_settings={"application_name": "report"}
+        )
         await holder.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1")
         events: list[Event] = []
         work = asyncio.create_task(life.act(database, RENAME, "backfill", events.append))
@@ -146,27 +173,37 @@ async def test_a_build_waits_for_an_old_snapshot_and_succeeds(database: str) -> 
         await work
         (named, *_) = [event for event in events if isinstance(event, WaitingForSnapshots)]
         assert [blocker.application_name for blocker in named.blockers] == ["report"]
-        assert await application.fetchval("SELECT bool_and(indisvalid) FROM pg_index WHERE indrelid = 'people'::regclass")
+        assert await application.fetchval(
+            "SELECT bool_and(indisvalid) FROM pg_index WHERE indrelid = 'people'::regclass"
+        )
         await holder.close()
 
 
 async def test_a_lock_that_is_never_released(database: str) -> None:
-    """The tries end with the budget, with the blocker named and exit code 5; the same command goes on when the lock is free."""
+    """The tries end with the budget, with the blocker named and exit code 5; the same command goes on when
+    the lock is free.
+    """
     async with _started(database) as application:
         await life.act(database, RENAME, "backfill")
         await life.write(application, RENAME, 1)
-        holder: asyncpg.Connection[Any] = await asyncpg.connect(database, server_settings={"application_name": "report"})
+        holder: asyncpg.Connection[Any] = await asyncpg.connect(
+            database, server_settings={"application_name": "report"}
+        )
         await holder.execute("BEGIN; SELECT FROM people LIMIT 1")
         events: list[Event] = []
         connected = Database(database)
-        context = Context(connected, Policy(quiet_for=timedelta(0), lock_budget=timedelta(seconds=2)), events.append, "test")
+        context = Context(
+            connected, Policy(quiet_for=timedelta(0), lock_budget=timedelta(seconds=2)), events.append, "test"
+        )
         with pytest.raises(LockBudgetSpent) as refused:
             await contract.contract(context, NAME)
         assert refused.value.exit_code == 5
         assert "report" in refused.value.why
         assert any(isinstance(event, LockTried) for event in events)
         # Nobody is kept waiting by what is left.
-        await application.execute("SET lock_timeout = '100ms'; UPDATE people SET display_name = 'free' WHERE id = 5")
+        await application.execute(
+            "SET lock_timeout = '100ms'; UPDATE people SET display_name = 'free' WHERE id = 5"
+        )
         await holder.execute("COMMIT")
         await holder.close()
         situation = await contract.contract(context, NAME)
@@ -177,7 +214,9 @@ async def test_a_lock_that_is_never_released(database: str) -> None:
 async def _killed_and_resumed(database: str, nursery: Nursery, rows: int) -> None:
     """Kill -9 a backfill, ask for contract, go on: from the checkpoint, no row twice."""
     async with _started(database, rows) as application:
-        killed = await _run(nursery, database, "backfill", kill=("copy.batch.after", rows // 2_000), batch=1_000)
+        killed = await _run(
+            nursery, database, "backfill", kill=("copy.batch.after", rows // 2_000), batch=1_000
+        )
         assert killed.how == DIED
         before = await application.fetchval("SELECT count(*) FROM written")
         assert rows / 4 < before < rows
@@ -192,30 +231,40 @@ async def _killed_and_resumed(database: str, nursery: Nursery, rows: int) -> Non
         await _require_each_written_once(application, rows)
 
 
-async def test_a_killed_backfill_of_many_rows_goes_on_from_its_checkpoint(database: str, nursery: Nursery) -> None:
+async def test_a_killed_backfill_of_many_rows_goes_on_from_its_checkpoint(
+    database: str, nursery: Nursery
+) -> None:
     """50,000 rows."""
     await _killed_and_resumed(database, nursery, 50_000)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-async def test_a_killed_backfill_of_very_many_rows_goes_on_from_its_checkpoint(database: str, nursery: Nursery) -> None:
+async def test_a_killed_backfill_of_very_many_rows_goes_on_from_its_checkpoint(
+    database: str, nursery: Nursery
+) -> None:
     """500,000 rows."""
     await _killed_and_resumed(database, nursery, 500_000)
 
 
 async def test_verbs_that_want_a_change_alone_name_who_has_it(database: str, nursery: Nursery) -> None:
-    """While a backfill is at work contract is refused, and rollback names it; while a verification is, contract is refused as well."""
+    """While a backfill is at work contract is refused, and rollback names it; while a verification is,
+    contract is refused as well.
+    """
     async with _started(database):
         context = Context(Database(database), Policy(quiet_for=timedelta(0)), ignore, "test")
-        copying = await _run(nursery, database, "backfill", kill=("copy.batch.committed", 3), signal="SIGSTOP")
+        copying = await _run(
+            nursery, database, "backfill", kill=("copy.batch.committed", 3), signal="SIGSTOP"
+        )
         assert copying.how == STOPPED
         with pytest.raises(WrongState):
             await contract.contract(context, NAME)
         with pytest.raises(LeaseHeld, match=f"pid {copying.pid}"):
             await rollback.rollback(context, NAME)
         assert (await asyncio.to_thread(nursery.wake, copying.pid)).error is None
-        verifying = await _run(nursery, database, "verify", kill=("compare.slice.committed", 1), signal="SIGSTOP")
+        verifying = await _run(
+            nursery, database, "verify", kill=("compare.slice.committed", 1), signal="SIGSTOP"
+        )
         assert verifying.how == STOPPED
         with pytest.raises((GateShut, LeaseHeld)):
             await contract.contract(context, NAME)
@@ -223,15 +272,28 @@ async def test_verbs_that_want_a_change_alone_name_who_has_it(database: str, nur
         await context.database.close()
 
 
-@pytest.mark.parametrize(("point", "time"), [("copy.batch.after", 3), ("copy.batch.committed", 5), ("chunk.leased", 1), ("backfill.copy.finished", 1)])
-async def test_a_process_that_sleeps_past_its_lease(database: str, nursery: Nursery, point: str, time: int) -> None:
+@pytest.mark.parametrize(
+    ("point", "time"),
+    [
+        ("copy.batch.after", 3),
+        ("copy.batch.committed", 5),
+        ("chunk.leased", 1),
+        ("backfill.copy.finished", 1),
+    ],
+)
+async def test_a_process_that_sleeps_past_its_lease(
+    database: str, nursery: Nursery, point: str, time: int
+) -> None:
     """Another takes over and finishes; awake again, the first one writes nothing twice and skips nothing."""
     async with _started(database) as application:
         asleep = await _run(nursery, database, "backfill", kill=(point, time), signal="SIGSTOP")
         assert asleep.how == STOPPED
         # Ten seconds pass.
         await application.execute("UPDATE expandcontract.lease SET until = now() - interval '1 second'")
-        await application.execute("UPDATE expandcontract.chunk SET leased_until = now() - interval '1 second' WHERE status = 'running'")
+        await application.execute(
+            """UPDATE expandcontract.chunk SET leased_until = now() - interval '1 second'
+            WHERE status = 'running'"""
+        )
         other = await _run(nursery, database, "backfill")
         assert (other.how, other.error) == (ENDED, None)
         await _require_each_written_once(application)
@@ -244,10 +306,20 @@ async def test_a_process_that_sleeps_past_its_lease(database: str, nursery: Nurs
 
 
 @pytest.mark.parametrize(
-    ("verb", "point"), [("start", "expand.add_column.acted"), ("start", "dual_write.sync_trigger.acted"), ("backfill", "backfill.ready.acted"), ("contract", "contract.hide.acted")]
-)  # fmt: skip
-async def test_a_process_that_falls_asleep_with_a_lock_keeps_nobody_waiting(database: str, nursery: Nursery, verb: str, point: str) -> None:
-    """A stopped process, a paused machine, a cut network: the server ends the transaction within about a second, and the same command goes on."""
+    ("verb", "point"),
+    [
+        ("start", "expand.add_column.acted"),
+        ("start", "dual_write.sync_trigger.acted"),
+        ("backfill", "backfill.ready.acted"),
+        ("contract", "contract.hide.acted"),
+    ],
+)
+async def test_a_process_that_falls_asleep_with_a_lock_keeps_nobody_waiting(
+    database: str, nursery: Nursery, verb: str, point: str
+) -> None:
+    """A stopped process, a paused machine, a cut network: the server ends the transaction within about a
+    second, and the same command goes on.
+    """
     application: asyncpg.Connection[Any] = await asyncpg.connect(database, statement_cache_size=0)
     await application.execute(TABLE)
     for done in ("init", "start", "backfill"):
@@ -264,5 +336,5 @@ async def test_a_process_that_falls_asleep_with_a_lock_keeps_nobody_waiting(data
     await application.close()
 
 
-async def _run(nursery: Nursery, url: str, verb: str, **more: Any) -> Any:  # noqa: ANN401 - what Nursery.run takes
+async def _run(nursery: Nursery, url: str, verb: str, **more: object) -> Outcome:
     return await asyncio.to_thread(lambda: nursery.run(url, "rename", verb, **more))

@@ -9,11 +9,13 @@ from tests.chaos.life import EXAMPLES, LIVES
 from tests.chaos.nursery import DIED, ENDED
 from tests.chaos.theatre import Played, Theatre, require_same
 
-#: Acts after which there is no way back, or less of one: of these every point is tried always, of the others a third.
+#: Acts after which there is no way back, or less of one: of these every point is tried always, of the others
+#: a third.
 GRAVE = frozenset({"contract", "undo", "purge", "rollback"})
 #: Every beginning of a life, each once.
 ACTS = tuple(dict.fromkeys(acts[: length + 1] for acts in LIVES for length in range(len(acts))))
-#: What the applications write between the kill and the second run differs from what they write after each act.
+#: What the applications write between the kill and the second run differs from what they write after each
+#: act.
 MEANWHILE = 20
 
 
@@ -31,8 +33,12 @@ def _a_third(points: list[tuple[str, int]], played: Played) -> list[tuple[str, i
 
 @pytest.mark.parametrize("example", EXAMPLES)
 @pytest.mark.parametrize("acts", ACTS, ids="-".join)
-def test_a_killed_act_is_finished_by_the_same_command(theatre: Theatre, example: str, acts: tuple[str, ...]) -> None:
-    """At a third of the points: the act comes to the same, with what the applications wrote meanwhile, and writes no row twice."""
+def test_a_killed_act_is_finished_by_the_same_command(
+    theatre: Theatre, example: str, acts: tuple[str, ...]
+) -> None:
+    """At a third of the points: the act comes to the same, with what the applications wrote meanwhile, and
+    writes no row twice.
+    """
     played = theatre.played(example, acts)
     for point, time in _a_third(_points(played), played):
         _kill_and_go_on(theatre, played, point, time)
@@ -50,12 +56,20 @@ def test_an_act_may_be_killed_at_every_point(theatre: Theatre, example: str, act
 
 
 def test_every_kind_of_point_is_reached(theatre: Theatre) -> None:
-    """The list of points is the program's own: each phase, each kind of step and each part of the sweep has some."""
-    points = {point for example in EXAMPLES for acts in ACTS for point in theatre.played(example, acts).points}
+    """The list of points is the program's own: each phase, each kind of step and each part of the sweep has
+    some.
+    """
+    points = {
+        point for example in EXAMPLES for acts in ACTS for point in theatre.played(example, acts).points
+    }
     parts = {point.rpartition(".")[2] for point in points}
-    assert parts >= {"created", "begun", "acted", "recorded", "done", "laid", "leased", "before", "after", "committed", "finished", "bound", "compared"}  # fmt: skip
+    assert parts >= {
+        "created", "begun", "acted", "recorded", "done", "laid", "leased", "before", "after", "committed",
+        "finished", "bound", "compared",
+    }  # fmt: skip
     assert {point.partition(".")[0] for point in points} >= {
-        "start", "expand", "dual_write", "copy", "backfill", "verify", "compare", "contract", "undo", "keep", "rollback", "purge",
+        "start", "expand", "dual_write", "copy", "backfill", "verify", "compare", "contract", "undo", "keep",
+        "rollback", "purge",
     }  # fmt: skip
     assert len(points) > 100
 

@@ -1,8 +1,6 @@
 """The answer to a COMMIT is lost: it was carried out, and whoever asked for it does not know."""
 
 import asyncio
-from collections.abc import Coroutine
-from typing import Any
 
 import pytest
 from sqlalchemy.exc import DBAPIError
@@ -18,8 +16,12 @@ from tests.chaos.theatre import Played, Theatre, require_same
 
 
 @pytest.mark.parametrize("acts", ACTS, ids="-".join)
-def test_an_act_whose_commit_was_not_answered_is_finished_by_the_same_command(theatre: Theatre, acts: tuple[str, ...]) -> None:
-    """At one commit in five: the act ends well or with an error of ours, and the same command comes to the same end."""
+def test_an_act_whose_commit_was_not_answered_is_finished_by_the_same_command(
+    theatre: Theatre, acts: tuple[str, ...]
+) -> None:
+    """At one commit in five: the act ends well or with an error of ours, and the same command comes to the
+    same end.
+    """
     played = theatre.played("rename", acts)
     commits = _commits(theatre, played)
     assert commits > 1
@@ -45,14 +47,14 @@ def _commits(theatre: Theatre, played: Played) -> int:
             return proxy.commits
 
     theatre.set(played.example, played.acts[:-1])
-    return _run(count())
+    return asyncio.run(count())
 
 
 def _lose_and_go_on(theatre: Theatre, played: Played, number: int) -> bool:
     """Return whether there was that commit: how often a look for blockers is taken depends on the clock."""
     where = f"lost the answer to commit {number} of {' '.join(played.acts)} of {played.example}"
     theatre.set(played.example, played.acts[:-1])
-    lost = bool(_run(_lose(theatre.url, played, number)))
+    lost = asyncio.run(_lose(theatre.url, played, number))
     changed = EXAMPLES[played.example]
     written = theatre.watch(lambda application: life.write(application, changed, MEANWHILE))
     again = theatre.nursery.run(theatre.url, played.example, played.verb)
@@ -75,8 +77,3 @@ async def _lose(url: str, played: Played, number: int) -> bool:
             # As the command line spells it: what stands in the ledger is said, and the same command goes on.
             assert isinstance(translate(error), ConnectionLost), error  # noqa: PT017 - or it ends well
         return proxy.lost
-
-
-def _run(work: Coroutine[Any, Any, Any]) -> Any:
-    with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
-        return runner.run(work)

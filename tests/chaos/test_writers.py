@@ -1,4 +1,6 @@
-"""Old and new applications write through every phase; each row is compared with what they committed, after each transition."""
+"""Old and new applications write through every phase; each row is compared with what they committed, after
+each transition.
+"""
 
 import asyncio
 import random
@@ -29,7 +31,9 @@ OPTIONS = backfill.Options(batch=50, max_rate=3_000)
 
 @dataclass(frozen=True)
 class Example:
-    """A change of `items.value`: which columns its applications write. Where the name stays, there is one application, which accepts both types."""
+    """A change of `items.value`: which columns its applications write. Where the name stays, there is one
+    application, which accepts both types.
+    """
 
     kind: str
     fields: Mapping[str, Any]
@@ -43,15 +47,19 @@ class Example:
         return Change(NAME, self.kind, dict(self.fields))
 
 
+COLUMNS = """
+SELECT attname::text FROM pg_attribute
+WHERE attrelid = 'items'::regclass AND attnum > 0 AND NOT attisdropped
+"""
+OLD_AND_NEW = {"old": ("value",) * 3, "new": ("worth",) * 3}
+TO = {"column": "items.value", "type": "bigint"}
 EXAMPLES = {
     "rename": Example(
-        "rename-column", {"column": "items.value", "new_name": "worth"}, "text", {"old": ("value",) * 3, "new": ("worth",) * 3}, "worth"
+        "rename-column", {"column": "items.value", "new_name": "worth"}, "text", OLD_AND_NEW, "worth"
     ),
-    "to": Example(
-        "change-type", {"column": "items.value", "type": "bigint", "to": "worth"}, "int", {"old": ("value",) * 3, "new": ("worth",) * 3}, "worth"
-    ),
-    "swap": Example("change-type", {"column": "items.value", "type": "bigint", "swap": True}, "int", {"both": ("value",) * 4}, "~ec_new_value"),
-}  # fmt: skip
+    "to": Example("change-type", {**TO, "to": "worth"}, "int", OLD_AND_NEW, "worth"),
+    "swap": Example("change-type", {**TO, "swap": True}, "int", {"both": ("value",) * 4}, "~ec_new_value"),
+}
 
 
 @dataclass
@@ -63,7 +71,9 @@ class Play:
     fleet: Fleet
 
     async def give(self, verb: str) -> None:
-        """Carry out a verb while the applications write, then compare every row. They must have written meanwhile."""
+        """Carry out a verb while the applications write, then compare every row. They must have written
+        meanwhile.
+        """
         before, failed = self.fleet.writes, True
         try:
             await self._verb(verb)
@@ -98,15 +108,10 @@ class Play:
         """Have everybody rest, and compare every row, on each side that there is, with what was committed."""
         names = await self.fleet.rest()
         connection: asyncpg.Connection[Any] = await asyncpg.connect(self.fleet.url)
-        columns = [
-            row[0] for row in await connection.fetch(
-                "SELECT attname::text FROM pg_attribute WHERE attrelid = 'items'::regclass AND attnum > 0 AND NOT attisdropped"
-            )
-        ]  # fmt: skip
+        columns = [row[0] for row in await connection.fetch(COLUMNS)]
         for column in set(columns) - {"id", "pad"}:
-            found: Rows = {
-                row[0]: (row[1], row[2]) for row in await connection.fetch(f'SELECT id, "{column}"::text, pad FROM items')
-            }  # fmt: skip
+            rows = await connection.fetch(f'SELECT id, "{column}"::text, pad FROM items')
+            found: Rows = {key: (value, pad) for key, value, pad in rows}
             unfilled_until_backfill = after.startswith("start") and column == self.example.new
             _require(found, self.fleet.rows, f"{column} after {after}", unfilled=unfilled_until_backfill)
         assert not await connection.fetchval("SELECT count(*) FROM expandcontract.conflict")
@@ -130,10 +135,16 @@ def _require(found: Rows, expected: Rows, where: str, *, unfilled: bool) -> None
 
 
 @asynccontextmanager
-async def _play(url: str, example: Example, *, seed: int, rows: int = ROWS, hold: float = 0.0) -> AsyncIterator[Play]:
-    async with fleet(url, dict(example.clients), type_=example.type, rows=rows, seed=seed, hold=hold) as clients:
+async def _play(
+    url: str, example: Example, *, seed: int, rows: int = ROWS, hold: float = 0.0
+) -> AsyncIterator[Play]:
+    async with fleet(
+        url, dict(example.clients), type_=example.type, rows=rows, seed=seed, hold=hold
+    ) as clients:
         database = Database(url)
-        context = Context(database, Policy(quiet_for=timedelta(0), lock_budget=timedelta(seconds=60)), ignore, "test")
+        context = Context(
+            database, Policy(quiet_for=timedelta(0), lock_budget=timedelta(seconds=60)), ignore, "test"
+        )
         try:
             await init.init(context)
             yield Play(context, example, clients)
@@ -142,8 +153,12 @@ async def _play(url: str, example: Example, *, seed: int, rows: int = ROWS, hold
 
 
 async def _whole_life(play: Play, between: int) -> None:
-    """Start, backfill, verify, contract, undo, backfill, contract, purge; `between` rows are written before each next step."""
-    old, both, new = (("both",),) * 3 if "both" in play.example.clients else (("old",), ("old", "new"), ("new",))
+    """Start, backfill, verify, contract, undo, backfill, contract, purge; `between` rows are written before
+    each next step.
+    """
+    old, both, new = (
+        (("both",),) * 3 if "both" in play.example.clients else (("old",), ("old", "new"), ("new",))
+    )
     for client in play.fleet.of("new"):
         client.column = '"worth"'
     await play.deploy(*old)
@@ -161,7 +176,9 @@ async def _whole_life(play: Play, between: int) -> None:
 
 
 def _require_variety(fleet_: Fleet, least: int) -> None:
-    """What was meant to be tested was: each kind of write was committed by each application, and enough of them."""
+    """What was meant to be tested was: each kind of write was committed by each application, and enough of
+    them.
+    """
     for name in {client.name for client in fleet_.clients}:
         committed: Counter[str] = sum((client.committed for client in fleet_.of(name)), Counter())
         assert len(committed) >= 14, committed
@@ -171,7 +188,9 @@ def _require_variety(fleet_: Fleet, least: int) -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES)
 async def test_no_write_is_lost_in_a_whole_life(database: str, example: str) -> None:
-    """Inserts, updates, deletes, keys that change and come back, aborts, savepoints, upserts, COPY: every row is as it was committed, after every step."""
+    """Inserts, updates, deletes, keys that change and come back, aborts, savepoints, upserts, COPY: every row
+    is as it was committed, after every step.
+    """
     async with _play(database, EXAMPLES[example], seed=1) as play:
         await _whole_life(play, between=600)
         _require_variety(play.fleet, least=5_000)
@@ -179,7 +198,7 @@ async def test_no_write_is_lost_in_a_whole_life(database: str, example: str) -> 
 
 @pytest.mark.parametrize("example", EXAMPLES)
 async def test_no_write_is_lost_by_a_rollback(database: str, example: str) -> None:
-    """What new code wrote before a rollback, old code reads after it; and a second attempt begins from there."""
+    """What new code wrote before a rollback, old code reads after it; a second attempt begins from there."""
     async with _play(database, EXAMPLES[example], seed=2, rows=1_000) as play:
         old, both = (("both",),) * 2 if "both" in play.example.clients else (("old",), ("old", "new"))
         for _ in range(2):
@@ -215,10 +234,13 @@ async def _both_at_once(database: str, rounds: int) -> None:
         keys = list(play.fleet.rows)
         for number in range(rounds):
             key = chance.choice(keys)
-            writes = [old.execute(f"UPDATE items SET value = 'old {number}' WHERE id = {key}"), new.execute(f"UPDATE items SET worth = 'new {number}' WHERE id = {key}")]
+            writes = [
+                old.execute(f"UPDATE items SET value = 'old {number}' WHERE id = {key}"),
+                new.execute(f"UPDATE items SET worth = 'new {number}' WHERE id = {key}"),
+            ]
             chance.shuffle(writes)
             await asyncio.gather(*writes)
-            value, worth = await old.fetchrow(f"SELECT value, worth FROM items WHERE id = {key}")
+            ((value, worth),) = await old.fetch(f"SELECT value, worth FROM items WHERE id = {key}")
             assert value == worth
             assert value in {f"old {number}", f"new {number}"}
             won[value[:3]] += 1
@@ -240,7 +262,9 @@ async def test_two_sides_of_a_row_written_at_the_same_moment_very_often(database
 
 
 async def test_no_application_is_the_victim_of_a_deadlock(database: str) -> None:
-    """Transactions that write rows against the order of the copy, each held for 90 ms: none deadlocks with it, and no statement waits long."""
+    """Transactions that write rows against the order of the copy, each held for 90 ms: none deadlocks with
+    it, and no statement waits long.
+    """
     async with _play(database, EXAMPLES["rename"], seed=5, rows=6_000) as play:
         await play._verb("start")
         keys = sorted(play.fleet.rows, reverse=True)
@@ -270,11 +294,18 @@ async def test_no_application_is_the_victim_of_a_deadlock(database: str) -> None
 
 
 async def test_long_transactions_of_two_applications_do_not_meet_in_the_ledger(database: str) -> None:
-    """Each writes its own row through the old side, which is noted: neither waits for the other, in any order."""
+    """Each writes its own row through the old side, which is noted: neither waits for the other, in any
+    order.
+    """
     async with _play(database, EXAMPLES["rename"], seed=6, rows=60) as play:
         await play._verb("start")
         await play._verb("backfill")
-        first, second = [await asyncpg.connect(database, server_settings={"application_name": "billing", "lock_timeout": "100ms"}) for _ in range(2)]
+        first, second = [
+            await asyncpg.connect(
+                database, server_settings={"application_name": "billing", "lock_timeout": "100ms"}
+            )
+            for _ in range(2)
+        ]
         one, other = list(play.fleet.rows)[:2]
         await first.execute("BEGIN")
         await second.execute("BEGIN")
@@ -284,6 +315,11 @@ async def test_long_transactions_of_two_applications_do_not_meet_in_the_ledger(d
         await first.execute(f"UPDATE items SET worth = 'd' WHERE id = {one}")
         await first.execute("COMMIT")
         await second.execute("COMMIT")
-        assert await first.fetchval("SELECT count(*) FROM expandcontract.old_use WHERE application_name = 'billing'") == 4
+        assert (
+            await first.fetchval(
+                "SELECT count(*) FROM expandcontract.old_use WHERE application_name = 'billing'"
+            )
+            == 4
+        )
         await first.close()
         await second.close()

@@ -1,6 +1,7 @@
 """One stage on which the same act is played again and again, each time from the same beginning.
 
-The ledger knows its database by its OID and takes a copy for one. So the stage always has the same OID: it is dropped, and made
+The ledger knows its database by its OID and takes a copy for one. So the stage always has the same OID: it is
+dropped, and made
 again from a template that was kept of it.
 """
 
@@ -22,7 +23,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Played:
-    """What a life had come to after some acts, none of which was disturbed: the points of the last one, and the template to begin the next one from."""
+    """What a life had come to after some acts, none of which was disturbed: the points of the last one, and
+    the template to begin the next one from.
+    """
 
     example: str
     acts: tuple[str, ...]
@@ -87,7 +90,10 @@ class Theatre:
         return Played(example, acts, outcome.points, self.watch(look), self._keep(example, acts))
 
     def _set(self, template: str) -> None:
-        self._do(f"DROP DATABASE IF EXISTS {STAGE} WITH (FORCE)", f"CREATE DATABASE {STAGE} OID {STAGE_OID} TEMPLATE {template}")
+        self._do(
+            f"DROP DATABASE IF EXISTS {STAGE} WITH (FORCE)",
+            f"CREATE DATABASE {STAGE} OID {STAGE_OID} TEMPLATE {template}",
+        )
 
     def _keep(self, example: str, acts: tuple[str, ...]) -> str:
         template = f"kept_{len(self._played)}_{example}_{len(acts)}"
@@ -103,7 +109,9 @@ class Theatre:
 
 
 def require_values(now: life.Values, undisturbed: life.Values, written: life.Written) -> None:
-    """Hold the rows to what they were without disturbance, and to what was written meanwhile, which both sides must hold."""
+    """Hold the rows to what they were without disturbance, and to what was written meanwhile, which both
+    sides must hold.
+    """
     assert now.keys() == undisturbed.keys() | written.values.keys()
     for row, sides in now.items():
         held = {side for side in sides if side is not None}
@@ -120,7 +128,9 @@ def require_same(now: After, undisturbed: After, written: life.Written) -> None:
     for name, things in undisturbed.catalog.items():
         assert now.catalog[name] == things, f"{name} in the catalog"
     for name, value in undisturbed.ledger.items():
-        assert name == "copied" or now.ledger[name] == value, f"{name} in the ledger: {now.ledger[name]} instead of {value}"
+        assert name == "copied" or now.ledger[name] == value, (
+            f"{name} in the ledger: {now.ledger[name]} instead of {value}"
+        )
     require_values(now.values, undisturbed.values, written)
     twice = [row for row, times in now.written.items() if times > 1]
     assert not twice, f"rows that were written more than once: {twice}"

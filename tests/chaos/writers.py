@@ -1,4 +1,6 @@
-"""Applications that write without pause, and a model of every row that they keep: what was committed, and nothing else."""
+"""Applications that write without pause, and a model of every row that they keep: what was committed, and
+nothing else.
+"""
 
 import asyncio
 import io
@@ -18,12 +20,16 @@ Rows: TypeAlias = dict[int, Row]
 #: Keys of one client lie between two multiples of this; no two clients write the same row.
 KEYS = 1_000_000
 DEFAULT = "7"
-TABLE = f"CREATE TABLE items (id int PRIMARY KEY, value {{type}} DEFAULT '{DEFAULT}', pad text NOT NULL DEFAULT '')"
+TABLE = f"""
+CREATE TABLE items (id int PRIMARY KEY, value {{type}} DEFAULT '{DEFAULT}', pad text NOT NULL DEFAULT '')
+"""
 
 
 @dataclass
 class Client:
-    """One session of an application that writes the pair through `column`. `rows` are its own, as it last committed them."""
+    """One session of an application that writes the pair through `column`. `rows` are its own, as it last
+    committed them.
+    """
 
     name: str
     number: int
@@ -43,7 +49,9 @@ class Client:
     async def run(self, url: str) -> None:
         """Write until cancelled, resting when told so. After an error nothing more is written."""
         # Statements are sent as text, in one message: nothing is prepared for a table that then changes.
-        connection: asyncpg.Connection[Any] = await asyncpg.connect(url, server_settings={"application_name": self.name})
+        connection: asyncpg.Connection[Any] = await asyncpg.connect(
+            url, server_settings={"application_name": self.name}
+        )
         try:
             while not self.errors:
                 self.resting.set()
@@ -86,8 +94,9 @@ class _Transaction:
 
     async def _write_something(self) -> None:
         kinds = {
-            self._update: 8, self._update_other: 4, self._update_some: 2, self._insert: 3, self._insert_some: 1, self._copy: 1, self._upsert: 2,
-            self._delete: 1, self._delete_and_insert: 1, self._change_key: 1, self._savepoint: 1,
+            self._update: 8, self._update_other: 4, self._update_some: 2, self._insert: 3,
+            self._insert_some: 1, self._copy: 1, self._upsert: 2, self._delete: 1,
+            self._delete_and_insert: 1, self._change_key: 1, self._savepoint: 1,
         }  # fmt: skip
         if self._client.nulls:
             kinds[self._update_to_null] = 1
@@ -130,8 +139,11 @@ class _Transaction:
     async def _update_some(self) -> None:
         keys, value = self._mine(4), self._value()
         if keys:
-            await self._execute(f"UPDATE items SET {self._column} = '{value}', pad = 'some' WHERE id IN ({_list(keys)})", *["update some"] * len(keys))
-            self._rows |= {key: (value, "some") for key in keys}
+            await self._execute(
+                f"UPDATE items SET {self._column} = '{value}', pad = 'some' WHERE id IN ({_list(keys)})",
+                *["update some"] * len(keys),
+            )
+            self._rows |= dict.fromkeys(keys, (value, "some"))
 
     async def _update_to_null(self) -> None:
         for key in self._mine():
@@ -153,13 +165,17 @@ class _Transaction:
     async def _insert_some(self) -> None:
         fresh = {self._fresh(): self._value() for _ in range(5)}
         values = ", ".join(f"({key}, '{value}')" for key, value in fresh.items())
-        await self._execute(f"INSERT INTO items (id, {self._column}) VALUES {values}", *["insert some"] * len(fresh))
+        await self._execute(
+            f"INSERT INTO items (id, {self._column}) VALUES {values}", *["insert some"] * len(fresh)
+        )
         self._rows |= {key: (value, "") for key, value in fresh.items()}
 
     async def _copy(self) -> None:
         fresh = {self._fresh(): self._value() for _ in range(10)}
         lines = io.BytesIO("".join(f"{key},{value}\n" for key, value in fresh.items()).encode())
-        await self._connection.copy_to_table("items", source=lines, columns=["id", self._column.strip('"')], format="csv")
+        await self._connection.copy_to_table(
+            "items", source=lines, columns=["id", self._column.strip('"')], format="csv"
+        )
         self._done.update(["copy"] * len(fresh))
         self._rows |= {key: (value, "") for key, value in fresh.items()}
 
@@ -167,7 +183,8 @@ class _Transaction:
         value = self._value()
         for key in [*self._mine(), self._fresh()]:
             await self._execute(
-                f"INSERT INTO items (id, {self._column}) VALUES ({key}, '{value}') ON CONFLICT (id) DO UPDATE SET {self._column} = EXCLUDED.{self._column}",
+                f"INSERT INTO items (id, {self._column}) VALUES ({key}, '{value}') "
+                f"ON CONFLICT (id) DO UPDATE SET {self._column} = EXCLUDED.{self._column}",
                 "upsert",
             )
             self._rows[key] = (value, self._rows[key][1] if key in self._rows else "")
@@ -181,7 +198,9 @@ class _Transaction:
         for key in self._mine():
             value = self._value()
             await self._execute(f"DELETE FROM items WHERE id = {key}", "delete")
-            await self._execute(f"INSERT INTO items (id, {self._column}) VALUES ({key}, '{value}')", "insert again")
+            await self._execute(
+                f"INSERT INTO items (id, {self._column}) VALUES ({key}, '{value}')", "insert again"
+            )
             self._rows[key] = (value, "")
 
     async def _change_key(self) -> None:
@@ -234,7 +253,9 @@ class Fleet:
                 client.go_on.set()
 
     async def rest(self, *names: str) -> list[str]:
-        """Have the clients of these applications (all, without a name) finish their transactions; return the names of those that wrote."""
+        """Have the clients of these applications (all, without a name) finish their transactions; return the
+        names of those that wrote.
+        """
         resting = [c for c in self.clients if c.go_on.is_set() and (not names or c.name in names)]
         for client in resting:
             client.go_on.clear()
@@ -257,20 +278,29 @@ class Fleet:
 
 
 @asynccontextmanager
-async def fleet(url: str, columns: dict[str, Sequence[str]], *, type_: str, rows: int, seed: int, hold: float = 0.0) -> AsyncIterator[Fleet]:
-    """Make the table with so many rows, and for each application as many resting clients as columns are given for it."""
+async def fleet(
+    url: str, columns: dict[str, Sequence[str]], *, type_: str, rows: int, seed: int, hold: float = 0.0
+) -> AsyncIterator[Fleet]:
+    """Make the table with so many rows, and for each application as many resting clients as columns are given
+    for it.
+    """
     connection: asyncpg.Connection[Any] = await asyncpg.connect(url)
     await connection.execute(TABLE.format(type=type_))
-    clients = []
+    clients: list[Client] = []
     for name, each in columns.items():
         for column in each:
             number = len(clients)
-            mine: Rows = {number * KEYS + key: (str(key), "old") for key in range(rows // sum(map(len, columns.values())))}
+            mine: Rows = {
+                number * KEYS + key: (str(key), "old")
+                for key in range(rows // sum(map(len, columns.values())))
+            }
             clients.append(Client(name, number, column, mine, random.Random(seed * 100 + number), hold=hold))
     lines = [(key, value, pad) for client in clients for key, (value, pad) in client.rows.items()]
     random.Random(seed).shuffle(lines)
     text = "".join(f"{key},{value},{pad}\n" for key, value, pad in lines)
-    await connection.copy_to_table("items", source=io.BytesIO(text.encode()), columns=["id", "value", "pad"], format="csv")
+    await connection.copy_to_table(
+        "items", source=io.BytesIO(text.encode()), columns=["id", "value", "pad"], format="csv"
+    )
     await connection.close()
     made = Fleet(url, clients)
     made.running = [asyncio.create_task(client.run(url)) for client in clients]
