@@ -36,7 +36,9 @@ def examine_name(snapshot: Snapshot, name: str) -> None:
             why="The new side needs a name of its own.",
         )
     if name in _SYSTEM_COLUMNS:
-        raise NameTaken(f"{quote(name)} is the name of a system column of every table.")
+        raise NameTaken(
+            f"{quote(name)} is the name of a system column of every table.", why="Choose another name."
+        )
 
 
 _SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})

@@ -33,7 +33,10 @@ class RenameColumn(Kind[RenameColumnSpec]):
     def target(self, spec: RenameColumnSpec) -> Target:
         target = parse_target(spec.column)
         if parse_column(spec.new_name) == target.column:
-            raise NameTaken(f"The new name of {target} equals the old one: {quote(target.column)}.")
+            raise NameTaken(
+                f"The new name of {target} equals the old one: {quote(target.column)}.",
+                why="Unquoted names fold to lower case.",
+            )
         return target
 
     def slug(self, spec: RenameColumnSpec) -> str:

@@ -86,7 +86,7 @@ def _parsed(path: Path, data: dict[str, Any]) -> Reviewed:
     try:
         spec = validate(kind, fields)
     except BadChangeFile as error:
-        raise BadChangeFile(f"{path}: {error.message}", why=error.why) from error
+        raise BadChangeFile(f"{path}: {error.message}", why=error.why, next=error.next) from error
     change = Change(path.parent.name, kind, spec.model_dump(mode="json", exclude_defaults=True))
     return Reviewed(change, plan.get("fingerprint"), path.parent)
 

@@ -1,5 +1,6 @@
 """From a change to its plan: ask the catalog and an empty clone, let the kind compose. Changes nothing."""
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
@@ -43,24 +44,30 @@ def validate(kind: str, fields: Mapping[str, Any]) -> Spec:
     """Return the fields as the kind's spec. Raises BadChangeFile naming the key, and UsageError for an
     unknown kind.
     """
-    import difflib
-
     spec = registry.load(kind).spec
     try:
         return spec.model_validate(dict(fields))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"])
-        if first["type"] == "extra_forbidden":
-            near = difflib.get_close_matches(key, spec.model_fields, n=1)
-            hint = f"Did you mean {near[0]}?" if near else f"It knows {', '.join(spec.model_fields)}."
-            raise BadChangeFile(f"{kind} has no field {key!r}.", why=hint) from error
-        if first["type"] == "missing":
-            raise BadChangeFile(
-                f"{kind} needs the field {key!r}.", why=spec.model_fields[key].description or ""
-            ) from error
-        where = f"{kind}, field {key!r}" if key else kind
-        raise BadChangeFile(f"{where}: {first['msg'].removeprefix('Value error, ')}.") from error
+        # A field that is not known may be the one that is missing, misspelled: it comes first.
+        found = sorted(error.errors(include_url=False), key=lambda each: each["type"] != "extra_forbidden")
+        raise _bad_field(kind, spec, found[0]["type"], found[0]["loc"], found[0]["msg"]) from error
+
+
+def _bad_field(
+    kind: str, spec: type[Spec], fault: str, location: tuple[int | str, ...], said: str
+) -> BadChangeFile:
+    """Pure. Say which field is wrong, and what it takes."""
+    key = ".".join(map(str, location))
+    help_ = f"ec plan {kind} --help"
+    if fault == "extra_forbidden":
+        near = difflib.get_close_matches(key, spec.model_fields, n=1)
+        hint = f"Did you mean {near[0]}?" if near else f"It knows {', '.join(spec.model_fields)}."
+        return BadChangeFile(f"{kind} has no field {key!r}.", why=hint, next=help_)
+    described = (spec.model_fields[key].description or "") if key in spec.model_fields else ""
+    if fault == "missing":
+        return BadChangeFile(f"{kind} needs the field {key!r}.", why=described, next=help_)
+    where = f"{kind}, field {key!r}" if key else kind
+    return BadChangeFile(f"{where}: {said.removeprefix('Value error, ')}.", why=described, next=help_)
 
 
 @dataclass(frozen=True)
