@@ -1,0 +1,52 @@
+"""The throttle `http`: the copy waits while a URL answers with another status than 200. A budget."""
+
+import asyncio
+from http import HTTPStatus
+from urllib.error import HTTPError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+from expandcontract.throttles.reading import Reading
+
+NAME = "http"
+TIMEOUT_SECONDS = 1.0
+#: Who does not know HEAD is asked with GET.
+_NO_HEAD = (HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED)
+
+
+async def read(url: str, *, optional: bool) -> Reading:
+    """Ask once, for a second at most."""
+    try:
+        # The library waits so long for each step of the way; all of them together may not take longer.
+        status = await asyncio.wait_for(asyncio.to_thread(_status, url), TIMEOUT_SECONDS + 0.2)
+    except (OSError, TimeoutError, ValueError) as error:
+        return Reading.unreadable(
+            NAME, str(error) or "no answer in time", optional=optional, subject=shown(url)
+        )
+    return reading(status, url)
+
+
+def reading(status: int, url: str) -> Reading:
+    """Return what a status means."""
+    return Reading(NAME, float(status != HTTPStatus.OK), 0.0, words=f"answered {status}", subject=shown(url))
+
+
+def shown(url: str) -> str:
+    """Return the URL without what may be secret: credentials and the query."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+
+def _status(url: str) -> int:
+    status = _ask(url, "HEAD")
+    return _ask(url, "GET") if status in _NO_HEAD else status
+
+
+def _ask(url: str, method: str) -> int:
+    request = Request(url, method=method, headers={"User-Agent": "ec"})  # noqa: S310 - settings take http and https only
+    try:
+        with urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - as above
+            return int(answer.status)
+    except HTTPError as error:
+        with error:
+            return error.code
