@@ -65,6 +65,13 @@ WHERE a.attrelid = $1::text::pg_catalog.regclass AND a.attname = 'ec_type'
 
 _FILENODE = "SELECT pg_catalog.pg_relation_filenode($1::text::pg_catalog.regclass)"
 
+#: Whether the new column has a default or a constraint beside its type, which would be lost in silence.
+_MORE_THAN_A_TYPE = """
+SELECT a.atthasdef OR a.attnotnull OR a.attidentity <> '' OR EXISTS (
+    SELECT FROM pg_catalog.pg_constraint c WHERE c.conrelid = a.attrelid AND a.attnum = ANY (c.conkey))
+FROM pg_catalog.pg_attribute a
+WHERE a.attrelid = $1::text::pg_catalog.regclass AND a.attname = 'ec_type'
+"""
 _COLUMNS = """
 SELECT count(*) FROM pg_catalog.pg_attribute
 WHERE attrelid = $1::text::pg_catalog.regclass AND attnum > 0 AND NOT attisdropped
@@ -227,7 +234,8 @@ async def _new_type(conn: AsyncConnection, column: Column, question: Question) -
             await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} ADD COLUMN ec_type {wanted}")
             rewritten = filenode != await rows(conn, _FILENODE, _CLONE)
             ((after,),) = await rows(conn, _COLUMNS, _CLONE)
-            if after != before + 1:
+            ((more,),) = await rows(conn, _MORE_THAN_A_TYPE, _CLONE)
+            if more or after != before + 1:
                 raise BadExpression(f"{wanted!r} is not a type.", why="It says more than the name of a type.")
             (found,) = await _unqualified(conn, _TYPE)
             await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} DROP COLUMN ec_type")
