@@ -21,7 +21,7 @@ def applies(context: Context, verb: Verb, situation: Situation) -> bool:
     """
     match answer(verb, situation.stage):
         case Run():
-            _refuse_copy(situation)
+            _refuse_copy(verb, situation)
             return True
         case Nothing(why=why):
             context.notice(situation.name, why)
@@ -55,10 +55,12 @@ def what_is_left(situation: Situation) -> str:
     return "All rows are copied; indexes and constraints of the new side are not settled yet."
 
 
-def _refuse_copy(situation: Situation) -> None:
-    if situation.live.is_copy and situation.stage != Stage.ROLLED_BACK:
+def _refuse_copy(verb: Verb, situation: Situation) -> None:
+    """What hides or destroys belongs where the change was started; a copy that goes on proves first."""
+    if situation.live.is_copy and verb in (Verb.CONTRACT, Verb.PURGE):
+        remedy = "undo" if situation.stage == Stage.HIDDEN else "backfill"
         raise CopiedDatabase(
             f"{situation.name} was started in another database, of which this one is a copy.",
             state="The change goes on there. Here its leases are void and its proof is spoiled.",
-            next=f"ec doctor, then ec verify {situation.name} or ec rollback {situation.name}",
+            next=f"To go on here by itself: ec {remedy} {situation.name}",
         )

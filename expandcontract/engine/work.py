@@ -2,13 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.engine import gatekeeper
 from expandcontract.engine.context import Context
+from expandcontract.ledger import change as change_writer
 from expandcontract.ledger import lease
 from expandcontract.ledger.lease import Lease
 from expandcontract.model.phases import Section
@@ -64,6 +65,15 @@ async def leased(
             who=context.who,
             listen=context.listen,
         ) as held:
-            yield Work(context, situation, held)
+            yield Work(context, await _at_home(context, situation), held)
     except DBAPIError as error:
         raise translate(error) from error
+
+
+async def _at_home(context: Context, situation: Situation) -> Situation:
+    """Return the situation with the table's OID in this database, which a dump does not keep."""
+    if not situation.live.is_copy:
+        return situation
+    async with context.database.transaction() as conn:
+        relation = await change_writer.find_again(conn, context.tables, situation.change_id, situation.plan)
+    return situation if relation is None else replace(situation, relation=relation)

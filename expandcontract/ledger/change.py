@@ -73,6 +73,17 @@ async def become(conn: AsyncConnection, tables: Tables, change_id: int, state: S
     return moved.rowcount > 0
 
 
+async def find_again(conn: AsyncConnection, tables: Tables, change_id: int, plan: Plan) -> int | None:
+    """Return the OID that the table has in this copy of the database, and keep it; None where it is not."""
+    query = "SELECT pg_catalog.to_regclass($1)::pg_catalog.oid::pg_catalog.int8"
+    relation: int | None = (await conn.exec_driver_sql(query, (plan.table.sql,))).scalar_one()
+    change = tables.change
+    if relation is not None:
+        where = (change.c.id == change_id, change.c.relation != relation)
+        await conn.execute(update(change).where(*where).values(relation=relation))
+    return relation
+
+
 async def note_writes(conn: AsyncConnection, tables: Tables, change_id: int, writes: int) -> None:
     """Keep how many row writes the table has seen until ready, so that later ones can be counted."""
     await _update(conn, tables, change_id, {"writes_at_ready": writes})

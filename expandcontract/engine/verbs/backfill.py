@@ -135,7 +135,8 @@ async def _settle(work: Work) -> None:
 async def _prove_again(context: Context, situation: Situation, options: Options) -> Situation:
     """Look for drift, repair what there is, and prove. Nothing is written where the proof still holds."""
     proof = situation.proof
-    broken = bool(situation.live.sync_faults)
+    # A proof says that rows are in sync; a leaf that no round was laid over keeps its gate shut nonetheless.
+    broken = bool(situation.live.sync_faults) or not all(leaf.swept for leaf in situation.live.leaves)
     # A proof may hold while the phase runs: somebody died after writing it, or while making another.
     proven = situation.phases[Phase.VERIFY].status == Status.DONE
     if (

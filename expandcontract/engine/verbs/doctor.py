@@ -163,7 +163,8 @@ def _change(situation: Situation) -> list[Finding]:
         copied = (
             f"{name} was started in another database, of which this is a copy: leases and proofs are void."
         )
-        return [Finding(name, well=False, sentence=copied, next=f"ec rollback {name}")]
+        verb = "undo" if situation.state == State.HIDDEN else "rollback"
+        return [Finding(name, well=False, sentence=copied, next=f"ec {verb} {name}")]
     if faults:
         return [Finding(name, well=False, sentence=" ".join(faults), next=f"ec backfill {name}")]
     dead = [holder for holder in situation.holders if not holder.alive]

@@ -151,6 +151,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     contract text;
     missing text;
+    -- In a database that was restored from a dump the table has another OID under its old name.
+    restored boolean;
 BEGIN
     IF TG_OP = 'INSERT' THEN
         IF (NEW.state, NEW.attempt, NEW.cycle) <> ('active', 1, 0) OR NEW.hidden_at IS NOT NULL OR NEW.purged_at IS NOT NULL THEN
@@ -167,6 +169,10 @@ BEGIN
     THEN
         PERFORM {schema}.refuse(format('Where change %s comes from is history and stays.', OLD.name));
     END IF;
+    restored := NEW.relation = to_regclass(format('%I.%I', OLD.table_schema, OLD.table_name))::oid
+        AND {schema}.elsewhere(
+            jsonb_build_object('system', OLD.system_identifier::text, 'database', OLD.database_oid::bigint), {schema}.identity()
+        );
     NEW.attempt := OLD.attempt;
     NEW.cycle := OLD.cycle;
     NEW.hidden_at := OLD.hidden_at;
@@ -177,7 +183,10 @@ BEGIN
         NEW.cycle := 0;
         PERFORM {schema}.refuse_taken_columns(NEW);
     ELSIF (NEW.kind, NEW.spec, NEW.plan, NEW.fingerprint, NEW.relation, NEW.table_schema, NEW.table_name, NEW.columns, NEW.program_version)
-        IS DISTINCT FROM (OLD.kind, OLD.spec, OLD.plan, OLD.fingerprint, OLD.relation, OLD.table_schema, OLD.table_name, OLD.columns, OLD.program_version)
+        IS DISTINCT FROM (
+            OLD.kind, OLD.spec, OLD.plan, OLD.fingerprint, CASE WHEN restored THEN NEW.relation ELSE OLD.relation END,
+            OLD.table_schema, OLD.table_name, OLD.columns, OLD.program_version
+        )
     THEN
         IF EXISTS (SELECT FROM {schema}.phase p WHERE p.change_id = OLD.id AND p.attempt = OLD.attempt AND p.status <> 'pending') THEN
             PERFORM {schema}.refuse(format('Change %s was started: its plan stays as it is until it is rolled back.', OLD.name));
