@@ -130,7 +130,7 @@ class Database:
             NotConnected, ServerTooOld: as for `transaction`.
         """
         closed_times = self._closed_times
-        conn = await self._engine.connect()
+        conn = await self._answering()
         try:
             yield conn
         finally:
@@ -179,6 +179,19 @@ class Database:
             if not is_disconnect(error):
                 raise
         return await self._opened(values)
+
+    async def _answering(self) -> AsyncConnection:
+        """Give a connection that lives: one may have died in the pool, of idle_session_timeout, say."""
+        conn = await self._engine.connect()
+        try:
+            async with conn.begin():
+                await conn.exec_driver_sql("SELECT 1")
+        except BaseException as error:
+            await _close(conn)
+            if not is_disconnect(error):
+                raise
+            return await self._engine.connect()
+        return conn
 
     async def _opened(self, values: tuple[str, str, bool, bool]) -> AsyncConnection:
         conn = await self._engine.connect()
