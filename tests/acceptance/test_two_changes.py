@@ -3,7 +3,10 @@
 from expandcontract.engine.verbs import plan
 from tests.acceptance.cycle import living
 
-GIVEN = "CREATE TABLE users (id int PRIMARY KEY, name text, email text); INSERT INTO users VALUES (1, 'a', 'b')"
+GIVEN = """
+CREATE TABLE users (id int PRIMARY KEY, name text, email text);
+INSERT INTO users VALUES (1, 'Ada', 'ada@example.com')
+"""
 
 
 async def test_another_change_is_no_hazard(database: str) -> None:
