@@ -17,6 +17,7 @@ class Wishes(TypedDict, total=False):
     batch: int | None
     max_rate: float | None
     workers: int | None
+    max_lag_seconds: float | None
 
 
 async def wish(

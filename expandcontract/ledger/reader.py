@@ -94,7 +94,8 @@ async def conflicts(conn: AsyncConnection, tables: Tables, name: str) -> tuple[C
 async def wish(conn: AsyncConnection, tables: Tables, change_id: int) -> Wish:
     """Return the wished state, as workers ask for it between batches."""
     c = tables.control.c
-    query = select(c.paused, c.paused_by, c.batch, c.max_rate, c.workers).where(c.change_id == change_id)
+    columns = (c.paused, c.paused_by, c.batch, c.max_rate, c.workers, c.max_lag_seconds)
+    query = select(*columns).where(c.change_id == change_id)
     row = (await conn.execute(query)).one_or_none()
     return Wish() if row is None else Wish(*row)
 

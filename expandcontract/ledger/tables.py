@@ -261,6 +261,7 @@ class Tables:
             _integer("batch", nullable=True),
             Column("max_rate", Double),
             _integer("workers", nullable=True),
+            Column("max_lag_seconds", Double),
             _text("changed_by"),
             _moment("changed_at", nullable=False),
         )

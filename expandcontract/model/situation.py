@@ -93,6 +93,7 @@ class Wish:
     batch: int | None = None
     max_rate: float | None = None
     workers: int | None = None
+    max_lag_seconds: float | None = None
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,7 @@ class Copying:
         self._density: float | None = None
         self._timeouts = 0
         self._share_rows: int | None = None
+        self._rest_until = 0.0
 
     async def walk(self, chunk: Chunk) -> None:
         """Copy what is left of the chunk. Raises Braked, ChunkLost, EcError."""
@@ -160,30 +161,35 @@ class Copying:
         now = time.monotonic()
         self._pace = self._pace.after(row.written, now - started)
         self._shift.throttle.note(row.written, now)
+        self._rest_until = now + self._shift.governor.pause_seconds(now - started)
         self._shift.batch = self._pace.batch
         return row
 
     def _batch(self) -> int:
         """Return how many rows the next transaction may write.
 
-        Under a rate they are no more than it allows in half a second.
+        Under a rate they are no more than it allows in half a second, under load a part of what they would
+        be.
         """
         fixed = self._shift.fixed_batch
         if fixed != (self._pace.ceiling if self._pace.fixed else None):
             self._pace = _pace(fixed)
+        batch = (
+            self._pace.batch if self._pace.fixed else int(self._pace.batch * self._shift.governor.batch_share)
+        )
         limit = self._shift.throttle.limit
-        return self._pace.batch if limit is None else max(1, min(self._pace.batch, int(limit / 2)))
+        return max(1, batch if limit is None else min(batch, int(limit / 2)))
 
     async def _hold_back(self, chunk: Chunk) -> None:
         """Wait, without a transaction, while the change is paused or a throttle says so."""
-        if self._shift.wish.paused:
-            await self._shift.while_paused(chunk)
         now = time.monotonic()
         pause, reading = self._shift.throttle.pause_seconds(now), self._shift.throttle.reading(now)
-        self._shift.throttled_by = reading.sentence if reading and pause > 0 else None
-        await self._shift.brake.rest(pause)
-        if self._shift.brake.pulled:
-            raise Braked
+        if reading is not None and pause > 0:
+            self._shift.throttled_by = reading.sentence
+        await self._shift.brake.rest(max(pause, self._rest_until - now))
+        await self._shift.go_ahead(chunk)
+        if reading is not None and pause > 0 and self._shift.throttled_by is None:
+            self._shift.throttled_by = reading.sentence
 
     async def _slower(self, error: TooSlow) -> None:
         """Make batches and looks smaller. Raises StepFailed when that does not help any more."""

@@ -203,6 +203,8 @@ class Crew:
         shift.throttle.limit = (
             None if rate is None else rate * max(shift.held, 1) / max(totals.running, shift.held, 1)
         )
+        shift.governor.wish(shift.wish.max_lag_seconds)
+        await shift.governor.read(older_than=PULSE_SECONDS / 2)
         self._meter.note(time.monotonic(), totals.rows, totals.blocks_done)
         shift.listen(self._progress(totals))
         if self._deadline is not None and time.monotonic() >= self._deadline:
@@ -227,7 +229,7 @@ class Crew:
 
 async def _wish(conn: AsyncConnection, shift: Shift) -> Wish:
     c = shift.tables.control.c
-    query = select(c.paused, c.paused_by, c.batch, c.max_rate, c.workers).where(
+    query = select(c.paused, c.paused_by, c.batch, c.max_rate, c.workers, c.max_lag_seconds).where(
         c.change_id == shift.job.change_id
     )
     row = (await conn.execute(query)).first()

@@ -1,10 +1,11 @@
 """What a sweep is told, and what it answers. Pure data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
 from expandcontract.model.plan import Purpose, Sweep
+from expandcontract.throttles.limits import Limits
 
 #: Why a sweep ended before its end: a signal, `max_runtime`, or a pause that it was not to wait for.
 StoppedBy = Literal["signal", "runtime", "paused"]
@@ -35,7 +36,7 @@ class Options:
     """How a process takes part in a walk. What `ec tune` wishes meanwhile goes before these.
 
     `batch` fixes the rows that a transaction writes; None adapts them. `max_rate` is in rows per second,
-    over all processes.
+    over all processes. `limits` are what the throttles keep to.
     """
 
     batch: int | None = None
@@ -43,6 +44,7 @@ class Options:
     max_rate: float | None = None
     max_runtime: timedelta | None = None
     wait_when_paused: bool = True
+    limits: Limits = field(default_factory=Limits)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from math import inf
 from typing import TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -17,6 +18,7 @@ from expandcontract.model.situation import Wish
 from expandcontract.postgres import sqlstate as codes
 from expandcontract.postgres.connect import Database
 from expandcontract.sweep.brake import Brake, Braked, jittered
+from expandcontract.sweep.governor import Governor
 from expandcontract.sweep.job import Job, Options
 from expandcontract.sweep.statements import SETTINGS
 from expandcontract.throttles.max_rate import MaxRate
@@ -28,8 +30,8 @@ Check = Callable[[AsyncConnection], Awaitable[None]]
 RECONNECTS = 40
 #: Somebody who waits for long is told so, not more often than this.
 NOTICE_SECONDS = 30.0
-#: A paused worker prolongs its lease so often.
-HEARTBEAT_SECONDS = 3.0
+#: A worker that is held back prolongs its lease so often, and says for what it waits.
+HEARTBEAT_SECONDS = 2.0
 
 
 class _Code:
@@ -63,6 +65,7 @@ class Shift:
     check: Check | None
     brake: Brake
     throttle: MaxRate
+    governor: Governor
     patience: timedelta
     wish: Wish = field(default_factory=Wish)
     batch: int = 0
@@ -95,24 +98,32 @@ class Shift:
         """Tell whoever listens."""
         self.listen(Notice(self.job.name, text))
 
-    async def while_paused(self, chunk: Chunk) -> None:
-        """Wait until the change is resumed, without a transaction.
+    async def go_ahead(self, chunk: Chunk) -> None:
+        """Return when the change is not paused and no throttle holds it back; wait without a transaction.
 
-        Raises Braked when that is not to be waited for, and ChunkLost.
+        Raises Braked, also for a pause that is not to be waited for, and ChunkLost.
         """
-        why = f"paused by {self.wish.paused_by}" if self.wish.paused_by else "paused"
-        if not self.options.wait_when_paused:
-            self.brake.pull("paused")
-        beaten: float | None = None
-        while self.wish.paused and not self.brake.pulled:
+        beaten = -inf
+        while (why := await self._held_by()) is not None and not self.brake.pulled:
             self.throttled_by = why
-            if beaten is None or time.monotonic() - beaten > HEARTBEAT_SECONDS:
+            if time.monotonic() - beaten > HEARTBEAT_SECONDS:
                 await self._still_here(chunk, why)
                 beaten = time.monotonic()
             await self.brake.rest(0.1)
-        self.throttled_by = None
         if self.brake.pulled:
             raise Braked
+
+    async def _held_by(self) -> str | None:
+        """Return why no batch may be done now; else note what slows the work down."""
+        if self.wish.paused:
+            if not self.options.wait_when_paused:
+                self.brake.pull("paused")
+            return f"paused by {self.wish.paused_by}" if self.wish.paused_by else "paused"
+        decision = await self.governor.ask()
+        if decision.wait:
+            return decision.reason
+        self.throttled_by = decision.reason
+        return None
 
     async def _still_here(self, chunk: Chunk, why: str) -> None:
         async def body(conn: AsyncConnection) -> bool:

@@ -10,7 +10,7 @@ from expandcontract.ledger import chunk as ledger
 from expandcontract.ledger.chunk import Chunk
 from expandcontract.model import killpoints
 from expandcontract.model.errors import StepFailed
-from expandcontract.sweep.brake import Braked, jittered
+from expandcontract.sweep.brake import jittered
 from expandcontract.sweep.pace import Pace
 from expandcontract.sweep.shift import ChunkLost, Shift, TooSlow
 from expandcontract.sweep.statements import SliceStatements, slices
@@ -29,16 +29,15 @@ class Slicing:
         self._shift = shift
         self._pace = Pace.adaptive(START, 1, ledger.LARGEST, TARGET_SECONDS)
         self._timeouts = 0
+        self._pause_seconds = 0.0
 
     async def walk(self, chunk: Chunk) -> None:
         """Go over what is left of the chunk. Raises Braked, ChunkLost, EcError, and what the check raises."""
         statements = slices(self._shift.job.action, chunk.relation_name, self._shift.tables.schema)
         position = chunk.next_block
         while position < chunk.end_block:
-            if self._shift.wish.paused:
-                await self._shift.while_paused(chunk)
-            if self._shift.brake.pulled:
-                raise Braked
+            await self._shift.brake.rest(self._pause_seconds)
+            await self._shift.go_ahead(chunk)
             end = min(position + self._pace.batch, chunk.end_block)
             try:
                 await self._slice(chunk, statements, position, end)
@@ -66,7 +65,9 @@ class Slicing:
         if row is None:
             raise ChunkLost
         self._timeouts = 0
-        self._pace = self._pace.after(end - first, time.monotonic() - started)
+        took = time.monotonic() - started
+        self._pace = self._pace.after(end - first, took)
+        self._pause_seconds = self._shift.governor.pause_seconds(took)
         self._shift.batch = self._pace.batch
 
     async def _slower(self, error: TooSlow) -> None:

@@ -10,10 +10,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from expandcontract.ledger import chunk as ledger
 from expandcontract.ledger.tables import Tables
 from expandcontract.model import killpoints
-from expandcontract.model.events import Listener, ignore
+from expandcontract.model.events import Listener, Notice, ignore
 from expandcontract.postgres.connect import Database
 from expandcontract.sweep.brake import Brake
 from expandcontract.sweep.crew import Crew
+from expandcontract.sweep.governor import Governor
 from expandcontract.sweep.job import Job, Options, Outcome
 from expandcontract.sweep.shift import Check, Shift
 from expandcontract.throttles.max_rate import MaxRate
@@ -68,9 +69,9 @@ async def walk(  # noqa: PLR0913 - what the engine knows and the sweep does not
         are free again.
     """
     options = options or Options()
-    shift = Shift(
-        database, tables, job, options, listen, check, Brake(), MaxRate(options.max_rate), LONGEST_BATCH
-    )
+    governor = Governor(database, job.purpose, options.limits, lambda text: listen(Notice(job.name, text)))
+    rate = MaxRate(options.max_rate)
+    shift = Shift(database, tables, job, options, listen, check, Brake(), rate, governor, LONGEST_BATCH)
     shift.patience = await _patience(shift)
     if void_leases:
         await shift.transact(lambda conn: ledger.void_leases(conn, tables, shift.round))

@@ -22,8 +22,6 @@ STEP_SECONDS, RAISE, EASY = 1.0, 1.25, 0.7
 LEAST_SHARE = 1 / 16
 #: A batch shrinks with the share, but not beyond this: small transactions are no less work.
 LEAST_BATCH = 0.25
-#: A pause after one batch is never longer.
-LONGEST_PAUSE_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -95,7 +93,7 @@ class Controller:
 
     def pause_seconds(self, batch_seconds: float) -> float:
         """Return for how long to rest after a batch that took so long, so that the share is kept."""
-        return min(LONGEST_PAUSE_SECONDS, batch_seconds * (1 / self.share - 1))
+        return batch_seconds * (1 / self.share - 1)
 
 
 def _stepped(share: float, readings: Sequence[Reading]) -> float:

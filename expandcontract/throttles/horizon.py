@@ -20,7 +20,8 @@ SELECT held.* FROM (
          pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - a.xact_start)::pg_catalog.float8
            AS seconds
   FROM pg_catalog.pg_stat_activity a
-  WHERE a.datname = pg_catalog.current_database() AND a.pid <> pg_catalog.pg_backend_pid()
+  WHERE a.datname = pg_catalog.current_database()
+    AND a.application_name <> pg_catalog.current_setting('application_name')
     AND a.backend_type IS DISTINCT FROM 'autovacuum worker'
     AND coalesce(a.backend_xmin, a.backend_xid) IS NOT NULL AND a.xact_start IS NOT NULL
   UNION ALL

@@ -164,6 +164,7 @@ CREATE TABLE {schema}.control (
     batch integer,
     max_rate double precision,
     workers integer,
+    max_lag_seconds double precision,
     changed_by text NOT NULL,
     changed_at timestamptz NOT NULL DEFAULT pg_catalog.clock_timestamp()
 );

@@ -99,7 +99,8 @@ SELECT
         ) FROM {schema}.holder h WHERE h.change_id = c.id
     ) AS holders,
     CASE WHEN w.change_id IS NOT NULL THEN pg_catalog.jsonb_build_object(
-        'paused', w.paused, 'paused_by', w.paused_by, 'batch', w.batch, 'max_rate', w.max_rate, 'workers', w.workers
+        'paused', w.paused, 'paused_by', w.paused_by, 'batch', w.batch, 'max_rate', w.max_rate, 'workers', w.workers,
+        'max_lag_seconds', w.max_lag_seconds
     ) END AS wish,
     ARRAY(
         SELECT s.section || '.' || s.step FROM {schema}.step s
