@@ -113,6 +113,7 @@ def _pair(
         forward=by_column.get(column.name),
         back=by_column.get(question.new),
         one_way=question.one_way,
+        fills_null=judgement.forward is not None and not judgement.forward.null_for_null,
         old_plain_equality=column.plain_equality,
         new_plain_equality=judgement.new_type.plain_equality,
         unfit=unfit,
@@ -188,6 +189,12 @@ def _notes(subject: Subject, judgement: Judgement) -> tuple[Note, ...]:
         )
     if subject.pair.mode == Mode.FILL:
         notes.append(Note("fill", _fill_reason(subject.pair, judgement.forward)))
+    if subject.pair.fills_null:
+        notes.append(
+            Note(
+                "fills-null", "--using makes a value of NULL: a NULL that new code writes becomes that value."
+            )
+        )
     if subject.pair.unfit == Unfit.ACCEPT:
         notes.append(
             Note(

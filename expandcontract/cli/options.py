@@ -17,6 +17,34 @@ Batch = Annotated[
 ]
 Workers = Annotated[str | None, typer.Option("--workers", metavar="N", help="Connections that copy at once.")]
 MaxRate = Annotated[str | None, typer.Option("--max-rate", metavar="R", help="Rows per second at most: 20k.")]
+MaxLag = Annotated[
+    str | None,
+    typer.Option("--max-lag", metavar="D", help="Wait while a standby is behind by more: 5s. [10s]"),
+]
+NiceRatio = Annotated[
+    str | None,
+    typer.Option("--nice-ratio", metavar="R", help="Sleep R times as long as each batch took. [0]"),
+]
+Schedule = Annotated[
+    str | None,
+    typer.Option("--schedule", metavar="TEXT", help="Work in these hours only: Mon-Fri 22:00-06:00 UTC."),
+]
+ThrottleQuery = Annotated[
+    str | None,
+    typer.Option("--throttle-query", metavar="SQL", help="Wait while this returns over zero, or true."),
+]
+ThrottleHttp = Annotated[
+    str | None,
+    typer.Option("--throttle-http", metavar="URL", help="Wait while the status of this is not 200."),
+]
+#: The options that stand for settings of the throttles, by their names there.
+THROTTLES = {
+    "max_lag": "--max-lag",
+    "nice_ratio": "--nice-ratio",
+    "schedule": "--schedule",
+    "query": "--throttle-query",
+    "http": "--throttle-http",
+}
 MaxRuntime = Annotated[
     str | None, typer.Option("--max-runtime", metavar="D", help="Stop after this time: 2h.")
 ]
@@ -24,6 +52,9 @@ NoWait = Annotated[bool, typer.Option("--no-wait", help="Stop with exit 5 when t
 Check = Annotated[bool, typer.Option("--check", help="Exit 3 when work is pending.")]
 Confirm = Annotated[
     str | None, typer.Option("--confirm", metavar="CHANGE", help="The change's name, once more.")
+]
+ShowValues = Annotated[
+    bool, typer.Option("--show-values", help="Show the values of rows that are named, not their keys alone.")
 ]
 Acknowledge = Annotated[
     list[str] | None,

@@ -9,13 +9,15 @@ from expandcontract.model.errors import Interrupted
 from expandcontract.model.events import Listener, Notice
 from expandcontract.model.policy import Policy
 from expandcontract.postgres.connect import Database
+from expandcontract.throttles.limits import Limits
 
 
 @dataclass(frozen=True)
 class Context:
     """A database, the limits to keep to, who listens, who asks, and the wish to stop (set by a signal).
 
-    Before a lock that a hot standby would replay, `standby` is waited for, where one is given.
+    Before a lock that a hot standby would replay, `standby` is waited for, where one is given. `limits` are
+    what the throttles of a sweep keep to.
     """
 
     database: Database
@@ -24,6 +26,7 @@ class Context:
     who: str
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     standby: Database | None = None
+    limits: Limits = field(default_factory=Limits)
 
     @property
     def tables(self) -> Tables:

@@ -24,6 +24,7 @@ from expandcontract.model.plan import Concurrent, Step, Sweep, Transactional
 from expandcontract.postgres.locks import run_locked
 from expandcontract.postgres.sqlstate import is_disconnect, translate
 from expandcontract.postgres.standby import wait_until_unused
+from expandcontract.steps.column import MAKES_SYNC
 
 
 @dataclass(frozen=True)
@@ -132,6 +133,11 @@ async def _transactional(
             await _become(work, conn, step.becomes)
         for statement in action.statements:
             await conn.exec_driver_sql(statement)
+        if step.id in MAKES_SYNC:
+            situation = work.situation
+            await change_writer.note_sync(
+                conn, context.tables, situation.change_id, situation.attempt, context.who
+            )
         killpoints.reach(f"{work.key(section, step.id)}.acted")
         await record(work, conn, section, step, time.monotonic() - began)
         if ending is not None:

@@ -93,6 +93,7 @@ def _joined(situation: Situation, live: Live) -> Live:
         writes = max(0, live.writes - situation.writes_at_ready)
     return replace(
         live,
+        sync_faults=(*live.sync_faults, *situation.live.sync_faults),
         leaves=tuple(replace(leaf, swept=leaf.oid in situation.covered) for leaf in live.leaves),
         writes_since_ready=writes,
         new_side_writes=situation.live.new_side_writes,

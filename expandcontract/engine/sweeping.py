@@ -14,6 +14,7 @@ from expandcontract.model.plan import Purpose, Step, Sweep
 from expandcontract.sweep.job import Job, Options, Outcome
 from expandcontract.sweep.shift import Check
 from expandcontract.sweep.walk import lay, walk
+from expandcontract.throttles.limits import Limits
 
 #: The kind of the event that keeps what a round of copying was laid over; the view status_v1 reads it.
 LAID = "copy laid"
@@ -29,9 +30,11 @@ class Pace:
     max_runtime: timedelta | None = None
     wait_when_paused: bool = True
 
-    @property
-    def options(self) -> Options:
-        return Options(self.batch, self.workers, self.max_rate, self.max_runtime, self.wait_when_paused)
+    def options(self, limits: Limits) -> Options:
+        """Return it for a sweep whose throttles keep to `limits`."""
+        return Options(
+            self.batch, self.workers, self.max_rate, self.max_runtime, self.wait_when_paused, limits
+        )
 
 
 def step_of(work: Work, section: Section, purpose: Purpose) -> Step:
@@ -58,7 +61,7 @@ async def walk_round(
         context.database,
         context.tables,
         job,
-        options=pace.options,
+        options=pace.options(context.limits),
         listen=context.listen,
         stop=context.stop,
         check=check,

@@ -59,7 +59,8 @@ class Pair:
 
     `forward` and `back` are None where the other side's raw value is used (a rename), and otherwise the
     qualified names of
-    scalar SQL functions. `one_way` says that nothing goes back. `plain_equality` says that for the new (and
+    scalar SQL functions. `fills_null` says that forward makes a value of NULL. `one_way` says that nothing
+    goes back. `plain_equality` says that for the new (and
     old) type `IS NOT DISTINCT FROM`
     means identical.
     """
@@ -71,6 +72,7 @@ class Pair:
     forward: RelationName | None = None
     back: RelationName | None = None
     one_way: bool = False
+    fills_null: bool = False
     old_plain_equality: bool = False
     new_plain_equality: bool = False
     unfit: Unfit = Unfit.REFUSE

@@ -80,7 +80,11 @@ def translate(error: BaseException) -> EcError:  # noqa: PLR0911 - one return fo
     if code in _GUARDS:
         return _GUARDS[code](message, why=why)
     if code == INSUFFICIENT_PRIVILEGE:
-        return MissingPrivilege(f"PostgreSQL refused: {message}.", why=why)
+        return MissingPrivilege(
+            f"PostgreSQL refused: {message}.",
+            why=why,
+            state="The transaction was rolled back; what was done before it stays.",
+        )
     if code == READ_ONLY_TRANSACTION:
         return NotConnected(f"The server does not take writes: {message}.", why=why or "Is it a standby?")
     if is_lock_failure(error) or is_retryable(error):

@@ -20,6 +20,8 @@ T = TypeVar("T")
 #: stand.
 RESTORE_FILLING = "restore:filling"
 RESTORE_READY = "restore:ready"
+#: The steps that make or replace what keeps the sides in sync before contract.
+MAKES_SYNC = frozenset({"sync_trigger", "ready", RESTORE_FILLING, RESTORE_READY, "unhide"})
 
 
 @dataclass(frozen=True)

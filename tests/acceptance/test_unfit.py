@@ -4,6 +4,7 @@ import asyncpg
 import pytest
 
 from expandcontract import gates
+from expandcontract.engine.verbs import log
 from expandcontract.model.errors import GateShut, Mismatches
 from tests.acceptance.cycle import Life, living
 
@@ -81,3 +82,34 @@ async def test_rows_that_were_bad_before_are_found(database: str) -> None:
         assert await life.rows("SELECT size, measure FROM parts WHERE id IN (3, 21)") == [("large", None)] * 2
         await life.sql("UPDATE parts SET size = '300' WHERE id IN (3, 21)")
         assert (await life.verify()).conflicts == 0
+
+
+async def test_a_null_that_forward_fills_is_filled_at_once(database: str) -> None:
+    """Where --using makes a value of NULL, new code's NULL becomes it in the same write, and stays in sync."""
+    expressions = {"using": "coalesce(size, 'none')", "back": "nullif(measure, 'none')"}
+    async with living(
+        database, "change-type", fields("text", **expressions), GIVEN.format(old="text")
+    ) as life:
+        await life.start()
+        await life.backfill()
+        await life.sql("UPDATE parts SET measure = NULL WHERE id = 1")
+        assert await life.rows("SELECT size, measure FROM parts WHERE id = 1") == [(None, "none")]
+        await life.sql("UPDATE parts SET note = 'x' WHERE id = 1")
+        assert await life.rows("SELECT size, measure FROM parts WHERE id = 1") == [(None, "none")]
+        await life.verify()
+
+
+async def test_the_log_tells_of_values_that_were_kept(database: str) -> None:
+    """`ec log` names the row of a conflict, and its values only for who asks to see them."""
+    async with living(
+        database, "rename-column", {"column": "parts.size", "new_name": "measure"}, GIVEN.format(old="text")
+    ) as life:
+        await life.start()
+        await life.backfill()
+        await life.sql("UPDATE parts SET size = 'lost', measure = 'won' WHERE id = 1")
+        (told,) = [entry for entry in await log.read(life.context, life.name) if entry.kind == "both written"]
+        assert told.data["row id"] == 1
+        assert "old" not in told.data
+        shown = await log.read(life.context, life.name, show_values=True)
+        (told,) = [entry for entry in shown if entry.kind == "both written"]
+        assert (told.data["old"], told.data["new"]) == ("lost", "won")

@@ -53,6 +53,7 @@ def full_plan() -> Plan:
             forward=RelationName("s", "f"),
             back=RelationName("s", "b"),
             one_way=True,
+            fills_null=True,
             old_plain_equality=True,
             new_plain_equality=True,
             unfit=Unfit.RECORD,

@@ -30,6 +30,11 @@ async def backfill(
     workers: options.Workers = None,
     max_rate: options.MaxRate = None,
     max_runtime: options.MaxRuntime = None,
+    max_lag: options.MaxLag = None,
+    nice_ratio: options.NiceRatio = None,
+    schedule: options.Schedule = None,
+    throttle_query: options.ThrottleQuery = None,
+    throttle_http: options.ThrottleHttp = None,
     no_verify: NoVerify = False,
     no_wait: options.NoWait = False,
     every: All = False,
@@ -37,6 +42,9 @@ async def backfill(
     """Copy the rows, settle the new side, verify."""
     from expandcontract.engine.verbs import backfill as verb
 
+    session = session.throttled(
+        max_lag=max_lag, nice_ratio=nice_ratio, schedule=schedule, query=throttle_query, http=throttle_http
+    )
     chosen = pace(batch, workers, max_rate, max_runtime, no_wait=no_wait, no_verify=no_verify)
 
     async def act(context: "Context", name: str) -> "Situation":

@@ -13,7 +13,9 @@ if TYPE_CHECKING:
     from expandcontract.engine.context import Context
 
 
-async def log(session: Session, *, change: options.Change = None) -> None:
+async def log(
+    session: Session, *, change: options.Change = None, show_values: options.ShowValues = False
+) -> None:
     """Show who did what."""
     from expandcontract.cli.views.log import LogView
     from expandcontract.engine.verbs import log as verb
@@ -23,7 +25,7 @@ async def log(session: Session, *, change: options.Change = None) -> None:
         if name is None:
             session.show_nothing("No change is in the ledger.")
             return
-        session.show(LogView.of(name, await verb.read(context, name)))
+        session.show(LogView.of(name, await verb.read(context, name, show_values=show_values)))
 
 
 async def _only(context: "Context") -> str | None:

@@ -31,6 +31,11 @@ async def run(
     workers: options.Workers = None,
     max_rate: options.MaxRate = None,
     max_runtime: options.MaxRuntime = None,
+    max_lag: options.MaxLag = None,
+    nice_ratio: options.NiceRatio = None,
+    schedule: options.Schedule = None,
+    throttle_query: options.ThrottleQuery = None,
+    throttle_http: options.ThrottleHttp = None,
     no_wait: options.NoWait = False,
 ) -> None:
     """Start, backfill and verify; contract where it is asked for."""
@@ -39,6 +44,9 @@ async def run(
 
     if until not in (None, *GOALS):
         raise UsageError(f"--until {until} is no goal.", why=f"The goals are {', '.join(GOALS)}.")
+    session = session.throttled(
+        max_lag=max_lag, nice_ratio=nice_ratio, schedule=schedule, query=throttle_query, http=throttle_http
+    )
     chosen = pace(batch, workers, max_rate, max_runtime, no_wait=no_wait)
     async with session.context() as context:
         found = await wanted(context, asked, session.phases)

@@ -1,4 +1,4 @@
-"""`ec tune [CHANGE] batch=500 max-rate=20k workers=2`."""
+"""`ec tune [CHANGE] batch=500 max-rate=20k workers=2 max-lag=5s`."""
 
 from typing import TYPE_CHECKING, Annotated, cast
 
@@ -15,13 +15,19 @@ from expandcontract.model.errors import UsageError
 Words = Annotated[
     list[str],
     typer.Argument(
-        metavar="[CHANGE] KEY=VALUE...", help="batch=500, max-rate=20k, workers=2; auto takes a wish back."
+        metavar="[CHANGE] KEY=VALUE...",
+        help="batch=500, max-rate=20k, workers=2, max-lag=5s; auto takes a wish back.",
     ),
 ]
 if TYPE_CHECKING:
     from expandcontract.ledger.control import Wishes
 
-KEYS = ("batch", "max-rate", "workers")
+KEYS = {
+    "batch": "batch",
+    "max-rate": "max_rate",
+    "workers": "workers",
+    "max-lag": "max_lag_seconds",
+}
 AUTO = "auto"
 
 
@@ -46,12 +52,15 @@ def read(words: list[str]) -> tuple[str | None, "Wishes"]:
 def _field(key: str) -> str:
     if key not in KEYS:
         raise UsageError(f"{key!r} cannot be tuned.", why=f"What can be: {', '.join(KEYS)}.")
-    return key.replace("-", "_")
+    return KEYS[key]
 
 
 def _value(key: str, text: str) -> float | int | None:
     if text == AUTO:
         return None
+    if key == "max-lag":
+        duration = parse.duration(key, text)
+        return None if duration is None else duration.total_seconds()
     return parse.rate(key, text) if key == "max-rate" else parse.count(key, text)
 
 

@@ -1,8 +1,5 @@
 """`ec verify [CHANGE]`."""
 
-from typing import Annotated
-
-import typer
 from typer.core import TyperCommand
 
 from expandcontract.cli import options
@@ -12,12 +9,10 @@ from expandcontract.cli.command import command
 from expandcontract.cli.session import Session
 from expandcontract.model.phases import Verb
 
-ShowValues = Annotated[
-    bool, typer.Option("--show-values", help="Show the values of mismatching rows, not their keys alone.")
-]
 
-
-async def verify(session: Session, *, change: options.Change = None, show_values: ShowValues = False) -> None:
+async def verify(
+    session: Session, *, change: options.Change = None, show_values: options.ShowValues = False
+) -> None:
     """Compare every row."""
     from expandcontract.engine.verbs import verify as verb
 

@@ -14,7 +14,7 @@ from expandcontract.engine.verbs import undo, verify
 from expandcontract.engine.work import Work, leased
 from expandcontract.ledger import change as change_writer
 from expandcontract.model import killpoints
-from expandcontract.model.errors import LeaseHeld, Mismatches
+from expandcontract.model.errors import LeaseHeld, Mismatches, StepFailed
 from expandcontract.model.phases import Phase, Section, Status, Verb
 from expandcontract.model.plan import Purpose
 from expandcontract.model.situation import Situation
@@ -118,7 +118,21 @@ async def restore(work: Work) -> bool:
     wanted = RESTORE_READY if work.situation.ready else RESTORE_FILLING
     step = next(step for step in work.plan.steps(Section.REPAIR) if step.id == wanted)
     await run_step(work, Section.REPAIR, step)
+    _require_restored(await situations.one(work.context, work.name))
     return True
+
+
+def _require_restored(situation: Situation) -> None:
+    """Raise StepFailed where the plan does not know of a child table: its rows would never be in sync."""
+    bare = [leaf.name for leaf in situation.live.leaves if not leaf.trigger_intact]
+    if bare:
+        raise StepFailed(
+            f"{', '.join(bare)} cannot be kept in sync: it came after the plan was made.",
+            why="Children by inheritance each have a trigger, and the plan names them.",
+            state="The rest of the table is in sync as before.",
+            next=f"ALTER TABLE {bare[0]} NO INHERIT {situation.plan.table}, or: ec rollback {situation.name} "
+            "and start again",
+        )
 
 
 async def _settle(work: Work) -> None:

@@ -20,7 +20,9 @@ async def resume(context: Context, name: str) -> Situation:
 
 
 async def tune(context: Context, name: str, wishes: Wishes) -> Situation:
-    """Change batch, max_rate (rows per second) or workers for every process; taken up at the next batch."""
+    """Change batch, max_rate (rows per second), workers or max_lag_seconds for every process; taken up at the
+    next batch.
+    """
     return await _wish(context, name, wishes)
 
 

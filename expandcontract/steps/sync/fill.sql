@@ -11,6 +11,7 @@ BEGIN
         new_given := NOT {new_unchanged}{null_is_silence};
         old_given := NOT {old_unchanged};
     END IF;
+    -- Both given: an application that writes both, or a row that moves to another partition. Back may read the session.
     IF new_given THEN{write_back}
         {note_new}
     ELSIF old_given OR NEW.{new} IS NULL THEN

@@ -15,7 +15,7 @@ BEGIN
         IF old_given THEN
             PERFORM {note_conflict}({change}, 'both written', {key}, {old_text}, {new_text}, current_user, 'the new side won');
         END IF;
-        NEW.{old} := {back};{back_fits}
+        NEW.{old} := {back};{back_fits}{null_again}
         {note_new}
     {otherwise}
         NEW.{new} := {forward};

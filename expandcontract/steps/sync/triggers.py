@@ -54,7 +54,8 @@ def create_sync_function(sync: Sync, *, ready: bool) -> str:
         write_back = (
             ""
             if pair.back is None
-            else f"\n        NEW.{fields['old']} := {fields['back']};{fields['back_fits']}"
+            else f"\n        IF NOT old_given THEN\n            NEW.{fields['old']} := {fields['back']};"
+            f"{fields['back_fits']}\n        END IF;"
         )
         return _render("fill.sql", **fields, write_back=write_back)
     return _render("mirror.sql", **fields)
@@ -96,6 +97,9 @@ def create_keeper(sync: Sync, tables: Sequence[RelationName]) -> tuple[str, ...]
         function=sync.keeper.sql,
         table=pair.table.sql,
         hidden=hidden,
+        final=final,
+        final_not_given=_final_not_given(sync, final),
+        forward=predicates.forward(pair, f"NEW.{hidden}"),
         new_unchanged=predicates.same_new(pair, f"NEW.{final}", f"OLD.{final}"),
         assign=_keep(sync, hidden, final),
     )
@@ -106,6 +110,16 @@ def create_keeper(sync: Sync, tables: Sequence[RelationName]) -> tuple[str, ...]
     )
     triggers = (s for table in tables for s in _trigger(sync.trigger, table, sync.keeper, when))
     return (statement, f"GRANT EXECUTE ON FUNCTION {sync.keeper.sql}() TO PUBLIC", *triggers)
+
+
+def _final_not_given(sync: Sync, final: str) -> str:
+    pair = sync.pair
+    if pair.old.volatile_default and pair.mode == Mode.MIRROR:
+        return ""  # whoever gives both gives them in sync, and does not come here
+    null = f"NULL::{pair.new.type}"
+    default = sync.new_default if pair.mode == Mode.MIRROR and sync.new_default else null
+    is_default = predicates.same_new(pair, f"NEW.{final}", f"({default})::{pair.new.type}")
+    return f" AND {is_default}"
 
 
 def _keep(sync: Sync, hidden: str, final: str) -> str:
@@ -181,6 +195,11 @@ def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
         "back": predicates.back(pair, f"NEW.{new}"),
         "forward": predicates.forward(pair, f"NEW.{old}"),
         "back_fits": _back_fits(sync, old, new),
+        # Left NULL, the row would be out of sync, and some later write would change it unasked.
+        "null_again": f"\n        IF NEW.{new} IS NULL THEN\n            NEW.{new} := "
+        f"{predicates.forward(pair, f'NEW.{old}')};\n        END IF;"
+        if pair.fills_null
+        else "",
         "forward_fits": _forward_fits(sync, old, new),
         "note_new": _note_use(sync, "new"),
         "note_old": _note_use(sync, "old"),
