@@ -17,11 +17,14 @@ from expandcontract.changes import registry
 from expandcontract.cli import views
 from expandcontract.cli.app import VERBS
 from expandcontract.cli.entry import run
-from expandcontract.cli.settings import Settings
+from expandcontract.cli.options import THROTTLES
+from expandcontract.cli.settings import THROTTLE, Settings
+from expandcontract.cli.throttle_settings import ThrottleSettings
 from expandcontract.cli.views.explain import EXITS
 from expandcontract.cli.views.view import View
 from expandcontract.model.durations import spell
 from expandcontract.model.errors import every_error
+from expandcontract.model.sizes import spell_size
 
 REFERENCE = Path(__file__).parent / "reference"
 
@@ -45,6 +48,13 @@ units: `250ms`, `5min`, `24h`, `7d`. Passwords in URLs are never printed.
 PHASES = """
 `phases` in `pyproject.toml` is relative to that file; without the key, `phases/` beside the file is meant.
 """
+
+THROTTLE_TABLE = """
+What may hold a backfill back; [throttles](../explanation/throttles.md) says how. The keys stand in a table of
+their own, `[tool.expandcontract.throttle]`; the options are those of `ec backfill` and `ec run`. Sizes are
+written in PostgreSQL's units: `64MB`, `1GB`. Several names have commas between them.
+"""
+SIZES = ("max_lag_bytes", "max_slot_wal", "max_archive_backlog", "max_wal_rate")
 
 JSON = """
 With `--json` a command answers with one document on stdout, also when it fails. A document's `schema` has a
@@ -108,14 +118,30 @@ def _settings() -> str:
             field.description or "",
         )
         for name, field in Settings.model_fields.items()
+        if name != THROTTLE
+    ]
+    throttles = [
+        (
+            f"`{name}`",
+            f"`{THROTTLES[name]}`" if name in THROTTLES else "",
+            f"`EC_THROTTLE_{name.upper()}`",
+            _size(field.default) if name in SIZES else _default(field.default),
+            field.description or "",
+        )
+        for name, field in ThrottleSettings.model_fields.items()
     ]
     head = ("key", "option", "variable", "default", "meaning")
-    return _page("Settings", [SETTINGS, _table(head, rows), PHASES])
+    blocks = [SETTINGS, _table(head, rows), PHASES, "## Throttles", THROTTLE_TABLE, _table(head, throttles)]
+    return _page("Settings", blocks)
+
+
+def _size(value: int | None) -> str:
+    return "" if value is None else f"`{spell_size(value)}`"
 
 
 def _default(value: object) -> str:
     match value:
-        case None:
+        case None | "":
             return ""
         case timedelta():
             return f"`{spell(value)}`"

@@ -30,7 +30,7 @@ VERBS: Mapping[str, str] = {
     "log": "Show who did what, when, and how long it took.",
     "pause": "Let every worker stop at its next checkpoint.",
     "resume": "Let the workers go on.",
-    "tune": "Change batch, max-rate or workers while they work.",
+    "tune": "Change batch, max-rate, workers or max-lag while they work.",
     "ack": "Open a soft gate, with a reason that the ledger keeps.",
     "doctor": "Examine the database, its settings and what stands in the way.",
     "explain": "Say what an error code means.",

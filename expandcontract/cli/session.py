@@ -4,10 +4,11 @@ import getpass
 import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from expandcontract.cli.options import THROTTLES
 from expandcontract.cli.output import Output
 from expandcontract.cli.settings import Settings
 from expandcontract.cli.signals import Interruption
@@ -33,6 +34,11 @@ class Session:
     def phases(self) -> Path:
         """The folder of change plans."""
         return self.settings.phases
+
+    def throttled(self, **written: str | None) -> "Session":
+        """Return the session with what the verb's options say of the throttles. Raises BadSetting."""
+        throttle = self.settings.throttle.changed(written, THROTTLES)
+        return replace(self, settings=self.settings.model_copy(update={"throttle": throttle}))
 
     def show(self, view: View) -> None:
         """Write a result."""
@@ -68,7 +74,15 @@ class Session:
         standby = Database(settings.standby.get_secret_value()) if settings.standby else None
         listener = self._listener()
         try:
-            yield Context(database, settings.policy, listener, who(), self.interruption.stop, standby)
+            yield Context(
+                database,
+                settings.policy,
+                listener,
+                who(),
+                self.interruption.stop,
+                standby,
+                settings.throttle.limits,
+            )
         finally:
             listener.close()
             await database.close()

@@ -13,12 +13,15 @@ from pydantic import BeforeValidator, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
+from expandcontract.cli.throttle_settings import ThrottleSettings
 from expandcontract.model.durations import parse_duration
 from expandcontract.model.errors import BadSetting, EcError
 from expandcontract.model.policy import Policy
 
 PREFIX = "EC_"
 TABLE = "[tool.expandcontract]"
+#: The table of the throttles within it.
+THROTTLE = "throttle"
 
 
 def _duration(value: object) -> object:
@@ -37,7 +40,14 @@ _DEFAULT = Policy()
 class Settings(BaseSettings):
     """Every setting of `ec`, with what it means."""
 
-    model_config = SettingsConfigDict(env_prefix=PREFIX, env_ignore_empty=True, extra="forbid", frozen=True)
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_ignore_empty=True,
+        env_nested_delimiter="_",
+        env_nested_max_split=1,
+        extra="forbid",
+        frozen=True,
+    )
 
     database_url: SecretStr | None = Field(
         None, description="The database: a SQLAlchemy or libpq URL, or key=value pairs."
@@ -73,6 +83,9 @@ class Settings(BaseSettings):
     approval: bool = Field(_DEFAULT.approval, description="Contract wants `ec ack CHANGE approval`.")
     confidential: bool = Field(
         _DEFAULT.confidential, description="The queries of blockers stay out of messages and ledger."
+    )
+    throttle: ThrottleSettings = Field(
+        ThrottleSettings(), description="What the throttles keep to: a table of its own."
     )
 
     @classmethod
@@ -122,10 +135,16 @@ class ProjectFile:
     @cached_property
     def values(self) -> dict[str, Any]:
         """The table by field name. `phases` is relative to the file, so that `ec` works from every folder."""
-        found = {key.replace("-", "_"): value for key, value in self._table.items()}
+        found = _underscored(self._table)
+        if isinstance(found.get("throttle"), dict):
+            found["throttle"] = _underscored(found["throttle"])
         if self.path is not None and isinstance(found.get("phases", ""), str):
             found["phases"] = str(self.path.parent / found.get("phases", "phases"))
         return found
+
+
+def _underscored(table: Mapping[str, Any]) -> dict[str, Any]:
+    return {key.replace("-", "_"): value for key, value in table.items()}
 
 
 def _table(path: Path) -> Mapping[str, Any] | None:
@@ -159,35 +178,49 @@ def load(given: Mapping[str, Any]) -> Settings:
     except ValidationError as error:
         # An error quotes its input only here, not in the exception: the input may be a URL with a password.
         details = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        raise _bad_setting(str(details["loc"][0]), details["type"], details["msg"], given) from None
+        raise _bad_setting(_field(details["loc"]), details["type"], details["msg"], given) from None
+
+
+def _field(place: tuple[int | str, ...]) -> str:
+    """Return the field of a setting, or `throttle.FIELD`."""
+    return ".".join(map(str, place[: 2 if place[0] == THROTTLE else 1]))
 
 
 def _bad_setting(field: str, kind: str, message: str, given: Mapping[str, Any]) -> BadSetting:
     origin = _origin(field, given)
     if kind == "extra_forbidden":
-        known = list(Settings.model_fields)
-        return BadSetting(f"{field} in {origin} is no setting.", why=_nearest(field, known))
+        return BadSetting(f"{field} in {origin} is no setting.", why=_nearest(field, names()))
     return BadSetting(f"The value of {origin} has no meaning.", why=message.removeprefix("Value error, "))
 
 
 def _origin(field: str, given: Mapping[str, Any]) -> str:
     if field in given:
         return f"--{field.replace('_', '-')}"
-    variable = f"{PREFIX}{field.upper()}"
+    variable = _variable(field)
     if os.environ.get(variable):
         return variable
     path = ProjectFile.find(Path.cwd()).path
-    return f"{TABLE} in {path}" if field not in Settings.model_fields else f"{field} of {TABLE} in {path}"
+    return f"{TABLE} in {path}" if field not in names() else f"{field} of {TABLE} in {path}"
 
 
 def _check_environment() -> None:
     """Refuse a variable that is nearly one of ours. Other programs may have variables that begin with EC_."""
-    known = [f"{PREFIX}{field.upper()}" for field in Settings.model_fields]
+    known = [_variable(field) for field in names()]
     for name in os.environ:
         if not name.startswith(PREFIX) or name in known:
             continue
         if difflib.get_close_matches(name, known, cutoff=0.9):
             raise BadSetting(f"{name} in the environment is no setting.", why=_nearest(name, known))
+
+
+def names() -> list[str]:
+    """Return the names of all settings; those of the throttles as `throttle.NAME`."""
+    own = [name for name in Settings.model_fields if name != THROTTLE]
+    return own + [f"{THROTTLE}.{name}" for name in ThrottleSettings.model_fields]
+
+
+def _variable(field: str) -> str:
+    return f"{PREFIX}{field.upper().replace('.', '_')}"
 
 
 def _nearest(word: str, known: list[str]) -> str:

@@ -3,10 +3,11 @@ from pathlib import Path
 
 import pytest
 
-from expandcontract.cli.options import SETTING_NAMES
-from expandcontract.cli.settings import Settings, load
+from expandcontract.cli.options import SETTING_NAMES, THROTTLES
+from expandcontract.cli.settings import THROTTLE, Settings, load
 from expandcontract.model.errors import BadSetting
 from expandcontract.model.policy import Policy
+from expandcontract.throttles.limits import Limits
 
 URL = "postgresql://ada:s3cret-word@db.example/shop"
 
@@ -127,4 +128,59 @@ def test_passwords_are_not_in_the_repr() -> None:
 
 def test_every_setting_has_an_option() -> None:
     """Command line, variables and file know the same settings."""
-    assert set(SETTING_NAMES) == set(Settings.model_fields)
+    assert {*SETTING_NAMES, THROTTLE} == set(Settings.model_fields)
+
+
+def test_throttles_have_a_table_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys, lists, sizes and windows are read; variables go before them, key by key."""
+    project(
+        '[tool.expandcontract.throttle]\nmax-lag = "5s"\nmax_wal_rate = "20MB"\nstandbys = ["a", "b"]\n'
+        'schedule = "Mon-Fri 22:00-06:00 Europe/Berlin"\noff = "horizon"'
+    )
+    monkeypatch.setenv("EC_THROTTLE_MAX_LAG", "7s")
+    monkeypatch.setenv("EC_THROTTLE_MAX_ACTIVE_SESSIONS", "40")
+    limits = load({}).throttle.limits
+    assert (limits.max_lag, limits.max_wal_rate) == (timedelta(seconds=7), 20 * 1024**2)
+    assert (limits.standbys, limits.off, limits.max_active_sessions) == (("a", "b"), {"horizon"}, 40)
+    assert [window.zone.key for window in limits.schedule] == ["Europe/Berlin"]
+
+
+def test_throttles_without_settings() -> None:
+    """Who sets nothing gets the defaults of the throttles."""
+    assert load({}).throttle.limits == Limits()
+
+
+@pytest.mark.parametrize(
+    ("line", "named", "why"),
+    [
+        ('max_lags = "1s"', "throttle.max_lags", "Did you mean throttle.max_lag?"),
+        ('max_lag_bytes = "64"', "throttle.max_lag_bytes", "64MB"),
+        ('off = "replica"', "throttle.off", "replica-lag"),
+        ('schedule = "at night"', "throttle.schedule", "Mon-Fri 22:00-06:00"),
+        ('http = "file:///etc/passwd"', "throttle.http", "https://"),
+    ],
+)
+def test_a_wrong_setting_of_a_throttle_is_named(line: str, named: str, why: str) -> None:
+    """Key, table and file; a misspelt key gets the nearest."""
+    project(f"[tool.expandcontract.throttle]\n{line}")
+    with pytest.raises(BadSetting) as caught:
+        load({})
+    assert named in caught.value.message
+    assert why in caught.value.why
+
+
+def test_an_option_goes_before_a_throttle_of_the_file() -> None:
+    """The command line changes what it names, and an error is called by its option."""
+    project('[tool.expandcontract.throttle]\nmax_lag = "5s"\nnice_ratio = 2')
+    throttle = load({}).throttle.changed({"max_lag": "1s", "schedule": None}, THROTTLES)
+    assert (throttle.max_lag, throttle.nice_ratio) == (timedelta(seconds=1), 2)
+    with pytest.raises(BadSetting, match="--nice-ratio"):
+        load({}).throttle.changed({"nice_ratio": "often"}, THROTTLES)
+
+
+def test_a_misspelt_variable_of_a_throttle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A variable that is nearly a throttle's is an error as well."""
+    monkeypatch.setenv("EC_THROTTLE_MAX_LAGS", "1s")
+    with pytest.raises(BadSetting) as caught:
+        load({})
+    assert "EC_THROTTLE_MAX_LAG" in caught.value.message
