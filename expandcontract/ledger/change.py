@@ -84,6 +84,14 @@ async def find_again(conn: AsyncConnection, tables: Tables, change_id: int, plan
     return relation
 
 
+async def note_sync(conn: AsyncConnection, tables: Tables, change_id: int, attempt: int, who: str) -> None:
+    """Keep how the functions and triggers of a change stand now, in the transaction that made them."""
+    query = f"SELECT {tables.qualified('sync_state')}($1)"
+    state = (await conn.exec_driver_sql(query, (change_id,))).scalar_one()
+    data = {**state, "attempt": attempt}
+    await event.write(conn, tables, "sync made", who, change_id=change_id, data=data)
+
+
 async def note_writes(conn: AsyncConnection, tables: Tables, change_id: int, writes: int) -> None:
     """Keep how many row writes the table has seen until ready, so that later ones can be counted."""
     await _update(conn, tables, change_id, {"writes_at_ready": writes})

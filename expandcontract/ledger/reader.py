@@ -58,7 +58,8 @@ async def load(
 ) -> tuple[Situation, ...]:
     """Return the changes of those names (None: all) in the order in which they were made, by one query.
 
-    Of `live` only `new_side_writes` and `is_copy` are known here; the rest is for the catalog to say.
+    Of `live` only `new_side_writes`, `is_copy` and what was altered are known here; the rest is for the
+    catalog to say.
     """
     view = tables.status_v1
     query = select(view).order_by(view.c.id)
@@ -112,7 +113,12 @@ def _situation(row: RowMapping, policy: Policy) -> Situation:
         started=phases[Phase.EXPAND].status != Status.PENDING,
         plan=from_data(row["plan"]),
         phases=phases,
-        live=Live(table_exists=True, new_side_writes=row["new_side_writes"], is_copy=row["is_copy"]),
+        live=Live(
+            table_exists=True,
+            sync_faults=tuple(row["sync_altered"]),
+            new_side_writes=row["new_side_writes"],
+            is_copy=row["is_copy"],
+        ),
         policy=policy,
         now=row["now"],
         copy=_sweep(row["copy"]),

@@ -201,6 +201,11 @@ async def judge(conn: AsyncConnection, snapshot: Snapshot, question: Question) -
         raise AssertionError(f"the snapshot of {snapshot.table} was loaded without {question.column}")
     async with _savepoint(conn):
         await conn.exec_driver_sql(f"CREATE TEMPORARY TABLE ec_clone (LIKE {snapshot.table.sql})")
+        if not await _tries(conn, f"SELECT NULL::{column.type}"):
+            raise UnsupportedShape(
+                f"{quote(column.name)} is of a domain that takes no NULL: {column.type}.",
+                why="The hidden side must be able to be NULL, or a write of new code would fail.",
+            )
         new_type = await _new_type(conn, column, question)
         forward = await _forward(conn, column, question, new_type)
         back = await _back(conn, column, question, new_type)

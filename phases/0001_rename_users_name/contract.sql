@@ -8,7 +8,10 @@ ALTER TABLE public.users ALTER COLUMN "~ec_name" DROP NOT NULL;
 CREATE OR REPLACE FUNCTION expandcontract_sync."~ek_0001_rename_users_name"() RETURNS trigger LANGUAGE plpgsql AS $ec$
 -- Keeps "~ec_name" of public.users, the old side that contract hid, current for undo. It never makes a write fail.
 BEGIN
-    IF TG_OP = 'INSERT' OR NOT (NEW.display_name IS NOT DISTINCT FROM OLD.display_name) THEN
+    IF TG_OP = 'INSERT' AND NEW."~ec_name" IS NOT NULL AND (NEW.display_name IS NOT DISTINCT FROM (NULL::text)::text) THEN
+        -- An INSERT without a list of columns means the new side, and reached the hidden one.
+        NEW.display_name := NEW."~ec_name";
+    ELSIF TG_OP = 'INSERT' OR NOT (NEW.display_name IS NOT DISTINCT FROM OLD.display_name) THEN
         NEW."~ec_name" := NEW.display_name;
     END IF;
     RETURN NEW;

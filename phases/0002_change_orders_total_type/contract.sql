@@ -19,7 +19,10 @@ ALTER TABLE public.orders ALTER COLUMN "~ec_total" DROP DEFAULT;
 CREATE OR REPLACE FUNCTION expandcontract_sync."~ek_0002_change_orders_total_type"() RETURNS trigger LANGUAGE plpgsql AS $ec$
 -- Keeps "~ec_total" of public.orders, the old side that contract hid, current for undo. It never makes a write fail.
 BEGIN
-    IF TG_OP = 'INSERT' OR NOT (NEW.total_cents IS NOT DISTINCT FROM OLD.total_cents) THEN
+    IF TG_OP = 'INSERT' AND NEW."~ec_total" IS NOT NULL AND (NEW.total_cents IS NOT DISTINCT FROM ('0'::bigint)::bigint) THEN
+        -- An INSERT without a list of columns means the new side, and reached the hidden one.
+        NEW.total_cents := expandcontract_sync."0002_change_orders_total_type_forward"(NEW."~ec_total");
+    ELSIF TG_OP = 'INSERT' OR NOT (NEW.total_cents IS NOT DISTINCT FROM OLD.total_cents) THEN
         BEGIN
             NEW."~ec_total" := expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents);
             IF NEW."~ec_total" IS NULL AND NEW.total_cents IS NOT NULL THEN

@@ -11,7 +11,10 @@ ALTER TABLE public.reviews ALTER COLUMN "~ec_rating" DROP DEFAULT;
 CREATE OR REPLACE FUNCTION expandcontract_sync."~ek_0003_change_reviews_rating_type"() RETURNS trigger LANGUAGE plpgsql AS $ec$
 -- Keeps "~ec_rating" of public.reviews, the old side that contract hid, current for undo. It never makes a write fail.
 BEGIN
-    IF TG_OP = 'INSERT' OR NOT (NEW.rating IS NOT DISTINCT FROM OLD.rating) THEN
+    IF TG_OP = 'INSERT' AND NEW."~ec_rating" IS NOT NULL AND (NEW.rating IS NOT DISTINCT FROM ('0'::integer)::integer) THEN
+        -- An INSERT without a list of columns means the new side, and reached the hidden one.
+        NEW.rating := expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW."~ec_rating");
+    ELSIF TG_OP = 'INSERT' OR NOT (NEW.rating IS NOT DISTINCT FROM OLD.rating) THEN
         BEGIN
             NEW."~ec_rating" := expandcontract_sync."0003_change_reviews_rating_type_back"(NEW.rating);
             IF NEW."~ec_rating" IS NULL AND NEW.rating IS NOT NULL THEN

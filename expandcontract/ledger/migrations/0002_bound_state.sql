@@ -157,3 +157,43 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 $$;
 REVOKE ALL ON FUNCTION {schema}.differences_now(bigint, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION {schema}.differences_now(bigint, jsonb) TO PUBLIC;
+
+-- What keeps a change in sync as it stands now: its functions, and how its own triggers are defined. A partition's trigger is a
+-- copy of its parent's.
+CREATE FUNCTION {schema}.sync_state(change_id bigint) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT jsonb_build_object(
+        'functions', {schema}.bound_state(c.id)->'functions',
+        'triggers', coalesce((
+            -- Not pg_get_triggerdef, which fails when somebody drops the function at this moment.
+            SELECT jsonb_object_agg(t.tgrelid::regclass::text, md5(ROW(t.tgfoid, t.tgtype, t.tgattr, t.tgqual, t.tgargs)::text))
+            FROM pg_trigger t
+            WHERE t.tgname = c.plan->>'trigger' AND t.tgparentid = 0
+                AND (t.tgrelid = c.relation OR t.tgrelid IN (SELECT {schema}.leaves(c.relation)))
+        ), '{}')
+    )
+    FROM {schema}.change c WHERE c.id = change_id
+$$;
+
+-- What of it is not as the program made it last, as sentences: a proof made now would be bound to somebody else's trigger. What is
+-- missing altogether is told by who looks at the catalog.
+CREATE FUNCTION {schema}.sync_altered(change_id bigint, attempt integer) RETURNS text[]
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH made AS (
+        SELECT e.data AS was, {schema}.sync_state(sync_altered.change_id) AS is_now FROM {schema}.event e
+        WHERE e.change_id = sync_altered.change_id AND e.kind = 'sync made'
+            AND (e.data->>'attempt')::integer = sync_altered.attempt
+        ORDER BY e.id DESC LIMIT 1
+    )
+    SELECT coalesce(array_agg(sentence ORDER BY sentence), '{}') FROM (
+        SELECT format('Function %s is not the one that was made.', f.was->>'name')
+        FROM made, {schema}.side_by_side(made.was->'functions', made.is_now->'functions', 'name') f
+        WHERE f.was->'hash' <> f.is_now->'hash'
+        UNION ALL
+        SELECT format('The trigger on %s is not the one that was made.', t.key)
+        FROM made, jsonb_each(made.was->'triggers') t
+        WHERE t.value <> made.is_now->'triggers'->t.key
+    ) altered(sentence)
+$$;
+REVOKE ALL ON FUNCTION {schema}.sync_altered(bigint, integer) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION {schema}.sync_altered(bigint, integer) TO PUBLIC;

@@ -115,7 +115,8 @@ SELECT
             WHERE e.change_id = c.id AND e.kind = 'copy laid' AND (e.data->>'attempt')::integer = c.attempt
             ORDER BY e.id DESC LIMIT 1
         ) laid, pg_catalog.jsonb_array_elements(laid.data->'bound'->'leaves') leaf
-    ) AS covered
+    ) AS covered,
+    CASE WHEN c.state = 'active' THEN {schema}.sync_altered(c.id, c.attempt) ELSE '{}' END AS sync_altered
 FROM {schema}.change c
 JOIN LATERAL (
     SELECT
