@@ -252,8 +252,11 @@ async def _new_type(conn: AsyncConnection, column: Column, question: Question) -
             why="PostgreSQL does so for a domain with constraints. Use its base type, with a CHECK.",
         )
     new_type = NewType(*found)
-    inherits = new_type.collatable and new_type.collation is None
-    return replace(new_type, collation=column.collation) if inherits else new_type
+    if not new_type.collatable or new_type.collation is not None or column.collation is None:
+        return new_type
+    # The old column's collation goes along, and with it whether equal means identical.
+    plain = new_type.plain_equality and column.plain_equality
+    return replace(new_type, collation=column.collation, plain_equality=plain)
 
 
 async def _unqualified(conn: AsyncConnection, query: str) -> list[tuple[Any, ...]]:
