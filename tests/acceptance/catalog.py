@@ -1,8 +1,9 @@
 """What the catalog says of a table, as lines that can be compared before and after."""
 
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-import asyncpg
+if TYPE_CHECKING:
+    import asyncpg
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 
@@ -14,31 +15,42 @@ WITH RECURSIVE tree(relation, child) AS (
 )
 """
 _TABLES = """
-SELECT format('table %s: kind %s %s, acl %s, options %s, rls %s %s, identity %s, owner %s, comment %s', relation::regclass, relkind,
-              relpersistence, relacl, reloptions, relrowsecurity, relforcerowsecurity, relreplident, relowner::regrole,
+SELECT format('table %s: kind %s %s, acl %s, options %s, rls %s %s, identity %s, owner %s, comment %s',
+    relation::regclass, relkind,
+              relpersistence, relacl, reloptions, relrowsecurity, relforcerowsecurity, relreplident,
+                  relowner::regrole,
               obj_description(relation, 'pg_class'))
 FROM tree JOIN pg_class ON oid = relation
 """
 _COLUMNS = """
-SELECT format('column %s.%I: %s, collation %s, not null %s, default %s, identity %s, generated %s, storage %s %s, statistics %s %s, acl %s, comment %s',
-              relation::regclass, attname, format_type(atttypid, atttypmod), attcollation::regcollation, attnotnull,
-              pg_get_expr(adbin, adrelid), attidentity, attgenerated, attstorage, attcompression, nullif(attstattarget, -1), attoptions,
-              (SELECT string_agg(a::text, ',' ORDER BY a::text) FROM unnest(attacl) a), col_description(relation, attnum))
+SELECT format('column %s.%I: %s, collation %s, not null %s, default %s, identity %s, generated %s,
+    storage %s %s, statistics %s %s, acl %s, comment %s',
+              relation::regclass, attname, format_type(atttypid, atttypmod), attcollation::regcollation,
+                  attnotnull,
+              pg_get_expr(adbin, adrelid), attidentity, attgenerated, attstorage, attcompression,
+                  nullif(attstattarget, -1), attoptions,
+              (SELECT string_agg(a::text, ',' ORDER BY a::text) FROM unnest(attacl) a),
+                  col_description(relation, attnum))
 FROM tree JOIN pg_attribute ON attrelid = relation AND attnum > 0 AND NOT attisdropped
 LEFT JOIN pg_attrdef ON adrelid = relation AND adnum = attnum
 """
 #: What a partition or child has got from its parent has a name of the server's choice.
 _CONSTRAINTS = """
-SELECT format('constraint %s on %s: %s, valid %s, comment %s', CASE WHEN NOT child THEN conname END, relation::regclass,
+SELECT format('constraint %s on %s: %s, valid %s, comment %s', CASE WHEN NOT child THEN conname END,
+    relation::regclass,
               pg_get_constraintdef(c.oid), convalidated, obj_description(c.oid, 'pg_constraint'))
 FROM tree JOIN pg_constraint c ON conrelid = relation
 """
 _INDEXES = """
-SELECT format('index %s on %s: %s, unique %s, primary %s, valid %s, clustered %s, identity %s, constraint %s, statistics %s, comment %s',
-              CASE WHEN NOT child THEN c.relname END, relation::regclass, regexp_replace(pg_get_indexdef(indexrelid), '.* USING ', ''),
+SELECT format('index %s on %s: %s, unique %s, primary %s, valid %s, clustered %s, identity %s,
+    constraint %s, statistics %s, comment %s',
+              CASE WHEN NOT child THEN c.relname END, relation::regclass,
+                  regexp_replace(pg_get_indexdef(indexrelid), '.* USING ', ''),
               indisunique, indisprimary, indisvalid, indisclustered, indisreplident,
-              CASE WHEN NOT child THEN (SELECT conname FROM pg_constraint WHERE conindid = indexrelid AND conrelid = relation AND contype <> 'f') END,
-              (SELECT array_agg(attstattarget ORDER BY attnum) FROM pg_attribute WHERE attrelid = indexrelid AND attstattarget >= 0),
+              CASE WHEN NOT child THEN (SELECT conname FROM pg_constraint WHERE conindid = indexrelid AND
+                  conrelid = relation AND contype <> 'f') END,
+              (SELECT array_agg(attstattarget ORDER BY attnum) FROM pg_attribute WHERE attrelid = indexrelid
+                  AND attstattarget >= 0),
               obj_description(indexrelid, 'pg_class'))
 FROM tree JOIN pg_index ON indrelid = relation JOIN pg_class c ON c.oid = indexrelid
 """
@@ -46,16 +58,20 @@ _REST = """
 SELECT format('trigger on %s: %s, enabled %s', relation::regclass, pg_get_triggerdef(t.oid), tgenabled)
 FROM tree JOIN pg_trigger t ON tgrelid = relation WHERE NOT tgisinternal
 UNION ALL
-SELECT format('sequence %s %s of %s.%I', s.oid::regclass, format_type(seqtypid, NULL), relation::regclass, attname)
-FROM tree JOIN pg_depend d ON d.refobjid = relation AND d.refclassid = 'pg_class'::regclass AND d.classid = 'pg_class'::regclass
+SELECT format('sequence %s %s of %s.%I', s.oid::regclass, format_type(seqtypid, NULL), relation::regclass,
+    attname)
+FROM tree JOIN pg_depend d ON d.refobjid = relation AND d.refclassid = 'pg_class'::regclass AND d.classid =
+    'pg_class'::regclass
 JOIN pg_class s ON s.oid = d.objid AND s.relkind = 'S' JOIN pg_sequence ON seqrelid = s.oid
 JOIN pg_attribute ON attrelid = relation AND attnum = d.refobjsubid
 UNION ALL
 SELECT format('statistics %s on %s: %s %s', stxname, relation::regclass, stxkind,
-              (SELECT array_agg(attname ORDER BY attname) FROM pg_attribute WHERE attrelid = relation AND attnum = ANY (stxkeys::int2[])))
+              (SELECT array_agg(attname ORDER BY attname) FROM pg_attribute WHERE attrelid = relation AND
+                  attnum = ANY (stxkeys::int2[])))
 FROM tree JOIN pg_statistic_ext s ON stxrelid = relation
 UNION ALL
-SELECT format('policy %I on %s: %s %s %s', polname, relation::regclass, polcmd, pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid))
+SELECT format('policy %I on %s: %s %s %s', polname, relation::regclass, polcmd, pg_get_expr(polqual,
+    polrelid), pg_get_expr(polwithcheck, polrelid))
 FROM tree JOIN pg_policy ON polrelid = relation
 """
 
@@ -63,7 +79,8 @@ _EVERYTHING = """
 SELECT format('relation %s %s %s', relkind, oid::regclass, relfilenode) FROM pg_class
 WHERE oid >= 16384 AND relnamespace::regnamespace::text NOT LIKE 'pg_%' AND relkind <> 'S'
 UNION ALL
-SELECT format('function %s %s', oid::regprocedure, md5(ROW(prosrc, proacl)::text)) FROM pg_proc WHERE oid >= 16384
+SELECT format('function %s %s', oid::regprocedure, md5(ROW(prosrc,
+    proacl)::text)) FROM pg_proc WHERE oid >= 16384
 UNION ALL
 SELECT format('schema %s %s', nspname, nspacl) FROM pg_namespace WHERE nspname NOT LIKE 'pg_%'
 UNION ALL
@@ -71,7 +88,8 @@ SELECT format('trigger %s %s %s', tgrelid::regclass, tgname, tgenabled) FROM pg_
 """
 _TABLES_OF_USERS = """
 SELECT format('%I.%I', nspname, relname) FROM pg_class JOIN pg_namespace n ON n.oid = relnamespace
-WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND nspname NOT LIKE 'pg_%' AND nspname NOT IN ('information_schema', 'expandcontract')
+WHERE relkind IN ('r', 'p', 'v', 'm', 'f') AND nspname NOT LIKE 'pg_%' AND nspname NOT IN
+    ('information_schema', 'expandcontract')
 """
 
 
@@ -98,7 +116,7 @@ async def everything(conn: Connection) -> list[str]:
 
 
 async def sync_functions(conn: Connection) -> list[str]:
-    """Return the functions of changes that applications' sessions call; the ledger's own are not a change's."""
+    """Return the functions of changes that applications' sessions call; the ledger's own are not."""
     query = """
         SELECT proname::text FROM pg_proc WHERE pronamespace = 'expandcontract_sync'::regnamespace
         AND proname NOT IN ('note_use', 'note_conflict') ORDER BY 1"""

@@ -87,7 +87,7 @@ class Life:
         return await verify.verify(self.context, self.name, **options)
 
     async def contract(self) -> Situation:
-        """Hide the old side. That nobody was seen through the new side is acknowledged, as an operator does."""
+        """Hide the old side. That nobody was seen through the new one is acknowledged, as operators do."""
         situation = await self.situation()
         shut = [verdict.gate for verdict in gates.judge_all(situation) if not verdict.open]
         if shut == ["new-code-seen"]:
@@ -123,9 +123,12 @@ async def nothing(_life: Life) -> None:
 class Case:
     """What is there, what is changed, and what the versions of the application then see.
 
-    `intended` is SQL that makes of the given table what the change shall make of it: run and rolled back before, its outcome is
-    compared with what is there at the end. `between` runs when the change is ready for the first time, `rolled_back` after the
-    rollback, `again` when it is ready once more, `hidden` after contract, `undone` after undo, `contracted` at the end.
+    `intended` is SQL that makes of the given table what the change shall make of it: run and rolled back
+    before, its outcome is
+    compared with what is there at the end. `between` runs when the change is ready for the first time,
+    `rolled_back` after the
+    rollback, `again` when it is ready once more, `hidden` after contract, `undone` after undo,
+    `contracted` at the end.
     """
 
     name: str
@@ -183,7 +186,9 @@ async def run(url: str, case: Case) -> None:
 
 
 async def _old_side_is_back(life: Life, case: Case, before: list[str]) -> None:
-    """All that the old side had it has again. A sequence that was widened stays so: its next value may not fit."""
+    """All that the old side had it has again. A sequence that was widened stays so: its next value may not
+    fit.
+    """
     undone = await describe(life.app, case.table)
     gone = [line for line in difference(before, undone) if line.startswith("-")]
     assert [line for line in gone if not line.startswith("- sequence")] == []

@@ -14,13 +14,19 @@ from expandcontract.model.errors import BadExpression, ColumnOwned, GateShut, Mi
 from tests.acceptance.catalog import Connection, everything
 from tests.acceptance.cycle import Life, living
 
-_NAMES = "CREATE TABLE t(id int PRIMARY KEY, name text, other int); INSERT INTO t SELECT i, 'name ' || i FROM generate_series(1, 20) i"
+_NAMES = (
+    "CREATE TABLE t(id int PRIMARY KEY, name text, other int); "
+    "INSERT INTO t SELECT i, 'name ' || i FROM generate_series(1, 20) i"
+)
 _RENAME = {"column": "t.name", "new_name": "label"}
 
 
 async def test_back_of_null_does_not_pass_an_unfilled_row(database: str) -> None:
     """A1: int to bool, with a back that makes 0 of NULL: every row is filled."""
-    given = "CREATE TABLE t(id int, flag int NOT NULL); INSERT INTO t SELECT i, i % 2 FROM generate_series(1, 1000) i"
+    given = (
+        "CREATE TABLE t(id int, flag int NOT NULL); INSERT INTO t SELECT i, "
+        "i % 2 FROM generate_series(1, 1000) i"
+    )
     fields = {
         "column": "t.flag",
         "type": "boolean",
@@ -38,7 +44,9 @@ async def test_back_of_null_does_not_pass_an_unfilled_row(database: str) -> None
 
 
 async def test_back_of_null_is_refused_where_null_may_be(database: str) -> None:
-    """A1: a row that is not filled could not be told from one whose new side is NULL: refused with the remedy."""
+    """A1: a row that is not filled could not be told from one whose new side is NULL: refused with the
+    remedy.
+    """
     given = "CREATE TABLE t(id int, flag int)"
     fields = {
         "column": "t.flag",
@@ -54,10 +62,13 @@ async def test_back_of_null_is_refused_where_null_may_be(database: str) -> None:
 
 
 async def test_a_conversion_that_depends_on_the_time_zone_moves_nothing_later(database: str) -> None:
-    """A3: an immutable wrapper does not hide it: the plan takes mode fill, and an unrelated UPDATE elsewhere changes no instant."""
+    """A3: an immutable wrapper does not hide it: the plan takes mode fill,
+    and an unrelated UPDATE elsewhere changes no instant.
+    """
     given = """SET timezone = 'Europe/Berlin';
     CREATE FUNCTION instant(timestamp) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS 'SELECT $1::timestamptz';
-    CREATE TABLE t(id int PRIMARY KEY, at timestamp, other int); INSERT INTO t SELECT i, '2025-06-01 12:00' FROM generate_series(1, 5) i"""
+    CREATE TABLE t(id int PRIMARY KEY, at timestamp, other int); INSERT INTO t SELECT i,
+        '2025-06-01 12:00' FROM generate_series(1, 5) i"""
     fields = {
         "column": "t.at",
         "type": "timestamptz",
@@ -78,7 +89,9 @@ async def test_a_conversion_that_depends_on_the_time_zone_moves_nothing_later(da
 
 
 async def test_what_a_typmod_cuts_is_refused_and_not_written_for_ever(database: str) -> None:
-    """A4: 1.239 as numeric(10,2) and 30 characters as varchar(20) do not fit: never cut in silence, never copied twice."""
+    """A4: 1.239 as numeric(10,2) and 30 characters as varchar(20) do not fit: never cut in silence,
+    never copied twice.
+    """
     given = """CREATE TABLE t(id int PRIMARY KEY, price numeric, name text);
     INSERT INTO t VALUES (1, 1.23, 'short'), (2, 1.239, repeat('x', 30))"""
     for column, type_, good in (("price", "numeric(10,2)", "1.25"), ("name", "varchar(20)", "'short'")):
@@ -126,7 +139,8 @@ async def test_what_new_code_wrote_stays_where_nothing_leads_back(database: str)
         ]
         trigger = f'"~ec_{life.name}"'
         await life.sql(
-            f"ALTER TABLE t DISABLE TRIGGER {trigger}; UPDATE t SET label = NULL WHERE id = 2; ALTER TABLE t ENABLE TRIGGER {trigger}"
+            f"ALTER TABLE t DISABLE TRIGGER {trigger}; UPDATE t SET label = NULL WHERE id = 2; "
+            f"ALTER TABLE t ENABLE TRIGGER {trigger}"
         )
         await life.backfill()
         assert await life.rows("SELECT label FROM t WHERE id < 3 ORDER BY id") == [("mine",), ("NAME 2",)]
@@ -172,7 +186,9 @@ async def test_a_null_that_an_orm_writes_back_before_ready_wipes_nothing(databas
 
 
 async def test_what_old_code_inserts_wins_over_defaults(database: str) -> None:
-    """A8: an explicit NULL where both sides have a constant default, an explicit id where the default is nextval."""
+    """A8: an explicit NULL where both sides have a constant default,
+    an explicit id where the default is nextval.
+    """
     given = "CREATE TABLE t(id int, name text DEFAULT 'none', number serial); INSERT INTO t(id) VALUES (1)"
     async with living(database, "rename-column", _RENAME, given) as life:
         await life.ready()
@@ -182,7 +198,8 @@ async def test_what_old_code_inserts_wins_over_defaults(database: str) -> None:
     async with living(database, "rename-column", {"column": "t.number", "new_name": "ticket"}) as life:
         await life.ready()
         await life.sql(
-            "INSERT INTO t(id, number) VALUES (3, 5); INSERT INTO t(id, ticket) VALUES (4, 6); INSERT INTO t(id) VALUES (5)"
+            "INSERT INTO t(id, number) VALUES (3, 5); INSERT INTO t(id, ticket) VALUES (4, 6); "
+            "INSERT INTO t(id) VALUES (5)"
         )
         seen = await life.rows("SELECT number = ticket, ticket FROM t WHERE id > 2 ORDER BY id")
         assert seen[:2] == [(True, 5), (True, 6)]
@@ -191,10 +208,12 @@ async def test_what_old_code_inserts_wins_over_defaults(database: str) -> None:
 
 @pytest.mark.parametrize("moment", ["verify.bound", "compare.slice.before", "verify.compared"])
 async def test_a_trigger_that_was_off_for_one_transaction_during_verify(database: str, moment: str) -> None:
-    """A10: it commits while rows are compared, and everything looks as before: contract is refused all the same."""
+    """A10: it commits while rows are compared, and everything looks as before: contract is refused all the
+    same.
+    """
     async with living(database, "rename-column", _RENAME, _NAMES) as life:
         await life.ready()
-        done = []
+        done: list[str] = []
 
         def reached(point: str) -> None:
             if point == moment and not done:
@@ -248,7 +267,9 @@ async def test_what_is_hidden_stays_as_it_was_when_another_column_changes(databa
 
 
 async def test_a_repair_finds_what_was_written_past_the_trigger(database: str) -> None:
-    """A12: 6,000 updates with the trigger off move rows beyond the old end of the table; VACUUM FULL moves all."""
+    """A12: 6,000 updates with the trigger off move rows beyond the old end of the table;
+    VACUUM FULL moves all.
+    """
     given = _NAMES.replace("20) i", "6000) i")
     async with living(database, "rename-column", _RENAME, given) as life:
         await life.ready()
@@ -263,7 +284,9 @@ async def test_a_repair_finds_what_was_written_past_the_trigger(database: str) -
 
 
 async def test_a_value_that_does_not_fit_stops_no_other_column(database: str) -> None:
-    """A13: text to int with one 'abc' among the rows: an UPDATE of another column of that row works in every phase."""
+    """A13: text to int with one 'abc' among the rows: an UPDATE of another column of that row works in every
+    phase.
+    """
     given = (
         "CREATE TABLE t(id int PRIMARY KEY, size text, other int); INSERT INTO t VALUES (1, '7'), (2, 'abc')"
     )
@@ -287,7 +310,9 @@ async def test_a_value_that_does_not_fit_stops_no_other_column(database: str) ->
 
 
 async def test_two_long_transactions_of_old_code_do_not_meet(database: str) -> None:
-    """A14: they write disjoint rows through the old side; neither waits for the other, nor for what notes who wrote."""
+    """A14: they write disjoint rows through the old side; neither waits for the other,
+    nor for what notes who wrote.
+    """
     async with living(database, "rename-column", _RENAME, _NAMES) as life:
         await life.ready()
         one, two = [
@@ -323,7 +348,9 @@ REVOKE ALL ON SCHEMA public FROM PUBLIC; GRANT USAGE ON SCHEMA public TO {role};
 async def test_a_role_without_any_right_on_our_schemas_writes_in_every_phase(
     database: str, kind: str, fields: dict[str, object], new: str
 ) -> None:
-    """A15: under hardened default privileges, every statement works, conflicts and notes of who wrote among them."""
+    """A15: under hardened default privileges, every statement works,
+    conflicts and notes of who wrote among them.
+    """
     role = "app_" + database.split("/")[3].partition("?")[0]
     given = _HARDENED.format(role=role) + _NAMES + f";GRANT SELECT, INSERT, UPDATE ON t TO {role}"
     async with living(database, kind, fields, given) as life:
@@ -332,7 +359,8 @@ async def test_a_role_without_any_right_on_our_schemas_writes_in_every_phase(
         async def write(*sides: str) -> None:
             for side in sides:
                 await app.execute(
-                    f"UPDATE t SET {side} = {side} || '.' WHERE id = 1; INSERT INTO t(id, {side}) VALUES ((SELECT max(id) + 1 FROM t), 'x')"
+                    f"UPDATE t SET {side} = {side} || '.' WHERE id = 1; INSERT INTO t(id, "
+                    f"{side}) VALUES ((SELECT max(id) + 1 FROM t), 'x')"
                 )
             await app.execute("UPDATE t SET other = 1")
             if len(sides) == 2:
@@ -359,7 +387,8 @@ async def test_a_trigger_of_the_user_that_changes_the_old_column(database: str) 
     """A21: ours sorts last and sees what it wrote."""
     given = (
         _NAMES
-        + """;CREATE FUNCTION loud() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.name := upper(NEW.name); RETURN NEW; END';
+        + """;CREATE FUNCTION loud() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.name := upper(NEW.name);
+            RETURN NEW; END';
     CREATE TRIGGER zzz BEFORE INSERT OR UPDATE OF other ON t FOR EACH ROW EXECUTE FUNCTION loud()"""
     )
     async with living(database, "rename-column", _RENAME, given) as life:
@@ -376,7 +405,7 @@ async def test_a_trigger_of_the_user_that_changes_the_old_column(database: str) 
 
 
 async def test_a_dba_who_renames_the_old_column_is_noticed(database: str) -> None:
-    """A21: status names it; a write that goes through the trigger fails with an error that names the change."""
+    """A21: status names it; a write that goes through the trigger fails with one that names the change."""
     async with living(database, "rename-column", _RENAME, _NAMES) as life:
         await life.ready()
         await life.sql("ALTER TABLE t RENAME name TO surprise; UPDATE t SET other = 1")
@@ -407,7 +436,9 @@ _UPSERT = (
 async def test_upserts_meet_no_second_unique_index(
     database: str, kind: str, fields: dict[str, object]
 ) -> None:
-    """A19: OLD when the twin is there, NEW when the old side is hidden, OLD after undo: no 23505 of eight at a time."""
+    """A19: OLD when the twin is there, NEW when the old side is hidden,
+    OLD after undo: no 23505 of eight at a time.
+    """
     given = (
         _NAMES + ";ALTER TABLE t ADD UNIQUE (name); ALTER TABLE t DROP CONSTRAINT t_pkey; CREATE SEQUENCE s"
     )

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from typing import Any, TypeAlias
 
 import pytest
 
@@ -19,19 +20,22 @@ from expandcontract.testing.server import Server
 from tests.acceptance.catalog import difference, everything
 from tests.acceptance.cycle import Life, living
 
+Asked: TypeAlias = tuple[str, dict[str, Any]]
+
 _ORDERS = """
 CREATE TABLE customers(id bigint PRIMARY KEY); INSERT INTO customers SELECT generate_series(1, 50);
 CREATE TABLE orders(
-    id serial PRIMARY KEY, customer int NOT NULL DEFAULT 1 REFERENCES customers UNIQUE CHECK (customer > 0), note text
+    id serial PRIMARY KEY, customer int NOT NULL DEFAULT 1 REFERENCES customers UNIQUE CHECK (customer > 0),
+        note text
 ) WITH (autovacuum_enabled = off);
 CREATE INDEX ON orders(customer DESC) WHERE note IS NULL;
 COMMENT ON COLUMN orders.customer IS 'who pays';
 INSERT INTO orders(customer) SELECT generate_series(1, 50);
 """
-_RENAME = ("rename-column", {"column": "orders.customer", "new_name": "client"})
-_TYPE = ("change-type", {"column": "orders.customer", "type": "bigint", "to": "client"})
-_SWAP = ("change-type", {"column": "orders.customer", "type": "bigint", "swap": True})
-KINDS = {"rename": _RENAME, "type": _TYPE, "swap": _SWAP}
+_RENAME: Asked = ("rename-column", {"column": "orders.customer", "new_name": "client"})
+_TYPE: Asked = ("change-type", {"column": "orders.customer", "type": "bigint", "to": "client"})
+_SWAP: Asked = ("change-type", {"column": "orders.customer", "type": "bigint", "swap": True})
+KINDS: dict[str, Asked] = {"rename": _RENAME, "type": _TYPE, "swap": _SWAP}
 
 
 @pytest.mark.parametrize("key", ["PRIMARY KEY (id)", "CHECK (true)"])
@@ -72,10 +76,13 @@ async def test_an_expression_that_is_none_is_refused_before_anything_happens(
 
 
 async def test_what_depends_on_the_old_column_is_named_and_stops_purge_alone(database: str) -> None:
-    """X8, X10: views, policies and the like go on with the hidden column; purge names them, and goes through without them."""
+    """X8, X10: views, policies and the like go on with the hidden column; purge names them,
+    and goes through without them.
+    """
     given = (
         _ORDERS
-        + """CREATE VIEW v AS SELECT customer FROM orders; CREATE MATERIALIZED VIEW m AS SELECT customer FROM orders;
+        + """CREATE VIEW v AS SELECT customer FROM orders; CREATE MATERIALIZED VIEW m AS SELECT customer FROM
+            orders;
     CREATE POLICY p ON orders USING (customer > 0);
     ALTER TABLE orders ADD twice int GENERATED ALWAYS AS (customer * 2) STORED;
     CREATE FUNCTION f() RETURNS bigint BEGIN ATOMIC SELECT sum(customer) FROM orders; END;
@@ -102,7 +109,8 @@ async def test_what_depends_on_the_old_column_is_named_and_stops_purge_alone(dat
         for name in ("public.v", "public.m", "p ON", "twice", "public.f()"):
             assert name in refused.value.message
         await life.sql(
-            "DROP FUNCTION f(); ALTER TABLE orders DROP twice; DROP POLICY p ON orders; DROP VIEW v; DROP MATERIALIZED VIEW m"
+            "DROP FUNCTION f(); ALTER TABLE orders DROP twice; DROP POLICY p ON orders; DROP VIEW v; "
+            "DROP MATERIALIZED VIEW m"
         )
         await life.purge()
         assert await life.value("SELECT max(client) FROM orders") == 60
@@ -157,7 +165,10 @@ async def test_the_ledger_keeps_who_did_what_and_how_many_rows(database: str) ->
     async with living(database, *_RENAME, _ORDERS) as life:
         await life.ready()
         await life.rollback()
-        query = "SELECT who, data->>'state' FROM expandcontract.event WHERE kind IN ('created', 'state') ORDER BY id"
+        query = (
+            "SELECT who, data->>'state' FROM expandcontract.event WHERE kind IN ('created', "
+            "'state') ORDER BY id"
+        )
         assert await life.rows(query) == [("the operator", None), ("the operator", "rolled_back")]
         assert await life.value("SELECT sum(rows) FROM expandcontract.chunk WHERE purpose = 'copy'") == 50
         phases = await life.rows("SELECT phase, status, finished_at IS NULL FROM expandcontract.phase")
@@ -169,7 +180,8 @@ async def test_init_again_changes_no_row(database: str) -> None:
     async with living(database, *_RENAME, _ORDERS) as life:
         await life.ready()
         tables = await life.rows(
-            "SELECT relname::text FROM pg_class WHERE relnamespace = 'expandcontract'::regnamespace AND relkind = 'r'"
+            "SELECT relname::text FROM pg_class WHERE relnamespace = 'expandcontract'::regnamespace AND "
+            "relkind = 'r'"
         )
         query = " UNION ALL ".join(
             f"SELECT '{table}', t::text || t.xmin::text FROM expandcontract.{table} t" for (table,) in tables
@@ -180,10 +192,12 @@ async def test_init_again_changes_no_row(database: str) -> None:
 
 
 async def test_an_interruption_ends_after_the_batch_and_is_resumed(database: str) -> None:
-    """X28: Ctrl-C. What was copied is committed, the exit code says so, and the same command goes on from there."""
-    given = (
-        _ORDERS
-        + "INSERT INTO customers SELECT generate_series(51, 20000); INSERT INTO orders(customer) SELECT generate_series(51, 20000)"
+    """X28: Ctrl-C. What was copied is committed, the exit code says so,
+    and the same command goes on from there.
+    """
+    given = _ORDERS + (
+        "INSERT INTO customers SELECT generate_series(51, 20000); "
+        "INSERT INTO orders(customer) SELECT generate_series(51, 20000)"
     )
     async with living(database, *_RENAME, given) as life:
         await life.start()
@@ -282,7 +296,8 @@ async def test_what_the_plan_prints_is_what_the_server_gets(server: Server, data
     name = database.split("/")[3].partition("?")[0]
     async with living(database, *KINDS[kind], _ORDERS) as life:
         await life.sql(
-            f"ALTER DATABASE {name} SET log_statement = 'all'; ALTER DATABASE {name} SET log_min_messages = 'log'"
+            f"ALTER DATABASE {name} SET log_statement = 'all'; ALTER DATABASE {name} SET "
+            "log_min_messages = 'log'"
         )
         await life.context.database.close()
         life_sections = {

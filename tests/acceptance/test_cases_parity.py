@@ -142,7 +142,8 @@ async def _capitals_between(life: Life) -> None:
 
 P16 = Case(
     "P16 capitals and reserved words, name",
-    """CREATE TABLE "Customers"("Id" int PRIMARY KEY, "array" text NOT NULL CHECK ("array" <> ''), "user" int);
+    """CREATE TABLE "Customers"("Id" int PRIMARY KEY, "array" text NOT NULL CHECK ("array" <> ''),
+    "user" int);
     CREATE INDEX ON "Customers"("array");
     INSERT INTO "Customers" VALUES (1, 'x', 2)""",
     "rename-column",
@@ -186,7 +187,8 @@ async def _p31_undone(life: Life) -> None:
 P31 = Case(
     "P31 rename with all that the column has",
     """CREATE ROLE reader_{db};
-    CREATE TABLE users(id serial PRIMARY KEY, name text NOT NULL DEFAULT 'nobody', mail text, CHECK (name <> ''));
+    CREATE TABLE users(id serial PRIMARY KEY, name text NOT NULL DEFAULT 'nobody', mail text,
+    CHECK (name <> ''));
     CREATE INDEX ix_users_name ON users(name);
     CREATE INDEX ix_users_lower_name ON users(lower(name), mail) WHERE name <> 'x';
     ALTER TABLE users ADD UNIQUE (name, mail);
@@ -230,14 +232,24 @@ CASES = (P13, P14, P15, P15_SEQUENCE, P16, P16_TYPE, P31, P31_SERIAL)
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 async def test_a_column_is_carried_with_all_that_it_has(database: str, case: Case) -> None:
-    """At each turn both versions see what they must; in the end the table has what was intended, and nothing else."""
-    await run(database, replace(case, given=case.given.replace("{db}", database.split("/")[3].split("?")[0])))
+    """At each turn both versions see what they must; in the end the table has what was intended,
+    and nothing else.
+    """
+    await run(
+        database,
+        replace(case, given=case.given.replace("{db}", database.split("/")[3].split("?", maxsplit=1)[0])),
+    )
 
 
 async def test_a_default_that_the_new_type_cannot_hold_is_dropped_with_a_notice(database: str) -> None:
-    """P14: start goes on; where NEW gives no value there is none, and contract waits until such rows are corrected."""
+    """P14: start goes on; where NEW gives no value there is none,
+    and contract waits until such rows are corrected.
+    """
     fields = {"column": "reviews.rating", "type": "int", "to": "stars"}
-    given = "CREATE TABLE reviews(id int PRIMARY KEY, rating text DEFAULT 'no cast'); INSERT INTO reviews VALUES (1, '7')"
+    given = (
+        "CREATE TABLE reviews(id int PRIMARY KEY, rating text DEFAULT 'no cast'); "
+        "INSERT INTO reviews VALUES (1, '7')"
+    )
     async with living(database, "change-type", fields, given) as life:
         assert "default-dropped" in {note.code for note in (await life.plan()).hazards}
         await life.ready()
@@ -258,7 +270,10 @@ async def test_a_default_that_the_new_type_cannot_hold_is_dropped_with_a_notice(
 async def test_a_check_that_does_not_fit_the_new_type_is_dropped_with_a_notice(database: str) -> None:
     """P15: the plan says which one is not carried; undo brings it back on the old side."""
     fields = {"column": "reviews.rating", "type": "int", "to": "stars"}
-    given = "CREATE TABLE reviews(id int PRIMARY KEY, rating text CHECK (rating LIKE '%0')); INSERT INTO reviews VALUES (1, '70')"
+    given = (
+        "CREATE TABLE reviews(id int PRIMARY KEY, rating text CHECK (rating LIKE '%0')); "
+        "INSERT INTO reviews VALUES (1, '70')"
+    )
     async with living(database, "change-type", fields, given) as life:
         hazards = {note.code: note.sentence for note in (await life.plan()).hazards}
         assert "reviews_rating_check" in hazards["check-dropped"]

@@ -46,7 +46,9 @@ async def _drift(life: Life, rows: int) -> None:
 
 
 async def test_drift_is_counted_repaired_and_proven(database: str) -> None:
-    """V2, X4: a trigger that was off for one statement spoils the proof; verify names exactly those rows, backfill repairs them."""
+    """V2, X4: a trigger that was off for one statement spoils the proof; verify names exactly those rows,
+    backfill repairs them.
+    """
     async with living(database, "rename-column", _RENAME, _USERS) as life:
         await life.ready()
         await _drift(life, 7)
@@ -76,10 +78,16 @@ async def test_drift_is_counted_repaired_and_proven(database: str) -> None:
         "UPDATE expandcontract.phase SET status = 'running' WHERE phase = 'contract'",
         "UPDATE expandcontract.change SET state = 'hidden'",
         "DELETE FROM expandcontract.phase WHERE phase = 'contract'",
-        "INSERT INTO expandcontract.phase(change_id, attempt, phase, status) SELECT id, 2, 'contract', 'running' FROM expandcontract.change",
+        (
+            "INSERT INTO expandcontract.phase(change_id, attempt, phase, status) SELECT id, 2, "
+            "'contract', 'running' FROM expandcontract.change"
+        ),
         "UPDATE expandcontract.proof SET mismatches = 0, finished_at = now(), rows_compared = 1, unfit = 0",
         "TRUNCATE expandcontract.event",
-        "SET session_replication_role = replica; UPDATE expandcontract.phase SET status = 'running' WHERE phase = 'contract'",
+        (
+            "SET session_replication_role = replica; UPDATE expandcontract.phase SET status = 'running' "
+            "WHERE phase = 'contract'"
+        ),
         "SET session_replication_role = replica; DELETE FROM expandcontract.event",
     ],
 )

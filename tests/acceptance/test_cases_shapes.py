@@ -15,7 +15,9 @@ _FILL = "INSERT INTO {table} SELECT i, 'name ' || i, i FROM generate_series(1, {
 
 @dataclass(frozen=True)
 class Shape:
-    """A table with `name` and `size`, and rows. `given` has `{columns}` where those columns go and `{fill}` where the rows come in."""
+    """A table with `name` and `size`, and rows. `given` has `{columns}` where those columns go and `{fill}`
+    where the rows come in.
+    """
 
     given: str
     rows: int = 30
@@ -42,7 +44,8 @@ CREATE INDEX t_name_idx ON t(name); CREATE INDEX t_size_idx ON t(size);
 {fill}
 """
 _BY_LIST = """
-CREATE TABLE t({columns}, part int GENERATED ALWAYS AS IDENTITY, PRIMARY KEY (id, part)) PARTITION BY LIST (part);
+CREATE TABLE t({columns}, part int GENERATED ALWAYS AS IDENTITY, PRIMARY KEY (id,
+    part)) PARTITION BY LIST (part);
 CREATE TABLE t_some PARTITION OF t FOR VALUES IN (1, 2, 3, 4, 5);
 CREATE TABLE t_rest PARTITION OF t DEFAULT;
 ALTER TABLE t ALTER part DROP IDENTITY;
@@ -66,7 +69,8 @@ CREATE INDEX ON t(name, size);
 {fill}
 """
 _INHERITED = """
-CREATE TABLE t({columns}, CHECK (size < 1000)); CREATE TABLE child(more text) INHERITS (t); CREATE TABLE grandchild() INHERITS (child);
+CREATE TABLE t({columns}, CHECK (size < 1000)); CREATE TABLE child(more text) INHERITS (t);
+    CREATE TABLE grandchild() INHERITS (child);
 CREATE INDEX ON t(name);
 {fill};
 INSERT INTO child SELECT i, 'child ' || i, i, 'm' FROM generate_series(101, 120) i;
@@ -118,7 +122,8 @@ SHAPES = {
         renames={'INDEX "My ""Shop"""."an ""index"""': '"an ""index""_new ""name"""'},
     ),
     "63 bytes": Shape(
-        f'CREATE TABLE "{_LONG}"(id int PRIMARY KEY, "{_LONG}" text CONSTRAINT filled NOT NULL CONSTRAINT once UNIQUE '
+        f'CREATE TABLE "{_LONG}"(id int PRIMARY KEY, "{_LONG}" text CONSTRAINT filled NOT NULL '
+        "CONSTRAINT once UNIQUE "
         f"CONSTRAINT not_empty CHECK (\"{_LONG}\" <> ''), size int); {{fill}}",
         table=f'"{_LONG}"',
         name=f'"{_LONG}"',

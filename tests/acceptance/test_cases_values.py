@@ -13,7 +13,9 @@ from tests.acceptance.cycle import Life, living
 
 @dataclass(frozen=True)
 class Type:
-    """A type with values, as SQL, that no comparison may confuse. `needs` is run first; where it fails, the server lacks the type."""
+    """A type with values, as SQL, that no comparison may confuse. `needs` is run first; where it fails,
+    the server lacks the type.
+    """
 
     sql: str
     values: Sequence[str]
@@ -131,7 +133,9 @@ async def _rotate(life: Life, table: str, side: str, values: Sequence[str]) -> N
 
 
 async def _swap_unseen(life: Life, table: str, values: Sequence[str]) -> None:
-    """Past the trigger, give the new side of every row another value than the old one's, equal ones among them."""
+    """Past the trigger, give the new side of every row another value than the old one's,
+    equal ones among them.
+    """
     trigger = f'"~ec_{life.name}"'
     await life.sql(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")
     for i in range(len(values)):
@@ -155,7 +159,8 @@ A2 = {
     "box": ("box", "area", "'(0,0),(1,4)'", "'(0,0),(2,2)'"),
 }
 _DOMAINS = """
-CREATE DOMAIN exact AS numeric; CREATE DOMAIN document AS jsonb; CREATE DOMAIN floating AS float8; CREATE DOMAIN area AS box;
+CREATE DOMAIN exact AS numeric; CREATE DOMAIN document AS jsonb; CREATE DOMAIN floating AS float8;
+    CREATE DOMAIN area AS box;
 CREATE TABLE t(id int PRIMARY KEY, old {0});
 INSERT INTO t VALUES (1, {1})
 """

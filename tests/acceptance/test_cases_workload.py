@@ -25,7 +25,7 @@ INSERT INTO plain SELECT * FROM t;
 ALTER TABLE plain ADD FOREIGN KEY (parent) REFERENCES parents ON UPDATE CASCADE ON DELETE SET NULL;
 """
 
-#: `{t}` is the table, `{c}` the column under the name that the writer knows, `{v}` makes a value of an integer expression.
+#: `{t}` is the table, `{c}` the column as the writer knows it, `{v1}` and so on are values.
 W2 = {
     "update to NULL": "UPDATE {t} SET {c} = NULL WHERE id = 1",
     "update from NULL": "UPDATE {t} SET {c} = NULL WHERE id = 2; UPDATE {t} SET {c} = {v7} WHERE id = 2",
@@ -34,21 +34,42 @@ W2 = {
     "the default given": "INSERT INTO {t}(id, {c}) VALUES (103, DEFAULT)",
     "the key changes": "UPDATE {t} SET id = 104 WHERE id = 3",
     "the key and the column change": "UPDATE {t} SET id = 105, {c} = {v8} WHERE id = 4",
-    "a key is deleted and comes again": "DELETE FROM {t} WHERE id = 5; INSERT INTO {t}(id, {c}) VALUES (5, {v9})",
-    "two values are swapped": "UPDATE {t} SET {c} = CASE id WHEN 6 THEN {v17} ELSE {v16} END WHERE id IN (6, 7)",
-    "rolled back": "BEGIN; UPDATE {t} SET {c} = {v10} WHERE id < 20; INSERT INTO {t}(id, {c}) VALUES (106, {v1}); ROLLBACK",
+    "a key is deleted and comes again": (
+        "DELETE FROM {t} WHERE id = 5; INSERT INTO {t}(id, {c}) VALUES (5, {v9})"
+    ),
+    "two values are swapped": (
+        "UPDATE {t} SET {c} = CASE id WHEN 6 THEN {v17} ELSE {v16} END WHERE id IN (6, 7)"
+    ),
+    "rolled back": (
+        "BEGIN; UPDATE {t} SET {c} = {v10} WHERE id < 20; INSERT INTO {t}(id, {c}) VALUES (106, "
+        "{v1}); ROLLBACK"
+    ),
     "rolled back to a savepoint": "BEGIN; UPDATE {t} SET {c} = {v11} WHERE id = 8; SAVEPOINT s; "
-    "UPDATE {t} SET {c} = {v12} WHERE id IN (8, 9); ROLLBACK TO s; UPDATE {t} SET other = 1 WHERE id = 9; COMMIT",
-    "upsert of a new key": "INSERT INTO {t}(id, {c}) VALUES (107, {v1}) ON CONFLICT (id) DO UPDATE SET {c} = excluded.{c}",
-    "upsert of a key that is there": "INSERT INTO {t}(id, {c}) VALUES (10, {v2}) ON CONFLICT (id) DO UPDATE SET {c} = excluded.{c}",
+    "UPDATE {t} SET {c} = {v12} WHERE id IN (8, 9); ROLLBACK TO s; "
+    "UPDATE {t} SET other = 1 WHERE id = 9; COMMIT",
+    "upsert of a new key": (
+        "INSERT INTO {t}(id, {c}) VALUES (107, {v1}) ON CONFLICT (id) DO UPDATE SET {c} = excluded.{c}"
+    ),
+    "upsert of a key that is there": (
+        "INSERT INTO {t}(id, {c}) VALUES (10, {v2}) ON CONFLICT (id) DO UPDATE SET {c} = excluded.{c}"
+    ),
     "upsert that does nothing": "INSERT INTO {t}(id, {c}) VALUES (11, {v2}) ON CONFLICT DO NOTHING",
     "merge": "MERGE INTO {t} USING (VALUES (12), (108)) s(id) ON s.id = {t}.id "
     "WHEN MATCHED THEN UPDATE SET {c} = {v3} WHEN NOT MATCHED THEN INSERT (id, {c}) VALUES (s.id, {v4})",
     "the same value again": "UPDATE {t} SET {c} = {c} WHERE id = 13",
-    "the same row twice in a transaction": "BEGIN; UPDATE {t} SET {c} = {v5} WHERE id = 14; UPDATE {t} SET {c} = {v6} WHERE id = 14; COMMIT",
-    "insert and update in a transaction": "BEGIN; INSERT INTO {t}(id, {c}) VALUES (109, {v5}); UPDATE {t} SET {c} = {v6} WHERE id = 109; COMMIT",
-    "insert from a query": "INSERT INTO {t}(id, {c}) SELECT id + 200, {c} FROM {t} WHERE id BETWEEN 15 AND 18",
-    "insert from a query with NULLs": "INSERT INTO {t}(id, {c}) SELECT i, CASE WHEN i % 2 = 0 THEN {v1} END FROM generate_series(300, 305) i",
+    "the same row twice in a transaction": (
+        "BEGIN; UPDATE {t} SET {c} = {v5} WHERE id = 14; UPDATE {t} SET {c} = {v6} WHERE id = 14; COMMIT"
+    ),
+    "insert and update in a transaction": (
+        "BEGIN; INSERT INTO {t}(id, {c}) VALUES (109, {v5}); UPDATE {t} SET {c} = {v6} WHERE id = 109; COMMIT"
+    ),
+    "insert from a query": (
+        "INSERT INTO {t}(id, {c}) SELECT id + 200, {c} FROM {t} WHERE id BETWEEN 15 AND 18"
+    ),
+    "insert from a query with NULLs": (
+        "INSERT INTO {t}(id, {c}) SELECT i, CASE WHEN i % 2 = 0 THEN {v1} END FROM "
+        "generate_series(300, 305) i"
+    ),
     "update of another column": "UPDATE {t} SET other = other + 1",
 }
 
@@ -147,7 +168,9 @@ async def test_both_versions_write_when_the_change_is_ready(database: str, kind:
 
 
 async def test_copy_cascades_and_swapped_unique_values(database: str) -> None:
-    """W2: COPY of either side, a foreign key's ON UPDATE CASCADE and ON DELETE SET NULL, unique values that change places."""
+    """W2: COPY of either side, a foreign key's ON UPDATE CASCADE and ON DELETE SET NULL,
+    unique values that change places.
+    """
     fields = {"column": "t.parent", "new_name": "owner"}
     async with living(database, "rename-column", fields, _GIVEN) as life:
         await life.ready()
@@ -181,7 +204,8 @@ async def test_a_row_that_moves_to_another_partition(database: str) -> None:
     """W2: the move is a delete and an insert, with both sides given: nothing is lost, no conflict is kept."""
     given = """
     CREATE TABLE t(id int, name text DEFAULT 'none') PARTITION BY RANGE (id);
-    CREATE TABLE t_low PARTITION OF t FOR VALUES FROM (0) TO (100); CREATE TABLE t_high PARTITION OF t FOR VALUES FROM (100) TO (1000);
+    CREATE TABLE t_low PARTITION OF t FOR VALUES FROM (0) TO (100);
+        CREATE TABLE t_high PARTITION OF t FOR VALUES FROM (100) TO (1000);
     INSERT INTO t SELECT i, 'name ' || i FROM generate_series(1, 20) i"""
     async with living(database, "rename-column", {"column": "t.name", "new_name": "label"}, given) as life:
         await life.start()
@@ -246,7 +270,7 @@ async def test_a_transaction_that_wrote_before_the_start_and_commits_after_it(da
 
 
 async def test_what_logical_replication_applies_is_kept_in_sync(database: str) -> None:
-    """W2: an apply worker runs with session_replication_role = replica; the sync trigger fires all the same."""
+    """W2: an apply worker runs with session_replication_role = replica; the trigger fires all the same."""
     publisher = await _database_beside(database)
     async with (
         living(database, "rename-column", KINDS["rename"][1], _GIVEN) as life,
@@ -259,12 +283,14 @@ async def test_what_logical_replication_applies_is_kept_in_sync(database: str) -
         name = publisher.split("/")[3].partition("?")[0]
         await life.ready()
         await life.sql(
-            f"CREATE SUBSCRIPTION s CONNECTION 'host={where} port={await life.value('SHOW port')} user=postgres dbname={name}' PUBLICATION p "
+            f"CREATE SUBSCRIPTION s CONNECTION 'host={where} port={await life.value('SHOW port')} "
+            f"user=postgres dbname={name}' PUBLICATION p "
             "WITH (create_slot = false, copy_data = false)"
         )
         try:
             await source.execute(
-                "UPDATE t SET name = 'replicated' WHERE id <= 10; INSERT INTO t(id, name) VALUES (700, 'replicated')"
+                "UPDATE t SET name = 'replicated' WHERE id <= 10; INSERT INTO t(id, name) VALUES (700, "
+                "'replicated')"
             )
             async with asyncio.timeout(20):
                 while await life.value("SELECT count(*) FROM t WHERE name = 'replicated'") < 11:

@@ -1,6 +1,8 @@
-"""What bad input gets: an error with its code, the reason, the state of things, the next command; and nothing is changed."""
+"""What bad input gets: an error with its code, the reason, the state of things, the next command;
+and nothing is changed.
+"""
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +51,7 @@ def _type(**fields: object) -> tuple[str, dict[str, Any]]:
     return "change-type", {"column": "t.name", "to": "label", **fields}
 
 
-#: What is there, what is asked for, which error it gets, and a word that its message, reason or next step must have.
+#: What is there, what is asked for, which error it gets, and a word that it must say.
 REFUSED: dict[str, tuple[str, tuple[str, Mapping[str, Any]], type[EcError], str]] = {
     "no such table": (_TABLE, _rename("tt.name"), NoSuchObject, "Did you mean"),
     "no such schema": (_TABLE, _rename("nowhere.t.name"), NoSuchObject, "public.t"),
@@ -70,14 +72,20 @@ REFUSED: dict[str, tuple[str, tuple[str, Mapping[str, Any]], type[EcError], str]
         "materialized",
     ),
     "a foreign table": (
-        "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w; CREATE FOREIGN TABLE f(name text) SERVER s",
+        (
+            "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w; "
+            "CREATE FOREIGN TABLE f(name text) SERVER s"
+        ),
         _rename("f.name"),
         UnsupportedShape,
         "foreign",
     ),
     "a foreign partition": (
-        "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w; CREATE TABLE p(id int, name text) PARTITION BY LIST (id);"
-        "CREATE FOREIGN TABLE f PARTITION OF p DEFAULT SERVER s",
+        (
+            "CREATE FOREIGN DATA WRAPPER w; CREATE SERVER s FOREIGN DATA WRAPPER w; "
+            "CREATE TABLE p(id int, name text) PARTITION BY LIST (id);"
+            "CREATE FOREIGN TABLE f PARTITION OF p DEFAULT SERVER s"
+        ),
         _rename("p.name"),
         UnsupportedShape,
         "foreign",
@@ -96,7 +104,10 @@ REFUSED: dict[str, tuple[str, tuple[str, Mapping[str, Any]], type[EcError], str]
         "partition key",
     ),
     "a partition key inside an expression": (
-        "CREATE TABLE p(id int, name text) PARTITION BY LIST (lower(name)); CREATE TABLE p1 PARTITION OF p DEFAULT",
+        (
+            "CREATE TABLE p(id int, name text) PARTITION BY LIST (lower(name)); "
+            "CREATE TABLE p1 PARTITION OF p DEFAULT"
+        ),
         _rename("p.name"),
         UnsupportedShape,
         "partition key",
@@ -132,13 +143,19 @@ REFUSED: dict[str, tuple[str, tuple[str, Mapping[str, Any]], type[EcError], str]
         "child",
     ),
     "the replica identity": (
-        "CREATE TABLE t(id int, name text NOT NULL); CREATE UNIQUE INDEX i ON t(name); ALTER TABLE t REPLICA IDENTITY USING INDEX i",
+        (
+            "CREATE TABLE t(id int, name text NOT NULL); CREATE UNIQUE INDEX i ON t(name); "
+            "ALTER TABLE t REPLICA IDENTITY USING INDEX i"
+        ),
         _rename("t.name"),
         UnsupportedShape,
         "replica identity",
     ),
     "unique over partitions": (
-        "CREATE TABLE p(id int, name text, UNIQUE (id, name)) PARTITION BY LIST (id); CREATE TABLE p1 PARTITION OF p DEFAULT",
+        (
+            "CREATE TABLE p(id int, name text, UNIQUE (id, name)) PARTITION BY LIST (id); "
+            "CREATE TABLE p1 PARTITION OF p DEFAULT"
+        ),
         _rename("p.name"),
         UnsupportedShape,
         "unique",
@@ -195,16 +212,20 @@ async def test_a_temporary_table_cannot_be_seen(database: str) -> None:
 
 
 async def test_each_missing_privilege_is_named(database: str) -> None:
-    """Those of the role that runs the change, and those of roles that write, on the functions that forward uses."""
+    """Those of the role that runs the change, and those of roles that write,
+    on the functions that forward uses.
+    """
     name = database.split("/")[3].partition("?")[0]
     given = f"""{_TABLE}; CREATE ROLE stranger_{name} LOGIN; GRANT SELECT, UPDATE ON t TO stranger_{name};
-    CREATE FUNCTION up(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT upper($1)'; REVOKE EXECUTE ON FUNCTION up(text) FROM PUBLIC"""
+    CREATE FUNCTION up(text) RETURNS text IMMUTABLE LANGUAGE sql AS 'SELECT upper($1)';
+        REVOKE EXECUTE ON FUNCTION up(text) FROM PUBLIC"""
     async with living(database, "rename-column", _RENAME, given) as life:
         kind, fields = _type(type="text", using="up(name)")
         with pytest.raises(MissingPrivilege, match=f"stranger_{name} may not execute public.up"):
             await start.start(life.context, plan.named(kind, fields, ()))
         await life.sql(
-            f"GRANT USAGE ON SCHEMA expandcontract TO stranger_{name}; GRANT ALL ON ALL TABLES IN SCHEMA expandcontract TO stranger_{name}"
+            f"GRANT USAGE ON SCHEMA expandcontract TO stranger_{name}; "
+            f"GRANT ALL ON ALL TABLES IN SCHEMA expandcontract TO stranger_{name}"
         )
         before = await everything(life.app)
         stranger = Database(database.replace("postgres@", f"stranger_{name}@"))
@@ -365,7 +386,7 @@ async def _rolled_back(life: Life) -> None:
     await life.rollback()
 
 
-STAGES = {
+STAGES: dict[Stage, Callable[[Life], Awaitable[object]]] = {
     Stage.NOT_STARTED: _not_started,
     Stage.BEFORE_READY: Life.start,
     Stage.READY: Life.ready,
@@ -426,7 +447,7 @@ async def test_what_destroys_asks_to_be_confirmed(database: str) -> None:
         await life.contract()
         for consent in ({}, {"yes": True}, {"now": True}, {"now": True, "confirm": "another"}):
             with pytest.raises(NotConfirmed) as refused:
-                await purge.purge(life.context, life.name, **consent)  # type: ignore[arg-type]
+                await purge.purge(life.context, life.name, **consent)
             assert f"--confirm {life.name}" in refused.value.next
         await life.undo()
         with pytest.raises(GateShut):
