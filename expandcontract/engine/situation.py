@@ -60,7 +60,7 @@ def _subject(situation: Situation) -> Subject:
         table=plan.table,
         relation=situation.relation,
         old_column=old,
-        columns=(old, new),
+        columns=(old, new, *plan.catalog.get("primary_key", ())),
         trigger=None if _unkept(situation) or (hidden and plan.pair.one_way) else plan.trigger,
         functions=() if _unkept(situation) else plan.hidden_functions if hidden else plan.functions,
         planned=_planned(plan) if situation.state == State.ACTIVE else None,

@@ -23,6 +23,12 @@ async def undo(context: Context, name: str) -> Situation:
     if await _begun(context, situation):
         await finish(context, name)
     elif applies(context, Verb.UNDO, situation):
+        if faults := " ".join(situation.live.sync_faults):
+            context.notice(
+                name,
+                f"{faults} What new code wrote meanwhile is not on the old side: ec verify {name} names "
+                "those rows. Correct the old side there first: ec backfill would take its value.",
+            )
         async with leased(context, situation, "undo") as work:
             await run_section(work, Section.UNDO, ending=Ending(Phase.CONTRACT, undone=True))
     return await situations.one(context, name)
