@@ -5,7 +5,6 @@ let go of the table.
 import asyncio
 import contextlib
 import itertools
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -71,11 +70,9 @@ class Operator:
             case _:
                 await rollback.rollback(self.context, CHANGE.name)
 
-    def tries(self) -> int:
-        """Return how many tries for a lock failed since this was last asked."""
-        found = sum(isinstance(event, LockTried) for event in self.events)
-        self.events.clear()
-        return found
+    def refused(self) -> bool:
+        """Whether a try for a lock failed since the events were last cleared."""
+        return any(isinstance(event, LockTried) for event in self.events)
 
 
 @asynccontextmanager
@@ -102,17 +99,14 @@ async def _execute(url: str, *statements: str) -> None:
 
 @asynccontextmanager
 async def _reading(
-    url: str, relation: str, hold: float, pause: float, lasting: float = 60.0
+    operator: Operator, url: str, relation: str, hold: float, pause: float
 ) -> AsyncIterator[None]:
-    """Read a relation, for `lasting` seconds, in transactions that hold it for `hold` seconds, with a pause
-    after each.
-    """
+    """Read a relation in transactions that hold it for `hold` seconds, until `ec` found it locked."""
     connection: asyncpg.Connection[Any] = await asyncpg.connect(url)
     holding = asyncio.Event()
 
     async def read() -> None:
-        ends = time.monotonic() + lasting
-        while time.monotonic() < ends:
+        while not operator.refused():
             async with connection.transaction():
                 await connection.execute(f"SELECT FROM {relation} LIMIT 1")
                 holding.set()
@@ -161,7 +155,7 @@ async def _prepare(
     if moment == "contract":
         # New code is there.
         await _execute(probe, "UPDATE t SET label = label || '!' WHERE id = 3")
-    operator.tries()
+    operator.events.clear()
 
 
 async def _require_short_at_each_moment(
@@ -182,9 +176,7 @@ async def _require_short_at_each_moment(
             async with beside():
                 found = await _waits(url, lambda: operator.give(moment))
             # A build or a validation waits for a vacuum without a limit, where it stops nobody.
-            assert operator.tries() > 0 or (patiently and moment != "start"), (
-                f"{moment}: nobody was in the way"
-            )
+            assert operator.refused() or (patiently and moment != "start"), f"{moment}: nobody was in the way"
             return found
 
         await require_short(measure, _control(url))
@@ -193,7 +185,9 @@ async def _require_short_at_each_moment(
 async def test_nobody_waits_long_beside_a_reader_that_holds_the_table(database: str) -> None:
     """A reader holds the table for five seconds at a time: others wait for one try for the lock at most."""
     async with _operator(database, PLAIN) as operator:
-        await _require_short_at_each_moment(database, operator, lambda: _reading(database, "t", 5.0, 3.0))
+        await _require_short_at_each_moment(
+            database, operator, lambda: _reading(operator, database, "t", 5.0, 3.0)
+        )
 
 
 async def test_nobody_waits_long_on_a_table_of_many_partitions(database: str) -> None:
@@ -204,7 +198,7 @@ async def test_nobody_waits_long_on_a_table_of_many_partitions(database: str) ->
         async with contextlib.AsyncExitStack() as stack:
             for number in range(10):
                 await stack.enter_async_context(
-                    _reading(database, f"t{number}", 0.08, 0.02 + number / 100, 3.0)
+                    _reading(operator, database, f"t{number}", 0.08, 0.02 + number / 100)
                 )
             yield
 

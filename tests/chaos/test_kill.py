@@ -55,6 +55,30 @@ def test_an_act_may_be_killed_at_every_point(theatre: Theatre, example: str, act
         _kill_and_go_on(theatre, played, point, time)
 
 
+@pytest.mark.parametrize("example", ["rename", "to"])
+def test_a_killed_start_or_backfill_can_be_rolled_back(theatre: Theatre, example: str) -> None:
+    """Wherever it died, the way back is open, leaves nothing behind, and keeps what was written."""
+    changed = EXAMPLES[example]
+    for acts, every in ((("start",), 1), (("start", "backfill"), 9)):
+        played = theatre.played(example, acts)
+        theatre.set(example, acts[:0])
+        before = theatre.watch(lambda application: life.after(application, changed))
+        for point, time in _points(played)[::every]:
+            theatre.set(example, acts[:-1])
+            unwritten = theatre.watch(lambda application: life.values(application, changed))
+            assert theatre.nursery.run(theatre.url, example, acts[-1], kill=(point, time)).how == DIED
+            written = theatre.watch(lambda application: life.write(application, changed, MEANWHILE))
+            back = theatre.nursery.run(theatre.url, example, "rollback")
+            now = theatre.watch(lambda application: life.after(application, changed))
+            if point == "start.created":  # it was never begun
+                continue
+            assert (back.how, back.error) == (ENDED, None), f"{point} ({time}): {back.error}"
+            assert now.catalog == before.catalog, f"{point} ({time})"
+            assert now.values == {row: sides[-1:] for row, sides in unwritten.items()} | {
+                row: [value] for row, value in written.values.items()
+            }, f"{point} ({time})"
+
+
 def test_every_kind_of_point_is_reached(theatre: Theatre) -> None:
     """The list of points is the program's own: each phase, each kind of step and each part of the sweep has
     some.

@@ -33,7 +33,9 @@ async def rollback(
     async with leased(context, situation, "rollback") as work:
         if not discard:
             _refuse_last_copy(await situations.one(context, name))
-        await run_section(work, Section.ROLLBACK, leave_out=frozenset({"keep"}) if discard else frozenset())
+        # Before dual_write the new side is empty, and the functions that tell what only it holds are missing.
+        kept = not discard and any(step.startswith("dual_write.") for step in situation.steps_done)
+        await run_section(work, Section.ROLLBACK, leave_out=frozenset() if kept else frozenset({"keep"}))
     return await situations.one(context, name)
 
 
