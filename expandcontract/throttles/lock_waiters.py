@@ -49,4 +49,5 @@ def readings(rows: Sequence[Row], now: Moment) -> tuple[Reading, ...]:
     """Return how many sessions wait, and who."""
     del now
     who = ", ".join(f"pid {row['pid']} {row['name']}".rstrip() for row in rows)
-    return (Reading(NAME, len(rows), 0.0, "sessions", subject=who),)
+    words = f"{len(rows)} waiting for a lock of ours"
+    return (Reading(NAME, len(rows), 0.0, subject=who, words=words),)

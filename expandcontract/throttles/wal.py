@@ -5,10 +5,10 @@ Pure: the clock is an argument.
 
 from collections import deque
 
-#: The rate is that of the last seconds; the peak that of the last minute.
-SPAN_SECONDS, PEAK_SECONDS = 2.0, 60.0
+#: The rate is that of the last seconds.
+SPAN_SECONDS = 2.0
 #: Two positions closer than this say nothing about a rate.
-SHORTEST_SECONDS = 0.02
+SHORTEST_SECONDS = 0.05
 #: No more positions than this are kept, for as long as a standby may be behind.
 MOST = 2_000
 #: Half as fast again, because the next second may bring more than any before.
@@ -20,7 +20,7 @@ class Wal:
 
     def __init__(self) -> None:
         self._seen: deque[tuple[float, int]] = deque()
-        self._rates: deque[tuple[float, float]] = deque()
+        self._peak: float | None = None
 
     def note(self, at: float, position: int) -> None:
         """Add the position at the time `at` (seconds of a monotonic clock)."""
@@ -28,9 +28,7 @@ class Wal:
             last, before = self._seen[-1]
             if at - last < SHORTEST_SECONDS:
                 return
-            self._rates.append((at, max(0, position - before) / (at - last)))
-        while self._rates and self._rates[0][0] < at - PEAK_SECONDS:
-            self._rates.popleft()
+            self._peak = max(self._peak or 0.0, (position - before) / (at - last))
         self._seen.append((at, position))
         if len(self._seen) > MOST:
             # Every second one is enough: what is long ago need not be known to the second.
@@ -45,8 +43,11 @@ class Wal:
 
     @property
     def growth(self) -> float | None:
-        """Bytes per second that must be reckoned with; None until that is known."""
-        return SAFETY * max(rate for _, rate in self._rates) if self._rates else None
+        """Bytes per second that must be reckoned with; None until that is known.
+
+        The peak is not forgotten: after a pause of ours everything is as fast as it was before.
+        """
+        return None if self._peak is None else SAFETY * self._peak
 
     def behind_seconds(self, position: int, at: float) -> float:
         """Return for how long the primary has been beyond `position`, as far as was seen."""
