@@ -22,7 +22,8 @@ SETTINGS = (
     "enable_tidscan = off", "enable_indexscan = off",
     "standard_conforming_strings = off", "transform_null_equals = on", "array_nulls = off",
     "check_function_bodies = off", "quote_all_identifiers = on", "datestyle = german",
-    "bytea_output = escape", "extra_float_digits = -5", "plpgsql.extra_errors = 'all'", "timezone = 'Asia/Tokyo'",
+    "bytea_output = escape", "extra_float_digits = -5", "plpgsql.extra_errors = 'all'",
+    "timezone = 'Asia/Tokyo'",
 )  # fmt: skip
 
 
