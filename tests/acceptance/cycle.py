@@ -8,7 +8,6 @@ from typing import Any, TypeAlias
 
 import asyncpg
 
-from expandcontract import gates
 from expandcontract.engine.context import Context
 from expandcontract.engine.verbs import (
     backfill,
@@ -87,11 +86,12 @@ class Life:
         return await verify.verify(self.context, self.name, **options)
 
     async def contract(self) -> Situation:
-        """Hide the old side. That nobody was seen through the new one is acknowledged, as operators do."""
-        situation = await self.situation()
-        shut = [verdict.gate for verdict in gates.judge_all(situation) if not verdict.open]
-        if shut == ["new-code-seen"]:
-            await control.ack(self.context, self.name, "new-code-seen", "the test writes as both")
+        """Hide the old side. That nobody was seen through the new one is acknowledged, as operators do.
+
+        Always: sessions hand in their statistics up to ten seconds late, so that what was written before
+        ready may count as written after it.
+        """
+        await control.ack(self.context, self.name, "new-code-seen", "the test writes as both")
         return await contract.contract(self.context, self.name)
 
     async def undo(self) -> Situation:
