@@ -276,10 +276,9 @@ def test_any_order_of_commands_and_writes(machine: type[Machine]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
-@pytest.mark.parametrize("example", EXAMPLES)
-def test_any_order_of_commands_and_writes_at_length(machine: type[Machine], example: str) -> None:
+@pytest.mark.timeout(1800)
+def test_any_order_of_commands_and_writes_at_length(machine: type[Machine]) -> None:
     """Many runs, longer ones."""
-    _run(machine, example, examples=30, steps=40)
-    assert min(machine.seen[each] for each in (*VERBS, "died", "old", "new")) > 0
-    assert machine.seen["duplicate"] > 0 or example != "to"
+    for example in EXAMPLES:
+        _run(machine, example, examples=15, steps=40)
+    assert min(machine.seen[each] for each in (*VERBS, "died", "old", "new", "duplicate")) > 0, machine.seen
