@@ -70,7 +70,7 @@ async def test_a_prepared_transaction_is_waited_for_and_named(database: str) -> 
         hasty = replace(
             life,
             context=replace(
-                life.context, policy=replace(life.context.policy, lock_budget=timedelta(seconds=2))
+                life.context, policy=replace(life.context.policy, lock_budget=timedelta(seconds=6))
             ),
         )
         await life.sql("BEGIN; UPDATE users SET name = 'first' WHERE id = 7; PREPARE TRANSACTION 'before'")
