@@ -14,8 +14,6 @@ from expandcontract.throttles.reading import Kind, Reading, tightest
 
 #: No reading is relied on for longer; who is held back asks again sooner.
 REREAD_SECONDS, HELD_REREAD_SECONDS = 1.5, 0.2
-#: No sooner than this is anything asked again, however little is left of a budget.
-SOONEST_SECONDS = 0.02
 #: The share of the time that is worked is moved once in so many seconds. Below EASY the load leaves room for
 #: more; RAISE times EASY is under 1, so that raising the share is no reason to halve it.
 STEP_SECONDS, RAISE, EASY = 1.0, 1.25, 0.7
@@ -66,7 +64,7 @@ class Controller:
         """Whether the signals have to be read again before the next batch."""
         fresh = min((reading.fresh_seconds for reading in self.readings), default=inf)
         longest = REREAD_SECONDS if self.held_since is None else HELD_REREAD_SECONDS
-        return at - self.read_at > max(SOONEST_SECONDS, min(fresh, longest))
+        return at - self.read_at > min(fresh, longest)
 
     def ask(self, at: float) -> tuple[Self, Decision]:
         """Say whether a batch may be written now."""

@@ -1,9 +1,10 @@
 """The throttle `http`: the copy waits while a URL answers with another status than 200. A budget."""
 
 import asyncio
+from base64 import b64encode
 from http import HTTPStatus
 from urllib.error import HTTPError
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 from urllib.request import Request, urlopen
 
 from expandcontract.throttles.reading import Reading
@@ -37,13 +38,24 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
+def _signed(url: str) -> tuple[str, dict[str, str]]:
+    """Return the URL without the credentials in it, and the headers that carry them."""
+    parts = urlsplit(url)
+    headers = {"User-Agent": "ec"}
+    if parts.username is not None:
+        pair = f"{unquote(parts.username)}:{unquote(parts.password or '')}"
+        headers["Authorization"] = f"Basic {b64encode(pair.encode()).decode()}"
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2]).geturl(), headers
+
+
 def _status(url: str) -> int:
     status = _ask(url, "HEAD")
     return _ask(url, "GET") if status in _NO_HEAD else status
 
 
 def _ask(url: str, method: str) -> int:
-    request = Request(url, method=method, headers={"User-Agent": "ec"})  # noqa: S310 - settings take http and https only
+    url, headers = _signed(url)
+    request = Request(url, method=method, headers=headers)  # noqa: S310 - settings take http and https only
     try:
         with urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - as above
             return int(answer.status)

@@ -5,6 +5,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import inf
 
+#: Of a budget: beyond it no reading is relied on for more than a batch.
+HALF = 0.5
+
 
 class Kind(StrEnum):
     """What a reading over its threshold means."""
@@ -65,9 +68,14 @@ class Reading:
 
     @property
     def fresh_seconds(self) -> float:
-        """For how long the value is under the threshold, whatever happens meanwhile."""
+        """For how long the value is under the threshold, whatever happens meanwhile.
+
+        When over half is used up, no estimate is good enough: it is read again before every batch.
+        """
         if self.kind != Kind.BUDGET or self.growth <= 0:
             return inf
+        if self.utilization > HALF:
+            return 0.0
         return max(0.0, (self.threshold - self.value) / self.growth)
 
     @property

@@ -10,16 +10,22 @@ from expandcontract.throttles.reading import Reading
 from expandcontract.throttles.signal import Moment, Row
 
 NAME = "replica-lag"
+#: In bytes a second: so fast may WAL be written next, however slowly it was until now.
+LEAST_GROWTH = 64.0 * MEGABYTE
 
-#: `behind` is in bytes, `position` that of the standby. Who only receives WAL (pg_receivewal) replays none.
-#: A base backup is no standby. What a role may not see is NULL: it needs pg_monitor.
+#: `behind` and `unreplayed` are in bytes, `position` is that of the standby. Our commits do not wait for the
+#: disk: what is inserted and not written yet is unreplayed as well. Who only receives WAL
+#: (pg_receivewal) replays none. A base backup is no standby. What a role may not see is NULL: it needs
+#: pg_monitor.
 QUERY = """
 SELECT r.application_name::text AS name, r.state::text AS state,
        pg_catalog.date_part('epoch', r.replay_lag)::pg_catalog.float8 AS seconds,
-       pg_catalog.pg_wal_lsn_diff(primary_.lsn, standby.lsn)::pg_catalog.int8 AS behind,
+       pg_catalog.pg_wal_lsn_diff(primary_.written, standby.lsn)::pg_catalog.int8 AS behind,
+       pg_catalog.pg_wal_lsn_diff(primary_.inserted, standby.lsn)::pg_catalog.int8 AS unreplayed,
        pg_catalog.pg_wal_lsn_diff(standby.lsn, '0/0')::pg_catalog.int8 AS position
 FROM pg_catalog.pg_stat_replication r
-CROSS JOIN (SELECT pg_catalog.pg_current_wal_lsn() AS lsn) primary_
+CROSS JOIN (SELECT pg_catalog.pg_current_wal_lsn() AS written,
+                   pg_catalog.pg_current_wal_insert_lsn() AS inserted) primary_
 CROSS JOIN LATERAL (SELECT coalesce(r.replay_lsn, r.flush_lsn, r.write_lsn, r.sent_lsn) AS lsn) standby
 WHERE r.state IS DISTINCT FROM 'backup'
 """
@@ -51,17 +57,14 @@ def _missing(name: str, limits: Limits) -> Reading:
 
 
 def _of(row: Row, now: Moment) -> tuple[Reading, Reading]:
-    name, behind = str(row["name"]), max(0, int(row["behind"]))
+    name, unreplayed = str(row["name"]), max(0, int(row["unreplayed"]))
     budget = now.limits.max_lag.total_seconds()
-    # Without a rate yet, a reading is good for a twentieth of a second.
-    growth = now.wal.growth
-    if growth is None:
-        growth = now.limits.max_lag_bytes * 20.0
+    growth = max(now.wal.growth or 0.0, LEAST_GROWTH)
     return (
         Reading(NAME, _seconds(row, now), budget, "s", subject=name, growth=1.0),
         Reading(
             NAME,
-            behind / MEGABYTE,
+            unreplayed / MEGABYTE,
             now.limits.max_lag_bytes / MEGABYTE,
             "MB",
             subject=name,

@@ -47,7 +47,7 @@ TIMEOUT = timedelta(seconds=1)
 #: What is not the server's own is asked no more often than this.
 SLOW_SECONDS = 0.9
 
-_POSITION = "pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), '0/0')::pg_catalog.int8"
+_POSITION = "pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::pg_catalog.int8"
 #: What a role may not do, or a server does not know: nobody asked for what is on by default.
 _IMPOSSIBLE = frozenset({codes.INSUFFICIENT_PRIVILEGE, "0A000"})
 _ERRORS = (EcError, DBAPIError, OSError, TimeoutError)
@@ -154,7 +154,8 @@ def statement(signals: Sequence[Signal], *, position: bool = True) -> str:
 
 
 async def _value(conn: AsyncConnection, text: str) -> object:
-    row = (await conn.exec_driver_sql(text)).first()
+    result = await conn.exec_driver_sql(text)
+    row = result.first() if result.returns_rows else None
     return None if row is None else row[0]
 
 

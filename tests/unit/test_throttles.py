@@ -39,7 +39,15 @@ def moment(limits: Limits = LIMITS, at: float = 100.0, wal: Wal | None = None) -
 
 def standby(**given: Any) -> dict[str, Any]:  # noqa: ANN401 - columns of the query
     """Return a row of a standby that has replayed everything."""
-    return {"name": "one", "state": "streaming", "seconds": None, "behind": 0, "position": 1_000} | given
+    return (
+        {"name": "one", "state": "streaming", "seconds": None, "behind": 0, "position": 1_000}
+        | given
+        | _same(given)
+    )
+
+
+def _same(given: dict[str, Any]) -> dict[str, Any]:
+    return {"unreplayed": given.get("behind", 0)}
 
 
 def said(*readings: Reading) -> list[str]:
@@ -100,13 +108,15 @@ def test_a_budget_says_how_long_it_can_be_relied_on() -> None:
     """In time a lag grows by a second a second; in bytes as fast as WAL was written at its fastest."""
     wal = Wal()
     wal.note(0.0, 0)
-    wal.note(1.0, 10 * MEGABYTE)
+    wal.note(1.0, 100 * MEGABYTE)
     now = moment(at=1.0, wal=wal)
     time, size = replica_lag.readings([standby(seconds=0.5, behind=4 * MEGABYTE, position=MEGABYTE)], now)
     assert time.fresh_seconds == pytest.approx(1.5)
-    assert size.fresh_seconds == pytest.approx(60 / 15)
+    (nearly, _) = replica_lag.readings([standby(seconds=1.1, behind=1)], now)
+    assert nearly.fresh_seconds == 0.0
+    assert size.fresh_seconds == pytest.approx(60 / 150)
     _, unknown = replica_lag.readings([standby()], moment())
-    assert unknown.fresh_seconds == pytest.approx(0.05)
+    assert unknown.fresh_seconds == pytest.approx(1.0)
 
 
 @pytest.mark.parametrize(

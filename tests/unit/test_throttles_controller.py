@@ -292,8 +292,8 @@ def fresh(readings: tuple[Reading, ...]) -> Iterator[float]:
     ("reading", "seconds"),
     [
         (budget(0.0, growth=0.1), 1.5),
-        (budget(9.5, growth=1.0), 0.5),
-        (budget(10.0, growth=1.0), 0.02),
+        (budget(4.0, growth=8.0), 0.75),
+        (budget(5.1, growth=1.0), 0.0),
         (OVER, 0.2),
     ],
 )
