@@ -4,6 +4,7 @@ import os
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
@@ -21,7 +22,7 @@ PHASES = Path(__file__).parents[2] / "phases"
 UPDATE = os.environ.get("EC_UPDATE_GOLDEN") == "1"
 
 #: What was typed for each folder.
-ASKED = {
+ASKED: dict[str, tuple[str, dict[str, Any]]] = {
     "0001_rename_users_name": ("rename-column", {"column": "users.name", "new_name": "display_name"}),
     "0002_change_orders_total_type": (
         "change-type",
@@ -58,6 +59,7 @@ async def context(database: str) -> AsyncIterator[Context]:
     await init.init(context)
     yield context
     await context.database.close()
+
 
 def test_every_folder_is_known() -> None:
     """No plan lies in phases/ that is not tested here."""

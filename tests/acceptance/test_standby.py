@@ -13,8 +13,8 @@ from expandcontract.model.events import Event, WaitingForSnapshots
 from expandcontract.model.phases import State
 from expandcontract.model.policy import Policy
 from expandcontract.postgres.connect import Database
-from expandcontract.testing.server import Server
-from tests.conftest import VERSION, available_versions
+from expandcontract.testing.server import Server, available_versions
+from tests.conftest import VERSION
 
 SETTINGS = {"fsync": "off", "shared_buffers": "16MB", "max_standby_streaming_delay": "100ms"}
 QUIET = Policy(quiet_for=timedelta(0))

@@ -85,7 +85,7 @@ async def test_rows_that_were_bad_before_are_found(database: str) -> None:
 
 
 async def test_a_null_that_forward_fills_is_filled_at_once(database: str) -> None:
-    """Where --using makes a value of NULL, new code's NULL becomes it in the same write, and stays in sync."""
+    """Where --using makes a value of NULL, new code's NULL becomes it in the same write."""
     expressions = {"using": "coalesce(size, 'none')", "back": "nullif(measure, 'none')"}
     async with living(
         database, "change-type", fields("text", **expressions), GIVEN.format(old="text")
