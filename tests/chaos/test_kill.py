@@ -59,7 +59,7 @@ def test_an_act_may_be_killed_at_every_point(theatre: Theatre, example: str, act
 def test_a_killed_start_or_backfill_can_be_rolled_back(theatre: Theatre, example: str) -> None:
     """Wherever it died, the way back is open, leaves nothing behind, and keeps what was written."""
     changed = EXAMPLES[example]
-    for acts, every in ((("start",), 1), (("start", "backfill"), 9)):
+    for acts, every in ((("start",), 1), (("start", "backfill"), 15)):
         played = theatre.played(example, acts)
         theatre.set(example, acts[:0])
         before = theatre.watch(lambda application: life.after(application, changed))
