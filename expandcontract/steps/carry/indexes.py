@@ -69,6 +69,11 @@ class Indexes(Trait):
 
 def _notes(subject: Subject, index: Index) -> Iterator[Note]:
     name = quote(index.name)
+    if index.tablespace is not None:
+        space = quote(index.tablespace)
+        yield Note(
+            "tablespace", f"Index {name} lies in tablespace {space}; its twin is built in the default one."
+        )
     if not index.valid:
         yield Note("index-invalid", f"Index {name} is invalid and is not carried.")
     elif index.name not in subject.definitions:
