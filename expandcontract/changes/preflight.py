@@ -91,12 +91,12 @@ def costs(snapshot: Snapshot, column: Column) -> Iterator[Note]:
     """What the change costs the application while it lasts, as measured (docs/benchmarks.md)."""
     yield Note(
         "update",
-        "An UPDATE that does not touch the pair: 0.3 to 0.5 us a row more; a HOT one writes 128 instead of "
+        "An UPDATE that does not touch the pair: about 0.6 us a row more; a HOT one writes 128 instead of "
         "72 bytes of WAL.",
     )
     yield Note(
         "old-write",
-        "A write of the old side alone: 0.8 to 1.2 us a row in bulk, 10 to 20 us a statement more. COPY "
+        "A write of the old side alone: 1 to 2 us a row in bulk, 10 to 20 us a statement more. COPY "
         "takes up to twice the time.",
     )
     yield Note(
