@@ -456,7 +456,7 @@ async def test_a_table_without_schema_is_found_as_the_role_would(look: Look, dat
 async def test_quoting_agrees_with_the_server(db: Database) -> None:
     """Every keyword of this server, and names of every kind, are quoted exactly where quote_ident() does."""
     async with db.transaction() as conn:
-        keywords = [word for (word,) in await rows(conn, "SELECT word FROM pg_catalog.pg_get_keywords()")]
+        keywords = dict(await rows(conn, "SELECT word, catcode::text FROM pg_catalog.pg_get_keywords()"))
         names = [
             *keywords,
             *KEYWORDS,
@@ -474,7 +474,7 @@ async def test_quoting_agrees_with_the_server(db: Database) -> None:
         ]
         query = "SELECT n, pg_catalog.quote_ident(n) FROM pg_catalog.unnest($1::text[]) n"
         quoted = dict(await rows(conn, query, names))
-    # A keyword of a later version is quoted by us also where this server would not; nothing else may differ.
+    # What is more of a keyword in a later version is quoted by us also where this server would not.
     differing = {name for name in names if quote(name) != quoted[name]}
-    assert differing <= KEYWORDS - set(keywords)
+    assert differing <= {word for word in KEYWORDS if keywords.get(word, "U") == "U"}
     assert len(keywords) > 400
