@@ -17,8 +17,9 @@ from expandcontract.changes import registry
 from expandcontract.cli import views
 from expandcontract.cli.app import VERBS
 from expandcontract.cli.entry import run
+from expandcontract.cli.hook_settings import HookSettings
 from expandcontract.cli.options import THROTTLES
-from expandcontract.cli.settings import THROTTLE, Settings
+from expandcontract.cli.settings import TABLES, Settings
 from expandcontract.cli.throttle_settings import ThrottleSettings
 from expandcontract.cli.views.explain import EXITS
 from expandcontract.cli.views.view import View
@@ -53,6 +54,10 @@ THROTTLE_TABLE = """
 What may hold a backfill back; [throttles](../explanation/throttles.md) says how. The keys stand in a table of
 their own, `[tool.expandcontract.throttle]`; the options are those of `ec backfill` and `ec run`. Sizes are
 written in PostgreSQL's units: `64MB`, `1GB`. Several names have commas between them.
+"""
+HOOK_TABLE = """
+What is called before and after the turns of a change: commands for the shell, or URLs;
+[hooks](../how-to/hooks.md) says how. The keys stand in a table of their own, `[tool.expandcontract.hooks]`.
 """
 SIZES = ("max_lag_bytes", "max_slot_wal", "max_archive_backlog", "max_wal_rate")
 
@@ -118,7 +123,7 @@ def _settings() -> str:
             field.description or "",
         )
         for name, field in Settings.model_fields.items()
-        if name != THROTTLE
+        if name not in TABLES
     ]
     throttles = [
         (
@@ -131,7 +136,12 @@ def _settings() -> str:
         for name, field in ThrottleSettings.model_fields.items()
     ]
     head = ("key", "option", "variable", "default", "meaning")
+    hooks = [
+        (f"`{name}`", f"`EC_HOOKS_{name.upper()}`", _default(field.default), field.description or "")
+        for name, field in HookSettings.model_fields.items()
+    ]
     blocks = [SETTINGS, _table(head, rows), PHASES, "## Throttles", THROTTLE_TABLE, _table(head, throttles)]
+    blocks += ["## Hooks", HOOK_TABLE, _table(("key", "variable", "default", "meaning"), hooks)]
     return _page("Settings", blocks)
 
 
@@ -141,7 +151,7 @@ def _size(value: int | None) -> str:
 
 def _default(value: object) -> str:
     match value:
-        case None | "":
+        case None | "" | ():
             return ""
         case timedelta():
             return f"`{spell(value)}`"

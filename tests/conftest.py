@@ -7,6 +7,7 @@ skips itself because something is missing on this machine fails instead.
 import asyncio
 import itertools
 import os
+import tempfile
 from collections.abc import Coroutine, Generator, Iterator
 from typing import Any
 
@@ -31,10 +32,28 @@ SETTINGS = {
 }
 
 
+#: Servers live here where there is so much room: a database for each test is made in a third of the time.
+MEMORY, ROOM_BYTES = "/dev/shm", 8 << 30  # noqa: S108 - mkdtemp makes the names
+
+
+def _room_in_memory() -> bool:
+    try:
+        found = os.statvfs(MEMORY)
+    except OSError:
+        return False
+    return not found.f_flag & os.ST_NOEXEC and found.f_bavail * found.f_frsize >= ROOM_BYTES
+
+
+if "TMPDIR" not in os.environ and _room_in_memory():
+    # pytest keeps the files of the last runs; not those in memory.
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", tempfile.gettempdir())
+    os.environ["TMPDIR"] = tempfile.tempdir = MEMORY
+
+
 def pytest_report_header() -> str:
     """Say on what the tests run."""
     found = ", ".join(map(str, available_versions())) or "none"
-    return f"PostgreSQL: {VERSION} (EC_TEST_PG), installed: {found}"
+    return f"PostgreSQL: {VERSION} (EC_TEST_PG), installed: {found}; files in {tempfile.gettempdir()}"
 
 
 @pytest.hookimpl(wrapper=True)

@@ -32,6 +32,12 @@ class ChangeTypeSpec(Spec):
     back: str | None = Field(
         None, description="Expression for the old value, over the new column; default: a cast"
     )
+    transform: str | None = Field(
+        None,
+        description="Python function that makes the new value of the old one, where SQL cannot; one-way",
+        pattern=r"^[^\W\d][\w.]*:[^\W\d]\w*$",
+        json_schema_extra={"metavar": "MODULE:NAME"},
+    )
     one_way: bool = Field(
         default=False, description="Nothing goes back: old code does not see what new code writes"
     )
@@ -44,6 +50,8 @@ class ChangeTypeSpec(Spec):
     def _fits_together(self) -> Self:
         if (self.to is None) == (not self.swap):
             raise ValueError("give either --to NEWNAME or --swap")
+        if self.transform is not None:
+            self._transform_alone()
         if self.one_way and self.back is not None:
             raise ValueError("--one-way and --back exclude each other")
         if self.one_way and self.swap:
@@ -52,6 +60,16 @@ class ChangeTypeSpec(Spec):
                 "way back"
             )
         return self
+
+    def _transform_alone(self) -> None:
+        for option, given in (
+            ("--using", self.using is not None),
+            ("--back", self.back is not None),
+            ("--swap", self.swap),
+            ("--unfit", self.unfit != Unfit.REFUSE),
+        ):
+            if given:
+                raise ValueError(f"--transform and {option} exclude each other")
 
 
 class ChangeType(Kind[ChangeTypeSpec]):
@@ -85,8 +103,9 @@ class ChangeType(Kind[ChangeTypeSpec]):
             type=spec.type,
             using=spec.using,
             back=spec.back,
-            one_way=spec.one_way,
+            one_way=spec.one_way or spec.transform is not None,
             back_column=column.name if spec.swap else "",
+            function=spec.transform or "",
         )
 
     def compile(

@@ -12,8 +12,9 @@ from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Expression, Judgement, Question
 from expandcontract.steps import column as steps
-from expandcontract.steps.carry import TRAITS, Subject
+from expandcontract.steps.carry import TRAITS, Subject, checks
 from expandcontract.steps.column import Columns
+from expandcontract.steps.sync import predicates
 from expandcontract.steps.sync.conversions import Conversion
 from expandcontract.steps.sync.triggers import Sync
 
@@ -44,6 +45,8 @@ def compose(
     """Return the plan of a pair: `question.column` and its new side."""
     column = old_column(snapshot, question.column)
     _examine_judgement(column, judgement, unfit)
+    if question.function:
+        _examine_result(judgement)
     schema = f"{ledger_schema}_sync"
     conversions = _conversions(change.name, schema, column, judgement, question)
     pair = _pair(snapshot, column, judgement, question, conversions, unfit)
@@ -69,9 +72,16 @@ def compose(
         hidden=question.hidden,
         final=final,
         new_default=judgement.default,
+        ledger=ledger_schema,
+        checks=checks.taken(subject),
     )
     columns = Columns(
-        subject, sync, judgement.new_type.collation if question.type else column.collation, conversions
+        subject,
+        sync,
+        judgement.new_type.collation if question.type else column.collation,
+        conversions,
+        question.function,
+        judgement.new_type.bare,
     )
     return Plan(
         change=change,
@@ -86,6 +96,8 @@ def compose(
         hidden_functions=steps.hidden_functions(columns),
         catalog=_what_matters(snapshot, column),
         swap=subject.swap,
+        not_held=predicates.not_held(pair, "t", hidden=question.hidden, final=final),
+        barred=predicates.barred(pair, sync.checks, "t", hidden=question.hidden),
         costs=tuple(preflight.costs(snapshot, column)),
         hazards=(*preflight.hazards(snapshot, column), *_notes(subject, judgement)),
         server_version=snapshot.server_version,
@@ -174,12 +186,22 @@ def _examine_judgement(column: Column, judgement: Judgement, unfit: Unfit) -> No
         )
 
 
+def _examine_result(judgement: Judgement) -> None:
+    if judgement.new_type.bare.endswith("[]"):
+        raise UnsupportedShape(
+            f"--transform cannot make values of {judgement.new_type.type}.",
+            why="Values travel to the server as arrays, and an array of arrays is another thing there. "
+            "Use jsonb, or a table of its own.",
+        )
+
+
 def _notes(subject: Subject, judgement: Judgement) -> tuple[Note, ...]:
     notes = [note for trait in TRAITS for note in trait.notes(subject)]
+    outside = subject.pair.computed_outside
     if (
         judgement.default is None
         and subject.column.default is not None
-        and not subject.pair.old.volatile_default
+        and (outside or not subject.pair.old.volatile_default)
     ):
         notes.append(
             Note(
@@ -187,7 +209,9 @@ def _notes(subject: Subject, judgement: Judgement) -> tuple[Note, ...]:
                 f"The default {subject.column.default} does not fit the new side, which gets none.",
             )
         )
-    if subject.pair.mode == Mode.FILL:
+    if outside:
+        notes += _outside(subject)
+    elif subject.pair.mode == Mode.FILL:
         notes.append(Note("fill", _fill_reason(subject.pair, judgement.forward)))
     if subject.pair.fills_null:
         notes.append(
@@ -211,6 +235,28 @@ def _notes(subject: Subject, judgement: Judgement) -> tuple[Note, ...]:
             )
         )
     return tuple(notes)
+
+
+def _outside(subject: Subject) -> tuple[Note, ...]:
+    old, new = quote(subject.column.name), quote(subject.new)
+    return (
+        Note(
+            "fill",
+            "Mode fill: a Python function makes the new value, and the database does not know it. Verify "
+            "proves that every row is filled, not that both sides agree. NULL stays NULL.",
+        ),
+        Note(
+            "unfilled",
+            f"A write that gives {old} and not {new} leaves {new} NULL until ec backfill runs again: new "
+            "code must be able to read such a row, and verify finds it. A NULL that is written to "
+            f"{new} alone is filled again; to empty a row, empty {old} as well.",
+        ),
+        Note(
+            "refused-at-contract",
+            f"From the moment at which contract begins, a write that leaves {new} NULL beside a value of "
+            f"{old} is refused. What is unfilled then keeps the old side from being hidden.",
+        ),
+    )
 
 
 def _fill_reason(pair: Pair, forward: Expression | None) -> str:

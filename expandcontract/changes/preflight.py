@@ -7,6 +7,7 @@ from expandcontract.model.names import check, quote
 from expandcontract.model.plan import Note
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.postgres.catalog.trigger import Trigger
 
 _KINDS = {
     "v": "a view",
@@ -71,12 +72,8 @@ def hazards(snapshot: Snapshot, column: Column) -> Iterator[Note]:
     for trigger in snapshot.triggers:
         if trigger.name.startswith("~ec_"):
             continue  # another change's sync trigger: it writes other columns, and comes and goes
-        if trigger.row and trigger.on_update:
-            yield Note(
-                "user-trigger",
-                f"Trigger {quote(trigger.name)} ({trigger.function}) fires for every row that the backfill "
-                "writes.",
-            )
+        if _fires(snapshot, trigger):
+            yield Note("user-trigger", _fired(trigger))
         if trigger.before and trigger.row and trigger.name > "~ec":
             yield Note(
                 "trigger-order",
@@ -85,6 +82,25 @@ def hazards(snapshot: Snapshot, column: Column) -> Iterator[Note]:
             )
     if len(relation.leaves) > 1 and not relation.partitioned:
         yield Note("children", "Indexes that only a child table has are not carried.")
+
+
+def _fires(snapshot: Snapshot, trigger: Trigger) -> bool:
+    """Whether the backfill fires it: it updates the new column, of each leaf by itself."""
+    may = trigger.on_update and trigger.enabled in ("O", "A") and not trigger.update_of
+    return may and (trigger.row or trigger.child is not None or not snapshot.relation.partitioned)
+
+
+def _fired(trigger: Trigger) -> str:
+    when = "BEFORE" if trigger.before else "AFTER"
+    each = "every row that the backfill writes" if trigger.row else "every batch of the backfill"
+    out = (
+        "--no-user-triggers does not keep it from that, as it is ENABLE ALWAYS"
+        if trigger.enabled == "A"
+        else "ec backfill --no-user-triggers keeps it from that, where the role may"
+    )
+    whose = f" of {trigger.child}" if trigger.child else ""
+    name = f"Trigger {quote(trigger.name)}{whose} ({trigger.function})"
+    return f"{name} fires {when} {each}, with its cost and effects; {out}."
 
 
 def costs(snapshot: Snapshot, column: Column) -> Iterator[Note]:
@@ -114,6 +130,12 @@ def costs(snapshot: Snapshot, column: Column) -> Iterator[Note]:
         "COPY and INSERT without a list of columns meet one column more, and after contract the hidden one: "
         "name the columns in code.",
     )
+    if snapshot.relation.publications:
+        yield Note(
+            "replicated",
+            "Each row that the backfill writes is sent to subscribers: with --replication-origin under a "
+            "mark by which they can tell.",
+        )
     yield Note(
         "standby",
         "A hot standby cancels queries that hold back the replay of a brief lock: "

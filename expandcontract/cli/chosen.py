@@ -68,6 +68,21 @@ async def active(context: "Context", session: Session, name: str | None) -> Situ
     return found[0] if found else None
 
 
+async def recorded(context: "Context", verb: str) -> str | None:
+    """Return the only change that is in the ledger, whatever became of it; None without any.
+
+    Raises AmbiguousChange.
+    """
+    from expandcontract.engine.verbs import status
+
+    names = [found.name for found in await status.load(context)]
+    if len(names) > 1:
+        raise AmbiguousChange(
+            "There is more than one change.", why=", ".join(names), next=f"ec {verb} {names[-1]}"
+        )
+    return names[0] if names else None
+
+
 async def moved(
     session: Session,
     verb: Verb | None,

@@ -48,6 +48,9 @@ THROTTLES = {
 MaxRuntime = Annotated[
     str | None, typer.Option("--max-runtime", metavar="D", help="Stop after this time: 2h.")
 ]
+NoUserTriggers = Annotated[
+    bool, typer.Option("--no-user-triggers", help="Rows are copied without firing the table's own triggers.")
+]
 NoWait = Annotated[bool, typer.Option("--no-wait", help="Stop with exit 5 when the change is paused.")]
 Check = Annotated[bool, typer.Option("--check", help="Exit 3 when work is pending.")]
 Confirm = Annotated[
@@ -100,12 +103,19 @@ _SETTINGS = (
     ("standby", "URL", "A hot standby, whose queries are waited for before strong locks."),
     ("ledger_schema", "NAME", "The schema of the ledger. [expandcontract]"),
     ("phases", "FOLDER", "The folder of change plans. [phases]"),
+    (
+        "replication_origin",
+        "NAME",
+        "Copy rows under replication origins NAME_0, NAME_1, ...: consumers can tell.",
+    ),
     ("lock_timeout", "D", "No application waits longer for a lock of ours. [100ms]"),
     ("lock_budget", "D", "For how long a lock is tried for before exit 5. [5min]"),
     ("quiet_for", "D", "Contract wants no write of old code for so long. [5min]"),
     ("soak", "D", "Contract wants so much time since ready. [0]"),
     ("proof_max_age", "D", "A proof older than this does not count. [7d]"),
     ("undo_window", "D", "After contract, purge waits for so long. [24h]"),
+    ("require_version", "APP>=V", "Contract wants every instance of APP at V or later."),
+    ("deployed_at", "TIME", "When the new code was deployed; older sessions are named."),
     ("approval", "", "Contract wants ec ack CHANGE approval."),
     ("confidential", "", "Leave queries of blockers out of messages and ledger."),
 )

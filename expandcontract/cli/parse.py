@@ -1,11 +1,14 @@
 """Values of options that are neither words nor names: counts, rates, durations. Pure."""
 
 import re
+from collections.abc import Sequence
 from datetime import timedelta
+from typing import TypeVar
 
 from expandcontract.model.durations import parse_duration
 from expandcontract.model.errors import UsageError
 
+Word = TypeVar("Word", bound=str)
 _RATE = re.compile(r"(\d+(?:\.\d+)?)([kM]?)")
 _FACTOR = {"": 1.0, "k": 1e3, "M": 1e6}
 
@@ -28,6 +31,16 @@ def rate(option: str, text: str | None) -> float | None:
     if match is None or not float(match[1]):
         raise UsageError(f"{option} {text} is not a number above zero.", why="Write 500, 20k, 1.5M.")
     return float(match[1]) * _FACTOR[match[2]]
+
+
+def choice(option: str, text: str | None, choices: Sequence[Word]) -> Word | None:
+    """Read one of some words; None stays None. Raises UsageError."""
+    if text is None:
+        return None
+    for word in choices:
+        if text == word:
+            return word
+    raise UsageError(f"{option} {text} has no meaning.", why=f"Write one of {', '.join(choices)}.")
 
 
 def duration(option: str, text: str | None) -> timedelta | None:

@@ -82,6 +82,8 @@ class Session:
                 self.interruption.stop,
                 standby,
                 settings.throttle.limits,
+                settings.replication_origin,
+                settings.hooks.hooks,
             )
         finally:
             listener.close()

@@ -9,19 +9,23 @@ from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from expandcontract.cli.hook_settings import HookSettings
 from expandcontract.cli.throttle_settings import ThrottleSettings
 from expandcontract.model.durations import parse_duration
 from expandcontract.model.errors import BadSetting, EcError
+from expandcontract.model.hooks import VARIABLES
 from expandcontract.model.policy import Policy
+from expandcontract.model.versions import Requirement, parse_requirements
 
 PREFIX = "EC_"
 TABLE = "[tool.expandcontract]"
-#: The table of the throttles within it.
-THROTTLE = "throttle"
+#: The tables within it.
+THROTTLE, HOOKS = "throttle", "hooks"
+TABLES: Mapping[str, type[BaseModel]] = {THROTTLE: ThrottleSettings, HOOKS: HookSettings}
 
 
 def _duration(value: object) -> object:
@@ -33,7 +37,15 @@ def _duration(value: object) -> object:
         raise ValueError(f"{error.message} {error.why}") from error
 
 
+def _requirements(value: object) -> object:
+    try:
+        return parse_requirements(value) if isinstance(value, str) else value
+    except EcError as error:
+        raise ValueError(f"{error.message} {error.why}") from error
+
+
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Requirements = Annotated[tuple[Requirement, ...], NoDecode, BeforeValidator(_requirements)]
 _DEFAULT = Policy()
 
 
@@ -61,6 +73,12 @@ class Settings(BaseSettings):
     )
     ledger_schema: str = Field("expandcontract", min_length=1, description="The schema of the ledger.")
     phases: Path = Field(Path("phases"), description="The folder of change plans.")
+    replication_origin: str = Field(
+        "",
+        pattern="^([a-z][a-z0-9_]{0,40})?$",
+        description="Rows are copied under replication origins of this name (`NAME_0`, `NAME_1`, ...), so "
+        "that consumers of logical replication can tell.",
+    )
     lock_timeout: Duration = Field(
         _DEFAULT.lock_timeout, description="No statement of an application waits longer for a lock of ours."
     )
@@ -80,9 +98,22 @@ class Settings(BaseSettings):
     undo_window: Duration = Field(
         _DEFAULT.undo_window, description="After contract, purge waits for so long unless it is told --now."
     )
+    require_version: Requirements = Field(
+        _DEFAULT.require_version,
+        description="Contract wants every instance of these applications at these versions or later: "
+        "`web>=42, worker>=1.3`. Instances are known by their heartbeats.",
+    )
+    deployed_at: AwareDatetime | None = Field(
+        None,
+        description="When the new code was deployed, with its time zone: `2031-05-06T12:00Z`. Sessions that "
+        "are older are named. Without it, the first write through the new side counts.",
+    )
     approval: bool = Field(_DEFAULT.approval, description="Contract wants `ec ack CHANGE approval`.")
     confidential: bool = Field(
         _DEFAULT.confidential, description="The queries of blockers stay out of messages and ledger."
+    )
+    hooks: HookSettings = Field(
+        HookSettings(), description="What is called around the turns of a change: a table of its own."
     )
     throttle: ThrottleSettings = Field(
         ThrottleSettings(), description="What the throttles keep to: a table of its own."
@@ -111,6 +142,8 @@ class Settings(BaseSettings):
             soak=self.soak,
             proof_max_age=self.proof_max_age,
             undo_window=self.undo_window,
+            require_version=self.require_version,
+            deployed_at=self.deployed_at,
             approval=self.approval,
             confidential=self.confidential,
         )
@@ -136,8 +169,9 @@ class ProjectFile:
     def values(self) -> dict[str, Any]:
         """The table by field name. `phases` is relative to the file, so that `ec` works from every folder."""
         found = _underscored(self._table)
-        if isinstance(found.get("throttle"), dict):
-            found["throttle"] = _underscored(found["throttle"])
+        for name in TABLES:
+            if isinstance(found.get(name), dict):
+                found[name] = _underscored(found[name])
         if self.path is not None and isinstance(found.get("phases", ""), str):
             found["phases"] = str(self.path.parent / found.get("phases", "phases"))
         return found
@@ -182,8 +216,8 @@ def load(given: Mapping[str, Any]) -> Settings:
 
 
 def _field(place: tuple[int | str, ...]) -> str:
-    """Return the field of a setting, or `throttle.FIELD`."""
-    return ".".join(map(str, place[: 2 if place[0] == THROTTLE else 1]))
+    """Return the field of a setting, or `TABLE.FIELD`."""
+    return ".".join(map(str, place[: 2 if place[0] in TABLES else 1]))
 
 
 def _bad_setting(field: str, kind: str, message: str, given: Mapping[str, Any]) -> BadSetting:
@@ -204,19 +238,21 @@ def _origin(field: str, given: Mapping[str, Any]) -> str:
 
 
 def _check_environment() -> None:
-    """Refuse a variable that is nearly one of ours. Other programs may have variables that begin with EC_."""
+    """Refuse a variable that is nearly one of ours. Other programs may have variables that begin with EC_,
+    and a hook has some.
+    """
     known = [_variable(field) for field in names()]
     for name in os.environ:
-        if not name.startswith(PREFIX) or name in known:
+        if not name.startswith(PREFIX) or name in known or name in VARIABLES:
             continue
         if difflib.get_close_matches(name, known, cutoff=0.9):
             raise BadSetting(f"{name} in the environment is no setting.", why=_nearest(name, known))
 
 
 def names() -> list[str]:
-    """Return the names of all settings; those of the throttles as `throttle.NAME`."""
-    own = [name for name in Settings.model_fields if name != THROTTLE]
-    return own + [f"{THROTTLE}.{name}" for name in ThrottleSettings.model_fields]
+    """Return the names of all settings; those of a table as `TABLE.NAME`."""
+    own = [name for name in Settings.model_fields if name not in TABLES]
+    return own + [f"{table}.{name}" for table, of in TABLES.items() for name in of.model_fields]
 
 
 def _variable(field: str) -> str:

@@ -100,7 +100,7 @@ class ThrottleSettings(BaseModel):
         _DEFAULT.nice_ratio,
         ge=0,
         le=100,
-        description="After each batch, so many times its duration is slept.",
+        description="After each batch, so many times its duration is slept; goes before `courtesy`.",
     )
     schedule: Annotated[str, AfterValidator(_schedule)] = Field(
         "",

@@ -3,42 +3,78 @@ client, built anew when they are broken.
 """
 
 import asyncio
+import time
 from contextlib import suppress
 
 from sqlalchemy.exc import DBAPIError
 
 from expandcontract.engine.work import Work
-from expandcontract.model.events import WaitingForSnapshots
-from expandcontract.model.plan import Concurrent
+from expandcontract.model.events import StepRunning, WaitingForSnapshots
+from expandcontract.model.phases import Section
+from expandcontract.model.plan import Concurrent, Step
+from expandcontract.postgres.activity import builds_on
 from expandcontract.postgres.blockers import blockers_of
 
 #: How often a build of somebody else, or the sessions that ours waits for, are looked at.
 LOOK_SECONDS = 1.0
 
-#: Builds of an index on the table that are under way, ours apart.
-_BUILDS = """
-SELECT p.pid FROM pg_catalog.pg_stat_progress_create_index p
-WHERE p.relid = pg_catalog.to_regclass($1) AND p.pid <> pg_catalog.pg_backend_pid()
-  AND p.datname = pg_catalog.current_database()
-"""
+
+class _Watch:
+    """Tells how far the server is with a step, and for whom it waits."""
+
+    def __init__(self, work: Work, section: Section, step: Step, relation: str) -> None:
+        self._work, self._section, self._step, self._relation = work, section, step, relation
+        self._began = time.monotonic()
+        self._said: tuple[int, ...] = ()
+
+    async def outlived(self) -> bool:
+        """Wait for a build that a dead client left running in the server; return whether there was one."""
+        async with self._work.context.database.transaction() as conn:
+            builds = await builds_on(conn, self._relation)
+        if not builds:
+            return False
+        await self._look(builds[0].pid)
+        await asyncio.sleep(LOOK_SECONDS)
+        return True
+
+    async def follow(self, pid: int) -> None:
+        """Look at our own statement once a second."""
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self._look(pid)
+
+    async def _look(self, pid: int) -> None:
+        context = self._work.context
+        async with context.database.transaction() as conn:
+            found = await blockers_of(conn, pid, confidential=context.policy.confidential)
+            builds = await builds_on(conn, self._relation)
+        pids = tuple(blocker.pid for blocker in found)
+        if pids and pids != self._said:
+            context.listen(WaitingForSnapshots(self._step.id, found))
+        self._said = pids
+        build = next((each for each in builds if each.pid == pid), None)
+        seconds = build.seconds if build else time.monotonic() - self._began
+        step = self._step
+        context.listen(StepRunning(self._work.name, self._section, step.id, step.sentence, seconds, build))
 
 
-async def run(work: Work, step: str, action: Concurrent) -> None:
-    """Bring about what the probe calls done. Raises DBAPIError when the statement fails; a broken leftover is
-    removed first.
+async def run(work: Work, section: Section, step: Step, action: Concurrent) -> None:
+    """Bring about what the probe calls done, and tell meanwhile how far it is. Raises DBAPIError when the
+    statement fails; a broken leftover is removed first.
     """
+    watch = _Watch(work, section, step, action.relation)
     while (state := await _probe(work, action)) != "done":
         work.context.check_stop(work.name)
-        if await _outlived(work, step, action):
+        if await watch.outlived():
             continue
         if state == "broken":
-            await _execute(work, step, action.repair)
+            await _execute(work, watch, action.repair)
         try:
-            await _execute(work, step, action.statement)
+            await _execute(work, watch, action.statement)
         except DBAPIError:
             # A failed build leaves an invalid index, which every write would have to maintain.
             with suppress(DBAPIError):
-                await _execute(work, step, action.repair)
+                await _execute(work, watch, action.repair)
             raise
 
 
@@ -47,23 +83,11 @@ async def _probe(work: Work, action: Concurrent) -> str:
         return str((await conn.exec_driver_sql(action.probe)).scalar_one())
 
 
-async def _outlived(work: Work, step: str, action: Concurrent) -> bool:
-    """Wait for a build that a dead client left running in the server; return whether there was one."""
-    async with work.context.database.transaction() as conn:
-        builders = [row[0] for row in await conn.exec_driver_sql(_BUILDS, (action.relation,))]
-        if not builders:
-            return False
-        found = await blockers_of(conn, builders[0], confidential=work.context.policy.confidential)
-    work.context.listen(WaitingForSnapshots(step, found))
-    await asyncio.sleep(LOOK_SECONDS)
-    return True
-
-
-async def _execute(work: Work, step: str, statement: str) -> None:
-    """Run the statement without timeouts, and say meanwhile for whom it waits."""
+async def _execute(work: Work, watch: _Watch, statement: str) -> None:
+    """Run the statement without timeouts, and say meanwhile how far it is."""
     async with work.context.database.direct() as conn:
         pid = int((await conn.exec_driver_sql("SELECT pg_catalog.pg_backend_pid()")).scalar_one())
-        watcher = asyncio.create_task(_watch(work, step, pid))
+        watcher = asyncio.create_task(watch.follow(pid))
         running = asyncio.create_task(conn.exec_driver_sql(statement))
         stopped = asyncio.create_task(work.context.stop.wait())
         try:
@@ -78,15 +102,3 @@ async def _execute(work: Work, step: str, statement: str) -> None:
         finally:
             watcher.cancel()
             stopped.cancel()
-
-
-async def _watch(work: Work, step: str, pid: int) -> None:
-    said: tuple[int, ...] = ()
-    while True:
-        await asyncio.sleep(LOOK_SECONDS)
-        async with work.context.database.transaction() as conn:
-            found = await blockers_of(conn, pid, confidential=work.context.policy.confidential)
-        pids = tuple(blocker.pid for blocker in found)
-        if pids and pids != said:
-            work.context.listen(WaitingForSnapshots(step, found))
-        said = pids

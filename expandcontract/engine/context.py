@@ -7,6 +7,7 @@ from functools import cache
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.errors import Interrupted
 from expandcontract.model.events import Listener, Notice
+from expandcontract.model.hooks import Hooks
 from expandcontract.model.policy import Policy
 from expandcontract.postgres.connect import Database
 from expandcontract.throttles.limits import Limits
@@ -17,7 +18,8 @@ class Context:
     """A database, the limits to keep to, who listens, who asks, and the wish to stop (set by a signal).
 
     Before a lock that a hot standby would replay, `standby` is waited for, where one is given. `limits` are
-    what the throttles of a sweep keep to.
+    what the throttles of a sweep keep to. With `origin` rows are copied under replication origins of that
+    name. `hooks` are called around the turns of a change.
     """
 
     database: Database
@@ -27,6 +29,8 @@ class Context:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     standby: Database | None = None
     limits: Limits = field(default_factory=Limits)
+    origin: str = ""
+    hooks: Hooks = field(default_factory=Hooks)
 
     @property
     def tables(self) -> Tables:

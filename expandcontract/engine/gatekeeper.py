@@ -1,12 +1,14 @@
 """The gates of contract, asked before and once more under the lock."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract import gates
 from expandcontract.engine import situation as situations
 from expandcontract.engine.context import Context
+from expandcontract.ledger import event
 from expandcontract.model.errors import GateShut, Refused
 from expandcontract.model.names import quote
 from expandcontract.model.situation import Situation, Verdict
@@ -24,6 +26,20 @@ def require_open(situation: Situation, verdicts: Iterable[Verdict]) -> None:
         state="Both sides stay in sync and in use.",
         next=next((verdict.next for verdict in shut if verdict.next), f"ec gates {situation.name}"),
     )
+
+
+async def keep(context: Context, situation: Situation, verdicts: Iterable[Verdict]) -> None:
+    """Keep in the ledger what the gates said when they let contract begin."""
+    said = [asdict(verdict) | {"next": ""} for verdict in verdicts]
+    async with context.database.transaction() as conn:
+        await event.write(
+            conn,
+            context.tables,
+            "gates open",
+            context.who,
+            change_id=situation.change_id,
+            data={"gates": said},
+        )
 
 
 async def require_table(conn: AsyncConnection, situation: Situation) -> None:

@@ -14,9 +14,10 @@ from expandcontract.engine.planner import validate
 from expandcontract.model.change import Change
 from expandcontract.model.errors import BadChangeFile, UnknownChange
 from expandcontract.model.phases import Section
-from expandcontract.model.plan import Concurrent, Plan, Step, Sweep, Transactional
+from expandcontract.model.plan import Concurrent, Plan, Step, Sweep, Transactional, Transformation
 from expandcontract.postgres import locks as ladder
 from expandcontract.sweep import statements as sweep
+from expandcontract.sweep import transform_statements
 
 SCHEMA = "ec.change/1"
 FILE = "change.toml"
@@ -174,6 +175,8 @@ def statements(step: Step, ledger_schema: str) -> tuple[str, ...]:
             return (*ladder.statements(step.action.locks), *step.action.statements)
         case Concurrent(statement=statement):
             return (statement,)
+        case Transformation() as action:
+            return tuple(vars(transform_statements.render(action, action.table, ledger_schema)).values())
         case Sweep() as action:
             return tuple(
                 text

@@ -40,6 +40,15 @@ WHERE NOT pg_catalog.has_table_privilege(other, 'REFERENCES')
 """
 
 
+#: What a role needs to make a plan: the empty clone is a temporary table like the one that is changed.
+_TO_ASK = """
+SELECT 'SELECT on ' || $1::text WHERE NOT pg_catalog.has_table_privilege($1::text, 'SELECT')
+UNION ALL
+SELECT 'TEMPORARY on database ' || pg_catalog.quote_ident(pg_catalog.current_database())
+WHERE NOT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY')
+"""
+
+
 def validate(kind: str, fields: Mapping[str, Any]) -> Spec:
     """Return the fields as the kind's spec. Raises BadChangeFile naming the key, and UsageError for an
     unknown kind.
@@ -97,11 +106,18 @@ def from_json(text: str) -> Catalog:
 
 
 async def ask(conn: AsyncConnection, change: Change) -> Catalog:
-    """Ask the live catalog and an empty clone. Raises Refused, BadName, BadChangeFile, NoSuchObject."""
+    """Ask the live catalog and an empty clone. Raises Refused, BadName, BadChangeFile, NoSuchObject,
+    MissingPrivilege.
+    """
     kind = registry.load(change.kind)
     spec = validate(change.kind, change.spec)
     snapshot = await snapshots.load(conn, kind.target(spec))
     question = kind.question(spec, snapshot)
+    missing = [row[0] for row in await conn.exec_driver_sql(_TO_ASK, (snapshot.table.sql,))]
+    if missing:
+        raise MissingPrivilege(
+            f"The role lacks: {'; '.join(missing)}.", why="A plan is tried on an empty clone of the table."
+        )
     return Catalog(question, snapshot, await judge(conn, snapshot, question))
 
 

@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.engine import concurrent, gatekeeper
+from expandcontract.engine.telling import telling
 from expandcontract.engine.work import Work
 from expandcontract.ledger import change as change_writer
 from expandcontract.ledger import phase as phase_writer
@@ -105,7 +106,8 @@ async def run_step(work: Work, section: Section, step: Step, *, ending: Ending |
     try:
         match step.action:
             case Transactional():
-                await _transactional(work, section, step, step.action, ending)
+                async with telling(work, section, step):
+                    await _transactional(work, section, step, step.action, ending)
             case Concurrent() as action:
                 await _apart(work, section, step, action)
             case Sweep() as action:
@@ -129,6 +131,8 @@ async def _transactional(
         await gatekeeper.require_table(conn, work.situation)
         killpoints.reach(f"{work.key(section, step.id)}.begun")
         if step.becomes is not None:
+            if work.last_look is not None:
+                await work.last_look(conn)
             # Before the statements: the guard compares what the proof is bound to with what is there now.
             await _become(work, conn, step.becomes)
         for statement in action.statements:
@@ -136,7 +140,13 @@ async def _transactional(
         if step.id in MAKES_SYNC:
             situation = work.situation
             await change_writer.note_sync(
-                conn, context.tables, situation.change_id, situation.attempt, context.who
+                conn,
+                context.tables,
+                situation.change_id,
+                situation.attempt,
+                context.who,
+                step=step.id,
+                hides=step.becomes == State.HIDDEN,
             )
         killpoints.reach(f"{work.key(section, step.id)}.acted")
         await record(work, conn, section, step, time.monotonic() - began)
@@ -184,7 +194,7 @@ async def _apart(work: Work, section: Section, step: Step, action: Concurrent) -
         await gatekeeper.require_table(conn, work.situation)
         await journal.begin(conn, context.tables, journal.entry(work.situation, section, step))
     killpoints.reach(f"{work.key(section, step.id)}.begun")
-    await concurrent.run(work, step.id, action)
+    await concurrent.run(work, section, step, action)
     killpoints.reach(f"{work.key(section, step.id)}.acted")
     async with context.database.transaction() as conn:
         await work.check(conn)

@@ -6,11 +6,15 @@ from dataclasses import replace
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.engine.context import Context
+from expandcontract.engine.surroundings import around
 from expandcontract.ledger import migrate, reader
+from expandcontract.ledger.remembered import Difference, differences
 from expandcontract.model.errors import UnknownChange
 from expandcontract.model.phases import Phase, State, Status
 from expandcontract.model.plan import Plan
 from expandcontract.model.situation import Live, Situation
+from expandcontract.postgres import column_types
+from expandcontract.postgres.column_types import Typed
 from expandcontract.postgres.live import Subject, observe
 from expandcontract.postgres.old_side import Planned
 
@@ -21,29 +25,72 @@ async def load(context: Context, names: Sequence[str] | None = None) -> tuple[Si
     Raises LedgerMissing, LedgerTooNew, NotConnected.
     """
     async with context.database.transaction() as conn:
-        return await load_on(conn, context, names)
+        return await around(conn, context, await load_on(conn, context, names))
 
 
 async def load_on(
     conn: AsyncConnection, context: Context, names: Sequence[str] | None = None
 ) -> tuple[Situation, ...]:
-    """The same, in the caller's transaction."""
+    """The same, in the caller's transaction, without what only soft gates look at."""
     await migrate.check(conn, context.tables)
     situations = await reader.load(conn, context.tables, context.policy, names)
     lives = await observe(conn, [_subject(situation) for situation in situations])
-    return tuple(replace(each, live=_joined(each, lives[each.change_id])) for each in situations)
+    joined = (replace(each, live=_joined(each, lives[each.change_id])) for each in situations)
+    return await _with_damage(conn, context, tuple(joined))
+
+
+async def _with_damage(
+    conn: AsyncConnection, context: Context, situations: tuple[Situation, ...]
+) -> tuple[Situation, ...]:
+    """Add what others altered of what was made: types, what keeps a hidden side current, the new side."""
+    kept = [typed for each in situations if not _unkept(each) for typed in _types(each)]
+    retyped = await column_types.altered(conn, kept)
+    remembered = await differences(conn, context.tables, situations)
+    return tuple(
+        replace(each, live=_damaged(each.live, retyped[each.change_id], remembered.get(each.change_id)))
+        for each in situations
+    )
+
+
+def _damaged(live: Live, retyped: list[str], remembered: Difference | None) -> Live:
+    found = remembered or Difference()
+    return replace(
+        live,
+        retyped=tuple(retyped),
+        sync_faults=(*live.sync_faults, *retyped, *found.altered),
+        lost=found.lost,
+    )
+
+
+def _types(situation: Situation) -> tuple[Typed, ...]:
+    pair, (old, new) = situation.plan.pair, _names(situation)
+    of = (situation.change_id, situation.relation, situation.plan.table)
+    return Typed(*of, old, pair.old.type), Typed(*of, new, pair.new.type)
+
+
+def _names(situation: Situation) -> tuple[str, str]:
+    """Return the present names of the old and the new side."""
+    plan = situation.plan
+    if situation.state != State.HIDDEN:
+        return plan.pair.old.column, plan.pair.new.column
+    return plan.hidden_column, plan.pair.old.column if plan.swap else plan.pair.new.column
 
 
 async def one(context: Context, name: str) -> Situation:
     """Return the change of that name. Raises UnknownChange with the nearest."""
-    import difflib
-
     found = await load(context, [name])
     if found:
         return found[0]
+    raise await unknown(context, name)
+
+
+async def unknown(context: Context, name: str) -> UnknownChange:
+    """Return the error for a change that is not in the ledger; it names the nearest that is."""
+    import difflib
+
     every = [situation.name for situation in await load(context)]
     near = difflib.get_close_matches(name, every, n=1)
-    raise UnknownChange(
+    return UnknownChange(
         f"There is no change {name!r} in the ledger.",
         why=f"Did you mean {near[0]}?" if near else "",
         next="ec status",
@@ -53,8 +100,7 @@ async def one(context: Context, name: str) -> Situation:
 def _subject(situation: Situation) -> Subject:
     plan = situation.plan
     hidden = situation.state == State.HIDDEN
-    old = plan.hidden_column if hidden else plan.pair.old.column
-    new = plan.pair.old.column if hidden and plan.swap else plan.pair.new.column
+    old, new = _names(situation)
     return Subject(
         change_id=situation.change_id,
         table=plan.table,
@@ -90,7 +136,9 @@ def _joined(situation: Situation, live: Live) -> Live:
     """The catalog's part with what only the ledger knows."""
     writes = None
     if live.writes is not None and situation.writes_at_ready is not None:
-        writes = max(0, live.writes - situation.writes_at_ready)
+        # Fewer than there were: the counters were lost, by a crash or with the primary that had them.
+        writes = live.writes - situation.writes_at_ready
+        writes = None if writes < 0 else writes
     return replace(
         live,
         sync_faults=(*live.sync_faults, *situation.live.sync_faults),

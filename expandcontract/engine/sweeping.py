@@ -1,20 +1,24 @@
 """Sweeps in the life of a change: rounds of chunks, and what must stay as it was while they are walked."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from expandcontract.engine import writing
 from expandcontract.engine.work import Work
 from expandcontract.ledger import event
 from expandcontract.model.errors import Interrupted, Paused, TimeIsUp
 from expandcontract.model.phases import Section
-from expandcontract.model.plan import Purpose, Step, Sweep
-from expandcontract.sweep.job import Job, Options, Outcome
+from expandcontract.model.plan import Purpose, Step, Sweep, Transformation
+from expandcontract.steps.sync.triggers import FILLING
+from expandcontract.sweep.job import Job, OnError, Options, Outcome
 from expandcontract.sweep.shift import Check
 from expandcontract.sweep.walk import lay, walk
 from expandcontract.throttles.limits import Limits
+from expandcontract.transforms import require
 
 #: The kind of the event that keeps what a round of copying was laid over; the view status_v1 reads it.
 LAID = "copy laid"
@@ -29,11 +33,22 @@ class Pace:
     max_rate: float | None = None
     max_runtime: timedelta | None = None
     wait_when_paused: bool = True
+    user_triggers: bool = True
+    on_error: OnError = "stop"
+    show_values: bool = False
 
-    def options(self, limits: Limits) -> Options:
-        """Return it for a sweep whose throttles keep to `limits`."""
+    def options(self, limits: Limits, settings: tuple[tuple[str, str], ...] = ()) -> Options:
+        """Return it for a sweep that keeps to `limits`, and whose sessions have these `settings`."""
         return Options(
-            self.batch, self.workers, self.max_rate, self.max_runtime, self.wait_when_paused, limits
+            self.batch,
+            self.workers,
+            self.max_rate,
+            self.max_runtime,
+            self.wait_when_paused,
+            limits,
+            settings,
+            on_error=self.on_error,
+            show_values=self.show_values,
         )
 
 
@@ -53,15 +68,19 @@ async def walk_round(
     checkpoint is kept.
     """
     context, situation = work.context, work.situation
+    copies = action.purpose == Purpose.COPY
+    settings = writing.settings(situation, user_triggers_fire=pace.user_triggers)
+    if isinstance(action, Transformation):
+        settings = (*settings, (FILLING, "on"))
     job = Job(situation.change_id, work.name, situation.attempt, round_, action, situation.relation)
     # Another process may be laying the same chunks: that is worth waiting for.
     async with context.database.transaction(patient=True) as conn:
         await lay(conn, context.tables, job, workers=pace.workers)
     outcome = await walk(
-        context.database,
+        await writing.marked(work) if copies else context.database,
         context.tables,
         job,
-        options=pace.options(context.limits),
+        options=pace.options(context.limits, settings if copies else ()),
         listen=context.listen,
         stop=context.stop,
         check=check,
@@ -95,21 +114,37 @@ async def copy_to_end(work: Work, pace: Pace, *, anew: bool = False) -> Outcome:
     """
     action = step_of(work, Section.BACKFILL, Purpose.COPY).action
     assert isinstance(action, Sweep)  # noqa: S101 - step_of looked for it
+    if isinstance(action, Transformation):
+        await require(action.function)
+    after, found = None, [0]
     while True:
-        round_ = await _round(work, anew=anew)
+        round_ = await _round(work, anew=anew, after=after)
         outcome = await walk_round(work, action, round_, pace)
+        found.append(outcome.rows)
         async with work.context.database.transaction() as conn:
             await work.check(conn)
             differences = await _differences(conn, work, round_)
-        if not differences:
-            return outcome
-        work.context.notice(work.name, f"Looking through all rows once more: {'; '.join(differences)}.")
-        anew = True
+        if not differences and not (isinstance(action, Transformation) and is_worth_another(found)):
+            return replace(outcome, rows=sum(found)) if isinstance(action, Transformation) else outcome
+        why = differences or ("a row that is not filled moves when it is written",)
+        work.context.notice(work.name, f"Looking through all rows once more: {'; '.join(why)}.")
+        anew, after = True, round_
 
 
-async def _round(work: Work, *, anew: bool) -> int:
+def is_worth_another(found: Sequence[int]) -> bool:
+    """Return whether another round is likely to find what the last ones missed. `found` are their rows.
+
+    Where only a program fills rows, one that is not filled yet may be written by others and move to where the
+    round has been already; and old code leaves more of them behind. The first kind dies out, so rounds go on
+    until one finds nothing. The second does not: once they find about as many as before, that is old code.
+    """
+    before, last = found[-2:]
+    return last > 0 and (before == 0 or last <= before / 2)
+
+
+async def _round(work: Work, *, anew: bool, after: int | None = None) -> int:
     """Return the number of the round to walk; a new one is bound to the state of now, before its first chunk
-    is laid.
+    is laid. One that somebody else began `after` that number will do.
     """
     context, situation = work.context, work.situation
     async with context.database.transaction(patient=True) as conn:
@@ -119,6 +154,7 @@ async def _round(work: Work, *, anew: bool) -> int:
             select(change.c.id).where(change.c.id == situation.change_id).with_for_update(key_share=True)
         )
         last, open_ = await _last_round(conn, work)
+        anew = anew and (after is None or last <= after)
         if last and (open_ or not anew) and not await _differences(conn, work, last):
             return last
         bound = (

@@ -9,12 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.engine import gatekeeper
 from expandcontract.engine.context import Context
+from expandcontract.engine.diary import Diary, kept
 from expandcontract.ledger import change as change_writer
 from expandcontract.ledger import lease
 from expandcontract.ledger.lease import Lease
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Plan
 from expandcontract.model.situation import Situation
+from expandcontract.postgres.locks import Look
 from expandcontract.postgres.sqlstate import translate
 
 
@@ -25,6 +27,8 @@ class Work:
     context: Context
     situation: Situation
     lease: Lease
+    #: Asked under the locks of the step that moves the change to another state; what it raises stops it.
+    last_look: Look | None = None
 
     @property
     def plan(self) -> Plan:
@@ -54,26 +58,33 @@ async def leased(
     """Hold the change while the body runs. Raises LeaseHeld naming the live holder.
 
     What the server says to the body is raised as an error of ours: a guard of the ledger as GuardRefused.
+    What the body tells its listener goes into the ledger's history as well, as far as that should tell it.
     """
+    diary = Diary(context.listen)
     try:
-        async with lease.acquire(
-            context.database,
-            context.tables,
-            situation.change_id,
-            verb=verb,
-            exclusive=exclusive,
-            who=context.who,
-            listen=context.listen,
-        ) as held:
-            yield Work(context, await _at_home(context, situation), held)
+        async with (
+            lease.acquire(
+                context.database,
+                context.tables,
+                situation.change_id,
+                verb=verb,
+                exclusive=exclusive,
+                who=context.who,
+                listen=context.listen,
+            ) as held,
+            kept(context, situation, verb, diary),
+        ):
+            yield Work(replace(context, listen=diary), await at_home(context, situation), held)
     except DBAPIError as error:
         raise translate(error) from error
 
 
-async def _at_home(context: Context, situation: Situation) -> Situation:
-    """Return the situation with the table's OID in this database, which a dump does not keep."""
-    if not situation.live.is_copy:
+async def at_home(context: Context, situation: Situation) -> Situation:
+    """Return the situation with the table's OID as it is now, which a dump does not keep."""
+    if not situation.live.is_copy and situation.live.table_exists:
         return situation
     async with context.database.transaction() as conn:
-        relation = await change_writer.find_again(conn, context.tables, situation.change_id, situation.plan)
+        relation = await change_writer.find_again(
+            conn, context.tables, situation.change_id, situation.plan, is_copy=situation.live.is_copy
+        )
     return situation if relation is None else replace(situation, relation=relation)

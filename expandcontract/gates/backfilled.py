@@ -8,7 +8,13 @@ ORDER = 10
 
 
 def judge(situation: Situation) -> Verdict:
-    """Open when the change is ready. A shut gate counts what is left: blocks exactly, rows about."""
+    """Open when the change is ready, and the new side has all that it had then.
+
+    A shut gate counts what is left: blocks exactly, rows about.
+    """
+    if situation.ready and situation.live.lost:
+        reason = " ".join(lost.sentence(situation.plan) for lost in situation.live.lost)
+        return Verdict(NAME, HARD, open=False, reason=reason, next=f"ec backfill {situation.name}")
     if situation.ready:
         return Verdict(NAME, HARD, open=True, reason="Every row is copied and the new side is settled.")
     return Verdict(NAME, HARD, open=False, reason=_reason(situation), next=_next(situation))

@@ -2,7 +2,8 @@
 
 What the sync trigger can see: a write that changes the old side and leaves the new one to it. It notes a
 session at most once in `plan.noted_every`, so the last write may be that much younger than its note. It
-cannot see readers of the old side, nor old code that writes other columns only, or what is there already.
+cannot see readers of the old side, for which `old-readers` looks, nor old code that writes other columns
+only, or what is there already.
 """
 
 from datetime import datetime
@@ -17,7 +18,7 @@ HARD = False
 ORDER = 110
 
 #: Said when the gate is open, and somebody is about to rely on it.
-LIMITS = "Not seen: readers of it, and writes that leave its value as it is."
+LIMITS = "Not seen: readers of it, and writes that leave its value as it is or give both sides in sync."
 
 
 def judge(situation: Situation) -> Verdict | None:
@@ -71,7 +72,8 @@ def _seen(situation: Situation) -> str:
 
 def _when(writer: OldWriter, situation: Situation) -> str:
     ago = naturaldelta(situation.since(writer.last_seen))
-    return f"{_who(writer)}, last noted {ago} ago"
+    times = "noted once" if writer.times == 1 else f"noted {writer.times:,} times, last"
+    return f"{_who(writer)}, {times} {ago} ago"
 
 
 def _who(writer: OldWriter) -> str:

@@ -16,6 +16,9 @@ def judge(situation: Situation) -> Verdict:
         return _shut("The two sides are not kept in sync yet.", f"ec start {situation.name}")
     if situation.live.sync_faults:
         return _shut(" ".join(situation.live.sync_faults), f"ec backfill {situation.name}")
+    if situation.plan.pair.computed_outside:
+        reason = "A value that was made of another old one never stays; contract proves that none is missing."
+        return Verdict(NAME, HARD, open=True, reason=reason)
     return Verdict(NAME, HARD, open=True, reason="Every write keeps both sides in sync.")
 
 

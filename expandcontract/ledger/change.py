@@ -10,6 +10,9 @@ from expandcontract.ledger.tables import Tables
 from expandcontract.model.phases import State
 from expandcontract.model.plan import Plan, to_data
 
+#: In the event of the step that hid the old side.
+_KEPT = "kept"
+
 
 async def create(
     conn: AsyncConnection, tables: Tables, plan: Plan, *, relation: int, who: str, host: str
@@ -73,23 +76,67 @@ async def become(conn: AsyncConnection, tables: Tables, change_id: int, state: S
     return moved.rowcount > 0
 
 
-async def find_again(conn: AsyncConnection, tables: Tables, change_id: int, plan: Plan) -> int | None:
-    """Return the OID that the table has in this copy of the database, and keep it; None where it is not."""
-    query = "SELECT pg_catalog.to_regclass($1)::pg_catalog.oid::pg_catalog.int8"
-    relation: int | None = (await conn.exec_driver_sql(query, (plan.table.sql,))).scalar_one()
-    change = tables.change
+async def find_again(
+    conn: AsyncConnection, tables: Tables, change_id: int, plan: Plan, *, is_copy: bool
+) -> int | None:
+    """Return the OID that the table has after a restore, and keep it; None where it is not there.
+
+    In a copy of the database the name is enough. Where the change was started, somebody else's table may have
+    taken the name: there only one that came back with our trigger is it.
+    """
+    name, change = "pg_catalog.to_regclass($1)::pg_catalog.oid", tables.qualified("change")
+    found = f"coalesce({tables.qualified('found_again')}(c.id), c.relation)"
+    query = f"SELECT {name}::int8" if is_copy else f"SELECT {found}::int8 FROM {change} c WHERE c.id = $1"
+    sought = plan.table.sql if is_copy else change_id
+    relation: int | None = (await conn.exec_driver_sql(query, (sought,))).scalar_one()
     if relation is not None:
-        where = (change.c.id == change_id, change.c.relation != relation)
-        await conn.execute(update(change).where(*where).values(relation=relation))
+        table = tables.change
+        where = (table.c.id == change_id, table.c.relation != relation)
+        await conn.execute(update(table).where(*where).values(relation=relation))
     return relation
 
 
-async def note_sync(conn: AsyncConnection, tables: Tables, change_id: int, attempt: int, who: str) -> None:
-    """Keep how the functions and triggers of a change stand now, in the transaction that made them."""
+async def note_sync(
+    conn: AsyncConnection, tables: Tables, change_id: int, attempt: int, who: str, *, step: str, hides: bool
+) -> None:
+    """Keep how the functions, the triggers and the new side of a change stand now, in the transaction of the
+    step that made them; where it `hides` the old side, also what undo rests on.
+    """
     query = f"SELECT {tables.qualified('sync_state')}($1)"
     state = (await conn.exec_driver_sql(query, (change_id,))).scalar_one()
-    data = {**state, "attempt": attempt}
+    data = {**state, "attempt": attempt, "step": step}
+    if hides:
+        query = f"SELECT kept FROM {_kept(tables)}"
+        data[_KEPT] = (await conn.exec_driver_sql(query, (change_id,))).scalar_one()
     await event.write(conn, tables, "sync made", who, change_id=change_id, data=data)
+
+
+async def since_hidden(
+    conn: AsyncConnection, tables: Tables, change_id: int
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return what keeps the hidden side current, and how it differs from what the step that hid it left, as
+    sentences. Without any, every write since went through it: a trigger that was off for a moment is told.
+    """
+    query = f"""SELECT kept, {tables.qualified("bound_differences")}(hidden.kept_then, kept)
+        FROM {_kept(tables)} LEFT JOIN (
+            SELECT data->'{_KEPT}' AS kept_then FROM {tables.qualified("event")}
+            WHERE change_id = $1 AND kind = 'sync made' AND data ? '{_KEPT}' ORDER BY id DESC LIMIT 1
+        ) hidden ON true"""
+    row: tuple[Any, ...] = tuple((await conn.exec_driver_sql(query, (change_id,))).one())
+    return row[0], tuple(row[1])
+
+
+def _kept(tables: Tables) -> str:
+    """Return, as FROM, what a proof is bound to but the columns: none of the old side's values depends on how
+    one is declared. $1: the change.
+    """
+    return f"""(
+        SELECT bound || pg_catalog.jsonb_build_object('leaves', (
+            SELECT coalesce(pg_catalog.jsonb_agg(leaf - 'columns' ORDER BY place), '[]')
+            FROM pg_catalog.jsonb_array_elements(bound->'leaves') WITH ORDINALITY leaves(leaf, place)
+        )) AS kept
+        FROM {tables.qualified("bound_state")}($1) AS bound
+    ) standing"""
 
 
 async def note_writes(conn: AsyncConnection, tables: Tables, change_id: int, writes: int) -> None:

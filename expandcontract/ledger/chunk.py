@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Table, and_, case, func, literal, literal_column, or_, select, update
+from sqlalchemy import ColumnElement, Table, and_, func, literal, literal_column, or_, select, update
 from sqlalchemy.dialects.postgresql import INTERVAL
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,6 +18,8 @@ LARGEST = 16_384
 SMALLEST = 64
 CHUNKS_PER_WORKER = 4
 LEASE_SECONDS = 10
+#: The kind of the event that keeps what was laid for a comparison; a guard of the ledger reads it.
+COMPARE_LAID = "compare laid"
 #: Differs after a crash or a failover. Commits that did not wait for the disk may be gone then: what a
 #: worker remembers of its chunk is void, and what the ledger says holds. The second part tells a crash after
 #: which the postmaster goes on: statistics are thrown away then.
@@ -121,9 +123,28 @@ async def lay(conn: AsyncConnection, tables: Tables, round_: Round, table: int, 
     if (await conn.execute(select(tables.chunk.c.id).where(_of(tables.chunk, round_)).limit(1))).first():
         return 0
     pieces = CHUNKS_PER_WORKER * workers if workers > 1 else 1
-    return (
-        await conn.exec_driver_sql(_insert(tables.schema, "true"), _parameters(round_, table, pieces))
-    ).rowcount
+    laid = await conn.exec_driver_sql(_insert(tables.schema, "true"), _parameters(round_, table, pieces))
+    if round_.purpose == Purpose.COMPARE:
+        await _note_laid(conn, tables, round_)
+    return laid.rowcount
+
+
+async def _note_laid(conn: AsyncConnection, tables: Tables, round_: Round) -> None:
+    """Keep in history how much is to be compared: chunks are working state, which anybody may delete, and a
+    proof ends only when all of this was done.
+    """
+    query = f"""
+INSERT INTO {tables.qualified("event")} (change_id, kind, who, data)
+SELECT $1, '{COMPARE_LAID}', SESSION_USER, pg_catalog.jsonb_build_object(
+    'attempt', $2::pg_catalog.int4, 'round', $3::pg_catalog.int4,
+    'blocks', COALESCE(pg_catalog.sum(c.end_block - c.first_block), 0)::pg_catalog.int8)
+FROM {tables.qualified("chunk")} c
+WHERE c.change_id = $1 AND c.attempt = $2 AND c.purpose = 'compare' AND c.round = $3
+HAVING NOT EXISTS (
+    SELECT FROM {tables.qualified("event")} e
+    WHERE e.change_id = $1 AND e.kind = '{COMPARE_LAID}'
+      AND (e.data->>'attempt')::pg_catalog.int4 = $2 AND (e.data->>'round')::pg_catalog.int4 = $3)"""
+    await conn.exec_driver_sql(query, (round_.change_id, round_.attempt, round_.number))
 
 
 async def lay_anew(
@@ -230,19 +251,17 @@ async def void_leases(conn: AsyncConnection, tables: Tables, round_: Round) -> i
 
 
 async def totals(conn: AsyncConnection, tables: Tables, round_: Round) -> Totals:
-    """Return the sums over all chunks of the round, whoever works on them."""
-    c = tables.chunk.c
-    alive = and_(c.status == "running", c.leased_until >= func.clock_timestamp())
-    sums = [
-        func.coalesce(func.sum(value), 0)
-        for value in (
-            c.rows, c.hot_rows, c.mismatches, c.unfit,
-            c.next_block - c.first_block, c.end_block - c.first_block,
-            case((c.status != "done", 1), else_=0), case((alive, 1), else_=0),
-        )
-    ]  # fmt: skip
-    row = (await conn.execute(select(*sums).where(_of(tables.chunk, round_)))).one()
-    return Totals(*(int(value) for value in row))
+    """Return the sums over all chunks of the round, whoever works on them, without counting those that are
+    done.
+    """
+    query = (
+        "SELECT rows, hot_rows, mismatches, unfit, blocks_done, blocks_total, chunks_open, running "
+        f"FROM {tables.qualified('round')} "
+        "WHERE change_id = $1 AND attempt = $2 AND purpose = $3 AND round = $4"
+    )
+    key = (round_.change_id, round_.attempt, round_.purpose.value, round_.number)
+    row = (await conn.exec_driver_sql(query, key)).first()
+    return Totals(*(row or (0,) * 8))
 
 
 async def is_open(conn: AsyncConnection, tables: Tables, round_: Round) -> bool:

@@ -14,7 +14,7 @@ from expandcontract.model.errors import LedgerMissing, LedgerTooNew
 from expandcontract.model.names import literal, quote
 from expandcontract.postgres.connect import Database
 
-_WORKED = ("phase", "step", "proof", "chunk", "lease", "control")
+_WORKED = ("phase", "step", "proof", "chunk", "walk", "lease", "control", "watch", "statement")
 _LOCK = "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('expandcontract.migrate'), 0)"
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql")
 
@@ -142,7 +142,7 @@ def grants(schema: str, duty: str, role: str) -> tuple[str, ...]:
         # change: the guards lock its row, which takes a right to UPDATE.
         f"GRANT UPDATE ON {ledger}.change TO {name};",
         f"GRANT INSERT ON {_list(tables, 'event', 'conflict')} TO {name};",
-        f"GRANT DELETE ON {_list(tables, 'chunk', 'lease')} TO {name};",
+        f"GRANT DELETE ON {_list(tables, 'chunk', 'lease', 'statement')} TO {name};",
         f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {ledger} TO {name};",
     )
 

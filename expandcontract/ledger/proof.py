@@ -83,6 +83,15 @@ async def finish(conn: AsyncConnection, tables: Tables, proof_id: int) -> Findin
     return Finding(*(await conn.execute(found)).one())
 
 
+async def compared(conn: AsyncConnection, tables: Tables, proof_id: int) -> bool:
+    """Return whether all that was laid for a proof was compared: chunks may have been removed."""
+    query = (
+        f"SELECT {tables.qualified('compared')}(p.change_id, p.attempt, p.round)"
+        f" FROM {tables.qualified('proof')} p WHERE p.id = $1"
+    )
+    return bool((await conn.exec_driver_sql(query, (proof_id,))).scalar_one())
+
+
 async def spoil(conn: AsyncConnection, tables: Tables, change_id: int, why: str) -> int:
     """Spoil every proof of a change that is not spoiled yet; return how many."""
     proof = tables.proof.c

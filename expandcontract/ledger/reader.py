@@ -3,11 +3,11 @@ right.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, select
+from sqlalchemy import RowMapping, Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger.tables import Tables
@@ -16,13 +16,18 @@ from expandcontract.model.plan import from_data
 from expandcontract.model.policy import Policy
 from expandcontract.model.situation import (
     Holder,
+    Instance,
     Live,
+    NewestStep,
+    OldReader,
     OldWriter,
     PhaseRecord,
     Proof,
     Situation,
+    Source,
     SweepRecord,
     Waiver,
+    Watch,
     Wish,
 )
 
@@ -70,17 +75,34 @@ async def load(
 
 
 async def load_log(conn: AsyncConnection, tables: Tables, name: str) -> tuple[LogEntry, ...]:
-    """Return what happened to a change, in order: its events, and the steps of its journal as they ended."""
-    change, event = tables.change.c, tables.event.c
-    events = (
-        select(event.at, event.kind, event.who, event.data).join(tables.change).where(change.name == name)
-    )
-    entries = [LogEntry(*row) for row in await conn.execute(events.order_by(event.id))]
-    steps = select(tables.step).join(tables.change).where(change.name == name)
+    """Return what happened to a change, in order: its events, the steps of its journal as they ended, and
+    what became of its proofs.
+    """
+    entries = [*await events(conn, tables, name), *await _proofs(conn, tables, name)]
+    steps = select(tables.step).join(tables.change).where(tables.change.c.name == name)
     for row in (await conn.execute(steps)).mappings():
         data = {key: row[key] for key in _TOLD_OF_A_STEP}
         entries.append(LogEntry(row["finished_at"] or row["started_at"], "step", "", data))
     return tuple(sorted(entries, key=lambda entry: entry.at))
+
+
+async def events(conn: AsyncConnection, tables: Tables, name: str) -> tuple[LogEntry, ...]:
+    """Return the events of a change, in order."""
+    c = tables.event.c
+    query = select(c.at, c.kind, c.who, c.data).join(tables.change).where(tables.change.c.name == name)
+    return tuple(LogEntry(*row) for row in await conn.execute(query.order_by(c.id)))
+
+
+async def _proofs(conn: AsyncConnection, tables: Tables, name: str) -> list[LogEntry]:
+    query = select(tables.proof).join(tables.change).where(tables.change.c.name == name)
+    entries = []
+    for row in (await conn.execute(query)).mappings():
+        if row["finished_at"] is not None:
+            data = {key: row[key] for key in ("rows_compared", "mismatches", "unfit")}
+            entries.append(LogEntry(row["finished_at"], "verified", "", data))
+        if row["spoiled_at"] is not None:
+            entries.append(LogEntry(row["spoiled_at"], "proof spoiled", "", {"why": row["spoiled_why"]}))
+    return entries
 
 
 async def conflicts(conn: AsyncConnection, tables: Tables, name: str) -> tuple[Conflict, ...]:
@@ -99,6 +121,49 @@ async def wish(conn: AsyncConnection, tables: Tables, change_id: int) -> Wish:
     query = select(*columns).where(c.change_id == change_id)
     row = (await conn.execute(query)).one_or_none()
     return Wish() if row is None else Wish(*row)
+
+
+async def watched(
+    conn: AsyncConnection, tables: Tables, situations: Sequence[Situation]
+) -> tuple[Situation, ...]:
+    """Return the changes with who still uses their old side, and who of the application runs, by two
+    queries.
+    """
+    found = {row["change_id"]: row for row in (await conn.execute(select(tables.watch_v1))).mappings()}
+    instances = tuple(Instance(**row) for row in (await conn.execute(_fleet(tables))).mappings())
+    return tuple(
+        replace(
+            each,
+            watch=_watch(found[each.change_id]),
+            ready_wal=found[each.change_id]["ready_wal"],
+            new_code_at=found[each.change_id]["new_code_at"],
+            instances=instances,
+        )
+        for each in situations
+    )
+
+
+def _fleet(tables: Tables) -> Select[Any]:
+    view = tables.fleet_v1
+    return select(view).order_by(view.c.application, view.c.name, view.c.role)
+
+
+def _watch(row: RowMapping) -> Watch | None:
+    if row["source"] is None:
+        return None
+    return Watch(
+        source=Source(row["source"]),
+        at=row["at"],
+        since=row["since"],
+        was_reset=row["was_reset"],
+        evicted=row["evicted"],
+        readers=tuple(_old_reader(reader) for reader in row["readers"] or ()),
+    )
+
+
+def _old_reader(record: Mapping[str, Any]) -> OldReader:
+    moments = ("first_seen", "seen_after", "last_seen")
+    return OldReader(**{**record, **{name: datetime.fromisoformat(record[name]) for name in moments}})
 
 
 def _situation(row: RowMapping, policy: Policy) -> Situation:
@@ -134,6 +199,7 @@ def _situation(row: RowMapping, policy: Policy) -> Situation:
         hidden_at=row["hidden_at"],
         relation=row["relation"],
         writes_at_ready=row["writes_at_ready"],
+        newest_step=_newest_step(row["newest_step"]),
     )
 
 
@@ -151,9 +217,14 @@ def _sweep(record: Mapping[str, Any] | None) -> SweepRecord | None:
     if record is None:
         return None
     names = {field.name for field in fields(SweepRecord)} & record.keys()
-    seconds = record["seconds"]
-    rate = record["rows"] / seconds if seconds else 0.0
-    return SweepRecord(**{name: record[name] for name in names}, rows_per_second=rate)
+    return SweepRecord(**{name: record[name] for name in names} | {"rows_per_second": _rate(record)})
+
+
+def _rate(record: Mapping[str, Any]) -> float:
+    """Return the rate that a process measures now, or where none does, that of the whole time."""
+    if record["chunks_open"] and record["rows_per_second"] is not None:
+        return float(record["rows_per_second"])
+    return float(record["rows"] / record["seconds"]) if record["seconds"] else 0.0
 
 
 def _proof(record: Mapping[str, Any] | None) -> Proof | None:
@@ -180,7 +251,14 @@ def _waiver(record: Mapping[str, Any]) -> Waiver:
 
 
 def _holder(record: Mapping[str, Any]) -> Holder:
-    return Holder(**{**record, "until": datetime.fromisoformat(record["until"])})
+    times = {name: datetime.fromisoformat(record[name]) for name in ("until", "acquired_at")}
+    return Holder(**{**record, **times})
+
+
+def _newest_step(record: Mapping[str, Any] | None) -> NewestStep | None:
+    if record is None:
+        return None
+    return NewestStep(**{**record, "since": datetime.fromisoformat(record["since"])})
 
 
 def _moment(text: str | None) -> datetime | None:

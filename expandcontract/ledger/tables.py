@@ -181,6 +181,30 @@ class Tables:
         )
 
     @cached_property
+    def walk(self) -> Table:
+        """One row for each round: what its chunks come to, and what those who walk say of their pace.
+
+        Triggers on chunk count; `round` is the view that adds the chunks that are under way.
+        """
+        return Table(
+            "walk",
+            self._metadata,
+            self._of_change(primary_key=True),
+            Column("attempt", Integer, primary_key=True, autoincrement=False),
+            Column("purpose", Text, primary_key=True),
+            Column("round", Integer, primary_key=True, autoincrement=False),
+            *(_number(name) for name in ("chunks", "blocks", "chunks_done", "blocks_done")),
+            *(_number(name) for name in ("rows", "hot_rows", "mismatches", "unfit")),
+            _moment("started_at"),
+            _moment("updated_at"),
+            _moment("said_at"),
+            Column("rows_per_second", Double),
+            Column("eta_seconds", Double),
+            _integer("batch", nullable=True),
+            _text("throttled_by", nullable=True),
+        )
+
+    @cached_property
     def proof(self) -> Table:
         """Every verification, with the state that it is bound to."""
         return Table(
@@ -301,6 +325,87 @@ class Tables:
         )
 
     @cached_property
+    def watch(self) -> Table:
+        """The last look at pg_stat_statements."""
+        return Table(
+            "watch",
+            self._metadata,
+            self._of_change(primary_key=True),
+            _integer("attempt"),
+            _text("source"),
+            _moment("at", nullable=False),
+            _moment("since", nullable=False),
+            Column("was_reset", Boolean, nullable=False),
+            _moment("reset_at"),
+            _number("evictions"),
+            _number("evicted"),
+            _number("ready_wal", nullable=True),
+        )
+
+    @cached_property
+    def statement(self) -> Table:
+        """The statements that may use the old side, with their calls at the last look."""
+        return Table(
+            "statement",
+            self._metadata,
+            self._of_change(primary_key=True),
+            Column("role_oid", OID, primary_key=True),
+            Column("query_id", BigInteger, primary_key=True, autoincrement=False),
+            Column("toplevel", Boolean, primary_key=True),
+            _text("role"),
+            _text("query"),
+            _number("calls"),
+            Column("uses", Boolean),
+            Column("by_name", Boolean, nullable=False),
+            _text("through", nullable=True),
+            _text("judged_under", nullable=True),
+            _number("times"),
+            _moment("first_seen"),
+            _moment("seen_after"),
+            _moment("last_seen"),
+        )
+
+    @cached_property
+    def instance(self) -> Table:
+        """Instances of the application that send heartbeats, which write it through `heartbeat`."""
+        return Table(
+            "instance",
+            self._metadata,
+            Column("application", Text, primary_key=True),
+            Column("name", Text, primary_key=True),
+            Column("role", Text, primary_key=True),
+            _text("version"),
+            Column("address", INET),
+            Column("every_seconds", Double, nullable=False),
+            _moment("first_seen", nullable=False),
+            _moment("last_seen", nullable=False),
+        )
+
+    @cached_property
+    def watch_v1(self) -> Table:
+        """The view that shows what looking showed: one row for each change."""
+        return Table(
+            "watch_v1",
+            self._metadata,
+            _number("change_id", nullable=True),
+            _text("source", nullable=True),
+            _moment("at"),
+            _moment("since"),
+            Column("was_reset", Boolean),
+            _number("evicted", nullable=True),
+            _number("ready_wal", nullable=True),
+            Column("readers", JSONB),
+            _moment("new_code_at"),
+        )
+
+    @cached_property
+    def fleet_v1(self) -> Table:
+        """The view of the instances that have not gone silent."""
+        columns = ("application", "name", "version", "role", "address")
+        names = [_text(name, nullable=True) for name in columns]
+        return Table("fleet_v1", self._metadata, *names, _moment("last_seen"))
+
+    @cached_property
     def status_v1(self) -> Table:
         """The view that readers read: one row for each change, with all that the ledger knows of it."""
         phases = [_text(phase) for phase in Phase]
@@ -317,7 +422,7 @@ class Tables:
         own += [Column(name, JSONB) for name in ("phases", "copy", "compare", "newest_proof", "old_writers")]
         own += [_number("new_side_writes"), *(Column(name, JSONB) for name in ("waivers", "holders", "wish"))]
         own += [Column("steps_done", ARRAY(Text)), Column("covered", ARRAY(BigInteger))]
-        own += [Column("sync_altered", ARRAY(Text))]
+        own += [Column("sync_altered", ARRAY(Text)), Column("newest_step", JSONB)]
         return Table("status_v1", self._metadata, *public, *own)
 
     def _of_change(self, *, primary_key: bool = False) -> Column[int]:

@@ -78,6 +78,11 @@ class Pair:
     unfit: Unfit = Unfit.REFUSE
 
     @property
+    def computed_outside(self) -> bool:
+        """Whether only a program outside of the database can make the new side's value."""
+        return self.mode == Mode.FILL and self.forward is None
+
+    @property
     def identity(self) -> bool:
         """Whether both sides hold the very same value."""
         return self.forward is None and not self.one_way

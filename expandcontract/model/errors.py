@@ -170,6 +170,14 @@ class NeedsAcknowledgement(Refused):
     code = "EC308"
 
 
+class BadTransform(Refused):
+    """The function of --transform cannot be imported, or is none. It is looked for in the folder in which
+    `ec` was started, then among what is installed beside `ec`.
+    """
+
+    code = "EC309"
+
+
 class GateShut(Refused):
     """At least one gate of contract is shut. `ec gates` shows each with its reason and what opens it."""
 
@@ -202,6 +210,22 @@ class CopiedDatabase(Refused):
     """
 
     code = "EC314"
+
+
+class WouldLose(Refused):
+    """Undo would lose values: the old side cannot hold what new code wrote, or was not kept current. The rows
+    are named; `ec undo --accept-loss` goes on all the same.
+    """
+
+    code = "EC315"
+
+
+class HookRefused(Refused):
+    """A `before_...` hook of `[tool.expandcontract.hooks]` failed or did not answer in time, and keeps its
+    phase from beginning.
+    """
+
+    code = "EC316"
 
 
 # -- stopped safely: exit 5, run the same command again
@@ -280,6 +304,22 @@ class ConnectionLost(EcError):
     """The connection to the server broke. What was committed is in the ledger; the same command goes on."""
 
     code = "EC602"
+
+
+class CanaryFailed(EcError):
+    """After contract the database rolled back more than before, or the canary hook failed. `ec` undid the
+    contract by itself, unless undo would lose values.
+    """
+
+    code = "EC603"
+
+
+class TransformFailed(EcError):
+    """The function of --transform made no new value of a row's old one, or one that the column does not take.
+    `ec backfill --on-error skip` goes on without such rows; they keep contract shut.
+    """
+
+    code = "EC604"
 
 
 class Interrupted(EcError):

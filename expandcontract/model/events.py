@@ -68,13 +68,29 @@ class StepDone:
 
 @dataclass(frozen=True)
 class LockTried:
-    """One try for a lock failed; the next comes after `pause_seconds`."""
+    """One try for a lock failed; the next comes after `pause_seconds`. Nobody waited behind it for longer
+    than `felt_seconds`.
+    """
 
     relations: tuple[str, ...]
     mode: str
     attempt: int
     pause_seconds: float
     blockers: tuple[Blocker, ...]
+    felt_seconds: float = 0.0
+
+
+@dataclass(frozen=True)
+class LockHeld:
+    """Locks were had at the `attempt`th try, held for `held_seconds`, and given back. Nobody waited behind
+    that try, before and after it had them, for longer than `felt_seconds`.
+    """
+
+    relations: tuple[str, ...]
+    mode: str
+    attempt: int
+    held_seconds: float
+    felt_seconds: float
 
 
 @dataclass(frozen=True)
@@ -106,6 +122,42 @@ class Progress:
 
 
 @dataclass(frozen=True)
+class Build:
+    """How far the server is with an index, as pg_stat_progress_create_index tells it.
+
+    `index` is its name as SQL. `done` of `total` counts the `unit` of this `phase` alone: blocks, tuples, or
+    lockers, which are transactions that are waited for; 0 of 0 where the phase counts nothing. `waits_for` is
+    the locker whose turn it is.
+    """
+
+    index: str
+    pid: int
+    phase: str
+    done: int
+    total: int
+    unit: str
+    seconds: float
+    waits_for: Blocker | None = None
+
+    @property
+    def percent(self) -> float | None:
+        """How much of this phase is done; None where nobody counts."""
+        return 100.0 * self.done / self.total if self.total else None
+
+
+@dataclass(frozen=True)
+class StepRunning:
+    """A step is under way for so long. Of one that builds an index the server tells how far it is."""
+
+    change: str
+    section: Section
+    step: str
+    sentence: str
+    seconds: float
+    build: Build | None = None
+
+
+@dataclass(frozen=True)
 class TookOver:
     """The lease of a dead or silent process was taken over."""
 
@@ -127,8 +179,10 @@ Event: TypeAlias = (
     | StepStarted
     | StepDone
     | LockTried
+    | LockHeld
     | WaitingForSnapshots
     | Progress
+    | StepRunning
     | TookOver
     | Notice
 )

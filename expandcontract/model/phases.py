@@ -74,6 +74,7 @@ class Verb(StrEnum):
     UNDO = "undo"
     PURGE = "purge"
     ROLLBACK = "rollback"
+    RESTORE = "restore"
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,14 @@ ANSWERS: Mapping[Verb, Mapping[Stage, Answer]] = {
         Stage.HIDDEN: Refuse(_UNDO_FIRST, "ec undo {change}"),
         Stage.PURGED: Refuse(_GONE, "ec log {change}"),
         Stage.ROLLED_BACK: Nothing("The change was rolled back already."),
+    },
+    Verb.RESTORE: {
+        Stage.NOT_STARTED: Refuse(_NOT_STARTED, _START),
+        Stage.BEFORE_READY: Refuse("Not every row was copied yet.", _BACKFILL),
+        Stage.READY: _RUN,
+        Stage.HIDDEN: Refuse(_UNDO_FIRST, "ec undo {change}"),
+        Stage.PURGED: Refuse(_GONE, "ec log {change}"),
+        Stage.ROLLED_BACK: Refuse("There is no new side to give them back to.", _START),
     },
 }
 

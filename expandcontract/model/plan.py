@@ -104,7 +104,19 @@ class Sweep:
     unfit: str = "false"
 
 
-Action: TypeAlias = Transactional | Concurrent | Sweep
+@dataclass(frozen=True, kw_only=True)
+class Transformation(Sweep):
+    """A copy whose values a Python function makes, which the server does not know.
+
+    `function` is MODULE:NAME. `type` is the new column's type without modifiers: with them a value that is
+    too long would be cut, without them it is refused.
+    """
+
+    function: str
+    type: str
+
+
+Action: TypeAlias = Transactional | Concurrent | Sweep | Transformation
 
 
 @dataclass(frozen=True)
@@ -161,6 +173,8 @@ class Plan:
     the names that the two versions of the application
     use. `swap` says that the new side takes over the old one's name at contract, so that `ready` means that
     contract may run. `hidden_column` is the old side's name after contract.
+    `not_held` and `barred` are predicates over `t` after contract: the hidden side could not hold the row's
+    value, and the old side's own constraints would refuse the row.
     `functions` are the schema-qualified functions that keep the sides in sync, `hidden_functions` those that
     keep the hidden side current after contract. `noted_every` is how often at most the trigger notes that a
     session writes one side, so
@@ -179,6 +193,8 @@ class Plan:
     catalog: Mapping[str, Any]
     hidden_functions: tuple[RelationName, ...] = ()
     swap: bool = False
+    not_held: str = "false"
+    barred: str = "false"
     costs: tuple[Note, ...] = ()
     hazards: tuple[Note, ...] = ()
     server_version: int = 0
@@ -188,6 +204,12 @@ class Plan:
     def steps(self, section: Section) -> tuple[Step, ...]:
         """Return the steps of one section, in order."""
         return self.sections.get(section, ())
+
+    @property
+    def transforms(self) -> tuple[str, ...]:
+        """The Python functions that the plan needs."""
+        actions = (step.action for steps in self.sections.values() for step in steps)
+        return tuple(action.function for action in actions if isinstance(action, Transformation))
 
     @cached_property
     def fingerprint(self) -> str:

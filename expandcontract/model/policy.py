@@ -3,7 +3,9 @@ are DESIGN's promises.
 """
 
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+
+from expandcontract.model.versions import Requirement
 
 
 @dataclass(frozen=True)
@@ -22,6 +24,10 @@ class Policy:
     proof_max_age: timedelta = timedelta(days=7)
     #: After contract, purge waits for so long unless it is told --now.
     undo_window: timedelta = timedelta(hours=24)
+    #: Contract wants every instance of these applications to be at these versions or later.
+    require_version: tuple[Requirement, ...] = ()
+    #: When the new code was deployed; unless it is said, when the first write came through the new side.
+    deployed_at: datetime | None = None
     #: Contract wants somebody's `ec ack CHANGE approval`.
     approval: bool = False
     #: Whether the queries of blockers are left out of messages and of the ledger.

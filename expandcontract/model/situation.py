@@ -5,10 +5,16 @@ gates, status, wait and contract judge it.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from enum import StrEnum
 
+from expandcontract.model.activity import Activity
+from expandcontract.model.names import quote
 from expandcontract.model.phases import Phase, Stage, State, Status
 from expandcontract.model.plan import Plan
 from expandcontract.model.policy import Policy
+
+#: Steps that the journal has, beside those of the plan, of a contract with a canary.
+CANARY_BEGUN, CANARY_PASSED = "canary_begun", "canary_passed"
 
 
 @dataclass(frozen=True)
@@ -26,8 +32,9 @@ class PhaseRecord:
 class SweepRecord:
     """The chunks of one purpose, summed: the last round that was laid.
 
-    `seconds` is the time from the first lease to the last batch. `mismatches` and `hot_rows` are sums as
-    well.
+    `seconds` is the time from the first lease to the last batch. `rows_per_second` is the present rate while
+    somebody is at work, over all processes; otherwise that of the whole time. `eta_seconds` is None while
+    nobody knows.
     """
 
     round: int
@@ -41,6 +48,7 @@ class SweepRecord:
     rows_per_second: float
     throttled_by: str | None = None
     batch: int | None = None
+    eta_seconds: float | None = None
 
     @property
     def finished(self) -> bool:
@@ -71,6 +79,93 @@ class OldWriter:
     first_seen: datetime
     last_seen: datetime
     times: int
+
+
+@dataclass(frozen=True)
+class OldReader:
+    """A statement of one role that uses the old side, as pg_stat_statements counts it.
+
+    `times` are its calls since somebody looked first. The last of them was between `seen_after` and
+    `last_seen`, two looks. `by_name`: the server could not be asked, so that the words of its text decided.
+    `through` is the view over the old side that it names. `query` is empty where queries are confidential.
+    """
+
+    role: str
+    query_id: int
+    query: str
+    times: int
+    first_seen: datetime
+    seen_after: datetime
+    last_seen: datetime
+    by_name: bool = False
+    through: str | None = None
+
+
+class Source(StrEnum):
+    """What pg_stat_statements could tell at the last look."""
+
+    READ = "read"
+    #: The extension is not installed in this database.
+    ABSENT = "absent"
+    #: The server was started without its library.
+    UNLOADED = "unloaded"
+    #: The extension's objects are older than what is read here.
+    OUTDATED = "outdated"
+    #: The role may not see the statements of others.
+    HIDDEN = "hidden"
+
+
+@dataclass(frozen=True)
+class Watch:
+    """What looking at pg_stat_statements showed until `at`, the last look.
+
+    It was watched without a gap from `since` on: the first look, or a reset of the statistics. `evicted`
+    counts how often statements that ran seldom were dropped since then for want of room.
+    """
+
+    source: Source
+    at: datetime
+    since: datetime
+    was_reset: bool = False
+    evicted: int = 0
+    readers: tuple[OldReader, ...] = ()
+
+
+@dataclass(frozen=True)
+class OldSession:
+    """A session that may use the table. `since` is when it began; None where the role may not see that."""
+
+    pid: int
+    application_name: str
+    role: str
+    address: str | None
+    since: datetime | None
+
+
+@dataclass(frozen=True)
+class Standby:
+    """A standby and how far it has replayed, in bytes of WAL; None where that is not known.
+
+    `connected` is False for one that is known by its slot alone, `visible` for one of which the role may not
+    see more than that it is there.
+    """
+
+    name: str
+    replayed: int | None
+    connected: bool = True
+    visible: bool = True
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A running copy of the application that says so by heartbeats, and has not gone silent."""
+
+    application: str
+    name: str
+    version: str
+    role: str
+    address: str | None
+    last_seen: datetime
 
 
 @dataclass(frozen=True)
@@ -106,9 +201,20 @@ class Holder:
     who: str
     until: datetime
     alive: bool
+    acquired_at: datetime | None = None
 
     def __str__(self) -> str:
         return f"ec {self.verb} of {self.who} on {self.host} (pid {self.pid})"
+
+
+@dataclass(frozen=True)
+class NewestStep:
+    """The row of the journal that was written last; `status` is started, done or failed."""
+
+    section: str
+    step: str
+    status: str
+    since: datetime
 
 
 @dataclass(frozen=True)
@@ -135,6 +241,24 @@ class Leaf:
 
 
 @dataclass(frozen=True)
+class Lost:
+    """Something that the new side had when it was ready, and has no more.
+
+    `kind` is `index`, `constraint`, `not null` or `default`; the last two have no name.
+    """
+
+    kind: str
+    name: str
+
+    def sentence(self, plan: Plan) -> str:
+        """Say what is gone."""
+        if self.name:
+            return f"The {self.kind} {quote(self.name)} of {plan.table} is gone."
+        what = "NOT NULL" if self.kind == "not null" else "its default"
+        return f"Column {quote(plan.pair.new.column)} of {plan.table} has lost {what}."
+
+
+@dataclass(frozen=True)
 class Live:
     """What the catalog and the statistics say now."""
 
@@ -143,11 +267,17 @@ class Live:
     sync_faults: tuple[str, ...] = ()
     #: Columns that the change needs and that are not there under their names.
     missing_columns: tuple[str, ...] = ()
+    #: Sentences on columns of another type than the change was planned for; `sync_faults` has them as well.
+    retyped: tuple[str, ...] = ()
     leaves: tuple[Leaf, ...] = ()
     dependents: tuple[Dependent, ...] = ()
     #: What the old column got after the plan was made: constraints, indexes, a default. None of it is on the
     #: new side.
     uncarried: tuple[str, ...] = ()
+    #: What the new side had when it was ready, and somebody dropped since.
+    lost: tuple[Lost, ...] = ()
+    #: Rows of all leaves, as the last ANALYZE or VACUUM estimated them; None where one was never looked at.
+    rows: int | None = None
     #: Row writes to the table ever, by anybody, as the statistics count them; None when not known.
     writes: int | None = None
     #: Row writes to the table since ready, by anybody, as pg_stat_user_tables counts them; None when not
@@ -191,6 +321,19 @@ class Situation:
     relation: int = 0
     #: Row writes to the table until it was ready, by anybody, as the statistics counted them.
     writes_at_ready: int | None = None
+    newest_step: NewestStep | None = None
+    #: What goes on in the server; only `ec status` looks.
+    activity: Activity | None = None
+    #: None when nobody has looked yet.
+    watch: Watch | None = None
+    #: When the first write came through the new side after ready.
+    new_code_at: datetime | None = None
+    #: Sessions that may use the table, not ours; the oldest first.
+    sessions: tuple[OldSession, ...] = ()
+    standbys: tuple[Standby, ...] = ()
+    #: Where the WAL was when somebody first saw the change ready, in bytes.
+    ready_wal: int | None = None
+    instances: tuple[Instance, ...] = ()
 
     @property
     def ready(self) -> bool:
@@ -203,6 +346,13 @@ class Situation:
     def ready_at(self) -> datetime | None:
         record = self.phases[Phase.BACKFILL]
         return record.finished_at if record.status == Status.DONE else None
+
+    @property
+    def canary_open(self) -> bool:
+        """Whether contract was begun with a canary that has not ended, well or in an undo."""
+        steps = (CANARY_BEGUN, CANARY_PASSED)
+        begun, passed = (f"{Phase.CONTRACT}.{step}" in self.steps_done for step in steps)
+        return self.state == State.HIDDEN and begun and not passed
 
     @property
     def stage(self) -> Stage:

@@ -35,6 +35,8 @@ _WIDENING = {
     "cidr": {"inet"},
 }
 
+_INTEGER_BYTES = {"int2": 2, "int4": 4, "int8": 8}
+
 _NO_PATH = "SELECT pg_catalog.set_config('search_path', '', true)"
 #: Users write expressions as in their own sessions.
 _OWN_PATH = """
@@ -57,7 +59,8 @@ SELECT pg_catalog.format_type(a.atttypid, a.atttypmod), y.typname::text,
        y.typcollation <> 0,
        CASE WHEN a.attcollation <> y.typcollation THEN
             (SELECT pg_catalog.format('%I.%I', nspname, l.collname)
-             FROM pg_catalog.pg_namespace WHERE oid = l.collnamespace) END
+             FROM pg_catalog.pg_namespace WHERE oid = l.collnamespace) END,
+       pg_catalog.format_type(a.atttypid, -1)
 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type y ON y.oid = a.atttypid
 LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
 WHERE a.attrelid = $1::text::pg_catalog.regclass AND a.attname = 'ec_type'
@@ -138,13 +141,16 @@ class Expression:
 
 @dataclass(frozen=True)
 class NewType:
-    """A type as the server spells it, with what a column of it brings along; `collation` is SQL."""
+    """A type as the server spells it, with what a column of it brings along; `collation` is SQL, and `bare`
+    the type without modifiers.
+    """
 
     type: str
     base: str
     plain_equality: bool
     collatable: bool = False
     collation: str | None = None
+    bare: str = ""
 
 
 @dataclass(frozen=True)
@@ -174,7 +180,7 @@ class Question:
     wrote them.
 
     `back_column` is the name by which `back` means the new column, where that is not `new`: for a swap, the
-    old name.
+    old name. No expression makes the new value where a Python `function` does.
     """
 
     column: str
@@ -185,6 +191,7 @@ class Question:
     back: str | None = None
     one_way: bool = False
     back_column: str = ""
+    function: str = ""
 
 
 async def judge(conn: AsyncConnection, snapshot: Snapshot, question: Question) -> Judgement:
@@ -270,7 +277,7 @@ async def _unqualified(conn: AsyncConnection, query: str) -> list[tuple[Any, ...
 async def _forward(
     conn: AsyncConnection, column: Column, question: Question, new_type: NewType
 ) -> Expression | None:
-    if question.type is None:
+    if question.type is None or question.function:
         return None
     return await _expression(conn, column.name, column.type, question.using, new_type.type, "--using")
 
@@ -291,7 +298,10 @@ async def _back(
 async def _expression(
     conn: AsyncConnection, column: str, argument: str, written: str | None, result: str, option: str
 ) -> Expression:
-    text = quote(column) if written is None else single(written, option)
+    if written is None:
+        text, total = await _plain_cast(conn, column, result)
+    else:
+        text, total = single(written, option), False
     try:
         async with conn.begin_nested():
             sql, functions = await _canonical(conn, column, f"CAST(({text}) AS {result})", option)
@@ -302,7 +312,7 @@ async def _expression(
         sql,
         result,
         immutable=await _tries(conn, f"ALTER TABLE {_CLONE} {generated}"),
-        total=written is None and await _is_total(conn, column, result),
+        total=total,
         null_for_null=await _null_for_null(conn, column, argument, sql),
         functions=functions,
     )
@@ -357,14 +367,21 @@ async def _tries(conn: AsyncConnection, statement: str) -> bool:
         await savepoint.rollback()
 
 
-async def _is_total(conn: AsyncConnection, column: str, result: str) -> bool:
-    """Whether a plain cast cannot fail. Where nothing is known, no."""
+async def _plain_cast(conn: AsyncConnection, column: str, result: str) -> tuple[str, bool]:
+    """Return SQL that a cast turns into `result`, and whether that cannot fail. Where nothing is known, no.
+
+    An integer that is too large for a smaller type becomes NULL, without the cost of catching an error.
+    """
+    text = quote(column)
     ((source, target, kind),) = await rows(conn, _CAST, _CLONE, column, result)
     if kind == "d" or (target == "numeric" and "(" in result):
-        return False  # a domain's CHECK, or a precision that may be exceeded
+        return text, False  # a domain's CHECK, or a precision that may be exceeded
     if target in {"text", "varchar"}:
-        return True  # an explicit cast to varchar(n) cuts; whether the value fits is asked apart
-    return source == target or target in _WIDENING.get(source, ())
+        return text, True  # an explicit cast to varchar(n) cuts; whether the value fits is asked apart
+    if _INTEGER_BYTES.get(source, 0) > _INTEGER_BYTES.get(target, 8):
+        limit = 2 ** (8 * _INTEGER_BYTES[target] - 1)
+        return f"CASE WHEN {text} BETWEEN {-limit} AND {limit - 1} THEN {text} END", True
+    return text, source == target or target in _WIDENING.get(source, ())
 
 
 async def _null_for_null(conn: AsyncConnection, column: str, argument: str, sql: str) -> bool:
@@ -406,7 +423,7 @@ async def _own_name(conn: AsyncConnection, question: Question) -> str | None:
 async def _default(
     conn: AsyncConnection, column: Column, forward: Expression | None, question: Question
 ) -> str | None:
-    if column.default is None or column.default_kind == "volatile":
+    if column.default is None or column.default_kind == "volatile" or question.function:
         return None
     if forward is None:
         return column.default

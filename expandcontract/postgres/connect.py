@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from copy import copy
 from datetime import timedelta
 from typing import Any
 
@@ -13,9 +14,13 @@ from sqlalchemy.pool import NullPool
 from expandcontract.model.durations import milliseconds
 from expandcontract.model.errors import NotConnected, PoolerInTheWay, ServerTooOld, UsageError
 from expandcontract.postgres.address import Address, parse
+from expandcontract.postgres.origin import Origins
 from expandcontract.postgres.sqlstate import is_disconnect, server_message
 
 OLDEST = 14
+#: Ends every statement of ours that is prepared, so that pg_stat_statements and logs tell it from those of
+#: the application.
+MARK = "/* ec */"
 #: In how many tries a second client must have met the first one's backend, if a pooler shares it.
 _POOLER_TRIES = 5
 
@@ -82,15 +87,21 @@ class Database:
         self.lock_timeout = lock_timeout
         self._closed_times = 0
         self._engine = _engine(self.address, application_name, pool_size=4, max_overflow=-1)
-        self._direct = _engine(
-            self.direct_address or self.address,
-            application_name,
-            poolclass=NullPool,
-            isolation_level="AUTOCOMMIT",
-        )
+        self._direct = _direct_engine(self.direct_address or self.address, application_name)
 
     def __repr__(self) -> str:
         return f"Database({self.address})"
+
+    def marked(self, origin: str) -> "Database":
+        """Return the same database, whose direct sessions each write under a replication origin of that name.
+
+        They raise MissingPrivilege or Refused where origins cannot be had.
+        """
+        marked = copy(self)
+        marked._direct = _direct_engine(  # noqa: SLF001 - of the same class
+            self.direct_address or self.address, self.application_name, Origins(origin)
+        )
+        return marked
 
     @asynccontextmanager
     async def transaction(
@@ -137,8 +148,19 @@ class Database:
             await self._give_back(conn, closed_times)
 
     @asynccontextmanager
-    async def direct(self) -> AsyncIterator[AsyncConnection]:
-        """Give a connection of its own where each statement commits by itself, without any timeout.
+    async def direct(
+        self,
+        *,
+        synchronous: bool = True,
+        lock_timeout: timedelta | None = None,
+        statement_timeout: timedelta | None = None,
+    ) -> AsyncIterator[AsyncConnection]:
+        """Give a connection of its own where each statement commits by itself.
+
+        Args:
+            synchronous: whether commits wait for the disk.
+            lock_timeout: a limit for each wait for a lock; none when left out.
+            statement_timeout: a limit for each statement; none when left out.
 
         Raises:
             PoolerInTheWay: there is no direct URL, and a pooler hands other sessions' backends to this one.
@@ -150,7 +172,8 @@ class Database:
                 await self._refuse_pooler(conn)
             else:
                 await self._refuse_stranger(conn)
-            await conn.exec_driver_sql(_SETTINGS, ("0", "0", True, False, _TRANSACTION_TIMEOUT_SINCE))
+            values = (_timeout(lock_timeout), _timeout(statement_timeout), synchronous, False)
+            await conn.exec_driver_sql(_SETTINGS, (*values, _TRANSACTION_TIMEOUT_SINCE))
             yield conn
 
     async def server_version(self) -> int:
@@ -209,8 +232,7 @@ class Database:
         A pooler makes up the process id that it sends as cancel key, which settles the usual case without a
         second client. In session mode the backend stays with its client, and all is well.
         """
-        raw: asyncpg.Connection[Any] = (await conn.get_raw_connection()).driver_connection  # type: ignore[assignment]
-        if raw.get_server_pid() == await _backend(conn):
+        if (await driver(conn)).get_server_pid() == await _backend(conn):
             return
         for _ in range(_POOLER_TRIES):
             mine = await _backend(conn)
@@ -232,6 +254,11 @@ class Database:
             )
 
 
+async def driver(conn: AsyncConnection) -> "asyncpg.Connection[Any]":
+    """Return the connection of the driver: only it prepares a statement once and keeps it."""
+    return (await conn.get_raw_connection()).driver_connection  # type: ignore[return-value]
+
+
 async def _backend(conn: AsyncConnection) -> int:
     return int((await conn.exec_driver_sql("SELECT pg_catalog.pg_backend_pid()")).scalar_one())
 
@@ -251,12 +278,25 @@ def _timeout(duration: timedelta | None) -> str:
     return "0" if duration is None else str(milliseconds(duration))
 
 
-def _engine(address: Address, application_name: str, **settings: object) -> AsyncEngine:
+def _direct_engine(address: Address, application_name: str, origins: Origins | None = None) -> AsyncEngine:
+    return _engine(address, application_name, origins, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+
+
+def _engine(
+    address: Address, application_name: str, origins: Origins | None = None, **settings: object
+) -> AsyncEngine:
     """Make an engine without named statements: behind a pooler the next transaction is another backend's."""
     settings.setdefault("isolation_level", "READ COMMITTED")
 
     async def connect(**arguments: object) -> "asyncpg.Connection[Any]":
-        return await _connected(address, application_name, arguments)
+        connection = await _connected(address, application_name, arguments)
+        if origins is not None:
+            try:
+                await origins.adopt(connection)
+            except BaseException:
+                connection.terminate()
+                raise
+        return connection
 
     return create_async_engine(
         "postgresql+asyncpg://",
@@ -271,6 +311,15 @@ def _engine(address: Address, application_name: str, **settings: object) -> Asyn
     )
 
 
+class _Marking(asyncpg.Connection):
+    """A connection whose statements say whose they are."""
+
+    async def prepare(self, query: str, **options: Any) -> "asyncpg.prepared_stmt.PreparedStatement[Any]":  # noqa: ANN401
+        made: asyncpg.prepared_stmt.PreparedStatement[Any]
+        made = await super().prepare(f"{query}\n{MARK}", **options)
+        return made
+
+
 async def _connected(
     address: Address, application_name: str, arguments: dict[str, Any]
 ) -> "asyncpg.Connection[Any]":
@@ -281,6 +330,7 @@ async def _connected(
         connection: asyncpg.Connection[Any] = await asyncpg.connect(
             **address.connect_arguments(),
             **arguments,
+            connection_class=_Marking,
             server_settings=server_settings,
             timeout=address.connect_timeout_seconds or 30,
         )

@@ -46,6 +46,7 @@ class _LeafState:
     as_made: bool
     later: tuple[str, ...]
     writes: int
+    rows: int
 
     @property
     def intact(self) -> bool:
@@ -100,7 +101,8 @@ SELECT t.change, c.oid::int8, pg_catalog.quote_ident(n.nspname) || '.' || pg_cat
                AND l.tgtype & 3 = 3 AND l.tgtype & 20 <> 0 AND l.tgenabled <> 'D'
              ORDER BY l.tgname),
        pg_catalog.pg_stat_get_tuples_inserted(c.oid) + pg_catalog.pg_stat_get_tuples_updated(c.oid)
-           + pg_catalog.pg_stat_get_tuples_deleted(c.oid)
+           + pg_catalog.pg_stat_get_tuples_deleted(c.oid),
+       c.reltuples::int8
 FROM tree t
 JOIN pg_catalog.pg_class c ON c.oid = t.relation AND c.relkind = 'r'
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -158,8 +160,10 @@ async def _missing(
 async def _leaves(conn: AsyncConnection, subjects: Sequence[Subject]) -> defaultdict[int, list[_LeafState]]:
     found: defaultdict[int, list[_LeafState]] = defaultdict(list)
     wanted = [(s.change_id, s.relation, s.trigger) for s in subjects]
-    for change, oid, name, enabled, as_made, later, writes in await rows(conn, _LEAVES, *_transposed(wanted)):
-        found[change].append(_LeafState(oid, name, enabled, as_made, tuple(later), writes))
+    for change, oid, name, enabled, as_made, later, *counted in await rows(
+        conn, _LEAVES, *_transposed(wanted)
+    ):
+        found[change].append(_LeafState(oid, name, enabled, as_made, tuple(later), *counted))
     return found
 
 
@@ -195,6 +199,7 @@ def _live(
             # Statistics are carried, and go with the column that they are of.
             if each.kind != "statistics" and not _ours(subject, each)
         ),
+        rows=sum(leaf.rows for leaf in leaves) if all(leaf.rows >= 0 for leaf in leaves) else None,
         writes=sum(leaf.writes for leaf in leaves),
     )
 

@@ -19,7 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.durations import milliseconds, spell
 from expandcontract.model.errors import EcError, Interrupted, LockBudgetSpent
-from expandcontract.model.events import Blocker, Listener, LockTried
+from expandcontract.model.events import Blocker, Listener, LockHeld, LockTried
 from expandcontract.model.plan import Lock, LockMode
 from expandcontract.model.policy import Policy
 from expandcontract.postgres.blockers import WRAPAROUND, blockers_of
@@ -52,14 +52,26 @@ SELECT pg_catalog.set_config('lock_timeout', $1, true), pg_catalog.set_config('s
 
 @dataclass
 class _Try:
-    """What became of one try: when others began to queue behind us, and who was in the way when last seen."""
+    """What became of one try: when others began to queue behind us, from when to when the locks were held,
+    and who was in the way when last seen.
+    """
 
     pid: int | None = None
     felt_since: float | None = None
+    held_since: float | None = None
+    ended: float | None = None
     blockers: tuple[Blocker, ...] = field(default=())
 
     def felt_seconds(self) -> float:
-        return 0.0 if self.felt_since is None else time.monotonic() - self.felt_since
+        return self._until_end(self.felt_since)
+
+    def held_seconds(self) -> float:
+        return self._until_end(self.held_since)
+
+    def _until_end(self, since: float | None) -> float:
+        if since is None:
+            return 0.0
+        return (time.monotonic() if self.ended is None else self.ended) - since
 
 
 async def run_locked(  # noqa: PLR0913 - the last two are for stopping and for tests
@@ -77,13 +89,14 @@ async def run_locked(  # noqa: PLR0913 - the last two are for stopping and for t
 
     The locks are taken all at once, in the order given, in the strongest mode among them. Whatever fails for
     a timeout, a deadlock or a serialization failure, in the body too, is rolled back and tried again: the
-    body must not have effects outside of its transaction. Each failed try emits LockTried with the blockers.
+    body must not have effects outside of its transaction. Each failed try emits LockTried with the blockers,
+    the one that succeeds LockHeld.
 
     Args:
         database: where; each try takes a connection of its pool, and another one to look for blockers.
         locks: may be empty, then only the retries and timeouts are had.
         policy: lock_timeout, lock_budget and confidential count.
-        listen: gets LockTried.
+        listen: gets LockTried and LockHeld.
         body: gets the connection, with lock_timeout still on.
         look: a last look under SHARE UPDATE EXCLUSIVE, which keeps columns and triggers as they are and stops
             no reader or writer, so that it may take longer than the body. What it raises ends the attempt.
@@ -101,14 +114,18 @@ async def run_locked(  # noqa: PLR0913 - the last two are for stopping and for t
         attempt += 1
         this = _Try()
         try:
-            return await _once(database, locks, policy, body, this, look)
+            result = await _once(database, locks, policy, body, this, look)
         except DBAPIError as error:
             if not (is_lock_failure(error) or is_retryable(error)):
                 raise
             failure = error
+        else:
+            if locks:
+                listen(_held(locks, attempt, this))
+            return result
         pause = _pause(this.felt_seconds(), policy, jitter())
         spent = time.monotonic() - began + pause > policy.lock_budget.total_seconds()
-        listen(_tried(locks, attempt, 0.0 if spent else pause, this.blockers))
+        listen(_tried(locks, attempt, 0.0 if spent else pause, this))
         if spent:
             raise _budget_spent(locks, policy, attempt, this.blockers, failure) from failure
         await _happened(stop or asyncio.Event(), pause)
@@ -122,13 +139,17 @@ async def _once(
     this: _Try,
     look: Look | None,
 ) -> T:
-    async with _lookout(database, policy, this), database.transaction() as conn:
-        ((this.pid, deadlock_timeout),) = await rows(conn, _SESSION)
-        # A wait of ours that lasted into somebody's deadlock_timeout would make the application the victim.
-        short = min(policy.lock_timeout, deadlock_timeout / 2)
-        await _climb(conn, locks, short, deadlock_timeout, this, look)
-        await _limit(conn, short, max(short, _BODY))
-        return await body(conn)
+    async with _lookout(database, policy, this):
+        async with database.transaction() as conn:
+            ((this.pid, deadlock_timeout),) = await rows(conn, _SESSION)
+            # A wait of ours that lasted into somebody's deadlock_timeout would make the application the
+            # victim.
+            short = min(policy.lock_timeout, deadlock_timeout / 2)
+            await _climb(conn, locks, short, deadlock_timeout, this, look)
+            await _limit(conn, short, max(short, _BODY))
+            result = await body(conn)
+        this.ended = time.monotonic()
+    return result
 
 
 async def _climb(
@@ -150,12 +171,14 @@ async def _climb(
     if gentle is not None:
         await _limit(conn, deadlock_timeout + _GOING, deadlock_timeout + _GOING)
         await conn.exec_driver_sql(gentle)
+        this.held_since = time.monotonic()
     if look is not None:
         await look(conn)
     if strong is not None:
         await _limit(conn, short, short)
         this.felt_since = time.monotonic()
         await conn.exec_driver_sql(strong)
+        this.held_since = time.monotonic()
 
 
 def statements(locks: Sequence[Lock]) -> tuple[str, ...]:
@@ -225,10 +248,20 @@ def _unless_stopped(stop: asyncio.Event | None, locks: Sequence[Lock]) -> None:
         )
 
 
-def _tried(locks: Sequence[Lock], attempt: int, pause: float, blockers: tuple[Blocker, ...]) -> LockTried:
+def _tried(locks: Sequence[Lock], attempt: int, pause: float, this: _Try) -> LockTried:
+    return LockTried(*_told(locks), attempt, pause, this.blockers, this.felt_seconds())
+
+
+def _held(locks: Sequence[Lock], attempt: int, this: _Try) -> LockHeld:
+    return LockHeld(*_told(locks), attempt, this.held_seconds(), this.felt_seconds())
+
+
+def _told(locks: Sequence[Lock]) -> tuple[tuple[str, ...], LockMode]:
+    """Pure. Return the relations, and the mode in which all of them are locked."""
     relations = tuple(dict.fromkeys(lock.relation for lock in locks))
-    mode = max((lock.mode for lock in locks), key=_STRENGTH.__getitem__, default=LockMode.ACCESS_SHARE)
-    return LockTried(relations, mode, attempt, pause, blockers)
+    return relations, max(
+        (lock.mode for lock in locks), key=_STRENGTH.__getitem__, default=LockMode.ACCESS_SHARE
+    )
 
 
 def _named(locks: Sequence[Lock]) -> str:

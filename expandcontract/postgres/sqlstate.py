@@ -20,12 +20,16 @@ SERIALIZATION_FAILURE = "40001"
 DEADLOCK_DETECTED = "40P01"
 INSUFFICIENT_PRIVILEGE = "42501"
 READ_ONLY_TRANSACTION = "25006"
+CHECK_VIOLATION = "23514"
 
 #: What the guards inside the ledger raise: the code of the error is its SQLSTATE.
 _GUARDS = {kind.code: kind for kind in (GuardRefused, ColumnOwned)}
 
 #: After these the session is gone: shutdown, crash, dropped database, and timeouts that end the session.
 _SESSION_GONE = frozenset({"57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04"})
+
+#: Classes: data exception, integrity constraint, WITH CHECK OPTION, raised by a PL/pgSQL function.
+_OF_THE_VALUE = frozenset({"22", "23", "44", "P0"})
 
 
 def sqlstate(error: BaseException) -> str | None:
@@ -54,6 +58,16 @@ def is_disconnect(error: BaseException) -> bool:
         return code in _SESSION_GONE or code.startswith("08")
     source = error.orig if isinstance(error, DBAPIError) else error
     return isinstance(source, OSError) or isinstance(getattr(source, "__cause__", None), OSError)
+
+
+def is_of_the_value(error: BaseException) -> bool:
+    """Whether a value that was sent is at fault: its type, a constraint, or a trigger that refuses it."""
+    code = sqlstate(error)
+    if code is not None:
+        return code[:2] in _OF_THE_VALUE
+    source = error.orig if isinstance(error, DBAPIError) else error
+    cause = getattr(source, "__cause__", None)
+    return isinstance(source, ValueError | TypeError) or isinstance(cause, ValueError | TypeError)
 
 
 def server_message(error: BaseException) -> tuple[str, str]:

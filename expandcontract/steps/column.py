@@ -4,12 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from expandcontract.model.change import Unfit
 from expandcontract.model.names import RelationName, quote
 from expandcontract.model.phases import Section, State
-from expandcontract.model.plan import Lock, LockMode, Purpose, Step, Sweep, Transactional
+from expandcontract.model.plan import Lock, LockMode, Purpose, Step, Sweep, Transactional, Transformation
 from expandcontract.steps import tables
-from expandcontract.steps.carry import TRAITS, Subject
+from expandcontract.steps.carry import TRAITS, Subject, filled
 from expandcontract.steps.sync import conversions, predicates, triggers
 from expandcontract.steps.sync.conversions import Conversion
 from expandcontract.steps.sync.triggers import Sync
@@ -20,18 +19,27 @@ T = TypeVar("T")
 #: stand.
 RESTORE_FILLING = "restore:filling"
 RESTORE_READY = "restore:ready"
-#: The steps that make or replace what keeps the sides in sync before contract.
-MAKES_SYNC = frozenset({"sync_trigger", "ready", RESTORE_FILLING, RESTORE_READY, "unhide"})
+RESTORE_HIDDEN = "restore:hidden"
+#: The steps that make or replace what keeps the sides in sync before contract, or the hidden one current.
+MAKES_SYNC = frozenset(
+    {"sync_trigger", "ready", RESTORE_FILLING, RESTORE_READY, "hide", RESTORE_HIDDEN, "unhide"}
+)
 
 
 @dataclass(frozen=True)
 class Columns:
-    """A subject with what keeps it in sync: all that the steps are made from."""
+    """A subject with what keeps it in sync: all that the steps are made from.
+
+    `function` is the Python function that makes the new side's values, where one does, and `bare_type` their
+    type without modifiers.
+    """
 
     subject: Subject
     sync: Sync
     collation: str | None
     conversions: tuple[Conversion, ...]
+    function: str = ""
+    bare_type: str = ""
 
     @property
     def table(self) -> RelationName:
@@ -49,11 +57,6 @@ class Columns:
             else tuple(dict.fromkeys((self.table, *(leaf.name for leaf in relation.leaves))))
         )
 
-    @property
-    def waits_for_contract(self) -> bool:
-        """Whether what could refuse a row is put on the new side only at contract."""
-        return self.subject.pair.unfit == Unfit.RECORD
-
 
 def sections(columns: Columns) -> dict[Section, tuple[Step, ...]]:
     """Return all steps of the pair."""
@@ -62,7 +65,12 @@ def sections(columns: Columns) -> dict[Section, tuple[Step, ...]]:
         Section.DUAL_WRITE: (_dual_write(columns),),
         Section.BACKFILL: (_copy(columns), *_settle(columns, at_contract=False), _make_ready(columns)),
         Section.VERIFY: (_compare(columns),),
-        Section.REPAIR: (_restore(columns, ready=False), _restore(columns, ready=True)),
+        Section.REPAIR: (
+            _restore(columns, ready=False),
+            _restore(columns, ready=True),
+            *_restore_hidden(columns),
+            *filled.repairs(columns.subject),
+        ),
         Section.CONTRACT: (*_settle(columns, at_contract=True), *_before_hide(columns), _hide(columns)),
         Section.UNDO: (*_before_unhide(columns), _unhide(columns), *_after_unhide(columns)),
         Section.ROLLBACK: (*_keep(columns), _remove(columns)),
@@ -106,10 +114,14 @@ def _dual_write(columns: Columns) -> Step:
         *_sync(columns, ready=False),
     )
     pair = columns.subject.pair
+    old, new = quote(pair.old.column), quote(pair.new.column)
+    sentence = f"keep {old} and {new} in sync from now on, whoever writes"
+    if pair.computed_outside:
+        sentence = f"empty {new} from now on where {old} changes without it, whoever writes"
     return Step(
         "sync_trigger",
         "+",
-        f"keep {quote(pair.old.column)} and {quote(pair.new.column)} in sync from now on, whoever writes",
+        sentence,
         Transactional(statements, tables.locks(LockMode.SHARE_ROW_EXCLUSIVE, *columns.triggered)),
     )
 
@@ -138,8 +150,28 @@ def _restore(columns: Columns, *, ready: bool) -> Step:
     )
 
 
+def _restore_hidden(columns: Columns) -> tuple[Step, ...]:
+    keeper = triggers.create_keeper(columns.sync, columns.triggered)
+    if not keeper:
+        return ()
+    drops = (
+        f"DROP TRIGGER IF EXISTS {quote(columns.sync.trigger)} ON {each.sql}" for each in columns.triggered
+    )
+    create = _flat(conversions.create(conversion) for conversion in columns.conversions)
+    return (
+        Step(
+            RESTORE_HIDDEN,
+            "~",
+            f"put back what keeps {quote(columns.subject.hidden)} current after contract",
+            Transactional((*drops, *create, *keeper), tables.access_exclusive(*columns.triggered)),
+        ),
+    )
+
+
 def _copy(columns: Columns) -> Step:
     pair = columns.subject.pair
+    if pair.computed_outside:
+        return _transform(columns)
     old = f"t.{quote(pair.old.column)}"
     action = _sweep(
         columns,
@@ -152,11 +184,22 @@ def _copy(columns: Columns) -> Step:
     )
 
 
+def _transform(columns: Columns) -> Step:
+    pair = columns.subject.pair
+    action = Transformation(
+        **vars(_sweep(columns, Purpose.COPY, predicates.out_of_sync(pair, "t"))),
+        function=columns.function,
+        type=columns.bare_type,
+    )
+    old, new = quote(pair.old.column), quote(pair.new.column)
+    sentence = f"fill {new} with what {columns.function} makes of {old}, outside of the database"
+    return Step("copy", "=", sentence, action, by_size=True)
+
+
 def _compare(columns: Columns) -> Step:
     pair = columns.subject.pair
-    drifted, misfit = predicates.out_of_sync(pair, "t"), predicates.unfit(pair, "t")
     # A value that the new side cannot hold keeps contract shut like one that drifted.
-    wanted = drifted if misfit is None else f"({drifted}) OR {misfit}"
+    wanted, misfit = predicates.mismatch(pair, "t"), predicates.unfit(pair, "t")
     action = _sweep(columns, Purpose.COMPARE, wanted, unfit=misfit or "false")
     return Step(
         "compare",
@@ -171,7 +214,12 @@ def _keep(columns: Columns) -> tuple[Step, ...]:
     pair = columns.subject.pair
     if pair.identity:
         return ()
-    action = _sweep(columns, Purpose.KEEP, predicates.only_new(pair, "t"))
+    wanted = (
+        predicates.written_by_new_code(pair, "t", columns.sync.change, columns.sync.ledger)
+        if pair.computed_outside
+        else predicates.only_new(pair, "t")
+    )
+    action = _sweep(columns, Purpose.KEEP, wanted)
     return (
         Step(
             "keep", "=", f"keep in the ledger what only {quote(pair.new.column)} holds", action, by_size=True
@@ -204,7 +252,7 @@ def _settle(columns: Columns, *, at_contract: bool) -> tuple[Step, ...]:
     return _flat(
         trait.settle(columns.subject)
         for trait in TRAITS
-        if (trait.constrains and columns.waits_for_contract) == at_contract
+        if trait.waits_for_contract(columns.subject) == at_contract
     )
 
 
@@ -220,6 +268,8 @@ def _make_ready(columns: Columns) -> Step:
         )
         locks = tables.access_exclusive(subject.table)
     sentence = f"ready: {quote(subject.new)} counts as filled in every row"
+    if subject.pair.computed_outside:
+        sentence = f"ready: {quote(subject.new)} was filled in every row"
     return Step("ready", "~", sentence, Transactional(tuple(statements), locks))
 
 
@@ -265,6 +315,7 @@ def _unhide(columns: Columns) -> Step:
         f"ALTER TABLE {table} RENAME COLUMN {quote(subject.hidden)} TO {quote(subject.column.name)}"
     )
     statements += _flat(trait.unhide(subject) for trait in TRAITS)
+    statements += _flat(trait.unsettle(subject) for trait in TRAITS if trait.waits_for_contract(subject))
     statements += _sync(columns, ready=True)
     sentence = f"bring {quote(subject.column.name)} back, in sync as before"
     return Step(

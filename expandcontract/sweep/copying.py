@@ -1,9 +1,10 @@
 """How one chunk is copied: look, write in passes, and come back for the rows that somebody had locked."""
 
 import time
-from datetime import timedelta
+from collections.abc import Iterator
+from math import ceil
+from typing import Any
 
-from sqlalchemy import Row
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger import chunk as ledger
@@ -11,17 +12,21 @@ from expandcontract.ledger.chunk import Chunk
 from expandcontract.model import killpoints
 from expandcontract.model.errors import StepFailed
 from expandcontract.sweep.brake import Braked, jittered
+from expandcontract.sweep.line import Line, Row
 from expandcontract.sweep.pace import Pace
 from expandcontract.sweep.shift import NOTICE_SECONDS, ChunkLost, Shift, TooSlow
 from expandcontract.sweep.statements import CopyStatements, copy
+from expandcontract.sweep.tempo import Tempo, Written
+from expandcontract.sweep.vacuum import Vacuum
 from expandcontract.sweep.window import INTERLEAVED, Look, Strip, Window, blocks_for, plan
 
-TARGET_SECONDS = 0.05
-FLOOR, START, CEILING = 100, 1_000, 20_000
+#: Rows in a batch.
+START, FLOOR, CEILING = 1_000, 100, 20_000
 #: A look locks nothing; it only has to let go of its snapshot soon.
 LOOK_TARGET_SECONDS = 0.1
-LOOK_TIMEOUT = timedelta(seconds=5)
 LOOK_START = 64
+#: In so many blocks of a look the places of rows on their pages are looked at.
+SAMPLED = 32
 #: Where nothing is written, the checkpoint moves once in so many seconds.
 CHECKPOINT_SECONDS = 1.0
 #: A page that does not get through its timeout in so many tries never will.
@@ -36,14 +41,19 @@ class Copying:
     What `walk` has written is in sync and counted, whatever happens to the process.
     """
 
-    def __init__(self, shift: Shift) -> None:
+    def __init__(self, shift: Shift, line: Line, vacuum: Vacuum) -> None:
         self._shift = shift
-        self._pace = _pace(shift.fixed_batch)
+        self._line = line
+        self._vacuum = vacuum
+        self._blocks = 0
+        self._planned = 0
+        self._planned_gently = False
+        self._tempo = Tempo(shift, START, FLOOR, CEILING)
         self._looking = Pace.adaptive(LOOK_START, 1, ledger.LARGEST, LOOK_TARGET_SECONDS)
         self._density: float | None = None
+        self._per_block: float | None = None
         self._timeouts = 0
         self._share_rows: int | None = None
-        self._rest_until = 0.0
 
     async def walk(self, chunk: Chunk) -> None:
         """Copy what is left of the chunk. Raises Braked, ChunkLost, EcError."""
@@ -57,6 +67,8 @@ class Copying:
                 if window is not None:
                     await self._write(chunk, statements, window)
                     checked = time.monotonic()
+                else:
+                    await self._tempo.rest()
                 self._timeouts = 0
                 position = end
             except TooSlow as error:
@@ -72,54 +84,68 @@ class Copying:
         """Return the next window, or None where there is nothing to write, and the block behind it."""
         strips = INTERLEAVED if self._shift.workers > 1 else 1
         size = self._looking.batch
-        if self._density is not None:
-            size = min(size, blocks_for(self._batch(), strips, self._density))
+        if self._per_block is not None:
+            size = min(size, blocks_for(self._tempo.rows(), strips, self._per_block))
         end = min(position + size, chunk.end_block)
         look = await self._look(chunk, statements, position, end)
         if look is None:
-            self._density = None
+            self._density = self._per_block = None
             return None, end
-        self._density = look.wanted / (look.last - look.first + 1)
-        window = plan(look, self._batch(), strips)
-        self._share_rows = window.share
+        self._planned, self._planned_gently = self._tempo.rows(), self._tempo.gentle
+        window = plan(look, self._planned, strips)
+        self._density, self._per_block, self._share_rows = look.density, window.per_block, window.share
         behind = window.strips[-1].end
         return window, end if behind > look.last else behind
 
     async def _look(self, chunk: Chunk, statements: CopyStatements, first: int, end: int) -> Look | None:
-        async def body(conn: AsyncConnection) -> Row[tuple[object, ...]]:
-            return (await conn.exec_driver_sql(statements.look, ((first, 0), (end, 0)))).one()
-
         started = time.monotonic()
-        row = await self._shift.transact(body, chunk=chunk, limit=LOOK_TIMEOUT)
-        if row.filenode != chunk.filenode:
+        row = await self._line.run(chunk, statements.look, ((first, 0), (end, 0), (first + SAMPLED, 0)))
+        if row is None or row["filenode"] != chunk.filenode:
             raise ChunkLost
-        self._looking = self._looking.after(end - first, time.monotonic() - started)
+        took = time.monotonic() - started
+        self._looking = self._looking.after(end - first, took)
+        self._tempo.worked(took)
+        self._blocks = row["blocks"]
         killpoints.reach("copy.look.after")
-        return Look(row.rows, row.wanted, row.first[0], row.last[0]) if row.wanted else None
+        if not row["wanted"]:
+            return None
+        highest = row["highest"] or ceil(row["wanted"] / (end - first))
+        return Look(row["wanted"], row["first"][0], row["last"][0], highest)
 
     async def _write(self, chunk: Chunk, statements: CopyStatements, window: Window) -> None:
-        for number in range(window.passes - 1):
+        for places in window.places[:-1]:
+            moving = places is window.places[0]
             for strip in window.strips:
-                await self._batched(chunk, statements.share, strip, (window.passes, number))
+                for part in self._parts(strip, window.per_block) if moving else (strip,):
+                    blocks, on_page = (part.first, part.end - 1), (places.first, places.end)
+                    await self._batched(chunk, statements.share, blocks, on_page, moving=moving)
         for strip in window.strips:
             await self._rest(chunk, statements, strip)
         killpoints.reach("copy.window.done")
+
+    def _parts(self, strip: Strip, per_block: float) -> Iterator[Strip]:
+        """Divide what the first pass writes: its rows leave their pages, which costs more."""
+        first = strip.first
+        while first < strip.end:
+            end = min(strip.end, first + blocks_for(self._tempo.rows(moving=True), 1, per_block))
+            yield Strip(first, end)
+            first = end
 
     async def _rest(self, chunk: Chunk, statements: CopyStatements, strip: Strip) -> None:
         """Write until nothing is left. Rows that somebody has locked are waited for without a transaction."""
         pause, waited, noticed, refused = 0.02, 0.0, 0.5, 0
         while True:
-            batch = self._batch()
-            row = await self._batched(chunk, statements.rest, strip, (strip.end,))
-            if row.found <= row.written:
+            blocks = ((strip.first, 0), (strip.end, 0))
+            row, batch = await self._batched(chunk, statements.rest, blocks, (strip.end,))
+            if row["found"] <= row["written"]:
                 return
-            refused = refused + 1 if row.written < row.locked else 0
+            refused = refused + 1 if row["written"] < row["locked"] else 0
             if refused > REFUSALS:
-                raise _suppressed(chunk, row.locked - row.written)
-            if row.written >= batch:
+                raise _suppressed(chunk, row["locked"] - row["written"])
+            if row["written"] >= batch:
                 continue  # not locked, only more than a batch
             if waited >= noticed:
-                left = row.found - row.written
+                left = row["found"] - row["written"]
                 self._shift.notice(
                     f"waiting for {left} rows of {chunk.relation_name} that somebody has locked"
                 )
@@ -132,71 +158,48 @@ class Copying:
             pause = min(pause * 1.5, 0.5)
 
     async def _batched(
-        self, chunk: Chunk, statement: str, strip: Strip, more: tuple[int, ...]
-    ) -> Row[tuple[int, ...]]:
-        """Write one batch with its checkpoint, when nothing holds it back."""
-        await self._hold_back(chunk)
-        batch = self._batch()
-        parameters = (
-            chunk.id,
-            chunk.token,
-            (strip.first, 0),
-            (strip.end, 0),
-            batch,
-            self._shift.throttled_by,
-            *more,
-        )
-
-        async def body(conn: AsyncConnection) -> Row[tuple[int, ...]] | None:
-            row = (await conn.exec_driver_sql(statement, parameters)).first()
-            killpoints.reach("copy.batch.after")
-            return row
-
+        self,
+        chunk: Chunk,
+        statement: str,
+        blocks: tuple[Any, Any],
+        more: tuple[int, ...],
+        *,
+        moving: bool = False,
+    ) -> tuple[Row, int]:
+        """Write one batch with its checkpoint, when nothing holds it back; return of how many rows it was."""
+        await self._tempo.wait(chunk)
+        batch = self._limit()
+        parameters = (chunk.id, chunk.token, *blocks, batch, self._shift.throttled_by, *more)
         killpoints.reach("copy.batch.before")
         started = time.monotonic()
-        row = await self._shift.transact(body, chunk=chunk, limit=self._shift.patience)
+        row = await self._line.run(chunk, statement, parameters)
         killpoints.reach("copy.batch.committed")
         if row is None:
             raise ChunkLost
-        now = time.monotonic()
-        self._pace = self._pace.after(row.written, now - started)
-        self._shift.throttle.note(row.written, now)
-        self._rest_until = now + self._shift.governor.pause_seconds(now - started)
-        self._shift.batch = self._pace.batch
-        return row
+        if self._density:
+            self._vacuum.note(chunk, row["moved"], self._blocks, self._density)
+        self._tempo.wrote(Written.of(row, row["written"], time.monotonic() - started), moving=moving)
+        self._shift.batch = self._tempo.rows()
+        return row, batch
 
-    def _batch(self) -> int:
-        """Return how many rows the next transaction may write.
+    def _limit(self) -> int:
+        """Return how many rows the next transaction may write of what was planned for it.
 
-        Under a rate they are no more than it allows in half a second, under load a part of what they would
-        be.
+        A batch that became smaller by itself meanwhile would cut the shares of this window, and what is cut
+        off finds no room in the last pass.
         """
-        fixed = self._shift.fixed_batch
-        if fixed != (self._pace.ceiling if self._pace.fixed else None):
-            self._pace = _pace(fixed)
-        batch = (
-            self._pace.batch if self._pace.fixed else int(self._pace.batch * self._shift.governor.batch_share)
-        )
-        limit = self._shift.throttle.limit
-        return max(1, batch if limit is None else min(batch, int(limit / 2)))
-
-    async def _hold_back(self, chunk: Chunk) -> None:
-        """Wait, without a transaction, while the change is paused or a throttle says so."""
-        now = time.monotonic()
-        pause, reading = self._shift.throttle.pause_seconds(now), self._shift.throttle.reading(now)
-        if reading is not None and pause > 0:
-            self._shift.throttled_by = reading.sentence
-        await self._shift.brake.rest(max(pause, self._rest_until - now))
-        await self._shift.go_ahead(chunk)
-        if reading is not None and pause > 0 and self._shift.throttled_by is None:
-            self._shift.throttled_by = reading.sentence
+        tempo = self._tempo
+        if tempo.chosen or tempo.gentle != self._planned_gently:
+            return tempo.rows()
+        return max(tempo.rows(), self._planned)
 
     async def _slower(self, error: TooSlow) -> None:
         """Make batches and looks smaller. Raises StepFailed when that does not help any more."""
-        self._pace, self._looking = self._pace.halved(self._share_rows), self._looking.halved()
-        self._density = None
-        self._shift.batch = self._pace.batch
-        if self._pace.exhausted and self._looking.exhausted:
+        self._tempo.halve(self._share_rows)
+        self._looking = self._looking.halved()
+        self._density = self._per_block = None
+        self._shift.batch = self._tempo.rows()
+        if self._tempo.exhausted and self._looking.exhausted:
             self._timeouts += 1
         if self._timeouts > HOPELESS:
             raise StepFailed(
@@ -213,10 +216,6 @@ class Copying:
 
         if not await self._shift.transact(body, chunk=chunk):
             raise ChunkLost
-
-
-def _pace(fixed: int | None) -> Pace:
-    return Pace.adaptive(START, FLOOR, CEILING, TARGET_SECONDS) if fixed is None else Pace.steady(fixed)
 
 
 def _suppressed(chunk: Chunk, rows: int) -> StepFailed:

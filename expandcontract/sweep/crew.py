@@ -1,9 +1,12 @@
-"""The workers of one process, and the pulse that reads the wished state and the totals once a second."""
+"""The workers of one process, and the pulse: once a second it reads the wished state and the totals, and says
+how fast the work goes.
+"""
 
 import asyncio
 import os
 import socket
 import time
+from dataclasses import replace
 from typing import assert_never
 from uuid import uuid4
 
@@ -12,17 +15,21 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger import chunk as ledger
+from expandcontract.ledger import walk
 from expandcontract.ledger.chunk import Chunk, Totals
 from expandcontract.model import killpoints
 from expandcontract.model.events import Progress
-from expandcontract.model.plan import Purpose
+from expandcontract.model.plan import Purpose, Transformation
 from expandcontract.model.situation import Wish
 from expandcontract.postgres.sqlstate import translate
 from expandcontract.sweep.brake import Braked, jittered
 from expandcontract.sweep.copying import Copying
+from expandcontract.sweep.line import Line
 from expandcontract.sweep.meter import Meter
 from expandcontract.sweep.shift import ChunkLost, Shift
 from expandcontract.sweep.slicing import Slicing
+from expandcontract.sweep.transforming import Transforming
+from expandcontract.sweep.vacuum import Vacuum
 
 PULSE_SECONDS = 1.0
 #: Who finds no chunk looks again so often, as long as others work on theirs.
@@ -35,6 +42,8 @@ class Crew:
     def __init__(self, shift: Shift) -> None:
         self._shift = shift
         self._meter = Meter()
+        self._vacuum = Vacuum(shift)
+        self._told: Progress | None = None
         self._finished = False
         self._error: Exception | None = None
         self._workers: dict[int, asyncio.Task[None]] = {}
@@ -60,7 +69,10 @@ class Crew:
             self._shift.brake.pull("error")
             raise
         finally:
-            await self._go_home()
+            try:
+                await self._go_home()
+            finally:
+                await self._vacuum.close()
         if self._error is not None:
             raise self._error
         return await self._totals()
@@ -93,7 +105,8 @@ class Crew:
 
     async def _worker(self, index: int) -> None:
         """Take chunk after chunk. An error stops the whole crew."""
-        walker = self._walker()
+        line = Line(self._shift)
+        walker = self._walker(line)
         try:
             while not self._shift.brake.pulled and index < self._shift.workers:
                 chunk = await self._take(index)
@@ -108,17 +121,23 @@ class Crew:
         except Exception as error:  # noqa: BLE001 - it is raised again when all workers have gone home
             self._error = self._error or _as_ours(error)
             self._shift.brake.pull("error")
+        finally:
+            await line.close()
+            if isinstance(walker, Transforming):
+                await walker.close()
 
-    def _walker(self) -> Copying | Slicing:
+    def _walker(self, line: Line) -> Copying | Slicing | Transforming:
         match self._shift.job.purpose:
+            case Purpose.COPY if isinstance(self._shift.job.action, Transformation):
+                return Transforming(self._shift, line)
             case Purpose.COPY:
-                return Copying(self._shift)
+                return Copying(self._shift, line, self._vacuum)
             case Purpose.COMPARE | Purpose.KEEP:
                 return Slicing(self._shift)
             case unreachable:
                 assert_never(unreachable)
 
-    async def _walk(self, walker: Copying | Slicing, chunk: Chunk) -> None:
+    async def _walk(self, walker: Copying | Slicing | Transforming, chunk: Chunk) -> None:
         killpoints.reach("chunk.leased")
         self._shift.held += 1
         try:
@@ -194,6 +213,9 @@ class Crew:
         async def body(conn: AsyncConnection) -> tuple[Wish, Totals]:
             if shift.check is not None and shift.job.purpose == Purpose.COPY:
                 await shift.check(conn)
+            if self._told is not None:
+                told = replace(self._told, throttled_by=shift.throttled_by)
+                await walk.say(conn, shift.tables, shift.round, told)
             return await _wish(conn, shift), await ledger.totals(conn, shift.tables, shift.round)
 
         shift.wish, totals = await shift.transact(body)
@@ -205,8 +227,9 @@ class Crew:
         )
         shift.governor.wish(shift.wish.max_lag_seconds)
         await shift.governor.read(older_than=PULSE_SECONDS / 2)
-        self._meter.note(time.monotonic(), totals.rows, totals.blocks_done)
-        shift.listen(self._progress(totals))
+        self._meter.note(time.monotonic(), totals.rows, totals.blocks_done, paused=shift.wish.paused)
+        self._told = self._progress(totals)
+        shift.listen(self._told)
         if self._deadline is not None and time.monotonic() >= self._deadline:
             shift.brake.pull("runtime")
 

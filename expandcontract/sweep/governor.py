@@ -9,7 +9,7 @@ from math import inf
 
 from expandcontract.model.plan import Purpose
 from expandcontract.postgres.connect import Database
-from expandcontract.throttles import nice_ratio
+from expandcontract.throttles import courtesy, nice_ratio
 from expandcontract.throttles.controller import Controller, Decision
 from expandcontract.throttles.limits import Limits
 from expandcontract.throttles.reading import Kind, Reading
@@ -37,6 +37,8 @@ class Governor:
         self._controller = Controller(limits.max_wait.total_seconds() or None)
         self._tell = tell
         self._told: dict[str, float] = {}
+        self._courtesy: Reading | None = None
+        self._courteous_until = -inf
         self._turn = asyncio.Lock()
 
     def wish(self, max_lag_seconds: float | None) -> None:
@@ -58,6 +60,8 @@ class Governor:
             self._controller, decision = self._controller.ask(time.monotonic())
         if decision.because_stuck:
             self._tell(f"{decision.reason}: waited long enough, doing one batch all the same")
+        if decision.reason is None and self.courteous and self._courtesy is not None:
+            return replace(decision, reason=self._courtesy.sentence)
         if decision.reason is None and (nice := nice_ratio.reading(self._nice_ratio)) is not None:
             return replace(decision, reason=nice.sentence)
         return decision
@@ -67,15 +71,24 @@ class Governor:
         """The part of a full batch that is done at once."""
         return self._controller.batch_share
 
+    @property
+    def courteous(self) -> bool:
+        """Whether others are at work, so that batches are to be short."""
+        return time.monotonic() < self._courteous_until
+
     def pause_seconds(self, batch_seconds: float) -> float:
         """Return for how long to rest after a batch that took so long."""
-        nice = nice_ratio.pause_seconds(self._nice_ratio, batch_seconds)
+        ratio = courtesy.RATIO if self.courteous else self._nice_ratio
+        nice = nice_ratio.pause_seconds(ratio, batch_seconds)
         return min(LONGEST_PAUSE_SECONDS, nice + self._controller.pause_seconds(batch_seconds))
 
     async def _read(self) -> None:
         at = time.monotonic()
         readings = await self._watch.read()
         self._controller = self._controller.read(readings, at)
+        for reading in readings:
+            if reading.kind == Kind.COURTESY and reading.over:
+                self._courtesy, self._courteous_until = reading, at + courtesy.LINGERS_SECONDS
         for reading in _told_of(readings):
             self._once_in_a_while(reading)
 

@@ -10,6 +10,9 @@ from expandcontract.throttles.limits import Limits
 #: Why a sweep ended before its end: a signal, `max_runtime`, or a pause that it was not to wait for.
 StoppedBy = Literal["signal", "runtime", "paused"]
 
+#: What becomes of a row for which a transform makes no value.
+OnError = Literal["stop", "skip"]
+
 
 @dataclass(frozen=True)
 class Job:
@@ -36,7 +39,9 @@ class Options:
     """How a process takes part in a walk. What `ec tune` wishes meanwhile goes before these.
 
     `batch` fixes the rows that a transaction writes; None adapts them. `max_rate` is in rows per second,
-    over all processes. `limits` are what the throttles keep to.
+    over all processes. `limits` are what the throttles keep to. `session_settings` are in force, by name,
+    wherever it reads or writes rows. `on_error` and `show_values` are about rows that a transform fails for:
+    leave them out or stop, and whether the error tells the value.
     """
 
     batch: int | None = None
@@ -45,6 +50,9 @@ class Options:
     max_runtime: timedelta | None = None
     wait_when_paused: bool = True
     limits: Limits = field(default_factory=Limits)
+    session_settings: tuple[tuple[str, str], ...] = ()
+    on_error: OnError = "stop"
+    show_values: bool = False
 
 
 @dataclass(frozen=True)

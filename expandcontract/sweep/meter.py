@@ -1,41 +1,66 @@
 """Rows per second and the time that is left, from totals now and then. Pure: the clock is an argument."""
 
 from collections import deque
+from itertools import pairwise
+from typing import NamedTuple
 
-#: The rate is that of the last so many seconds.
+#: The rate of rows is that of the last so many seconds.
 SPAN_SECONDS = 10.0
-#: Before so many seconds an estimate of the time left means nothing.
-SETTLED_SECONDS = 3.0
+#: An estimate looks back further: a window that takes seconds, or a throttle that comes and goes, must not
+#: make it jump.
+ESTIMATE_SECONDS = 60.0
+#: Before so many seconds, or so many moves of the checkpoints, an estimate means nothing.
+SETTLED_SECONDS, SETTLED_MOVES = 5.0, 2
+#: After so many seconds without a move nobody knows when the work goes on.
+STILL_SECONDS = 30.0
+
+
+class _Sample(NamedTuple):
+    at: float
+    rows: int
+    blocks: int
 
 
 class Meter:
-    """Keeps the totals of the last seconds."""
+    """Keeps the totals of the last minute."""
 
     def __init__(self) -> None:
-        self._samples: deque[tuple[float, int, int]] = deque()
+        self._samples: deque[_Sample] = deque()
 
-    def note(self, at: float, rows: int, blocks: int) -> None:
-        """Add the totals of rows and blocks at the time `at` (seconds of a monotonic clock)."""
-        self._samples.append((at, rows, blocks))
-        while len(self._samples) > 2 and self._samples[1][0] <= at - SPAN_SECONDS:  # noqa: PLR2004 - a rate needs two
+    def note(self, at: float, rows: int, blocks: int, *, paused: bool = False) -> None:
+        """Add the totals of rows and blocks at the time `at` (seconds of a monotonic clock).
+
+        What was before a pause says nothing of what comes after it.
+        """
+        if paused:
+            self._samples.clear()
+            return
+        self._samples.append(_Sample(at, rows, blocks))
+        while len(self._samples) > 2 and self._samples[1].at <= at - ESTIMATE_SECONDS:  # noqa: PLR2004 - a rate needs two
             self._samples.popleft()
 
     @property
     def rows_per_second(self) -> float:
         """The moving rate of rows; 0 until two totals are known."""
-        return self._rate(1)
+        if not self._samples:
+            return 0.0
+        last = self._samples[-1]
+        first = next((s for s in reversed(self._samples) if s.at <= last.at - SPAN_SECONDS), self._samples[0])
+        return _rate(first.at, last.at, last.rows - first.rows)
 
     def eta_seconds(self, blocks_left: int) -> float | None:
         """Return when the rest will be done at the present rate of blocks; None while that means nothing."""
         if blocks_left == 0:
             return 0.0
-        rate = self._rate(2)
-        if rate <= 0 or self._samples[-1][0] - self._samples[0][0] < SETTLED_SECONDS:
+        moves = [later.at for earlier, later in pairwise(self._samples) if later.blocks > earlier.blocks]
+        if len(moves) < SETTLED_MOVES:
+            return None
+        first, last = self._samples[0], self._samples[-1]
+        rate = _rate(first.at, last.at, last.blocks - first.blocks)
+        if rate <= 0 or last.at - first.at < SETTLED_SECONDS or last.at - moves[-1] >= STILL_SECONDS:
             return None
         return blocks_left / rate
 
-    def _rate(self, field: int) -> float:
-        if len(self._samples) < 2:  # noqa: PLR2004 - a rate needs two
-            return 0.0
-        seconds = self._samples[-1][0] - self._samples[0][0]
-        return (self._samples[-1][field] - self._samples[0][field]) / seconds if seconds > 0 else 0.0
+
+def _rate(since: float, until: float, amount: int) -> float:
+    return amount / (until - since) if until > since else 0.0

@@ -20,7 +20,7 @@ from expandcontract.postgres.connect import Database
 from expandcontract.sweep.brake import Brake, Braked, jittered
 from expandcontract.sweep.governor import Governor
 from expandcontract.sweep.job import Job, Options
-from expandcontract.sweep.statements import SETTINGS
+from expandcontract.sweep.statements import settings
 from expandcontract.throttles.max_rate import MaxRate
 
 T = TypeVar("T")
@@ -150,19 +150,28 @@ class Shift:
             Braked: the brake was pulled while it waited to try again.
             EcError: what does not pass.
         """
+
+        async def once() -> T:
+            async with self.database.transaction(synchronous=synchronous, statement_timeout=limit) as conn:
+                query = settings(self.options.session_settings, local=True)
+                refuse_memory(chunk, (await conn.exec_driver_sql(query)).one().incarnation)
+                return await body(conn)
+
+        return await self.persist(once, limited=limit is not None)
+
+    async def persist(self, once: Callable[[], Awaitable[T]], *, limited: bool) -> T:
+        """Do what is one transaction, again when it failed for a reason that passes; return its result.
+
+        Raises what `transact` raises; TooSlow only when it is `limited` in time.
+        """
         since, noticed, broken = time.monotonic(), 1.0, 0
         while True:
             try:
-                async with self.database.transaction(
-                    synchronous=synchronous, statement_timeout=limit
-                ) as conn:
-                    now = (await conn.exec_driver_sql(SETTINGS)).one()
-                    _refuse_memory(chunk, now.incarnation)
-                    answer = await body(conn)
+                answer = await once()
             except ChunkLost:
                 raise
             except Exception as error:  # noqa: BLE001 - SQLSTATE decides; what does not pass is raised
-                broken = self._judge(error, broken, limit)
+                broken = self._judge(error, broken, limited=limited)
             else:
                 self._connected = True
                 return answer
@@ -174,14 +183,14 @@ class Shift:
                 self.notice(f"waiting for a lock on {self.job.action.table}: somebody rewrites or alters it")
             await self.brake.rest(jittered(0.05 * 2 ** min(broken, 4)))
 
-    def _judge(self, error: Exception, broken: int, limit: timedelta | None) -> int:
+    def _judge(self, error: Exception, broken: int, *, limited: bool) -> int:
         """Return how many connections broke in a row. Raises what does not pass by itself."""
         if codes.is_disconnect(error) or (isinstance(error, NotConnected) and self._connected):
             if broken < RECONNECTS:
                 return broken + 1
             raise codes.translate(error) from error
         match codes.sqlstate(error):
-            case codes.QUERY_CANCELED if limit is not None:
+            case codes.QUERY_CANCELED if limited:
                 raise TooSlow from error
             case codes.QUERY_CANCELED | codes.LOCK_NOT_AVAILABLE:
                 return 0
@@ -195,7 +204,7 @@ class Shift:
                 raise codes.translate(error) from error
 
 
-def _refuse_memory(chunk: Chunk | None, incarnation: str) -> None:
+def refuse_memory(chunk: Chunk | None, incarnation: str) -> None:
     """Raise ChunkLost when the server is another than at the lease: it may have lost commits since."""
     if chunk is not None and chunk.incarnation != incarnation:
         raise ChunkLost

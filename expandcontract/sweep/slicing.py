@@ -52,7 +52,7 @@ class Slicing:
         async def body(conn: AsyncConnection) -> Row[tuple[int, ...]] | None:
             row = (await conn.exec_driver_sql(statements.slice, (*lease, end, end - first))).first()
             if row is not None and row.mismatches and statements.samples is not None:
-                await conn.exec_driver_sql(statements.samples, lease)
+                await conn.exec_driver_sql(statements.samples, (*lease, row.mismatches))
             if self._shift.check is not None:
                 await self._shift.check(conn)
             killpoints.reach(self._shift.at("slice.after"))

@@ -8,6 +8,7 @@ statement has its lock on the relation, so that the filenode stays what it is. R
 statement: they commit together or not at all, whether or not the commit waits for the disk.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from expandcontract.ledger.chunk import INCARNATION
@@ -16,18 +17,43 @@ from expandcontract.model.plan import Purpose, Sweep
 
 #: For how long a chunk belongs to a worker of whom nothing is heard.
 LEASE = "INTERVAL '10 seconds'"
+#: A row's place on its page: the last two bytes that a tid sends.
+_PLACE = (
+    "256 * pg_catalog.get_byte(pg_catalog.tidsend(t.ctid), 4)"
+    " + pg_catalog.get_byte(pg_catalog.tidsend(t.ctid), 5)"
+)
+_WAL = "pg_catalog.pg_current_wal_insert_lsn()"
+#: What the statement has cost until now. The WAL of others meanwhile is in it.
+COST = f"""
+  pg_catalog.pg_wal_lsn_diff({_WAL}, mine.began_at)::pg_catalog.float8 AS wal_bytes,
+  extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.statement_timestamp())::pg_catalog.float8
+    AS seconds""".lstrip()
 #: How many rows of a chunk are named when they do not match.
 SAMPLES = 10
 
 #: A batch reads a run of blocks and nothing else, whatever the statistics say of the table, and is too
-#: short for the JIT compiler. A client that stops in the middle of a transaction must not keep its row
-#: locks: the server ends the session.
-SETTINGS = f"""
-SELECT pg_catalog.set_config('enable_seqscan', 'off', true),
-       pg_catalog.set_config('jit', 'off', true),
-       pg_catalog.set_config('idle_in_transaction_session_timeout', '1000', true),
-       {INCARNATION} AS incarnation
-""".strip()
+#: short for the JIT compiler. Its plan is made once. A client that stops in the middle of a transaction must
+#: not keep its row locks: the server ends the session.
+_SETTINGS = {
+    "enable_seqscan": "off",
+    "jit": "off",
+    "enable_memoize": "off",
+    "plan_cache_mode": "force_generic_plan",
+    "idle_in_transaction_session_timeout": "1000",
+}
+
+
+def settings(more: Sequence[tuple[str, str]] = (), *, local: bool) -> str:
+    """Return the query that puts the settings of a sweep in force, in a transaction or a whole session.
+
+    `more` are further ones, by name. It answers with the server's incarnation.
+    """
+    scope = "true" if local else "false"
+    calls = [
+        f"pg_catalog.set_config({literal(name)}, {literal(value)}, {scope})"
+        for name, value in (*_SETTINGS.items(), *more)
+    ]
+    return f"SELECT {', '.join(calls)}, {INCARNATION} AS incarnation"
 
 
 @dataclass(frozen=True)
@@ -41,7 +67,9 @@ class CopyStatements:
 
 @dataclass(frozen=True)
 class SliceStatements:
-    """`slice` compares or keeps the rows of a run of blocks; `samples` names those that do not match."""
+    """`slice` compares or keeps the rows of a run of blocks; `samples` names those that do not match, and
+    counts those that do not fit.
+    """
 
     slice: str
     samples: str | None
@@ -71,35 +99,36 @@ def slices(action: Sweep, relation: str, schema: str) -> SliceStatements:
 
 
 def _look(action: Sweep, relation: str) -> str:
-    """$1, $2 first and end of the blocks, as tid."""
+    """$1, $2 first and end of the blocks, $3 end of those where places are looked at, as tid."""
     return f"""
-SELECT pg_catalog.count(*) AS rows,
-       pg_catalog.count(*) FILTER (WHERE {action.wanted}) AS wanted,
-       pg_catalog.min(t.ctid) FILTER (WHERE {action.wanted}) AS first,
-       pg_catalog.max(t.ctid) FILTER (WHERE {action.wanted}) AS last,
-       {_filenode(relation)} AS filenode
+SELECT pg_catalog.count(*) AS wanted,
+       pg_catalog.min(t.ctid) AS first,
+       pg_catalog.max(t.ctid) AS last,
+       pg_catalog.max({_PLACE}) FILTER (WHERE t.ctid < $3) AS highest,
+       {filenode(relation)} AS filenode,
+       pg_catalog.pg_relation_size({_regclass(relation)})
+         / pg_catalog.current_setting('block_size')::pg_catalog.int8 AS blocks
 FROM ONLY {relation} t
-WHERE t.ctid >= $1 AND t.ctid < $2
+WHERE t.ctid >= $1 AND t.ctid < $2 AND ({action.wanted})
 """.strip()
 
 
 def _share(action: Sweep, relation: str, schema: str) -> str:
-    """$1 chunk, $2 token, $3, $4 blocks, $5 rows at most, $6 what throttles, $7 passes, $8 which of them."""
-    # The low byte of the row's place on its page, the last byte that tid sends. Passes divide 256, so that
-    # the shares are even.
-    share = "AND pg_catalog.get_byte(pg_catalog.tidsend(t.ctid), 5) % $7 = $8"
+    """$1 chunk, $2 token, $3, $4 first and last block, $5 rows at most, $6 what throttles, $7, $8 first place
+    on each page and the one after the last.
+    """
     return f"""
-WITH {_mine(relation, schema, hot=True)},
-{_chosen(action, relation, share)},
+WITH {mine(relation, schema, writes=True)},
+{_chosen(_strided(action, relation))},
 {_overwritten(action, schema)}{_written(action, relation)}
 UPDATE {_chunk(schema)} c
-SET {_checkpoint()},
+SET {checkpoint()},
     batch = $5, throttled_by = $6,
     rows = c.rows + written.rows,
-    hot_rows = c.hot_rows + {_hot(relation)}
+    hot_rows = c.hot_rows + {hot(relation)}
 FROM mine, written
 WHERE c.id = mine.id
-RETURNING written.rows AS written
+RETURNING written.rows AS written, c.rows - c.hot_rows AS moved, {COST}
 """.strip()
 
 
@@ -108,8 +137,8 @@ def _rest(action: Sweep, relation: str, schema: str) -> str:
     # `found` counts with the statement's own snapshot: more found than written are rows that somebody has
     # locked, or more than $5.
     return f"""
-WITH {_mine(relation, schema, hot=True)},
-{_chosen(action, relation, "")},
+WITH {mine(relation, schema, writes=True)},
+{_chosen(_wanted(action, relation))},
 {_overwritten(action, schema)}{_written(action, relation)},
 found AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows
@@ -117,27 +146,27 @@ found AS MATERIALIZED (
   WHERE t.ctid >= $3 AND t.ctid < $4 AND ({action.wanted})
 )
 UPDATE {_chunk(schema)} c
-SET {_checkpoint()},
+SET {checkpoint()},
     batch = $5, throttled_by = $6,
     rows = c.rows + written.rows,
-    hot_rows = c.hot_rows + {_hot(relation)},
+    hot_rows = c.hot_rows + {hot(relation)},
     next_block = CASE WHEN found.rows <= written.rows THEN $7 ELSE c.next_block END
 FROM mine, written, found
 WHERE c.id = mine.id
-RETURNING written.rows AS written, (SELECT pg_catalog.count(*) FROM chosen) AS locked, found.rows AS found
+RETURNING written.rows AS written, c.rows - c.hot_rows AS moved,
+  (SELECT pg_catalog.count(*) FROM chosen) AS locked, found.rows AS found, {COST}
 """.strip()
 
 
 def _compare(action: Sweep, relation: str, schema: str) -> str:
     """$1 chunk, $2 token, $3, $4 first and end of the blocks, $5 next block, $6 blocks in a slice."""
     return f"""
-WITH {_mine(relation, schema)},
+WITH {mine(relation, schema)},
 seen AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows,
-         pg_catalog.count(*) FILTER (WHERE {action.wanted}) AS mismatches,
-         pg_catalog.count(*) FILTER (WHERE {action.unfit}) AS unfit
+         pg_catalog.count(*) FILTER (WHERE {action.wanted}) AS mismatches
   FROM ONLY {relation} t
-  WHERE t.ctid >= $3 AND t.ctid < $4 AND EXISTS (SELECT FROM mine)
+  WHERE t.ctid >= $3 AND t.ctid < {end_of_mine("$4")}
 )
 {_slice_checkpoint(schema)}
 """.strip()
@@ -146,30 +175,35 @@ seen AS MATERIALIZED (
 def _keep(action: Sweep, relation: str, schema: str) -> str:
     """$1 chunk, $2 token, $3, $4 first and end of the blocks, $5 next block, $6 blocks in a slice."""
     return f"""
-WITH {_mine(relation, schema)},
+WITH {mine(relation, schema)},
 kept AS (
   INSERT INTO {quote(schema)}.conflict (change_id, kind, key, old_value, new_value, role, sentence)
-  SELECT mine.change_id, 'kept', {_key(action)}, {_text(action.old)}, {_text(action.new)}, CURRENT_USER,
+  SELECT mine.change_id, 'kept', {key(action)}, {_text(action.old)}, {_text(action.new)}, CURRENT_USER,
          'only the new side held this value when the change was rolled back'
   FROM ONLY {relation} t, mine
   WHERE t.ctid >= $3 AND t.ctid < $4 AND ({action.wanted})
   RETURNING 1
 ),
 seen AS MATERIALIZED (
-  SELECT pg_catalog.count(*) AS rows, 0::pg_catalog.int8 AS mismatches, 0::pg_catalog.int8 AS unfit FROM kept
+  SELECT pg_catalog.count(*) AS rows, 0::pg_catalog.int8 AS mismatches FROM kept
 )
 {_slice_checkpoint(schema)}
 """.strip()
 
 
 def _samples(action: Sweep, relation: str, schema: str) -> str:
-    """$1 chunk, $2 token, $3, $4 first and end of the blocks."""
+    """$1 chunk, $2 token, $3, $4 first and end of the blocks, $5 how many mismatches are in them."""
+    # A snapshot of its own: a row may have got a value that does not fit since they were counted.
     return f"""
 UPDATE {_chunk(schema)} c
-SET samples = c.samples || COALESCE((
+SET unfit = c.unfit + LEAST($5, (
+  SELECT pg_catalog.count(*)
+  FROM ONLY {relation} t
+  WHERE t.ctid >= $3 AND t.ctid < $4 AND ({action.unfit})
+)), samples = c.samples || COALESCE((
   SELECT pg_catalog.jsonb_agg(named.key)
   FROM (
-    SELECT {_key(action)} AS key
+    SELECT {key(action)} AS key
     FROM ONLY {relation} t
     WHERE t.ctid >= $3 AND t.ctid < $4 AND ({action.wanted})
     LIMIT {SAMPLES} - pg_catalog.jsonb_array_length(c.samples)
@@ -179,39 +213,66 @@ WHERE c.id = $1 AND c.token = $2
 """.strip()
 
 
-def _mine(relation: str, schema: str, *, hot: bool = False) -> str:
+def mine(relation: str, schema: str, *, writes: bool = False) -> str:
+    """Return the CTE that locks the chunk ($1, $2), with what must be known before rows are written."""
     # The counter is the session's own, since it last reported: what counts is how far the statement moves it.
-    counter = f", {_counter(relation)} AS hot" if hot else ""
+    before = f", {_counter(relation)} AS hot, {_WAL} AS began_at" if writes else ""
     return f"""mine AS MATERIALIZED (
-  SELECT c.id, c.change_id{counter}
+  SELECT c.id, c.change_id{before}
   FROM {_chunk(schema)} c
-  WHERE c.id = $1 AND c.token = $2 AND c.status = 'running' AND c.filenode = {_filenode(relation)}
+  WHERE c.id = $1 AND c.token = $2 AND c.status = 'running' AND c.filenode = {filenode(relation)}
   FOR UPDATE
 )"""
 
 
-def _chosen(action: Sweep, relation: str, share: str) -> str:
+def end_of_mine(end: str) -> str:
+    """Return where a scan ends: at a tid, or before it began where the chunk is another worker's."""
+    # NULL from an empty `mine`. EXISTS would put a node above the scan, which costs each row a third more.
+    return f"(SELECT {end}::pg_catalog.tid FROM mine)"
+
+
+def _chosen(rows: str) -> str:
     # A row that somebody has locked is skipped: the application never waits for a batch that waits for
     # somebody else.
     return f"""chosen AS MATERIALIZED (
-  SELECT t.ctid{_drifted(action)}
-  FROM ONLY {relation} t
-  WHERE t.ctid >= $3 AND t.ctid < $4 AND ({action.wanted}) {share}
-    AND EXISTS (SELECT FROM mine)
-  LIMIT $5::pg_catalog.int8
-  FOR NO KEY UPDATE SKIP LOCKED
+  {rows}
 )"""
+
+
+def _wanted(action: Sweep, relation: str) -> str:
+    return f"""SELECT t.ctid{_drifted(action)}
+  FROM ONLY {relation} t
+  WHERE t.ctid >= $3 AND t.ctid < {end_of_mine("$4")} AND ({action.wanted})
+  LIMIT $5::pg_catalog.int8
+  FOR NO KEY UPDATE SKIP LOCKED"""
+
+
+def _strided(action: Sweep, relation: str) -> str:
+    # A scan for each page: it prunes the page, and evaluates nothing for the rows that are not in the share.
+    return f"""SELECT share.*
+  FROM pg_catalog.generate_series($3::pg_catalog.int8, $4::pg_catalog.int8) AS page (number)
+  CROSS JOIN LATERAL (
+    SELECT t.ctid{_drifted(action)}
+    FROM ONLY {relation} t
+    WHERE t.ctid >= {_tid("$7")} AND t.ctid < {_tid("$8")} AND ({action.wanted})
+    FOR NO KEY UPDATE SKIP LOCKED
+  ) AS share
+  WHERE EXISTS (SELECT FROM mine)
+  LIMIT $5::pg_catalog.int8"""
+
+
+def _tid(place: str) -> str:
+    return f"pg_catalog.concat('(', page.number, ',', {place}::pg_catalog.int4, ')')::pg_catalog.tid"
 
 
 def _drifted(action: Sweep) -> str:
     """Return what a row holds that is about to be overwritten: NULL in one that is not filled yet."""
     if not action.new:
         return ""
-    filled = f"NOT (t.{action.new} IS NULL)"  # a composite with a NULL in it is not IS NOT NULL
+    # A composite with a NULL in it is not IS NOT NULL.
     return f""",
-         CASE WHEN {filled} THEN {_key(action)} END AS key,
-         CASE WHEN {filled} THEN {_text(action.old)} END AS old_value,
-         {_text(action.new)} AS new_value"""
+         CASE WHEN NOT (t.{action.new} IS NULL) THEN pg_catalog.jsonb_build_array(
+           {key(action)}, {_text(action.old)}, {_text(action.new)}) END AS drifted"""
 
 
 def _overwritten(action: Sweep, schema: str) -> str:
@@ -221,10 +282,10 @@ def _overwritten(action: Sweep, schema: str) -> str:
         return ""
     return f"""overwritten AS (
   INSERT INTO {quote(schema)}.conflict (change_id, kind, key, old_value, new_value, role, sentence)
-  SELECT mine.change_id, 'overwritten', chosen.key, chosen.old_value, chosen.new_value, CURRENT_USER,
+  SELECT mine.change_id, 'overwritten', drifted->0, drifted->>1, drifted->>2, CURRENT_USER,
          'the two sides had drifted apart, and the new one was filled from the old one again'
   FROM chosen, mine
-  WHERE chosen.key IS NOT NULL
+  WHERE chosen.drifted IS NOT NULL
 ),
 """
 
@@ -242,24 +303,25 @@ written AS MATERIALIZED (
 )"""
 
 
-def _checkpoint() -> str:
+def checkpoint() -> str:
+    """Return the assignments that every statement of a worker makes to its chunk."""
     return f"leased_until = pg_catalog.clock_timestamp() + {LEASE}, updated_at = pg_catalog.clock_timestamp()"
 
 
 def _slice_checkpoint(schema: str) -> str:
     return f"""UPDATE {_chunk(schema)} c
-SET {_checkpoint()},
+SET {checkpoint()},
     batch = $6,
     rows = c.rows + seen.rows,
     mismatches = c.mismatches + seen.mismatches,
-    unfit = c.unfit + seen.unfit,
     next_block = $5
 FROM mine, seen
 WHERE c.id = mine.id
-RETURNING seen.rows, seen.mismatches, seen.unfit"""
+RETURNING seen.rows, seen.mismatches"""
 
 
-def _hot(relation: str) -> str:
+def hot(relation: str) -> str:
+    """Return how many rows `written` wrote without leaving their page."""
     # CASE: the counter is read after the rows were written.
     return f"CASE WHEN written.rows >= 0 THEN {_counter(relation)} - mine.hot END"
 
@@ -268,7 +330,8 @@ def _counter(relation: str) -> str:
     return f"pg_catalog.pg_stat_get_xact_tuples_hot_updated({_regclass(relation)})"
 
 
-def _filenode(relation: str) -> str:
+def filenode(relation: str) -> str:
+    """Return the expression for the file in which the relation's rows are."""
     return f"pg_catalog.pg_relation_filenode({_regclass(relation)})"
 
 
@@ -280,7 +343,8 @@ def _chunk(schema: str) -> str:
     return f"{quote(schema)}.chunk"
 
 
-def _key(action: Sweep) -> str:
+def key(action: Sweep) -> str:
+    """Return the expression that names a row `t`: its primary key, or its place."""
     if not action.key:
         return "pg_catalog.jsonb_build_object('ctid', t.ctid::pg_catalog.text)"
     pairs = ", ".join(f"{literal(split(column)[-1])}, {_text(column)}" for column in action.key)

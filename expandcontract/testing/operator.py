@@ -53,9 +53,13 @@ class Operator:
         """Run `ec wait --for GOAL` in silence, as a deploy pipeline does. Raises CommandFailedError."""
         await self._run(("wait", "--for", goal, "--timeout", "1h"), 0, silent=True)
 
+    async def read(self, *words: str) -> str:
+        """Return what a command says, in silence. Raises CommandFailedError."""
+        return await self._run(words, 0, silent=True)
+
     async def status(self) -> dict[str, Any]:
         """Return the only change in `ec status --json`."""
-        (change,) = json.loads(await self._run(("status", "--json"), 0, silent=True))["changes"]
+        (change,) = json.loads(await self.read("status", "--json"))["changes"]
         return dict(change)
 
     async def _run(self, words: tuple[str, ...], code: int, *, silent: bool) -> str:

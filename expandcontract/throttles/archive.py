@@ -44,7 +44,7 @@ def readings(rows: Sequence[Row], now: Moment) -> tuple[Reading, ...]:
     # The segment that is being written cannot be archived yet.
     waiting = max(0, row["position"] // row["segment"] * row["segment"] - end)
     subject = "archiving fails" if row["failing"] else ""
-    growth = (now.wal.growth or 0.0) / MEGABYTE
+    growth = now.wal.growth / MEGABYTE
     return (Reading(NAME, waiting / MEGABYTE, limit / MEGABYTE, "MB", subject=subject, growth=growth),)
 
 

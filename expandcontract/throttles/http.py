@@ -38,7 +38,7 @@ def shown(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
-def _signed(url: str) -> tuple[str, dict[str, str]]:
+def signed(url: str) -> tuple[str, dict[str, str]]:
     """Return the URL without the credentials in it, and the headers that carry them."""
     parts = urlsplit(url)
     headers = {"User-Agent": "ec"}
@@ -54,7 +54,7 @@ def _status(url: str) -> int:
 
 
 def _ask(url: str, method: str) -> int:
-    url, headers = _signed(url)
+    url, headers = signed(url)
     request = Request(url, method=method, headers=headers)  # noqa: S310 - settings take http and https only
     try:
         with urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - as above

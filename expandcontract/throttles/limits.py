@@ -13,7 +13,7 @@ class Limits:
     """Thresholds of all throttles. None: that throttle does not take part, unless it says otherwise.
 
     What is on by default needs no configuration: replica-lag, lock-waiters, slot-wal where the server has a
-    limit of its own, and horizon as a warning.
+    limit of its own, courtesy, and horizon as a warning.
     """
 
     #: No standby may be behind by more, in time and in bytes of WAL.
@@ -31,7 +31,7 @@ class Limits:
     max_active_sessions: int | None = None
     #: A transaction that holds back the horizon for longer slows the work; None: it is only named.
     max_horizon: timedelta | None = None
-    #: After each batch, so many times its duration is slept.
+    #: After each batch, so many times its duration is slept. Zero: as courtesy says.
     nice_ratio: float = 0.0
     #: The copy works in these windows only; empty: always.
     schedule: tuple[Window, ...] = ()

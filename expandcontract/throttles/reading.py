@@ -16,6 +16,8 @@ class Kind(StrEnum):
     BUDGET = "budget"
     #: Load: the work takes a smaller share of the time, and never ends altogether.
     GAUGE = "gauge"
+    #: Others are at work: the work takes less at once, and rests.
+    COURTESY = "courtesy"
     #: A calendar, which cannot be stuck: it is waited for, however long it takes.
     CALENDAR = "calendar"
     #: Worth a line, no more.

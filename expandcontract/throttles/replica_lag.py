@@ -10,8 +10,6 @@ from expandcontract.throttles.reading import Reading
 from expandcontract.throttles.signal import Moment, Row
 
 NAME = "replica-lag"
-#: In bytes a second: so fast may WAL be written next, however slowly it was until now.
-LEAST_GROWTH = 64.0 * MEGABYTE
 
 #: `behind` and `unreplayed` are in bytes, `position` is that of the standby. Our commits do not wait for the
 #: disk: what is inserted and not written yet is unreplayed as well. Who only receives WAL
@@ -59,7 +57,6 @@ def _missing(name: str, limits: Limits) -> Reading:
 def _of(row: Row, now: Moment) -> tuple[Reading, Reading]:
     name, unreplayed = str(row["name"]), max(0, int(row["unreplayed"]))
     budget = now.limits.max_lag.total_seconds()
-    growth = max(now.wal.growth or 0.0, LEAST_GROWTH)
     return (
         Reading(NAME, _seconds(row, now), budget, "s", subject=name, growth=1.0),
         Reading(
@@ -68,7 +65,7 @@ def _of(row: Row, now: Moment) -> tuple[Reading, Reading]:
             now.limits.max_lag_bytes / MEGABYTE,
             "MB",
             subject=name,
-            growth=growth / MEGABYTE,
+            growth=now.wal.growth / MEGABYTE,
         ),
     )
 

@@ -39,7 +39,7 @@ def readings(rows: Sequence[Row], now: Moment) -> tuple[Reading, ...]:
             limit / MEGABYTE,
             "MB",
             subject=str(row["name"]),
-            growth=(now.wal.growth or 0.0) / MEGABYTE,
+            growth=now.wal.growth / MEGABYTE,
         )
         for row in rows
         if (limit := _limit(row, now.limits)) is not None

@@ -13,6 +13,8 @@ SHORTEST_SECONDS = 0.05
 MOST = 2_000
 #: Half as fast again, because the next second may bring more than any before.
 SAFETY = 1.5
+#: In bytes a second: so fast may WAL be written next, however slowly it was until now.
+LEAST_GROWTH = 64.0 * 1024 * 1024
 
 
 class Wal:
@@ -42,12 +44,12 @@ class Wal:
         return (early[-1][1] - early[0][1]) / (early[-1][0] - early[0][0])
 
     @property
-    def growth(self) -> float | None:
-        """Bytes per second that must be reckoned with; None until that is known.
+    def growth(self) -> float:
+        """Bytes per second that must be reckoned with.
 
         The peak is not forgotten: after a pause of ours everything is as fast as it was before.
         """
-        return None if self._peak is None else SAFETY * self._peak
+        return max(LEAST_GROWTH, SAFETY * (self._peak or 0.0))
 
     def behind_seconds(self, position: int, at: float) -> float:
         """Return for how long the primary has been beyond `position`, as far as was seen."""

@@ -17,6 +17,7 @@ from expandcontract.postgres.connect import Database
 from expandcontract.throttles import (
     active_sessions,
     archive,
+    courtesy,
     horizon,
     http,
     lock_waiters,
@@ -33,12 +34,12 @@ from expandcontract.throttles.wal import Wal
 
 SIGNALS = cast(
     "tuple[Signal, ...]",
-    (replica_lag, slot_wal, archive, lock_waiters, horizon, wal_rate, active_sessions),
+    (replica_lag, slot_wal, archive, lock_waiters, horizon, wal_rate, active_sessions, courtesy),
 )
 #: Those that matter to who only reads: load, and who waits.
 LOAD = frozenset({lock_waiters.NAME, horizon.NAME, active_sessions.NAME})
 #: Those that take part without being asked for.
-DEFAULTS = frozenset({replica_lag.NAME, slot_wal.NAME, lock_waiters.NAME, horizon.NAME})
+DEFAULTS = frozenset({replica_lag.NAME, slot_wal.NAME, lock_waiters.NAME, horizon.NAME, courtesy.NAME})
 #: Every name that a setting may have.
 NAMES = tuple(sorted([*(signal.NAME for signal in SIGNALS), schedule.NAME, query.NAME, http.NAME]))
 

@@ -88,3 +88,24 @@ $ec$;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."~ec_0001_rename_users_name"() TO PUBLIC;
 CREATE TRIGGER "~ec_0001_rename_users_name" BEFORE INSERT OR UPDATE ON public.users FOR EACH ROW WHEN (NOT (NEW.display_name IS NOT DISTINCT FROM NEW.name)) EXECUTE FUNCTION expandcontract_sync."~ec_0001_rename_users_name"();
 ALTER TABLE public.users ENABLE ALWAYS TRIGGER "~ec_0001_rename_users_name";
+
+-- ~ put back what keeps "~ec_name" current after contract
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.users
+LOCK TABLE public.users IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.users IN ACCESS EXCLUSIVE MODE;
+DROP TRIGGER IF EXISTS "~ec_0001_rename_users_name" ON public.users;
+CREATE OR REPLACE FUNCTION expandcontract_sync."~ek_0001_rename_users_name"() RETURNS trigger LANGUAGE plpgsql AS $ec$
+-- Keeps "~ec_name" of public.users, the old side that contract hid, current for undo. It never makes a write fail.
+BEGIN
+    IF TG_OP = 'INSERT' AND NEW."~ec_name" IS NOT NULL AND (NEW.display_name IS NOT DISTINCT FROM (NULL::text)::text) THEN
+        -- An INSERT without a list of columns means the new side, and reached the hidden one.
+        NEW.display_name := NEW."~ec_name";
+    ELSIF TG_OP = 'INSERT' OR NOT (NEW.display_name IS NOT DISTINCT FROM OLD.display_name) THEN
+        NEW."~ec_name" := NEW.display_name;
+    END IF;
+    RETURN NEW;
+END
+$ec$;
+GRANT EXECUTE ON FUNCTION expandcontract_sync."~ek_0001_rename_users_name"() TO PUBLIC;
+CREATE TRIGGER "~ec_0001_rename_users_name" BEFORE INSERT OR UPDATE ON public.users FOR EACH ROW WHEN (NOT (NEW.display_name IS NOT DISTINCT FROM NEW."~ec_name")) EXECUTE FUNCTION expandcontract_sync."~ek_0001_rename_users_name"();
+ALTER TABLE public.users ENABLE ALWAYS TRIGGER "~ec_0001_rename_users_name";

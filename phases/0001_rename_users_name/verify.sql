@@ -8,23 +8,25 @@ WITH mine AS MATERIALIZED (
 ),
 seen AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows,
-         pg_catalog.count(*) FILTER (WHERE NOT (t.display_name IS NOT DISTINCT FROM t.name)) AS mismatches,
-         pg_catalog.count(*) FILTER (WHERE false) AS unfit
+         pg_catalog.count(*) FILTER (WHERE NOT (t.display_name IS NOT DISTINCT FROM t.name)) AS mismatches
   FROM ONLY public.users t
-  WHERE t.ctid >= $3 AND t.ctid < $4 AND EXISTS (SELECT FROM mine)
+  WHERE t.ctid >= $3 AND t.ctid < (SELECT $4::pg_catalog.tid FROM mine)
 )
 UPDATE expandcontract.chunk c
 SET leased_until = pg_catalog.clock_timestamp() + INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
     batch = $6,
     rows = c.rows + seen.rows,
     mismatches = c.mismatches + seen.mismatches,
-    unfit = c.unfit + seen.unfit,
     next_block = $5
 FROM mine, seen
 WHERE c.id = mine.id
-RETURNING seen.rows, seen.mismatches, seen.unfit;
+RETURNING seen.rows, seen.mismatches;
 UPDATE expandcontract.chunk c
-SET samples = c.samples || COALESCE((
+SET unfit = c.unfit + LEAST($5, (
+  SELECT pg_catalog.count(*)
+  FROM ONLY public.users t
+  WHERE t.ctid >= $3 AND t.ctid < $4 AND (false)
+)), samples = c.samples || COALESCE((
   SELECT pg_catalog.jsonb_agg(named.key)
   FROM (
     SELECT pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text) AS key

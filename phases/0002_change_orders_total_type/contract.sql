@@ -18,6 +18,7 @@ ALTER TABLE public.orders ADD CONSTRAINT orders_number_total_cents_key UNIQUE US
 ALTER TABLE public.orders ALTER COLUMN "~ec_total" DROP DEFAULT;
 CREATE OR REPLACE FUNCTION expandcontract_sync."~ek_0002_change_orders_total_type"() RETURNS trigger LANGUAGE plpgsql AS $ec$
 -- Keeps "~ec_total" of public.orders, the old side that contract hid, current for undo. It never makes a write fail.
+#variable_conflict use_column
 BEGIN
     IF TG_OP = 'INSERT' AND NEW."~ec_total" IS NOT NULL AND (NEW.total_cents IS NOT DISTINCT FROM ('0'::bigint)::bigint) THEN
         -- An INSERT without a list of columns means the new side, and reached the hidden one.
@@ -27,6 +28,9 @@ BEGIN
             NEW."~ec_total" := expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents);
             IF NEW."~ec_total" IS NULL AND NEW.total_cents IS NOT NULL THEN
                 PERFORM expandcontract_sync.note_conflict('0002_change_orders_total_type', 'not held by the hidden side', pg_catalog.jsonb_build_object('id', NEW.id)::text, NULL, pg_catalog.format('%s', NEW.total_cents), current_user, 'undo would lose it');
+            END IF;
+            IF NOT coalesce((SELECT ((total >= 0)) FROM (SELECT NEW."~ec_total" AS total) AS held), true) THEN
+                PERFORM expandcontract_sync.note_conflict('0002_change_orders_total_type', 'not held by the hidden side', pg_catalog.jsonb_build_object('id', NEW.id)::text, pg_catalog.format('%s', NEW."~ec_total"), pg_catalog.format('%s', NEW.total_cents), current_user, 'a CHECK of the old side refuses it');
             END IF;
         EXCEPTION WHEN OTHERS THEN
             NEW."~ec_total" := NULL;

@@ -4,19 +4,11 @@ LOCK TABLE public.orders IN SHARE UPDATE EXCLUSIVE MODE;
 LOCK TABLE public.orders IN SHARE ROW EXCLUSIVE MODE;
 CREATE OR REPLACE FUNCTION expandcontract_sync."0002_change_orders_total_type_forward"(total integer) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC SELECT (total)::bigint; END;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."0002_change_orders_total_type_forward"(integer) TO PUBLIC;
-CREATE OR REPLACE FUNCTION expandcontract_sync."0002_change_orders_total_type_back!"(total_cents bigint) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC SELECT (total_cents)::integer; END;
-GRANT EXECUTE ON FUNCTION expandcontract_sync."0002_change_orders_total_type_back!"(bigint) TO PUBLIC;
-CREATE OR REPLACE FUNCTION expandcontract_sync."0002_change_orders_total_type_back"(total_cents bigint) RETURNS integer LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $ec$
-BEGIN
-    RETURN expandcontract_sync."0002_change_orders_total_type_back!"($1);
-EXCEPTION
-    WHEN insufficient_resources OR operator_intervention OR transaction_rollback OR insufficient_privilege
-        OR object_not_in_prerequisite_state OR system_error OR internal_error THEN
-        RAISE;
-    WHEN OTHERS THEN
-        RETURN NULL;
-END
-$ec$;
+CREATE OR REPLACE FUNCTION expandcontract_sync."0002_change_orders_total_type_back"(total_cents bigint) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC SELECT (
+CASE
+    WHEN ((total_cents >= '-2147483648'::integer) AND (total_cents <= 2147483647)) THEN total_cents
+    ELSE NULL::bigint
+END)::integer; END;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."0002_change_orders_total_type_back"(bigint) TO PUBLIC;
 CREATE OR REPLACE FUNCTION expandcontract_sync."~ec_0002_change_orders_total_type"() RETURNS trigger LANGUAGE plpgsql AS $ec$
 -- Keeps total and total_cents of public.orders in sync, whoever writes. Until ready: a row may be unfilled, and NULL in the new side never goes back.

@@ -8,4 +8,3 @@ DROP FUNCTION IF EXISTS expandcontract_sync."~ek_0002_change_orders_total_type"(
 ALTER TABLE public.orders DROP COLUMN "~ec_total";
 DROP FUNCTION IF EXISTS expandcontract_sync."0002_change_orders_total_type_forward"(integer);
 DROP FUNCTION IF EXISTS expandcontract_sync."0002_change_orders_total_type_back"(bigint);
-DROP FUNCTION IF EXISTS expandcontract_sync."0002_change_orders_total_type_back!"(bigint);

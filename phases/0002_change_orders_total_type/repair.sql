@@ -5,19 +5,11 @@ LOCK TABLE public.orders IN ACCESS EXCLUSIVE MODE;
 DROP TRIGGER IF EXISTS "~ec_0002_change_orders_total_type" ON public.orders;
 CREATE OR REPLACE FUNCTION expandcontract_sync."0002_change_orders_total_type_forward"(total integer) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC SELECT (total)::bigint; END;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."0002_change_orders_total_type_forward"(integer) TO PUBLIC;
-CREATE OR REPLACE FUNCTION expandcontract_sync."0002_change_orders_total_type_back!"(total_cents bigint) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC SELECT (total_cents)::integer; END;
-GRANT EXECUTE ON FUNCTION expandcontract_sync."0002_change_orders_total_type_back!"(bigint) TO PUBLIC;
-CREATE OR REPLACE FUNCTION expandcontract_sync."0002_change_orders_total_type_back"(total_cents bigint) RETURNS integer LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $ec$
-BEGIN
-    RETURN expandcontract_sync."0002_change_orders_total_type_back!"($1);
-EXCEPTION
-    WHEN insufficient_resources OR operator_intervention OR transaction_rollback OR insufficient_privilege
-        OR object_not_in_prerequisite_state OR system_error OR internal_error THEN
-        RAISE;
-    WHEN OTHERS THEN
-        RETURN NULL;
-END
-$ec$;
+CREATE OR REPLACE FUNCTION expandcontract_sync."0002_change_orders_total_type_back"(total_cents bigint) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC SELECT (
+CASE
+    WHEN ((total_cents >= '-2147483648'::integer) AND (total_cents <= 2147483647)) THEN total_cents
+    ELSE NULL::bigint
+END)::integer; END;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."0002_change_orders_total_type_back"(bigint) TO PUBLIC;
 CREATE OR REPLACE FUNCTION expandcontract_sync."~ec_0002_change_orders_total_type"() RETURNS trigger LANGUAGE plpgsql AS $ec$
 -- Keeps total and total_cents of public.orders in sync, whoever writes. Until ready: a row may be unfilled, and NULL in the new side never goes back.
@@ -77,19 +69,11 @@ LOCK TABLE public.orders IN ACCESS EXCLUSIVE MODE;
 DROP TRIGGER IF EXISTS "~ec_0002_change_orders_total_type" ON public.orders;
 CREATE OR REPLACE FUNCTION expandcontract_sync."0002_change_orders_total_type_forward"(total integer) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC SELECT (total)::bigint; END;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."0002_change_orders_total_type_forward"(integer) TO PUBLIC;
-CREATE OR REPLACE FUNCTION expandcontract_sync."0002_change_orders_total_type_back!"(total_cents bigint) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC SELECT (total_cents)::integer; END;
-GRANT EXECUTE ON FUNCTION expandcontract_sync."0002_change_orders_total_type_back!"(bigint) TO PUBLIC;
-CREATE OR REPLACE FUNCTION expandcontract_sync."0002_change_orders_total_type_back"(total_cents bigint) RETURNS integer LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $ec$
-BEGIN
-    RETURN expandcontract_sync."0002_change_orders_total_type_back!"($1);
-EXCEPTION
-    WHEN insufficient_resources OR operator_intervention OR transaction_rollback OR insufficient_privilege
-        OR object_not_in_prerequisite_state OR system_error OR internal_error THEN
-        RAISE;
-    WHEN OTHERS THEN
-        RETURN NULL;
-END
-$ec$;
+CREATE OR REPLACE FUNCTION expandcontract_sync."0002_change_orders_total_type_back"(total_cents bigint) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC SELECT (
+CASE
+    WHEN ((total_cents >= '-2147483648'::integer) AND (total_cents <= 2147483647)) THEN total_cents
+    ELSE NULL::bigint
+END)::integer; END;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."0002_change_orders_total_type_back"(bigint) TO PUBLIC;
 CREATE OR REPLACE FUNCTION expandcontract_sync."~ec_0002_change_orders_total_type"() RETURNS trigger LANGUAGE plpgsql AS $ec$
 -- Keeps total and total_cents of public.orders in sync, whoever writes. From ready on.
@@ -135,4 +119,45 @@ END
 $ec$;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."~ec_0002_change_orders_total_type"() TO PUBLIC;
 CREATE TRIGGER "~ec_0002_change_orders_total_type" BEFORE INSERT OR UPDATE ON public.orders FOR EACH ROW WHEN (NOT (NEW.total_cents IS NOT NULL AND NEW.total IS NOT NULL AND (NEW.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents)) OR NEW.total_cents IS NULL AND NEW.total IS NULL AND (NEW.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total)))) EXECUTE FUNCTION expandcontract_sync."~ec_0002_change_orders_total_type"();
+ALTER TABLE public.orders ENABLE ALWAYS TRIGGER "~ec_0002_change_orders_total_type";
+
+-- ~ put back what keeps "~ec_total" current after contract
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.orders
+LOCK TABLE public.orders IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.orders IN ACCESS EXCLUSIVE MODE;
+DROP TRIGGER IF EXISTS "~ec_0002_change_orders_total_type" ON public.orders;
+CREATE OR REPLACE FUNCTION expandcontract_sync."0002_change_orders_total_type_forward"(total integer) RETURNS bigint LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC SELECT (total)::bigint; END;
+GRANT EXECUTE ON FUNCTION expandcontract_sync."0002_change_orders_total_type_forward"(integer) TO PUBLIC;
+CREATE OR REPLACE FUNCTION expandcontract_sync."0002_change_orders_total_type_back"(total_cents bigint) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC SELECT (
+CASE
+    WHEN ((total_cents >= '-2147483648'::integer) AND (total_cents <= 2147483647)) THEN total_cents
+    ELSE NULL::bigint
+END)::integer; END;
+GRANT EXECUTE ON FUNCTION expandcontract_sync."0002_change_orders_total_type_back"(bigint) TO PUBLIC;
+CREATE OR REPLACE FUNCTION expandcontract_sync."~ek_0002_change_orders_total_type"() RETURNS trigger LANGUAGE plpgsql AS $ec$
+-- Keeps "~ec_total" of public.orders, the old side that contract hid, current for undo. It never makes a write fail.
+#variable_conflict use_column
+BEGIN
+    IF TG_OP = 'INSERT' AND NEW."~ec_total" IS NOT NULL AND (NEW.total_cents IS NOT DISTINCT FROM ('0'::bigint)::bigint) THEN
+        -- An INSERT without a list of columns means the new side, and reached the hidden one.
+        NEW.total_cents := expandcontract_sync."0002_change_orders_total_type_forward"(NEW."~ec_total");
+    ELSIF TG_OP = 'INSERT' OR NOT (NEW.total_cents IS NOT DISTINCT FROM OLD.total_cents) THEN
+        BEGIN
+            NEW."~ec_total" := expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents);
+            IF NEW."~ec_total" IS NULL AND NEW.total_cents IS NOT NULL THEN
+                PERFORM expandcontract_sync.note_conflict('0002_change_orders_total_type', 'not held by the hidden side', pg_catalog.jsonb_build_object('id', NEW.id)::text, NULL, pg_catalog.format('%s', NEW.total_cents), current_user, 'undo would lose it');
+            END IF;
+            IF NOT coalesce((SELECT ((total >= 0)) FROM (SELECT NEW."~ec_total" AS total) AS held), true) THEN
+                PERFORM expandcontract_sync.note_conflict('0002_change_orders_total_type', 'not held by the hidden side', pg_catalog.jsonb_build_object('id', NEW.id)::text, pg_catalog.format('%s', NEW."~ec_total"), pg_catalog.format('%s', NEW.total_cents), current_user, 'a CHECK of the old side refuses it');
+            END IF;
+        EXCEPTION WHEN OTHERS THEN
+            NEW."~ec_total" := NULL;
+            PERFORM expandcontract_sync.note_conflict('0002_change_orders_total_type', 'not held by the hidden side', pg_catalog.jsonb_build_object('id', NEW.id)::text, NULL, pg_catalog.format('%s', NEW.total_cents), current_user, 'undo would lose it');
+        END;
+    END IF;
+    RETURN NEW;
+END
+$ec$;
+GRANT EXECUTE ON FUNCTION expandcontract_sync."~ek_0002_change_orders_total_type"() TO PUBLIC;
+CREATE TRIGGER "~ec_0002_change_orders_total_type" BEFORE INSERT OR UPDATE ON public.orders FOR EACH ROW WHEN (NOT (NEW.total_cents IS NOT NULL AND NEW."~ec_total" IS NOT NULL AND (NEW."~ec_total" IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents)) OR NEW.total_cents IS NULL AND NEW."~ec_total" IS NULL AND (NEW.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(NEW."~ec_total")))) EXECUTE FUNCTION expandcontract_sync."~ek_0002_change_orders_total_type"();
 ALTER TABLE public.orders ENABLE ALWAYS TRIGGER "~ec_0002_change_orders_total_type";

@@ -15,18 +15,17 @@ kept AS (
   RETURNING 1
 ),
 seen AS MATERIALIZED (
-  SELECT pg_catalog.count(*) AS rows, 0::pg_catalog.int8 AS mismatches, 0::pg_catalog.int8 AS unfit FROM kept
+  SELECT pg_catalog.count(*) AS rows, 0::pg_catalog.int8 AS mismatches FROM kept
 )
 UPDATE expandcontract.chunk c
 SET leased_until = pg_catalog.clock_timestamp() + INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
     batch = $6,
     rows = c.rows + seen.rows,
     mismatches = c.mismatches + seen.mismatches,
-    unfit = c.unfit + seen.unfit,
     next_block = $5
 FROM mine, seen
 WHERE c.id = mine.id
-RETURNING seen.rows, seen.mismatches, seen.unfit;
+RETURNING seen.rows, seen.mismatches;
 
 -- - remove total_cents and what keeps it in sync
 --   instant, reversible; locks: ACCESS EXCLUSIVE on public.ledger_entries, ACCESS EXCLUSIVE on public.orders
@@ -38,4 +37,3 @@ DROP FUNCTION IF EXISTS expandcontract_sync."~ek_0002_change_orders_total_type"(
 ALTER TABLE public.orders DROP COLUMN IF EXISTS total_cents;
 DROP FUNCTION IF EXISTS expandcontract_sync."0002_change_orders_total_type_forward"(integer);
 DROP FUNCTION IF EXISTS expandcontract_sync."0002_change_orders_total_type_back"(bigint);
-DROP FUNCTION IF EXISTS expandcontract_sync."0002_change_orders_total_type_back!"(bigint);

@@ -8,28 +8,30 @@ WITH mine AS MATERIALIZED (
 ),
 seen AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows,
-         pg_catalog.count(*) FILTER (WHERE (NOT ((t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) OR (t.total_cents IS NOT NULL AND (t.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents))))) OR (t.total IS NOT NULL AND (t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) AND NOT (t.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(expandcontract_sync."0002_change_orders_total_type_forward"(t.total))))) AS mismatches,
-         pg_catalog.count(*) FILTER (WHERE (t.total IS NOT NULL AND (t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) AND NOT (t.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(expandcontract_sync."0002_change_orders_total_type_forward"(t.total))))) AS unfit
+         pg_catalog.count(*) FILTER (WHERE NOT CASE WHEN (t.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents)) THEN t.total_cents IS NOT NULL OR (t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) ELSE t.total IS NULL AND (t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) END) AS mismatches
   FROM ONLY public.orders t
-  WHERE t.ctid >= $3 AND t.ctid < $4 AND EXISTS (SELECT FROM mine)
+  WHERE t.ctid >= $3 AND t.ctid < (SELECT $4::pg_catalog.tid FROM mine)
 )
 UPDATE expandcontract.chunk c
 SET leased_until = pg_catalog.clock_timestamp() + INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
     batch = $6,
     rows = c.rows + seen.rows,
     mismatches = c.mismatches + seen.mismatches,
-    unfit = c.unfit + seen.unfit,
     next_block = $5
 FROM mine, seen
 WHERE c.id = mine.id
-RETURNING seen.rows, seen.mismatches, seen.unfit;
+RETURNING seen.rows, seen.mismatches;
 UPDATE expandcontract.chunk c
-SET samples = c.samples || COALESCE((
+SET unfit = c.unfit + LEAST($5, (
+  SELECT pg_catalog.count(*)
+  FROM ONLY public.orders t
+  WHERE t.ctid >= $3 AND t.ctid < $4 AND ((t.total IS NOT NULL AND (t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) AND NOT (t.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents))))
+)), samples = c.samples || COALESCE((
   SELECT pg_catalog.jsonb_agg(named.key)
   FROM (
     SELECT pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text) AS key
     FROM ONLY public.orders t
-    WHERE t.ctid >= $3 AND t.ctid < $4 AND ((NOT ((t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) OR (t.total_cents IS NOT NULL AND (t.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents))))) OR (t.total IS NOT NULL AND (t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) AND NOT (t.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(expandcontract_sync."0002_change_orders_total_type_forward"(t.total)))))
+    WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT CASE WHEN (t.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents)) THEN t.total_cents IS NOT NULL OR (t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) ELSE t.total IS NULL AND (t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) END)
     LIMIT 10 - pg_catalog.jsonb_array_length(c.samples)
   ) named
 ), '[]')

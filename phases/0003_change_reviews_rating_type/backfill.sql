@@ -1,35 +1,40 @@
 -- = fill "~ec_new_rating" in rows that were there before
 --   by size, reversible; locks: ROW EXCLUSIVE on public.reviews
-SELECT pg_catalog.count(*) AS rows,
-       pg_catalog.count(*) FILTER (WHERE NOT ((t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) OR (t."~ec_new_rating" IS NOT NULL AND (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating"))))) AS wanted,
-       pg_catalog.min(t.ctid) FILTER (WHERE NOT ((t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) OR (t."~ec_new_rating" IS NOT NULL AND (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating"))))) AS first,
-       pg_catalog.max(t.ctid) FILTER (WHERE NOT ((t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) OR (t."~ec_new_rating" IS NOT NULL AND (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating"))))) AS last,
-       pg_catalog.pg_relation_filenode('public.reviews'::pg_catalog.regclass) AS filenode
+SELECT pg_catalog.count(*) AS wanted,
+       pg_catalog.min(t.ctid) AS first,
+       pg_catalog.max(t.ctid) AS last,
+       pg_catalog.max(256 * pg_catalog.get_byte(pg_catalog.tidsend(t.ctid), 4) + pg_catalog.get_byte(pg_catalog.tidsend(t.ctid), 5)) FILTER (WHERE t.ctid < $3) AS highest,
+       pg_catalog.pg_relation_filenode('public.reviews'::pg_catalog.regclass) AS filenode,
+       pg_catalog.pg_relation_size('public.reviews'::pg_catalog.regclass)
+         / pg_catalog.current_setting('block_size')::pg_catalog.int8 AS blocks
 FROM ONLY public.reviews t
-WHERE t.ctid >= $1 AND t.ctid < $2;
+WHERE t.ctid >= $1 AND t.ctid < $2 AND (NOT ((t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) OR (t."~ec_new_rating" IS NOT NULL AND (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating")))));
 WITH mine AS MATERIALIZED (
-  SELECT c.id, c.change_id, pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.reviews'::pg_catalog.regclass) AS hot
+  SELECT c.id, c.change_id, pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.reviews'::pg_catalog.regclass) AS hot, pg_catalog.pg_current_wal_insert_lsn() AS began_at
   FROM expandcontract.chunk c
   WHERE c.id = $1 AND c.token = $2 AND c.status = 'running' AND c.filenode = pg_catalog.pg_relation_filenode('public.reviews'::pg_catalog.regclass)
   FOR UPDATE
 ),
 chosen AS MATERIALIZED (
-  SELECT t.ctid,
-         CASE WHEN NOT (t."~ec_new_rating" IS NULL) THEN pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text) END AS key,
-         CASE WHEN NOT (t."~ec_new_rating" IS NULL) THEN (t.rating)::pg_catalog.text END AS old_value,
-         (t."~ec_new_rating")::pg_catalog.text AS new_value
-  FROM ONLY public.reviews t
-  WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT ((t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) OR (t."~ec_new_rating" IS NOT NULL AND (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating"))))) AND pg_catalog.get_byte(pg_catalog.tidsend(t.ctid), 5) % $7 = $8
-    AND EXISTS (SELECT FROM mine)
+  SELECT share.*
+  FROM pg_catalog.generate_series($3::pg_catalog.int8, $4::pg_catalog.int8) AS page (number)
+  CROSS JOIN LATERAL (
+    SELECT t.ctid,
+         CASE WHEN NOT (t."~ec_new_rating" IS NULL) THEN pg_catalog.jsonb_build_array(
+           pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.rating)::pg_catalog.text, (t."~ec_new_rating")::pg_catalog.text) END AS drifted
+    FROM ONLY public.reviews t
+    WHERE t.ctid >= pg_catalog.concat('(', page.number, ',', $7::pg_catalog.int4, ')')::pg_catalog.tid AND t.ctid < pg_catalog.concat('(', page.number, ',', $8::pg_catalog.int4, ')')::pg_catalog.tid AND (NOT ((t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) OR (t."~ec_new_rating" IS NOT NULL AND (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating")))))
+    FOR NO KEY UPDATE SKIP LOCKED
+  ) AS share
+  WHERE EXISTS (SELECT FROM mine)
   LIMIT $5::pg_catalog.int8
-  FOR NO KEY UPDATE SKIP LOCKED
 ),
 overwritten AS (
   INSERT INTO expandcontract.conflict (change_id, kind, key, old_value, new_value, role, sentence)
-  SELECT mine.change_id, 'overwritten', chosen.key, chosen.old_value, chosen.new_value, CURRENT_USER,
+  SELECT mine.change_id, 'overwritten', drifted->0, drifted->>1, drifted->>2, CURRENT_USER,
          'the two sides had drifted apart, and the new one was filled from the old one again'
   FROM chosen, mine
-  WHERE chosen.key IS NOT NULL
+  WHERE chosen.drifted IS NOT NULL
 ),
 updated AS (
   UPDATE ONLY public.reviews t
@@ -47,30 +52,30 @@ SET leased_until = pg_catalog.clock_timestamp() + INTERVAL '10 seconds', updated
     hot_rows = c.hot_rows + CASE WHEN written.rows >= 0 THEN pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.reviews'::pg_catalog.regclass) - mine.hot END
 FROM mine, written
 WHERE c.id = mine.id
-RETURNING written.rows AS written;
+RETURNING written.rows AS written, c.rows - c.hot_rows AS moved, pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), mine.began_at)::pg_catalog.float8 AS wal_bytes,
+  extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.statement_timestamp())::pg_catalog.float8
+    AS seconds;
 WITH mine AS MATERIALIZED (
-  SELECT c.id, c.change_id, pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.reviews'::pg_catalog.regclass) AS hot
+  SELECT c.id, c.change_id, pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.reviews'::pg_catalog.regclass) AS hot, pg_catalog.pg_current_wal_insert_lsn() AS began_at
   FROM expandcontract.chunk c
   WHERE c.id = $1 AND c.token = $2 AND c.status = 'running' AND c.filenode = pg_catalog.pg_relation_filenode('public.reviews'::pg_catalog.regclass)
   FOR UPDATE
 ),
 chosen AS MATERIALIZED (
   SELECT t.ctid,
-         CASE WHEN NOT (t."~ec_new_rating" IS NULL) THEN pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text) END AS key,
-         CASE WHEN NOT (t."~ec_new_rating" IS NULL) THEN (t.rating)::pg_catalog.text END AS old_value,
-         (t."~ec_new_rating")::pg_catalog.text AS new_value
+         CASE WHEN NOT (t."~ec_new_rating" IS NULL) THEN pg_catalog.jsonb_build_array(
+           pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.rating)::pg_catalog.text, (t."~ec_new_rating")::pg_catalog.text) END AS drifted
   FROM ONLY public.reviews t
-  WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT ((t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) OR (t."~ec_new_rating" IS NOT NULL AND (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating"))))) 
-    AND EXISTS (SELECT FROM mine)
+  WHERE t.ctid >= $3 AND t.ctid < (SELECT $4::pg_catalog.tid FROM mine) AND (NOT ((t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) OR (t."~ec_new_rating" IS NOT NULL AND (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating")))))
   LIMIT $5::pg_catalog.int8
   FOR NO KEY UPDATE SKIP LOCKED
 ),
 overwritten AS (
   INSERT INTO expandcontract.conflict (change_id, kind, key, old_value, new_value, role, sentence)
-  SELECT mine.change_id, 'overwritten', chosen.key, chosen.old_value, chosen.new_value, CURRENT_USER,
+  SELECT mine.change_id, 'overwritten', drifted->0, drifted->>1, drifted->>2, CURRENT_USER,
          'the two sides had drifted apart, and the new one was filled from the old one again'
   FROM chosen, mine
-  WHERE chosen.key IS NOT NULL
+  WHERE chosen.drifted IS NOT NULL
 ),
 updated AS (
   UPDATE ONLY public.reviews t
@@ -94,7 +99,10 @@ SET leased_until = pg_catalog.clock_timestamp() + INTERVAL '10 seconds', updated
     next_block = CASE WHEN found.rows <= written.rows THEN $7 ELSE c.next_block END
 FROM mine, written, found
 WHERE c.id = mine.id
-RETURNING written.rows AS written, (SELECT pg_catalog.count(*) FROM chosen) AS locked, found.rows AS found;
+RETURNING written.rows AS written, c.rows - c.hot_rows AS moved,
+  (SELECT pg_catalog.count(*) FROM chosen) AS locked, found.rows AS found, pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), mine.began_at)::pg_catalog.float8 AS wal_bytes,
+  extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.statement_timestamp())::pg_catalog.float8
+    AS seconds;
 
 -- + build index "reviews_~ec_new_rating_idx" without stopping anybody
 --   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.reviews

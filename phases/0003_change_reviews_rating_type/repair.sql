@@ -160,3 +160,60 @@ $ec$;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."~ec_0003_change_reviews_rating_type"() TO PUBLIC;
 CREATE TRIGGER "~ec_0003_change_reviews_rating_type" BEFORE INSERT OR UPDATE ON public.reviews FOR EACH ROW WHEN (NOT (NEW."~ec_new_rating" IS NOT NULL AND NEW.rating IS NOT NULL AND (NEW.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating")) OR NEW."~ec_new_rating" IS NULL AND NEW.rating IS NULL AND (NEW."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating)))) EXECUTE FUNCTION expandcontract_sync."~ec_0003_change_reviews_rating_type"();
 ALTER TABLE public.reviews ENABLE ALWAYS TRIGGER "~ec_0003_change_reviews_rating_type";
+
+-- ~ put back what keeps "~ec_rating" current after contract
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.reviews
+LOCK TABLE public.reviews IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.reviews IN ACCESS EXCLUSIVE MODE;
+DROP TRIGGER IF EXISTS "~ec_0003_change_reviews_rating_type" ON public.reviews;
+CREATE OR REPLACE FUNCTION expandcontract_sync."0003_change_reviews_rating_type_forward!"(rating text) RETURNS integer LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC SELECT (NULLIF(rating, 'none'::text))::integer; END;
+GRANT EXECUTE ON FUNCTION expandcontract_sync."0003_change_reviews_rating_type_forward!"(text) TO PUBLIC;
+CREATE OR REPLACE FUNCTION expandcontract_sync."0003_change_reviews_rating_type_forward"(rating text) RETURNS integer LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $ec$
+BEGIN
+    RETURN expandcontract_sync."0003_change_reviews_rating_type_forward!"($1);
+EXCEPTION
+    WHEN insufficient_resources OR operator_intervention OR transaction_rollback OR insufficient_privilege
+        OR object_not_in_prerequisite_state OR system_error OR internal_error THEN
+        RAISE;
+    WHEN OTHERS THEN
+        RETURN NULL;
+END
+$ec$;
+GRANT EXECUTE ON FUNCTION expandcontract_sync."0003_change_reviews_rating_type_forward"(text) TO PUBLIC;
+CREATE OR REPLACE FUNCTION expandcontract_sync."0003_change_reviews_rating_type_back!"("~ec_new_rating" integer) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE BEGIN ATOMIC SELECT ("~ec_new_rating")::text; END;
+GRANT EXECUTE ON FUNCTION expandcontract_sync."0003_change_reviews_rating_type_back!"(integer) TO PUBLIC;
+CREATE OR REPLACE FUNCTION expandcontract_sync."0003_change_reviews_rating_type_back"("~ec_new_rating" integer) RETURNS text LANGUAGE plpgsql IMMUTABLE PARALLEL UNSAFE AS $ec$
+BEGIN
+    RETURN expandcontract_sync."0003_change_reviews_rating_type_back!"($1);
+EXCEPTION
+    WHEN insufficient_resources OR operator_intervention OR transaction_rollback OR insufficient_privilege
+        OR object_not_in_prerequisite_state OR system_error OR internal_error THEN
+        RAISE;
+    WHEN OTHERS THEN
+        RETURN NULL;
+END
+$ec$;
+GRANT EXECUTE ON FUNCTION expandcontract_sync."0003_change_reviews_rating_type_back"(integer) TO PUBLIC;
+CREATE OR REPLACE FUNCTION expandcontract_sync."~ek_0003_change_reviews_rating_type"() RETURNS trigger LANGUAGE plpgsql AS $ec$
+-- Keeps "~ec_rating" of public.reviews, the old side that contract hid, current for undo. It never makes a write fail.
+BEGIN
+    IF TG_OP = 'INSERT' AND NEW."~ec_rating" IS NOT NULL AND (NEW.rating IS NOT DISTINCT FROM ('0'::integer)::integer) THEN
+        -- An INSERT without a list of columns means the new side, and reached the hidden one.
+        NEW.rating := expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW."~ec_rating");
+    ELSIF TG_OP = 'INSERT' OR NOT (NEW.rating IS NOT DISTINCT FROM OLD.rating) THEN
+        BEGIN
+            NEW."~ec_rating" := expandcontract_sync."0003_change_reviews_rating_type_back"(NEW.rating);
+            IF NEW."~ec_rating" IS NULL AND NEW.rating IS NOT NULL THEN
+                PERFORM expandcontract_sync.note_conflict('0003_change_reviews_rating_type', 'not held by the hidden side', pg_catalog.jsonb_build_object('id', NEW.id)::text, NULL, pg_catalog.format('%s', NEW.rating), current_user, 'undo would lose it');
+            END IF;
+        EXCEPTION WHEN OTHERS THEN
+            NEW."~ec_rating" := NULL;
+            PERFORM expandcontract_sync.note_conflict('0003_change_reviews_rating_type', 'not held by the hidden side', pg_catalog.jsonb_build_object('id', NEW.id)::text, NULL, pg_catalog.format('%s', NEW.rating), current_user, 'undo would lose it');
+        END;
+    END IF;
+    RETURN NEW;
+END
+$ec$;
+GRANT EXECUTE ON FUNCTION expandcontract_sync."~ek_0003_change_reviews_rating_type"() TO PUBLIC;
+CREATE TRIGGER "~ec_0003_change_reviews_rating_type" BEFORE INSERT OR UPDATE ON public.reviews FOR EACH ROW WHEN (NOT (NEW.rating IS NOT NULL AND NEW."~ec_rating" IS NOT NULL AND (NEW."~ec_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(NEW.rating)) OR NEW.rating IS NULL AND NEW."~ec_rating" IS NULL AND (NEW.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW."~ec_rating")))) EXECUTE FUNCTION expandcontract_sync."~ek_0003_change_reviews_rating_type"();
+ALTER TABLE public.reviews ENABLE ALWAYS TRIGGER "~ec_0003_change_reviews_rating_type";

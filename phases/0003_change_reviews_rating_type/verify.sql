@@ -8,28 +8,30 @@ WITH mine AS MATERIALIZED (
 ),
 seen AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows,
-         pg_catalog.count(*) FILTER (WHERE (NOT ((t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) OR (t."~ec_new_rating" IS NOT NULL AND (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating"))))) OR (t.rating IS NOT NULL AND (t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) AND NOT (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating))))) AS mismatches,
-         pg_catalog.count(*) FILTER (WHERE (t.rating IS NOT NULL AND (t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) AND NOT (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating))))) AS unfit
+         pg_catalog.count(*) FILTER (WHERE NOT CASE WHEN (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating")) THEN t."~ec_new_rating" IS NOT NULL OR (t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) ELSE t.rating IS NULL AND (t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) END) AS mismatches
   FROM ONLY public.reviews t
-  WHERE t.ctid >= $3 AND t.ctid < $4 AND EXISTS (SELECT FROM mine)
+  WHERE t.ctid >= $3 AND t.ctid < (SELECT $4::pg_catalog.tid FROM mine)
 )
 UPDATE expandcontract.chunk c
 SET leased_until = pg_catalog.clock_timestamp() + INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
     batch = $6,
     rows = c.rows + seen.rows,
     mismatches = c.mismatches + seen.mismatches,
-    unfit = c.unfit + seen.unfit,
     next_block = $5
 FROM mine, seen
 WHERE c.id = mine.id
-RETURNING seen.rows, seen.mismatches, seen.unfit;
+RETURNING seen.rows, seen.mismatches;
 UPDATE expandcontract.chunk c
-SET samples = c.samples || COALESCE((
+SET unfit = c.unfit + LEAST($5, (
+  SELECT pg_catalog.count(*)
+  FROM ONLY public.reviews t
+  WHERE t.ctid >= $3 AND t.ctid < $4 AND ((t.rating IS NOT NULL AND (t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) AND NOT (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating"))))
+)), samples = c.samples || COALESCE((
   SELECT pg_catalog.jsonb_agg(named.key)
   FROM (
     SELECT pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text) AS key
     FROM ONLY public.reviews t
-    WHERE t.ctid >= $3 AND t.ctid < $4 AND ((NOT ((t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) OR (t."~ec_new_rating" IS NOT NULL AND (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating"))))) OR (t.rating IS NOT NULL AND (t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) AND NOT (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)))))
+    WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT CASE WHEN (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating")) THEN t."~ec_new_rating" IS NOT NULL OR (t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) ELSE t.rating IS NULL AND (t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) END)
     LIMIT 10 - pg_catalog.jsonb_array_length(c.samples)
   ) named
 ), '[]')

@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import asyncpg
 
 from expandcontract.engine.context import Context
+from expandcontract.engine.looking import Sink
 from expandcontract.engine.verbs import (
     backfill,
     contract,
@@ -28,12 +29,16 @@ from expandcontract.model.plan import Plan
 from expandcontract.model.policy import Policy
 from expandcontract.model.situation import Situation
 from expandcontract.postgres.connect import Database
+from expandcontract.throttles import courtesy
+from expandcontract.throttles.limits import Limits
 from tests.acceptance.catalog import Connection, describe, difference, sync_functions
 
 Rows: TypeAlias = list[tuple[Any, ...]]
 Check: TypeAlias = Callable[["Life"], Awaitable[None]]
 
 #: No quiet time: a test does not wait for it. The rest are the defaults.
+#: The test's own sessions are no application that has to be spared.
+IN_A_HURRY = Limits(off=frozenset({courtesy.NAME}))
 POLICY = Policy(quiet_for=timedelta(0), lock_budget=timedelta(seconds=20))
 
 
@@ -81,9 +86,16 @@ class Life:
         await self.start(**consent)
         return await self.backfill()
 
-    async def verify(self, **options: Any) -> Situation:  # noqa: ANN401 - options of verify
+    async def verify(
+        self,
+        *,
+        show_values: bool = False,
+        export: Sink | None = None,
+        **options: Any,  # noqa: ANN401 - of Options
+    ) -> Situation:
         """Compare every row."""
-        return await verify.verify(self.context, self.name, **options)
+        naming = verify.Naming(show_values, export)
+        return await verify.verify(self.context, self.name, verify.Options(naming=naming, **options))
 
     async def contract(self) -> Situation:
         """Hide the old side. That nobody was seen through the new one is acknowledged, as operators do.
@@ -94,9 +106,9 @@ class Life:
         await control.ack(self.context, self.name, "new-code-seen", "the test writes as both")
         return await contract.contract(self.context, self.name)
 
-    async def undo(self) -> Situation:
+    async def undo(self, **options: Any) -> Situation:  # noqa: ANN401 - options of undo
         """Bring the old side back."""
-        return await undo.undo(self.context, self.name)
+        return await undo.undo(self.context, self.name, **options)
 
     async def purge(self) -> Situation:
         """Drop the old side, inside the undo window."""
@@ -154,7 +166,7 @@ async def living(
     app: Connection = await asyncpg.connect(url, server_settings={"application_name": "old app"})
     database = Database(url, lock_timeout=policy.lock_timeout)
     heard: list[Event] = []
-    context = Context(database, policy, heard.append, "the operator")
+    context = Context(database, policy, heard.append, "the operator", limits=IN_A_HURRY)
     try:
         await app.execute(given)
         await init.init(context)

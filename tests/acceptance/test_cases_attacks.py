@@ -10,7 +10,7 @@ import pytest
 
 from expandcontract.engine.verbs import plan, start
 from expandcontract.model import killpoints
-from expandcontract.model.errors import BadExpression, ColumnOwned, GateShut, Mismatches
+from expandcontract.model.errors import BadExpression, ColumnOwned, GateShut, Mismatches, WouldLose
 from tests.acceptance.catalog import Connection, everything
 from tests.acceptance.cycle import Life, living
 
@@ -146,7 +146,9 @@ async def test_what_new_code_wrote_stays_where_nothing_leads_back(database: str)
         assert await life.rows("SELECT label FROM t WHERE id < 3 ORDER BY id") == [("mine",), ("NAME 2",)]
         await life.contract()
         await life.sql("UPDATE t SET label = 'later' WHERE id = 3")
-        await life.undo()
+        with pytest.raises(WouldLose, match="Nothing leads back"):
+            await life.undo()
+        await life.undo(accept_loss=True)
         assert await life.rows("SELECT name FROM t WHERE id = 3") == [("name 3",)]
 
 
@@ -259,7 +261,10 @@ async def test_what_is_hidden_stays_as_it_was_when_another_column_changes(databa
         await life.contract()
         await life.sql("UPDATE t SET other = 1; UPDATE t SET label = 'not a number' WHERE id = 2")
         assert ("not held by the hidden side", None, "not a number") in await life.conflicts()
-        await life.undo()
+        with pytest.raises(WouldLose, match="1 row ") as refused:
+            await life.undo()
+        assert "id=2" in refused.value.why
+        await life.undo(accept_loss=True)
         assert await life.rows("SELECT n::text, label FROM t ORDER BY id") == [
             ("1.50", "1.50"),
             (None, "not a number"),

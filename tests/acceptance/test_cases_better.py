@@ -16,6 +16,7 @@ from expandcontract.model import killpoints
 from expandcontract.model.errors import BadExpression, GateShut, Interrupted
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Plan, Sweep
+from expandcontract.postgres.connect import MARK
 from expandcontract.testing.server import Server
 from tests.acceptance.catalog import difference, everything
 from tests.acceptance.cycle import Life, living
@@ -260,7 +261,7 @@ def _logged(server: Server, database: str, since: int) -> list[str]:
     statements = (
         record.partition(": ")[2] for record in records if record.startswith(("execute", "statement"))
     )
-    return [" ".join(statement.split()) for statement in statements]
+    return [" ".join(statement.split()).removesuffix(f" {MARK}") for statement in statements]
 
 
 def _acting(logged: list[str]) -> list[str]:

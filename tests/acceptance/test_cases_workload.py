@@ -1,4 +1,4 @@
-"""W1, W2: what applications do to a table, against a twin table that nothing is changed on."""
+"""W1, W2, W5: what applications do to a table, against a twin table that nothing is changed on."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -10,6 +10,7 @@ import pytest
 from expandcontract.model.events import LockTried
 from tests.acceptance.catalog import Connection
 from tests.acceptance.cycle import Life, living
+from tests.acceptance.moments import at, elsewhere
 
 #: `t` is changed, `plain` is not; otherwise they are alike.
 _GIVEN = """
@@ -321,3 +322,35 @@ async def _database_beside(url: str) -> str:
 async def _drop_beside(url: str, other: str) -> None:
     async with _another(url) as conn:
         await conn.execute(f"DROP DATABASE {other.split('/')[3].partition('?')[0]} WITH (FORCE)")
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "TRUNCATE t; INSERT INTO t SELECT 1000 + i, 'after' FROM generate_series(1, 7) i",
+        "ALTER TABLE t ADD COLUMN theirs text DEFAULT 'x'",
+        "REINDEX TABLE t",
+        "ANALYZE t",
+        "VACUUM FULL t",
+        "CLUSTER t USING t_pkey",
+    ],
+)
+async def test_others_go_about_their_work_in_the_middle_of_a_backfill(database: str, statement: str) -> None:
+    """W5: every row that is there in the end is in sync and proven, whatever was done between two batches."""
+    given = (
+        "CREATE TABLE t(id int PRIMARY KEY, name text); "
+        "INSERT INTO t SELECT i, 'n' || i FROM generate_series(1, 90) i"
+    )
+    fields = {"column": "t.name", "new_name": "label"}
+
+    async with living(database, "rename-column", fields, given) as life:
+        await life.start()
+        with at("copy.batch.committed", lambda: elsewhere(database, *statement.split("; "))):
+            await life.backfill(batch=10)
+        rows = await life.value("SELECT count(*) FROM t")
+        assert await life.value("SELECT count(*) FROM t WHERE label = name") == rows
+        proof = (await life.situation()).proof
+        assert proof is not None
+        assert (proof.rows_compared, proof.mismatches) == (rows, 0)
+        await life.contract()
+        await life.undo()

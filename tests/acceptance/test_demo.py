@@ -17,10 +17,12 @@ pytestmark = pytest.mark.skipif(18 not in available_versions(), reason="needs Po
 
 
 @pytest.mark.timeout(300)
-async def test_the_demo_plays_to_its_end() -> None:
-    """Both applications work through the whole life of the change: no error, no row wrong, exit code 0."""
+async def test_the_demo_plays_to_its_end(tmp_path: Path) -> None:
+    """Both applications work through the whole life of the change: no error, no row wrong, exit code 0; and
+    its records are kept where somebody wants them.
+    """
     demo = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "expandcontract", "demo", "--rows", "20000",
+        sys.executable, "-m", "expandcontract", "demo", "--rows", "20000", "--records", str(tmp_path),
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         env={**os.environ, "COLUMNS": "120"},
@@ -47,6 +49,8 @@ async def test_the_demo_plays_to_its_end() -> None:
     ):
         assert phase in said
     assert "Everything is as it must be." in said
+    assert "shut  old-writers" in (tmp_path / "gates.txt").read_text()
+    assert "| state | purged" in (tmp_path / "report.md").read_text()
 
 
 @pytest.mark.timeout(300)

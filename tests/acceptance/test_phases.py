@@ -38,11 +38,16 @@ ASKED: dict[str, tuple[str, dict[str, Any]]] = {
             "back": "rating::text",
         },
     ),
+    "0004_change_articles_title_type": (
+        "change-type",
+        {"column": "articles.title", "type": "text", "to": "plain_title", "transform": "html:unescape"},
+    ),
 }
 ROWS = """
 INSERT INTO users (name, email) SELECT 'User ' || n, n || '@example.org' FROM generate_series(1, 50) n;
 INSERT INTO orders SELECT n, n, n * 10 FROM generate_series(1, 50) n;
 INSERT INTO reviews (product, rating) SELECT 'p' || n, (n % 5)::text FROM generate_series(1, 50) n;
+INSERT INTO articles (title) SELECT 'Fish &amp; chips ' || n FROM generate_series(1, 50) n;
 """
 
 
@@ -88,10 +93,11 @@ async def test_a_worked_plan_runs_to_its_end(context: Context, name: str) -> Non
     await start.start(context, change)
     await backfill.backfill(context, name)
     await contract.contract(context, name)
-    await undo.undo(context, name)
+    await undo.undo(context, name, accept_loss="transform" in change.spec)
     await backfill.backfill(context, name)
     await contract.contract(context, name)
     end = await purge.purge(context, name, now=True, confirm=name)
     assert end.state == State.PURGED
-    assert end.copy is not None
-    assert end.copy.rows == 50
+    async with context.database.transaction() as conn:
+        copied = "SELECT sum(rows) FROM expandcontract.walk WHERE purpose = 'copy'"
+        assert (await conn.exec_driver_sql(copied)).scalar_one() == 50

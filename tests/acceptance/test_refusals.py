@@ -10,7 +10,17 @@ import asyncpg
 import pytest
 
 from expandcontract.engine import plan_files
-from expandcontract.engine.verbs import backfill, contract, plan, purge, rollback, start, undo, verify
+from expandcontract.engine.verbs import (
+    backfill,
+    contract,
+    plan,
+    purge,
+    restore,
+    rollback,
+    start,
+    undo,
+    verify,
+)
 from expandcontract.engine.verbs import status as status_verb
 from expandcontract.model import killpoints
 from expandcontract.model.errors import (
@@ -418,6 +428,8 @@ async def _do(life: Life, verb: Verb) -> None:
             await purge.purge(context, name, now=True, confirm=name)
         case Verb.ROLLBACK:
             await rollback.rollback(context, name)
+        case Verb.RESTORE:
+            await restore.restore(context, name)
 
 
 @pytest.mark.parametrize("stage", STAGES, ids=str)

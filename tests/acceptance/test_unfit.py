@@ -113,3 +113,30 @@ async def test_the_log_tells_of_values_that_were_kept(database: str) -> None:
         shown = await log.read(life.context, life.name, show_values=True)
         (told,) = [entry for entry in shown if entry.kind == "both written"]
         assert (told.data["old"], told.data["new"]) == ("lost", "won")
+
+
+KEPT_OUT = """
+CREATE TABLE sizes (size int PRIMARY KEY);
+CREATE TABLE parts (id int PRIMARY KEY, size int UNIQUE REFERENCES sizes CONSTRAINT sound CHECK (size > 0));
+CREATE INDEX by_size ON parts (size, id);
+INSERT INTO sizes VALUES (1), (2);
+INSERT INTO parts VALUES (1, 1), (2, 2)
+"""
+
+
+@pytest.mark.parametrize("target", [{"to": "measure"}, {"swap": "true"}])
+async def test_what_waited_for_contract_waits_again_after_undo(database: str, target: dict[str, str]) -> None:
+    """Undo takes from the new side what contract put there, and the next contract puts it there again."""
+    given = {"column": "parts.size", "type": "bigint", "unfit": "record", **target}
+    of_parts = "SELECT conname::text FROM pg_constraint WHERE conrelid = 'parts'::regclass ORDER BY 1"
+    async with living(database, "change-type", given, KEPT_OUT) as life:
+        await life.ready()
+        before = await life.rows(of_parts)
+        await life.contract()
+        after = await life.rows(of_parts)
+        await life.undo()
+        assert await life.rows(of_parts) == before
+        await life.verify()
+        await life.contract()
+        assert await life.rows(of_parts) == after
+        await life.purge()

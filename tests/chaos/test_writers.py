@@ -251,7 +251,7 @@ async def _both_at_once(database: str, rounds: int) -> None:
 
 
 async def test_two_sides_of_a_row_written_at_the_same_moment(database: str) -> None:
-    """Each row ends in sync, and as one of the two orders would have left it."""
+    """W3: each row ends in sync, and as one of the two orders would have left it."""
     await _both_at_once(database, 1_000)
 
 

@@ -11,16 +11,41 @@ from expandcontract.cli.views.gates import GatesView
 from expandcontract.cli.views.init import InitView
 from expandcontract.cli.views.log import LogView
 from expandcontract.cli.views.plan import PlanView
+from expandcontract.cli.views.report import ReportView
 from expandcontract.cli.views.status import StatusView
 from expandcontract.cli.views.view import View
 from expandcontract.engine.verbs.doctor import Finding
 from expandcontract.ledger.reader import LogEntry
+from expandcontract.model.activity import Activity, Horizon
 from expandcontract.model.errors import WrongState
+from expandcontract.model.events import Blocker, Build
 from expandcontract.model.phases import Section, State
 from expandcontract.model.plan import Concurrent, Lock, LockMode, Note, Plan, Purpose, Step, Sweep
-from expandcontract.model.situation import Holder, Situation, Waiver, Wish
+from expandcontract.model.policy import Policy
+from expandcontract.model.situation import (
+    Holder,
+    NewestStep,
+    OldSession,
+    Situation,
+    Standby,
+    Waiver,
+    Wish,
+)
+from expandcontract.model.versions import Requirement
 from tests.golden.kept import same
-from tests.unit.situations import NOW, phases, plan, proof, situation, sweep, writer
+from tests.unit.histories import history
+from tests.unit.situations import (
+    NOW,
+    instance,
+    phases,
+    plan,
+    proof,
+    reader,
+    situation,
+    sweep,
+    watch,
+    writer,
+)
 
 
 def _statements(step: Step) -> tuple[str, ...]:
@@ -60,6 +85,8 @@ def _full_plan() -> Plan:
     )
 
 
+LOCKER = Blocker(99, "report", "app", "idle in transaction", timedelta(seconds=70), "")
+BUILD = Build("ix_users_display_name", 412, "waiting for old snapshots", 1, 3, "lockers", 60.0, LOCKER)
 STATUS: dict[str, Situation] = {
     "not_started": situation(
         started=False, phases=phases(done=0), proof=None, copy=None, compare=None
@@ -76,6 +103,23 @@ STATUS: dict[str, Situation] = {
     "paused": situation(
         phases=phases(2, running=True), proof=None, compare=None, copy=sweep(25),
         wish=Wish(paused=True, paused_by="grace"),
+    ),
+    "spoiled_hot": situation(
+        phases=phases(2, running=True), proof=None, compare=None,
+        copy=sweep(25, hot_ratio=0.41, rows_per_second=310.0, batch=500, eta_seconds=14.5),
+        activity=Activity(horizon=(Horizon("pid 412 (report, app, active)", 900, 720.0),)),
+    ),
+    "building": situation(
+        phases=phases(2, running=True), proof=None, compare=None, plan=_full_plan(),
+        steps_done=frozenset({"backfill.copy"}),
+        newest_step=NewestStep("backfill", "index", "started", NOW - timedelta(seconds=65)),
+        holders=(Holder("backfill", "db-7", 411, "ada", NOW + timedelta(seconds=9), alive=True),),
+        activity=Activity(builds=(BUILD,)),
+    ),
+    "verifying": situation(
+        phases=phases(3, running=True), proof=None,
+        compare=sweep(25, throttled_by="active-sessions 31 > 16", rows_per_second=900.0, eta_seconds=5.0),
+        holders=(Holder("verify", "db-7", 411, "ada", NOW + timedelta(seconds=9), alive=True),),
     ),
     "settling": situation(phases=phases(2, running=True), proof=None, compare=None),
     "shut": situation(
@@ -94,6 +138,15 @@ WAIVED = situation(
     waivers=(Waiver("soak", "ada", "agreed in review", NOW, ""),),
 )
 
+WATCHED = situation(
+    watch=watch(reader(), reader(3600, query="SELECT * FROM people", through="people", role="report")),
+    new_code_at=NOW - timedelta(hours=1), ready_wal=10_000,
+    sessions=(OldSession(4711, "billing", "app", "192.0.2.7", NOW - timedelta(hours=30)),),
+    standbys=(Standby("standby_1", 9_000), Standby("standby_2", 12_000)),
+    instances=(instance("41"), instance("42", name="web-8")),
+    policy=Policy(require_version=(Requirement("web", "42"),)),
+)  # fmt: skip
+
 ADDED = {"section": "expand", "step": "add", "status": "done", "seconds": 0.21, "attempts": 2}
 BROKEN = {"section": "backfill", "step": "index", "status": "failed", "error": "disk is full"}
 HISTORY = (
@@ -103,6 +156,11 @@ HISTORY = (
     LogEntry(NOW, "step", "", BROKEN),
     LogEntry(NOW, "copy laid", "ada", {"round": 1, "bound": {"leaves": []}}),
     LogEntry(NOW, "tuned", "ada", {"batch": None, "max_rate": 2000.0}),
+    LogEntry(NOW, "sync made", "ada", {"functions": [{}], "triggers": {"public.users": "1"}}),
+    LogEntry(NOW, "verified", "", {"rows_compared": 1000, "mismatches": 1, "unfit": 1}),
+    LogEntry(NOW, "proof spoiled", "", {"why": "contract was undone"}),
+    LogEntry(NOW, "a kind to come", "ada", {"so": "far", "nested": {}}),
+    *history().events,
 )
 FINDINGS = (
     Finding("server", well=True, sentence="PostgreSQL 18.4, reached at db.example:5432/shop."),
@@ -116,6 +174,7 @@ VIEWS: dict[str, View] = {
     ),
     "status_none": StatusView.of([], gates.judge_all),
     "gates_shut": GatesView.of(WAIVED, gates.judge_all(WAIVED)),
+    "gates_watched": GatesView.of(WATCHED, gates.judge_all(WATCHED)),
     "gates_open": GatesView.of(situation(), gates.judge_all(situation())),
     "plan": PlanView.of(_full_plan(), _statements, "phases/0001_rename_users_name"),
     "error": ErrorView.of(
@@ -127,6 +186,7 @@ VIEWS: dict[str, View] = {
     ),
     "explain": ExplainView.find("EC312"),
     "log": LogView.of("0001_rename_users_name", HISTORY),
+    "report": ReportView.of(history(), {"expand": "ALTER TABLE public.users ADD COLUMN display_name text;"}),
     "doctor": DoctorView.of(FINDINGS),
     "init": InitView(ledger_schema="expandcontract", phases="phases"),
 }

@@ -5,14 +5,17 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
-from expandcontract.ledger import change, phase, proof, step
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expandcontract.ledger import change, chunk, phase, proof, step
+from expandcontract.ledger.chunk import Round
 from expandcontract.ledger.migrate import migrate
 from expandcontract.ledger.reader import load
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.change import Change
 from expandcontract.model.names import RelationName
 from expandcontract.model.phases import Phase, Section, State
-from expandcontract.model.plan import Plan
+from expandcontract.model.plan import Plan, Purpose
 from expandcontract.model.policy import Policy
 from expandcontract.model.situation import Situation
 from expandcontract.postgres.connect import Database
@@ -92,9 +95,16 @@ class Ledger:
         await self.begin(Phase.VERIFY)
         async with self.database.transaction() as conn:
             begun = await proof.begin(conn, self.tables, self.id)
+            await self.lay(conn, begun.round)
             await proof.finish(conn, self.tables, begun.id)
             await phase.done(conn, self.tables, self.id, Phase.VERIFY, WHO)
         return begun.id
+
+    async def lay(self, conn: AsyncConnection, round_: int) -> None:
+        """Lay the chunks of a comparison over the table, which is empty or gone."""
+        table = "SELECT coalesce(to_regclass('public.users')::oid::int8, 0)"
+        relation = int((await conn.exec_driver_sql(table)).scalar_one())
+        await chunk.lay(conn, self.tables, Round(self.id, 1, Purpose.COMPARE, round_), relation)
 
     async def ready_to_hide(self) -> None:
         """Come to a change whose contract runs, and whose old side stands."""

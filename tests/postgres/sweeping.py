@@ -18,6 +18,7 @@ from expandcontract.model.plan import Purpose, Sweep
 from expandcontract.postgres.connect import Database
 from expandcontract.sweep import Job, Options, Outcome, lay, walk
 from expandcontract.sweep.shift import Check
+from expandcontract.throttles import courtesy
 
 WANTED = "t.new IS DISTINCT FROM t.old"
 FUNCTION = """
@@ -55,6 +56,7 @@ class Swept:
     job: Job
     tables: Tables
     events: list[Event] = field(default_factory=list)
+    courteous: bool = False
 
     async def lay(self, workers: int = 1) -> int:
         """Lay the job's chunks."""
@@ -69,12 +71,14 @@ class Swept:
         check: Check | None = None,
         void_leases: bool = False,
     ) -> Outcome:
-        """Take part in the walk, and keep what it tells."""
+        """Take part in the walk, without courtesy to the test's own sessions, and keep what it tells."""
+        options = options or Options()
+        off = options.limits.off if self.courteous else options.limits.off | {courtesy.NAME}
         return await walk(
             self.database,
             self.tables,
             self.job,
-            options=options,
+            options=replace(options, limits=replace(options.limits, off=off)),
             listen=self.events.append,
             stop=stop,
             check=check,

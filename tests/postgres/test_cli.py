@@ -172,6 +172,7 @@ TABLE = {
     "purge": (4, 4, 4, 4, 0, 4),
     "rollback": (0, 0, 0, 4, 4, 0),
     "start --once": (0, 0, 0, 0, 0, 4),
+    "restore": (4, 4, 0, 4, 4, 4),
 }
 WAY: dict[str, tuple[str, ...]] = {
     "not started": (),
@@ -297,20 +298,6 @@ def test_plan_before_init(ec: Ec) -> None:
     assert ec.json(f"start {NAME}", 2)["code"] == "EC209"
 
 
-def test_watching_ends_with_a_signal(ec: Ec) -> None:
-    """`ec status --watch --json` writes a document a line until it is interrupted."""
-    ec("init")
-    with subprocess.Popen(
-        [sys.executable, "-m", "expandcontract", "status", "--watch", "--json"],
-        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ),
-    ) as process:  # fmt: skip
-        assert process.stdout is not None
-        assert json.loads(process.stdout.readline())["schema"] == "ec.status/1"
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
-    assert process.returncode == 130
-
-
 @contextlib.contextmanager
 def slow_backfill(ec: Ec) -> Iterator[subprocess.Popen[str]]:
     """Run a backfill that takes long, and give it when it is at work."""
@@ -329,6 +316,48 @@ def slow_backfill(ec: Ec) -> Iterator[subprocess.Popen[str]]:
         process.communicate()
 
 
+def watching(*options: str) -> subprocess.Popen[str]:
+    """Run `ec status --watch` beside whatever goes on."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "expandcontract", "status", "--watch", *options],
+        stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ),
+    )  # fmt: skip
+
+
+def test_watching_ends_with_a_signal(ec: Ec) -> None:
+    """`ec status --watch --json` writes a document a line until it is interrupted, and that is no error."""
+    with slow_backfill(ec), watching("--json") as process:
+        assert process.stdout is not None
+        (change,) = json.loads(process.stdout.readline())["changes"]
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, "")
+    assert change["phases"]["backfill"]["stage"] == "copy"
+    assert all(json.loads(line)["schema"] == "ec.status/1" for line in out.splitlines())
+
+
+def test_watching_ends_with_the_phase(ec: Ec) -> None:
+    """Off a terminal `ec status --watch` appends lines until the phase that it saw running has ended, then
+    says the status and ends with its exit code.
+    """
+    with slow_backfill(ec), watching("--check") as process:
+        assert process.stdout is not None
+        first = process.stdout.readline()
+        ec("tune max-rate=auto")
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (3, "")
+    assert f"UTC  {NAME}  copy " in first
+    assert "backfill    done" in out
+
+
+def test_watching_where_nobody_works_ends_at_once(ec: Ec) -> None:
+    """A phase that is not begun may never be: nobody waits for it."""
+    ec("init")
+    assert "No change" in ec("status --watch")
+    ec("start rename-column users.name display_name")
+    assert "ec backfill" in ec("status --watch --check", 3)
+
+
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_ends_after_the_checkpoint(ec: Ec, number: signal.Signals, code: int) -> None:
     """It says how to go on, and the same command goes on from there."""
@@ -340,3 +369,101 @@ def test_a_signal_ends_after_the_checkpoint(ec: Ec, number: signal.Signals, code
     assert not ec.change()["ready"]
     ec("backfill")
     assert ec.change()["phases"]["backfill"]["rows_written"] == 3000
+
+
+def test_undo_asks_before_it_loses(ec: Ec) -> None:
+    """Exit 4 with the rows and the option; conflicts lists them, with values only on request."""
+    ec("init")
+    ec("run change-type users.age --type integer --to years --until contract")
+    ec.sql("UPDATE public.users SET years = years + 1")
+    ec("undo")
+    ec("rollback")
+    ec.sql("ALTER TABLE public.users ALTER age TYPE integer USING age::integer")
+    ec("run change-type users.age --type text --to years --until contract")
+    ec.sql("UPDATE public.users SET years = 'secret' WHERE id = 7")
+    error = ec.json("undo", 4)
+    assert error["code"] == "EC315"
+    assert "id=7" in error["why"]
+    assert "--accept-loss" in error["next"]
+    kept = ec.json("conflicts 0002_change_users_age_type")
+    assert kept["counts"] == {"not held by the hidden side": 1}
+    assert (kept["newest"][0]["key"], kept["newest"][0]["new"]) == ({"id": 7}, None)
+    assert "secret" not in ec("conflicts 0002_change_users_age_type")
+    assert "'secret'" in ec("conflicts 0002_change_users_age_type --show-values")
+    ec("undo --accept-loss")
+
+
+def test_kept_values_are_exported_and_restored(ec: Ec, tmp_path: Path) -> None:
+    """Rolled back: in a file. Ready again: in the table, and the answer has the numbers."""
+    ec("init")
+    lossy = "change-type users.name --type text --to handle --using upper(name) --back lower(handle)"
+    ec(f"run {lossy}")
+    ec.sql("UPDATE public.users SET handle = 'nN' || id WHERE id <= 5")
+    name = ec.change()["name"]
+    ec("rollback")
+    assert ec.json(f"restore {name}", 4)["next"] == f"ec start {name}"
+    file = tmp_path / "kept.csv"
+    assert ec.json(f"restore --export {file}") == {
+        "schema": "ec.export/1", "change": name, "file": str(file), "values": 5,
+    }  # fmt: skip
+    assert file.read_text().count('"nN') == 5
+    assert ec.json(f"conflicts {name} --export kept.txt", 2)["code"] == "EC201"
+    ec(f"run {name}")
+    given = ec.json("restore")
+    assert (given["considered"], given["written"], given["left"]) == (5, 5, 0)
+    assert "no value" in ec("restore")
+    ec("verify")
+
+
+def test_a_canary_on_the_command_line(ec: Ec) -> None:
+    """It says what it measures and when it undoes; a hook that fails undoes contract, with exit code 1."""
+    ec("init")
+    ec("run rename-column users.name display_name")
+    assert ec.json("contract --canary 0", 2)["code"] == "EC201"
+    ec("contract --canary 2s")
+    assert "3 times as many as before" in ec.talk
+    assert ec.change()["state"] == "hidden"
+    ec("undo")
+    ec("verify")
+    Path("pyproject.toml").write_text("[tool.expandcontract.hooks]\ncanary = 'exit 1'\n")
+    assert ec.json("contract --canary 5s", 1)["code"] == "EC603"
+    assert ec.change()["state"] == "active"
+
+
+def test_hooks_of_the_project_file(ec: Ec) -> None:
+    """A hook may run `ec` itself; one that fails is exit 4, and its name is said."""
+    ec("init")
+    status = f"{sys.executable} -m expandcontract status --json > seen.json"
+    Path("pyproject.toml").write_text(
+        f"[tool.expandcontract.hooks]\nafter-start = '{status}'\nbefore_contract = 'exit 9'\n"
+    )
+    ec("run rename-column users.name display_name")
+    (seen,) = json.loads(Path("seen.json").read_text())["changes"]
+    assert seen["phases"]["dual_write"]["status"] == "done"
+    error = ec.json("contract", 4)
+    assert error["code"] == "EC316"
+    assert "before_contract" in error["message"]
+    assert "hook refused" in {entry["kind"] for entry in ec.json("log")["entries"]}
+
+
+def test_purge_of_all_that_is_due(ec: Ec, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only what is hidden past its window; one that cannot be purged is said, and keeps no other from it."""
+    ec("init")
+    ec.sql("ALTER TABLE public.users ADD nick text, ADD note text")
+    for old, new in (("name", "full_name"), ("age", "years"), ("nick", "alias")):
+        ec(f"run rename-column users.{old} {new} --until contract")
+    ec("run rename-column users.note remark")
+    ec.sql('CREATE VIEW public.aged AS SELECT "~ec_age" FROM public.users')
+
+    def states() -> list[str]:
+        return [change["state"] for change in ec.json("status")["changes"]]
+
+    assert "Nothing to do" in ec("purge --due") + ec.talk
+    assert states() == ["hidden", "hidden", "hidden", "active"]
+    monkeypatch.setenv("EC_UNDO_WINDOW", "0")
+    error = ec.json("purge --due", 4)
+    assert "public.aged" in error["message"]
+    assert states() == ["purged", "hidden", "purged", "active"]
+    ec.sql("DROP VIEW public.aged")
+    ec("purge --due")
+    assert states() == ["purged", "purged", "purged", "active"]

@@ -14,7 +14,8 @@ import asyncpg
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from expandcontract.model.errors import ConnectionLost, NotConnected, PoolerInTheWay, UsageError
+from expandcontract.model.errors import ConnectionLost, NotConnected, PoolerInTheWay, Refused, UsageError
+from expandcontract.postgres import origin
 from expandcontract.postgres.address import parse
 from expandcontract.postgres.connect import Database
 from expandcontract.postgres.query import rows, value
@@ -270,3 +271,32 @@ async def test_a_direct_connection_is_not_had_through_a_pooler(pooler: str, data
         assert await value(conn, SETTING, "lock_timeout") == "0"
     await db.close()
     await around.close()
+
+
+async def test_nobody_writes_under_our_mark_through_a_pooler(pooler: str, server: Server) -> None:
+    """A replication origin belongs to the server's session: it is taken past a pooler, never through it."""
+    db = Database(pooler)
+    with pytest.raises(Refused, match="through a pooler"):
+        async with db.marked("pooled").direct():
+            pass
+    past = Database(pooler, direct_url=server.socket_url(parse(pooler).database or ""))
+    async with past.marked("pooled").direct() as conn:
+        assert await value(conn, "SELECT pg_catalog.pg_replication_origin_session_is_setup()")
+    assert not await value_of(pooler, "SELECT pg_catalog.pg_replication_origin_session_is_setup()")
+
+    async def free() -> bool:
+        async with past.transaction() as conn:
+            return await origin.drop(conn, "pooled") == ()
+
+    await until(free)  # a session that was ended may still be on its way out
+    for each in (db, past):
+        await each.close()
+
+
+async def value_of(url: str, query: str) -> object:
+    """Return what another client gets."""
+    db = Database(url)
+    async with db.transaction() as conn:
+        found: object = await value(conn, query)
+    await db.close()
+    return found

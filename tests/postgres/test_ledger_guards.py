@@ -225,7 +225,11 @@ async def test_a_proof_ends_when_every_chunk_is_compared(ledger: Ledger) -> None
         async with ledger.database.transaction() as conn:
             await proof.finish(conn, ledger.tables, begun.id)
     assert sqlstate(caught.value) == "EC311"
-    await ledger.sql("UPDATE expandcontract.chunk SET status = 'done'")
+    await ledger.sql(f"""
+        UPDATE expandcontract.chunk SET status = 'done', next_block = end_block;
+        INSERT INTO expandcontract.event (change_id, kind, who, data)
+        VALUES (1, 'compare laid', 'alice', '{{"attempt": 1, "round": {begun.round}, "blocks": 19}}')
+    """)
     async with ledger.database.transaction() as conn:
         assert await proof.finish(conn, ledger.tables, begun.id) == proof.Finding(130, 3, 3)
         assert await proof.finish(conn, ledger.tables, begun.id) == proof.Finding(130, 3, 3)

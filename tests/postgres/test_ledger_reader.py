@@ -9,11 +9,14 @@ import pytest
 from sqlalchemy import event as sqlalchemy_event
 from sqlalchemy.exc import DBAPIError
 
-from expandcontract.ledger import change, control, event, phase, waiver
+from expandcontract.ledger import change, control, event, phase, waiver, walk
+from expandcontract.ledger.chunk import Round
 from expandcontract.ledger.migrate import grants
 from expandcontract.ledger.reader import conflicts, load, load_log, wish
+from expandcontract.model.events import Progress
 from expandcontract.model.names import RelationName
 from expandcontract.model.phases import Phase, State, Status
+from expandcontract.model.plan import Purpose
 from expandcontract.model.policy import Policy
 from expandcontract.model.situation import Wish
 from expandcontract.postgres.sqlstate import translate
@@ -95,6 +98,82 @@ async def test_sweeps_are_summed(database: str) -> None:
         assert copy.rows_per_second == pytest.approx(400 / 120)
         assert not copy.finished
         assert situation.compare is None
+
+
+async def test_the_sums_of_a_walk_are_those_of_its_chunks(database: str) -> None:
+    """However chunks are written - laid, moved, finished, given back, changed by hand, deleted - what the
+    view sums without counting is what counting gives; also where the application's triggers are off.
+    """
+    counted = """
+        SELECT coalesce(sum(next_block - first_block), 0)::text,
+            coalesce(sum(end_block - first_block), 0)::text,
+            count(*) FILTER (WHERE status <> 'done')::text, coalesce(sum(rows), 0)::text,
+            coalesce(sum(mismatches), 0)::text, coalesce(sum(unfit), 0)::text,
+            coalesce(extract(epoch FROM max(updated_at) - min(started_at)), 0)::float8::text
+        FROM expandcontract.chunk"""
+    summed = """
+        SELECT blocks_done::text, blocks_total::text, chunks_open::text, rows::text, mismatches::text,
+            unfit::text, seconds::text
+        FROM expandcontract.round"""
+    moves = (
+        "status = 'running', started_at = now(), updated_at = now() WHERE id % 3 = 0",
+        "next_block = next_block + 4, rows = 7, mismatches = 2, updated_at = now() WHERE status = 'running'",
+        "status = 'done', next_block = end_block WHERE status = 'running' AND id % 2 = 0",
+        "status = 'pending' WHERE status = 'running'",
+        "rows = rows + 100, unfit = 3, end_block = next_block WHERE status = 'done'",
+        "status = 'pending' WHERE id = (SELECT min(id) FROM expandcontract.chunk WHERE status = 'done')",
+    )
+    async with ledgers.changing(database) as ledger:
+        laid = """
+            INSERT INTO expandcontract.chunk (change_id, attempt, purpose, round, relation, relation_name,
+                filenode, first_block, end_block, next_block)
+            SELECT 1, 1, 'compare', 1, 1, 'x', {0}, n * 10, n * 10 + 10, n * 10
+            FROM generate_series(0, 29) n"""
+        written = [
+            laid.format(1),
+            *(f"UPDATE expandcontract.chunk SET {move}" for move in moves),
+            laid.format(2),
+            "DELETE FROM expandcontract.chunk WHERE status = 'done' AND id % 4 = 0",
+        ]
+        for statement in written:
+            await ledger.sql(f"SET LOCAL session_replication_role = replica; {statement}")
+            async with ledger.database.transaction() as conn:
+                by_counting = tuple((await conn.exec_driver_sql(counted)).one())
+                assert tuple((await conn.exec_driver_sql(summed)).one()) == by_counting, statement
+
+
+async def test_what_a_walker_says_is_forgotten(database: str) -> None:
+    """Rate, estimate, batch and throttle are those that a process said last; ten seconds after it fell silent
+    nobody knows them, and of a walk that is finished the rate is that of the whole.
+    """
+    async with ledgers.changing(database) as ledger:
+        round_ = Round(1, 1, Purpose.COPY, 1)
+        said = Progress("c", "copy", 100, 5, 10, 70.0, 25, None, "max-rate", 4.5)
+        await ledger.sql("""
+            INSERT INTO expandcontract.chunk (change_id, attempt, purpose, round, relation, relation_name,
+                filenode, first_block, end_block, next_block, rows, batch, status, started_at, updated_at)
+            VALUES (1, 1, 'copy', 1, 1, 'x', 1, 0, 10, 5, 100, 20, 'running', now() - interval '10 s', now())
+        """)
+
+        async def read() -> tuple[float | None, ...]:
+            copy = (await ledger.situation()).copy
+            assert copy is not None
+            return (round(copy.rows_per_second), copy.eta_seconds, copy.batch)
+
+        assert await read() == (10, None, 20)
+        async with ledger.database.transaction() as conn:
+            await walk.say(conn, ledger.tables, round_, said)
+        assert await read() == (70, 4.5, 25)
+        copy = (await ledger.situation()).copy
+        assert copy is not None
+        assert copy.throttled_by == "max-rate"
+        await ledger.sql("UPDATE expandcontract.walk SET said_at = said_at - interval '11 seconds'")
+        assert await read() == (10, None, 20)
+        await ledger.sql("""
+            UPDATE expandcontract.walk SET said_at = clock_timestamp();
+            UPDATE expandcontract.chunk SET status = 'done', next_block = end_block
+        """)
+        assert (await read())[0] == 10
 
 
 async def test_uses_are_folded(database: str) -> None:

@@ -51,10 +51,12 @@ async def test_rows_without_a_key_are_named_by_their_place(database: str) -> Non
 async def test_rows_that_do_not_fit_are_counted_apart(database: str) -> None:
     """A comparison tells mismatches from values that the other side cannot hold."""
     async with swept(database, rows=100, trigger=False) as table:
-        await table.raw.execute("UPDATE things SET new = CASE WHEN id > 90 THEN NULL ELSE old END")
-        what = replace(action(Purpose.COMPARE, wanted="t.new <> t.old"), unfit="t.new IS NULL")
+        await table.raw.execute(
+            "UPDATE things SET new = CASE WHEN id > 90 THEN NULL WHEN id > 70 THEN 'other' ELSE old END"
+        )
+        what = replace(action(Purpose.COMPARE), unfit="t.new IS NULL")
         outcome = await replace(table, job=replace(table.job, action=what)).sweep()
-        assert (outcome.rows, outcome.mismatches, outcome.unfit) == (100, 0, 10)
+        assert (outcome.rows, outcome.mismatches, outcome.unfit) == (100, 30, 10)
 
 
 async def test_the_check_is_called_after_each_slice_and_its_error_undoes_the_slice(database: str) -> None:

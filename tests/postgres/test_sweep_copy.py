@@ -10,9 +10,10 @@ import asyncpg
 import pytest
 
 from expandcontract.model import killpoints
-from expandcontract.model.errors import StepFailed
-from expandcontract.sweep import Options
-from expandcontract.sweep.statements import SETTINGS, copy
+from expandcontract.model.errors import PoolerInTheWay, StepFailed
+from expandcontract.sweep import Options, vacuum
+from expandcontract.sweep.statements import copy, settings
+from expandcontract.throttles import courtesy
 from tests.postgres.sweeping import TRIGGER, Swept, action, swept, until
 
 ROWS = 20_000
@@ -96,6 +97,9 @@ SHAPES = {
         CREATE TABLE part_b PARTITION OF things FOR VALUES FROM (7000) TO (1000000) PARTITION BY HASH (id);
         CREATE TABLE part_b0 PARTITION OF part_b FOR VALUES WITH (MODULUS 2, REMAINDER 0);
         CREATE TABLE part_b1 PARTITION OF part_b FOR VALUES WITH (MODULUS 2, REMAINDER 1)""",
+    "columns of names that the statement uses": """
+        CREATE TABLE things (id bigint PRIMARY KEY, old text, new text,
+            number bool, page bool, share bool, block bool, t bool, mine bool, chosen bool, written bool)""",
     "composite key": """
         CREATE TABLE things (id bigint, other int DEFAULT 1, old text, new text, PRIMARY KEY (id, other))""",
 }
@@ -162,8 +166,8 @@ async def test_a_batch_reads_its_blocks_and_nothing_else(database: str, batch: i
         statements = copy(action(), "public.things", "expandcontract")
         chunk, blocks = "1, gen_random_uuid()", "'(0,0)', '(50,0)'"
         plans = [
-            await _plan(table, statements.look, blocks),
-            await _plan(table, statements.share, f"{chunk}, {blocks}, {batch}, NULL, 8, 3"),
+            await _plan(table, statements.look, f"{blocks}, '(32,0)'"),
+            await _plan(table, statements.share, f"{chunk}, 0, 49, {batch}, NULL, 1, 9"),
             await _plan(table, statements.rest, f"{chunk}, {blocks}, {batch}, NULL, 50"),
         ]
     for plan in plans:
@@ -175,7 +179,7 @@ async def test_a_batch_reads_its_blocks_and_nothing_else(database: str, batch: i
 
 async def _plan(table: Swept, statement: str, arguments: str) -> str:
     async with table.raw.transaction():
-        await table.raw.execute(SETTINGS)
+        await table.raw.execute(settings(local=True))
         await table.raw.execute(f"PREPARE it AS {statement}")
         plan = await table.raw.fetch(f"EXPLAIN (VERBOSE) EXECUTE it ({arguments})")
         await table.raw.execute("DEALLOCATE it")
@@ -338,19 +342,24 @@ async def test_a_killed_connection_is_made_anew(database: str) -> None:
         assert await table.out_of_sync() == 0
 
 
-async def test_a_batch_that_is_too_slow_is_halved(database: str) -> None:
+@pytest.mark.parametrize(("courteous", "rows", "seconds"), [(False, 300, 0.01), (True, 60, 0.06)])
+async def test_a_batch_that_is_too_slow_is_halved(
+    database: str, monkeypatch: pytest.MonkeyPatch, courteous: bool, rows: int, seconds: float
+) -> None:
     """A batch that runs into its timeout is rolled back and tried again with half of its rows, also below
-    the usual floor.
+    the usual floor, and below that of courtesy.
     """
-    async with swept(database, rows=300) as table:
-        await table.raw.execute("""
+    monkeypatch.setattr(courtesy, "RATIO", 0.0)
+    monkeypatch.setattr(courtesy, "LINGERS_SECONDS", 100.0)
+    async with swept(database, rows=rows) as table:
+        await table.raw.execute(f"""
             CREATE FUNCTION public.slow(text) RETURNS text LANGUAGE plpgsql AS
-            $$ BEGIN PERFORM pg_catalog.pg_sleep(0.01); RETURN $1; END $$""")
+            $$ BEGIN PERFORM pg_catalog.pg_sleep({seconds}); RETURN $1; END $$""")
         assigned = replace(table.job.action, assignments=(("new", "public.slow(t.old)"),))
-        slow = replace(table, job=replace(table.job, action=assigned))
+        slow = replace(table, job=replace(table.job, action=assigned), courteous=courteous)
         outcome = await slow.sweep()
-        assert (outcome.rows, outcome.finished) == (300, True)
-        assert 0 < (await slow.chunks())[0]["batch"] < 100
+        assert (outcome.rows, outcome.finished) == (rows, True)
+        assert 0 < (await slow.chunks())[0]["batch"] < (50 if courteous else 100)
 
 
 async def test_a_row_that_a_trigger_keeps_is_an_error(database: str) -> None:
@@ -392,9 +401,7 @@ async def test_rows_of_a_table_without_the_trigger_are_still_found(database: str
 
 
 async def test_the_kill_points_of_a_copy(database: str) -> None:
-    """Each batch passes the points before it, after its statement and after its commit, so that a test can
-    die at each.
-    """
+    """Each batch passes the points before its statement and after it, so that a test can die at each."""
     async with swept(database, rows=5_000) as table:
         reached: list[str] = []
         killpoints.watch(reached.append)
@@ -402,7 +409,43 @@ async def test_the_kill_points_of_a_copy(database: str) -> None:
             await table.sweep(options=Options(batch=500))
         finally:
             killpoints.watch(None)
-        batch = ["copy.batch.before", "copy.batch.after", "copy.batch.committed"]
+        batch = ["copy.batch.before", "copy.batch.committed"]
         passed = [point for point in reached if point.startswith("copy.batch")]
-        assert passed == batch * (len(passed) // 3)
+        assert passed == batch * (len(passed) // 2)
         assert reached[-1] == "chunk.done"
+
+
+async def test_behind_a_pooler_the_copy_is_the_same(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no session is its own, every batch is a pooled transaction."""
+    async with swept(database, rows=FEW) as table:
+
+        def in_the_way(**_: object) -> None:
+            raise PoolerInTheWay("A pooler.")
+
+        monkeypatch.setattr(table.database, "direct", in_the_way)
+        outcome = await table.sweep(options=Options(batch=500))
+        assert (outcome.rows, outcome.finished) == (FEW, True)
+        assert await table.out_of_sync() == 0
+
+
+async def test_rows_that_move_find_room_where_others_left(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A light VACUUM runs beside the copy whenever a tenth of the rows has moved, and is gone with it."""
+    monkeypatch.setattr(vacuum, "LEAST_BLOCKS", 16)
+    async with swept(database, rows=60_000) as table:
+        await table.raw.execute("ALTER TABLE things SET (autovacuum_enabled = off)")
+        await table.sweep(options=Options(batch=500))
+
+        async def vacuumed() -> bool:
+            return bool(
+                await table.raw.fetchval(
+                    "SELECT vacuum_count FROM pg_stat_all_tables WHERE relid = 'public.things'::regclass"
+                )
+            )
+
+        await until(vacuumed)
+        assert not await table.raw.fetchval(
+            "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'VACUUM%' AND state = 'active'"
+            " AND datname = current_database()"
+        )

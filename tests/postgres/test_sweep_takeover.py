@@ -23,7 +23,6 @@ POINTS = {
     "chunk.leased": 1,
     "copy.look.after": 2,
     "copy.batch.before": 5,
-    "copy.batch.after": 9,
     "copy.batch.committed": 14,
     "copy.window.done": 1,
     "chunk.done": 1,
@@ -59,12 +58,12 @@ async def test_a_killed_process_is_gone_on_from(database: str, point: str) -> No
 
 
 async def test_a_stopped_process_is_taken_over_and_changes_nothing_when_it_wakes(database: str) -> None:
-    """A process that stops in the middle of a batch loses its row locks within seconds and its chunk with
-    the lease; awake again, its token is void.
+    """A process that stops holds no row lock, and loses its chunk with the lease; awake again, its token is
+    void.
     """
     async with swept(database, rows=ROWS) as table:
         await table.lay()
-        process = await _process(table, point="copy.batch.after", times=3, how="SIGSTOP")
+        process = await _process(table, point="copy.batch.before", times=3, how="SIGSTOP")
 
         async def asleep() -> bool:
             state = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -74,13 +73,10 @@ async def test_a_stopped_process_is_taken_over_and_changes_nothing_when_it_wakes
         held = (await table.chunks())[0]
         assert held["status"] == "running"
 
-        async def let_go() -> bool:
-            return not await table.raw.fetchval(
-                "SELECT count(*) FROM pg_stat_activity"
-                " WHERE state LIKE 'idle in transaction%' AND datname = current_database()"
-            )
-
-        await until(let_go)
+        assert not await table.raw.fetchval(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE state LIKE 'idle in transaction%' AND datname = current_database()"
+        )
         # Ten seconds pass.
         await table.raw.execute("UPDATE expandcontract.chunk SET leased_until = now() - interval '1 second'")
         outcome = await table.walk()

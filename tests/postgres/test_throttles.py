@@ -5,6 +5,7 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
@@ -180,7 +181,8 @@ async def test_who_waits_for_others_does_not_count(database: str) -> None:
             return bool(await table.raw.fetchval("SELECT count(*) FROM pg_locks WHERE NOT granted"))
 
         await until(waits)
-        assert not [reading for reading in await Watch(table.database, Limits()).read() if reading.over]
+        alone = Limits(off=frozenset({"courtesy"}))
+        assert not [reading for reading in await Watch(table.database, alone).read() if reading.over]
         await holding.rollback()
         await waiting
         await holder.close()
@@ -199,6 +201,24 @@ async def test_a_named_standby_that_is_missing_stops_the_copy(database: str) -> 
         assert await table.out_of_sync() == ROWS
         load = await Watch(table.database, limits, load_only=True).read()
         assert [reading.throttle for reading in load] == ["lock-waiters"]
+
+
+async def test_courtesy_while_others_are_at_work(database: str) -> None:
+    """The copy takes little at once, and says why; alone in the database, or told not to, it does not."""
+    async with swept(database, rows=ROWS) as table:
+        watch = Watch(table.database, Limits())
+
+        async def busy() -> bool:
+            return any(reading.throttle == "courtesy" and reading.over for reading in await watch.read())
+
+        await until(busy)
+        told = await replace(table, courteous=True).sweep()
+        assert told.finished
+        assert any(str(event.throttled_by).startswith("courtesy ") for event in table.progress)
+        assert max(chunk["batch"] for chunk in await table.chunks()) < 1_000
+        table.events.clear()
+        assert (await table.again(round=2).sweep()).finished  # told not to
+        assert "courtesy" not in str(table.progress[-1].throttled_by)
 
 
 async def test_a_transaction_that_holds_back_the_horizon_is_named(database: str) -> None:

@@ -9,7 +9,19 @@ from expandcontract.model.names import RelationName
 from expandcontract.model.phases import Phase, Section, State, Status
 from expandcontract.model.plan import Lock, LockMode, Plan, Step, Transactional
 from expandcontract.model.policy import Policy
-from expandcontract.model.situation import Leaf, Live, OldWriter, PhaseRecord, Proof, Situation, SweepRecord
+from expandcontract.model.situation import (
+    Instance,
+    Leaf,
+    Live,
+    OldReader,
+    OldWriter,
+    PhaseRecord,
+    Proof,
+    Situation,
+    Source,
+    SweepRecord,
+    Watch,
+)
 
 Field: TypeAlias = Any  # of the dataclass that is changed; `replace` knows which there are
 
@@ -53,6 +65,26 @@ def writer(name: str = "billing", seconds_ago: float = 10, **changes: Field) -> 
     """Return somebody who wrote the old side, changed."""
     last = NOW - timedelta(seconds=seconds_ago)
     return replace(OldWriter(name, "app", "192.0.2.7", last - timedelta(hours=1), last, 61), **changes)
+
+
+def reader(seconds_ago: float = 10, **changes: Field) -> OldReader:
+    """Return a statement that uses the old side, changed."""
+    last = NOW - timedelta(seconds=seconds_ago)
+    made = OldReader(
+        role="app", query_id=77, query="SELECT id, name FROM users WHERE id = $1", times=1200,
+        first_seen=last - timedelta(hours=1), seen_after=last - timedelta(seconds=10), last_seen=last,
+    )  # fmt: skip
+    return replace(made, **changes)
+
+
+def watch(*readers: OldReader, **changes: Field) -> Watch:
+    """Return what looking showed, without a gap since the change was ready, changed."""
+    return replace(Watch(Source.READ, at=NOW, since=READY_AT, readers=readers), **changes)
+
+
+def instance(version: str = "42", name: str = "web-7", **changes: Field) -> Instance:
+    """Return an instance of the application that was heard a moment ago, changed."""
+    return replace(Instance("web", name, version, "app", "192.0.2.7", NOW - timedelta(seconds=12)), **changes)
 
 
 def sweep(blocks_done: int = 100, blocks_total: int = 100, **changes: Field) -> SweepRecord:

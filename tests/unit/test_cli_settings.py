@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from expandcontract.cli.options import SETTING_NAMES, THROTTLES
-from expandcontract.cli.settings import THROTTLE, Settings, load
+from expandcontract.cli.settings import TABLES, Settings, load
 from expandcontract.model.errors import BadSetting
+from expandcontract.model.hooks import VARIABLES
 from expandcontract.model.policy import Policy
 from expandcontract.throttles.limits import Limits
 
@@ -128,7 +129,7 @@ def test_passwords_are_not_in_the_repr() -> None:
 
 def test_every_setting_has_an_option() -> None:
     """Command line, variables and file know the same settings."""
-    assert {*SETTING_NAMES, THROTTLE} == set(Settings.model_fields)
+    assert {*SETTING_NAMES, *TABLES} == set(Settings.model_fields)
 
 
 def test_throttles_have_a_table_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -186,3 +187,40 @@ def test_a_misspelt_variable_of_a_throttle(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(BadSetting) as caught:
         load({})
     assert "EC_THROTTLE_MAX_LAG" in caught.value.message
+
+
+def test_hooks_have_a_table_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """File and variables, by the hook's name; what may be secret is not shown."""
+    project("[tool.expandcontract.hooks]\nbefore-contract = 'ask s3cret-word'\ntimeout = \"5s\"")
+    monkeypatch.setenv("EC_HOOKS_AFTER_CONTRACT", "https://ada:s3cret-word@chat.example/hook")
+    found = load({}).hooks
+    assert found.hooks.calls == {
+        "before_contract": "ask s3cret-word",
+        "after_contract": "https://ada:s3cret-word@chat.example/hook",
+    }
+    assert found.hooks.timeout == timedelta(seconds=5)
+    assert "s3cret-word" not in repr(found)
+
+
+@pytest.mark.parametrize(
+    ("line", "named", "why"),
+    [
+        ("before_contact = 'x'", "hooks.before_contact", "Did you mean hooks.before_contract?"),
+        ("timeout = '0'", "hooks.timeout", "longer than nothing"),
+        ("timeout = 'soon'", "hooks.timeout", "soon"),
+    ],
+)
+def test_a_wrong_setting_of_a_hook_is_named(line: str, named: str, why: str) -> None:
+    """Key, table and file; a misspelt key gets the nearest."""
+    project(f"[tool.expandcontract.hooks]\n{line}")
+    with pytest.raises(BadSetting) as caught:
+        load({})
+    assert named in caught.value.message
+    assert why in caught.value.why
+
+
+def test_what_a_hook_is_told_is_no_misspelt_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A hook may run `ec` in the environment that it got: EC_PHASE is nearly EC_PHASES."""
+    for name in VARIABLES:
+        monkeypatch.setenv(name, "x")
+    assert load({}).hooks.hooks.calls == {}

@@ -1,19 +1,38 @@
 import io
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
+from expandcontract import gates
+from expandcontract.cli.output import Output
 from expandcontract.cli.talk.lines import EVERY_SECONDS, Lines
+from expandcontract.cli.talk.onlooker import onlooker
 from expandcontract.cli.talk.sentences import sentence
 from expandcontract.cli.talk.terminal import Terminal
+from expandcontract.cli.views.status import StatusView
 from expandcontract.model import events
 from expandcontract.model.phases import Phase, Section
+from expandcontract.model.situation import Situation
 from tests.golden.kept import same
+from tests.unit.situations import phases, situation, sweep
 
 BLOCKER = events.Blocker(411, "billing", "app", "idle in transaction", timedelta(seconds=70), "SELECT 1")
 PROGRESS = events.Progress("c", "copy", 1500, 25, 100, 1499.6, 500, 0.756, None, 37.5)
 THROTTLED = events.Progress("c", "copy", 1500, 25, 100, 1499.6, 500, None, "max-rate 2k rows/s", None)
+
+
+def _building(phase: str, done: int, total: int, unit: str, who: events.Blocker | None) -> events.StepRunning:
+    build = events.Build("ix", 412, phase, done, total, unit, 65.0, who)
+    return events.StepRunning("c", Section.BACKFILL, "index:ix", "index ix on display_name", 65.0, build)
+
+
+SCANNING = _building("building index: scanning table", 12_345, 26_000, "blocks", None)
+LOADED = _building("building index: loading tuples in tree", 0, 0, "tuples", None)
+WAITING = _building("waiting for old snapshots", 1, 3, "lockers", replace(BLOCKER, query=""))
+VALIDATING = events.StepRunning("c", Section.BACKFILL, "check:x:validate", "check all rows against x", 130.0)
 EVENTS: tuple[events.Event, ...] = (
     events.PhaseStarted("c", Phase.EXPAND),
     events.StepStarted("c", Section.EXPAND, "add", "Add the column display_name."),
@@ -24,6 +43,10 @@ EVENTS: tuple[events.Event, ...] = (
     PROGRESS,
     THROTTLED,
     events.WaitingForSnapshots("Build the index", (BLOCKER,)),
+    SCANNING,
+    LOADED,
+    WAITING,
+    VALIDATING,
     events.TookOver("c", "ec backfill of ada on db-7 (pid 411)"),
     events.Notice("c", "password=hunter2 is in the text"),
 )
@@ -89,6 +112,72 @@ def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "throttled by max-rate 2k rows/s" in text
     assert "hunter2" not in text
     assert text.rstrip().endswith("password=*** is in the text") or "\x1b[2K" in text.rsplit("\n", 2)[-1]
+
+
+@pytest.mark.parametrize(
+    ("event", "words"),
+    [
+        (SCANNING, "scanning table, 47 % (12,345 of 26,000 blocks)"),
+        (WAITING, "2 of 3 left: client backend pid 411"),
+        (VALIDATING, "check all rows against x, for 2 min 10 s"),
+    ],
+    ids=["scanning", "waiting", "validating"],
+)
+def test_a_step_has_a_bar_too(event: events.Event, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """How far the present phase is, for whom it waits, or that something goes on where nobody counts."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "200")
+    stream = Tty()
+    listener = Terminal(stream)
+    listener(event)
+    listener.close()
+    assert words in stream.getvalue()
+
+
+def test_a_running_step_is_told_of_each_30_seconds() -> None:
+    """Off a terminal a step that takes long says so after 30 seconds, and then each 30 seconds."""
+    stream, times = io.StringIO(), (29.0, 30.0, 31.0, 59.0, 61.0)
+    clock = iter(times[1:])
+    listener = Lines(stream, lambda: next(clock))
+    for seconds in times:
+        listener(replace(VALIDATING, seconds=seconds))
+    assert stream.getvalue().count("check all rows against x") == 2
+
+
+COPYING = situation(
+    phases=phases(2, running=True), proof=None, compare=None,
+    copy=sweep(25, rows_per_second=500.0, eta_seconds=90.0, batch=1000),
+)  # fmt: skip
+
+
+def _look(stream: io.StringIO, *readings: Sequence[Situation]) -> str:
+    with onlooker(Output(json=False, stdout=stream)) as show:
+        for found in readings:
+            show(found, StatusView.of(found, gates.judge_all))
+    return stream.getvalue()
+
+
+def test_who_looks_on_off_a_terminal_gets_a_line_for_what_is_new() -> None:
+    """A reading that says the same again adds no line; at the end the status stands in full."""
+    more = replace(COPYING, copy=sweep(50, rows_per_second=500.0))
+    text = _look(io.StringIO(), [COPYING], [COPYING], [more])
+    lines = text.splitlines()
+    assert [line.split("  ", 2)[2] for line in lines[:2]] == [
+        "copy 25 %, 1,500 rows, 500 rows/s, batch 1,000, HOT 80 %, eta 1 min 30 s",
+        "copy 50 %, 3,000 rows, 500 rows/s, HOT 80 %",
+    ]
+    assert lines[2].startswith(COPYING.name)
+
+
+def test_who_looks_on_at_a_terminal_sees_it_drawn_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The status and a bar with the words of the process itself, in the place of those before."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "200")
+    text = _look(Tty(), [COPYING], [replace(COPYING, copy=sweep(50, rows_per_second=500.0))])
+    assert "deploy the new code?" in text
+    assert "copy 25 %, 1,500 rows, 500 rows/s, batch 1,000" in text
+    assert "\x1b[1A" in text  # the cursor goes up, over the drawing before
+    assert "copy 50 %" in text[text.index("\x1b[1A") :]
 
 
 def test_closing_twice() -> None:

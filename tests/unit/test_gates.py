@@ -11,8 +11,34 @@ import pytest
 from expandcontract import gates
 from expandcontract.model.phases import State
 from expandcontract.model.policy import Policy
-from expandcontract.model.situation import Dependent, Leaf, Situation, Verdict, Waiver, Wish
-from tests.unit.situations import NOW, READY_AT, live, phases, plan, proof, situation, sweep, writer
+from expandcontract.model.situation import (
+    Dependent,
+    Leaf,
+    OldSession,
+    Situation,
+    Source,
+    Standby,
+    Verdict,
+    Waiver,
+    Wish,
+)
+from expandcontract.model.versions import parse_requirements
+from tests.unit.situations import (
+    NOW,
+    READY_AT,
+    instance,
+    live,
+    phases,
+    plan,
+    proof,
+    reader,
+    situation,
+    sweep,
+    watch,
+    writer,
+)
+
+WEB_42 = parse_requirements("web>=42")
 
 BEFORE_READY = situation(phases=phases(done=2, running=True), proof=None, copy=sweep(25))
 NOT_STARTED = situation(phases=phases(done=0), started=False, proof=None, copy=None, compare=None)
@@ -32,9 +58,10 @@ def test_all_gates_are_there_in_order() -> None:
     """Hard gates come first, in the order in which a change meets them."""
     assert gates.ALL == (
         "backfilled", "verified", "sync-intact", "leaves-covered", "dependents-clear", "no-conflicts",
-        "old-writers", "carried", "new-code-seen", "soak", "approval",
+        "old-writers", "old-readers", "carried", "new-code-seen", "replicas-caught-up", "fleet", "soak",
+        "approval",
     )  # fmt: skip
-    assert [gates.is_hard(name) for name in gates.ALL] == [True] * 6 + [False] * 5
+    assert [gates.is_hard(name) for name in gates.ALL] == [True] * 6 + [False] * 8
 
 
 def test_unknown_gate() -> None:
@@ -94,6 +121,27 @@ SHUT = {
         situation(live=live(new_side_writes=0, writes_since_ready=None)), "new-code-seen", "ec ack",
     ),
     "new code too early": (BEFORE_READY, "new-code-seen", "ec ack"),
+    "old code reads": (situation(watch=watch(reader())), "old-readers", "ec ack"),
+    "not watched for long": (
+        situation(watch=watch(since=NOW - timedelta(minutes=1))), "old-readers", "ec ack",
+    ),
+    "a standby is behind": (
+        situation(standbys=(Standby("replica", 90),), ready_wal=100), "replicas-caught-up", "ec ack",
+    ),
+    "a standby that starts": (
+        situation(standbys=(Standby("replica", None),), ready_wal=100), "replicas-caught-up", "ec ack",
+    ),
+    "a standby is away": (
+        situation(standbys=(Standby("slot", 90, connected=False),), ready_wal=100), "replicas-caught-up",
+        "ec ack",
+    ),
+    "an old instance": (
+        situation(instances=(instance("41"),), policy=Policy(require_version=WEB_42)), "fleet", "ec ack",
+    ),
+    "a version without order": (
+        situation(instances=(instance("beef"),), policy=Policy(require_version=WEB_42)), "fleet", "ec ack",
+    ),
+    "nobody beats": (situation(policy=Policy(require_version=WEB_42)), "fleet", "ec ack"),
     "an index came later": (situation(live=live(uncarried=('index "ix"',))), "carried", "ec ack"),
     "soaking": (situation(policy=Policy(soak=timedelta(hours=3))), "soak", "ec ack"),
     "soak before ready": (
@@ -166,11 +214,11 @@ def test_values_that_do_not_fit_are_counted() -> None:
 
 def test_old_writers_are_all_named() -> None:
     """Each application, role and address that was ever seen, the latest first, and when."""
-    nameless = writer("", seconds_ago=7200, role="batch", address=None)
+    nameless = writer("", seconds_ago=7200, role="batch", address=None, times=1)
     reason = verdict("old-writers", situation(old_writers=(nameless, writer()))).reason
     assert reason.startswith(
-        "Seen writing it: billing (role app, 192.0.2.7), last noted 10 seconds ago; "
-        "an application without a name (role batch, local), last noted 2 hours ago. Opens in "
+        "Seen writing it: billing (role app, 192.0.2.7), noted 61 times, last 10 seconds ago; "
+        "an application without a name (role batch, local), noted once 2 hours ago. Opens in "
     )
 
 
@@ -194,10 +242,144 @@ def test_old_writers_says_what_it_cannot_see() -> None:
     assert "Not seen: readers" in verdict("old-writers", situation()).reason
 
 
+def told(name: str, **changes: object) -> str:
+    """Return what a gate says of a situation."""
+    return verdict(name, situation(**changes)).reason
+
+
+def test_old_readers_are_named() -> None:
+    """The role, the view, how often, between which looks last, and the statement, cut where it is long."""
+    long = reader(query="SELECT " + "x, " * 50, through="people", by_name=True, times=1, role="batch")
+    reason = told("old-readers", watch=watch(reader(), long))
+    assert reason.startswith(
+        "Seen using it: role app, 1,200 times, last between 11:59:40 and 11:59:50, 10 seconds ago: "
+        "SELECT id, name FROM users WHERE id = $1; role batch through people, once, last"
+    )
+    assert "... (judged by its words alone). Opens in 5 minutes, at 12:04:50" in reason
+
+
+def test_many_old_readers_are_counted() -> None:
+    """Five are told, the rest counted."""
+    assert "; and 3 more statements." in told("old-readers", watch=watch(*[reader()] * 8))
+
+
+def test_a_confidential_statement_is_named_by_its_number() -> None:
+    """Without its text it is found in pg_stat_statements by its query id."""
+    assert "query 77" in told("old-readers", watch=watch(reader(query="")))
+
+
+def test_quiet_is_what_a_look_saw() -> None:
+    """The quiet time ends with the last look, not with now: nobody looked since."""
+    quiet = Policy().quiet_for
+    opens = watch(reader(seconds_ago=quiet.total_seconds()))
+    assert verdict("old-readers", situation(watch=opens)).open
+    early = replace(opens, at=NOW - timedelta(seconds=1))
+    assert "Opens in a moment" in told("old-readers", watch=early)
+
+
+def test_a_reset_begins_the_quiet_time_anew() -> None:
+    """Nothing is proven for the time before it, and evictions are said."""
+    given = watch(since=NOW - timedelta(minutes=2), was_reset=True, evicted=3)
+    reason = told("old-readers", watch=given)
+    assert "was reset at 11:58:00" in reason
+    assert "no room 3 times" in reason
+    assert "Opens in 3 minutes, at 12:03:00" in reason
+    assert "no room 3 times" in told("old-readers", watch=watch(evicted=3))
+
+
+@pytest.mark.parametrize(
+    ("source", "remedy"),
+    [
+        (Source.ABSENT, "CREATE EXTENSION pg_stat_statements"),
+        (Source.UNLOADED, "shared_preload_libraries"),
+        (Source.OUTDATED, "ALTER EXTENSION"),
+        (Source.HIDDEN, "GRANT pg_read_all_stats"),
+    ],
+)
+def test_who_cannot_look_says_so(source: Source, remedy: str) -> None:
+    """The gate is open, names what is not known, and the command that would tell."""
+    judged = verdict("old-readers", situation(watch=watch(source=source)))
+    assert judged.open
+    assert judged.reason.startswith("Who reads the old side is not known")
+    assert remedy in judged.reason
+
+
+def test_no_quiet_time_names_readers_all_the_same() -> None:
+    """With `quiet_for` 0 the gate is open."""
+    judged = verdict("old-readers", situation(watch=watch(reader()), policy=Policy(quiet_for=timedelta(0))))
+    assert judged.open
+    assert "role app" in judged.reason
+
+
+def test_sessions_from_before_the_deploy_are_named() -> None:
+    """By application, role and address, from when the deploy was said or new code was first seen."""
+    began = NOW - timedelta(hours=3)
+    sessions = (
+        OldSession(41, "billing", "app", None, began),
+        OldSession(42, "billing", "app", None, began),
+        OldSession(43, "", "batch", "192.0.2.9", NOW),
+        OldSession(44, "", "batch", "192.0.2.9", None),
+    )
+    reason = told("old-readers", sessions=sessions, new_code_at=NOW - timedelta(hours=1))
+    when = "before the first write through the new side, 2031-05-06 11:00:00"
+    assert f"Sessions from {when}: billing (role app, local), pid 41, 42." in reason
+    assert "Of 1 sessions this role cannot see" in reason
+    said = Policy(deployed_at=NOW - timedelta(hours=4))
+    assert "Sessions from before" not in told("old-readers", sessions=sessions, policy=said, new_code_at=NOW)
+    assert "Sessions" not in told("old-readers", sessions=sessions)
+
+
+def test_another_old_reader_is_not_covered() -> None:
+    """An acknowledgement covers the statements that were known, each of its role."""
+    given = waived(situation(watch=watch(reader())), "old-readers")
+    assert verdict("old-readers", given).open
+    again = replace(given, watch=watch(reader(seconds_ago=1, times=5000)))
+    assert verdict("old-readers", again).open
+    for other in (reader(query_id=78), reader(role="batch")):
+        assert not verdict("old-readers", replace(given, watch=watch(reader(), other))).open
+
+
+def test_standbys_that_replayed_it_are_named() -> None:
+    """Each that has what made the change ready; without any the gate is open and says so."""
+    reason = told("replicas-caught-up", standbys=(Standby("a", 100), Standby("b", 250)), ready_wal=100)
+    assert reason.endswith(": a, b.")
+    assert "No standby" in told("replicas-caught-up")
+    assert "(10 bytes of WAL behind)" in told(
+        "replicas-caught-up", standbys=(Standby("a", 90),), ready_wal=100
+    )
+
+
+def test_a_standby_that_the_role_cannot_see_is_named() -> None:
+    """It does not shut the gate; the right that is missing is told."""
+    judged = verdict(
+        "replicas-caught-up", situation(standbys=(Standby("x", None, visible=False),), ready_wal=100)
+    )
+    assert judged.open
+    assert "GRANT pg_monitor" in judged.reason
+    assert verdict("replicas-caught-up", situation(standbys=(Standby("x", None),))).open
+
+
+def test_the_fleet_is_counted() -> None:
+    """All at the version or later: how many, and how long ago the oldest was heard."""
+    policy = Policy(require_version=WEB_42)
+    both = (instance("42"), instance("43.1", name="web-8"), instance("1", application="worker"))
+    assert told("fleet", instances=both, policy=policy) == (
+        "All instances of web are at 42 or later: 2 seen, the oldest heartbeat 12 seconds ago."
+    )
+    old = told("fleet", instances=(instance("41"), instance("beef", name="w2")), policy=policy)
+    assert "web-7 (role app, 192.0.2.7) is at 41, heard 12 seconds ago; w2" in old
+    assert "is at beef, which has no order" in old
+
+
+def test_no_fleet_is_asked_for_by_default() -> None:
+    """Off unless a version is required."""
+    assert "fleet" not in names(situation(instances=(instance("1"),)))
+
+
 def test_a_swap_asks_neither_for_old_nor_for_new_code() -> None:
     """There is one name throughout, and the code accepts both types."""
     given = situation(plan=plan(swap=True), old_writers=(writer(),), live=live(new_side_writes=0))
-    assert not {"old-writers", "new-code-seen"} & set(names(given))
+    assert not {"old-writers", "old-readers", "new-code-seen"} & set(names(given))
 
 
 def test_an_idle_table_has_no_new_code_to_show() -> None:
@@ -248,7 +430,8 @@ def test_a_waiver_opens_its_own_gate_only() -> None:
     """Every soft gate is shut; one is acknowledged."""
     all_shut = situation(
         old_writers=(writer(),), live=live(new_side_writes=0, uncarried=('index "ix"',)),
-        policy=Policy(approval=True, soak=timedelta(days=1)),
+        policy=Policy(approval=True, soak=timedelta(days=1), require_version=WEB_42),
+        watch=watch(reader()), standbys=(Standby("replica", 90),), ready_wal=100,
     )  # fmt: skip
     for gate, other in itertools.permutations(SOFT_SHUT, 2):
         assert not verdict(other, waived(all_shut, gate)).open

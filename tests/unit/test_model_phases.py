@@ -16,6 +16,7 @@ contract  | 4           | 4            | run   | 0      | 0      | 4
 undo      | 4           | 0            | 0     | run    | 4      | 4
 purge     | 4           | 4            | 4     | run    | 0      | 4
 rollback  | 0           | run          | run   | 4      | 4      | 0
+restore   | 4           | 4            | run   | 4      | 4      | 4
 """
 WORDS = {"run": Run, "0": Nothing, "4": Refuse}
 

@@ -71,6 +71,8 @@ def full_plan() -> Plan:
         hazards=(Note("H1", "Hazard.", acknowledge=True),),
         server_version=180004,
         noted_every=timedelta(seconds=1),
+        not_held="t.x IS NULL",
+        barred="t.x < 0",
         program_version="0.1.0",
     )
 

@@ -1,5 +1,9 @@
 """Rates, estimates, and the throttle for a rate that somebody asked for."""
 
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -25,8 +29,107 @@ def test_an_estimate_waits_until_it_means_something() -> None:
     meter.note(0.0, 0, 0)
     meter.note(1.0, 100, 10)
     assert meter.eta_seconds(100) is None
-    meter.note(4.0, 400, 40)
+    meter.note(6.0, 600, 60)
     assert meter.eta_seconds(100) == pytest.approx(10)
+
+
+def test_rows_without_a_move_of_the_checkpoint_promise_nothing() -> None:
+    """A window that takes longer than the estimate has seen leaves it out: one move is no rate."""
+    meter = Meter()
+    for second in range(20):
+        meter.note(float(second), 1_000 * second, 10 if second >= 3 else 0)
+    assert meter.rows_per_second == pytest.approx(1_000)
+    assert meter.eta_seconds(100) is None
+
+
+@dataclass
+class Copying:
+    """A copy of many hours, second by second. `said` is what the meter estimated, beside the time it took."""
+
+    left: float
+    meter: Meter = field(default_factory=Meter)
+    clock: float = 0.0
+    done: float = 0.0
+    said: list[tuple[float, float | None]] = field(default_factory=list)
+
+    def run(self, seconds: int, rate: Callable[[int], float], *, paused: bool = False) -> None:
+        """Let so many seconds pass at a rate of blocks; checkpoints move in steps of 40 blocks."""
+        for second in range(seconds):
+            self.clock += 1
+            self.done += 0 if paused else rate(second)
+            seen = int(self.done // 40 * 40)
+            self.meter.note(self.clock, round(self.done * 60), seen, paused=paused)
+            self.said.append((self.clock, self.meter.eta_seconds(round(self.left) - seen)))
+
+    def between(self, first: float, end: float) -> list[float | None]:
+        """Return what was estimated in a span of time."""
+        return [eta for at, eta in self.said if first < at <= end]
+
+    def within(self, first: float, end: float, finish: float, factor: float) -> bool:
+        """Say whether every estimate of a span was right, up to a factor."""
+        return all(
+            eta is not None and 1 / factor <= (finish - at) / eta <= factor
+            for at, eta in self.said
+            if first < at <= end
+        )
+
+
+def _uneven(rate: float) -> Callable[[int], float]:
+    random = Random(7)  # the same unevenness each time
+    return lambda _second: rate * random.uniform(0.7, 1.3)
+
+
+def test_an_estimate_over_hours_of_uneven_work() -> None:
+    """Ten seconds after the start, and for hours, it is right within a quarter."""
+    copying = Copying(left=3 * 3600 * 500)
+    copying.run(2 * 3600, _uneven(500))
+    assert copying.between(0, 5) == [None] * 5
+    assert copying.within(10, 7200, finish=3 * 3600, factor=1.25)
+
+
+def test_an_estimate_is_gone_while_a_copy_is_paused_and_right_when_it_goes_on() -> None:
+    """A pause of an hour leaves no trace: none meanwhile, and ten seconds after the resume the right one."""
+    copying = Copying(left=4 * 3600 * 500)
+    copying.run(3600, _uneven(500))
+    copying.run(3600, _uneven(500), paused=True)
+    copying.run(3600, _uneven(500))
+    assert set(copying.between(3600, 7205)) == {None}
+    assert copying.within(7210, 10_800, finish=5 * 3600, factor=1.25)
+
+
+def test_nobody_knows_when_a_stuck_throttle_opens() -> None:
+    """Half a minute after the last batch there is no estimate, whether one batch a minute is done or none."""
+    copying = Copying(left=2 * 3600 * 500)
+    copying.run(1800, _uneven(500))
+    copying.run(3600, lambda _second: 0)
+    assert set(copying.between(1832, 5400)) == {None}
+    copying.run(3600, lambda second: 40 if second % 60 == 0 else 0)
+    assert set(copying.between(5400, 9000)) == {None}
+    copying.run(600, _uneven(500))
+    assert copying.within(9080, 9600, finish=9000 + 2 * 3600 - 1800 - 2400 / 500, factor=1.25)
+
+
+def test_an_estimate_counts_waits_that_come_and_go() -> None:
+    """A throttle that holds for 20 of 40 seconds doubles the estimate; it does not come and go with it."""
+    copying = Copying(left=3600 * 500)
+    copying.run(3600, lambda second: 500 if second % 40 < 20 else 0)
+    assert copying.within(60, 3600, finish=7200, factor=1.6)
+
+
+def test_an_estimate_follows_a_change_of_pace() -> None:
+    """Tuned to a tenth, it is right within a minute, and no estimate before is longer than it was right."""
+    copying = Copying(left=2 * 3600 * 500)
+    copying.run(3600, _uneven(500))
+    copying.run(3600, _uneven(50))
+    assert copying.within(3665, 7200, finish=3600 + 36_000, factor=1.3)
+
+
+def test_a_meter_forgets() -> None:
+    """A day of readings takes no more room than a minute of them."""
+    meter = Meter()
+    for second in range(24 * 3600):
+        meter.note(float(second), second, second)
+    assert len(meter._samples) <= 62
 
 
 @given(

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expandcontract.sweep.pace import Pace
-from expandcontract.sweep.window import MORE_PASSES, PASSES, SLACK, Look, blocks_for, plan, split
+from expandcontract.sweep.window import PASSES, Look, Strip, blocks_for, passes, plan, split, tapered
 
 MEASURED = st.lists(st.tuples(st.integers(0, 20_000), st.floats(0, 10)), max_size=40)
 
@@ -90,7 +90,7 @@ def test_a_fixed_batch_stays(batch: int, measured: list[tuple[int, float]]) -> N
 
 LOOKS = st.tuples(st.integers(0, 1_000), st.integers(1, 5_000), st.integers(1, 200)).flatmap(
     lambda run: st.integers(1, run[1] * run[2]).map(
-        lambda wanted: Look(run[1] * run[2], wanted, run[0], run[0] + run[1] - 1)
+        lambda wanted: Look(wanted, run[0], run[0] + run[1] - 1, run[2])
     )
 )
 
@@ -105,26 +105,45 @@ def test_a_window_begins_where_there_is_something_to_do(look: Look, batch: int, 
     assert blocks == list(range(look.first, blocks[-1] + 1))
     assert blocks[-1] <= look.last
     assert 1 <= len(window.strips) <= strips
-    assert window.passes in {1, PASSES, MORE_PASSES}
+    assert 1 <= len(window.places) <= PASSES
+    assert (window.places[0].first, window.places[-1].end) == (1, look.highest + 1)
 
 
 @given(LOOKS, st.integers(1, 20_000))
 def test_a_window_holds_about_as_many_rows_as_its_transactions_write(look: Look, batch: int) -> None:
-    """Where rows lie evenly, a pass over a strip writes no more than a batch and some slack, unless a
-    single block holds more.
+    """Where rows lie evenly, a pass over a strip writes no more than a batch, unless a single block holds
+    more.
     """
     window = plan(look, batch, 1)
     if window.strips[0].end - window.strips[0].first > 1:
-        assert window.share <= batch * SLACK + 1
+        assert window.share <= batch
 
 
 def test_dense_windows_take_passes_and_sparse_ones_do_not() -> None:
     """Where every row is written passes make room; where few are, one transaction finds room anyway."""
-    assert plan(Look(10_000, 10_000, 0, 99), 1_000, 1).passes == MORE_PASSES
-    assert plan(Look(3_100, 3_100, 0, 99), 1_000, 1).passes == PASSES
-    assert plan(Look(10_000, 1_000, 0, 99), 1_000, 1).passes == 1
-    assert plan(Look(100, 100, 0, 99), 1_000, 1).passes == PASSES
-    assert plan(Look(100, 50, 0, 99), 1_000, 1).passes == 1
+    assert passes(Look(10_000, 0, 99, 100)) == PASSES
+    assert passes(Look(700, 0, 99, 7)) == 7
+    assert passes(Look(1_000, 0, 99, 100)) == 1
+    assert passes(Look(50, 0, 99, 1)) == 1
+
+
+@given(st.integers(1, 291), st.integers(1, PASSES))
+def test_passes_taper(highest: int, wished: int) -> None:
+    """They follow each other without a gap, none is empty, and none has more places than the one before."""
+    places = tapered(highest, min(wished, highest))
+    assert [strip.first for strip in places[1:]] == [strip.end for strip in places[:-1]]
+    assert (places[0].first, places[-1].end) == (1, highest + 1)
+    sizes = [strip.end - strip.first for strip in places]
+    assert min(sizes) >= 1
+    assert sizes == sorted(sizes, reverse=True)
+    assert highest > PASSES or len(places) >= min(wished, highest) // 2
+
+
+def test_how_passes_taper() -> None:
+    """A page of 55 rows loses 5 in the first pass, and the last has 2; one of 7 has a pass for each."""
+    assert [strip.end - strip.first for strip in tapered(55, 16)] == [5] * 3 + [4] * 4 + [3] * 6 + [2] * 3
+    assert len(tapered(7, 7)) == 7
+    assert tapered(7, 1) == (Strip(1, 8),)
 
 
 @given(st.integers(0, 100), st.integers(1, 100), st.integers(1, 10))
@@ -138,7 +157,8 @@ def test_parts_of_a_run_are_even(first: int, length: int, parts: int) -> None:
 
 def test_blocks_for_a_batch() -> None:
     """A window is so many blocks that each pass over it writes a batch."""
-    assert blocks_for(1_000, 1, 80.0) == 200
-    assert blocks_for(1_000, 1, 20.0) == 400
+    assert blocks_for(1_000, 1, 4.1) == 200
+    assert blocks_for(1_000, 2, 1.2) == 1_000
+    assert blocks_for(1_000, 1, 0.1) == 1_000
     assert blocks_for(1, 1, 1_000.0) == 1
     assert replace(Pace.steady(7), batch=1).exhausted

@@ -203,9 +203,7 @@ class Standby:
         """Return what the throttle would say."""
         self.pass_by(now)
         self.wal.note(now, self.written)
-        growth = self.wal.growth
-        growth = self.threshold * 20 if growth is None else growth
-        return (budget(self.behind, self.threshold, growth=growth),)
+        return (budget(self.behind, self.threshold, growth=self.wal.growth),)
 
 
 @BRIEFLY

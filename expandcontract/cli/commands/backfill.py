@@ -1,6 +1,7 @@
 """`ec backfill [CHANGE]`."""
 
-from typing import TYPE_CHECKING, Annotated
+from dataclasses import replace
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from typer.core import TyperCommand
@@ -18,7 +19,20 @@ if TYPE_CHECKING:
     from expandcontract.engine.verbs.backfill import Options
     from expandcontract.model.situation import Situation
 
+ON_ERROR: tuple[Literal["stop"], Literal["skip"]] = ("stop", "skip")
 NoVerify = Annotated[bool, typer.Option("--no-verify", help="Stop at ready; ec verify compares later.")]
+OnError = Annotated[
+    str | None,
+    typer.Option(
+        "--on-error",
+        metavar="stop|skip",
+        help="A row for which --transform makes no value. [stop]",
+        show_default=False,
+    ),
+]
+ShowValues = Annotated[
+    bool, typer.Option("--show-values", help="Tell the value of a row for which --transform fails.")
+]
 All = Annotated[bool, typer.Option("--all", help="Every change that is not ready yet, one after the other.")]
 
 
@@ -35,6 +49,9 @@ async def backfill(
     schedule: options.Schedule = None,
     throttle_query: options.ThrottleQuery = None,
     throttle_http: options.ThrottleHttp = None,
+    no_user_triggers: options.NoUserTriggers = False,
+    on_error: OnError = None,
+    show_values: ShowValues = False,
     no_verify: NoVerify = False,
     no_wait: options.NoWait = False,
     every: All = False,
@@ -46,6 +63,12 @@ async def backfill(
         max_lag=max_lag, nice_ratio=nice_ratio, schedule=schedule, query=throttle_query, http=throttle_http
     )
     chosen = pace(batch, workers, max_rate, max_runtime, no_wait=no_wait, no_verify=no_verify)
+    chosen = replace(
+        chosen,
+        user_triggers=not no_user_triggers,
+        on_error=parse.choice("--on-error", on_error, ON_ERROR) or "stop",
+        show_values=show_values,
+    )
 
     async def act(context: "Context", name: str) -> "Situation":
         return await verb.backfill(context, name, chosen)

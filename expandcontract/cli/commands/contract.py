@@ -1,14 +1,16 @@
 """`ec contract [CHANGE]`."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
+import typer
 from typer.core import TyperCommand
 
-from expandcontract.cli import options
+from expandcontract.cli import options, parse
 from expandcontract.cli.build import single
 from expandcontract.cli.chosen import moved
 from expandcontract.cli.command import command
 from expandcontract.cli.session import Session
+from expandcontract.model.errors import UsageError
 from expandcontract.model.phases import Verb
 
 if TYPE_CHECKING:
@@ -16,13 +18,28 @@ if TYPE_CHECKING:
     from expandcontract.model.situation import Situation
 
 
-async def contract(session: Session, *, change: options.Change = None) -> None:
+Canary = Annotated[
+    str | None,
+    typer.Option(
+        "--canary", metavar="D", help="Watch for so long, and undo when more is rolled back: 10min."
+    ),
+]
+
+
+async def contract(session: Session, *, change: options.Change = None, canary: Canary = None) -> None:
     """Ask the gates, then hide the old side."""
+    from expandcontract.engine.verbs import canary as watched
     from expandcontract.engine.verbs import contract as verb
+
+    duration = parse.duration("--canary", canary)
+    if duration is not None and not duration:
+        raise UsageError("--canary 0 watches nothing.", next="ec contract --canary 10min")
 
     async def act(context: "Context", name: str) -> "Situation":
         await _say_gates(session, context, name)
-        return await verb.contract(context, name)
+        if duration is None:
+            return await verb.contract(context, name)
+        return await watched.contract_watched(context, name, duration)
 
     await moved(session, Verb.CONTRACT, change, act)
 
@@ -32,11 +49,16 @@ async def _say_gates(session: Session, context: "Context", name: str) -> None:
     from expandcontract.cli.views.gates import GatesView
     from expandcontract.engine.verbs import status
 
-    situation = await status.one(context, name)
+    situation = await status.looked(context, await status.one(context, name))
     if situation.ready:
         session.output.say(GatesView.of(situation, gates.judge_all(situation)).listing())
 
 
 def build(name: str, summary: str) -> TyperCommand:
     """Return the command."""
-    return single(name, summary, command(contract), "Until purge, ec undo brings the old side back.")
+    details = (
+        "Until purge, ec undo brings the old side back. With --canary that is done by itself: when, since "
+        "contract or in the last 30 s, more than 3 times as many transactions of the database were rolled "
+        "back as before, and more than 10 beside one for each session."
+    )
+    return single(name, summary, command(contract), details)

@@ -3,6 +3,7 @@
 import importlib.util
 import inspect
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -17,6 +18,12 @@ from expandcontract.model.errors import UsageError
 Rows = Annotated[
     str | None, typer.Option("--rows", metavar="N", help="Users in the table. [1M]", show_default=False)
 ]
+Records = Annotated[
+    Path | None,
+    typer.Option(
+        "--records", metavar="FOLDER", help="Write ec gates and ec report there.", show_default=False
+    ),
+]
 FAILED = 1
 
 
@@ -27,10 +34,10 @@ def _demo(ctx: typer.Context, values: Mapping[str, Any]) -> int:
             next="pip install 'expandcontract[demo]'",
         )
     rows = count("--rows", remember(ctx, values).get("rows")) or 1_000_000
-    return _play(rows)
+    return _play(rows, values.get("records"))
 
 
-def _play(rows: int) -> int:
+def _play(rows: int, records: Path | None) -> int:
     from rich.console import Console
 
     from expandcontract.cli.signals import Interruption, run
@@ -38,10 +45,11 @@ def _play(rows: int) -> int:
 
     console = Console()
     interruption = Interruption(console.print, checkpoints=False)
-    return 0 if run(lambda: play(console, rows), interruption) else FAILED
+    return 0 if run(lambda: play(console, rows, records), interruption) else FAILED
 
 
 def build(name: str, summary: str) -> TyperCommand:
     """Return the command."""
     rows = inspect.Parameter("rows", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Rows)
-    return single(name, summary, readable(_demo, [rows, *SPEECH]), "Leaves nothing behind.")
+    records = inspect.Parameter("records", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Records)
+    return single(name, summary, readable(_demo, [rows, records, *SPEECH]), "Leaves nothing behind.")

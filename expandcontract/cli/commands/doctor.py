@@ -1,5 +1,8 @@
 """`ec doctor`."""
 
+from typing import Annotated
+
+import typer
 from typer.core import TyperCommand
 
 from expandcontract.cli.build import single
@@ -8,14 +11,20 @@ from expandcontract.cli.session import Session
 
 ATTENTION = 1
 
+Repair = Annotated[
+    bool, typer.Option("--repair", help="Put back what others dropped, disabled or replaced, and prove anew.")
+]
 
-async def doctor(session: Session) -> int:
+
+async def doctor(session: Session, *, repair: Repair = False) -> int:
     """Examine the database and the changes in it."""
     from expandcontract.cli.views.doctor import DoctorView
     from expandcontract.engine.verbs import doctor as verb
+    from expandcontract.engine.verbs import mend
 
     async with session.context() as context:
-        view = DoctorView.of(await verb.examine(context))
+        mended = await mend.mend(context) if repair else ()
+        view = DoctorView.of([*mended, *await verb.examine(context)])
     session.show(view)
     return 0 if view.well else ATTENTION
 
@@ -25,6 +34,6 @@ def build(name: str, summary: str) -> TyperCommand:
     return single(
         name,
         summary,
-        command(doctor, checkpoints=False),
-        "Only reads. Exit 1 when something needs attention.",
+        command(doctor),
+        "Only reads, unless it is to repair. Exit 1 when something needs attention.",
     )

@@ -12,10 +12,12 @@ from expandcontract.cli.session import Session
 async def gates(session: Session, *, change: options.Change = None) -> None:
     """Show the conditions of contract."""
     from expandcontract.cli.views.gates import GatesView
+    from expandcontract.engine.verbs.status import looked
     from expandcontract.gates import judge_all
 
     async with session.context() as context:
         found = await active(context, session, change)
+        found = None if found is None else await looked(context, found)
     if found is not None:
         session.show(GatesView.of(found, judge_all(found)))
 

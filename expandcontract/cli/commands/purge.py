@@ -1,5 +1,6 @@
 """`ec purge [CHANGE]`."""
 
+from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +11,7 @@ from expandcontract.cli.build import single
 from expandcontract.cli.chosen import moved
 from expandcontract.cli.command import command
 from expandcontract.cli.session import Session
-from expandcontract.model.errors import UsageError
+from expandcontract.model.errors import EcError, Interrupted, UsageError
 from expandcontract.model.phases import State, Verb
 
 if TYPE_CHECKING:
@@ -47,7 +48,30 @@ async def purge(
         if not names:
             session.show_nothing("No change is hidden past its undo window.")
             return
-        session.show_changes([await act(context, name) for name in names])
+        await _each(session, names, lambda name: act(context, name))
+
+
+async def _each(session: Session, names: list[str], act: Callable[[str], Awaitable["Situation"]]) -> None:
+    """Purge one after the other; one that cannot be is said at the end, and keeps no other from it."""
+    from expandcontract.cli.views.error import ErrorView
+
+    done: list[Situation] = []
+    failed: list[EcError] = []
+    for name in names:
+        try:
+            done.append(await act(name))
+        except Interrupted:
+            raise
+        except EcError as error:
+            failed.append(error)
+    if not failed:
+        session.show_changes(done)
+        return
+    if done and not session.output.json:  # programs get one document, and then it is the error
+        session.show_changes(done)
+    for each in failed[:-1]:
+        session.output.say(ErrorView.of(each).text())
+    raise failed[-1]
 
 
 async def _due(context: "Context") -> list[str]:

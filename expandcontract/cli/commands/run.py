@@ -1,5 +1,6 @@
 """`ec run KIND ARGS | CHANGE`."""
 
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -36,6 +37,7 @@ async def run(
     schedule: options.Schedule = None,
     throttle_query: options.ThrottleQuery = None,
     throttle_http: options.ThrottleHttp = None,
+    no_user_triggers: options.NoUserTriggers = False,
     no_wait: options.NoWait = False,
 ) -> None:
     """Start, backfill and verify; contract where it is asked for."""
@@ -48,6 +50,7 @@ async def run(
         max_lag=max_lag, nice_ratio=nice_ratio, schedule=schedule, query=throttle_query, http=throttle_http
     )
     chosen = pace(batch, workers, max_rate, max_runtime, no_wait=no_wait)
+    chosen = replace(chosen, user_triggers=not no_user_triggers)
     async with session.context() as context:
         found = await wanted(context, asked, session.phases)
         if found is None:

@@ -3,23 +3,25 @@
 from collections.abc import Sequence
 from typing import assert_never
 
-from expandcontract.cli.views.format import count, percent, seconds
+from expandcontract.cli.views.format import build_phase, count, held, percent, seconds
 from expandcontract.model.events import (
     Blocker,
     Event,
+    LockHeld,
     LockTried,
     Notice,
     PhaseDone,
     PhaseStarted,
     Progress,
     StepDone,
+    StepRunning,
     StepStarted,
     TookOver,
     WaitingForSnapshots,
 )
 
 
-def sentence(event: Event) -> str:  # noqa: PLR0911 - one for each event
+def sentence(event: Event) -> str:  # noqa: C901, PLR0911 - one for each event
     """Return what the event says to people."""
     match event:
         case PhaseStarted(phase=phase):
@@ -32,10 +34,14 @@ def sentence(event: Event) -> str:  # noqa: PLR0911 - one for each event
             return f"{section.value}: {step} done in {seconds(took)}"
         case LockTried():
             return _lock(event)
+        case LockHeld():
+            return _held(event)
         case WaitingForSnapshots(step=step, blockers=blockers):
             return f"{step} waits for older transactions: {_who(blockers)}"
         case Progress():
             return _progress(event)
+        case StepRunning():
+            return _running(event)
         case TookOver(holder=holder):
             return f"took over from {holder}, which is gone"
         case Notice(text=text):
@@ -60,7 +66,7 @@ def fields(progress: Progress) -> dict[str, str | int | float | None]:
 
 def detail(event: Event) -> bool:
     """Say whether the event is worth a line only to those who asked for detail."""
-    return isinstance(event, StepDone)
+    return isinstance(event, StepDone | LockHeld)
 
 
 def _lock(event: LockTried) -> str:
@@ -70,18 +76,30 @@ def _lock(event: LockTried) -> str:
     return f"try {event.attempt} for {event.mode} on {relations} failed{held}; {again}"
 
 
+def _held(event: LockHeld) -> str:
+    tries = "first try" if event.attempt == 1 else f"try {event.attempt}"
+    took = f"{event.held_seconds * 1000:,.0f} ms"
+    return f"{event.mode} on {', '.join(event.relations)} held for {took}, had at the {tries}"
+
+
 def _who(blockers: Sequence[Blocker]) -> str:
     return "; ".join(map(str, blockers)) or "unknown"
 
 
+def _running(event: StepRunning) -> str:
+    text = f"{event.section.value}: {event.sentence}, for {seconds(event.seconds)}"
+    if event.build is None:
+        return text
+    build = event.build
+    waits_for = str(build.waits_for) if build.waits_for else None
+    return f"{text}: {build_phase(build.phase, build.done, build.total, build.unit, waits_for)}"
+
+
 def _progress(progress: Progress) -> str:
-    parts = [
-        f"{progress.stage} {progress.percent:.0f} %",
-        count(progress.rows, "row"),
-        f"{count(progress.rows_per_second)} rows/s",
-        f"batch {count(progress.batch)}",
-    ]
+    parts = [f"{progress.stage} {int(progress.percent)} %", count(progress.rows, "row")]
+    parts += [f"{count(progress.rows_per_second)} rows/s"]
+    parts += [f"batch {count(progress.batch)}"] if progress.batch else []
     parts += [f"HOT {percent(progress.hot_ratio)}"] if progress.hot_ratio is not None else []
     parts += [f"eta {seconds(progress.eta_seconds)}"] if progress.eta_seconds is not None else []
-    parts += [f"throttled by {progress.throttled_by}"] if progress.throttled_by else []
+    parts += [held(progress.throttled_by)] if progress.throttled_by else []
     return ", ".join(parts)

@@ -27,7 +27,9 @@ class Terminal:
         if isinstance(event, events.StepStarted | events.PhaseDone):
             self.close()
         if isinstance(event, events.Progress):
-            self._draw(event)
+            self._draw(event.stage, event.percent, sentence(event))
+        elif isinstance(event, events.StepRunning):
+            self._draw(event.step, event.build.percent if event.build else None, sentence(event))
         elif self._verbose or not detail(event):
             self._console.print(escape(redact(sentence(event))))
 
@@ -38,10 +40,14 @@ class Terminal:
             self._bar.remove_task(self._task[1])
             self._task = None
 
-    def _draw(self, event: events.Progress) -> None:
-        if self._task is not None and self._task[0] != event.stage:
+    def _draw(self, what: str, percent: float | None, words: str) -> None:
+        """Draw the bar; without a percentage it says by its movement that something goes on."""
+        if self._task is not None and self._task[0] != what:
             self.close()
         if self._task is None:
-            self._task = (event.stage, self._bar.add_task("", total=100.0))
+            self._task = (what, self._bar.add_task(""))
             self._bar.start()
-        self._bar.update(self._task[1], completed=event.percent, description=escape(sentence(event)))
+        total = None if percent is None else 100.0
+        self._bar.update(
+            self._task[1], total=total, completed=percent or 0.0, description=escape(redact(words))
+        )

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import assert_never
 
-from expandcontract.cli.views.format import count, moment, span
+from expandcontract.cli.views.format import count, held, moment, span
 from expandcontract.engine.answers import what_is_left
 from expandcontract.model.phases import Phase, Stage, Status
-from expandcontract.model.situation import Situation, SweepRecord, Verdict
+from expandcontract.model.situation import PhaseRecord, Situation, SweepRecord, Verdict
 
 
 def may_deploy(situation: Situation) -> bool:
@@ -21,16 +21,22 @@ def why_deploy(situation: Situation) -> str:
             return "the change is not started"
         case Stage.BEFORE_READY:
             return "the new side is not complete"
-        case Stage.READY if situation.plan.swap:
-            return "every row is in sync; code that runs at contract must accept both types"
         case Stage.READY:
-            return "every row is in sync, and the new side has its indexes and constraints"
+            return _why_ready(situation)
         case Stage.HIDDEN | Stage.PURGED:
             return "only the new side is left"
         case Stage.ROLLED_BACK:
             return "the change was rolled back"
         case other:
             assert_never(other)
+
+
+def _why_ready(situation: Situation) -> str:
+    if situation.plan.swap:
+        return "every row is in sync; code that runs at contract must accept both types"
+    if situation.plan.pair.computed_outside:
+        return "every row was filled; it must be able to read a row that old code left unfilled since"
+    return "every row is in sync, and the new side has its indexes and constraints"
 
 
 def may_contract(situation: Situation, verdicts: Sequence[Verdict]) -> bool:
@@ -63,11 +69,18 @@ def waiting_for(situation: Situation, verdicts: Sequence[Verdict]) -> str | None
             return None
         case Stage.BEFORE_READY:
             return (
-                _paused(situation) or _failed(situation) or _throttled(situation) or what_is_left(situation)
+                _paused(situation)
+                or _failed(situation)
+                or _throttled(situation.copy, situation.phases[Phase.BACKFILL])
+                or what_is_left(situation)
             )
+        case Stage.READY if held_by := _throttled(situation.compare, situation.phases[Phase.VERIFY]):
+            return held_by
         case Stage.READY:
             shut = (verdict for verdict in verdicts if not verdict.open)
             return next((f"{verdict.gate}: {verdict.reason}" for verdict in shut), None)
+        case Stage.HIDDEN if situation.canary_open:
+            return f"the canary has not ended; ec undo {situation.name} takes contract back"
         case Stage.HIDDEN:
             return _undo_window(situation)
         case other:
@@ -84,6 +97,8 @@ def next_command(situation: Situation, verdicts: Sequence[Verdict]) -> str | Non
             return _towards_ready(situation)
         case Stage.READY:
             return _towards_contract(situation, verdicts)
+        case Stage.HIDDEN if situation.canary_open:
+            return f"ec contract {name} --canary 10min"
         case Stage.HIDDEN:
             return f"ec purge {name} --yes"
         case Stage.PURGED | Stage.ROLLED_BACK:
@@ -105,18 +120,11 @@ def way_back(situation: Situation) -> str | None:
             assert_never(other)
 
 
-def eta_seconds(copy: SweepRecord | None) -> float | None:
-    """Return how long the rest of the blocks will take at the pace so far; None while that means nothing."""
-    if copy is None or not copy.blocks_done or not copy.seconds:
-        return None
-    return copy.seconds * (copy.blocks_total - copy.blocks_done) / copy.blocks_done
-
-
 def _towards_ready(situation: Situation) -> str:
     name = situation.name
     if situation.wish.paused:
         return f"ec resume {name}"
-    if any(holder.alive for holder in situation.holders):
+    if _somebody(situation):
         return f"ec status {name} --watch"
     writing = situation.phases[Phase.DUAL_WRITE].status == Status.DONE
     return f"ec backfill {name}" if writing else f"ec start {name}"
@@ -127,8 +135,14 @@ def _towards_contract(situation: Situation, verdicts: Sequence[Verdict]) -> str:
     shut = [verdict for verdict in verdicts if not verdict.open]
     if not shut:
         return f"ec contract {situation.name}"
+    if situation.phases[Phase.VERIFY].status == Status.RUNNING and _somebody(situation):
+        return f"ec status {situation.name} --watch"
     hard = next((verdict.next for verdict in shut if verdict.hard and verdict.next), None)
     return hard or f"ec wait {situation.name} --for contractable"
+
+
+def _somebody(situation: Situation) -> bool:
+    return any(holder.alive for holder in situation.holders)
 
 
 def _paused(situation: Situation) -> str | None:
@@ -141,9 +155,10 @@ def _failed(situation: Situation) -> str | None:
     return f"{record.phase.value} failed: {record.error}" if record.status == Status.FAILED else None
 
 
-def _throttled(situation: Situation) -> str | None:
-    copy = situation.copy
-    return f"throttled by {copy.throttled_by}" if copy and copy.throttled_by and not copy.finished else None
+def _throttled(sweep: SweepRecord | None, phase: PhaseRecord) -> str | None:
+    if sweep is None or sweep.finished or phase.status != Status.RUNNING or not sweep.throttled_by:
+        return None
+    return held(sweep.throttled_by)
 
 
 def _undo_window(situation: Situation) -> str | None:

@@ -43,6 +43,19 @@ def percent(ratio: float) -> str:
     return f"{int(ratio * 100)} %"
 
 
+def held(reason: str) -> str:
+    """Return what holds the work back, as a sentence's end: a throttle by its reading, or who paused it."""
+    return reason if reason.startswith("paused") else f"throttled by {reason}"
+
+
+def build_phase(phase: str, done: int, total: int, unit: str, waits_for: str | None) -> str:
+    """Return how far the phase is in which an index is built, and for whom the build waits."""
+    if unit == "lockers":
+        left = f", {count(total - done)} of {count(total)} left" if total else ""
+        return f"{phase}{left}{f': {waits_for}' if waits_for else ''}"
+    return f"{phase}, {percent(done / total)} ({count(done)} of {count(total)} {unit})" if total else phase
+
+
 def table(rows: Sequence[Sequence[str]], indent: str = "") -> list[str]:
     """Align rows in columns, two blanks apart; the last column is free."""
     if not rows:

@@ -7,7 +7,8 @@ from typing import Any, Literal, Protocol, Self
 from pydantic import Field
 
 from expandcontract.cli.redaction import redact
-from expandcontract.cli.views.format import moment, seconds, table
+from expandcontract.cli.views.format import moment, table
+from expandcontract.cli.views.story import told
 from expandcontract.cli.views.view import Part, View
 
 
@@ -41,8 +42,7 @@ class EntryView(Part):
 
     def row(self) -> tuple[str, str, str, str]:
         """Return the columns of the text."""
-        told = _step(self.data) if self.kind.startswith("step") else _told(self.data)
-        return moment(self.at), self.who, self.kind, redact(told)
+        return moment(self.at), self.who, self.kind, redact(told(self.kind, self.data))
 
 
 class LogView(View):
@@ -61,16 +61,3 @@ class LogView(View):
     def text(self) -> str:
         """Return a line for each entry."""
         return "\n".join([self.change, *table([entry.row() for entry in self.entries], "  ")])
-
-
-def _step(data: Mapping[str, Any]) -> str:
-    took = f" in {seconds(data['seconds'])}" if data.get("seconds") is not None else ""
-    tries = f", attempt {data['attempts']}" if data.get("attempts", 1) > 1 else ""
-    error = f": {data['error']}" if data.get("error") else ""
-    return f"{data.get('section')} {data.get('step')} {data.get('status')}{took}{tries}{error}"
-
-
-def _told(data: Mapping[str, Any]) -> str:
-    """Nested data is for programs: `ec log --json`."""
-    plain = {key: value for key, value in data.items() if not isinstance(value, (dict, list))}
-    return ", ".join(f"{key} {'auto' if value is None else value}" for key, value in plain.items())

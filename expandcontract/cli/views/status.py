@@ -7,11 +7,14 @@ from typing import Literal, Self
 from pydantic import Field
 
 from expandcontract.cli.views import answers
-from expandcontract.cli.views.format import count, moment, percent, seconds, table
+from expandcontract.cli.views.format import build_phase, count, held, moment, percent, seconds, table
 from expandcontract.cli.views.gates import GateView
 from expandcontract.cli.views.view import Part, View
-from expandcontract.model.phases import Phase, State, Status
-from expandcontract.model.situation import PhaseRecord, Proof, Situation, SweepRecord, Verdict
+from expandcontract.engine import under_way
+from expandcontract.engine.hot import spoilers
+from expandcontract.model.events import StepRunning
+from expandcontract.model.phases import Phase, Section, State, Status
+from expandcontract.model.situation import PhaseRecord, Proof, Situation, Verdict
 
 #: What a caller gives to judge the gates of a situation.
 Judge = Callable[[Situation], Sequence[Verdict]]
@@ -31,7 +34,12 @@ class PhaseView(Part):
 
 
 class BackfillView(PhaseView):
-    """The copy of the rows and the settling of the new side. `stage` is null when neither runs."""
+    """The copy of the rows and the settling of the new side. `stage` is null when neither runs.
+
+    `rows_per_second` is the present rate while somebody copies, and then that of the whole copy.
+    `hot_spoiled_by` says why a low `hot_ratio` is low. `eta_seconds` is null while nobody knows.
+    `rows_skipped` are those for which a transform made no value. All of it is of the last `round` of copying.
+    """
 
     stage: Literal["copy", "settle"] | None
     rows_written: int
@@ -39,31 +47,47 @@ class BackfillView(PhaseView):
     blocks_total: int
     rows_per_second: float
     copy_seconds: float
+    batch: int | None
     hot_ratio: float | None
+    hot_spoiled_by: tuple[str, ...]
     eta_seconds: float | None
     throttled_by: str | None
+    rows_skipped: int
+    round: int | None
 
     def tells(self) -> str:
         """Return the line of the text."""
         if self.error:
             return self.error
-        parts = [count(self.rows_written, "row")]
+        parts = [f"{self._which_round()}{count(self.rows_written, 'row')}"]
         if self.copy_seconds:
             parts = [f"{parts[0]} in {seconds(self.copy_seconds)}", f"{count(self.rows_per_second)} rows/s"]
         if self.stage == "copy":
             done = percent(self.blocks_done / max(self.blocks_total, 1))
             parts.append(f"{done} of {count(self.blocks_total, 'block')}")
+        parts += [f"batch {count(self.batch)}"] if self.batch and self.stage == "copy" else []
         parts += [f"HOT {percent(self.hot_ratio)}"] if self.hot_ratio is not None else []
         parts += [f"eta {seconds(self.eta_seconds)}"] if self.eta_seconds is not None else []
-        parts += [f"throttled by {self.throttled_by}"] if self.throttled_by else []
+        parts += [f"{count(self.rows_skipped, 'row')} left out (ec log)"] if self.rows_skipped else []
+        parts += [held(self.throttled_by)] if self.throttled_by else []
         return ", ".join(parts) if self.status != Status.PENDING else ""
+
+    def _which_round(self) -> str:
+        return f"round {self.round}: " if self.round and self.round > 1 else ""
 
 
 class VerifyView(PhaseView):
-    """The newest comparison. `proof_valid_until` is null when no proof counts now; `spoiled` says why."""
+    """The comparison that runs, otherwise the newest. `proof_valid_until` is null when no proof counts now;
+    `spoiled` says why.
+    """
 
     rows_compared: int
     mismatches: int
+    blocks_done: int
+    blocks_total: int
+    rows_per_second: float
+    eta_seconds: float | None
+    throttled_by: str | None
     proof_valid_until: datetime | None
     spoiled: str | None
 
@@ -76,10 +100,71 @@ class VerifyView(PhaseView):
         compared = (
             f"{count(self.rows_compared, 'row')} compared, {count(self.mismatches, 'mismatch', 'mismatches')}"
         )
+        if self.status == Status.RUNNING:
+            return ", ".join([compared, *self._pace()])
         if self.spoiled:
             return f"{compared}; the proof no longer counts: {self.spoiled}"
         until = self.proof_valid_until
         return f"{compared}, proof valid until {moment(until)}" if until else compared
+
+    def _pace(self) -> list[str]:
+        done = percent(self.blocks_done / max(self.blocks_total, 1))
+        parts = [f"{count(self.rows_per_second)} rows/s", f"{done} of {count(self.blocks_total, 'block')}"]
+        parts += [f"eta {seconds(self.eta_seconds)}"] if self.eta_seconds is not None else []
+        return parts + ([held(self.throttled_by)] if self.throttled_by else [])
+
+
+class BuildView(Part):
+    """An index that the server builds: `done` of `total` counts the `unit` of the present `phase` alone."""
+
+    index: str
+    phase: str
+    done: int
+    total: int
+    unit: str
+    waits_for: str | None
+
+    def __str__(self) -> str:
+        return build_phase(self.phase, self.done, self.total, self.unit, self.waits_for)
+
+
+class StepView(Part):
+    """The step that is under way, other than a copy or comparison: number `place` of `steps` in `section`."""
+
+    section: Section
+    step: str
+    sentence: str
+    place: int
+    steps: int
+    seconds: float
+    build: BuildView | None
+
+    @classmethod
+    def of(cls, situation: Situation, running: StepRunning) -> Self:
+        """Read an event that was told by the ledger."""
+        place, steps = under_way.place_in_section(situation, running)
+        build = running.build
+        return cls(
+            section=running.section,
+            step=running.step,
+            sentence=running.sentence,
+            place=place,
+            steps=steps,
+            seconds=running.seconds,
+            build=build
+            and BuildView(
+                index=build.index,
+                phase=build.phase,
+                done=build.done,
+                total=build.total,
+                unit=build.unit,
+                waits_for=str(build.waits_for) if build.waits_for else None,
+            ),
+        )
+
+    def __str__(self) -> str:
+        text = f"{self.section} {self.place} of {self.steps}: {self.sentence}, for {seconds(self.seconds)}"
+        return f"{text}: {self.build}" if self.build else text
 
 
 class PhasesView(Part):
@@ -114,6 +199,7 @@ class ChangeView(Part):
     old_columns: tuple[str, ...]
     new_columns: tuple[str, ...]
     phases: PhasesView
+    step: StepView | None
     gates: tuple[GateView, ...]
     waiting_for: str | None
     deploy: AnswerView
@@ -139,6 +225,7 @@ class ChangeView(Part):
             old_columns=plan.old_columns,
             new_columns=plan.new_columns,
             phases=_phases(situation),
+            step=StepView.of(situation, running) if (running := under_way.step(situation)) else None,
             gates=tuple(map(GateView.of, verdicts)) if situation.state == State.ACTIVE else (),
             waiting_for=answers.waiting_for(situation, verdicts),
             deploy=AnswerView(yes=answers.may_deploy(situation), why=answers.why_deploy(situation)),
@@ -170,6 +257,8 @@ class ChangeView(Part):
         ]
         first += [("way back", self.way_back)] if self.way_back else []
         first += [("running", holder) for holder in self.running]
+        first += [("step", str(self.step))] if self.step else []
+        first += [("spoils HOT", why) for why in self.phases.backfill.hot_spoiled_by]
         phases: list[tuple[Phase, PhaseView]] = [
             (Phase.EXPAND, self.phases.expand),
             (Phase.DUAL_WRITE, self.phases.dual_write),
@@ -209,7 +298,7 @@ def _phases(situation: Situation) -> PhasesView:
     return PhasesView(
         expand=PhaseView(**_base(records[Phase.EXPAND])),
         dual_write=PhaseView(**_base(records[Phase.DUAL_WRITE])),
-        backfill=_backfill(records[Phase.BACKFILL], situation.copy),
+        backfill=_backfill(records[Phase.BACKFILL], situation),
         verify=_verify(records[Phase.VERIFY], situation),
         contract=PhaseView(**_base(records[Phase.CONTRACT])),
     )
@@ -224,7 +313,8 @@ def _base(record: PhaseRecord) -> dict[str, object]:
     }
 
 
-def _backfill(record: PhaseRecord, copy: SweepRecord | None) -> BackfillView:
+def _backfill(record: PhaseRecord, situation: Situation) -> BackfillView:
+    copy = situation.copy
     running = record.status in (Status.RUNNING, Status.FAILED)
     copying = running and (copy is None or not copy.finished)
     return BackfillView(
@@ -235,18 +325,28 @@ def _backfill(record: PhaseRecord, copy: SweepRecord | None) -> BackfillView:
         blocks_total=copy.blocks_total if copy else 0,
         rows_per_second=copy.rows_per_second if copy else 0.0,
         copy_seconds=copy.seconds if copy else 0.0,
+        batch=copy.batch if copy and copying else None,
         hot_ratio=copy.hot_ratio if copy else None,
-        eta_seconds=answers.eta_seconds(copy) if copying else None,
+        hot_spoiled_by=spoilers(situation) if copying else (),
+        eta_seconds=copy.eta_seconds if copy and copying else None,
         throttled_by=copy.throttled_by if copy and copying else None,
+        rows_skipped=copy.mismatches if copy else 0,
+        round=copy.round if copy else None,
     )
 
 
 def _verify(record: PhaseRecord, situation: Situation) -> VerifyView:
-    proof = situation.proof
+    proof, compare = situation.proof, situation.compare
+    running = compare if record.status == Status.RUNNING else None
     return VerifyView(
         **_base(record),
-        rows_compared=proof.rows_compared if proof else 0,
-        mismatches=proof.mismatches if proof else 0,
+        rows_compared=running.rows if running else proof.rows_compared if proof else 0,
+        mismatches=running.mismatches if running else proof.mismatches if proof else 0,
+        blocks_done=compare.blocks_done if compare else 0,
+        blocks_total=compare.blocks_total if compare else 0,
+        rows_per_second=compare.rows_per_second if compare else 0.0,
+        eta_seconds=running.eta_seconds if running else None,
+        throttled_by=running.throttled_by if running else None,
         proof_valid_until=_valid_until(proof, situation),
         spoiled=_spoiled(proof) if proof else None,
     )

@@ -5,20 +5,22 @@ import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
+from expandcontract.engine import closing, hooks, writing
 from expandcontract.engine import situation as situations
 from expandcontract.engine.answers import applies
 from expandcontract.engine.context import Context
-from expandcontract.engine.runner import begin_phase, record, run_phase, run_step
+from expandcontract.engine.repairing import make_again, repair, restore
+from expandcontract.engine.runner import begin_phase, record, run_phase
 from expandcontract.engine.sweeping import Pace, copy_to_end, step_of
-from expandcontract.engine.verbs import undo, verify
+from expandcontract.engine.verbs import status, undo, verify
 from expandcontract.engine.work import Work, leased
 from expandcontract.ledger import change as change_writer
 from expandcontract.model import killpoints
-from expandcontract.model.errors import LeaseHeld, Mismatches, StepFailed
+from expandcontract.model.errors import LeaseHeld, Mismatches
+from expandcontract.model.hooks import Turn
 from expandcontract.model.phases import Phase, Section, Status, Verb
 from expandcontract.model.plan import Purpose
 from expandcontract.model.situation import Situation
-from expandcontract.steps.column import RESTORE_FILLING, RESTORE_READY
 
 #: How often a process looks whether another one has settled the new side.
 LOOK_SECONDS = 0.5
@@ -38,6 +40,7 @@ async def backfill(context: Context, name: str, options: Options = Options()) ->
 
     Raises:
         WrongState: the change is not started, or contracted.
+        MissingPrivilege, Refused: the user's triggers cannot be kept from firing.
         StepFailed: a statement failed for good; the ledger says which.
         Mismatches: verification found rows that a repair did not bring in sync.
         Interrupted, TimeIsUp, Paused, LeaseHeld, LeaseLost, LockBudgetSpent: the same command goes on.
@@ -47,12 +50,16 @@ async def backfill(context: Context, name: str, options: Options = Options()) ->
     situation = await situations.one(context, name)
     if not applies(context, Verb.BACKFILL, situation):
         return situation
+    if not options.user_triggers:
+        await writing.refuse_to_suppress(context, situation)
     if situation.ready:
+        await hooks.end(context, name, Turn.READY)
         return await _prove_again(context, situation, options)
     await _fill(context, situation, options, deadline)
+    await hooks.end(context, name, Turn.READY)
     if options.verify:
         await verify.prove(context, situation, _within(options, deadline), verb="backfill")
-    return await situations.one(context, name)
+    return await status.looked(context, await situations.one(context, name))
 
 
 async def _fill(context: Context, situation: Situation, options: Options, deadline: float | None) -> None:
@@ -109,36 +116,11 @@ async def _copy(work: Work, pace: Pace) -> None:
     killpoints.reach("backfill.copy.recorded")
 
 
-async def restore(work: Work) -> bool:
-    """Put the sync trigger back where it is not as it must be; return whether it had to be."""
-    faults = (await situations.one(work.context, work.name)).live.sync_faults
-    if not faults:
-        return False
-    work.context.notice(work.name, f"Putting the sync trigger back: {'; '.join(faults)}.")
-    wanted = RESTORE_READY if work.situation.ready else RESTORE_FILLING
-    step = next(step for step in work.plan.steps(Section.REPAIR) if step.id == wanted)
-    await run_step(work, Section.REPAIR, step)
-    _require_restored(await situations.one(work.context, work.name))
-    return True
-
-
-def _require_restored(situation: Situation) -> None:
-    """Raise StepFailed where the plan does not know of a child table: its rows would never be in sync."""
-    bare = [leaf.name for leaf in situation.live.leaves if not leaf.trigger_intact]
-    if bare:
-        raise StepFailed(
-            f"{', '.join(bare)} cannot be kept in sync: it came after the plan was made.",
-            why="Children by inheritance each have a trigger, and the plan names them.",
-            state="The rest of the table is in sync as before.",
-            next=f"ALTER TABLE {bare[0]} NO INHERIT {situation.plan.table}, or: ec rollback {situation.name} "
-            "and start again",
-        )
-
-
 async def _settle(work: Work) -> None:
     situation = await situations.one(work.context, work.name)
     if situation.ready:
         return
+    await hooks.begin(work.context, situation, Turn.READY)
     await run_phase(work, Phase.BACKFILL)
     ready = await situations.one(work.context, work.name)
     if ready.live.writes is not None:
@@ -148,22 +130,55 @@ async def _settle(work: Work) -> None:
 
 async def _prove_again(context: Context, situation: Situation, options: Options) -> Situation:
     """Look for drift, repair what there is, and prove. Nothing is written where the proof still holds."""
-    proof = situation.proof
+    if situation.live.lost:
+        async with leased(context, situation, "backfill") as work:
+            await make_again(work)
+    if situation.plan.pair.computed_outside:
+        return await _fill_again(context, situation, options)
+    if not _is_proven(situation):
+        if _is_broken(situation):
+            await repair(context, situation, options, verb="backfill")
+        if options.verify:
+            await _prove_or_repair(context, situation, options)
+    return await situations.one(context, situation.name)
+
+
+async def _fill_again(context: Context, situation: Situation, options: Options) -> Situation:
+    """Fill what old code left unfilled, which no proof tells of, and prove anew where there was something."""
+    async with leased(context, situation, "backfill") as work:
+        await restore(work)
+        await closing.reopen(work)
+        found = await copy_to_end(work, options, anew=True)
+        await _not_of_new_code(work, found.rows)
+    if options.verify and (found.rows or not _is_proven(situation)):
+        await verify.prove(context, situation, options, verb="backfill")
+    return await situations.one(context, situation.name)
+
+
+async def _not_of_new_code(work: Work, rows: int) -> None:
+    """Rows that were filled after ready are no writes of the application."""
+    before = work.situation.writes_at_ready
+    if before is not None and rows:
+        async with work.context.database.transaction() as conn:
+            await change_writer.note_writes(
+                conn, work.context.tables, work.situation.change_id, before + rows
+            )
+
+
+def _is_broken(situation: Situation) -> bool:
     # A proof says that rows are in sync; a leaf that no round was laid over keeps its gate shut nonetheless.
-    broken = bool(situation.live.sync_faults) or not all(leaf.swept for leaf in situation.live.leaves)
+    return bool(situation.live.sync_faults) or not all(leaf.swept for leaf in situation.live.leaves)
+
+
+def _is_proven(situation: Situation) -> bool:
+    proof = situation.proof
     # A proof may hold while the phase runs: somebody died after writing it, or while making another.
     proven = situation.phases[Phase.VERIFY].status == Status.DONE
-    if (
+    return (
         proof is not None
         and proven
-        and not (broken or proof.differences or proof.spoiled_at or proof.mismatches)
-    ):
-        return situation
-    if broken:
-        await _repair(context, situation, options)
-    if options.verify:
-        await _prove_or_repair(context, situation, options)
-    return await situations.one(context, situation.name)
+        and not (_is_broken(situation) or proof.differences or proof.spoiled_at or proof.mismatches)
+    )
 
 
 async def _prove_or_repair(context: Context, situation: Situation, options: Options) -> None:
@@ -171,12 +186,5 @@ async def _prove_or_repair(context: Context, situation: Situation, options: Opti
         await verify.prove(context, situation, options, verb="backfill")
     except Mismatches as found:
         context.notice(situation.name, f"Repairing: {found.message}")
-        await _repair(context, situation, options)
+        await repair(context, situation, options, verb="backfill")
         await verify.prove(context, situation, options, verb="backfill")
-
-
-async def _repair(context: Context, situation: Situation, options: Options) -> None:
-    """Restore the trigger where it does not stand, then look at every row of all leaves."""
-    async with leased(context, situation, "backfill") as work:
-        await restore(work)
-        await copy_to_end(work, options, anew=True)

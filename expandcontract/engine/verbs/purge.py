@@ -1,13 +1,15 @@
 """`ec purge`: drop the hidden old side. The only verb that destroys."""
 
-from expandcontract.engine import gatekeeper
+from expandcontract.engine import gatekeeper, hooks, writing
 from expandcontract.engine import situation as situations
 from expandcontract.engine.answers import applies
 from expandcontract.engine.context import Context
+from expandcontract.engine.diary import refusals
 from expandcontract.engine.runner import run_section
 from expandcontract.engine.work import leased
 from expandcontract.model.durations import spell
 from expandcontract.model.errors import GateShut, NotConfirmed
+from expandcontract.model.hooks import Turn
 from expandcontract.model.names import quote
 from expandcontract.model.phases import Section, Verb
 from expandcontract.model.situation import Situation
@@ -23,13 +25,19 @@ async def purge(
     database still uses the hidden column.
     """
     situation = await situations.one(context, name)
-    if not applies(context, Verb.PURGE, situation):
-        return situation
-    _require_confirmation(situation, yes=yes, now=now, confirm=confirm)
-    _refuse_dependents(situation)
+    async with refusals(context, situation, "purge"):
+        if not applies(context, Verb.PURGE, situation):
+            await writing.unmark(context, situation)
+            await hooks.end(context, name, Turn.PURGE)
+            return situation
+        _require_confirmation(situation, yes=yes, now=now, confirm=confirm)
+        _refuse_dependents(situation)
+        await hooks.begin(context, situation, Turn.PURGE)
     async with leased(context, situation, "purge") as work:
         _refuse_last_copy(await situations.one(context, name))
         await run_section(work, Section.PURGE)
+    await writing.unmark(context, situation)
+    await hooks.end(context, name, Turn.PURGE)
     return await situations.one(context, name)
 
 

@@ -1,13 +1,15 @@
 """`ec rollback`: remove what start added, before contract."""
 
-from expandcontract.engine import gatekeeper
+from expandcontract.engine import gatekeeper, hooks, writing
 from expandcontract.engine import situation as situations
 from expandcontract.engine.answers import applies
 from expandcontract.engine.context import Context
+from expandcontract.engine.diary import refusals
 from expandcontract.engine.runner import run_section
 from expandcontract.engine.verbs import undo
 from expandcontract.engine.work import leased
 from expandcontract.model.errors import NotConfirmed
+from expandcontract.model.hooks import Turn
 from expandcontract.model.phases import Section, Verb
 from expandcontract.model.situation import Situation
 
@@ -22,20 +24,26 @@ async def rollback(
     """
     await undo.finish(context, name)
     situation = await situations.one(context, name)
-    if not applies(context, Verb.ROLLBACK, situation):
-        return situation
-    if discard and confirm != name:
-        raise NotConfirmed(
-            "--discard loses what only the new side holds.",
-            why="It asks for the change's name once more.",
-            next=f"ec rollback {name} --discard --confirm {name}",
-        )
+    async with refusals(context, situation, "rollback"):
+        if not applies(context, Verb.ROLLBACK, situation):
+            await writing.unmark(context, situation)
+            await hooks.end(context, name, Turn.ROLLBACK)
+            return situation
+        if discard and confirm != name:
+            raise NotConfirmed(
+                "--discard loses what only the new side holds.",
+                why="It asks for the change's name once more.",
+                next=f"ec rollback {name} --discard --confirm {name}",
+            )
+        await hooks.begin(context, situation, Turn.ROLLBACK)
     async with leased(context, situation, "rollback") as work:
         if not discard:
             _refuse_last_copy(await situations.one(context, name))
         # Before dual_write the new side is empty, and the functions that tell what only it holds are missing.
         kept = not discard and any(step.startswith("dual_write.") for step in situation.steps_done)
         await run_section(work, Section.ROLLBACK, leave_out=frozenset() if kept else frozenset({"keep"}))
+    await writing.unmark(context, situation)
+    await hooks.end(context, name, Turn.ROLLBACK)
     return await situations.one(context, name)
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expandcontract.engine import plan_files, planner
+from expandcontract.engine import hooks, plan_files, planner
 from expandcontract.engine import situation as situations
 from expandcontract.engine.answers import applies, place
 from expandcontract.engine.context import Context
 from expandcontract.engine.runner import run_phase
+from expandcontract.engine.verbs import status
 from expandcontract.engine.work import leased
 from expandcontract.ledger import change as change_writer
 from expandcontract.ledger import migrate
@@ -25,11 +26,13 @@ from expandcontract.model.errors import (
     PlanDrifted,
     WrongState,
 )
+from expandcontract.model.hooks import Turn, before
 from expandcontract.model.names import quote
 from expandcontract.model.phases import Phase, Stage, State, Status, Verb
 from expandcontract.model.plan import Plan
 from expandcontract.model.situation import Situation
 from expandcontract.postgres.sqlstate import translate
+from expandcontract.transforms import require
 
 
 @dataclass(frozen=True)
@@ -58,10 +61,13 @@ async def start(context: Context, change: Change, consent: Consent = Consent()) 
         LeaseHeld, LockBudgetSpent, Interrupted: the same command goes on.
     """
     known = next((s for s in await situations.load(context) if s.name == change.name), None)
+    if known is not None and not applies(context, Verb.START, known):
+        await hooks.end(context, change.name, Turn.START)
+        return known
+    if known is None or known.phases[Phase.DUAL_WRITE].status != Status.DONE:
+        await _ask(context, change, known)
     if known is None:
         await _begin(context, change, consent, None)
-    elif not applies(context, Verb.START, known):
-        return known
     elif known.stage == Stage.ROLLED_BACK:
         if consent.once:
             raise WrongState(
@@ -73,11 +79,22 @@ async def start(context: Context, change: Change, consent: Consent = Consent()) 
     elif known.stage == Stage.NOT_STARTED:
         await _begin(context, change, consent, known)
     started = await situations.one(context, change.name)
+    if started.phases[Phase.DUAL_WRITE].status != Status.DONE:
+        await hooks.promise(context, started.change_id, Turn.START)
     async with leased(context, started, "start") as work:
         for phase in (Phase.EXPAND, Phase.DUAL_WRITE):
             if (await situations.one(context, change.name)).phases[phase].status != Status.DONE:
                 await run_phase(work, phase)
-    return await situations.one(context, change.name)
+    await hooks.end(context, change.name, Turn.START)
+    return await status.looked(context, await situations.one(context, change.name))
+
+
+async def _ask(context: Context, change: Change, known: Situation | None) -> None:
+    """Ask the hook before start, which learns of the change what its plan says."""
+    if before(Turn.START) in context.hooks.calls:
+        async with context.database.transaction() as conn:
+            plan = await planner.compile_plan(conn, change, context.database.ledger_schema)
+        await hooks.ask(context, plan, Turn.START, known)
 
 
 async def same_as(context: Context, change: Change) -> Situation | None:
@@ -99,6 +116,8 @@ async def _begin(context: Context, change: Change, consent: Consent, known: Situ
         plan = await planner.compile_plan(conn, change, context.database.ledger_schema)
         await planner.check_privileges(conn, plan, context.database.ledger_schema)
         _require_consent(plan, consent, context.database.ledger_schema)
+        for function in plan.transforms:
+            await require(function)
         try:
             await _insert(conn, context, plan, known)
         except DBAPIError as error:

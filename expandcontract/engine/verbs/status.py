@@ -1,5 +1,53 @@
-"""`ec status`."""
+"""`ec status` and `ec gates`: what is true of changes now, with a look at who still uses their old side."""
 
-from expandcontract.engine.situation import load, one
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 
-__all__ = ["load", "one"]
+from expandcontract.engine import situation as situations
+from expandcontract.engine import watching
+from expandcontract.engine.context import Context
+from expandcontract.model.situation import Situation
+from expandcontract.postgres.activity import Site, observe
+
+#: So old may be what was seen last of those who use the old side.
+RECENT = timedelta(seconds=10)
+
+
+async def load(context: Context, names: Sequence[str] | None = None) -> tuple[Situation, ...]:
+    """Return the changes of those names, or all, oldest first.
+
+    Raises LedgerMissing, LedgerTooNew, NotConnected.
+    """
+    found = await situations.load(context, names)
+    looked_again = await watching.look(context, found, _recent(context))
+    return await situations.load(context, names) if looked_again else found
+
+
+async def one(context: Context, name: str) -> Situation:
+    """Return the change of that name. Raises UnknownChange with the nearest."""
+    return await looked(context, await situations.one(context, name), _recent(context))
+
+
+async def looked(context: Context, situation: Situation, older_than: timedelta = timedelta(0)) -> Situation:
+    """Return the change as it is after a look, unless the last one is not `older_than`."""
+    if await watching.look(context, [situation], older_than):
+        return await situations.one(context, situation.name)
+    return situation
+
+
+def _recent(context: Context) -> timedelta:
+    return min(RECENT, context.policy.quiet_for)
+
+
+async def beside(context: Context, found: Sequence[Situation]) -> tuple[Situation, ...]:
+    """Return the changes with what goes on beside them: index builds, and who holds the horizon back."""
+    sites = [_site(situation) for situation in found]
+    async with context.database.transaction() as conn:
+        seen = await observe(conn, sites)
+    return tuple(replace(situation, activity=seen[situation.change_id]) for situation in found)
+
+
+def _site(situation: Situation) -> Site:
+    leaves = tuple(leaf.oid for leaf in situation.live.leaves)
+    return Site(situation.change_id, leaves, situation.plan.pair.new.column)

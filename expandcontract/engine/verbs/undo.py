@@ -4,34 +4,69 @@ from dataclasses import replace
 
 from sqlalchemy import select
 
+from expandcontract.engine import hooks, losses
 from expandcontract.engine import situation as situations
 from expandcontract.engine.answers import applies
 from expandcontract.engine.context import Context
+from expandcontract.engine.diary import refusals
+from expandcontract.engine.repairing import restore
 from expandcontract.engine.runner import Ending, run_section
-from expandcontract.engine.work import leased
+from expandcontract.engine.work import at_home, leased
+from expandcontract.model.hooks import Turn
 from expandcontract.model.phases import Phase, Section, State, Verb
 from expandcontract.model.situation import Situation
 
 
-async def undo(context: Context, name: str) -> Situation:
+async def undo(context: Context, name: str, *, accept_loss: bool = False) -> Situation:
     """Make old code work again, with every value that new code wrote since; return the change as it is then.
 
-    The old side is back after one short transaction; its constraints are validated after it. Raises
-    WrongState, LeaseHeld, LockBudgetSpent.
+    The old side is back after one short transaction; its constraints are validated after it.
+
+    Raises:
+        WouldLose: the old side cannot hold some value, and `accept_loss` was not given.
+        NameTaken, Refused: the old side cannot come back as things are; nothing was changed.
+        WrongState, LeaseHeld, LockBudgetSpent.
     """
     situation = await situations.one(context, name)
     if await _begun(context, situation):
         await finish(context, name)
     elif applies(context, Verb.UNDO, situation):
-        if faults := " ".join(situation.live.sync_faults):
-            context.notice(
-                name,
-                f"{faults} What new code wrote meanwhile is not on the old side: ec verify {name} names "
-                "those rows. Correct the old side there first: ec backfill would take its value.",
-            )
-        async with leased(context, situation, "undo") as work:
-            await run_section(work, Section.UNDO, ending=Ending(Phase.CONTRACT, undone=True))
+        await _undo(context, situation, accept_loss=accept_loss)
+    await hooks.end(context, name, Turn.UNDO)
     return await situations.one(context, name)
+
+
+async def _undo(context: Context, situation: Situation, *, accept_loss: bool) -> None:
+    faults = " ".join(situation.live.sync_faults)
+    if faults and accept_loss:
+        context.notice(
+            situation.name,
+            f"{faults} What new code wrote meanwhile is not on the old side: ec verify {situation.name} "
+            "names those rows. Correct the old side there first: ec backfill would take its value.",
+        )
+    if await at_home(context, situation) is not situation:
+        situation = await situations.one(context, situation.name)
+    async with refusals(context, situation, "undo"):
+        if faults and not accept_loss:
+            situation = await _kept_again(context, situation)
+        again = await losses.refuse(context, situation, accept=accept_loss)
+        await hooks.begin(context, situation, Turn.UNDO)
+    async with leased(context, situation, "undo") as work:
+        # Whoever had the lease before may have done it.
+        if applies(context, Verb.UNDO, await situations.one(context, situation.name)):
+            looking = work if accept_loss else replace(work, last_look=again)
+            await run_section(looking, Section.UNDO, ending=Ending(Phase.CONTRACT, undone=True))
+
+
+async def _kept_again(context: Context, situation: Situation) -> Situation:
+    """Put back what keeps the hidden side current, so that no row gets out of sync while it is looked for;
+    return the change as it is then.
+    """
+    if situation.live.missing_columns or situation.live.retyped or not situation.live.table_exists:
+        return situation  # there is nothing to put it on; what can be told is told
+    async with leased(context, situation, "undo") as work:
+        await restore(work)
+    return await situations.one(context, situation.name)
 
 
 async def finish(context: Context, name: str) -> None:

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from expandcontract.engine import looking, standing
 from expandcontract.engine import situation as situations
 from expandcontract.engine.answers import applies
 from expandcontract.engine.context import Context
+from expandcontract.engine.looking import Sink
+from expandcontract.engine.repairing import repair
 from expandcontract.engine.runner import begin_phase, end_phase, fail_phase, record
 from expandcontract.engine.sweeping import Pace, step_of, walk_round
 from expandcontract.engine.verbs import undo
@@ -39,21 +42,70 @@ class Row:
     new: str | None = None
 
 
-async def verify(context: Context, name: str, *, show_values: bool = False) -> Situation:
+@dataclass(frozen=True)
+class Naming:
+    """How rows that do not match are named: by key, with `show_values` by their values as well.
+
+    `export` takes every one of them, the error ten.
+    """
+
+    show_values: bool = False
+    export: Sink | None = None
+
+
+@dataclass(frozen=True)
+class Options(Pace):
+    """How rows are compared, and what is done about those that do not match.
+
+    `repair` fills them from the old side and compares once more. `standing` puts the comparison up as a
+    constraint until contract.
+    """
+
+    naming: Naming = Naming()
+    repair: bool = False
+    standing: bool = False
+
+
+async def verify(context: Context, name: str, options: Options = Options()) -> Situation:
     """Compare every row of a ready change; return the change with its proof.
 
-    Raises Mismatches (count and keys, values only with `show_values`), WrongState, Interrupted, LeaseHeld,
-    Blocked.
+    Raises:
+        Mismatches: count and keys, values only with `show_values`.
+        UnsupportedShape: the change cannot have a standing comparison.
+        WrongState, Interrupted, TimeIsUp, Paused, LeaseHeld, Blocked.
     """
     await undo.finish(context, name)
     situation = await situations.one(context, name)
     if applies(context, Verb.VERIFY, situation):
-        await prove(context, situation, Pace(), verb="verify", show_values=show_values)
+        if options.standing:
+            standing.require(situation)
+        await _prove_or_repair(context, situation, options)
+        if options.standing:
+            await standing.put_up(context, situation)
     return await situations.one(context, name)
 
 
+async def look(context: Context, name: str, blocks: int) -> Situation:
+    """Compare the rows of so many random blocks; no proof is made. Raises Mismatches, WrongState."""
+    situation = await situations.one(context, name)
+    if applies(context, Verb.VERIFY, situation):
+        await looking.sample(context, situation, blocks)
+    return situation
+
+
+async def _prove_or_repair(context: Context, situation: Situation, options: Options) -> None:
+    try:
+        await prove(context, situation, options, verb="verify", naming=options.naming)
+    except Mismatches as found:
+        if not options.repair:
+            raise
+        context.notice(situation.name, f"Repairing: {found.message}")
+        await repair(context, situation, options, verb="verify")
+        await prove(context, situation, options, verb="verify", naming=Naming(options.naming.show_values))
+
+
 async def prove(
-    context: Context, situation: Situation, pace: Pace, *, verb: str, show_values: bool = False
+    context: Context, situation: Situation, pace: Pace, *, verb: str, naming: Naming | None = None
 ) -> None:
     """Compare every row and write the proof. Raises Mismatches, and Blocked when the comparison is spoiled
     again and again.
@@ -61,7 +113,7 @@ async def prove(
     async with leased(context, situation, verb, exclusive=False) as work:
         for _ in range(MOST_TRIES):
             try:
-                return await _once(work, pace, show_values=show_values)
+                return await _once(work, pace, naming or Naming())
             except _Spoiled as spoiled:
                 context.notice(situation.name, f"Comparing anew, because meanwhile: {spoiled}.")
     raise Blocked(
@@ -71,7 +123,7 @@ async def prove(
     )
 
 
-async def _once(work: Work, pace: Pace, *, show_values: bool) -> None:
+async def _once(work: Work, pace: Pace, naming: Naming) -> None:
     context = work.context
     began = time.monotonic()
     await begin_phase(work, Phase.VERIFY)
@@ -87,6 +139,7 @@ async def _once(work: Work, pace: Pace, *, show_values: bool) -> None:
             raise _Spoiled("; ".join(faults))
 
     await walk_round(work, step.action, begun.round, pace, unchanged)
+    await _require_compared(work, begun.id)
     async with context.database.transaction(patient=True) as conn:
         await work.check(conn)
         await unchanged(conn)
@@ -98,12 +151,32 @@ async def _once(work: Work, pace: Pace, *, show_values: bool) -> None:
     killpoints.reach("verify.compared")
     if finding.mismatches:
         named = (
-            await _values(work, step.action, keys) if show_values else tuple(Row(_spell(key)) for key in keys)
+            await _values(work, step.action, keys)
+            if naming.show_values
+            else tuple(Row(_spell(key)) for key in keys)
         )
         error = _mismatches(work, finding, named)
+        if naming.export is not None:
+            error.state += await _exported(work, naming, naming.export)
         await fail_phase(work, Phase.VERIFY, error)
         raise error
     await end_phase(work, Phase.VERIFY)
+
+
+async def _require_compared(work: Work, proof_id: int) -> None:
+    """Raise _Spoiled where chunks were removed from the ledger meanwhile: their rows were not compared."""
+    tables = work.context.tables
+    async with work.context.database.transaction() as conn:
+        if await proof.compared(conn, tables, proof_id):
+            return
+        why = "chunks of the comparison were removed from the ledger"
+        await proof.spoil(conn, tables, work.situation.change_id, why)
+    raise _Spoiled(why)
+
+
+async def _exported(work: Work, naming: Naming, sink: Sink) -> str:
+    number = await looking.every(work.context, work.situation, sink, show_values=naming.show_values)
+    return f" {number:,} rows that do not match now were exported."
 
 
 def _round(work: Work, number: int) -> Round:
@@ -115,12 +188,13 @@ def _mismatches(work: Work, finding: proof.Finding, named: tuple[Row, ...]) -> M
         f"{row.key}: {row.old} / {row.new}" if row.old or row.new else row.key for row in named
     )
     unfit = f", {finding.unfit:,} of them because the new side cannot hold the value" if finding.unfit else ""
+    fault = "are not filled" if work.plan.pair.computed_outside else "do not match"
     more = "" if len(named) == finding.mismatches else " and more"
     remedy = (
         f"Correct those values, then: ec verify {work.name}" if finding.unfit else f"ec backfill {work.name}"
     )
     return Mismatches(
-        f"{finding.mismatches:,} of {finding.rows_compared:,} rows do not match{unfit}.",
+        f"{finding.mismatches:,} of {finding.rows_compared:,} rows {fault}{unfit}.",
         why=f"Rows: {listed}{more}.",
         state="Both sides stay in use; contract is shut.",
         next=remedy,

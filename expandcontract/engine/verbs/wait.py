@@ -1,13 +1,13 @@
-"""`ec wait`: for deploy pipelines. Only reads."""
+"""`ec wait`: for deploy pipelines. Changes nothing but what the ledger knows of who is still old."""
 
 import asyncio
 import time
 from datetime import timedelta
 
 from expandcontract import gates
-from expandcontract.engine import situation as situations
 from expandcontract.engine.answers import place
 from expandcontract.engine.context import Context
+from expandcontract.engine.verbs import status
 from expandcontract.model.errors import AmbiguousChange, TimeIsUp, UnknownChange, WrongState
 from expandcontract.model.phases import Stage, State
 from expandcontract.model.situation import Situation
@@ -50,8 +50,8 @@ async def wait(context: Context, name: str | None, goal: str, timeout: timedelta
 
 async def _one(context: Context, name: str | None) -> Situation:
     if name is not None:
-        return await situations.one(context, name)
-    open_ = [s for s in await situations.load(context) if s.state in (State.ACTIVE, State.HIDDEN)]
+        return await status.one(context, name)
+    open_ = [s for s in await status.load(context) if s.state in (State.ACTIVE, State.HIDDEN)]
     if len(open_) == 1:
         return open_[0]
     if open_:

@@ -1,6 +1,7 @@
 """Columns: pg_attribute with its type, default, privileges and settings."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -165,3 +166,14 @@ async def load(conn: AsyncConnection, oid: int, version: int, about: str) -> tup
             )
         )
     return tuple(columns)
+
+
+_TYPES = """
+SELECT attname::text, pg_catalog.format_type(atttypid, atttypmod) FROM pg_catalog.pg_attribute
+WHERE attrelid = $1::pg_catalog.oid AND attname = ANY ($2::text[]) AND NOT attisdropped
+"""
+
+
+async def types_of(conn: AsyncConnection, relation: int, names: Sequence[str]) -> dict[str, str]:
+    """Return the types of those columns of a table that are there, as SQL."""
+    return dict(await rows(conn, _TYPES, relation, list(names)))

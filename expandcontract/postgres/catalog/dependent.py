@@ -132,7 +132,8 @@ _BY_DEPENDENCY = (_RULES, _POLICIES, _GENERATED, _TRIGGERS, _STATISTICS, _FUNCTI
 #: Bodies kept as text that contain the column's name at all, with whether they are tied to the table: by a
 #: trigger on it, or by an argument or result of its row type. What belongs to an extension is not the user's
 #: to change, nor are a ledger's own functions, which speak of columns and tables in general. The sync trigger
-#: of another change counts: it names the columns of the key, and would fail once one of them is renamed.
+#: of another change counts: it names the columns of the key, and would fail once one of them is renamed. Not
+#: so what is left of a function that was renamed, which no trigger calls any more.
 _BODIES = """
 SELECT t.tag, t.name, p.oid::regprocedure::text, p.prosrc,
        pg_catalog.array_agg(DISTINCT c.relname::text),
@@ -151,7 +152,8 @@ WHERE p.oid >= 16384::oid
                   JOIN pg_catalog.pg_namespace f ON f.oid = p.pronamespace
                   WHERE v.relname = 'status_v1' AND v.relkind = 'v'
                     AND (f.nspname = s.nspname
-                      OR f.nspname = s.nspname || '_sync' AND p.prorettype <> 'pg_catalog.trigger'::regtype))
+                      OR f.nspname = s.nspname || '_sync'
+                        AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgfoid = p.oid)))
 GROUP BY t.tag, t.name, p.oid
 """
 

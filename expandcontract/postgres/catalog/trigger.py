@@ -1,6 +1,7 @@
-"""Triggers of the table, those of constraints left out."""
+"""Triggers of the table, and those that a leaf of it has by itself; those of constraints left out."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -10,7 +11,10 @@ from expandcontract.postgres.query import rows
 
 @dataclass(frozen=True)
 class Trigger:
-    """A user trigger. `enabled` is pg_trigger.tgenabled; `uses` are columns that UPDATE OF or WHEN names."""
+    """A user trigger. `enabled` is pg_trigger.tgenabled; `uses` are columns that UPDATE OF or WHEN names.
+    `update_of` says that there is an UPDATE OF, so that writing another column does not fire it. `child` is
+    the partition or child table whose trigger it is, where it is not the table's.
+    """
 
     name: str
     before: bool
@@ -20,10 +24,17 @@ class Trigger:
     enabled: str
     function: RelationName
     uses: tuple[str, ...]
+    update_of: bool = False
+    child: RelationName | None = None
 
 
-#: The bits of tgtype are those of pg_trigger.h.
+#: The bits of tgtype are those of pg_trigger.h. A partition's copy of its parent's trigger has a tgparentid.
+#: Triggers of statements are for those who name their table: nobody names a partitioned one below the root.
 _TRIGGERS = """
+WITH RECURSIVE tree(oid) AS (
+    SELECT $1::pg_catalog.oid
+    UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid
+)
 SELECT t.tgname::text, t.tgtype & 2 <> 0, t.tgtype & 1 <> 0, t.tgtype & 4 <> 0, t.tgtype & 16 <> 0,
        t.tgenabled::text, n.nspname::text, p.proname::text,
        ARRAY(SELECT DISTINCT a.attname::text
@@ -32,20 +43,40 @@ SELECT t.tgname::text, t.tgtype & 2 <> 0, t.tgtype & 1 <> 0, t.tgtype & 4 <> 0, 
              WHERE d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass AND d.objid = t.oid
                AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = t.tgrelid
                AND d.refobjsubid > 0
-             ORDER BY 1)
-FROM pg_catalog.pg_trigger t
+             ORDER BY 1),
+       pg_catalog.cardinality(t.tgattr::pg_catalog.int2[]) > 0,
+       cn.nspname::text, c.relname::text, c.oid <> $1
+FROM tree
+JOIN pg_catalog.pg_trigger t ON t.tgrelid = tree.oid
+JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+JOIN pg_catalog.pg_namespace cn ON cn.oid = c.relnamespace
 JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
 JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-WHERE t.tgrelid = $1 AND NOT t.tgisinternal
-ORDER BY t.tgname
+WHERE NOT t.tgisinternal AND (c.oid = $1 OR t.tgparentid = 0 AND (c.relkind <> 'p' OR t.tgtype & 1 <> 0))
+ORDER BY c.oid <> $1, t.tgname, c.oid
 """
 
 
 async def load(conn: AsyncConnection, oid: int) -> tuple[Trigger, ...]:
-    """Return the triggers of a table in the order of their names, in which PostgreSQL fires them."""
-    return tuple(
-        Trigger(name, before, row, on_insert, on_update, enabled, RelationName(schema, function), tuple(uses))
-        for name, before, row, on_insert, on_update, enabled, schema, function, uses in await rows(
-            conn, _TRIGGERS, oid
-        )
+    """Return the triggers of a table in the order of their names, in which PostgreSQL fires them; then those
+    of its leaves.
+    """
+    return tuple(_trigger(*row) for row in await rows(conn, _TRIGGERS, oid))
+
+
+def _trigger(*row: Any) -> Trigger:  # noqa: ANN401 - a row of the catalog
+    name, before, each, insert, update, enabled, schema, function, uses, of, child_schema, child, is_child = (
+        row
+    )
+    return Trigger(
+        name,
+        before,
+        each,
+        insert,
+        update,
+        enabled,
+        RelationName(schema, function),
+        tuple(uses),
+        update_of=of,
+        child=RelationName(child_schema, child) if is_child else None,
     )

@@ -3,6 +3,7 @@
 from expandcontract.steps.carry.checks import Checks
 from expandcontract.steps.carry.comment import Comment
 from expandcontract.steps.carry.default import Default
+from expandcontract.steps.carry.filled import Filled
 from expandcontract.steps.carry.foreign_keys import ForeignKeys
 from expandcontract.steps.carry.indexes import Indexes
 from expandcontract.steps.carry.not_null import NotNull
@@ -18,6 +19,7 @@ TRAITS: tuple[Trait, ...] = (
     Checks(),
     ForeignKeys(),
     NotNull(),
+    Filled(),
     Indexes(),
     Statistics(),
     Privileges(),

@@ -5,6 +5,7 @@ from expandcontract.model.plan import Note, Step, Transactional
 from expandcontract.postgres.catalog.constraint import Constraint
 from expandcontract.steps import tables
 from expandcontract.steps.carry.subject import Subject, Trait
+from expandcontract.steps.sync.predicates import Check
 
 
 class Checks(Trait):
@@ -15,6 +16,7 @@ class Checks(Trait):
     """
 
     constrains = True
+    refuses_null = True
 
     def settle(self, subject: Subject) -> tuple[Step, ...]:
         return tuple(step for check in _carried(subject) for step in self._settle(subject, check))
@@ -50,6 +52,12 @@ class Checks(Trait):
                 statements += _add(subject, check, check.name, check.definition)
         return tuple(statements)
 
+    def unsettle(self, subject: Subject) -> tuple[str, ...]:
+        return tuple(
+            f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT {quote(subject.new_name(check.name))}"
+            for check in _carried(subject)
+        )
+
     def after_unhide(self, subject: Subject) -> tuple[Step, ...]:
         if subject.pair.identity:
             return ()
@@ -68,6 +76,19 @@ class Checks(Trait):
             for check in _checks(subject)
             if check.name not in subject.definitions
         )
+
+
+def taken(subject: Subject) -> tuple[Check, ...]:
+    """Return the CHECKs that contract takes from the hidden side and undo validates."""
+    if subject.pair.identity:
+        return ()
+    checks = (check for check in _checks(subject) if check.validated and check.enforced)
+    return tuple(Check(_expression(check.definition), check.columns) for check in checks)
+
+
+def _expression(definition: str) -> str:
+    """CHECK (expression) [NO INHERIT], as pg_get_constraintdef writes it."""
+    return definition.removeprefix("CHECK ").removesuffix(" NO INHERIT")
 
 
 def _checks(subject: Subject) -> list[Constraint]:

@@ -37,7 +37,7 @@ class Default(Trait):
 
 
 def _moves(subject: Subject) -> bool:
-    return subject.pair.old.volatile_default
+    return subject.pair.old.volatile_default and not subject.pair.computed_outside
 
 
 def _widens(subject: Subject) -> bool:

@@ -41,6 +41,12 @@ class ForeignKeys(Trait):
                 statements += _statements(key, subject.table, key.name, _bare(key), valid=not key.enforced)
         return tuple(statements)
 
+    def unsettle(self, subject: Subject) -> tuple[str, ...]:
+        return tuple(
+            f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT {quote(subject.new_name(key.name))}"
+            for key in _keys(subject)
+        )
+
     def after_unhide(self, subject: Subject) -> tuple[Step, ...]:
         if subject.pair.identity:
             return ()

@@ -54,7 +54,16 @@ class Indexes(Trait):
     def unhide(self, subject: Subject) -> tuple[str, ...]:
         return tuple(s for index in _indexes(subject) for s in _unhide(subject, index))
 
+    def unsettle(self, subject: Subject) -> tuple[str, ...]:
+        return tuple(
+            _unsettle(subject, index)
+            for index in _carried(subject)
+            if not _late(index) and not _built_anew(index)
+        )
+
     def after_unhide(self, subject: Subject) -> tuple[Step, ...]:
+        if self.waits_for_contract(subject):
+            return ()
         # Until then the old side's index, of which the new one follows, keeps values unique.
         return tuple(
             replace(step, id=f"twin:{step.id}")
@@ -276,6 +285,13 @@ def _unhide(subject: Subject, index: Index) -> list[str]:
     elif subject.swap and not _dropped(subject, index):
         statements.append(_rename(subject, subject.hidden_name(index.name), index.name))
     return statements
+
+
+def _unsettle(subject: Subject, index: Index) -> str:
+    name = subject.new_name(index.name)
+    if index.unique:
+        return f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT {quote(name)}"
+    return f"DROP INDEX {RelationName(subject.table.schema, name).sql}"
 
 
 def _timing(index: Index) -> str:

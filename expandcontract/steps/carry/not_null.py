@@ -14,10 +14,13 @@ class NotNull(Trait):
     constrains = True
 
     def settle(self, subject: Subject) -> tuple[Step, ...]:
-        if not subject.pair.new.not_null:
+        if not subject.pair.new.not_null or subject.pair.computed_outside:
             return ()
         return tables.not_null(
-            subject.table, subject.new, subject.new_name(_name(subject)), subject.snapshot.server_version
+            subject.table,
+            subject.new,
+            subject.new_name(constraint_name(subject)),
+            subject.snapshot.server_version,
         )
 
     def hide(self, subject: Subject) -> tuple[str, ...]:
@@ -25,23 +28,26 @@ class NotNull(Trait):
             return ()
         statements = [f"ALTER TABLE {subject.table.sql} ALTER COLUMN {quote(subject.hidden)} DROP NOT NULL"]
         if _named(subject) and subject.pair.new.not_null:
-            statements += _rename(subject, subject.new_name(_name(subject)), _name(subject))
+            statements += _rename(
+                subject, subject.new_name(constraint_name(subject)), constraint_name(subject)
+            )
         return tuple(statements)
 
     def unhide(self, subject: Subject) -> tuple[str, ...]:
         if _named(subject) and subject.pair.new.not_null:
-            return _rename(subject, _name(subject), subject.new_name(_name(subject)))
+            return _rename(subject, constraint_name(subject), subject.new_name(constraint_name(subject)))
         return ()
 
     def after_unhide(self, subject: Subject) -> tuple[Step, ...]:
         if not subject.column.not_null:
             return ()
         return tables.not_null(
-            subject.table, subject.column.name, _name(subject), subject.snapshot.server_version
+            subject.table, subject.column.name, constraint_name(subject), subject.snapshot.server_version
         )
 
 
-def _name(subject: Subject) -> str:
+def constraint_name(subject: Subject) -> str:
+    """Return the name of the old side's NOT NULL, which it has from 18 on."""
     generated = derived(f"{subject.table.name}_x_not_null", "x", subject.column.name)
     return subject.column.not_null_name or generated
 

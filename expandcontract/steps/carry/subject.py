@@ -5,7 +5,7 @@ to carry.
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from expandcontract.model.change import Pair
+from expandcontract.model.change import Pair, Unfit
 from expandcontract.model.names import RelationName, derived
 from expandcontract.model.plan import Note, Step
 from expandcontract.postgres.catalog.column import Column
@@ -74,6 +74,15 @@ class Trait:
 
     #: Whether it can refuse a row, so that under `--unfit record` it waits for contract.
     constrains = False
+    #: Whether it may refuse a row whose new side is NULL, so that it waits for contract where old code's
+    #: writes leave the new side unfilled.
+    refuses_null = False
+
+    def waits_for_contract(self, subject: Subject) -> bool:
+        """Whether what could refuse a row is put on the new side only at contract."""
+        if subject.pair.computed_outside:
+            return self.refuses_null  # what old code writes stays unfilled for a while
+        return self.constrains and subject.pair.unfit == Unfit.RECORD
 
     def expand(self, _subject: Subject) -> tuple[str, ...]:
         """Statements of the transaction that adds the column."""
@@ -97,6 +106,10 @@ class Trait:
 
     def unhide(self, _subject: Subject) -> tuple[str, ...]:
         """Statements of the transaction that brings the old side back, after the renames."""
+        return ()
+
+    def unsettle(self, _subject: Subject) -> tuple[str, ...]:
+        """Further ones of that transaction, where what `settle` made waits for the next contract."""
         return ()
 
     def after_unhide(self, _subject: Subject) -> tuple[Step, ...]:

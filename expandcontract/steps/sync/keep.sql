@@ -1,6 +1,6 @@
 CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $ec$
 -- Keeps {hidden} of {table}, the old side that contract hid, current for undo. It never makes a write fail.
-BEGIN
+{conflict}BEGIN
     IF TG_OP = 'INSERT' AND NEW.{hidden} IS NOT NULL{final_not_given} THEN
         -- An INSERT without a list of columns means the new side, and reached the hidden one.
         NEW.{final} := {forward};

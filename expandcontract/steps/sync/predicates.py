@@ -1,7 +1,20 @@
 """In sync, as SQL: one text for the trigger's WHEN, the copy, the comparison and the trigger's body."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from expandcontract.model.change import Mode, Pair, Unfit
-from expandcontract.model.names import quote
+from expandcontract.model.names import literal, quote
+
+
+@dataclass(frozen=True)
+class Check:
+    """A CHECK of the old side that contract takes away: its expression, in parentheses, and the columns that
+    it names.
+    """
+
+    expression: str
+    columns: tuple[str, ...]
 
 
 def same(left: str, right: str, *, plain: bool = False) -> str:
@@ -17,7 +30,9 @@ def same(left: str, right: str, *, plain: bool = False) -> str:
 
 
 def forward(pair: Pair, value: str) -> str:
-    """Return SQL for the new side's value, given SQL for the old side's."""
+    """Return SQL for the new side's value, given SQL for the old side's; NULL where nobody can tell."""
+    if pair.computed_outside:
+        return f"NULL::{pair.new.type}"
     return value if pair.forward is None else f"{pair.forward.sql}({value})"
 
 
@@ -45,9 +60,20 @@ def in_sync(pair: Pair, row: str, *, old: str | None = None, new: str | None = N
     """
     old_value = f"{row}.{quote(old or pair.old.column)}"
     new_value = f"{row}.{quote(new or pair.new.column)}"
+    if pair.computed_outside:
+        return f"NOT ({new_value} IS NULL AND NOT ({old_value} IS NULL))"
     if pair.mode == Mode.FILL:
         unfilled = f"{new_value} IS NULL AND {old_value} IS NOT NULL"
         return f"NOT ({unfilled} AND {forward(pair, old_value)} IS NOT NULL)"
+    return agree(pair, row, old=old, new=new)
+
+
+def agree(pair: Pair, row: str, *, old: str | None = None, new: str | None = None) -> str:
+    """Return SQL that is true when the sides of a row are what forward or back makes of each other here and
+    now. Of a pair that is only filled, another session's settings may have made something else.
+    """
+    old_value = f"{row}.{quote(old or pair.old.column)}"
+    new_value = f"{row}.{quote(new or pair.new.column)}"
     through_forward = same_new(pair, new_value, forward(pair, old_value))
     if pair.identity:
         return through_forward
@@ -86,15 +112,40 @@ def unfit(pair: Pair, row: str) -> str | None:
     makes
     something of it.
     """
-    if pair.identity:
+    if pair.identity or pair.computed_outside:
         return None
     old_value = f"{row}.{quote(pair.old.column)}"
     new_value = f"{row}.{quote(pair.new.column)}"
     if pair.back is None or pair.unfit == Unfit.ACCEPT:
         return f"({new_value} IS NULL AND {old_value} IS NOT NULL)"
     carried = same_new(pair, new_value, forward(pair, old_value))
-    returns = same_old(pair, old_value, back(pair, forward(pair, old_value)))
+    returns = same_old(pair, old_value, back(pair, _carried_value(pair, old_value, new_value)))
     return f"({old_value} IS NOT NULL AND {carried} AND NOT {returns})"
+
+
+def mismatch(pair: Pair, row: str) -> str:
+    """Return SQL that is true when the sides of a row do not agree, or the new one cannot hold the old value.
+
+    A row that matches costs one call of `back` where values are computed both ways: what back makes of the
+    new side is also what it makes of an identical value that forward has just returned.
+    """
+    drifted, misfit = out_of_sync(pair, row), unfit(pair, row)
+    if misfit is None:
+        return drifted
+    if pair.mode == Mode.FILL or pair.back is None or pair.unfit == Unfit.ACCEPT:
+        return f"({drifted}) OR {misfit}"
+    old_value, new_value = f"{row}.{quote(pair.old.column)}", f"{row}.{quote(pair.new.column)}"
+    returns = same_old(pair, old_value, back(pair, new_value))
+    carried = same_new(pair, new_value, forward(pair, old_value))
+    return (
+        f"NOT CASE WHEN {returns} THEN {new_value} IS NOT NULL OR {carried} "
+        f"ELSE {old_value} IS NULL AND {carried} END"
+    )
+
+
+def _carried_value(pair: Pair, old_value: str, new_value: str) -> str:
+    """Return SQL for what forward makes of the old side, given that the new side is identical to it."""
+    return forward(pair, old_value) if pair.mode == Mode.FILL else new_value
 
 
 def only_new(pair: Pair, row: str) -> str:
@@ -102,3 +153,41 @@ def only_new(pair: Pair, row: str) -> str:
     new_value = f"{row}.{quote(pair.new.column)}"
     old_value = f"{row}.{quote(pair.old.column)}"
     return f"{new_value} IS NOT NULL AND NOT {same_new(pair, new_value, forward(pair, old_value))}"
+
+
+def written_by_new_code(pair: Pair, row: str, change: str, ledger: str) -> str:
+    """Return SQL that is true for a filled row when new code ever wrote the new side, as the trigger noted.
+
+    Nobody can tell its values from those that were computed: encrypting twice gives two values.
+    """
+    seen = (
+        f"SELECT FROM {quote(ledger)}.old_use u JOIN {quote(ledger)}.change c ON c.id = u.change_id "
+        f"WHERE c.name = {literal(change)} AND u.side = 'new'"
+    )
+    return f"NOT ({row}.{quote(pair.new.column)} IS NULL) AND EXISTS ({seen})"
+
+
+def refused_by(check: Check, row: str, old: str, hidden: str) -> str:
+    """Return SQL that is true when an old CHECK, which contract took away, refuses the hidden side's row.
+
+    `row` is an alias, NEW or OLD; the CHECK still speaks of `old`, which is called `hidden` now.
+    """
+    named = (
+        f"{row}.{quote(hidden if column == old else column)} AS {quote(column)}" for column in check.columns
+    )
+    return f"NOT coalesce((SELECT {check.expression} FROM (SELECT {', '.join(named)}) AS held), true)"
+
+
+def not_held(pair: Pair, row: str, *, hidden: str, final: str) -> str:
+    """Return SQL that is true when the hidden side could not hold the new side's value."""
+    if pair.identity or pair.one_way:
+        return "false"
+    return f"{row}.{quote(hidden)} IS NULL AND {row}.{quote(final)} IS NOT NULL"
+
+
+def barred(pair: Pair, checks: Sequence[Check], row: str, *, hidden: str) -> str:
+    """Return SQL that is true when the old side's own constraints would refuse the row after undo."""
+    refused = [refused_by(check, row, pair.old.column, hidden) for check in checks]
+    if pair.old.not_null:
+        refused.append(f"{row}.{quote(hidden)} IS NULL")
+    return " OR ".join(refused) or "false"

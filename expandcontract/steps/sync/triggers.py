@@ -12,6 +12,8 @@ from expandcontract.steps.sync import predicates
 
 #: What the guards of a write refused by policy are known by.
 UNFIT_SQLSTATE = "EC320"
+#: The setting of a session that fills what is computed outside of the database: nobody uses a side then.
+FILLING = "expandcontract.filling"
 
 
 @dataclass(frozen=True)
@@ -19,7 +21,8 @@ class Sync:
     """A pair with the names of what keeps it in sync.
 
     `schema` holds the functions, `key` are the columns that name a row in `conflict`, `new_default` is the
-    default that the new side gets when it is settled.
+    default that the new side gets when it is settled, `ledger` the schema of the ledger,
+    `checks` are those that contract takes away.
     """
 
     change: str
@@ -30,6 +33,8 @@ class Sync:
     hidden: str
     final: str
     new_default: str | None = None
+    ledger: str = ""
+    checks: tuple[predicates.Check, ...] = ()
 
     @property
     def function(self) -> RelationName:
@@ -39,10 +44,6 @@ class Sync:
     def keeper(self) -> RelationName:
         return RelationName(self.schema, self.trigger.replace("~ec_", "~ek_", 1))
 
-    @property
-    def _setting(self) -> str:
-        return hashlib.sha256(self.change.encode()).hexdigest()[:10]
-
 
 def create_sync_function(sync: Sync, *, ready: bool) -> str:
     """Return CREATE OR REPLACE for the function of the sync trigger; `ready` chooses the rules that hold from
@@ -50,6 +51,8 @@ def create_sync_function(sync: Sync, *, ready: bool) -> str:
     """
     pair = sync.pair
     fields = _fields(sync, ready=ready)
+    if pair.computed_outside:
+        return _render("outside.sql", **fields, filling=literal(FILLING))
     if pair.mode == Mode.FILL:
         write_back = (
             ""
@@ -98,6 +101,7 @@ def create_keeper(sync: Sync, tables: Sequence[RelationName]) -> tuple[str, ...]
         table=pair.table.sql,
         hidden=hidden,
         final=final,
+        conflict="#variable_conflict use_column\n" if sync.checks else "",
         final_not_given=_final_not_given(sync, final),
         forward=predicates.forward(pair, f"NEW.{hidden}"),
         new_unchanged=predicates.same_new(pair, f"NEW.{final}", f"OLD.{final}"),
@@ -135,13 +139,28 @@ def _keep(sync: Sync, hidden: str, final: str) -> str:
     return f"""
         BEGIN
             NEW.{hidden} := {predicates.back(sync.pair, f"NEW.{final}")};
-            IF NEW.{hidden} IS NULL AND NEW.{final} IS NOT NULL THEN
+            IF {predicates.not_held(sync.pair, "NEW", hidden=sync.hidden, final=sync.final)} THEN
                 {note}
-            END IF;
+            END IF;{_refused(sync, hidden, final)}
         EXCEPTION WHEN OTHERS THEN
             NEW.{hidden} := NULL;
             {note}
         END;"""
+
+
+def _refused(sync: Sync, hidden: str, final: str) -> str:
+    """Its CHECKs are not there while the old side is hidden: undo has to know what they refuse."""
+    if not sync.checks:
+        return ""
+    texts = (f"pg_catalog.format('%s', NEW.{hidden})", f"pg_catalog.format('%s', NEW.{final})")
+    note = _conflict(sync, "'not held by the hidden side'", *texts, "'a CHECK of the old side refuses it'")
+    refused = " OR ".join(
+        predicates.refused_by(check, "NEW", sync.pair.old.column, sync.hidden) for check in sync.checks
+    )
+    return f"""
+            IF {refused} THEN
+                {note}
+            END IF;"""
 
 
 def _trigger(name: str, table: RelationName, function: RelationName, when: str) -> tuple[str, str]:
@@ -235,12 +254,18 @@ def _conflict(sync: Sync, kind: str, old_text: str, new_text: str, sentence: str
     return f"PERFORM {schema}.note_conflict({arguments});"
 
 
+def note_setting(change: str, side: str) -> tuple[str, str]:
+    """Return the setting of a session that tells when it used a side last, and its value for now as SQL."""
+    minute = "pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')"
+    name = f"expandcontract.{side}_{hashlib.sha256(change.encode()).hexdigest()[:10]}"
+    return name, f"pg_catalog.current_setting('application_name') || ' ' || {minute}"
+
+
 def _note_use(sync: Sync, side: str) -> str:
     # Once a minute per session and application_name. A plain INSERT: an upsert here is a hot lock that made
     # two applications deadlock.
-    setting = literal(f"expandcontract.{side}_{sync._setting}")  # noqa: SLF001 - the same file's own dataclass
-    minute = "pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')"
-    moment = f"pg_catalog.current_setting('application_name') || ' ' || {minute}"
+    name, moment = note_setting(sync.change, side)
+    setting = literal(name)
     indent = "\n            " if side == "old" else "\n        "
     return (
         f"IF pg_catalog.current_setting({setting}, true) IS DISTINCT FROM ({moment}) THEN"

@@ -25,36 +25,43 @@ COLUMN, NEW_NAME = "users.name", "display_name"
 AMONG_THEMSELVES = 3.0
 
 
-async def play(console: Console, rows: int = 1_000_000) -> bool:
+async def play(console: Console, rows: int = 1_000_000, records: Path | None = None) -> bool:
     """Play the demo on an embedded PostgreSQL 18 and return whether all went well, or show what did not.
 
+    What the gates said while the old version was at work, and the report of the change, are written into the
+    folder `records`.
     Server and applications are gone afterwards, also when this process is killed.
     """
     try:
-        return await _play(console, rows)
+        return await _play(console, rows, records)
     except (ServerError, CommandFailedError) as error:
         console.print(str(error), style="red", highlight=False, markup=False)
         return False
 
 
-async def _play(console: Console, rows: int) -> bool:
+async def _play(console: Console, rows: int, records: Path | None) -> bool:
     with console.status(f"PostgreSQL 18 with {rows:,} users") as busy, Server.start(18, SETTINGS) as server:
         folder = server.directory / "shop"  # gone with the server
         folder.mkdir()
         async with _connected(server.url()) as connection:
             await _seed(connection, rows)
             busy.stop()
-            found = await _perform(console, server, connection, folder, rows)
+            operator = Operator(folder, server.url(), console=console)
+            found = await _perform(console, server, connection, operator, rows, records)
             show(console, found)
             return found.good
 
 
 async def _perform(
-    console: Console, server: Server, connection: AsyncConnection, folder: Path, rows: int
+    console: Console,
+    server: Server,
+    connection: AsyncConnection,
+    operator: Operator,
+    rows: int,
+    records: Path | None,
 ) -> Found:
     """Begin and end with one version of the application, and see what there is in the end."""
     url = _async_url(server.url(user=table.ROLE))
-    operator = Operator(folder, server.url(), console=console)
     begin = time.time()
     await operator.type("init")
     async with _running("old_app", url) as old:
@@ -66,18 +73,32 @@ async def _perform(
             await operator.type("backfill")
             after = await _sizes(connection)
             new = await deploy
-            await _contract(operator, old, console)
+            await _contract(operator, old, console, records)
             await new.stop()
     end = time.time()
+    if records is not None:
+        await _keep(operator, records, "report")
     status = await operator.status()
     comparison = await compare(connection, [*old.rows, *new.rows], rows)
     timeline = Timeline(_spans(operator, status, begin, end))
     return Found(timeline, (old, new), status, before, after, comparison, end - begin)
 
 
-async def _contract(operator: Operator, old: App, console: Console) -> None:
+async def _keep(operator: Operator, records: Path, command: str) -> None:
+    """Write what a command says into the folder."""
+    _write(records, f"{command}.{'md' if command == 'report' else 'txt'}", await operator.read(command))
+
+
+def _write(folder: Path, name: str, text: str) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_text(text, encoding="utf-8")
+
+
+async def _contract(operator: Operator, old: App, console: Console, records: Path | None) -> None:
     """From two versions to one: the gate that the old one keeps shut, and what opens when it is gone."""
     await asyncio.sleep(AMONG_THEMSELVES)
+    if records is not None:
+        await _keep(operator, records, "gates")
     await operator.type("contract", code=4)
     await old.stop()
     console.print("\nThat is right: the old version was at work. It is stopped now.")

@@ -1,0 +1,80 @@
+"""A document as one HTML page: no script, nothing from elsewhere, fit for paper."""
+
+from collections.abc import Iterable, Sequence
+from html import escape
+from typing import assert_never
+
+from expandcontract.cli.report.document import Block, Facts, Fold, Heading, Items, Paragraph, Section, Table
+
+_STYLE = """
+body { font: 15px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 62rem;
+       margin: 2rem auto; padding: 0 1rem; }
+h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; border-bottom: 1px solid #ccc; }
+h3 { font-size: 1rem; margin-bottom: 0.3rem; }
+table { border-collapse: collapse; margin: 0.5rem 0; }
+th, td { border: 1px solid #ccc; padding: 0.2rem 0.6rem; text-align: left; vertical-align: top;
+         overflow-wrap: anywhere; }
+th { background: #f3f3f3; font-weight: 600; }
+pre { background: #f7f7f7; padding: 0.6rem; white-space: pre-wrap; font-size: 13px; }
+summary { cursor: pointer; }
+@media print {
+  body { margin: 0; max-width: none; font-size: 11px; }
+  h2, h3 { break-after: avoid; } tr, pre { break-inside: avoid; }
+  details::details-content { content-visibility: visible; block-size: auto; }
+}
+""".strip()
+_PAGE = """<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>{title}</title>
+<style>
+{style}
+</style>
+</head>
+<body>
+<h1>{title}</h1>
+{body}
+</body>
+</html>
+"""
+
+
+def render(title: str, sections: Iterable[Section]) -> str:
+    """Return the page."""
+    body = "\n".join(map(_section, sections))
+    return _PAGE.format(title=escape(title), style=_STYLE, body=body)
+
+
+def _section(section: Section) -> str:
+    blocks = "\n".join(map(_block, section.blocks))
+    return f"<section>\n<h2>{escape(section.title)}</h2>\n{blocks}\n</section>"
+
+
+def _block(block: Block) -> str:
+    match block:
+        case Paragraph(text=text):
+            return f"<p>{escape(text)}</p>"
+        case Facts(rows=rows):
+            facts = (f"<tr><th>{escape(name)}</th><td>{escape(what)}</td></tr>" for name, what in rows)
+            return _table(facts)
+        case Table(head=head, rows=rows):
+            return _table([_row(head, "th"), *(_row(row, "td") for row in rows)])
+        case Items(items=items):
+            return f"<ol>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ol>"
+        case Fold(title=title, sql=sql):
+            return f"<details><summary>{escape(title)}</summary><pre>{escape(sql)}</pre></details>"
+        case Heading(text=text):
+            return f"<h3>{escape(text)}</h3>"
+        case other:
+            assert_never(other)
+
+
+def _table(rows: Iterable[str]) -> str:
+    return "<table>\n" + "\n".join(rows) + "\n</table>"
+
+
+def _row(cells: Sequence[str], tag: str) -> str:
+    return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"

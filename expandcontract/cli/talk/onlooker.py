@@ -1,0 +1,93 @@
+"""`ec status --watch`: what others do, drawn anew on a terminal, in lines off it, as JSON for programs."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Protocol, TextIO
+
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from expandcontract.cli.output import Output
+from expandcontract.cli.talk.sentences import sentence
+from expandcontract.cli.views.format import moment
+from expandcontract.cli.views.status import StatusView
+from expandcontract.engine import under_way
+from expandcontract.model.events import Progress, StepRunning
+from expandcontract.model.situation import Situation
+
+BAR_WIDTH = 24
+
+
+class Onlooker(Protocol):
+    """Shows a reading."""
+
+    def __call__(self, found: Sequence[Situation], view: StatusView) -> None:
+        """Take what was read, and the view of it."""
+
+
+@contextmanager
+def onlooker(output: Output) -> Iterator[Onlooker]:
+    """Give what fits the stream of results, and give the terminal back at the end."""
+    if output.json:
+        yield lambda _found, view: output.write(view.json_line())
+    elif output.stdout.isatty():
+        with _live(output.stdout) as live:
+            yield lambda found, view: live.update(drawing(found, view), refresh=True)
+    else:
+        lines = Lines(output)
+        yield lines
+        lines.end()
+
+
+class Lines:
+    """Appends a line for each change of which there is something new, and at the end the status."""
+
+    def __init__(self, output: Output) -> None:
+        self._output = output
+        self._last: dict[str, str] = {}
+        self._text = ""
+
+    def end(self) -> None:
+        """Write what was read last, in full."""
+        self._output.write(self._text)
+
+    def __call__(self, found: Sequence[Situation], view: StatusView) -> None:
+        """Take a reading."""
+        for situation, change in zip(found, view.changes, strict=True):
+            words = _words(situation) or change.waiting_for or f"{change.phase} {change.state}"
+            if self._last.get(situation.name) != words:
+                self._output.write(f"{moment(situation.now)}  {situation.name}  {words}")
+            self._last[situation.name] = words
+        self._text = view.text()
+
+
+def drawing(found: Sequence[Situation], view: StatusView) -> Group:
+    """Return the status and below it a bar for each change that somebody works on."""
+    bars = Table.grid(padding=(0, 1))
+    for situation in found:
+        if (event := _event(situation)) is not None:
+            bars.add_row(Text(situation.name), _bar(event), Text(sentence(event)))
+    text = Text(view.text())
+    return Group(text, Text(), bars) if bars.row_count else Group(text)
+
+
+def _live(stream: TextIO) -> Live:
+    return Live(console=Console(file=stream, highlight=False), auto_refresh=False)
+
+
+def _event(situation: Situation) -> Progress | StepRunning | None:
+    return under_way.sweep(situation) or under_way.step(situation)
+
+
+def _words(situation: Situation) -> str | None:
+    event = _event(situation)
+    return sentence(event) if event else None
+
+
+def _bar(event: Progress | StepRunning) -> ProgressBar:
+    """Return the bar; without a percentage it moves, to say that something goes on."""
+    percent = event.percent if isinstance(event, Progress) else event.build and event.build.percent
+    return ProgressBar(total=None if percent is None else 100.0, completed=percent or 0.0, width=BAR_WIDTH)

@@ -1,0 +1,236 @@
+"""What undo would lose: asked before it does anything, and once more under its lock."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeAlias
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expandcontract.engine.context import Context
+from expandcontract.ledger import change as change_writer
+from expandcontract.ledger.conflict import Kind
+from expandcontract.model.errors import EcError, NameTaken, Refused, WouldLose
+from expandcontract.model.names import literal, quote
+from expandcontract.model.plan import Plan
+from expandcontract.model.situation import Situation
+from expandcontract.postgres.catalog.column import types_of
+from expandcontract.postgres.query import rows, value
+from expandcontract.postgres.sqlstate import is_disconnect, server_message, translate
+from expandcontract.steps.sync import predicates
+
+Look: TypeAlias = Callable[[AsyncConnection], Awaitable[None]]
+
+#: How many rows are named.
+NAMED = 10
+_HIDDEN = "The old side stays hidden; no row was changed."
+
+
+async def refuse(context: Context, situation: Situation, *, accept: bool) -> Look:
+    """Raise WouldLose when undo would lose something, unless `accept`; return what asks again under the lock.
+
+    What the hidden side could not hold was noted when it was written, so that the table is read from end to
+    end only where nothing took notes: for a one-way change, and where the trigger did not stand, were it for
+    a moment.
+
+    Raises:
+        NameTaken: the old side's name is another column's now.
+        Refused: the hidden column is gone, or rows that the old side's own constraints would refuse.
+    """
+    _refuse_names(situation)
+    try:
+        last, kept = await _ask(context, situation, accept=accept)
+    except DBAPIError as error:
+        raise translate(error) from error
+
+    async def again(conn: AsyncConnection) -> None:
+        what = ""
+        if await _last_note(conn, context, situation) != last:
+            what = f"New code wrote what the old side of {situation.name} cannot hold"
+        elif (await change_writer.since_hidden(conn, context.tables, situation.change_id))[0] != kept:
+            what = f"Somebody changed what keeps the old side of {situation.name} current"
+        if what:
+            raise WouldLose(f"{what} at this very moment.", state=_HIDDEN, next=f"ec undo {situation.name}")
+
+    return again
+
+
+async def _ask(context: Context, situation: Situation, *, accept: bool) -> tuple[int, dict[str, Any]]:
+    """Return the newest note, and what kept the hidden side current when the rows were looked at."""
+    async with context.database.transaction(patient=True) as conn:
+        await _refuse_taken(conn, situation)
+        kept, differences = await change_writer.since_hidden(conn, context.tables, situation.change_id)
+        if not accept:
+            if differences:
+                await _refuse_drift(conn, situation, f"Since contract {'; '.join(differences)}.")
+            _refuse_one_way(situation)
+        last = await _last_note(conn, context, situation)
+        if situation.plan.pair.one_way or last:
+            source = await _noted(conn, context, situation) if last else _every_row(situation.plan)
+            await _refuse_barred(conn, situation, source)
+            if last and not accept:
+                await _refuse_not_held(conn, situation, source)
+    return last, kept
+
+
+def _refuse_names(situation: Situation) -> None:
+    plan = situation.plan
+    if not situation.live.table_exists:
+        raise Refused(
+            f"{plan.table} is gone, and the hidden column with it.", next=f"ec log {situation.name}"
+        )
+    if plan.hidden_column in situation.live.missing_columns:
+        raise Refused(
+            f"The hidden column {quote(plan.hidden_column)} of {plan.table} is gone.",
+            why="Somebody dropped or renamed it.",
+            next="Rename it back, if it was renamed.",
+        )
+
+
+async def _refuse_taken(conn: AsyncConnection, situation: Situation) -> None:
+    """Raise NameTaken when the name that undo gives back to the old side is another column's by now."""
+    plan = situation.plan
+    name = plan.pair.new.column if plan.swap else plan.pair.old.column
+    query = """SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute
+        WHERE attrelid = $1::pg_catalog.oid AND attname = $2 AND NOT attisdropped)"""
+    if await value(conn, query, situation.relation, name):
+        raise NameTaken(
+            f"{plan.table} has another column {quote(name)} by now: the hidden one cannot be called so.",
+            why="It was added, or renamed so, after contract.",
+            state=_HIDDEN,
+            next=f"ALTER TABLE {plan.table} RENAME COLUMN {quote(name)} TO ...; "
+            f"then: ec undo {situation.name}",
+        )
+
+
+def _refuse_one_way(situation: Situation) -> None:
+    plan = situation.plan
+    if plan.pair.one_way:
+        raise WouldLose(
+            f"Nothing leads back from {quote(plan.pair.new.column)} to {quote(plan.pair.old.column)}: what "
+            "new code wrote since contract is not on the old side.",
+            why="The change is one-way. The new side keeps its values; old code sees those of before.",
+            state=_HIDDEN,
+            next=f"ec undo {situation.name} --accept-loss",
+        )
+
+
+async def _refuse_drift(conn: AsyncConnection, situation: Situation, why: str) -> None:
+    """Where the trigger did not stand, the two sides themselves have to tell."""
+    plan = situation.plan
+    if plan.pair.one_way:
+        return
+    hidden, final = plan.hidden_column, plan.pair.old.column if plan.swap else plan.pair.new.column
+    if {hidden, final} & set(situation.live.missing_columns):
+        return
+    # A new side that is NULL has nothing to lose: it is filled from the old one again.
+    agree = predicates.agree(plan.pair, "t", old=hidden, new=final)
+    drifted = f"NOT (t.{quote(final)} IS NULL) AND NOT ({agree})"
+    mend = f"UPDATE {plan.table} t SET {quote(hidden)} = {predicates.back(plan.pair, f't.{quote(final)}')}"
+    try:
+        async with conn.begin_nested():
+            await _refuse_rows(
+                conn,
+                situation,
+                f"{plan.table} t",
+                drifted,
+                f"hold on the old side of {situation.name} what they held before: old code, and the next "
+                "write, would take the new values away",
+                f"{mend} WHERE {drifted}; then: ec undo {situation.name}",
+                why=why,
+            )
+    except DBAPIError as error:
+        if is_disconnect(error):
+            raise
+        raise WouldLose(
+            f"What undo of {situation.name} would lose cannot be told: {server_message(error)[0]}",
+            why=why,
+            state=_HIDDEN,
+            next=f"ec undo {situation.name} --accept-loss",
+        ) from error
+
+
+async def _last_note(conn: AsyncConnection, context: Context, situation: Situation) -> int:
+    """The newest note of a value that the hidden side could not hold; 0 without any since contract."""
+    query = f"""SELECT coalesce(pg_catalog.max(id), 0) FROM {context.tables.qualified("conflict")}
+        WHERE change_id = $1 AND kind = $2 AND at >= $3"""
+    found: int = await value(conn, query, situation.change_id, Kind.NOT_HELD.value, situation.hidden_at)
+    return found
+
+
+def _every_row(plan: Plan) -> str:
+    return f"{plan.table} t"
+
+
+async def _noted(conn: AsyncConnection, context: Context, situation: Situation) -> str:
+    """Return, as FROM, the rows that were noted since contract; without a primary key every row."""
+    plan = situation.plan
+    names = plan.catalog["primary_key"]
+    types = await types_of(conn, situation.relation, names)
+    if not names or set(types) != set(names):
+        return _every_row(plan)
+    match = " AND ".join(f"t.{quote(n)} = (noted.key->>{literal(n)})::{types[n]}" for n in names)
+    return f"""(SELECT DISTINCT f.key FROM {context.tables.qualified("conflict")} f
+        WHERE f.change_id = {situation.change_id} AND f.kind = {literal(Kind.NOT_HELD)}
+          AND f.at >= {literal(str(situation.hidden_at))} AND pg_catalog.jsonb_typeof(f.key) = 'object'
+    ) noted JOIN {plan.table} t ON {match}"""
+
+
+async def _refuse_barred(conn: AsyncConnection, situation: Situation, source: str) -> None:
+    plan = situation.plan
+    await _refuse_rows(
+        conn,
+        situation,
+        source,
+        plan.barred,
+        f"would break the old side's own NOT NULL or CHECK, and no write of them would succeed after undo of "
+        f"{situation.name}",
+        f"Correct them through the new side, then: ec undo {situation.name}",
+        kind=Refused,
+    )
+
+
+async def _refuse_not_held(conn: AsyncConnection, situation: Situation, source: str) -> None:
+    plan = situation.plan
+    await _refuse_rows(
+        conn,
+        situation,
+        source,
+        plan.not_held,
+        f"have a value that {quote(plan.pair.old.column)} {plan.pair.old.type} cannot hold: old code would "
+        "see NULL",
+        f"ec conflicts {situation.name} --show-values; then: ec undo {situation.name} --accept-loss",
+    )
+
+
+async def _refuse_rows(  # noqa: PLR0913 - a sentence has its parts
+    conn: AsyncConnection,
+    situation: Situation,
+    source: str,
+    condition: str,
+    what: str,
+    next_: str,
+    *,
+    why: str = "",
+    kind: type[EcError] = WouldLose,
+) -> None:
+    """Raise `kind`, with the number of rows and the keys of some, when there are any."""
+    if condition == "false":
+        return
+    found: int = await value(conn, f"SELECT pg_catalog.count(*) FROM {source} WHERE {condition}")
+    if not found:
+        return
+    names = situation.plan.catalog["primary_key"]
+    shown = [f"t.{quote(name)}::text" for name in names] or ["t.ctid::text"]
+    query = f"SELECT {', '.join(shown)} FROM {source} WHERE {condition} LIMIT {NAMED}"
+    keys = [_named(names, row) for row in await rows(conn, query)]
+    more = "" if found <= NAMED else ", ..."
+    raise kind(
+        f"{found:,} {'row' if found == 1 else 'rows'} of {situation.plan.table} {what}.",
+        why=" ".join(filter(None, (why, f"Rows: {', '.join(keys)}{more}."))),
+        state=_HIDDEN,
+        next=next_,
+    )
+
+
+def _named(names: list[str], row: tuple[Any, ...]) -> str:
+    return " ".join(f"{name}={cell}" for name, cell in zip(names or ["ctid"], row, strict=True))

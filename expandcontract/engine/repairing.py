@@ -1,0 +1,130 @@
+"""What came loose is put back, and what drifted meanwhile is filled again from the old side."""
+
+import re
+
+from expandcontract.engine import closing
+from expandcontract.engine import situation as situations
+from expandcontract.engine.context import Context
+from expandcontract.engine.runner import run_step
+from expandcontract.engine.sweeping import Pace, copy_to_end
+from expandcontract.engine.work import Work, leased
+from expandcontract.model.errors import StepFailed
+from expandcontract.model.names import quote
+from expandcontract.model.phases import Section, State
+from expandcontract.model.plan import Concurrent, Step, Transactional
+from expandcontract.model.situation import Lost, Situation
+from expandcontract.steps.column import RESTORE_FILLING, RESTORE_HIDDEN, RESTORE_READY
+
+
+async def repair(context: Context, situation: Situation, pace: Pace, *, verb: str) -> None:
+    """Restore the trigger where it does not stand, then look at every row of all leaves.
+
+    A row that is out of sync is filled from the old side; what the new side held is kept in `conflict`.
+    """
+    async with leased(context, situation, verb) as work:
+        await restore(work)
+        if situation.plan.pair.computed_outside:
+            await closing.reopen(work)
+        await copy_to_end(work, pace, anew=True)
+
+
+async def restore(work: Work) -> bool:
+    """Put the sync trigger back where it is not as it must be; return whether it had to be.
+
+    Raises StepFailed where a child table came after the plan, or where a column of the pair is gone: then
+    there is nothing to put it on.
+    """
+    situation = await situations.one(work.context, work.name)
+    if not situation.live.sync_faults:
+        return False
+    _require_columns(situation)
+    step = _restoring(situation)
+    if step is None:
+        return False
+    work.context.notice(work.name, f"Putting the sync trigger back: {'; '.join(situation.live.sync_faults)}.")
+    await run_step(work, Section.REPAIR, step)
+    _require_restored(await situations.one(work.context, work.name))
+    return True
+
+
+async def make_again(work: Work) -> None:
+    """Build again what the new side had when it was ready, and somebody dropped since."""
+    situation = await situations.one(work.context, work.name)
+    for lost in situation.live.lost:
+        work.context.notice(work.name, f"{lost.sentence(situation.plan)} It is made again.")
+    for step in situation.plan.steps(Section.BACKFILL):
+        if any(_makes(step, lost) for lost in situation.live.lost):
+            await run_step(work, Section.BACKFILL, step)
+
+
+def _restoring(situation: Situation) -> Step | None:
+    """Return the step that puts back what keeps the change in sync in its state; None where the plan, made by
+    an earlier program, has none.
+    """
+    if situation.state == State.HIDDEN:
+        wanted = RESTORE_HIDDEN
+    else:
+        wanted = RESTORE_READY if situation.ready else RESTORE_FILLING
+    return next((step for step in situation.plan.steps(Section.REPAIR) if step.id == wanted), None)
+
+
+def _require_columns(situation: Situation) -> None:
+    """Raise StepFailed with the way out where a column was dropped or renamed."""
+    live, plan = situation.live, situation.plan
+    if not live.missing_columns:
+        _require_types(situation)
+        return
+    new_is_gone = live.missing_columns == (plan.pair.new.column,) and situation.state == State.ACTIVE
+    raise StepFailed(
+        " ".join(fault for fault in live.sync_faults if fault.startswith("Column ")),
+        why="Without it there is nothing to keep in sync.",
+        state="Nothing was repaired; writes may fail in the sync trigger, where that still stands.",
+        next=f"ec rollback {situation.name} and start again, or rename the column back"
+        if new_is_gone
+        else f"Rename the column back, then: ec backfill {situation.name}",
+    )
+
+
+def _require_types(situation: Situation) -> None:
+    if situation.live.retyped:
+        raise StepFailed(
+            " ".join(situation.live.retyped),
+            why="What the plan computes is of the types that it was made for.",
+            state="Nothing was repaired.",
+            next=f"Give the column its type back, then: ec backfill {situation.name}; or: ec rollback "
+            f"{situation.name} and start again",
+        )
+
+
+def _require_restored(situation: Situation) -> None:
+    """Raise StepFailed where the plan does not know of a child table: its rows would never be in sync. After
+    contract undo looks at them.
+    """
+    if situation.state == State.HIDDEN:
+        return
+    bare = [leaf.name for leaf in situation.live.leaves if not leaf.trigger_intact]
+    if bare:
+        raise StepFailed(
+            f"{', '.join(bare)} cannot be kept in sync: it came after the plan was made.",
+            why="Children by inheritance each have a trigger, and the plan names them.",
+            state="The rest of the table is in sync as before.",
+            next=f"ALTER TABLE {bare[0]} NO INHERIT {situation.plan.table}, or: ec rollback {situation.name} "
+            "and start again",
+        )
+
+
+def _makes(step: Step, lost: Lost) -> bool:
+    """Return whether a step brings about what was lost: its statements name it."""
+    if lost.kind == "default":
+        return step.id == "ready"
+    if lost.kind == "not null":
+        return step.id.startswith("not_null:")
+    match step.action:
+        case Transactional(statements=statements):
+            pass
+        case Concurrent(statement=statement):
+            statements = (statement,)
+        case _:
+            return False
+    name = re.compile(rf'(?<![\w$"]){re.escape(quote(lost.name))}(?![\w$"])')
+    return any(name.search(statement) for statement in statements)

@@ -1,0 +1,52 @@
+"""The standing comparison of a change: put up by verify, taken down by contract."""
+
+from expandcontract.engine.context import Context
+from expandcontract.engine.runner import run_step
+from expandcontract.engine.work import Work, leased
+from expandcontract.model.change import Mode
+from expandcontract.model.errors import UnsupportedShape
+from expandcontract.model.phases import Section
+from expandcontract.model.situation import Situation
+from expandcontract.steps import standing as steps
+
+#: Whether the constraint is validated; no row where there is none. $1 the table's OID, $2 its name.
+_NOW = "SELECT convalidated FROM pg_catalog.pg_constraint WHERE conrelid = $1 AND conname = $2"
+
+
+def require(situation: Situation) -> None:
+    """Raise UnsupportedShape where a CHECK cannot say what in sync means."""
+    if situation.plan.pair.mode != Mode.MIRROR:
+        raise UnsupportedShape(
+            f"{situation.name} cannot have a standing comparison: its mode is {situation.plan.pair.mode}.",
+            why="A CHECK takes immutable expressions, and in this mode the two sides need not agree.",
+            next=f"ec verify {situation.name}",
+        )
+
+
+async def put_up(context: Context, situation: Situation) -> None:
+    """Bring the constraint about, validated. It is no proof: somebody may drop it and add it again."""
+    async with leased(context, situation, "verify") as work:
+        add, validate = steps.put_up(situation.plan)
+        found = await _validated(work)
+        if found is None:
+            await run_step(work, Section.VERIFY, add)
+        if not found:
+            await run_step(work, Section.VERIFY, validate)
+    context.notice(
+        situation.name,
+        f"Constraint {steps.constraint(situation.plan)} stands: every write is compared, and pays for it, "
+        "until contract removes it. It is no proof.",
+    )
+
+
+async def take_down(work: Work) -> None:
+    """Remove the constraint where there is one, in a short transaction of its own."""
+    if await _validated(work) is not None:
+        await run_step(work, Section.VERIFY, steps.take_down(work.plan))
+
+
+async def _validated(work: Work) -> bool | None:
+    values = (work.situation.relation, steps.constraint(work.plan))
+    async with work.context.database.transaction() as conn:
+        found: bool | None = (await conn.exec_driver_sql(_NOW, values)).scalar_one_or_none()
+    return found

@@ -1,0 +1,243 @@
+"""`ec restore`: give back, after another start, what only the new side held when it was rolled back."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+from datetime import timedelta
+
+from sqlalchemy import func, select
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expandcontract.engine import situation as situations
+from expandcontract.engine.answers import applies
+from expandcontract.engine.context import Context
+from expandcontract.engine.verbs import undo
+from expandcontract.engine.work import Work, leased
+from expandcontract.ledger import event
+from expandcontract.ledger.conflict import Kind
+from expandcontract.model import killpoints
+from expandcontract.model.errors import EcError, Interrupted, Refused
+from expandcontract.model.names import literal, quote
+from expandcontract.model.phases import Verb
+from expandcontract.model.situation import Situation
+from expandcontract.postgres import sqlstate as codes
+from expandcontract.postgres.catalog.column import types_of
+from expandcontract.postgres.query import rows
+from expandcontract.steps.sync import predicates
+from expandcontract.steps.sync.triggers import UNFIT_SQLSTATE, note_setting
+
+#: Kinds of events: a batch with its checkpoint, and the end.
+BATCH, RESTORED = "restoring", "restored"
+BATCH_ROWS = 200
+#: A batch holds its row locks no longer than this.
+_BATCH_TIME = timedelta(milliseconds=500)
+#: A row that somebody has locked is tried again after so long.
+_LOCKED_SECONDS = 0.1
+
+
+@dataclass(frozen=True)
+class Span:
+    """Kept values above `bottom`, up to `top`, the newest first; those below `below` are left."""
+
+    top: int
+    bottom: int
+    below: int
+    written: int = 0
+
+
+@dataclass(frozen=True)
+class Given:
+    """How many kept values were considered, written back, and refused by the table itself."""
+
+    considered: int
+    written: int
+    refused: int
+
+    @property
+    def left(self) -> int:
+        """Those whose row is gone, or has changed since."""
+        return self.considered - self.written - self.refused
+
+
+async def restore(context: Context, name: str) -> Given:
+    """Write kept values into the new side of rows that nobody has changed since: the old side is the one that
+    the value was kept with, and the new side what the old one makes of it.
+
+    Raises:
+        WrongState: the change is not ready.
+        Refused: nothing names the rows, or nobody can tell what the new side was made from.
+        Interrupted, LeaseHeld: the same command goes on.
+    """
+    await undo.finish(context, name)
+    situation = await situations.one(context, name)
+    if not applies(context, Verb.RESTORE, situation):
+        return Given(0, 0, 0)
+    _refuse_shape(situation)
+    async with leased(context, situation, "restore") as work:
+        return await _restore(work)
+
+
+def _refuse_shape(situation: Situation) -> None:
+    plan = situation.plan
+    if not plan.catalog["primary_key"]:
+        why = f"{plan.table} has no primary key: nothing names the rows of the values that are kept."
+    elif plan.pair.computed_outside:
+        why = "The new side is computed outside of the database, which cannot tell what was written since."
+    else:
+        return
+    raise Refused(
+        f"The values of {situation.name} cannot be given back by ec.",
+        why=why,
+        next=f"ec restore {situation.name} --export FILE.csv",
+    )
+
+
+async def _restore(work: Work) -> Given:
+    context = work.context
+    async with context.database.transaction() as conn:
+        span = await _span(conn, work)
+        statement = await _statement(conn, work)
+        considered = await _considered(conn, work, span)
+    limit, refused = BATCH_ROWS, 0
+    while span.below > span.bottom + 1:
+        context.check_stop(work.name)
+        began = time.monotonic()
+        try:
+            span = await _batch(work, statement, span, limit)
+            limit = min(2 * limit, BATCH_ROWS)
+        except DBAPIError as error:
+            if limit > 1 and (_is_refusal(error) or codes.is_lock_failure(error)):
+                limit //= 2
+                continue
+            if not _is_refusal(error):
+                raise
+            refused += 1
+            span = await _passed_over(work, span)
+        await asyncio.sleep(time.monotonic() - began)
+    async with context.database.transaction() as conn:
+        await work.check(conn)
+        data = {"top": span.top, "rows": span.written, "refused": refused, "considered": considered}
+        await event.write(
+            conn, context.tables, RESTORED, context.who, change_id=work.situation.change_id, data=data
+        )
+    return Given(considered, span.written, refused)
+
+
+def _is_refusal(error: DBAPIError) -> bool:
+    """Whether the table does not take a value: a constraint, a type, or what keeps the sides in sync."""
+    code = codes.sqlstate(error) or ""
+    return code[:2] in ("22", "23") or code == UNFIT_SQLSTATE
+
+
+async def _span(conn: AsyncConnection, work: Work) -> Span:
+    """Return what is left of an unfinished run, or what was kept since the last one."""
+    c, change_id = work.context.tables.event.c, work.situation.change_id
+    query = select(c.kind, c.data).where(c.change_id == change_id, c.kind.in_((BATCH, RESTORED)))
+    last = (await conn.execute(query.order_by(c.id.desc()).limit(1))).first()
+    if last is not None and last.kind == BATCH:
+        return Span(**last.data)
+    kept = work.context.tables.conflict.c
+    newest = select(func.coalesce(func.max(kept.id), 0)).where(
+        kept.change_id == change_id, kept.kind == Kind.ONLY_NEW.value
+    )
+    top = int((await conn.execute(newest)).scalar_one())
+    return Span(top=top, bottom=0 if last is None else last.data["top"], below=top + 1)
+
+
+async def _considered(conn: AsyncConnection, work: Work, span: Span) -> int:
+    c = work.context.tables.conflict.c
+    query = select(func.count()).where(
+        c.change_id == work.situation.change_id,
+        c.kind == Kind.ONLY_NEW.value,
+        c.id > span.bottom,
+        c.id <= span.top,
+    )
+    return int((await conn.execute(query)).scalar_one())
+
+
+async def _batch(work: Work, statement: str, span: Span, limit: int) -> Span:
+    """Write a batch with its checkpoint; again while somebody has one of its rows locked."""
+    context, change_id = work.context, work.situation.change_id
+    setting, moment = note_setting(work.name, "new")
+    while True:
+        killpoints.reach("restore.batch.before")
+        async with context.database.transaction(statement_timeout=_BATCH_TIME) as conn:
+            await work.check(conn)
+            # What is given back is no sign of new code.
+            await conn.exec_driver_sql(f"SELECT pg_catalog.set_config({literal(setting)}, {moment}, true)")
+            parameters = (change_id, span.below, span.bottom, limit)
+            ((lowest, found, written),) = await rows(conn, statement, *parameters)
+            locked = found > written
+            below = span.below if locked else (span.bottom if lowest is None else lowest)
+            span = Span(span.top, span.bottom, below, span.written + written)
+            if written or not locked:
+                await event.write(
+                    conn, context.tables, BATCH, context.who, change_id=change_id, data=vars(span)
+                )
+            killpoints.reach("restore.batch.written")
+        killpoints.reach("restore.batch.committed")
+        if not locked:
+            return span
+        if context.stop.is_set():
+            raise Interrupted(
+                f"{work.name} stopped on request.",
+                state=f"{span.written:,} values are given back.",
+                next=f"ec restore {work.name}",
+            )
+        await asyncio.sleep(_LOCKED_SECONDS)
+
+
+async def _passed_over(work: Work, span: Span) -> Span:
+    """Leave out the next value, which the table refuses."""
+    c = work.context.tables.conflict.c
+    query = select(func.max(c.id)).where(
+        c.change_id == work.situation.change_id, c.kind == Kind.ONLY_NEW.value, c.id < span.below
+    )
+    async with work.context.database.transaction() as conn:
+        lowest = (await conn.execute(query)).scalar_one()
+    return Span(span.top, span.bottom, int(lowest), span.written)
+
+
+async def _statement(conn: AsyncConnection, work: Work) -> str:
+    """$1 change, $2 below which id, $3 above which, $4 how many. Returns the lowest id that was considered,
+    how many rows take their value, and how many were written.
+
+    A row that somebody has locked is skipped: the application never waits for a batch that waits for somebody
+    else.
+    """
+    situation = work.situation
+    plan, pair = situation.plan, situation.plan.pair
+    keys = plan.catalog["primary_key"]
+    types = await types_of(conn, situation.relation, keys)
+    if set(types) != set(keys):
+        raise EcError(f"{plan.table} has not the primary key any more that the plan knows.")
+    old, new = f"t.{quote(pair.old.column)}", f"t.{quote(pair.new.column)}"
+    match = " AND ".join(f"t.{quote(key)} = (kept.key->>{literal(key)})::{types[key]}" for key in keys)
+    value = f"(kept.new_value)::{pair.new.type}"
+    untouched = f"{predicates.same_new(pair, new, predicates.forward(pair, old))}"
+    fits = "true" if pair.one_way else predicates.same_old(pair, old, predicates.back(pair, value))
+    wanted = f"{match} AND {untouched} AND ({old})::text IS NOT DISTINCT FROM kept.old_value AND {fits}"
+    conflict = work.context.tables.qualified("conflict")
+    return f"""
+WITH considered AS MATERIALIZED (
+  SELECT f.id, f.key, f.old_value, f.new_value FROM {conflict} f
+  WHERE f.change_id = $1 AND f.kind = {literal(Kind.ONLY_NEW)} AND f.id < $2 AND f.id > $3
+  ORDER BY f.id DESC LIMIT $4::pg_catalog.int8
+),
+kept AS MATERIALIZED (
+  SELECT DISTINCT ON (c.key) c.* FROM considered c
+  WHERE pg_catalog.jsonb_typeof(c.key) = 'object' ORDER BY c.key, c.id DESC
+),
+found AS MATERIALIZED (
+  SELECT pg_catalog.count(*) AS rows FROM kept JOIN {plan.table} t ON {wanted}
+),
+chosen AS MATERIALIZED (
+  SELECT kept.* FROM kept JOIN {plan.table} t ON {wanted} FOR NO KEY UPDATE OF t SKIP LOCKED
+),
+written AS (
+  UPDATE {plan.table} t SET {quote(pair.new.column)} = {value} FROM chosen kept WHERE {wanted} RETURNING 1
+)
+SELECT (SELECT pg_catalog.min(id) FROM considered), (SELECT rows FROM found),
+       (SELECT pg_catalog.count(*) FROM written)
+""".strip()

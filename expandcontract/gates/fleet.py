@@ -1,0 +1,82 @@
+"""Soft, and only where the policy asks for it: every running instance of the application is new enough.
+
+It knows the instances that send heartbeats (`expandcontract.orm`) alone.
+"""
+
+from collections.abc import Sequence
+
+from humanize import naturaldelta
+
+from expandcontract.model.situation import Instance, Situation, Verdict
+from expandcontract.model.versions import Requirement, comparable
+
+NAME = "fleet"
+HARD = False
+ORDER = 127
+
+#: So many are told one by one.
+MOST_NAMED = 5
+
+
+def judge(situation: Situation) -> Verdict | None:
+    """Shut while an instance is older than `policy.require_version` asks, or none of its application is
+    heard.
+
+    Without a required version there is no such gate.
+    """
+    if not situation.policy.require_version:
+        return None
+    told = [_tell(each, situation) for each in situation.policy.require_version]
+    is_open = all(_is_met(each, situation) for each in situation.policy.require_version)
+    command = "" if is_open else f'ec ack {situation.name} {NAME} --reason "..."'
+    return Verdict(NAME, HARD, open=is_open, reason=" ".join(told), next=command)
+
+
+def known(situation: Situation) -> str:
+    """Which instances are old: another one that shows up is not covered."""
+    old = sorted(
+        f"{each.application} {each.name} {each.version}"
+        for required in situation.policy.require_version
+        for each in _old(required, situation)
+    )
+    asked = ", ".join(map(str, situation.policy.require_version))
+    return f"attempt {situation.attempt}, cycle {situation.cycle}, {asked}: {'; '.join(old) or 'nobody'}"
+
+
+def _of(required: Requirement, situation: Situation) -> list[Instance]:
+    return [each for each in situation.instances if each.application == required.application]
+
+
+def _old(required: Requirement, situation: Situation) -> list[Instance]:
+    return [each for each in _of(required, situation) if not required.met_by(each.version)]
+
+
+def _is_met(required: Requirement, situation: Situation) -> bool:
+    return bool(_of(required, situation)) and not _old(required, situation)
+
+
+def _tell(required: Requirement, situation: Situation) -> str:
+    instances, old = _of(required, situation), _old(required, situation)
+    if not instances:
+        return f"No instance of {required.application} sends heartbeats; {required} is required."
+    if old:
+        more = f"; and {len(old) - MOST_NAMED:,} more" if len(old) > MOST_NAMED else ""
+        listed = "; ".join(_name(each, situation) for each in old[:MOST_NAMED])
+        all_of_it = f"{_count(instances)} of {required.application}"
+        return f"Of {all_of_it}, not at {required.version} or later: {listed}{more}."
+    oldest = naturaldelta(situation.since(min(each.last_seen for each in instances)))
+    return (
+        f"All instances of {required.application} are at {required.version} or later: "
+        f"{len(instances):,} seen, the oldest heartbeat {oldest} ago."
+    )
+
+
+def _count(instances: Sequence[Instance]) -> str:
+    return "1 instance" if len(instances) == 1 else f"{len(instances):,} instances"
+
+
+def _name(instance: Instance, situation: Situation) -> str:
+    ago = naturaldelta(situation.since(instance.last_seen))
+    order = "" if comparable(instance.version) else ", which has no order"
+    where = f"role {instance.role}, {instance.address or 'local'}"
+    return f"{instance.name} ({where}) is at {instance.version}{order}, heard {ago} ago"

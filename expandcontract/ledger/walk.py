@@ -1,0 +1,30 @@
+"""The writer of what processes say of a walk's pace. Its sums are kept by triggers on `chunk`."""
+
+from sqlalchemy import and_, func, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expandcontract.ledger.chunk import Round
+from expandcontract.ledger.tables import Tables
+from expandcontract.model.events import Progress
+
+
+async def say(conn: AsyncConnection, tables: Tables, round_: Round, progress: Progress) -> None:
+    """Keep the pace that a process measures, for whoever looks from elsewhere; the last one to speak counts.
+
+    It is forgotten after ten seconds of silence (see the view `round`).
+    """
+    walk = tables.walk
+    mine = and_(
+        walk.c.change_id == round_.change_id,
+        walk.c.attempt == round_.attempt,
+        walk.c.purpose == round_.purpose.value,
+        walk.c.round == round_.number,
+    )
+    said = {
+        "said_at": func.clock_timestamp(),
+        "rows_per_second": progress.rows_per_second,
+        "eta_seconds": progress.eta_seconds,
+        "batch": progress.batch or None,
+        "throttled_by": progress.throttled_by,
+    }
+    await conn.execute(update(walk).where(mine).values(**said))

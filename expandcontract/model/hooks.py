@@ -1,0 +1,71 @@
+"""Hooks: commands and URLs of the operator's own, called before and after the turns of a change. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from typing import Any
+
+
+class Turn(StrEnum):
+    """What a hook can stand before and after."""
+
+    START = "start"
+    READY = "ready"
+    CONTRACT = "contract"
+    UNDO = "undo"
+    PURGE = "purge"
+    ROLLBACK = "rollback"
+
+
+#: Asked again and again while a canary is watched.
+CANARY = "canary"
+
+
+def before(turn: Turn) -> str:
+    """Return the name of the hook that has to agree before a turn begins."""
+    return f"before_{turn}"
+
+
+def after(turn: Turn) -> str:
+    """Return the name of the hook that is told of a turn."""
+    return f"after_{turn}"
+
+
+NAMES = (*(when(turn) for turn in Turn for when in (before, after)), CANARY)
+
+
+@dataclass(frozen=True)
+class Hooks:
+    """What is called, by the hook's name: a command for the shell, or a URL. Each has `timeout` to answer."""
+
+    calls: Mapping[str, str] = field(default_factory=dict)
+    timeout: timedelta = timedelta(minutes=1)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What a hook learns of the change."""
+
+    change: str
+    kind: str
+    table: str
+    old_column: str
+    new_column: str
+    state: str
+    who: str
+
+    def environment(self, hook: str) -> dict[str, str]:
+        """Return it as environment variables of a command."""
+        return {f"EC_{name.upper()}": value for name, value in self._named(hook).items()}
+
+    def body(self, hook: str) -> dict[str, Any]:
+        """Return it as the JSON that a URL gets."""
+        return {"schema": "ec.hook/1", **self._named(hook)}
+
+    def _named(self, hook: str) -> dict[str, str]:
+        return {"hook": hook, "phase": hook.rpartition("_")[2], **vars(self)}
+
+
+#: The variables that a command gets, in whose environment `ec` may be run as well.
+VARIABLES = frozenset(Facts("", "", "", "", "", "", "").environment(CANARY))

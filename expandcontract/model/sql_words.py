@@ -1,0 +1,68 @@
+"""What a statement's text names, read word by word, where the server itself cannot be asked. Pure."""
+
+import re
+from collections.abc import Iterable
+
+#: Comments are passed over.
+_TOKEN = re.compile(
+    r"""--[^\n]*|/\*.*?\*/
+    |(?P<value>E?'(?:[^'\\]|\\.|'')*'|\$\d+|\d[\w.]*)
+    |(?P<quoted>"(?:[^"]|"")*")|(?P<word>[^\W\d][\w$]*)|(?P<sign>[^\s\w])""",
+    re.DOTALL | re.VERBOSE,
+)
+#: The first words of statements that read or write rows.
+_QUERIES = frozenset({"select", "with", "values", "insert", "update", "delete", "merge"})
+_OTHERS = frozenset({"table", "copy", "declare", "prepare", "explain"})
+#: What stands before the star of `SELECT *`, and not before that of `count(*)` or of a product.
+_BEFORE_STAR = frozenset({"select", "distinct", "all", "returning", ",", "."})
+
+
+def tokens(text: str) -> list[str]:
+    """Return names, as the server folds them, and signs; `?` for a constant.
+
+    A quoted name that is a keyword counts as one.
+    """
+    found = []
+    for match in _TOKEN.finditer(text):
+        if match["value"] is not None:
+            found.append("?")
+        elif match["quoted"] is not None:
+            found.append(match["quoted"][1:-1].replace('""', '"'))
+        elif match["word"] is not None:
+            found.append(match["word"].lower())
+        elif match["sign"] is not None:
+            found.append(match["sign"])
+    return found
+
+
+def is_query(words: list[str]) -> bool:
+    """Whether the statement is one that the server can be asked about."""
+    return next((word for word in words if word != "("), "") in _QUERIES
+
+
+def may_use_rows(words: list[str]) -> bool:
+    """Whether the statement reads or writes rows at all: DDL and maintenance do not count."""
+    return is_query(words) or (bool(words) and words[0] in _OTHERS)
+
+
+def names_column(words: list[str], tables: frozenset[str], column: str) -> bool:
+    """Whether a statement over one of `tables` names the column, or all columns.
+
+    It cannot tell whose column it is: another table of the statement may have one of that name.
+    """
+    return not tables.isdisjoint(words) and (column in words or any(_takes_all(words, tables)))
+
+
+def _takes_all(words: list[str], tables: frozenset[str]) -> Iterable[bool]:
+    for before, word, after in zip(["", *words], words, [*words[1:], ""], strict=False):
+        if word == "*":
+            yield before in _BEFORE_STAR
+        elif word in tables:
+            # COPY t TO; TABLE t; INSERT INTO t VALUES.
+            yield before == "table" or (before in {"copy", "into", "."} and _whole(words, after))
+
+
+def _whole(words: list[str], after: str) -> bool:
+    if words[0] == "copy":
+        return after in {"to", "from"}
+    return after in {"values", "select"}

@@ -1,0 +1,115 @@
+"""pg_stat_statements: who ran which statement how often. Normalized texts, counted per role."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expandcontract.model.names import quote
+from expandcontract.model.situation import Source
+from expandcontract.postgres.connect import MARK
+from expandcontract.postgres.query import rows
+from expandcontract.postgres.sqlstate import sqlstate
+
+#: What the view answers in a server that was started without the library.
+NOT_LOADED = "55000"
+
+#: `pg_stat_statements_info` came with version 1.9 of the extension, in PostgreSQL 14.
+_INSTALLED = """
+SELECT n.nspname::text,
+       pg_catalog.to_regclass(pg_catalog.format('%I.pg_stat_statements_info', n.nspname)) IS NOT NULL,
+       pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')
+FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
+WHERE e.extname = 'pg_stat_statements'
+"""
+
+#: $1 names in lower case, one of which the text must contain; $2 how our own statements are marked. The
+#: server's own checks of foreign keys are nobody's. The path is the role's own, that of the database, or
+#: PostgreSQL's default: what a session set itself is not known.
+_ENTRIES = """
+SELECT s.userid::int8, coalesce(r.rolname::text, s.userid::text), s.queryid, s.toplevel, s.calls, s.query,
+       coalesce((
+           SELECT pg_catalog.substr(setting, 13)
+           FROM pg_catalog.pg_db_role_setting d, pg_catalog.unnest(d.setconfig) setting
+           WHERE setting LIKE 'search_path=%' AND d.setrole IN (0, s.userid) AND d.setdatabase IN (0, s.dbid)
+           ORDER BY d.setrole = 0, d.setdatabase = 0 LIMIT 1
+       ), '"$user", public')
+FROM {schema}.pg_stat_statements s LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.userid
+WHERE s.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
+  AND s.queryid IS NOT NULL AND s.query NOT LIKE $2
+  AND (s.toplevel OR s.query NOT LIKE '% ONLY %OPERATOR(%')
+  AND EXISTS (SELECT FROM pg_catalog.unnest($1::text[]) name
+              WHERE pg_catalog.strpos(pg_catalog.lower(s.query), pg_catalog.lower(name)) > 0)
+"""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A statement of one role. `path` is where the role looks for unqualified names, as it is set."""
+
+    role_oid: int
+    role: str
+    query_id: int
+    toplevel: bool
+    calls: int
+    query: str
+    path: str
+
+    @property
+    def search_path(self) -> str:
+        """Where unqualified names are looked up, whoever looks."""
+        return self.path.replace("$user", self.role.replace('"', ""))
+
+    @property
+    def key(self) -> tuple[int, int, bool]:
+        return self.role_oid, self.query_id, self.toplevel
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """What pg_stat_statements says now. `evictions` are counted since `reset_at`."""
+
+    source: Source
+    at: datetime
+    reset_at: datetime | None = None
+    evictions: int = 0
+    entries: tuple[Entry, ...] = ()
+
+
+async def read(conn: AsyncConnection, names: Collection[str]) -> Statistics:
+    """Return the statements of this database, not ours, whose text contains one of `names`.
+
+    Names in quotes are written as SQL writes them, with every quote doubled.
+    """
+    ((now,),) = await rows(conn, "SELECT pg_catalog.clock_timestamp()")
+    installed = await rows(conn, _INSTALLED)
+    if not installed:
+        return Statistics(Source.ABSENT, now)
+    schema, current, allowed = installed[0]
+    if not (current and allowed):
+        return Statistics(Source.HIDDEN if current else Source.OUTDATED, now)
+    try:
+        # A role without the right on the view itself fails here as well.
+        async with conn.begin_nested():
+            return await _counted(conn, schema, now, names)
+    except DBAPIError as error:
+        return Statistics(Source.UNLOADED if sqlstate(error) == NOT_LOADED else Source.HIDDEN, now)
+
+
+async def _counted(conn: AsyncConnection, schema: str, now: datetime, names: Collection[str]) -> Statistics:
+    info = f"SELECT stats_reset, dealloc FROM {quote(schema)}.pg_stat_statements_info"
+    ((reset_at, evictions),) = await rows(conn, info)
+    query = _ENTRIES.format(schema=quote(schema))
+    found = await rows(conn, query, _shortest(names), f"%{MARK}%")
+    return Statistics(Source.READ, now, reset_at, evictions, tuple(Entry(*each) for each in found))
+
+
+def _shortest(names: Collection[str]) -> list[str]:
+    """Leave out a name that contains another: who looks for `users` finds `users_2031` too."""
+    kept: list[str] = []
+    for name in sorted({each.replace('"', '""').lower() for each in names}, key=len):
+        if not any(short in name for short in kept):
+            kept.append(name)
+    return kept

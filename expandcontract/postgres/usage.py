@@ -1,0 +1,216 @@
+"""Which columns a statement uses, as the server's own parser says.
+
+The statement becomes the body of a function in a savepoint that is rolled back: PostgreSQL analyses a
+standard body (`BEGIN ATOMIC`) when the function is made, and records each column in pg_depend (manual,
+"Dependency Tracking"). Nothing is planned or run. EXPLAIN would be shorter, but a planner evaluates functions
+declared immutable, which may be anybody's, with our rights.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expandcontract.model import sql_words
+from expandcontract.model.names import quote
+from expandcontract.postgres.query import rows, value
+from expandcontract.postgres.sqlstate import is_disconnect
+from expandcontract.postgres.statements import Entry
+
+_NAME = "~ec_usage"
+
+#: $1 tables, $2 columns. Each column in its table and below it; then, in turn, views over what was found. A
+#: view that names the column in one of its expressions names it for all who use the view.
+_SIDES = """
+WITH RECURSIVE tree(place, relation, name) AS (
+    SELECT u.place, u.relation, u.name
+    FROM ROWS FROM (pg_catalog.unnest($1::oid[]), pg_catalog.unnest($2::text[]))
+        WITH ORDINALITY u(relation, name, place)
+    UNION
+    SELECT t.place, i.inhrelid, t.name
+    FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.relation
+), site AS (
+    SELECT t.place, a.attrelid, a.attnum
+    FROM tree t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.relation AND a.attname = t.name
+    WHERE NOT a.attisdropped
+), seen(place, relation, attnum) AS (
+    SELECT place, attrelid, attnum FROM site
+    UNION
+    SELECT s.place, r.ev_class, 0::int2
+    FROM seen s
+    JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+        AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = s.relation
+        AND (s.attnum = 0 OR d.refobjsubid = s.attnum)
+    JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid
+    JOIN pg_catalog.pg_class v ON v.oid = r.ev_class AND v.relkind = 'v'
+    WHERE r.ev_class <> s.relation
+)
+SELECT s.place, s.relation::int8, s.attnum, c.relname::text
+FROM seen s JOIN pg_catalog.pg_class c ON c.oid = s.relation
+ORDER BY 1, 2
+"""
+
+#: A constraint is named by ON CONFLICT ON CONSTRAINT. Whole-row references (`SELECT u FROM users u`) have
+#: attribute 0 in the analysed body, and no column of their own in pg_depend.
+_USED = """
+SELECT d.refobjid::int8, d.refobjsubid::int2, NULL::int2[] AS columns, w.whole
+FROM pg_catalog.pg_depend d, (SELECT p.oid, p.prosqlbody::text LIKE '%:varattno 0 %' AS whole
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname = $1 AND p.proname = $2) w
+WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = w.oid
+  AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+UNION ALL
+SELECT k.conrelid::int8, 0::int2, k.conkey, false
+FROM pg_catalog.pg_depend d
+JOIN pg_catalog.pg_proc p ON p.oid = d.objid AND p.proname = $2
+JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace AND n.nspname = $1
+JOIN pg_catalog.pg_constraint k ON k.oid = d.refobjid
+WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+  AND d.refclassid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
+"""
+
+_TYPES = """
+SELECT ARRAY(SELECT pg_catalog.format_type(type, NULL)
+             FROM pg_catalog.unnest(parameter_types::oid[]) WITH ORDINALITY p(type, place) ORDER BY place)
+FROM pg_catalog.pg_prepared_statements WHERE name = $1
+"""
+
+
+class Dependency(NamedTuple):
+    """A column of a relation, or (0) the relation; the columns of a constraint; whether a whole row is used
+    somewhere in the statement.
+    """
+
+    relation: int
+    column: int
+    columns: list[int] | None
+    whole_row: bool
+
+
+@dataclass(frozen=True)
+class Side:
+    """The old side wherever it can be named.
+
+    `sites` are the relations that have the column, with its number there; `views` are those over it. Both by
+    oid; names are without schema.
+    """
+
+    schema: str
+    column: str
+    sites: Mapping[int, int]
+    tables: frozenset[str]
+    views: Mapping[int, str]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """What a statement has to name at least."""
+        return self.tables | frozenset(self.views.values())
+
+    def is_met_by(self, found: Iterable[Dependency]) -> bool:
+        """Whether one of the relations is among what a statement depends on."""
+        return any(each.relation in self.sites or each.relation in self.views for each in found)
+
+    def is_used_by(self, found: Dependency) -> bool:
+        """Whether it is the column itself that a statement depends on."""
+        column = self.sites.get(found.relation)
+        return column is not None and (
+            found.column == column or column in (found.columns or ()) or found.whole_row
+        )
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Whether a statement uses the old side, and through which view. `by_name`: the server did not say."""
+
+    uses: bool
+    by_name: bool = False
+    through: str | None = None
+
+
+async def sides(conn: AsyncConnection, wanted: Sequence[tuple[str, int, str]]) -> list[Side]:
+    """Return where each column is found now. One query.
+
+    `wanted` has the schema in which unqualified names of the table are looked up, its oid, and the column.
+    """
+    found: defaultdict[int, list[tuple[int, int, str]]] = defaultdict(list)
+    tables, columns = [oid for _, oid, _ in wanted], [column for _, _, column in wanted]
+    for place, *each in await rows(conn, _SIDES, tables, columns):
+        found[place].append((each[0], each[1], each[2]))
+    return [_side(schema, column, found[place]) for place, (schema, _, column) in enumerate(wanted, start=1)]
+
+
+def _side(schema: str, column: str, found: Sequence[tuple[int, int, str]]) -> Side:
+    """Pure. A number of 0 is that of a view."""
+    sites = [each for each in found if each[1]]
+    return Side(
+        schema=schema,
+        column=column,
+        sites={oid: number for oid, number, _ in sites},
+        tables=frozenset(name for _, _, name in sites),
+        views={oid: name for oid, number, name in found if not number},
+    )
+
+
+async def analysed(conn: AsyncConnection, schema: str, entry: Entry, old: Side) -> Usage:
+    """Ask the server, in the caller's transaction, in which nothing is left behind.
+
+    Where it cannot say - a constant that must be one stands where `$1` stands now, a command that is not a
+    query, no right to create a function in `schema` - the words of the text decide.
+    """
+    words = sql_words.tokens(entry.query)
+    if not sql_words.is_query(words) or "merge" in words:  # MERGE does not record what its actions write
+        return by_name(words, old)
+    # Where the role looks first; then in the table's schema, which a session may have set as its path.
+    paths = (f"{entry.search_path}, {quote(old.schema)}", f"{quote(old.schema)}, {entry.search_path}")
+    found: list[Dependency] | None = None
+    for path in paths:
+        found = await _dependencies(conn, schema, entry, path)
+        if found is not None and old.is_met_by(found):
+            return _judged(found, old)
+    return by_name(words, old) if found is None else Usage(uses=False)
+
+
+def by_name(words: list[str], old: Side) -> Usage:
+    """Pure. Judge by the words of a text alone."""
+    through = next((name for name in sorted(old.views.values()) if name in words), None)
+    uses = through is not None or sql_words.names_column(words, old.tables, old.column)
+    return Usage(uses and sql_words.may_use_rows(words), by_name=True, through=through)
+
+
+async def _dependencies(
+    conn: AsyncConnection, schema: str, entry: Entry, path: str
+) -> list[Dependency] | None:
+    """Return what the statement depends on, or None where the server does not take it under this path."""
+    savepoint = await conn.begin_nested()
+    try:
+        return await _recorded(conn, schema, entry, path)
+    except DBAPIError as error:
+        if is_disconnect(error):
+            raise
+        return None
+    finally:
+        if savepoint.is_active:
+            await savepoint.rollback()
+
+
+async def _recorded(conn: AsyncConnection, schema: str, entry: Entry, path: str) -> list[Dependency]:
+    await conn.exec_driver_sql("SELECT pg_catalog.set_config('search_path', $1, true)", (path,))
+    name = quote(_NAME)
+    # PREPARE analyses as well, and says of which types the parameters are.
+    await conn.exec_driver_sql(f"PREPARE {name} AS {entry.query}")
+    types = await value(conn, _TYPES, _NAME)
+    await conn.exec_driver_sql(f"DEALLOCATE {name}")
+    await conn.exec_driver_sql(
+        f"CREATE FUNCTION {quote(schema)}.{name}({', '.join(types)}) RETURNS pg_catalog.void"
+        f" LANGUAGE sql BEGIN ATOMIC\n{entry.query}\n; END"
+    )
+    return [Dependency(*found) for found in await rows(conn, _USED, schema, _NAME)]
+
+
+def _judged(found: list[Dependency], old: Side) -> Usage:
+    """Pure. Say what the dependencies of a statement mean."""
+    through = next((old.views[each.relation] for each in found if each.relation in old.views), None)
+    return Usage(through is not None or any(old.is_used_by(each) for each in found), through=through)

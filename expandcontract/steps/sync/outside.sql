@@ -1,0 +1,27 @@
+CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $ec$
+-- {new} of {table} is computed from {old} outside of the database. What was made of another {old} never stays: the row is unfilled then.
+DECLARE
+    old_given boolean;
+    new_given boolean;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        new_given := NOT {new_is_default};
+        old_given := NOT {old_is_default};
+    ELSE
+        new_given := NOT {new_unchanged} AND NOT (NEW.{new} IS NULL);
+        old_given := NOT {old_unchanged};
+    END IF;
+    IF pg_catalog.current_setting({filling}, true) = 'on' THEN
+        -- Our own write of a value that was made of OLD: another trigger may have changed {old} with it.
+        IF old_given AND TG_OP = 'UPDATE' THEN
+            NEW.{new} := NULL;
+        END IF;
+    ELSIF new_given THEN
+        {note_new}
+    ELSIF old_given THEN
+        NEW.{new} := NULL;
+        {note_old}
+    END IF;
+    RETURN NEW;
+END
+$ec$

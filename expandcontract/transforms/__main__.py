@@ -1,0 +1,88 @@
+"""What runs in the process of a function: `python -m expandcontract.transforms MODULE:NAME`.
+
+Messages are pickles, each behind its length. It says None or Failed when the function is loaded or cannot be,
+then answers lists of values with lists of outcomes, until its parent hangs up.
+"""
+
+import importlib
+import os
+import pickle
+import select
+import sys
+import threading
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from expandcontract.transforms.outcome import Failed, Made, Outcome
+from expandcontract.transforms.wire import LENGTH, packed
+
+Function: TypeAlias = Callable[[Any], Any]
+
+
+def main(name: str) -> None:
+    """Serve until the end of the input."""
+    asks, answers = os.dup(0), os.dup(1)
+    # What the function prints must not get between the answers.
+    os.dup2(2, 1)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    threading.Thread(target=_end_with_parent, args=(asks,), daemon=True).start()
+    with os.fdopen(asks, "rb") as asked, os.fdopen(answers, "wb") as answered:
+        try:
+            function = _load(name)
+        except Exception as error:  # noqa: BLE001 - whatever the user's module raises is told
+            answered.write(packed(_failed(error)))
+            return
+        answered.write(packed(None))
+        answered.flush()
+        while length := asked.read(LENGTH.size):
+            values = pickle.loads(asked.read(*LENGTH.unpack(length)))  # noqa: S301 - from our parent
+            answered.write(_sendable([_made(function, value) for value in values]))
+            answered.flush()
+
+
+def _end_with_parent(asks: int) -> None:
+    """A function that never returns does not outlive a parent that was killed: the pipe is closed then."""
+    poll = select.poll()
+    poll.register(asks, 0)
+    poll.poll()
+    os._exit(1)
+
+
+def _load(name: str) -> Function:
+    module, _, attribute = name.partition(":")
+    function = getattr(importlib.import_module(module), attribute)
+    if not callable(function):
+        raise TypeError(f"{name} is not a function")
+    found: Function = function
+    return found
+
+
+def _made(function: Function, value: object) -> Outcome:
+    try:
+        made = function(value)
+    except Exception as error:  # noqa: BLE001 - it is this row's error
+        return _failed(error)
+    return Failed("NoneReturned", "it returned None") if made is None else Made(made)
+
+
+def _sendable(outcomes: list[Outcome]) -> bytes:
+    try:
+        return packed(outcomes)
+    except Exception:  # noqa: BLE001 - pickle raises what the objects raise
+        return packed([_sent(outcome) for outcome in outcomes])
+
+
+def _sent(outcome: Outcome) -> Outcome:
+    try:
+        pickle.dumps(outcome)
+    except Exception as error:  # noqa: BLE001 - as above
+        return _failed(error)
+    return outcome
+
+
+def _failed(error: Exception) -> Failed:
+    return Failed(type(error).__qualname__, str(error))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

@@ -1,0 +1,120 @@
+-- = fill plain_title with what html:unescape makes of title, outside of the database
+--   by size, reversible; locks: ROW EXCLUSIVE on public.articles
+SELECT t.ctid AS place, t.xmin AS version, pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text)::pg_catalog.text AS key, t.title AS old
+FROM ONLY public.articles t
+WHERE t.ctid >= $1 AND t.ctid < $2 AND ((t.plain_title IS NULL AND NOT (t.title IS NULL)))
+ORDER BY t.ctid
+LIMIT $3::pg_catalog.int8;
+WITH mine AS MATERIALIZED (
+  SELECT c.id, c.change_id, pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.articles'::pg_catalog.regclass) AS hot, pg_catalog.pg_current_wal_insert_lsn() AS began_at
+  FROM expandcontract.chunk c
+  WHERE c.id = $1 AND c.token = $2 AND c.status = 'running' AND c.filenode = pg_catalog.pg_relation_filenode('public.articles'::pg_catalog.regclass)
+  FOR UPDATE
+),
+scanned AS MATERIALIZED (
+  SELECT pg_catalog.count(*) AS rows FROM ONLY public.articles t
+  WHERE t.ctid >= $6 AND t.ctid < (SELECT $7::pg_catalog.tid FROM mine)
+),
+computed AS MATERIALIZED (
+  SELECT * FROM ROWS FROM (
+    pg_catalog.unnest($3::pg_catalog.tid[]), pg_catalog.unnest($4::pg_catalog.xid[]),
+    pg_catalog.unnest($5::text[])
+  ) AS v (place, version, value)
+),
+chosen AS MATERIALIZED (
+  SELECT t.ctid, computed.version, computed.value
+  FROM computed JOIN ONLY public.articles t ON t.ctid = computed.place AND t.xmin = computed.version
+  WHERE ((t.plain_title IS NULL AND NOT (t.title IS NULL))) AND (SELECT scanned.rows FROM scanned) > 0
+  FOR NO KEY UPDATE OF t SKIP LOCKED
+),
+updated AS (
+  UPDATE ONLY public.articles t
+  SET plain_title = chosen.value
+  FROM chosen
+  WHERE t.ctid = chosen.ctid AND t.xmin = chosen.version AND ((t.plain_title IS NULL AND NOT (t.title IS NULL)))
+  RETURNING chosen.ctid
+),
+written AS MATERIALIZED (
+  SELECT pg_catalog.count(*) AS rows FROM updated
+)
+UPDATE expandcontract.chunk c
+SET leased_until = pg_catalog.clock_timestamp() + INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
+    batch = $8, throttled_by = $9,
+    rows = c.rows + written.rows,
+    hot_rows = c.hot_rows + CASE WHEN written.rows >= 0 THEN pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.articles'::pg_catalog.regclass) - mine.hot END,
+    next_block = CASE WHEN written.rows = pg_catalog.cardinality($3) THEN COALESCE($10, c.next_block)
+                      ELSE c.next_block END
+FROM mine, written
+WHERE c.id = mine.id
+RETURNING written.rows AS written, (SELECT pg_catalog.count(*) FROM chosen) AS locked, pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), mine.began_at)::pg_catalog.float8 AS wal_bytes,
+  extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.statement_timestamp())::pg_catalog.float8
+    AS seconds;
+WITH mine AS MATERIALIZED (
+  SELECT c.id, c.change_id
+  FROM expandcontract.chunk c
+  WHERE c.id = $1 AND c.token = $2 AND c.status = 'running' AND c.filenode = pg_catalog.pg_relation_filenode('public.articles'::pg_catalog.regclass)
+  FOR UPDATE
+),
+kept AS (
+  INSERT INTO expandcontract.conflict (change_id, kind, key, role, sentence)
+  SELECT mine.change_id, 'transform', v.key::pg_catalog.jsonb, CURRENT_USER, v.sentence
+  FROM mine, ROWS FROM (
+    pg_catalog.unnest($3::pg_catalog.text[]), pg_catalog.unnest($4::pg_catalog.text[])
+  ) AS v (key, sentence)
+  WHERE NOT EXISTS (
+    SELECT FROM expandcontract.conflict known
+    WHERE known.change_id = mine.change_id AND known.kind = 'transform'
+      AND known.key = v.key::pg_catalog.jsonb AND known.sentence = v.sentence
+  )
+)
+UPDATE expandcontract.chunk c
+SET leased_until = pg_catalog.clock_timestamp() + INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
+    mismatches = c.mismatches + pg_catalog.cardinality($3),
+    next_block = COALESCE($5, c.next_block)
+FROM mine
+WHERE c.id = mine.id
+RETURNING c.id;
+
+-- + build index ix_articles_plain_title without stopping anybody
+--   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.articles
+CREATE INDEX CONCURRENTLY ix_articles_plain_title ON public.articles USING btree (plain_title);
+
+-- = the planner's statistics for plain_title
+--   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.articles
+ANALYZE public.articles;
+
+-- ~ ready: plain_title was filled in every row
+--   instant, reversible; locks: none
+CREATE OR REPLACE FUNCTION expandcontract_sync."~ec_0004_change_articles_title_type"() RETURNS trigger LANGUAGE plpgsql AS $ec$
+-- plain_title of public.articles is computed from title outside of the database. What was made of another title never stays: the row is unfilled then.
+DECLARE
+    old_given boolean;
+    new_given boolean;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        new_given := NOT (NEW.plain_title IS NOT DISTINCT FROM NULL::text);
+        old_given := NOT (NEW.title IS NOT DISTINCT FROM NULL::text);
+    ELSE
+        new_given := NOT (NEW.plain_title IS NOT DISTINCT FROM OLD.plain_title) AND NOT (NEW.plain_title IS NULL);
+        old_given := NOT (NEW.title IS NOT DISTINCT FROM OLD.title);
+    END IF;
+    IF pg_catalog.current_setting('expandcontract.filling', true) = 'on' THEN
+        -- Our own write of a value that was made of OLD: another trigger may have changed title with it.
+        IF old_given AND TG_OP = 'UPDATE' THEN
+            NEW.plain_title := NULL;
+        END IF;
+    ELSIF new_given THEN
+        IF pg_catalog.current_setting('expandcontract.new_98fd43bd0e', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+            PERFORM pg_catalog.set_config('expandcontract.new_98fd43bd0e', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+            PERFORM expandcontract_sync.note_use('0004_change_articles_title_type', 'new', current_user);
+        END IF;
+    ELSIF old_given THEN
+        NEW.plain_title := NULL;
+        IF pg_catalog.current_setting('expandcontract.old_98fd43bd0e', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+                PERFORM pg_catalog.set_config('expandcontract.old_98fd43bd0e', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+                PERFORM expandcontract_sync.note_use('0004_change_articles_title_type', 'old', current_user);
+            END IF;
+    END IF;
+    RETURN NEW;
+END
+$ec$;

@@ -1,0 +1,5 @@
+-- + add column plain_title text
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.articles
+LOCK TABLE public.articles IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.articles IN ACCESS EXCLUSIVE MODE;
+ALTER TABLE public.articles ADD COLUMN plain_title text;

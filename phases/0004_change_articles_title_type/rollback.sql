@@ -1,0 +1,37 @@
+-- = keep in the ledger what only plain_title holds
+--   by size, reversible; locks: ACCESS SHARE on public.articles
+WITH mine AS MATERIALIZED (
+  SELECT c.id, c.change_id
+  FROM expandcontract.chunk c
+  WHERE c.id = $1 AND c.token = $2 AND c.status = 'running' AND c.filenode = pg_catalog.pg_relation_filenode('public.articles'::pg_catalog.regclass)
+  FOR UPDATE
+),
+kept AS (
+  INSERT INTO expandcontract.conflict (change_id, kind, key, old_value, new_value, role, sentence)
+  SELECT mine.change_id, 'kept', pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.title)::pg_catalog.text, (t.plain_title)::pg_catalog.text, CURRENT_USER,
+         'only the new side held this value when the change was rolled back'
+  FROM ONLY public.articles t, mine
+  WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT (t.plain_title IS NULL) AND EXISTS (SELECT FROM expandcontract.old_use u JOIN expandcontract.change c ON c.id = u.change_id WHERE c.name = '0004_change_articles_title_type' AND u.side = 'new'))
+  RETURNING 1
+),
+seen AS MATERIALIZED (
+  SELECT pg_catalog.count(*) AS rows, 0::pg_catalog.int8 AS mismatches FROM kept
+)
+UPDATE expandcontract.chunk c
+SET leased_until = pg_catalog.clock_timestamp() + INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
+    batch = $6,
+    rows = c.rows + seen.rows,
+    mismatches = c.mismatches + seen.mismatches,
+    next_block = $5
+FROM mine, seen
+WHERE c.id = mine.id
+RETURNING seen.rows, seen.mismatches;
+
+-- - remove plain_title and what keeps it in sync
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.articles
+LOCK TABLE public.articles IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.articles IN ACCESS EXCLUSIVE MODE;
+DROP TRIGGER IF EXISTS "~ec_0004_change_articles_title_type" ON public.articles;
+DROP FUNCTION IF EXISTS expandcontract_sync."~ec_0004_change_articles_title_type"();
+DROP FUNCTION IF EXISTS expandcontract_sync."~ek_0004_change_articles_title_type"();
+ALTER TABLE public.articles DROP COLUMN IF EXISTS plain_title;

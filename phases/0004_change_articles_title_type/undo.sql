@@ -1,0 +1,54 @@
+-- ~ bring title back, in sync as before
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.articles
+LOCK TABLE public.articles IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.articles IN ACCESS EXCLUSIVE MODE;
+DROP TRIGGER IF EXISTS "~ec_0004_change_articles_title_type" ON public.articles;
+DROP FUNCTION IF EXISTS expandcontract_sync."~ek_0004_change_articles_title_type"();
+ALTER TABLE public.articles RENAME COLUMN "~ec_title" TO title;
+ALTER TABLE public.articles ALTER COLUMN plain_title DROP NOT NULL;
+CREATE OR REPLACE FUNCTION expandcontract_sync."~ec_0004_change_articles_title_type"() RETURNS trigger LANGUAGE plpgsql AS $ec$
+-- plain_title of public.articles is computed from title outside of the database. What was made of another title never stays: the row is unfilled then.
+DECLARE
+    old_given boolean;
+    new_given boolean;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        new_given := NOT (NEW.plain_title IS NOT DISTINCT FROM NULL::text);
+        old_given := NOT (NEW.title IS NOT DISTINCT FROM NULL::text);
+    ELSE
+        new_given := NOT (NEW.plain_title IS NOT DISTINCT FROM OLD.plain_title) AND NOT (NEW.plain_title IS NULL);
+        old_given := NOT (NEW.title IS NOT DISTINCT FROM OLD.title);
+    END IF;
+    IF pg_catalog.current_setting('expandcontract.filling', true) = 'on' THEN
+        -- Our own write of a value that was made of OLD: another trigger may have changed title with it.
+        IF old_given AND TG_OP = 'UPDATE' THEN
+            NEW.plain_title := NULL;
+        END IF;
+    ELSIF new_given THEN
+        IF pg_catalog.current_setting('expandcontract.new_98fd43bd0e', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+            PERFORM pg_catalog.set_config('expandcontract.new_98fd43bd0e', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+            PERFORM expandcontract_sync.note_use('0004_change_articles_title_type', 'new', current_user);
+        END IF;
+    ELSIF old_given THEN
+        NEW.plain_title := NULL;
+        IF pg_catalog.current_setting('expandcontract.old_98fd43bd0e', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+                PERFORM pg_catalog.set_config('expandcontract.old_98fd43bd0e', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+                PERFORM expandcontract_sync.note_use('0004_change_articles_title_type', 'old', current_user);
+            END IF;
+    END IF;
+    RETURN NEW;
+END
+$ec$;
+GRANT EXECUTE ON FUNCTION expandcontract_sync."~ec_0004_change_articles_title_type"() TO PUBLIC;
+CREATE TRIGGER "~ec_0004_change_articles_title_type" BEFORE INSERT OR UPDATE ON public.articles FOR EACH ROW EXECUTE FUNCTION expandcontract_sync."~ec_0004_change_articles_title_type"();
+ALTER TABLE public.articles ENABLE ALWAYS TRIGGER "~ec_0004_change_articles_title_type";
+
+-- + new rows need a value in title
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.articles
+LOCK TABLE public.articles IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.articles IN ACCESS EXCLUSIVE MODE;
+ALTER TABLE public.articles ADD CONSTRAINT articles_title_not_null NOT NULL title NOT VALID;
+
+-- = check all rows against articles_title_not_null
+--   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.articles
+ALTER TABLE public.articles VALIDATE CONSTRAINT articles_title_not_null;

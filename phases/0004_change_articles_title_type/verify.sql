@@ -1,0 +1,38 @@
+-- = compare title and plain_title in every row
+--   by size, reversible; locks: ACCESS SHARE on public.articles
+WITH mine AS MATERIALIZED (
+  SELECT c.id, c.change_id
+  FROM expandcontract.chunk c
+  WHERE c.id = $1 AND c.token = $2 AND c.status = 'running' AND c.filenode = pg_catalog.pg_relation_filenode('public.articles'::pg_catalog.regclass)
+  FOR UPDATE
+),
+seen AS MATERIALIZED (
+  SELECT pg_catalog.count(*) AS rows,
+         pg_catalog.count(*) FILTER (WHERE (t.plain_title IS NULL AND NOT (t.title IS NULL))) AS mismatches
+  FROM ONLY public.articles t
+  WHERE t.ctid >= $3 AND t.ctid < (SELECT $4::pg_catalog.tid FROM mine)
+)
+UPDATE expandcontract.chunk c
+SET leased_until = pg_catalog.clock_timestamp() + INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
+    batch = $6,
+    rows = c.rows + seen.rows,
+    mismatches = c.mismatches + seen.mismatches,
+    next_block = $5
+FROM mine, seen
+WHERE c.id = mine.id
+RETURNING seen.rows, seen.mismatches;
+UPDATE expandcontract.chunk c
+SET unfit = c.unfit + LEAST($5, (
+  SELECT pg_catalog.count(*)
+  FROM ONLY public.articles t
+  WHERE t.ctid >= $3 AND t.ctid < $4 AND (false)
+)), samples = c.samples || COALESCE((
+  SELECT pg_catalog.jsonb_agg(named.key)
+  FROM (
+    SELECT pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text) AS key
+    FROM ONLY public.articles t
+    WHERE t.ctid >= $3 AND t.ctid < $4 AND ((t.plain_title IS NULL AND NOT (t.title IS NULL)))
+    LIMIT 10 - pg_catalog.jsonb_array_length(c.samples)
+  ) named
+), '[]')
+WHERE c.id = $1 AND c.token = $2;

@@ -1,0 +1,90 @@
+"""What users write: functions that make a new value of an old one. They run in a process of their own."""
+
+import hashlib
+import os
+import secrets
+import signal
+from pathlib import Path
+
+#: Where the tests leave their wishes for the function's process; its environment is the parent's.
+FOLDER = "EC_TEST_FUNCTIONS"
+
+
+def encrypt(value: str) -> bytes:
+    """Make another value each time, as encryption with a nonce does."""
+    nonce = secrets.token_bytes(4)
+    return nonce + bytes(letter ^ nonce[at % 4] for at, letter in enumerate(value.encode()))
+
+
+def decrypt(value: bytes) -> str:
+    """Give back what was encrypted."""
+    nonce, text = value[:4], value[4:]
+    return bytes(letter ^ nonce[at % 4] for at, letter in enumerate(text)).decode()
+
+
+def shout(value: str) -> str:
+    """Make text of text."""
+    return value.upper()
+
+
+def digest(value: str) -> bytes:
+    """Make the same value each time."""
+    return hashlib.sha256(value.encode()).digest()
+
+
+def parse(value: str) -> int:
+    """Fail for what is no number."""
+    return int(value)
+
+
+def text_for_bytes(value: str) -> str:
+    """Return a value of another type than bytea."""
+    return value
+
+
+def nothing(value: str) -> None:
+    """Return no value."""
+    del value
+
+
+def long_text(value: str) -> str:
+    """Return more than the column takes."""
+    return value * 10
+
+
+def dies_of_poison(value: str) -> bytes:
+    """End the process at one row."""
+    if value == "poison":
+        os._exit(3)
+    return digest(value)
+
+
+def never_returns(value: str) -> bytes:
+    """Say which process this is, and sleep."""
+    del value
+    (Path(os.environ[FOLDER]) / "begun").write_text(str(os.getpid()))
+    signal.pause()
+    return b""
+
+
+def tells_its_process(value: str) -> bytes:
+    """Say which process this is."""
+    (Path(os.environ[FOLDER]) / "process").write_text(str(os.getpid()))
+    return digest(value)
+
+
+def unsendable(value: str) -> object:
+    """Return what cannot be handed to another process."""
+    return (letter for letter in value)
+
+
+def kills_itself_once(value: str) -> bytes:
+    """Die as if the machine had run out of memory, the first time."""
+    once = Path(os.environ[FOLDER]) / "once"
+    if not once.exists():
+        once.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return digest(value)
+
+
+NOT_A_FUNCTION = 5
