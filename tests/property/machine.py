@@ -69,7 +69,10 @@ class Machine(RuleBasedStateMachine):
     nursery: Nursery
     shape: Shape
     numbers = itertools.count(1)
+    #: When it is enough, and how much longer it may take until each of `some` has happened.
     until: ClassVar[float]
+    grace: ClassVar[float] = 0.0
+    some: ClassVar[tuple[str, ...]] = ()
     #: How many commands the change has behind it when an example begins.
     beginnings: ClassVar[tuple[int, ...]] = (2, 0, 1, 2, 3)
     #: What nobody else writes.
@@ -80,7 +83,8 @@ class Machine(RuleBasedStateMachine):
     @classmethod
     def over(cls) -> bool:
         """Whether no further example shall begin."""
-        return time.monotonic() > cls.until
+        missing = not all(cls.seen[each] for each in cls.some)
+        return time.monotonic() > cls.until + (cls.grace if missing else 0.0)
 
     @initialize(ahead=st.integers(0, 4))
     def begin(self, ahead: int) -> None:
