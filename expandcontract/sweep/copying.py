@@ -18,7 +18,7 @@ from expandcontract.sweep.shift import NOTICE_SECONDS, ChunkLost, Shift, TooSlow
 from expandcontract.sweep.statements import CopyStatements, copy
 from expandcontract.sweep.tempo import Tempo, Written
 from expandcontract.sweep.vacuum import Vacuum
-from expandcontract.sweep.window import INTERLEAVED, Look, Strip, Window, blocks_for, plan
+from expandcontract.sweep.window import INTERLEAVED, Look, Pass, Strip, Window, blocks_for, plan
 
 #: Rows in a batch.
 START, FLOOR, CEILING = 1_000, 100, 20_000
@@ -46,14 +46,12 @@ class Copying:
         self._line = line
         self._vacuum = vacuum
         self._blocks = 0
-        self._planned = 0
-        self._planned_gently = False
         self._tempo = Tempo(shift, START, FLOOR, CEILING)
         self._looking = Pace.adaptive(LOOK_START, 1, ledger.LARGEST, LOOK_TARGET_SECONDS)
         self._density: float | None = None
         self._per_block: float | None = None
         self._timeouts = 0
-        self._share_rows: int | None = None
+        self._part_rows: int | None = None
 
     async def walk(self, chunk: Chunk) -> None:
         """Copy what is left of the chunk. Raises Braked, ChunkLost, EcError."""
@@ -91,9 +89,8 @@ class Copying:
         if look is None:
             self._density = self._per_block = None
             return None, end
-        self._planned, self._planned_gently = self._tempo.rows(), self._tempo.gentle
-        window = plan(look, self._planned, strips)
-        self._density, self._per_block, self._share_rows = look.density, window.per_block, window.share
+        window = plan(look, self._tempo.rows(), strips)
+        self._density, self._per_block = look.density, window.passes[0].per_block
         behind = window.strips[-1].end
         return window, end if behind > look.last else behind
 
@@ -113,23 +110,26 @@ class Copying:
         return Look(row["wanted"], row["first"][0], row["last"][0], highest)
 
     async def _write(self, chunk: Chunk, statements: CopyStatements, window: Window) -> None:
-        for places in window.places[:-1]:
-            moving = places is window.places[0]
+        *shares, last = window.passes
+        for share in shares:
+            moving = share is window.passes[0]
             for strip in window.strips:
-                for part in self._parts(strip, window.per_block) if moving else (strip,):
-                    blocks, on_page = (part.first, part.end - 1), (places.first, places.end)
-                    await self._batched(chunk, statements.share, blocks, on_page, moving=moving)
+                for part in self._parts(strip, share, moving=moving):
+                    blocks = (part.first, part.end - 1)
+                    await self._batched(chunk, statements.share, blocks, share.places, moving=moving)
         for strip in window.strips:
-            await self._rest(chunk, statements, strip)
+            for part in self._parts(strip, last):
+                await self._rest(chunk, statements, part)
         killpoints.reach("copy.window.done")
 
-    def _parts(self, strip: Strip, per_block: float) -> Iterator[Strip]:
-        """Divide what the first pass writes: its rows leave their pages, which costs more."""
+    def _parts(self, strip: Strip, share: Pass, *, moving: bool = False) -> Iterator[Strip]:
+        """Divide what a pass writes of a strip into transactions, each as large as the tempo is by then."""
         first = strip.first
         while first < strip.end:
-            end = min(strip.end, first + blocks_for(self._tempo.rows(moving=True), 1, per_block))
-            yield Strip(first, end)
-            first = end
+            part = share.part(Strip(first, strip.end), self._tempo.rows(moving=moving))
+            self._part_rows = share.rows(part)
+            yield part
+            first = part.end
 
     async def _rest(self, chunk: Chunk, statements: CopyStatements, strip: Strip) -> None:
         """Write until nothing is left. Rows that somebody has locked are waited for without a transaction."""
@@ -168,7 +168,7 @@ class Copying:
     ) -> tuple[Row, int]:
         """Write one batch with its checkpoint, when nothing holds it back; return of how many rows it was."""
         await self._tempo.wait(chunk)
-        batch = self._limit()
+        batch = self._tempo.rows(moving=moving)
         parameters = (chunk.id, chunk.token, *blocks, batch, self._shift.throttled_by, *more)
         killpoints.reach("copy.batch.before")
         started = time.monotonic()
@@ -182,20 +182,9 @@ class Copying:
         self._shift.batch = self._tempo.rows()
         return row, batch
 
-    def _limit(self) -> int:
-        """Return how many rows the next transaction may write of what was planned for it.
-
-        A batch that became smaller by itself meanwhile would cut the shares of this window, and what is cut
-        off finds no room in the last pass.
-        """
-        tempo = self._tempo
-        if tempo.chosen or tempo.gentle != self._planned_gently:
-            return tempo.rows()
-        return max(tempo.rows(), self._planned)
-
     async def _slower(self, error: TooSlow) -> None:
         """Make batches and looks smaller. Raises StepFailed when that does not help any more."""
-        self._tempo.halve(self._share_rows)
+        self._tempo.halve(self._part_rows)
         self._looking = self._looking.halved()
         self._density = self._per_block = None
         self._shift.batch = self._tempo.rows()

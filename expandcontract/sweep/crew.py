@@ -169,12 +169,13 @@ class Crew:
         return chunk
 
     async def _finish(self, chunk: Chunk) -> None:
-        # This commit waits for the disk, and with it everything that was committed before: what is done
-        # stays done.
+        # Where rows were written this commit waits for the disk, and with it everything that was committed
+        # before: what is done stays done. What was compared counts with the proof, whose commit does.
         async def body(conn: AsyncConnection) -> bool:
             return await ledger.finish(conn, self._shift.tables, chunk)
 
-        if not await self._shift.transact(body, chunk=chunk, synchronous=True):
+        durable = self._shift.job.purpose != Purpose.COMPARE
+        if not await self._shift.transact(body, chunk=chunk, synchronous=durable):
             raise ChunkLost
 
     async def _release(self, chunk: Chunk) -> None:

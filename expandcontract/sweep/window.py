@@ -13,6 +13,8 @@ PASSES = 16
 TAPER = 2.5
 #: A window with a larger share of rows to write than this is dense.
 DENSE = 1 / 8
+#: The first pass over a strip has so many batches at the most, while they have no more than so many rows.
+WINDOW_BATCHES, WINDOW_ROWS = 10, 1_000
 #: How many strips several workers interleave: a pass frees no room while another worker's transaction,
 #: begun earlier, may still see its old rows.
 INTERLEAVED = 3
@@ -44,15 +46,32 @@ class Strip:
 
 
 @dataclass(frozen=True)
+class Pass:
+    """The rows of a window that lie at these places of their pages, `per_block` on each."""
+
+    places: tuple[int, int]
+    per_block: float
+
+    def part(self, run: Strip, batch: int) -> Strip:
+        """Return the beginning of a run of blocks that one transaction of at most `batch` rows writes.
+
+        The run is divided evenly: a last transaction of a few rows would cost what a full one does.
+        """
+        blocks = run.end - run.first
+        most = max(1, batch // max(1, ceil(self.per_block)))
+        return Strip(run.first, run.first + ceil(blocks / ceil(blocks / most)))
+
+    def rows(self, run: Strip) -> int:
+        """Return about how many rows it writes in a run of blocks."""
+        return ceil(self.per_block * (run.end - run.first))
+
+
+@dataclass(frozen=True)
 class Window:
-    """What is copied in one go: a transaction for each of `places` over each strip, each for no more than
-    `share` rows, which are `per_block` of a block.
-    """
+    """What is copied in one go: one pass after the other, each over all strips."""
 
     strips: tuple[Strip, ...]
-    places: tuple[Strip, ...]
-    per_block: float
-    share: int
+    passes: tuple[Pass, ...]
 
 
 def passes(look: Look) -> int:
@@ -65,13 +84,14 @@ def passes(look: Look) -> int:
 
 
 def plan(look: Look, batch: int, strips: int) -> Window:
-    """Return the window at the beginning of `look`: one pass over one strip writes about `batch` rows."""
+    """Return the window at the beginning of `look`."""
     places = tapered(look.highest, passes(look))
-    per_block = look.density * max(strip.end - strip.first for strip in places) / look.highest
+    shares = tuple(
+        Pass((each.first, each.end), look.density * (each.end - each.first) / look.highest) for each in places
+    )
     seen = look.last - look.first + 1
-    blocks = min(seen, blocks_for(batch, strips, per_block))
-    parts = split(look.first, look.first + blocks, strips)
-    return Window(parts, places, per_block, ceil(per_block * blocks / len(parts)))
+    blocks = min(seen, blocks_for(batch, strips, shares[0].per_block))
+    return Window(split(look.first, look.first + blocks, strips), shares)
 
 
 def tapered(highest: int, passes: int) -> tuple[Strip, ...]:
@@ -91,9 +111,9 @@ def split(first: int, end: int, parts: int) -> tuple[Strip, ...]:
 
 
 def blocks_for(batch: int, strips: int, per_block: float) -> int:
-    """Return how many blocks make a window where a pass writes so many rows of a block.
+    """Return how many blocks make a window whose first pass writes so many rows of a block.
 
-    No pass shall have more than a batch to write on a strip: what is cut off is left to the last pass, and
-    then finds no room.
+    On each strip that is a batch or, where batches are small, as many as also fill those of smaller passes.
     """
-    return max(1, batch * strips // max(1, ceil(per_block)))
+    rows = max(batch, min(WINDOW_ROWS, WINDOW_BATCHES * batch))
+    return max(1, rows * strips // max(1, ceil(per_block)))

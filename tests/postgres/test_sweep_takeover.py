@@ -45,7 +45,7 @@ async def test_a_killed_process_is_gone_on_from(database: str, point: str) -> No
             $$ BEGIN INSERT INTO public.written VALUES (NEW.id); RETURN NULL; END $$;
             CREATE TRIGGER note AFTER UPDATE ON things FOR EACH ROW EXECUTE FUNCTION note()""")
         await table.lay()
-        process = await _process(table, point=point, times=POINTS[point])
+        process = await _process(table, point=point, times=POINTS[point], batch=20)
         assert await process.wait() == -signal.SIGKILL
         if point != "chunk.done":
             assert await table.out_of_sync() > 0

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expandcontract.sweep.pace import Pace
-from expandcontract.sweep.window import PASSES, Look, Strip, blocks_for, passes, plan, split, tapered
+from expandcontract.sweep.window import PASSES, Look, Pass, Strip, blocks_for, passes, plan, split, tapered
 
 MEASURED = st.lists(st.tuples(st.integers(0, 20_000), st.floats(0, 10)), max_size=40)
 
@@ -105,18 +105,41 @@ def test_a_window_begins_where_there_is_something_to_do(look: Look, batch: int, 
     assert blocks == list(range(look.first, blocks[-1] + 1))
     assert blocks[-1] <= look.last
     assert 1 <= len(window.strips) <= strips
-    assert 1 <= len(window.places) <= PASSES
-    assert (window.places[0].first, window.places[-1].end) == (1, look.highest + 1)
+    assert 1 <= len(window.passes) <= PASSES
+    assert (window.passes[0].places[0], window.passes[-1].places[1]) == (1, look.highest + 1)
+
+
+def _parts(share: Pass, run: Strip, batch: int) -> list[Strip]:
+    parts = [share.part(run, batch)]
+    while parts[-1].end < run.end:
+        parts.append(share.part(Strip(parts[-1].end, run.end), batch))
+    return parts
 
 
 @given(LOOKS, st.integers(1, 20_000))
-def test_a_window_holds_about_as_many_rows_as_its_transactions_write(look: Look, batch: int) -> None:
-    """Where rows lie evenly, a pass over a strip writes no more than a batch, unless a single block holds
-    more.
-    """
+def test_transactions_cover_a_window_and_none_is_larger_than_a_batch(look: Look, batch: int) -> None:
+    """Where rows lie evenly, unless a single block holds more; and none is left with a few rows."""
     window = plan(look, batch, 1)
-    if window.strips[0].end - window.strips[0].first > 1:
-        assert window.share <= batch
+    (strip,) = window.strips
+    for share in window.passes:
+        parts = _parts(share, strip, batch)
+        assert [part.end for part in parts[:-1]] == [part.first for part in parts[1:]]
+        assert (parts[0].first, parts[-1].end) == (strip.first, strip.end)
+        sizes = [part.end - part.first for part in parts]
+        assert max(sizes) - min(sizes) <= len(sizes)
+        assert all(size == 1 or share.per_block * size <= batch for size in sizes)
+
+
+@pytest.mark.parametrize(("highest", "batch"), [(55, 100), (55, 500), (55, 20_000), (185, 100), (7, 100)])
+def test_small_batches_are_full_ones(highest: int, batch: int) -> None:
+    """A batch of 100 rows writes about 100: what each costs is shared by all of them."""
+    look = Look(highest * 100_000, 0, 99_999, highest)
+    window = plan(look, batch, 1)
+    (strip,) = window.strips
+    parts = [(share, part) for share in window.passes for part in _parts(share, strip, batch)]
+    assert (
+        sum(share.rows(part) for share, part in parts) / len(parts) > (0.8 if batch == 100 else 0.6) * batch
+    )
 
 
 def test_dense_windows_take_passes_and_sparse_ones_do_not() -> None:
@@ -156,9 +179,10 @@ def test_parts_of_a_run_are_even(first: int, length: int, parts: int) -> None:
 
 
 def test_blocks_for_a_batch() -> None:
-    """A window is so many blocks that each pass over it writes a batch."""
-    assert blocks_for(1_000, 1, 4.1) == 200
-    assert blocks_for(1_000, 2, 1.2) == 1_000
-    assert blocks_for(1_000, 1, 0.1) == 1_000
+    """A window is so many blocks that its first pass writes a batch, or several where batches are small."""
+    assert blocks_for(10_000, 1, 4.1) == 2_000
+    assert blocks_for(10_000, 2, 1.2) == 10_000
+    assert blocks_for(10_000, 1, 0.1) == 10_000
+    assert blocks_for(100, 1, 4.1) == 200
     assert blocks_for(1, 1, 1_000.0) == 1
     assert replace(Pace.steady(7), batch=1).exhausted
