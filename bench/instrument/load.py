@@ -25,11 +25,14 @@ P99_LIMIT, LONGEST_LIMIT_SECONDS = 1.25, 0.1
 
 @dataclass(frozen=True)
 class Pair:
-    """Two slices on one copy of the table, and how many rows a second the job copied in its own."""
+    """Two slices on one copy of the table, how many rows a second the job copied in its own, and how many
+    transactions a second the application did flat out just before, without the job.
+    """
 
     without: Felt
     beside: Felt
     copied: float
+    full: float
 
 
 def options(parser: ArgumentParser) -> None:
@@ -37,7 +40,9 @@ def options(parser: ArgumentParser) -> None:
     parser.add_argument("--load-rows", type=int, default=500_000, help="narrow twice as many, wide half")
     parser.add_argument("--pairs", type=int, default=20, help="of slices, for each table")
     parser.add_argument("--slice", type=int, default=10, help="seconds")
-    parser.add_argument("--alone", type=int, default=10, help="seconds in which full speed is measured")
+    parser.add_argument(
+        "--alone", type=int, default=3, help="seconds in which full speed is measured before each pair"
+    )
     parser.add_argument("--share", type=float, default=0.4, help="of full speed that the load is paced to")
     parser.add_argument("--clients", type=int, default=4)
 
@@ -47,35 +52,31 @@ async def run(server: Server, told: Namespace) -> str:
     waits, costs = [], []
     for shape in (SHAPES[name] for name in told.tables):
         copies, rows = Copies(server), int(told.load_rows * shape.load_scale)
-        full = await _flat_out(server, copies, shape, rows, told)
         pairs = []
         for number in range(told.pairs):
             async with (
                 copies.fresh(shape, rows, started=True, loaded=True) as subject,
                 paused(subject) as job,
             ):
-                pair = await _pair(_load(server, shape, rows, told), job, told, full * told.share, number)
+                load = Load(server, COPY, told.clients, shape.script.format(rows=rows))
+                pair = await _pair(load, job, told, number)
             if pair is not None:
                 pairs.append(pair)
                 say(_line(shape, number, pair))
         await copies.forget()
         waits += _waits(shape, pairs)
-        costs.append(_costs(shape, pairs, full, told))
+        costs.append(_costs(shape, pairs, told))
     return "\n\n".join((page.table(WAITS, waits), page.table(COSTS, costs), _explained(told)))
 
 
-async def _flat_out(server: Server, copies: Copies, shape: Shape, rows: int, told: Namespace) -> float:
-    async with copies.fresh(shape, rows, started=False, loaded=True):
-        return await _load(server, shape, rows, told).flat_out(told.alone)
+async def _pair(load: Load, job: Job, told: Namespace, number: int) -> Pair | None:
+    """Measure both slices, every other time in the other order.
 
-
-def _load(server: Server, shape: Shape, rows: int, told: Namespace) -> Load:
-    return Load(server, COPY, told.clients, shape.script.format(rows=rows))
-
-
-async def _pair(load: Load, job: Job, told: Namespace, rate: float, number: int) -> Pair | None:
-    """Measure both slices, every other time in the other order."""
+    The rate is a share of what the machine can do at that time, not half an hour before.
+    """
     os.sync()  # the disk is still busy with the copy of the table
+    full = await load.flat_out(told.alone)
+    rate = full * told.share
 
     async def without() -> Felt | None:
         await job.rest()
@@ -88,7 +89,7 @@ async def _pair(load: Load, job: Job, told: Namespace, rate: float, number: int)
         beside, copied = await _beside(load, job, told, rate)
         alone = await without()
     lasted = beside is not None and beside.seconds >= LASTED * (told.slice - WARM_UP_SECONDS)
-    return Pair(alone, beside, copied) if alone and beside and lasted else None
+    return Pair(alone, beside, copied, full) if alone and beside and lasted else None
 
 
 async def _beside(load: Load, job: Job, told: Namespace, rate: float) -> tuple[Felt | None, float]:
@@ -124,19 +125,18 @@ def _felt(shape: Shape, label: str, slices: list[Felt]) -> list[str]:
     return [shape.name, label, *times, of_all, of(attrgetter("per_second"), page.count)]
 
 
-def _costs(shape: Shape, pairs: list[Pair], full: float, told: Namespace) -> list[str]:
+def _costs(shape: Shape, pairs: list[Pair], told: Namespace) -> list[str]:
     if not pairs:
         return [shape.name, "0", *[page.NOTHING] * (len(COSTS) - 2)]
-    ratio = _median(pairs, lambda pair: pair.beside.p99) / _median(pairs, lambda pair: pair.without.p99)
-    more = _median(pairs, lambda pair: pair.beside.longest) - _median(
-        pairs, lambda pair: pair.without.longest
-    )
+    ratios = [pair.beside.p99 / pair.without.p99 for pair in pairs]
+    more = [pair.beside.longest - pair.without.longest for pair in pairs]
+    full = median(pair.full for pair in pairs)
     return [
         shape.name,
         str(len(pairs)),
         f"{full * told.share:,.0f} of {full:,.0f} a second",
-        page.times(ratio) if ratio <= P99_LIMIT else f"**{page.times(ratio)}**",
-        page.millis(more) if more <= LONGEST_LIMIT_SECONDS else f"**{page.millis(more)}**",
+        _marked(page.quarters(ratios, page.times), missed=median(ratios) > P99_LIMIT),
+        _marked(page.quarters(more, page.millis), missed=median(more) > LONGEST_LIMIT_SECONDS),
         page.count(sum(pair.beside.transactions for pair in pairs)),
         page.count(sum(pair.beside.failed for pair in pairs)),
         page.count(sum(pair.beside.deadlocked for pair in pairs)),
@@ -144,8 +144,8 @@ def _costs(shape: Shape, pairs: list[Pair], full: float, told: Namespace) -> lis
     ]
 
 
-def _median(pairs: list[Pair], read: Callable[[Pair], float]) -> float:
-    return median(read(pair) for pair in pairs)
+def _marked(spelt: str, *, missed: bool) -> str:
+    return f"**{spelt}**" if missed else spelt
 
 
 def _line(shape: Shape, number: int, pair: Pair) -> str:
@@ -156,10 +156,11 @@ def _line(shape: Shape, number: int, pair: Pair) -> str:
 def _explained(told: Namespace) -> str:
     return (
         f"pgbench with {told.clients} clients reads a row by key and updates its old column, in one "
-        f"transaction, paced to {told.share:.0%} of what it did alone, at random moments; a latency "
-        "counts from when the transaction was due. `ec backfill` with 1 worker copies by itself in "
+        f"transaction, paced to {told.share:.0%} of what it did alone before each pair, at random moments; "
+        "a latency counts from when the transaction was due. `ec backfill` with 1 worker copies by itself in "
         f"one slice of a pair, and is paused through the ledger in the other; slices of {told.slice} s "
         f"in alternating order, {told.load_rows:,} rows (narrow twice as many, wide half) in a fresh "
-        "copy for each pair. Medians, with the first and the third quartile. The table without a key "
+        "copy for each pair. Medians, with the first and the third quartile; ratios and differences are of "
+        "slices of the same pair. The table without a key "
         "has an index on what is asked for."
     )

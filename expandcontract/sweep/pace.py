@@ -5,7 +5,8 @@ from typing import Self
 
 #: How much a new measurement weighs in the moving average.
 WEIGHT = 0.3
-#: No step from one batch to the next is larger than this.
+#: No step from one batch to the next is larger than this, and nothing counts for more than so many times the
+#: average: a transaction during which the server had to wait for a core says little of the next one.
 GROWTH = 2.0
 
 
@@ -50,8 +51,7 @@ class Pace:
             return replace(self, batch=min(self.ceiling, round(self.batch * GROWTH)))
         if units < 1 or (units < self.batch / 2 and seconds <= self.target_seconds):
             return self
-        measured = seconds / units
-        average = measured if self.seconds_per_unit is None else self._mix(self.seconds_per_unit, measured)
+        average = self._average(seconds / units)
         wished = self.target_seconds / average if average > 0 else float(self.ceiling)
         bounded = min(max(wished, self.batch / GROWTH), self.batch * GROWTH)
         batch = min(max(round(bounded), self.floor), self.ceiling)
@@ -63,6 +63,8 @@ class Pace:
         batch = max(1, min(self.batch, units or self.batch) // 2)
         return replace(self, batch=batch, floor=min(self.floor, batch), seconds_per_unit=slower)
 
-    @staticmethod
-    def _mix(average: float, measured: float) -> float:
-        return average + WEIGHT * (measured - average)
+    def _average(self, measured: float) -> float:
+        if self.seconds_per_unit is None:
+            return measured
+        counted = min(measured, GROWTH * self.seconds_per_unit)
+        return self.seconds_per_unit + WEIGHT * (counted - self.seconds_per_unit)
