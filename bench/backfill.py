@@ -25,7 +25,7 @@ def main() -> None:
     made.add_argument("--repeat", type=int, default=3, help="runs of each measurement without load")
     made.add_argument("--sizes", nargs="+", type=int, default=[500_000, 2_000_000, 8_000_000])
     load.options(made)
-    script.run(SECTIONS, made)
+    script.run(SECTIONS, made, in_memory={"load"})
 
 
 if __name__ == "__main__":

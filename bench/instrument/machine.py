@@ -2,11 +2,14 @@
 
 import os
 import platform
+import shutil
 import subprocess
 from pathlib import Path
 
 from expandcontract.testing.server import Server
 
+#: A file system in memory, on Linux, and how much room sections need there.
+MEMORY, ROOM_BYTES = Path("/dev/shm"), 4 << 30  # noqa: S108 - servers make directories of their own there
 #: What differs from PostgreSQL's defaults; fsync stays on. Checkpoints come between the runs.
 SETTINGS = {
     "shared_buffers": "512MB",
@@ -16,12 +19,18 @@ SETTINGS = {
 }
 
 
+def memory() -> Path | None:
+    """Return where a server's files can lie in memory; None where there is no room."""
+    return MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ROOM_BYTES else None
+
+
 def describe(server: Server) -> str:
     """Return a sentence about the machine, the server and the program."""
     version = _said(str(server.bin("postgres")), "--version").split()[-1]
     settings = ", ".join(f"{name} = {value}" for name, value in SETTINGS.items())
     where = f"{os.cpu_count()} cores ({platform.machine()}), {platform.system()}"
-    return f"PostgreSQL {version} with {settings}; {where}; commit {_commit()}."
+    files = "in memory" if server.directory.is_relative_to(MEMORY) else "on disk"
+    return f"PostgreSQL {version} with {settings}, its files {files}; {where}; commit {_commit()}."
 
 
 def _commit() -> str:

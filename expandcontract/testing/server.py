@@ -75,7 +75,12 @@ class Server:
 
     @classmethod
     def start(
-        cls, version: int = 18, settings: Mapping[str, str] | None = None, *, tcp: bool = False
+        cls,
+        version: int = 18,
+        settings: Mapping[str, str] | None = None,
+        *,
+        tcp: bool = False,
+        below: Path | None = None,
     ) -> Self:
         """Start a new, empty server of a major version.
 
@@ -85,6 +90,7 @@ class Server:
             tcp: listen on a free port of 127.0.0.1 as well, with scram-sha-256 and a random password that
                 `url` contains. Otherwise there is only a unix socket, in a directory that no other user can
                 enter, and no password.
+            below: where its directory is made; among temporary files otherwise.
 
         Raises:
             ServerError: the version is not installed, or PostgreSQL refused to start.
@@ -93,6 +99,8 @@ class Server:
         listen = {"listen_addresses": "127.0.0.1" if tcp else "", "port": str(port or 5432)}
         spec = _spec(version, {**listen, **(settings or {})})
         spec["password"] = secrets.token_hex(16) if tcp else None
+        if below is not None:
+            spec["base"] = str(below)
         return cls(version, spec, tcp_port=port)
 
     @classmethod

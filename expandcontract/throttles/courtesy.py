@@ -12,7 +12,7 @@ from expandcontract.throttles.signal import Moment, Row
 
 NAME = "courtesy"
 #: A batch is so long, or of so much WAL, and its rest is so many times as long.
-BATCH_SECONDS, BATCH_WAL_BYTES, RATIO = 0.001, 64 * 1024, 4.0
+BATCH_SECONDS, BATCH_WAL_BYTES, RATIO = 0.001, 64 * 1024, 8.0
 #: Who was at work is taken to be so for so long.
 LINGERS_SECONDS = 5.0
 
