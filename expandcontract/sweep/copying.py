@@ -19,12 +19,10 @@ from expandcontract.sweep.statements import CopyStatements, copy
 from expandcontract.sweep.tempo import Tempo, Written
 from expandcontract.sweep.vacuum import Vacuum
 from expandcontract.sweep.window import INTERLEAVED, Look, Pass, Strip, Window, blocks_for, plan
-from expandcontract.throttles import courtesy
 
 #: Rows in a batch.
 START, FLOOR, CEILING = 1_000, 100, 20_000
-#: A look locks nothing; it only has to let go of its snapshot soon. Beside others, where there is something
-#: to write, it is as short as a batch.
+#: A look locks nothing; it only has to let go of its snapshot soon.
 LOOK_TARGET_SECONDS = 0.1
 LOOK_START = 64
 #: In so many blocks of a look the places of rows on their pages are looked at.
@@ -86,8 +84,6 @@ class Copying:
         size = self._looking.batch
         if self._per_block is not None:
             size = min(size, blocks_for(self._tempo.rows(), strips, self._per_block))
-            if self._tempo.gentle:
-                size = min(size, self._looking.within(courtesy.BATCH_SECONDS))
         end = min(position + size, chunk.end_block)
         look = await self._look(chunk, statements, position, end)
         if look is None:

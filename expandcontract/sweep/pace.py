@@ -57,11 +57,6 @@ class Pace:
         batch = min(max(round(bounded), self.floor), self.ceiling)
         return replace(self, batch=batch, seconds_per_unit=average)
 
-    def within(self, seconds: float) -> int:
-        """Return how many units take so long, as far as that is known: else the batch."""
-        known = self.seconds_per_unit
-        return max(1, int(seconds / known)) if known else self.batch
-
     def halved(self, units: int | None = None) -> Self:
         """Return the pace after a transaction of about `units` that ran into its timeout."""
         slower = None if self.seconds_per_unit is None else self.seconds_per_unit * GROWTH

@@ -67,13 +67,6 @@ def test_a_slow_batch_does_not_come_back_at_the_floor() -> None:
     assert pace.batch == 50
 
 
-def test_how_much_fits_into_less_than_the_target() -> None:
-    """By the speed that was measured; before that, a batch."""
-    assert adaptive().within(0.001) == 1_000
-    pace = adaptive().after(1_000, 0.05)
-    assert (pace.within(0.001), pace.within(0.000001)) == (20, 1)
-
-
 def test_a_batch_that_found_little_says_nothing() -> None:
     """A window with a few rows, written fast, does not change the pace; a slow one does."""
     pace = adaptive().after(1_000, 0.05)
