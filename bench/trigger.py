@@ -15,7 +15,7 @@ def main() -> None:
     made = script.parser(__doc__)
     made.add_argument("--rows", type=int, default=300_000, help="that are written each time")
     throughput.options(made)
-    script.run(SECTIONS, made, in_memory={"throughput"})
+    script.run(SECTIONS, made)
 
 
 if __name__ == "__main__":
