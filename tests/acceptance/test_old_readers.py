@@ -338,7 +338,7 @@ async def test_a_role_that_may_not_see_statements_is_told_so(counting: Server) -
 async def test_a_server_without_the_library_is_told_so(database: str) -> None:
     """The extension may be there, and count nothing."""
     if VERSION != WITH_CONTRIB:
-        pytest.skip("Skipped: not on PostgreSQL without contrib")
+        pytest.skip("not on PostgreSQL without contrib")
     async with living(database, "rename-column", BOTH["rename-column"], GIVEN) as life:
         found = await life.ready()
         assert found.watch is not None
