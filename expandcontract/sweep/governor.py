@@ -78,7 +78,7 @@ class Governor:
 
     def pause_seconds(self, batch_seconds: float) -> float:
         """Return for how long to rest after a batch that took so long."""
-        ratio = courtesy.RATIO if self.courteous else self._nice_ratio
+        ratio = self._courtesy.value if self.courteous and self._courtesy is not None else self._nice_ratio
         nice = nice_ratio.pause_seconds(ratio, batch_seconds)
         return min(LONGEST_PAUSE_SECONDS, nice + self._controller.pause_seconds(batch_seconds))
 

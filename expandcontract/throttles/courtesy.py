@@ -1,31 +1,38 @@
 """The throttle `courtesy`: while others are at work in the database, short batches with rests between them.
 
 On by default. A batch of 50 ms at full speed makes who writes one of its rows wait for the rest of it, and
-their commits for its WAL.
+their commits for its WAL. The more others work, the longer the rests.
 """
 
 from collections.abc import Sequence
 
 from expandcontract.throttles.limits import Limits
+from expandcontract.throttles.others import Others
 from expandcontract.throttles.reading import Kind, Reading
 from expandcontract.throttles.signal import Moment, Row
 
 NAME = "courtesy"
-#: A batch is so long, or of so much WAL, and its rest is so many times as long.
-BATCH_SECONDS, BATCH_WAL_BYTES, RATIO = 0.001, 64 * 1024, 8.0
+#: A batch is so long, or of so much WAL.
+BATCH_SECONDS, BATCH_WAL_BYTES = 0.001, 64 * 1024
+#: Its rest is so many times as long for each session of others that works all the time, within these bounds.
+RATIO, LEAST_RATIO, MOST_RATIO = 8.0, 2.0, 8.0
 #: Who was at work is taken to be so for so long.
 LINGERS_SECONDS = 5.0
 
-#: Sessions of this database, without ours, that did something within the last two seconds. What a role may
-#: not see has no backend_type, and counts.
+#: Sessions of this database, without ours: those that did something within the last two seconds, and those
+#: that work at this moment, also for others in parallel. What a role may not see has no backend_type, and
+#: counts as both.
 QUERY = """
-SELECT pg_catalog.count(*) AS busy
+SELECT pg_catalog.count(*) FILTER (WHERE a.backend_type IS NULL OR a.backend_type = 'client backend'
+         AND (a.state = 'active' OR a.state_change > pg_catalog.clock_timestamp() - INTERVAL '2 seconds')
+       ) AS busy,
+       pg_catalog.count(*) FILTER (WHERE a.backend_type IS NULL OR a.backend_type = 'client backend'
+         AND (a.state = 'active' OR a.state = 'idle in transaction'
+           AND a.state_change > pg_catalog.clock_timestamp() - INTERVAL '2 seconds')
+       ) AS working
 FROM pg_catalog.pg_stat_activity a
 WHERE a.datname = pg_catalog.current_database()
   AND a.application_name IS DISTINCT FROM pg_catalog.current_setting('application_name')
-  AND (a.backend_type IS NULL
-    OR a.backend_type = 'client backend'
-      AND (a.state = 'active' OR a.state_change > pg_catalog.clock_timestamp() - INTERVAL '2 seconds'))
 """
 
 
@@ -34,9 +41,15 @@ def wanted(limits: Limits) -> bool:
     return limits.nice_ratio == 0 and NAME not in limits.off
 
 
-def readings(rows: Sequence[Row], now: Moment) -> tuple[Reading, ...]:  # noqa: ARG001 - as all signals
-    """Return how many sessions are at work."""
+def readings(rows: Sequence[Row], now: Moment) -> tuple[Reading, ...]:
+    """Return how many times a batch has to be rested; none while no session is at work."""
     busy = rows[0]["busy"]
+    ratio = rest_ratio(now.others) if busy else 0.0
     who = f"{busy} session{'s' * (busy != 1)} of others at work"
-    words = f"{who} (sleeps {RATIO:g} times as long as it works)"
-    return (Reading(NAME, busy, 0, kind=Kind.COURTESY, words=words),)
+    words = f"{who} (sleeps {ratio:.2g} times as long as it works)"
+    return (Reading(NAME, ratio, 0, kind=Kind.COURTESY, words=words),)
+
+
+def rest_ratio(others: Others) -> float:
+    """Return how many times as long as a batch its rest is."""
+    return max(LEAST_RATIO, min(MOST_RATIO, RATIO * others.at_once))

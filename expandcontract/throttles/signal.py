@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from expandcontract.throttles.limits import Limits
+from expandcontract.throttles.others import Others
 from expandcontract.throttles.reading import Reading
 from expandcontract.throttles.wal import Wal
 
@@ -13,11 +14,12 @@ Row: TypeAlias = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Moment:
-    """When rows were read (seconds of a monotonic clock), what is to be kept to, and the WAL until then."""
+    """When rows were read (seconds of a monotonic clock), what is to be kept to, and what was seen before."""
 
     at: float
     limits: Limits
     wal: Wal
+    others: Others
 
 
 class Signal(Protocol):

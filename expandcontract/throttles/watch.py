@@ -28,6 +28,7 @@ from expandcontract.throttles import (
     wal_rate,
 )
 from expandcontract.throttles.limits import Limits
+from expandcontract.throttles.others import Others
 from expandcontract.throttles.reading import Reading
 from expandcontract.throttles.signal import Moment, Row, Signal
 from expandcontract.throttles.wal import Wal
@@ -65,6 +66,7 @@ class Watch:
         self._database = database
         self._load_only = load_only
         self._wal = Wal()
+        self._at_work = Others()
         self._slow: tuple[Reading, ...] = ()
         self._slow_at = float("-inf")
 
@@ -103,7 +105,9 @@ class Watch:
         rows: dict[str, list[Row]] = json.loads(str(answer))
         if not self._load_only:
             self._wal.note(at, cast("int", rows["position"]))
-        now = Moment(at, self.limits, self._wal)
+        for row in rows.get(courtesy.NAME, ()):
+            self._at_work.note(row["working"])
+        now = Moment(at, self.limits, self._wal, self._at_work)
         return tuple(reading for signal in signals for reading in signal.readings(rows[signal.NAME], now))
 
     def _unreadable(self, signal: Signal, error: Exception) -> Reading:

@@ -349,7 +349,7 @@ async def test_a_batch_that_is_too_slow_is_halved(
     """A batch that runs into its timeout is rolled back and tried again with half of its rows, also below
     the usual floor, and below that of courtesy.
     """
-    monkeypatch.setattr(courtesy, "RATIO", 0.0)
+    monkeypatch.setattr(courtesy, "rest_ratio", lambda _: 0.001)
     monkeypatch.setattr(courtesy, "LINGERS_SECONDS", 100.0)
     async with swept(database, rows=rows) as table:
         await table.raw.execute(f"""

@@ -13,6 +13,7 @@ from expandcontract.model.sizes import parse_size, spell_size
 from expandcontract.throttles import (
     active_sessions,
     archive,
+    courtesy,
     horizon,
     http,
     lock_waiters,
@@ -24,6 +25,7 @@ from expandcontract.throttles import (
     wal_rate,
 )
 from expandcontract.throttles.limits import MEGABYTE, Limits
+from expandcontract.throttles.others import Others
 from expandcontract.throttles.reading import Kind, Reading
 from expandcontract.throttles.signal import Moment
 from expandcontract.throttles.wal import Wal
@@ -32,9 +34,11 @@ from expandcontract.throttles.watch import NAMES, SIGNALS
 LIMITS = Limits(max_lag=timedelta(seconds=2), max_lag_bytes=64 * MEGABYTE)
 
 
-def moment(limits: Limits = LIMITS, at: float = 100.0, wal: Wal | None = None) -> Moment:
+def moment(
+    limits: Limits = LIMITS, at: float = 100.0, wal: Wal | None = None, others: Others | None = None
+) -> Moment:
     """Return a moment."""
-    return Moment(at, limits, wal or Wal())
+    return Moment(at, limits, wal or Wal(), others or Others())
 
 
 def standby(**given: Any) -> dict[str, Any]:  # noqa: ANN401 - columns of the query
@@ -306,6 +310,34 @@ def test_a_size_that_is_none(text: str) -> None:
     """A unit is needed, and spelt as PostgreSQL spells it."""
     with pytest.raises(BadSetting, match="is not a size"):
         parse_size(text)
+
+
+def test_rests_are_as_long_as_others_work() -> None:
+    """At first, and beside who works all the time, the longest; beside who hardly does, the shortest; where
+    nobody was at work, none.
+    """
+    others = Others()
+
+    def ratio(busy: int, working: int, seconds: int = 1) -> float:
+        for _ in range(seconds):
+            others.note(working)
+        (reading,) = courtesy.readings([{"busy": busy, "working": working}], moment(others=others))
+        assert reading.over == (busy > 0)
+        return reading.value
+
+    assert ratio(busy=9, working=1) == courtesy.MOST_RATIO
+    assert courtesy.LEAST_RATIO < ratio(busy=9, working=0, seconds=5) < courtesy.MOST_RATIO
+    assert ratio(busy=9, working=0, seconds=60) == courtesy.LEAST_RATIO
+    assert ratio(busy=9, working=30, seconds=2) == courtesy.MOST_RATIO
+    assert ratio(busy=0, working=0) == 0
+
+
+def test_a_moment_of_others_is_not_all_that_is_known() -> None:
+    """Who works half of the time is seen at work by every other sample; rests are half as long."""
+    others = Others()
+    for second in range(100):
+        others.note(second % 2)
+    assert courtesy.rest_ratio(others) == pytest.approx(courtesy.RATIO / 2, rel=0.1)
 
 
 def test_every_throttle_has_a_name_of_its_own() -> None:
