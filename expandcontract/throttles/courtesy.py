@@ -14,25 +14,24 @@ from expandcontract.throttles.signal import Moment, Row
 NAME = "courtesy"
 #: A batch is so long, or of so much WAL.
 BATCH_SECONDS, BATCH_WAL_BYTES = 0.001, 64 * 1024
-#: Its rest is so many times as long for each session of others that works all the time, within these bounds.
-RATIO, LEAST_RATIO, MOST_RATIO = 8.0, 2.0, 8.0
+#: Its rest is so many times as long; less where others have less than one transaction open on average.
+RATIO, LEAST_RATIO = 8.0, 2.0
 #: Who was at work is taken to be so for so long.
 LINGERS_SECONDS = 5.0
 
-#: Sessions of this database, without ours: those that did something within the last two seconds, and those
-#: that work at this moment, also for others in parallel. What a role may not see has no backend_type, and
-#: counts as both.
+#: Sessions of this database, without ours, that did something within the last two seconds, and those of them
+#: in a transaction at this moment. That is not only who is active: between two statements hardly anybody is,
+#: even where all cores are at work. What a role may not see has no backend_type, and counts as both.
 QUERY = """
-SELECT pg_catalog.count(*) FILTER (WHERE a.backend_type IS NULL OR a.backend_type = 'client backend'
-         AND (a.state = 'active' OR a.state_change > pg_catalog.clock_timestamp() - INTERVAL '2 seconds')
-       ) AS busy,
-       pg_catalog.count(*) FILTER (WHERE a.backend_type IS NULL OR a.backend_type = 'client backend'
-         AND (a.state = 'active' OR a.state = 'idle in transaction'
-           AND a.state_change > pg_catalog.clock_timestamp() - INTERVAL '2 seconds')
-       ) AS working
+SELECT pg_catalog.count(*) AS busy,
+       pg_catalog.count(*) FILTER (
+         WHERE a.backend_type IS NULL OR a.state IN ('active', 'idle in transaction')) AS open
 FROM pg_catalog.pg_stat_activity a
 WHERE a.datname = pg_catalog.current_database()
   AND a.application_name IS DISTINCT FROM pg_catalog.current_setting('application_name')
+  AND (a.backend_type IS NULL
+    OR a.backend_type = 'client backend'
+      AND (a.state = 'active' OR a.state_change > pg_catalog.clock_timestamp() - INTERVAL '2 seconds'))
 """
 
 
@@ -52,4 +51,4 @@ def readings(rows: Sequence[Row], now: Moment) -> tuple[Reading, ...]:
 
 def rest_ratio(others: Others) -> float:
     """Return how many times as long as a batch its rest is."""
-    return max(LEAST_RATIO, min(MOST_RATIO, RATIO * others.at_once))
+    return max(LEAST_RATIO, RATIO * min(1.0, others.at_once))

@@ -106,7 +106,7 @@ class Watch:
         if not self._load_only:
             self._wal.note(at, cast("int", rows["position"]))
         for row in rows.get(courtesy.NAME, ()):
-            self._at_work.note(row["working"])
+            self._at_work.note(row["open"])
         now = Moment(at, self.limits, self._wal, self._at_work)
         return tuple(reading for signal in signals for reading in signal.readings(rows[signal.NAME], now))
 

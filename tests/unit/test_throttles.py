@@ -313,27 +313,27 @@ def test_a_size_that_is_none(text: str) -> None:
 
 
 def test_rests_are_as_long_as_others_work() -> None:
-    """At first, and beside who works all the time, the longest; beside who hardly does, the shortest; where
-    nobody was at work, none.
+    """At first, and beside who always has a transaction open, the longest; beside who hardly has, the
+    shortest; where nobody was at work, none.
     """
     others = Others()
 
-    def ratio(busy: int, working: int, seconds: int = 1) -> float:
+    def ratio(busy: int, transactions: int, seconds: int = 1) -> float:
         for _ in range(seconds):
-            others.note(working)
-        (reading,) = courtesy.readings([{"busy": busy, "working": working}], moment(others=others))
+            others.note(transactions)
+        (reading,) = courtesy.readings([{"busy": busy, "open": transactions}], moment(others=others))
         assert reading.over == (busy > 0)
         return reading.value
 
-    assert ratio(busy=9, working=1) == courtesy.MOST_RATIO
-    assert courtesy.LEAST_RATIO < ratio(busy=9, working=0, seconds=5) < courtesy.MOST_RATIO
-    assert ratio(busy=9, working=0, seconds=60) == courtesy.LEAST_RATIO
-    assert ratio(busy=9, working=30, seconds=2) == courtesy.MOST_RATIO
-    assert ratio(busy=0, working=0) == 0
+    assert ratio(busy=9, transactions=1) == courtesy.RATIO
+    assert courtesy.LEAST_RATIO < ratio(busy=9, transactions=0, seconds=5) < courtesy.RATIO
+    assert ratio(busy=9, transactions=0, seconds=60) == courtesy.LEAST_RATIO
+    assert ratio(busy=9, transactions=30, seconds=2) == courtesy.RATIO
+    assert ratio(busy=0, transactions=0) == 0
 
 
 def test_a_moment_of_others_is_not_all_that_is_known() -> None:
-    """Who works half of the time is seen at work by every other sample; rests are half as long."""
+    """Beside a transaction in every other sample rests are half as long."""
     others = Others()
     for second in range(100):
         others.note(second % 2)
