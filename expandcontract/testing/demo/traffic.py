@@ -21,8 +21,9 @@ from expandcontract.testing.demo.report import DELETED, Report, Row
 #: The environment variable with the database's URL.
 URL = "EC_DEMO_URL"
 WORKERS = 4
-#: Seconds between two actions of a worker, on average: a busy application, not a benchmark.
-PAUSE = 0.008
+#: Seconds between two actions of a worker, on average. All of the demo shares one machine, maybe a small one:
+#: the applications are at work all the time, and leave room for the others.
+PAUSE = 0.03
 #: So many users are busy: both applications pick them often, and meet there.
 BUSY = 1000
 
