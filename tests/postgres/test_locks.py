@@ -110,7 +110,7 @@ def usual(waits: list[float]) -> float:
 
 
 async def test_others_read_on_while_somebody_holds_the_table(db: Database, session: Session) -> None:
-    """A transaction holds ACCESS SHARE for 5 s: no other statement waits longer than the promise."""
+    """A transaction holds ACCESS SHARE for 5 s: others that queue behind us wait no longer than promised."""
     await create(session, "CREATE TABLE public.t (a int)")
     holder = await session()
     events: list[Event] = []
@@ -130,6 +130,7 @@ async def test_others_read_on_while_somebody_holds_the_table(db: Database, sessi
     tries = [event for event in events if isinstance(event, LockTried)]
     assert taken > 5
     assert len(tries) >= 2
+    assert sum(wait > QUEUED_SECONDS for wait in waits) >= 2
     assert usual(waits) < PROMISE_SECONDS
     for event in tries:
         first = event.blockers[0]
