@@ -109,6 +109,7 @@ async def run_locked(  # noqa: PLR0913 - the last two are for stopping and for t
     """
     began = time.monotonic()
     attempt = 0
+    seen: tuple[Blocker, ...] = ()
     while True:
         _unless_stopped(stop, locks)
         attempt += 1
@@ -123,11 +124,13 @@ async def run_locked(  # noqa: PLR0913 - the last two are for stopping and for t
             if locks:
                 listen(_held(locks, attempt, this))
             return result
+        # A try may be over before the look at who blocks it is, on a server with much else to do.
+        seen = this.blockers or seen
         pause = _pause(this.felt_seconds(), policy, jitter())
         spent = time.monotonic() - began + pause > policy.lock_budget.total_seconds()
         listen(_tried(locks, attempt, 0.0 if spent else pause, this))
         if spent:
-            raise _budget_spent(locks, policy, attempt, this.blockers, failure) from failure
+            raise _budget_spent(locks, policy, attempt, seen, failure) from failure
         await _happened(stop or asyncio.Event(), pause)
 
 
@@ -222,6 +225,9 @@ async def _lookout(database: Database, policy: Policy, this: _Try) -> AsyncItera
 
 async def _watch(database: Database, policy: Policy, this: _Try, done: asyncio.Event) -> None:
     every_seconds = policy.lock_timeout.total_seconds() / 2
+    # What it takes to connect is more than a blocked try lasts.
+    async with database.transaction():
+        pass
     while not await _happened(done, every_seconds):
         if this.pid is not None:
             async with database.transaction() as conn:

@@ -21,6 +21,7 @@ from expandcontract.model.phases import State
 from expandcontract.model.situation import Situation
 from tests.acceptance.cycle import Life, living
 from tests.acceptance.moments import at, dies_at, elsewhere
+from tests.waiting import until
 
 _USERS = """
 CREATE TABLE users(id int PRIMARY KEY, name text);
@@ -170,10 +171,8 @@ async def test_a_canary_can_be_stopped(database: str) -> None:
     """At once, and the change stays as it is."""
     async with living(database, *_RENAME) as life:
         await _ready(life)
-        watching = asyncio.create_task(_watched(life, 5))
-        await asyncio.wait_for(_until(life, "canary begun"), 60)
-        while (await life.situation()).state != State.HIDDEN:
-            await asyncio.sleep(0.05)
+        watching = asyncio.create_task(_watched(life, 30))
+        await _begun(life, watching)
         life.context.stop.set()
         with pytest.raises(Interrupted, match="stopped on request") as stopped:
             await watching
@@ -181,9 +180,11 @@ async def test_a_canary_can_be_stopped(database: str) -> None:
         assert (await life.situation()).canary_open
 
 
-async def _until(life: Life, kind: str) -> None:
-    while kind not in await _events(life):
-        await asyncio.sleep(0.05)
+async def _begun(life: Life, watching: "asyncio.Task[object]") -> None:
+    async def begun() -> bool:
+        return "canary begun" in await _events(life) and (await life.situation()).state == State.HIDDEN
+
+    await until(begun, watching)
 
 
 async def test_a_canary_ends_when_somebody_undoes_contract(database: str) -> None:
@@ -191,9 +192,7 @@ async def test_a_canary_ends_when_somebody_undoes_contract(database: str) -> Non
     async with living(database, *_RENAME) as life:
         await _ready(life)
         watching = asyncio.create_task(_watched(life, 30))
-        await asyncio.wait_for(_until(life, "canary begun"), 60)
-        while (await life.situation()).state != State.HIDDEN:
-            await asyncio.sleep(0.05)
+        await _begun(life, watching)
         await life.undo()
         with pytest.raises(WrongState, match="is active by now"):
             await watching

@@ -11,6 +11,7 @@ from expandcontract.model.events import LockTried
 from tests.acceptance.catalog import Connection
 from tests.acceptance.cycle import Life, living
 from tests.acceptance.moments import at, elsewhere
+from tests.waiting import until
 
 #: `t` is changed, `plain` is not; otherwise they are alike.
 _GIVEN = """
@@ -237,8 +238,7 @@ async def test_rows_that_a_reader_holds_for_update_are_copied_when_it_lets_go(da
         await life.start()
         await holder.execute("BEGIN; SELECT FROM t WHERE id IN (1, 30, 60) FOR UPDATE")
         work = asyncio.create_task(life.backfill())
-        while await life.value("SELECT count(*) FROM t WHERE label IS NULL") > 3:
-            await asyncio.sleep(0.02)
+        await until(lambda: life.value("SELECT count(*) <= 3 FROM t WHERE label IS NULL"), work)
         assert await life.rows("SELECT id FROM t WHERE label IS NULL ORDER BY id") == [(1,), (30,), (60,)]
         assert not work.done()
         await holder.execute("UPDATE t SET name = 'held' WHERE id = 30; COMMIT")
@@ -261,8 +261,7 @@ async def test_a_transaction_that_wrote_before_the_start_and_commits_after_it(da
             "BEGIN; INSERT INTO t(id, name) VALUES (500, 'open'); UPDATE t SET name = 'open' WHERE id = 1"
         )
         work = asyncio.create_task(life.start())
-        while not any(isinstance(event, LockTried) for event in life.heard):
-            await asyncio.sleep(0.01)
+        await until(lambda: any(isinstance(event, LockTried) for event in life.heard), work)
         await writer.execute("UPDATE t SET name = 'still open' WHERE id = 2; COMMIT")
         await work
         await life.backfill()
@@ -293,9 +292,7 @@ async def test_what_logical_replication_applies_is_kept_in_sync(database: str) -
                 "UPDATE t SET name = 'replicated' WHERE id <= 10; INSERT INTO t(id, name) VALUES (700, "
                 "'replicated')"
             )
-            async with asyncio.timeout(20):
-                while await life.value("SELECT count(*) FROM t WHERE name = 'replicated'") < 11:
-                    await asyncio.sleep(0.02)
+            await until(lambda: life.value("SELECT count(*) = 11 FROM t WHERE name = 'replicated'"))
             assert await life.value("SELECT count(*) FROM t WHERE name IS DISTINCT FROM label") == 0
             await life.verify()
         finally:

@@ -6,12 +6,13 @@ import signal
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from expandcontract.testing.server import available_versions
+from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(18 not in available_versions(), reason="needs PostgreSQL 18")
 
@@ -66,12 +67,13 @@ async def test_nothing_is_left_of_the_demo(how: signal.Signals, tmp_path: Path) 
         env={**os.environ, "TMPDIR": str(folder), "MARK": str(tmp_path)},
     )
     try:
-        await _until(lambda: any("old_app" in line for line in _marked(tmp_path)), demo)
+        await until(lambda: demo.poll() is not None or any("old_app" in line for line in _marked(tmp_path)))
+        assert demo.poll() is None, "the demo ended before it was killed"
     finally:
         demo.send_signal(how)
         demo.wait()
-    await _until(lambda: not list(_marked(tmp_path)))
-    await _until(lambda: not list(folder.iterdir()))
+    await until(lambda: not list(_marked(tmp_path)))
+    await until(lambda: not list(folder.iterdir()))
     folder.rmdir()
 
 
@@ -83,9 +85,3 @@ def _marked(mark: Path) -> Iterator[str]:
                 yield (process / "cmdline").read_bytes().decode(errors="replace")
         except OSError:
             continue  # it has ended meanwhile
-
-
-async def _until(condition: Callable[[], bool], alive: subprocess.Popen[bytes] | None = None) -> None:
-    while not condition():
-        assert alive is None or alive.poll() is None, "the demo ended before it was killed"
-        await asyncio.sleep(0.05)

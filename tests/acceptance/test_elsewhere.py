@@ -15,6 +15,7 @@ from expandcontract.model.phases import State
 from expandcontract.testing.server import Server, available_versions
 from tests.acceptance.cycle import Life, living
 from tests.conftest import VERSION
+from tests.waiting import until
 
 RENAME = ("rename-column", {"column": "public.users.name", "new_name": "display_name"})
 USERS = """CREATE TABLE users(id int PRIMARY KEY, name text NOT NULL);
@@ -37,8 +38,8 @@ async def test_a_failover_in_the_middle_of_a_comparison() -> None:
             await life.sql("UPDATE users SET display_name = 'new code' WHERE id = 5")
             await control.pause(life.context, life.name)
             comparing = asyncio.create_task(life.verify())
-            while not await life.value("SELECT count(*) FROM expandcontract.chunk WHERE throttled_by <> ''"):
-                await asyncio.sleep(0.01)
+            held = "SELECT count(*) FROM expandcontract.chunk WHERE throttled_by <> ''"
+            await until(lambda: life.value(held), comparing)
             await _replayed(standby, await life.value("SELECT pg_current_wal_lsn()::text"))
             await life.app.close()
             primary.stop("immediate")
@@ -65,8 +66,7 @@ async def _replayed(standby: Server, position: str) -> None:
     connection = await asyncpg.connect(standby.url())
     try:
         reached = "SELECT pg_last_wal_replay_lsn() >= $1::text::pg_lsn"
-        while not await connection.fetchval(reached, position):
-            await asyncio.sleep(0.01)
+        await until(lambda: connection.fetchval(reached, position))
     finally:
         await connection.close()
 

@@ -21,7 +21,7 @@ from expandcontract.model.situation import Situation
 from expandcontract.postgres.connect import Database
 from expandcontract.throttles import courtesy
 from expandcontract.throttles.limits import Limits
-from tests.postgres.sweeping import until
+from tests.waiting import until
 
 NAME = "0001_rename_users_name"
 TABLE = """
@@ -110,7 +110,7 @@ async def test_a_validation_and_a_build_are_seen_from_here_and_elsewhere(databas
         report = await shop.session("report")
         await report.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1")
         work = shop.work(backfill(shop.here, NAME, Options(verify=False)))
-        await until(lambda: _told(shop, "check:users_name_check:validate"), seconds=60)
+        await until(lambda: _told(shop, "check:users_name_check:validate"))
         first = await shop.look()
         validating = under_way.step(first)
         assert validating is not None
@@ -118,7 +118,7 @@ async def test_a_validation_and_a_build_are_seen_from_here_and_elsewhere(databas
         assert validating.seconds >= 1
         await application.execute("SELECT pg_advisory_unlock(77)")
 
-        await until(lambda: _told(shop, "index:ix_users_name"), seconds=60)
+        await until(lambda: _told(shop, "index:ix_users_name"))
         second = await shop.look()
         running = under_way.step(second)
         assert running is not None
@@ -156,7 +156,7 @@ async def test_a_copy_is_seen_with_its_pace(database: str) -> None:
             progress = under_way.sweep(await shop.look())
             return progress is not None and bool(progress.throttled_by) and progress.rows_per_second > 0
 
-        await until(paced, seconds=60)
+        await until(paced)
         seen = await shop.look()
         progress = under_way.sweep(seen)
         assert progress is not None
@@ -179,7 +179,7 @@ async def test_a_comparison_that_is_held_back_says_why(database: str) -> None:
             progress = under_way.sweep(await shop.look())
             return progress is not None and bool(progress.throttled_by)
 
-        await until(held, seconds=60)
+        await until(held)
         seen = await shop.look()
         progress = under_way.sweep(seen)
         assert progress is not None
@@ -202,7 +202,7 @@ async def test_what_spoils_hot_is_named_from_elsewhere(database: str) -> None:
         async def named() -> bool:
             return len(spoilers(await shop.look())) > 1
 
-        await until(named, seconds=60)
+        await until(named)
         index, horizon, *_ = spoilers(await shop.look())
         assert index == "index public.too_early on title takes an entry for each row"
         assert horizon.startswith(

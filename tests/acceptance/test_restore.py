@@ -17,6 +17,7 @@ from expandcontract.model.errors import Refused, WrongState
 from expandcontract.model.phases import Stage
 from tests.acceptance.cycle import Life, living
 from tests.acceptance.moments import dies_at
+from tests.waiting import until
 
 _GIVEN = """
 CREATE TABLE users(id int PRIMARY KEY, name text, other int);
@@ -109,8 +110,8 @@ async def test_a_locked_row_is_waited_for_without_holding_others(database: str) 
         await other.execute("BEGIN; SELECT FROM users WHERE id = 3 FOR UPDATE")
 
         restoring = asyncio.create_task(restore.restore(life.context, life.name))
-        while await life.value("SELECT count(*) FROM users WHERE handle = upper(handle)") < 4:
-            await asyncio.sleep(0.02)
+        given_back = "SELECT count(*) = 4 FROM users WHERE handle = upper(handle)"
+        await until(lambda: life.value(given_back), restoring)
         await life.sql(
             "SET lock_timeout = '1s'; UPDATE users SET other = 1 WHERE id <> 3; RESET lock_timeout"
         )

@@ -15,6 +15,7 @@ from expandcontract.model.policy import Policy
 from expandcontract.postgres.connect import Database
 from expandcontract.testing.server import Server, available_versions
 from tests.conftest import VERSION
+from tests.waiting import until
 
 SETTINGS = {"fsync": "off", "shared_buffers": "16MB", "max_standby_streaming_delay": "100ms"}
 QUIET = Policy(quiet_for=timedelta(0))
@@ -49,8 +50,7 @@ async def test_contract_waits_for_a_query_of_the_standby() -> None:
         with pytest.raises(LockBudgetSpent):
             await contract.contract(impatient, change.name)
         hiding = asyncio.create_task(contract.contract(context, change.name))
-        while not any(isinstance(event, WaitingForSnapshots) for event in heard):
-            await asyncio.sleep(0.01)
+        await until(lambda: any(isinstance(event, WaitingForSnapshots) for event in heard), hiding)
         assert not hiding.done()
         await report.fetch("SELECT * FROM t")
         await reading.commit()

@@ -19,6 +19,7 @@ from expandcontract.model.phases import State
 from tests.acceptance.backfill_process import killed_at
 from tests.acceptance.cycle import Life, living
 from tests.acceptance.functions import decrypt, encrypt
+from tests.waiting import until
 
 HERE = "tests.acceptance.functions"
 GIVEN = """
@@ -80,13 +81,6 @@ async def _outcome(session: "asyncpg.Connection[asyncpg.Record]", statement: str
     except asyncpg.PostgresError as error:
         return f"{error.sqlstate} {getattr(error, 'constraint_name', '')}"
     return "ok"
-
-
-async def until(condition: Callable[[], bool]) -> None:
-    """Wait until something holds."""
-    async with asyncio.timeout(30):
-        while not condition():
-            await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("more", ["", " NOT NULL"], ids=["nullable", "not null"])

@@ -21,7 +21,8 @@ from expandcontract.model.errors import (
 from tests.acceptance import functions
 from tests.acceptance.backfill_process import killed_at
 from tests.acceptance.cycle import Life, living
-from tests.acceptance.test_transform import HERE, until
+from tests.acceptance.test_transform import HERE
+from tests.waiting import until
 
 GIVEN = """
 CREATE TABLE items (id int PRIMARY KEY, code text, seen int NOT NULL DEFAULT 0);

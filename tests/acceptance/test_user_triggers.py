@@ -10,6 +10,7 @@ from expandcontract.model.events import Notice
 from expandcontract.testing.server import Server
 from tests.acceptance.cycle import living
 from tests.conftest import VERSION
+from tests.waiting import until
 
 ROWS = 2_000
 GIVEN = f"""
@@ -61,9 +62,8 @@ async def test_a_backfill_that_fires_no_trigger_of_the_user(database: str) -> No
     """
     async with living(database, "rename-column", RENAME, GIVEN) as life:
         await life.start()
-        work = asyncio.create_task(life.backfill(user_triggers=False, batch=20, max_rate=2_000))
-        while await life.value("SELECT count(*) FROM t WHERE owner IS NOT NULL") < 100:
-            await asyncio.sleep(0.01)
+        work = asyncio.create_task(life.backfill(user_triggers=False, batch=20, max_rate=500))
+        await until(lambda: life.value("SELECT count(*) >= 100 FROM t WHERE owner IS NOT NULL"), work)
         assert not work.done()
         await life.sql(f"UPDATE t SET parent = parent WHERE id > {ROWS - 10}")
         situation = await work

@@ -17,6 +17,7 @@ from expandcontract.model.errors import Mismatches, UnsupportedShape, UsageError
 from expandcontract.model.events import Notice
 from expandcontract.postgres.connect import Database
 from tests.acceptance.cycle import Life, living
+from tests.waiting import until
 
 if TYPE_CHECKING:
     from expandcontract.sweep.reading import Found
@@ -192,9 +193,8 @@ async def test_several_workers_and_processes_share_a_comparison(life: Life) -> N
     other = replace(life, context=replace(life.context, database=Database(life.url)))
     comparing = [asyncio.create_task(one.verify(workers=2)) for one in (life, other)]
     # Not by name: both are this process, and so their workers have the same names.
-    held = "SELECT count(*) FROM expandcontract.chunk WHERE purpose = 'compare' AND status = 'running'"
-    while await life.value(held) < 2:
-        await asyncio.sleep(0.01)
+    held = "SELECT count(*) > 1 FROM expandcontract.chunk WHERE purpose = 'compare' AND status = 'running'"
+    await until(lambda: life.value(held), *comparing)
     await control.resume(life.context, life.name)
     await asyncio.gather(*comparing)
     await other.context.database.close()
@@ -211,8 +211,7 @@ async def test_a_comparison_is_paused_and_goes_on(life: Life) -> None:
     paused = (
         "SELECT count(*) FROM expandcontract.chunk WHERE purpose = 'compare' AND throttled_by LIKE 'paused%'"
     )
-    while not await life.value(paused):
-        await asyncio.sleep(0.01)
+    await until(lambda: life.value(paused), comparing)
     assert not comparing.done()
     await control.resume(life.context, life.name)
     situation = await comparing

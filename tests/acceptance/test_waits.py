@@ -23,6 +23,7 @@ from expandcontract.postgres.connect import Database
 from expandcontract.testing.server import Server
 from tests.acceptance.probe import Probe, longest, probing, require_short
 from tests.conftest import SETTINGS, VERSION
+from tests.waiting import until
 
 CHANGE = Change("0001_t", "rename-column", {"column": "t.name", "new_name": "label"})
 PROBES = (
@@ -261,8 +262,6 @@ async def test_autovacuum_gives_way() -> None:
 
 async def _until_vacuuming(url: str) -> None:
     connection: asyncpg.Connection[Any] = await asyncpg.connect(url)
-    while not await connection.fetchval(
-        "SELECT count(*) FROM pg_stat_progress_vacuum WHERE relid = 't'::regclass"
-    ):
-        await asyncio.sleep(0.01)
+    vacuuming = "SELECT count(*) FROM pg_stat_progress_vacuum WHERE relid = 't'::regclass"
+    await until(lambda: connection.fetchval(vacuuming))
     await connection.close()

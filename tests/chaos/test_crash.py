@@ -24,6 +24,7 @@ from tests.chaos import life
 from tests.chaos.life import EXAMPLES, ROWS, TABLE
 from tests.chaos.nursery import DIED, ENDED, STOPPED, Nursery, Outcome
 from tests.conftest import SETTINGS, VERSION
+from tests.waiting import until
 
 RENAME = EXAMPLES["rename"]
 CHANGE = RENAME.change
@@ -59,9 +60,7 @@ async def _require_each_written_once(application: "asyncpg.Connection[Any]", row
 
 
 async def _until(application: "asyncpg.Connection[Any]", condition: str) -> None:
-    async with asyncio.timeout(30):
-        while not await application.fetchval(f"SELECT {condition}"):
-            await asyncio.sleep(0.01)
+    await until(lambda: application.fetchval(f"SELECT {condition}"))
 
 
 async def test_a_crash_of_the_server_in_the_middle_of_the_backfill() -> None:
@@ -129,9 +128,7 @@ async def test_a_build_that_outlived_its_client_is_adopted(database: str, nurser
             assert (await asyncio.to_thread(nursery.kill, stopped.pid)).how == DIED
             events: list[Event] = []
             work = asyncio.create_task(life.act(database, RENAME, "backfill", events.append))
-            async with asyncio.timeout(20):
-                while not any(isinstance(event, WaitingForSnapshots) for event in events):
-                    await asyncio.sleep(0.01)
+            await until(lambda: any(isinstance(event, WaitingForSnapshots) for event in events), work)
         await work
         assert await other.fetchval("SELECT indisvalid FROM pg_index WHERE indexrelid = $1", built)
         assert await other.fetchval("SELECT $1::oid::regclass::text", built) == "ix_people_display_name"
@@ -167,9 +164,7 @@ async def test_a_build_waits_for_an_old_snapshot_and_succeeds(database: str) -> 
         await holder.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1")
         events: list[Event] = []
         work = asyncio.create_task(life.act(database, RENAME, "backfill", events.append))
-        async with asyncio.timeout(20):
-            while not any(isinstance(event, WaitingForSnapshots) for event in events):
-                await asyncio.sleep(0.01)
+        await until(lambda: any(isinstance(event, WaitingForSnapshots) for event in events), work)
         await holder.execute("COMMIT")
         await work
         (named, *_) = [event for event in events if isinstance(event, WaitingForSnapshots)]

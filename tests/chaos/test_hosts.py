@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
@@ -14,6 +14,7 @@ import pytest
 
 from tests.acceptance.catalog import Connection
 from tests.acceptance.cycle import living
+from tests.waiting import until
 
 ROWS = 6_000
 #: Wide rows: so small a table has a chunk for each 64 blocks at most.
@@ -76,12 +77,6 @@ async def _started(folder: Path, url: str, verb: str) -> AsyncIterator[Host]:
         yield Host(folder, url, life.app)
 
 
-async def _until(condition: Callable[[], Awaitable[bool]], seconds: float = 60.0) -> None:
-    async with asyncio.timeout(seconds):
-        while not await condition():
-            await asyncio.sleep(0.01)
-
-
 # Processes that take their time on a busy machine.
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 PURPOSE = {"backfill": "copy", "verify": "compare"}
@@ -101,7 +96,7 @@ async def test_a_host_that_stops_is_left_behind(database: str, tmp_path: Path, v
 
         first = await host.begin(verb, *SLOWLY[verb], **(REST if verb == "verify" else {}))
         ends.callback(_end, first)
-        await _until(half_done)
+        await until(half_done)
         first.send_signal(signal.SIGSTOP)
         seen = await host.done(purpose)
         assert 0 < seen < ROWS

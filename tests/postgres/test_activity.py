@@ -11,7 +11,7 @@ from expandcontract.model.events import Build
 from expandcontract.postgres.activity import Site, builds_on, observe
 from expandcontract.postgres.connect import Database
 from tests.conftest import VERSION
-from tests.postgres.sweeping import until
+from tests.waiting import until
 
 TABLE = """
 CREATE TABLE users (id int PRIMARY KEY, name text, display_name text);

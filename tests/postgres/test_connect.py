@@ -6,7 +6,7 @@ import pwd
 import shutil
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -21,6 +21,7 @@ from expandcontract.postgres.connect import Database
 from expandcontract.postgres.query import rows, value
 from expandcontract.postgres.sqlstate import translate
 from expandcontract.testing.server import Server
+from tests.waiting import until
 
 SETTING = "SELECT pg_catalog.current_setting($1)"
 
@@ -41,12 +42,6 @@ async def administrate(url: str, *statements: str) -> None:
             await connection.execute(statement)
     finally:
         await connection.close()
-
-
-async def until(condition: Callable[[], Awaitable[bool]]) -> None:
-    """Wait for a condition; the test's own timeout ends what never comes."""
-    while not await condition():
-        await asyncio.sleep(0.01)
 
 
 #: What a DBA may have set for the database, and what a transaction of ours must have instead.

@@ -1,6 +1,5 @@
 """Heartbeats of the application: one row for each instance, written by roles without rights on it."""
 
-import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -18,6 +17,7 @@ from expandcontract.orm import beat_on_use, beating, heartbeat
 from expandcontract.postgres.address import parse
 from tests.postgres import ledgers
 from tests.postgres.ledgers import Ledger
+from tests.waiting import until
 
 SHORT = timedelta(milliseconds=50)
 LONG = timedelta(minutes=5)
@@ -42,9 +42,11 @@ async def _alive(ledger: Ledger) -> list[Instance]:
         )
 
 
-async def _until(ledger: Ledger, names: list[str]) -> None:
-    while [each.name for each in await _alive(ledger)] != names:
-        await asyncio.sleep(0.01)
+async def _only(ledger: Ledger, names: list[str]) -> None:
+    async def just_these() -> bool:
+        return [each.name for each in await _alive(ledger)] == names
+
+    await until(just_these)
 
 
 async def test_a_role_without_any_right_says_its_version(database: str) -> None:
@@ -69,7 +71,7 @@ async def test_an_instance_that_is_silent_counts_no_more(database: str) -> None:
     async with ledgers.opened(database) as ledger, _application(database) as engine:
         await heartbeat(engine, application="web", version="1", instance="brief", every=SHORT)
         await heartbeat(engine, application="web", version="1", instance="long", every=LONG)
-        await _until(ledger, ["long"])
+        await _only(ledger, ["long"])
         assert await ledger.one("SELECT count(*) FROM expandcontract.instance") == 2
         await ledger.sql("UPDATE expandcontract.instance SET last_seen = now() - interval '25 h'")
         await heartbeat(engine, application="worker", version="1", instance="new", every=LONG)
@@ -81,11 +83,14 @@ async def test_beating_goes_on_while_the_body_runs(database: str) -> None:
     async with ledgers.opened(database) as ledger, _application(database) as engine:
         seen: set[datetime] = set()
         async with beating(engine, application="web", version="1", instance="a", every=SHORT):
-            while len(seen) < 3:
-                seen |= {each.last_seen for each in await _alive(ledger)}
-                await asyncio.sleep(0.01)
+
+            async def three_times() -> bool:
+                seen.update(each.last_seen for each in await _alive(ledger))
+                return len(seen) == 3
+
+            await until(three_times)
         assert await ledger.one("SELECT count(*) FROM expandcontract.instance") == 1
-        await _until(ledger, [])
+        await _only(ledger, [])
 
 
 async def test_what_goes_wrong_with_a_heartbeat_is_logged(
@@ -97,8 +102,7 @@ async def test_what_goes_wrong_with_a_heartbeat_is_logged(
             await heartbeat(engine, application="web", version="1")
         with caplog.at_level(logging.WARNING):
             async with beating(engine, application="web", version="1", every=SHORT):
-                while not caplog.records:
-                    await asyncio.sleep(0.01)
+                await until(lambda: caplog.records)
             caplog.clear()
             beat_on_use(engine.sync_engine, application="web", version="1", every=SHORT)
             async with engine.connect() as conn:

@@ -8,7 +8,8 @@ import pytest
 
 from expandcontract.model.errors import LeaseLost
 from expandcontract.sweep import Options
-from tests.postgres.sweeping import Swept, swept, until
+from tests.postgres.sweeping import Swept, swept
+from tests.waiting import until
 
 ROWS = 20_000
 SLOW = Options(batch=100, max_rate=4_000)
@@ -53,7 +54,7 @@ async def test_the_runtime_is_kept_to(database: str) -> None:
         limit = Options(batch=100, max_rate=1_000, max_runtime=timedelta(seconds=0.7))
         started = time.monotonic()
         outcome = await table.sweep(options=limit)
-        assert 0.7 <= time.monotonic() - started < 2
+        assert 0.7 <= time.monotonic() - started < 10
         assert (outcome.finished, outcome.stopped_by) == (False, "runtime")
 
 
@@ -96,7 +97,7 @@ async def test_the_rate_is_kept_to(database: str) -> None:
     async with swept(database, rows=6_000) as table:
         started = time.monotonic()
         await table.sweep(options=Options(max_rate=3_000))
-        assert 1.5 < time.monotonic() - started < 5
+        assert 1.5 < time.monotonic() - started < 20
         assert any((event.throttled_by or "").startswith("max-rate 3") for event in table.progress)
 
 

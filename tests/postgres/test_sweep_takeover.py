@@ -14,7 +14,8 @@ from expandcontract.sweep import Options
 from expandcontract.testing.server import Server
 from tests.conftest import VERSION
 from tests.postgres.sweep_process import command
-from tests.postgres.sweeping import WANTED, Swept, swept, until
+from tests.postgres.sweeping import WANTED, Swept, swept
+from tests.waiting import until
 
 ROWS = 3_000
 ROOT = Path(__file__).parents[2]

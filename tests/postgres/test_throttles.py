@@ -19,7 +19,8 @@ from expandcontract.testing.server import Server, available_versions
 from expandcontract.throttles.limits import MEGABYTE, Limits
 from expandcontract.throttles.watch import NAMES, Watch
 from tests.conftest import VERSION
-from tests.postgres.sweeping import Swept, swept, until
+from tests.postgres.sweeping import Swept, swept
+from tests.waiting import until
 
 ROWS = 5_000
 SETTINGS = {"fsync": "off", "shared_buffers": "32MB"}

@@ -16,7 +16,8 @@ from expandcontract.testing.server import Server, available_versions
 from expandcontract.throttles.limits import MEGABYTE, Limits
 from expandcontract.throttles.watch import Watch
 from tests.conftest import VERSION
-from tests.postgres.sweeping import Swept, swept, until
+from tests.postgres.sweeping import Swept, swept
+from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(VERSION not in available_versions(), reason=f"needs PostgreSQL {VERSION}")
 
@@ -42,7 +43,7 @@ async def _held_back(table: Swept, limits: Limits, reason: str) -> AsyncIterator
         assert not work.done()
         return any((event.throttled_by or "").startswith(reason) for event in table.progress)
 
-    await until(told, seconds=60)
+    await until(told)
     written = (await table.totals()).rows
     assert written < ROWS
     seen = len(table.progress)

@@ -11,6 +11,7 @@ from expandcontract.engine.sweeping import is_worth_another
 from expandcontract.model.errors import BadTransform
 from expandcontract.sweep.filling import Filled, Unfilled, _shares
 from expandcontract.transforms import Died, Failed, Made, Transformer, require
+from tests.waiting import until
 
 HERE = "tests.acceptance.functions"
 
@@ -78,13 +79,12 @@ async def test_closing_ends_it_whatever_it_does(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setenv("EC_TEST_FUNCTIONS", str(tmp_path))
     transformer = Transformer(f"{HERE}:never_returns")
     computing = asyncio.create_task(transformer.compute(["a"]))
-    async with asyncio.timeout(30):
-        while not (tmp_path / "begun").exists() or not (tmp_path / "begun").read_text():
-            await asyncio.sleep(0.01)
+    begun = tmp_path / "begun"
+    await until(lambda: begun.exists() and begun.read_text(), computing)
     computing.cancel()
     await asyncio.gather(computing, return_exceptions=True)
     await transformer.close()
-    assert not Path(f"/proc/{(tmp_path / 'begun').read_text()}").exists()
+    assert not Path(f"/proc/{begun.read_text()}").exists()
 
 
 async def test_require_does_not_call_it(of_the_user: Path) -> None:
