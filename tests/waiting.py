@@ -4,18 +4,17 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable
 
+#: What has not come by then never will.
+SECONDS = 60.0
 
-async def until(
-    condition: Callable[[], object | Awaitable[object]],
-    *beside: "asyncio.Task[object]",
-    seconds: float = 60.0,
-) -> None:
+
+async def until(condition: Callable[[], object | Awaitable[object]], *beside: "asyncio.Task[object]") -> None:
     """Wait until `condition`, which may be a coroutine function, returns something true.
 
     Where one of the tasks `beside`, which have to bring it about, fails, its error is raised: waiting on
     would only hide it.
     """
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(SECONDS):
         while True:
             found = condition()
             if await found if inspect.isawaitable(found) else found:

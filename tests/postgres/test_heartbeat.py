@@ -86,7 +86,7 @@ async def test_beating_goes_on_while_the_body_runs(database: str) -> None:
 
             async def three_times() -> bool:
                 seen.update(each.last_seen for each in await _alive(ledger))
-                return len(seen) == 3
+                return len(seen) >= 3
 
             await until(three_times)
         assert await ledger.one("SELECT count(*) FROM expandcontract.instance") == 1

@@ -144,7 +144,7 @@ async def test_how_long_a_lock_was_held_is_told(db: Database, session: Session) 
 
     async def body(conn: AsyncConnection) -> None:
         await until(lambda: value(conn, _SOMEBODY_WAITS))
-        await asyncio.sleep(0.5)
+        await value(conn, "SELECT pg_sleep(0.5)")  # not idle, for which a session is ended
 
     async with readers(session, "public.t") as waits:
         await run_locked(db, locks("public.t"), POLICY, events.append, body)
