@@ -1,12 +1,13 @@
 """From what was written to a Change: a kind with its fields, or the name of a plan or of a change."""
 
+import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from expandcontract.changes import registry
-from expandcontract.cli.kinds import Asked, ChangeAsked, KindAsked, neither
+from expandcontract.cli.kinds import Asked, ChangeAsked, KindAsked, neither, words
 from expandcontract.engine import plan_files
 from expandcontract.engine.verbs import plan, status
 from expandcontract.model.change import Change
@@ -62,6 +63,15 @@ async def keep_folder(context: "Context", found: Wanted, phases: Path) -> None:
     """Write the folder of a change that has none yet, but only where there is a phases/ to write it to."""
     if found.situation is None and found.reviewed is None and phases.is_dir():  # noqa: ASYNC240 - one stat
         await plan.make(context, found.change, folder=phases)
+
+
+def command(verb: str, found: Wanted, phases: Path) -> str:
+    """Return the command that a verb is run by again: with the change's name where it can be found by it."""
+    change = found.change
+    if found.situation is not None or change.name in plan_files.names(phases):
+        return f"ec {verb} {change.name}"
+    spec = registry.load(change.kind).spec
+    return shlex.join(["ec", verb, change.kind, *words(spec, change.spec)])
 
 
 def of_kind(asked: KindAsked, phases: Path, situations: Sequence[Situation]) -> Change:

@@ -71,6 +71,22 @@ def written_fields(written: Mapping[str, Any]) -> dict[str, Any]:
     return {name.removeprefix(_FIELD): value for name, value in written.items() if name.startswith(_FIELD)}
 
 
+def words(spec: "type[BaseModel]", fields: Mapping[str, Any]) -> list[str]:
+    """Return how the fields are written on the command line: what `parameters` reads."""
+    positional, options = [], []
+    for name in (name for name in spec.model_fields if name in fields):
+        extra, value = spec.model_fields[name].json_schema_extra, fields[name]
+        option = f"--{name.replace('_', '-')}"
+        if isinstance(extra, dict) and extra.get("positional"):
+            positional.append(str(value))
+        elif isinstance(value, bool):
+            options += [option] if value else []
+        else:
+            for each in value if isinstance(value, (list, tuple)) else (value,):
+                options += [option, str(each)]
+    return [*positional, *options]
+
+
 class KindGroup(TyperGroup):
     """`ec start KIND ARGS | CHANGE`: kinds are subcommands, every other word is the name of a change."""
 

@@ -1,5 +1,6 @@
 """The writer of `change`: it begins, gets another plan, moves between states. The guards keep the order."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import insert, update
@@ -8,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from expandcontract.ledger import event, phase
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.phases import State
-from expandcontract.model.plan import Plan, to_data
+from expandcontract.model.plan import Note, Plan, to_data
 
 #: In the event of the step that hid the old side.
 _KEPT = "kept"
@@ -60,6 +61,15 @@ async def begin_again(
     data = _told(plan, attempt=attempt)
     await event.write(conn, tables, "begun again", who, change_id=change_id, data=data)
     return attempt
+
+
+async def acknowledge(
+    conn: AsyncConnection, tables: Tables, change_id: int, hazards: Iterable[Note], *, who: str
+) -> None:
+    """Keep that `who` acknowledged hazards of the plan, each with its sentence as it was then."""
+    for note in hazards:
+        data = {"hazard": note.code, "sentence": note.said}
+        await event.write(conn, tables, "acknowledged", who, change_id=change_id, data=data)
 
 
 async def become(conn: AsyncConnection, tables: Tables, change_id: int, state: State, who: str) -> bool:

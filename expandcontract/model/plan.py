@@ -156,13 +156,35 @@ class Step:
 
 @dataclass(frozen=True)
 class Note:
-    """A cost or hazard that the plan says before it happens. A hazard with `acknowledge` stops `start` until
-    it is acknowledged.
+    """A cost or hazard that the plan says before it happens.
+
+    There is one way to have something acknowledged: a hazard made by `Note.hazard`. `ec start` refuses (exit
+    4) before anything is changed, and prints the line with `--acknowledge CODE` for all of them; the ledger
+    keeps who acknowledged which sentence (event `acknowledged`). Whoever finds a hazard only has to yield it:
+    `preflight.hazards` for what follows from the snapshot, `Trait.notes` for what a trait cannot carry.
+
+    `found` is what was seen in rows or statistics, such as counts and keys. It is said with the sentence, and
+    no part of the fingerprint, nor is a note that has it: rows come and go without a second review.
     """
 
     code: str
     sentence: str
     acknowledge: bool = False
+    found: str = ""
+
+    @classmethod
+    def hazard(cls, kind: str, sentence: str, *, about: str = "", found: str = "") -> "Note":
+        """Return a hazard that must be acknowledged before `start`.
+
+        Its code names itself: `kind`, or `kind:about` where each thing is acknowledged for itself, so that
+        what comes later under another name is not covered by what was said of the first.
+        """
+        return cls(f"{kind}:{about}" if about else kind, sentence, acknowledge=True, found=found)
+
+    @property
+    def said(self) -> str:
+        """The sentence, with what was found."""
+        return f"{self.sentence} {self.found}".rstrip()
 
 
 @dataclass(frozen=True)
@@ -211,10 +233,16 @@ class Plan:
         actions = (step.action for steps in self.sections.values() for step in steps)
         return tuple(action.function for action in actions if isinstance(action, Transformation))
 
+    @property
+    def to_acknowledge(self) -> tuple[Note, ...]:
+        """The hazards that stop `start` until somebody acknowledges them, once for each code."""
+        return tuple({note.code: note for note in self.hazards if note.acknowledge}.values())
+
     @cached_property
     def fingerprint(self) -> str:
         """Twelve hex digits over everything that runs."""
         data = to_data(self)
+        data["hazards"] = [_reviewed(hazard) for hazard in data["hazards"] if not hazard["found"]]
         return _digest({key: data[key] for key in ("change", "sections", "pair", "hazards")})[:12]
 
 
@@ -227,6 +255,10 @@ def to_data(plan: Plan) -> dict[str, Any]:
 def from_data(data: Mapping[str, Any]) -> Plan:
     """Read a plan back. Raises pydantic's ValidationError when the data is not a plan."""
     return _PLAN.validate_python(dict(data))
+
+
+def _reviewed(hazard: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in hazard.items() if key != "found"}
 
 
 def _digest(data: object) -> str:

@@ -126,6 +126,24 @@ def test_run_does_it_in_one(ec: Ec) -> None:
     ec(f"run {NAME} --until contract")
 
 
+def test_a_hazard_stops_start_until_its_line_is_copied(ec: Ec) -> None:
+    """Exit 4 and nothing changed; the line that is offered goes through as it stands, though there is no
+    folder of plans to find the change by; the history says who acknowledged which sentence.
+    """
+    ec.sql("CREATE PUBLICATION p FOR TABLE users")
+    ec("init")
+    Path("phases").rmdir()
+    refused = ec.json("start rename-column users.name display_name", 4)
+    assert refused["code"] == "EC308"
+    assert refused["next"] == "ec start rename-column users.name display_name --acknowledge publication"
+    assert ec.json("status")["changes"] == []
+    ec(refused["next"].removeprefix("ec "))
+    kept = next(e for e in ec.json("log")["entries"] if e["kind"] == "acknowledged")
+    assert kept["who"]
+    assert kept["data"]["hazard"] == "publication"
+    assert "acknowledged  publication: public.users is published by p" in ec("log")
+
+
 def test_the_same_kind_and_arguments_are_the_same_change(ec: Ec) -> None:
     """Started twice, planned twice, planned and started: one change. Rolled back: another attempt of it."""
     ec("init")

@@ -4,7 +4,7 @@ import pytest
 from pydantic import BaseModel, Field
 
 from expandcontract.cli.entry import run
-from expandcontract.cli.kinds import parameters, validated
+from expandcontract.cli.kinds import parameters, validated, words
 from expandcontract.model.errors import UsageError
 
 
@@ -24,6 +24,13 @@ def test_every_field_is_a_parameter_in_order() -> None:
     assert [parameter.name for parameter in parameters(Spec)] == [
         f"field_{name}" for name in Spec.model_fields
     ]
+
+
+def test_a_change_is_written_as_it_is_read() -> None:
+    """What an error offers to copy is the command that was typed: positional ones, options, flags, lists."""
+    fields = {"type": "int", "column": "a.b", "to": None, "one_way": True, "also": ["x", "y"]}
+    given = {name: value for name, value in fields.items() if value is not None}
+    assert words(Spec, given) == ["a.b", "--type", "int", "--one-way", "--also", "x", "--also", "y"]
 
 
 def test_what_is_missing_is_named_as_an_option() -> None:

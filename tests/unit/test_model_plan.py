@@ -68,7 +68,7 @@ def full_plan() -> Plan:
         catalog={"columns": [{"name": "o", "default": None}]},
         swap=True,
         costs=(Note("C1", "Costs."),),
-        hazards=(Note("H1", "Hazard.", acknowledge=True),),
+        hazards=(Note("H1", "Hazard.", acknowledge=True), Note("H2", "Rows.", found="3.")),
         server_version=180004,
         noted_every=timedelta(seconds=1),
         not_held="t.x IS NULL",
@@ -146,3 +146,24 @@ def test_a_rename_is_an_identity() -> None:
     assert plain.identity
     assert not replace(plain, one_way=True).identity
     assert not full_plan().pair.identity
+
+
+def test_what_was_found_in_rows_leaves_the_fingerprint() -> None:
+    """Rows come and go: what a look at them found, or no longer finds, needs no second review."""
+    plan = full_plan()
+    lost = replace(plan, hazards=plan.hazards[:1])
+    more = replace(plan, hazards=(*plan.hazards, Note.hazard("unfit", "Values do not fit.", found="7 of 9.")))
+    assert lost.fingerprint == more.fingerprint == plan.fingerprint
+
+
+def test_a_hazard_is_acknowledged_once_for_each_code() -> None:
+    """A code names itself, with what it is about; notes need nobody."""
+    made = (
+        Note("cost", "Takes time."),
+        Note.hazard("trigger", "It reads.", about="slug", found="1 row."),
+        Note.hazard("trigger", "It reads.", about="audit"),
+        Note.hazard("trigger", "It reads once more.", about="slug"),
+    )
+    plan = replace(full_plan(), hazards=made)
+    assert [note.code for note in plan.to_acknowledge] == ["trigger:slug", "trigger:audit"]
+    assert made[1].said == "It reads. 1 row."

@@ -57,7 +57,7 @@ async def run(
             session.show_nothing("No change is active.")
             return
         await keep_folder(context, found, session.phases)
-        agreed = consent(found, accept, acknowledge, once=once)
+        agreed = consent("run", session, found, accept, acknowledge, once=once)
         done = await verb.run(context, found.change, agreed, chosen, until_contract=until == "contract")
         session.show_changes([done])
 

@@ -31,12 +31,21 @@ async def start(
             session.show_nothing("No change is active.")
             return
         await keep_folder(context, found, session.phases)
-        agreed = consent(found, accept, acknowledge, once=once)
+        agreed = consent("start", session, found, accept, acknowledge, once=once)
         session.show_changes([await verb.start(context, found.change, agreed)])
 
 
-def consent(found: "Wanted", accept: str | None, acknowledge: list[str] | None, *, once: bool) -> "Consent":
+def consent(
+    verb: str,
+    session: Session,
+    found: "Wanted",
+    accept: str | None,
+    acknowledge: list[str] | None,
+    *,
+    once: bool,
+) -> "Consent":
     """Return what the operator agrees to: what lies in the change's folder was reviewed."""
+    from expandcontract.cli.asked import command
     from expandcontract.engine.verbs.start import Consent
 
     kept = found.reviewed
@@ -46,6 +55,7 @@ def consent(found: "Wanted", accept: str | None, acknowledge: list[str] | None, 
         accept=accept,
         acknowledged=frozenset(acknowledge or ()),
         once=once,
+        again=command(verb, found, session.phases),
     )
 
 

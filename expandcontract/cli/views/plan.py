@@ -1,5 +1,6 @@
 """`ec.plan/1`: what will run, step by step, and what it costs."""
 
+import shlex
 from collections.abc import Callable, Sequence
 from typing import Literal, Self
 
@@ -69,7 +70,9 @@ class SectionView(Part):
 
 
 class NoteView(Part):
-    """A cost or a hazard. `acknowledge`: start stops until somebody acknowledges it."""
+    """A cost or a hazard. `acknowledge`: start stops until somebody acknowledges it. The sentence includes
+    what was found in rows.
+    """
 
     code: str
     sentence: str
@@ -78,7 +81,7 @@ class NoteView(Part):
     @classmethod
     def of(cls, note: Note) -> Self:
         """Read a note."""
-        return cls(code=note.code, sentence=note.sentence, acknowledge=note.acknowledge)
+        return cls(code=note.code, sentence=note.said, acknowledge=note.acknowledge)
 
 
 class PlanView(View):
@@ -132,9 +135,10 @@ class PlanView(View):
     def _foot(self) -> list[str]:
         if self.started:
             return ["The change is started: this is what runs.", f"next: ec status {self.name}"]
-        codes = " ".join(f"--acknowledge {hazard.code}" for hazard in self.hazards if hazard.acknowledge)
+        codes = dict.fromkeys(hazard.code for hazard in self.hazards if hazard.acknowledge)
+        flags = shlex.join(word for code in codes for word in ("--acknowledge", code))
         written = [f"written to {self.written_to}"] if self.written_to else ["Nothing was written."]
-        return [*written, f"next: ec start {self.name} {codes}".rstrip()]
+        return [*written, f"next: ec start {self.name} {flags}".rstrip()]
 
 
 def _sections(plan: Plan, statements: Statements) -> tuple[SectionView, ...]:

@@ -122,6 +122,10 @@ def _verified(data: Data) -> str:
     return f"{count(data['rows_compared'], 'row')} compared, {mismatches}{unfit}"
 
 
+def _acknowledged(data: Data) -> str:
+    return f"{data['hazard']}: {data['sentence']}" if "hazard" in data else _plain(data)
+
+
 def _plain(data: Data) -> str:
     plain = {key: value for key, value in data.items() if not isinstance(value, (dict, list))}
     return ", ".join(f"{key} {'auto' if value is None else value}" for key, value in plain.items())
@@ -144,6 +148,7 @@ def _joined(names: Iterable[str]) -> str:
 
 
 _TELLERS: Mapping[str, Callable[[Data], str]] = {
+    "acknowledged": _acknowledged,
     "began": _began,
     "begun again": _created,
     "copy laid": _laid,

@@ -1,8 +1,9 @@
 """`ec start`: compile, refuse or begin, then expand and dual_write."""
 
+import shlex
 import socket
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlalchemy.exc import DBAPIError
@@ -40,7 +41,8 @@ class Consent:
     """What the operator agrees to.
 
     `reviewed` is the fingerprint that lies in the change's `folder`, `accept` the one of the plan as it
-    compiles now, `acknowledged` the codes of hazards. `once` refuses another attempt.
+    compiles now, `acknowledged` the codes of hazards. `once` refuses another attempt. `again` is the command
+    that is run, as far as it names the change: what an error offers to copy begins with it.
     """
 
     reviewed: str | None = None
@@ -48,6 +50,7 @@ class Consent:
     accept: str | None = None
     acknowledged: Collection[str] = ()
     once: bool = False
+    again: str = ""
 
 
 async def start(context: Context, change: Change, consent: Consent = Consent()) -> Situation:
@@ -119,10 +122,12 @@ async def _begin(context: Context, change: Change, consent: Consent, known: Situ
         for function in plan.transforms:
             await require(function)
         try:
-            await _insert(conn, context, plan, known)
+            change_id = await _insert(conn, context, plan, known)
         except DBAPIError as error:
             # A guard of the ledger: another open change has one of the columns.
             raise translate(error) from error
+        agreed = [note for note in plan.to_acknowledge if note.code in consent.acknowledged]
+        await change_writer.acknowledge(conn, context.tables, change_id, agreed, who=context.who)
         # After the row was written: two starts at the same moment see each other then.
         _refuse_shared(plan, await situations.load_on(conn, context))
     killpoints.reach("start.created")
@@ -159,41 +164,47 @@ def _shared(plan: Plan, other: Plan) -> str | None:
     )
 
 
-async def _insert(conn: AsyncConnection, context: Context, plan: Plan, known: Situation | None) -> None:
+async def _insert(conn: AsyncConnection, context: Context, plan: Plan, known: Situation | None) -> int:
+    """Write the row of the change, new or anew; return its id."""
     relation = (
         await conn.exec_driver_sql("SELECT pg_catalog.to_regclass($1)::pg_catalog.oid", (plan.table.sql,))
     ).scalar_one()
     if relation is None:
         raise NoSuchObject(f"{plan.table} is gone.")
     if known is None:
-        await change_writer.create(
+        return await change_writer.create(
             conn, context.tables, plan, relation=relation, who=context.who, host=socket.gethostname()
         )
-    elif known.stage == Stage.ROLLED_BACK:
-        await change_writer.begin_again(
-            conn, context.tables, known.change_id, plan, relation=relation, who=context.who
-        )
-    else:
-        await change_writer.replan(
-            conn, context.tables, known.change_id, plan, relation=relation, who=context.who
-        )
+    write = change_writer.begin_again if known.stage == Stage.ROLLED_BACK else change_writer.replan
+    await write(conn, context.tables, known.change_id, plan, relation=relation, who=context.who)
+    return known.change_id
 
 
 def _require_consent(plan: Plan, consent: Consent, ledger_schema: str) -> None:
     if consent.reviewed is not None and plan.fingerprint not in (consent.reviewed, consent.accept):
         what = plan_files.difference(plan, consent.folder, ledger_schema) if consent.folder else ""
+        line = _line(plan, replace(consent, accept=plan.fingerprint))
         raise PlanDrifted(
             f"{plan.change.name} compiles to another plan than the one that was reviewed: "
             f"{plan.fingerprint}, not {consent.reviewed}.",
             why=what or "Its costs, hazards or expressions are others.",
-            next=f"ec plan {plan.change.name} to review it, or ec start {plan.change.name} --accept "
-            f"{plan.fingerprint}",
+            next=f"ec plan {plan.change.name} to review it, or {line}",
         )
-    missing = [note for note in plan.hazards if note.acknowledge and note.code not in consent.acknowledged]
+    missing = [note for note in plan.to_acknowledge if note.code not in consent.acknowledged]
     if missing:
-        flags = " ".join(f"--acknowledge {note.code}" for note in missing)
+        count = "a hazard" if len(missing) == 1 else f"{len(missing)} hazards"
         raise NeedsAcknowledgement(
-            f"{plan.change.name} has a hazard that somebody must acknowledge: {missing[0].code}.",
-            why=" ".join(note.sentence for note in missing),
-            next=f"ec start {plan.change.name} {flags}",
+            f"{plan.change.name} has {count} that somebody must acknowledge: "
+            f"{', '.join(note.code for note in missing)}.",
+            why=" ".join(note.said for note in missing),
+            state="Nothing was changed.",
+            next=_line(plan, consent),
         )
+
+
+def _line(plan: Plan, consent: Consent) -> str:
+    """Return the one line to copy that agrees to everything, also to what was acknowledged already."""
+    accept = ["--accept", consent.accept] if consent.accept else []
+    flags = [word for note in plan.to_acknowledge for word in ("--acknowledge", note.code)]
+    command = consent.again or f"ec start {plan.change.name}"
+    return f"{command} {shlex.join([*accept, *flags])}".rstrip()
