@@ -351,15 +351,15 @@ REVOKE ALL ON SCHEMA public FROM PUBLIC; GRANT USAGE ON SCHEMA public TO {role};
     ],
 )
 async def test_a_role_without_any_right_on_our_schemas_writes_in_every_phase(
-    database: str, kind: str, fields: dict[str, object], new: str
+    empty_database: str, kind: str, fields: dict[str, object], new: str
 ) -> None:
     """A15: under hardened default privileges, every statement works,
     conflicts and notes of who wrote among them.
     """
-    role = "app_" + database.split("/")[3].partition("?")[0]
+    role = "app_" + empty_database.split("/")[3].partition("?")[0]
     given = _HARDENED.format(role=role) + _NAMES + f";GRANT SELECT, INSERT, UPDATE ON t TO {role}"
-    async with living(database, kind, fields, given) as life:
-        app: Connection = await asyncpg.connect(database.replace("postgres@", f"{role}@"))
+    async with living(empty_database, kind, fields, given) as life:
+        app: Connection = await asyncpg.connect(empty_database.replace("postgres@", f"{role}@"))
 
         async def write(*sides: str) -> None:
             for side in sides:

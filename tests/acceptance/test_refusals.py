@@ -301,10 +301,10 @@ async def test_a_ledger_that_is_too_new(database: str) -> None:
             await life.start()
 
 
-async def test_without_a_ledger(database: str) -> None:
+async def test_without_a_ledger(empty_database: str) -> None:
     """Nothing is guessed: the error says how to make one."""
-    database_ = Database(database)
-    connection = await asyncpg.connect(database)
+    database_ = Database(empty_database)
+    connection = await asyncpg.connect(empty_database)
     await connection.execute(_TABLE)
     await connection.close()
     from expandcontract.engine.context import Context

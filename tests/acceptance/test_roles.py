@@ -143,12 +143,12 @@ class App:
 
 @pytest.mark.parametrize("example", EXAMPLES)
 async def test_a_role_without_rights_on_the_ledger_writes_in_every_phase(
-    server: Server, database: str, example: str
+    server: Server, empty_database: str, example: str
 ) -> None:
     """Both sides, in every phase; rows that the application may not see are carried as well."""
     case = EXAMPLES[example]
     name = case.change.name
-    async with _hardened(server, database, "BYPASSRLS") as (context, session):
+    async with _hardened(server, empty_database, "BYPASSRLS") as (context, session):
         app = App(session)
         await app.write(case.before, [case.before])
         await init.init(context)
@@ -183,12 +183,12 @@ async def _require_no_right_on_the_ledger(session: "asyncpg.Connection[Any]") ->
     assert not await session.fetchval("SELECT rolsuper FROM pg_roles WHERE rolname = 'migrator'")
 
 
-async def test_filtered_rows_are_an_error_never_skipped(server: Server, database: str) -> None:
+async def test_filtered_rows_are_an_error_never_skipped(server: Server, empty_database: str) -> None:
     """A migrator that the policies apply to does not see all rows: it is told so, and nothing is reported as
     done.
     """
     change = EXAMPLES["rename"].change
-    async with _hardened(server, database, "NOBYPASSRLS") as (context, session):
+    async with _hardened(server, empty_database, "NOBYPASSRLS") as (context, session):
         await init.init(context)
         with pytest.raises(EcError) as refused:
             await _backfilled(context, change)

@@ -16,6 +16,7 @@ from expandcontract.testing.server import Server
 from tests.chaos import life
 from tests.chaos.life import EXAMPLES, TABLE, After
 from tests.chaos.nursery import ENDED, Nursery
+from tests.conftest import CHEAPLY
 
 STAGE, STAGE_OID = "stage", 900_000
 T = TypeVar("T")
@@ -92,12 +93,12 @@ class Theatre:
     def _set(self, template: str) -> None:
         self._do(
             f"DROP DATABASE IF EXISTS {STAGE} WITH (FORCE)",
-            f"CREATE DATABASE {STAGE} OID {STAGE_OID} TEMPLATE {template}",
+            f"CREATE DATABASE {STAGE} OID {STAGE_OID} TEMPLATE {template} {CHEAPLY}",
         )
 
     def _keep(self, example: str, acts: tuple[str, ...]) -> str:
         template = f"kept_{len(self._played)}_{example}_{len(acts)}"
-        self._do(f"CREATE DATABASE {template} TEMPLATE {STAGE}")
+        self._do(f"CREATE DATABASE {template} TEMPLATE {STAGE} {CHEAPLY}")
         return template
 
     def _do(self, *statements: str) -> None:

@@ -63,22 +63,39 @@ class Ec:
 
 
 @pytest.fixture
-def ec(
-    database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> Ec:
-    """Give a command line on a database with a table."""
+def surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Give an empty folder, and an environment without settings."""
     for name in Settings.model_fields:
         monkeypatch.delenv(f"EC_{name.upper()}", raising=False)
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("EC_DATABASE_URL", database)
     monkeypatch.setenv("EC_QUIET_FOR", "0")
-    made = Ec(database, capsys)
+    return monkeypatch
+
+
+@pytest.fixture
+def ec(database: str, surroundings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ec:
+    """Give a command line on a database with a table and a ledger."""
+    return _ec(database, surroundings, capsys)
+
+
+@pytest.fixture
+def ec_before_init(
+    empty_database: str, surroundings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Ec:
+    """Give the same without a ledger."""
+    return _ec(empty_database, surroundings, capsys)
+
+
+def _ec(url: str, surroundings: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Ec:
+    surroundings.setenv("EC_DATABASE_URL", url)
+    made = Ec(url, capsys)
     made.sql(SEED)
     return made
 
 
-def test_the_whole_life(ec: Ec) -> None:
+def test_the_whole_life(ec_before_init: Ec) -> None:
     """Plan, start, backfill, contract, undo, verify, contract, purge: what each says, and what is then."""
+    ec = ec_before_init
     ec("init")
     assert Path("phases").is_dir()
     plan = ec.json("plan rename-column users.name display_name")
@@ -287,8 +304,9 @@ def test_mismatches(ec: Ec) -> None:
     ec("contract")
 
 
-def test_doctor(ec: Ec) -> None:
+def test_doctor(ec_before_init: Ec) -> None:
     """A missing ledger is a finding; with it all is well."""
+    ec = ec_before_init
     assert not ec.json("doctor", 1)["well"]
     ec("init")
     assert ec.json("doctor")["well"]
@@ -309,8 +327,9 @@ def test_the_script_for_a_dba(ec: Ec, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "CREATE SCHEMA" in ec("init --sql --owner postgres --app postgres")
 
 
-def test_plan_before_init(ec: Ec) -> None:
+def test_plan_before_init(ec_before_init: Ec) -> None:
     """A plan can be written, and printed as SQL, before there is a ledger; start names what is missing."""
+    ec = ec_before_init
     text = ec("plan rename-column users.name display_name --sql")
     assert "ADD COLUMN" in text
     assert ec.json(f"start {NAME}", 2)["code"] == "EC209"

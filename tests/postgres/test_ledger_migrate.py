@@ -65,16 +65,16 @@ async def _row_versions(ledger: Ledger) -> dict[str, Any]:
     return {name: await ledger.one(rows.format(name)) for name in names}
 
 
-async def test_two_inits_at_once(database: str) -> None:
+async def test_two_inits_at_once(empty_database: str) -> None:
     """The second waits for the first and finds nothing to do."""
-    async with ledgers.opened(database, migrated=False) as ledger:
+    async with ledgers.opened(empty_database, migrated=False) as ledger:
         done = await asyncio.gather(*(migrate(ledger.database) for _ in range(3)))
         assert sorted(map(len, done)) == [0, 0, len(migrations())]
 
 
-async def test_a_ledger_is_needed(database: str) -> None:
+async def test_a_ledger_is_needed(empty_database: str) -> None:
     """Without a ledger, or with an earlier one, the error names `ec init`."""
-    async with ledgers.opened(database, migrated=False) as ledger:
+    async with ledgers.opened(empty_database, migrated=False) as ledger:
         async with ledger.database.transaction() as conn:
             with pytest.raises(LedgerMissing) as caught:
                 await check(conn, ledger.tables)
@@ -142,13 +142,13 @@ async def test_a_schema_may_have_any_name(database: str) -> None:
         Tables("x" * 59)
 
 
-async def test_the_script_makes_the_same_ledger(server: Server, database: str) -> None:
+async def test_the_script_makes_the_same_ledger(server: Server, empty_database: str) -> None:
     """What a DBA runs and what `ec init` does are the same objects, owned by the role that was named."""
     async with (
-        ledgers.opened(database, migrated=False) as ledger,
+        ledgers.opened(empty_database, migrated=False) as ledger,
         ledgers.roles(ledger, "script_owner", "script_app"),
     ):
-        psql = [str(server.bin("psql")), "-qX", "-v", "ON_ERROR_STOP=1", "-d", database]
+        psql = [str(server.bin("psql")), "-qX", "-v", "ON_ERROR_STOP=1", "-d", empty_database]
         subprocess.run(  # noqa: ASYNC221 - nothing else runs
             psql, input=script("expandcontract", "script_owner", "script_app"), text=True, check=True
         )

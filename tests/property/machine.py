@@ -38,6 +38,7 @@ from expandcontract.testing.server import Server
 from tests.chaos import life
 from tests.chaos.life import EXAMPLES, OPTIONS, Example
 from tests.chaos.nursery import DIED, STOPPED, Nursery
+from tests.conftest import CHEAPLY
 from tests.property.hands import INTACT, LEAF, TAMPERINGS, Shape, rewrites
 
 T = TypeVar("T")
@@ -95,7 +96,7 @@ class Machine(RuleBasedStateMachine):
         self.database = f"machine_{next(self.numbers)}"
         self._runner = asyncio.Runner(loop_factory=asyncio.new_event_loop)
         template = self.shape.template
-        self._do(execute(self.server.url(), f"CREATE DATABASE {self.database} TEMPLATE {template}"))
+        self._do(execute(self.server.url(), f"CREATE DATABASE {self.database} TEMPLATE {template} {CHEAPLY}"))
         self.url = self.server.url(self.database)
         self._connect()
         values = self._do(self.session.fetch(f"SELECT id, {self.example.old}::text FROM people"))
