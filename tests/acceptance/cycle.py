@@ -1,6 +1,6 @@
 """A change through its whole life, as an operator drives it and two versions of an application see it."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -24,17 +24,18 @@ from expandcontract.engine.verbs import (
 )
 from expandcontract.engine.verbs import status as status_verb
 from expandcontract.model.change import Change
-from expandcontract.model.events import Event
+from expandcontract.model.events import Event, Listener, ignore
 from expandcontract.model.plan import Plan
 from expandcontract.model.policy import Policy
 from expandcontract.model.situation import Situation
 from expandcontract.postgres.connect import Database
 from expandcontract.throttles import courtesy
 from expandcontract.throttles.limits import Limits
-from tests.acceptance.catalog import Connection, describe, difference, sync_functions
+from tests.acceptance.catalog import Connection
 
 Rows: TypeAlias = list[tuple[Any, ...]]
-Check: TypeAlias = Callable[["Life"], Awaitable[None]]
+#: Of a kind's spec.
+Fields: TypeAlias = Mapping[str, Any]
 
 #: No quiet time: a test does not wait for it. The rest are the defaults.
 #: The test's own sessions are no application that has to be spared.
@@ -43,14 +44,13 @@ POLICY = Policy(quiet_for=timedelta(0), lock_budget=timedelta(seconds=20))
 
 
 @dataclass
-class Life:
-    """One change in one database. `app` is the application's connection, `heard` the events of all verbs."""
+class Application:
+    """One change in one database, as the application sees it through its connection `app`."""
 
     url: str
     app: Connection
     context: Context
     change: Change
-    heard: list[Event] = field(default_factory=list)
 
     @property
     def name(self) -> str:
@@ -69,9 +69,20 @@ class Life:
         """Return the one value that the application reads."""
         return await self.app.fetchval(query, *arguments)
 
+    async def conflicts(self) -> Rows:
+        """Return the values that lost a conflict or did not fit."""
+        return await self.rows("SELECT kind, old_value, new_value FROM expandcontract.conflict ORDER BY id")
+
     async def plan(self) -> Plan:
         """Compile the change."""
         return await plan.make(self.context, self.change)
+
+
+@dataclass
+class Life(Application):
+    """The change as the verbs carry it. `heard` are the events of all verbs."""
+
+    heard: list[Event] = field(default_factory=list)
 
     async def start(self, **consent: Any) -> Situation:  # noqa: ANN401 - fields of Consent
         """Start the change."""
@@ -122,115 +133,34 @@ class Life:
         """Return what is true of the change now."""
         return await status_verb.one(self.context, self.name)
 
-    async def conflicts(self) -> Rows:
-        """Return the values that lost a conflict or did not fit."""
-        return await self.rows("SELECT kind, old_value, new_value FROM expandcontract.conflict ORDER BY id")
-
-
-async def nothing(_life: Life) -> None:
-    """Check nothing."""
-
-
-@dataclass(frozen=True)
-class Case:
-    """What is there, what is changed, and what the versions of the application then see.
-
-    `intended` is SQL that makes of the given table what the change shall make of it: run and rolled back
-    before, its outcome is
-    compared with what is there at the end. `between` runs when the change is ready for the first time,
-    `rolled_back` after the
-    rollback, `again` when it is ready once more, `hidden` after contract, `undone` after undo,
-    `contracted` at the end.
-    """
-
-    name: str
-    given: str
-    kind: str
-    fields: Mapping[str, Any]
-    table: str
-    intended: str
-    between: Check = nothing
-    rolled_back: Check = nothing
-    again: Check = nothing
-    hidden: Check = nothing
-    undone: Check = nothing
-    contracted: Check = nothing
-    consent: Mapping[str, Any] = field(default_factory=dict)
-
 
 @asynccontextmanager
-async def living(
-    url: str, kind: str, fields: Mapping[str, Any], given: str = "SELECT", policy: Policy = POLICY
-) -> AsyncIterator[Life]:
+async def opened(
+    url: str,
+    kind: str,
+    fields: Fields,
+    given: str = "SELECT",
+    policy: Policy = POLICY,
+    listen: Listener = ignore,
+) -> AsyncIterator[Application]:
     """Give a change that is planned in a database with a ledger; `given` is run first, as the application."""
     app: Connection = await asyncpg.connect(url, server_settings={"application_name": "old app"})
     database = Database(url, lock_timeout=policy.lock_timeout)
-    heard: list[Event] = []
-    context = Context(database, policy, heard.append, "the operator", limits=IN_A_HURRY)
+    context = Context(database, policy, listen, "the operator", limits=IN_A_HURRY)
     try:
         await app.execute(given)
         await init.init(context)
-        yield Life(url, app, context, plan.named(kind, dict(fields), ()), heard)
+        yield Application(url, app, context, plan.named(kind, dict(fields), ()))
     finally:
         await database.close()
         await app.close()
 
 
-async def run(url: str, case: Case) -> None:
-    """Carry a case through its whole life, and compare what is there with what must be, after each turn."""
-    async with living(url, case.kind, case.fields, case.given) as life:
-        before = await describe(life.app, case.table)
-        intended = await _intended(life, case)
-        await _there_and_back(life, case, before)
-        await life.ready(**case.consent)
-        await case.again(life)
-        await life.contract()
-        await case.hidden(life)
-        await life.undo()
-        await case.undone(life)
-        await _old_side_is_back(life, case, before)
-        await life.verify()
-        await life.contract()
-        await life.purge()
-        await case.contracted(life)
-        assert difference(intended, await describe(life.app, case.table)) == []
-        assert await sync_functions(life.app) == []
-
-
-async def _old_side_is_back(life: Life, case: Case, before: list[str]) -> None:
-    """All that the old side had it has again. A sequence that was widened stays so: its next value may not
-    fit.
-    """
-    undone = await describe(life.app, case.table)
-    gone = [line for line in difference(before, undone) if line.startswith("-")]
-    assert [line for line in gone if not line.startswith("- sequence")] == []
-
-
-async def _there_and_back(life: Life, case: Case, before: list[str]) -> None:
-    """Up to ready, and back by rollback: nothing is left on the table, and the ledger keeps its row."""
-    await life.ready(**case.consent)
-    await case.between(life)
-    assert (await life.verify()).proof is not None
-    await life.rollback()
-    assert difference(before, await describe(life.app, case.table)) == []
-    assert await sync_functions(life.app) == []
-    kept = await life.rows("SELECT name, state, created_by FROM expandcontract.change")
-    assert kept == [(life.name, "rolled_back", "the operator")]
-    await case.rolled_back(life)
-
-
-def rename_not_null(table: str, old: str, new: str) -> str:
-    """Return SQL that renames a NOT NULL constraint, which has a name since 18."""
-    rename = f'ALTER TABLE {table} RENAME CONSTRAINT "{old}" TO "{new}"'
-    return (
-        f"DO $$ BEGIN IF current_setting('server_version_num')::int >= 180000 THEN {rename}; END IF; END $$"
-    )
-
-
-async def _intended(life: Life, case: Case) -> list[str]:
-    transaction = life.app.transaction()
-    await transaction.start()
-    await life.sql(case.intended)
-    lines = await describe(life.app, case.table)
-    await transaction.rollback()
-    return lines
+@asynccontextmanager
+async def living(
+    url: str, kind: str, fields: Fields, given: str = "SELECT", policy: Policy = POLICY
+) -> AsyncIterator[Life]:
+    """Give a change that the verbs will carry, as `opened` does."""
+    heard: list[Event] = []
+    async with opened(url, kind, fields, given, policy, heard.append) as application:
+        yield Life(**vars(application), heard=heard)

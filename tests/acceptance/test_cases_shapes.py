@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from expandcontract.model.names import quote, split
-from tests.acceptance.cycle import Case, Life, rename_not_null, run
+from tests.acceptance.cases import Case, rename_not_null, run
+from tests.acceptance.cycle import Application
 
 _COLUMNS = "id int, name text DEFAULT 'none', size int"
 _FILL = "INSERT INTO {table} SELECT i, 'name ' || i, i FROM generate_series(1, {rows}) i"
@@ -186,17 +187,17 @@ def _case(
 ) -> Case:
     old, new, final, change = sides
 
-    async def written(life: Life) -> None:
+    async def written(life: Application) -> None:
         await life.sql(f"UPDATE {shape.table} SET {old} = {change.format(old)} WHERE id % 3 = 1")
         await life.sql(f"UPDATE {shape.table} SET {new} = {change.format(new)} WHERE id % 3 = 2")
         await life.sql(f"UPDATE {shape.table} SET id = id WHERE id % 3 = 0")
         different = f"SELECT count(*) FROM {shape.table} WHERE {old} IS DISTINCT FROM {new} OR {new} IS NULL"
         assert await life.value(different) == 0
 
-    async def hidden(life: Life) -> None:
+    async def hidden(life: Application) -> None:
         await life.sql(f"UPDATE {shape.table} SET {final} = {change.format(final)}")
 
-    async def undone(life: Life) -> None:
+    async def undone(life: Application) -> None:
         await written(life)
 
     return Case(

@@ -1,0 +1,125 @@
+"""The statements of a plan, run in order as the engine runs them, without verbs, leases and journal.
+
+A plan is data, so what it makes of a table can be seen without the engine, at a tenth of the cost of a life:
+`test_phases.py` and the tests of `tests/chaos` hold the verbs to running exactly these statements.
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import Any, assert_never
+
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expandcontract.ledger import change as change_writer
+from expandcontract.model.phases import Section
+from expandcontract.model.plan import Concurrent, Lock, Plan, Purpose, Step, Sweep, Transactional
+from expandcontract.postgres.connect import driver
+from tests.acceptance.cycle import Application, Fields, opened
+
+
+@dataclass
+class Script(Application):
+    """A change whose plan was compiled once, and of which each section is run as a script."""
+
+    planned: Plan = field(kw_only=True)
+
+    async def ready(self) -> None:
+        """Bring the change to ready, and compare every row."""
+        await self.run(Section.EXPAND, Section.DUAL_WRITE, Section.BACKFILL)
+        await self.verify()
+
+    async def verify(self) -> None:
+        """Hold every row to what the comparison asks."""
+        assert await self.mismatches() == 0
+
+    async def mismatches(self) -> int:
+        """Count the rows whose sides differ, or whose value the other side cannot hold."""
+        (compare,) = (step.action for step in self.planned.steps(Section.VERIFY))
+        assert isinstance(compare, Sweep)
+        query = f"SELECT count(*) FROM {compare.table} t WHERE ({compare.wanted}) OR ({compare.unfit})"
+        async with self.context.database.transaction() as conn:
+            return int((await conn.exec_driver_sql(query)).scalar_one())
+
+    async def contract(self) -> None:
+        """Hide the old side."""
+        await self.run(Section.CONTRACT)
+
+    async def undo(self) -> None:
+        """Bring the old side back."""
+        await self.run(Section.UNDO)
+
+    async def purge(self) -> None:
+        """Drop the old side."""
+        await self.run(Section.PURGE)
+
+    async def rollback(self) -> None:
+        """Remove the new side."""
+        await self.run(Section.ROLLBACK)
+
+    async def run(self, *sections: Section) -> None:
+        """Run every step of those sections."""
+        for section in sections:
+            for step in self.planned.steps(section):
+                await self._run(step)
+
+    async def _run(self, step: Step) -> None:
+        match step.action:
+            case Transactional() as action:
+                async with self.context.database.transaction(patient=action.patient) as conn:
+                    await _execute(conn, *_locked(action.locks), *action.statements)
+            case Concurrent() as action:
+                await self._apart(action)
+            case Sweep() as action:
+                await self._swept(action)
+            case _:
+                assert_never(step.action)
+
+    async def _apart(self, action: Concurrent) -> None:
+        assert await self._probe(action) == "absent"
+        async with self.context.database.direct() as conn:
+            await conn.exec_driver_sql(action.statement)
+        assert await self._probe(action) == "done"
+
+    async def _probe(self, action: Concurrent) -> str:
+        async with self.context.database.transaction() as conn:
+            return str((await conn.exec_driver_sql(action.probe)).scalar_one())
+
+    async def _swept(self, sweep: Sweep) -> None:
+        """Copy as one statement. What a walk keeps of the rows on its way is its own tests' to show."""
+        if sweep.purpose != Purpose.COPY:
+            return
+        sets = ", ".join(f"{column} = {value}" for column, value in sweep.assignments)
+        left = f"SELECT count(*) FROM {sweep.table} t WHERE {sweep.wanted}"
+        async with self.context.database.transaction() as conn:
+            await conn.exec_driver_sql(f"UPDATE {sweep.table} t SET {sets} WHERE {sweep.wanted}")
+            assert (await conn.exec_driver_sql(left)).scalar_one() == 0
+
+
+@asynccontextmanager
+async def scripted(url: str, kind: str, fields: Fields, given: str = "SELECT") -> AsyncIterator[Script]:
+    """Give a change by script; `given` is run first, as the application. The ledger knows the change, so that
+    its trigger can note there what it has to.
+    """
+    async with opened(url, kind, fields, given) as application:
+        script = Script(**vars(application), planned=await application.plan())
+        relation = await application.value("SELECT $1::regclass::oid", script.planned.table.sql)
+        async with script.context.database.transaction() as conn:
+            await change_writer.create(
+                conn, script.context.tables, script.planned, relation=relation, who="script", host="here"
+            )
+        yield script
+
+
+def _locked(locks: tuple[Lock, ...]) -> list[str]:
+    return [
+        f"LOCK TABLE {', '.join(lock.relation for lock in each)} IN {mode} MODE"
+        for mode, each in groupby(locks, key=lambda lock: lock.mode)
+    ]
+
+
+async def _execute(conn: AsyncConnection, *statements: str) -> None:
+    """Run statements in one message, in the transaction that is open."""
+    raw: Any = await driver(conn)
+    await raw.execute(";\n".join(statements))
