@@ -6,7 +6,7 @@ from dataclasses import asdict
 from expandcontract.changes import preflight
 from expandcontract.model.change import Change, Mode, Pair, Side, Unfit
 from expandcontract.model.errors import BadExpression, MissingPrivilege, UnsupportedShape
-from expandcontract.model.names import RelationName, quote, shorten
+from expandcontract.model.names import RelationName, quote, shorten, sync_schema
 from expandcontract.model.plan import Note, Plan
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
@@ -47,7 +47,7 @@ def compose(
     _examine_judgement(column, judgement, unfit)
     if question.function:
         _examine_result(judgement)
-    schema = f"{ledger_schema}_sync"
+    schema = sync_schema(ledger_schema)
     conversions = _conversions(change.name, schema, column, judgement, question)
     pair = _pair(snapshot, column, judgement, question, conversions, unfit)
     trigger = shorten(f"~ec_{change.name}")

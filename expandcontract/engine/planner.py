@@ -11,9 +11,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.changes import registry
 from expandcontract.changes.kind import Spec
+from expandcontract.engine.rehearsal import rehearse
 from expandcontract.model.change import Change
 from expandcontract.model.errors import BadChangeFile, MissingPrivilege
-from expandcontract.model.plan import Plan
+from expandcontract.model.names import TEMPORARY, sync_schema
+from expandcontract.model.plan import Note, Plan
+from expandcontract.postgres import empty_copy
 from expandcontract.postgres.catalog import snapshot as snapshots
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Judgement, Question, judge
@@ -136,8 +139,19 @@ def compose(change: Change, catalog: Catalog, ledger_schema: str) -> Plan:
 
 
 async def compile_plan(conn: AsyncConnection, change: Change, ledger_schema: str) -> Plan:
-    """Return the plan of `change` against the live catalog. Raises what `ask` and `compose` raise."""
-    return compose(change, await ask(conn, change), ledger_schema)
+    """Return the plan of `change` against the live catalog, tried on an empty copy of the table.
+
+    Raises what `ask` and `compose` raise, and PlanFails where the server would refuse one of its statements.
+    """
+    catalog = await ask(conn, change)
+    plan = compose(change, catalog, ledger_schema)
+    copy = await empty_copy.describe(conn, catalog.snapshot, catalog.question.column)
+    tried = compose(change, replace(catalog, snapshot=copy.snapshot), TEMPORARY)
+    not_tried = await rehearse(conn, copy, tried)
+    if not_tried:
+        why = f"The plan could not be tried on an empty copy of the table, which cannot be made: {not_tried}"
+        return replace(plan, hazards=(*plan.hazards, Note("not-tried", why)))
+    return plan
 
 
 async def check_privileges(conn: AsyncConnection, plan: Plan, ledger_schema: str) -> None:
@@ -145,7 +159,7 @@ async def check_privileges(conn: AsyncConnection, plan: Plan, ledger_schema: str
     others = sorted(
         {lock.relation for steps in plan.sections.values() for step in steps for lock in step.locks}
     )
-    values = (plan.table.sql, f"{ledger_schema}_sync", [o for o in others if o != plan.table.sql])
+    values = (plan.table.sql, sync_schema(ledger_schema), [o for o in others if o != plan.table.sql])
     missing = [row[0] for row in await conn.exec_driver_sql(_PRIVILEGES, values)]
     if missing:
         raise MissingPrivilege(

@@ -20,11 +20,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, INET, JSONB, OID
 
+from expandcontract.model import names
 from expandcontract.model.errors import BadSetting
 from expandcontract.model.names import MAX_BYTES, quote
 from expandcontract.model.phases import Phase
-
-_SYNC = "_sync"
 
 
 def _moment(name: str, *, nullable: bool = True) -> Column[datetime]:
@@ -55,11 +54,11 @@ class Tables:
 
     def __init__(self, schema: str = "expandcontract") -> None:
         self.schema = schema
-        self.sync_schema = schema + _SYNC
+        self.sync_schema = names.sync_schema(schema)
         if not schema or len(self.sync_schema.encode()) > MAX_BYTES or "$" in schema:
             raise BadSetting(
                 f"{schema!r} cannot be the schema of the ledger.",
-                why=f"It takes 1 to {MAX_BYTES - len(_SYNC)} bytes, without $.",
+                why=f"It takes 1 to {MAX_BYTES - len(names.sync_schema(''))} bytes, without $.",
             )
         self._metadata = MetaData(schema=schema)
 

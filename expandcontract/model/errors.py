@@ -228,6 +228,14 @@ class HookRefused(Refused):
     code = "EC316"
 
 
+class PlanFails(Refused):
+    """PostgreSQL would refuse a statement of the plan, now or later: all of them are tried on an empty copy
+    of the table before anything is changed. The reason is in the server's own words.
+    """
+
+    code = "EC317"
+
+
 # -- stopped safely: exit 5, run the same command again
 # ------------------------------------------------------------------------------------
 

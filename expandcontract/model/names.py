@@ -9,6 +9,9 @@ from expandcontract.model.errors import BadName
 #: PostgreSQL cuts identifiers to NAMEDATALEN - 1 bytes (manual, "Lexical Structure").
 MAX_BYTES = 63
 
+#: The alias of a session's own schema for what is temporary.
+TEMPORARY = "pg_temp"
+
 #: Every keyword that PostgreSQL 18's quote_ident() quotes: all but the unreserved ones of pg_get_keywords().
 KEYWORDS = frozenset(
     """
@@ -66,6 +69,11 @@ class RelationName:
 
     def __str__(self) -> str:
         return self.sql
+
+
+def sync_schema(ledger_schema: str) -> str:
+    """Return the schema of the functions that applications call; what is only tried is temporary."""
+    return ledger_schema if ledger_schema == TEMPORARY else f"{ledger_schema}_sync"
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ def put_up(plan: Plan) -> tuple[Step, ...]:
     name = constraint(plan)
     add = (
         f"ALTER TABLE {plan.table.sql} ADD CONSTRAINT {quote(name)} "
-        f"CHECK ({predicates.in_sync(plan.pair, quote(plan.table.name))}) NOT VALID"
+        f"CHECK ({predicates.in_sync(plan.pair, '')}) NOT VALID"
     )
     old, new = quote(plan.pair.old.column), quote(plan.pair.new.column)
     return (

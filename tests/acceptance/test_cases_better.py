@@ -273,6 +273,7 @@ def _acting(logged: list[str]) -> list[str]:
         and not (statement.startswith("WITH") and not _SWEEPS.search(statement))
         and not _LEDGER.match(statement)
         and "ec_clone" not in statement
+        and "pg_temp." not in statement
         and "ec_default" not in statement
     ]
 

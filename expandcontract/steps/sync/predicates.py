@@ -52,14 +52,14 @@ def same_new(pair: Pair, left: str, right: str) -> str:
 
 
 def in_sync(pair: Pair, row: str, *, old: str | None = None, new: str | None = None) -> str:
-    """Return SQL that is true when the two sides of a row agree. `row` is an alias, NEW or OLD.
+    """Return SQL that is true when the two sides of a row agree. `row` is an alias, NEW or OLD, or
+    empty for the column alone, as a CHECK that children get too must name it.
 
     A new side that is filled may also agree through back: a pair whose forward loses something is right when
     old is what back makes of new.
     `old` and `new` are the present column names, where they differ from the pair's (after contract).
     """
-    old_value = f"{row}.{quote(old or pair.old.column)}"
-    new_value = f"{row}.{quote(new or pair.new.column)}"
+    old_value, new_value = _value(row, old or pair.old.column), _value(row, new or pair.new.column)
     if pair.computed_outside:
         return f"NOT ({new_value} IS NULL AND NOT ({old_value} IS NULL))"
     if pair.mode == Mode.FILL:
@@ -68,12 +68,15 @@ def in_sync(pair: Pair, row: str, *, old: str | None = None, new: str | None = N
     return agree(pair, row, old=old, new=new)
 
 
+def _value(row: str, column: str) -> str:
+    return f"{row}.{quote(column)}" if row else quote(column)
+
+
 def agree(pair: Pair, row: str, *, old: str | None = None, new: str | None = None) -> str:
     """Return SQL that is true when the sides of a row are what forward or back makes of each other here and
     now. Of a pair that is only filled, another session's settings may have made something else.
     """
-    old_value = f"{row}.{quote(old or pair.old.column)}"
-    new_value = f"{row}.{quote(new or pair.new.column)}"
+    old_value, new_value = _value(row, old or pair.old.column), _value(row, new or pair.new.column)
     through_forward = same_new(pair, new_value, forward(pair, old_value))
     if pair.identity:
         return through_forward

@@ -1,0 +1,161 @@
+"""The whole plan, tried on an empty copy of the table when it is compiled.
+
+What PostgreSQL would refuse after the rows were copied, it refuses now.
+
+Every statement of every section runs, in the orders in which verbs run them: back out of each phase,
+contract, undo, contract again, purge. The same plan is compiled for the copy, since a plan is a function of
+the snapshot. What moves rows has nothing to move, and no row is ever written, so that nothing of the
+application's is evaluated.
+"""
+
+from collections.abc import AsyncIterator, Iterable, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import asyncpg
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expandcontract.model.errors import PlanFails
+from expandcontract.model.phases import Section
+from expandcontract.model.plan import Concurrent, Plan, Step, Sweep, Transactional
+from expandcontract.postgres import empty_copy
+from expandcontract.postgres.empty_copy import EmptyCopy
+from expandcontract.postgres.sqlstate import (
+    is_disconnect,
+    is_lock_failure,
+    is_retryable,
+    server_message,
+    sqlstate,
+)
+from expandcontract.steps import column as steps
+from expandcontract.steps import standing
+from expandcontract.steps.carry import filled
+
+
+@dataclass(frozen=True)
+class Part:
+    """Statements that are run together; `section` and `step` say which of the plan they are."""
+
+    statements: tuple[str, ...]
+    section: str = ""
+    step: Step | None = None
+
+
+_SAVE, _BACK = (
+    Part(("SAVEPOINT ec_aside",)),
+    Part(("ROLLBACK TO SAVEPOINT ec_aside", "RELEASE SAVEPOINT ec_aside")),
+)
+
+
+async def rehearse(conn: AsyncConnection, copy: EmptyCopy, plan: Plan) -> str:
+    """Run everything that `plan`, compiled for the copy, may ever run, in a savepoint that is rolled back.
+
+    Returns why nothing could be tried, or the empty string. Raises PlanFails naming the step that the server
+    refuses.
+    """
+    parts = [Part(copy.statements), *script(plan)]
+    try:
+        async with _aside(conn):
+            await empty_copy.run(conn, (s for part in parts for s in part.statements))
+    except asyncpg.PostgresError as error:
+        _raise_unless_refused(error)
+    else:
+        return ""
+    # Once more, to see which statement it was.
+    async with _aside(conn):
+        for part in parts:
+            try:
+                await empty_copy.run(conn, part.statements)
+            except asyncpg.PostgresError as error:
+                _raise_unless_refused(error)
+                if part.step is None:
+                    return _words(error)
+                raise _fails(part.section, part.step, error) from error
+    return ""
+
+
+def script(plan: Plan) -> Iterator[Part]:
+    """Pure. Return everything in order, with the ways out of each place tried aside."""
+    rollback = tuple(_section(plan, Section.ROLLBACK))
+    yield from _section(plan, Section.EXPAND)
+    yield from _aside_parts(rollback)
+    yield from _section(plan, Section.DUAL_WRITE)
+    yield from _aside_parts(rollback)
+    yield from _repair(plan, steps.RESTORE_FILLING)
+    yield from _section(plan, Section.BACKFILL)
+    yield from _repair(plan, steps.RESTORE_READY)
+    yield from _standing(plan)
+    yield from _aside_parts(rollback)
+    yield from _contract(plan)
+    yield from _aside_parts(_section(plan, Section.PURGE))
+    yield from _repair(plan, steps.RESTORE_HIDDEN)
+    yield from _section(plan, Section.UNDO)
+    yield from _aside_parts(rollback)
+    yield from _contract(plan)
+    yield from _section(plan, Section.PURGE)
+
+
+def _contract(plan: Plan) -> Iterator[Part]:
+    yield from _repair(plan, filled.REQUIRE, filled.ALLOW, filled.REQUIRE, filled.PROVE)
+    yield from _section(plan, Section.CONTRACT)
+
+
+def _standing(plan: Plan) -> Iterator[Part]:
+    if plan.pair.computed_outside:
+        return
+    for step in (*standing.put_up(plan), standing.take_down(plan)):
+        yield Part(_statements(step), "verify", step)
+
+
+def _section(plan: Plan, section: Section) -> Iterator[Part]:
+    return (Part(_statements(step), section.value, step) for step in plan.steps(section))
+
+
+def _repair(plan: Plan, *wanted: str) -> Iterator[Part]:
+    by_id = {step.id: step for step in plan.steps(Section.REPAIR)}
+    return (Part(_statements(by_id[id_]), "repair", by_id[id_]) for id_ in wanted if id_ in by_id)
+
+
+def _aside_parts(parts: Iterable[Part]) -> tuple[Part, ...]:
+    return (_SAVE, *parts, _BACK)
+
+
+def _statements(step: Step) -> tuple[str, ...]:
+    match step.action:
+        case Transactional(statements=statements):
+            return statements
+        case Concurrent(statement=statement):
+            # In a transaction, which the word does not allow.
+            return (statement.replace(" INDEX CONCURRENTLY ", " INDEX ", 1),)
+        case Sweep():
+            return ()
+
+
+@asynccontextmanager
+async def _aside(conn: AsyncConnection) -> AsyncIterator[None]:
+    savepoint = await conn.begin_nested()
+    try:
+        yield
+    finally:
+        await savepoint.rollback()
+
+
+def _raise_unless_refused(error: asyncpg.PostgresError) -> None:
+    """Raise an error again that says nothing of the statement: of the session, the moment or the machine."""
+    of_the_machine = (sqlstate(error) or "")[:2] in ("53", "57", "58")
+    if is_disconnect(error) or is_lock_failure(error) or is_retryable(error) or of_the_machine:
+        raise error
+
+
+def _fails(section: str, step: Step, error: asyncpg.PostgresError) -> PlanFails:
+    detail = server_message(error)[1]
+    return PlanFails(
+        f"PostgreSQL would refuse a step of {section}: {step.sentence}.",
+        why=f"{_words(error)} {detail}".strip(),
+        state="Nothing was changed: the plan was tried on an empty copy of the table.",
+        next="Change what is in the way, or ask for another type, and plan again.",
+    )
+
+
+def _words(error: asyncpg.PostgresError) -> str:
+    return f"{server_message(error)[0]} (SQLSTATE {sqlstate(error)})."
