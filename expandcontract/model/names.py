@@ -47,6 +47,44 @@ def literal(text: str) -> str:
     return " E" + quoted.replace("\\", "\\\\") if "\\" in text else quoted
 
 
+#: Types that the grammar takes for those of pg_catalog: no search_path reaches them, and they take no schema.
+_GRAMMAR_TYPES = frozenset(
+    """
+    bigint bit boolean char character dec decimal double float int integer interval national nchar numeric
+    real smallint time timestamp varchar
+    """.split()  # noqa: SIM905 - as above
+)
+_QUALIFIED = re.compile(r'(?:"(?:[^"]|"")+"|[^".\s\[(]+)\s*\.')
+_WORD = re.compile(r"\w+")
+
+
+def qualify_type(type_: str) -> str:
+    """Return a type so that no search_path changes what it means: `text` becomes `pg_catalog.text`.
+
+    `type_` is as format_type() writes it under an empty search_path. A session's pg_temp comes before
+    pg_catalog for types, and anybody may make a domain there.
+    """
+    word = _WORD.match(type_)
+    if _QUALIFIED.match(type_) or (word is not None and word[0] in _GRAMMAR_TYPES):
+        return type_
+    return f"pg_catalog.{type_}"
+
+
+#: A constant, with or without a cast to one type, as the server writes a default.
+_CONSTANT = re.compile(
+    r"(?P<constant>'(?:[^'\\]|'')*'|-?\d+(?:\.\d+)?|\('?-?\d+(?:\.\d+)?'?\)|true|false|NULL)"
+    r'(?:::(?P<type>[\w ".,()\[\]]+))?'
+)
+
+
+def qualify_constant(expression: str) -> str | None:
+    """Return a constant with its type qualified, or None for what is more than a constant."""
+    match = _CONSTANT.fullmatch(expression)
+    if match is None:
+        return None
+    return match["constant"] + (f"::{qualify_type(match['type'])}" if match["type"] else "")
+
+
 def dollar_quote(body: str) -> str:
     """Return `body` between dollar quotes whose tag does not occur in it."""
     tag = "$ec$"

@@ -80,13 +80,15 @@ def sections(columns: Columns) -> dict[Section, tuple[Step, ...]]:
 
 def functions(columns: Columns) -> tuple[RelationName, ...]:
     """The functions that keep the sides in sync before contract."""
-    return (columns.sync.function, *_converting(columns))
+    return (columns.sync.function, *_converting(columns), *triggers.parsed(columns.sync))
 
 
 def hidden_functions(columns: Columns) -> tuple[RelationName, ...]:
     """The functions that keep the hidden side current after contract."""
     return (
-        _converting(columns) if columns.subject.pair.one_way else (columns.sync.keeper, *_converting(columns))
+        _converting(columns)
+        if columns.subject.pair.one_way
+        else (columns.sync.keeper, *_converting(columns), *triggers.parsed(columns.sync))
     )
 
 
@@ -128,6 +130,7 @@ def _dual_write(columns: Columns) -> Step:
 
 def _sync(columns: Columns, *, ready: bool) -> tuple[str, ...]:
     return (
+        *triggers.create_parsed(columns.sync),
         triggers.create_sync_function(columns.sync, ready=ready),
         f"GRANT EXECUTE ON FUNCTION {columns.sync.function.sql}() TO PUBLIC",
         *triggers.create_sync_trigger(columns.sync, columns.triggered),
@@ -157,7 +160,10 @@ def _restore_hidden(columns: Columns) -> tuple[Step, ...]:
     drops = (
         f"DROP TRIGGER IF EXISTS {quote(columns.sync.trigger)} ON {each.sql}" for each in columns.triggered
     )
-    create = _flat(conversions.create(conversion) for conversion in columns.conversions)
+    create = (
+        *_flat(conversions.create(conversion) for conversion in columns.conversions),
+        *triggers.create_parsed(columns.sync),
+    )
     return (
         Step(
             RESTORE_HIDDEN,

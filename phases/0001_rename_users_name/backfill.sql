@@ -8,7 +8,7 @@ SELECT pg_catalog.count(*) AS wanted,
        pg_catalog.pg_relation_size('public.users'::pg_catalog.regclass)
          / pg_catalog.current_setting('block_size')::pg_catalog.int8 AS blocks
 FROM ONLY public.users t
-WHERE t.ctid >= $1 AND t.ctid < $2 AND (NOT (t.display_name IS NOT DISTINCT FROM t.name));
+WHERE t.ctid >= $1 AND t.ctid < $2 AND (NOT (CASE WHEN t.display_name IS NULL THEN t.name IS NULL ELSE COALESCE(t.display_name OPERATOR(pg_catalog.=) t.name, false) END));
 WITH mine AS MATERIALIZED (
   SELECT c.id, c.change_id, pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.users'::pg_catalog.regclass) AS hot, pg_catalog.pg_current_wal_insert_lsn() AS began_at
   FROM expandcontract.chunk c
@@ -23,7 +23,7 @@ chosen AS MATERIALIZED (
          CASE WHEN NOT (t.display_name IS NULL) THEN pg_catalog.jsonb_build_array(
            pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.name)::pg_catalog.text, (t.display_name)::pg_catalog.text) END AS drifted
     FROM ONLY public.users t
-    WHERE t.ctid >= pg_catalog.concat('(', page.number, ',', $7::pg_catalog.int4, ')')::pg_catalog.tid AND t.ctid < pg_catalog.concat('(', page.number, ',', $8::pg_catalog.int4, ')')::pg_catalog.tid AND (NOT (t.display_name IS NOT DISTINCT FROM t.name))
+    WHERE t.ctid >= pg_catalog.concat('(', page.number, ',', $7::pg_catalog.int4, ')')::pg_catalog.tid AND t.ctid < pg_catalog.concat('(', page.number, ',', $8::pg_catalog.int4, ')')::pg_catalog.tid AND (NOT (CASE WHEN t.display_name IS NULL THEN t.name IS NULL ELSE COALESCE(t.display_name OPERATOR(pg_catalog.=) t.name, false) END))
     FOR NO KEY UPDATE SKIP LOCKED
   ) AS share
   WHERE EXISTS (SELECT FROM mine)
@@ -39,7 +39,7 @@ overwritten AS (
 updated AS (
   UPDATE ONLY public.users t
   SET display_name = t.name
-  WHERE t.ctid = ANY (ARRAY(SELECT chosen.ctid FROM chosen)) AND (NOT (t.display_name IS NOT DISTINCT FROM t.name))
+  WHERE t.ctid = ANY (ARRAY(SELECT chosen.ctid FROM chosen)) AND (NOT (CASE WHEN t.display_name IS NULL THEN t.name IS NULL ELSE COALESCE(t.display_name OPERATOR(pg_catalog.=) t.name, false) END))
   RETURNING 1
 ),
 written AS MATERIALIZED (
@@ -66,7 +66,7 @@ chosen AS MATERIALIZED (
          CASE WHEN NOT (t.display_name IS NULL) THEN pg_catalog.jsonb_build_array(
            pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.name)::pg_catalog.text, (t.display_name)::pg_catalog.text) END AS drifted
   FROM ONLY public.users t
-  WHERE t.ctid >= $3 AND t.ctid < (SELECT $4::pg_catalog.tid FROM mine) AND (NOT (t.display_name IS NOT DISTINCT FROM t.name))
+  WHERE t.ctid >= $3 AND t.ctid < (SELECT $4::pg_catalog.tid FROM mine) AND (NOT (CASE WHEN t.display_name IS NULL THEN t.name IS NULL ELSE COALESCE(t.display_name OPERATOR(pg_catalog.=) t.name, false) END))
   LIMIT $5::pg_catalog.int8
   FOR NO KEY UPDATE SKIP LOCKED
 ),
@@ -80,7 +80,7 @@ overwritten AS (
 updated AS (
   UPDATE ONLY public.users t
   SET display_name = t.name
-  WHERE t.ctid = ANY (ARRAY(SELECT chosen.ctid FROM chosen)) AND (NOT (t.display_name IS NOT DISTINCT FROM t.name))
+  WHERE t.ctid = ANY (ARRAY(SELECT chosen.ctid FROM chosen)) AND (NOT (CASE WHEN t.display_name IS NULL THEN t.name IS NULL ELSE COALESCE(t.display_name OPERATOR(pg_catalog.=) t.name, false) END))
   RETURNING 1
 ),
 written AS MATERIALIZED (
@@ -89,7 +89,7 @@ written AS MATERIALIZED (
 found AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows
   FROM ONLY public.users t
-  WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT (t.display_name IS NOT DISTINCT FROM t.name))
+  WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT (CASE WHEN t.display_name IS NULL THEN t.name IS NULL ELSE COALESCE(t.display_name OPERATOR(pg_catalog.=) t.name, false) END))
 )
 UPDATE expandcontract.chunk c
 SET leased_until = pg_catalog.clock_timestamp() + INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
@@ -130,27 +130,27 @@ DECLARE
     old_given boolean;
     new_given boolean;
 BEGIN
-    IF TG_OP = 'INSERT' THEN
-        new_given := NOT (NEW.display_name IS NOT DISTINCT FROM NULL::text);
-        old_given := NOT (NEW.name IS NOT DISTINCT FROM NULL::text);
+    IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
+        new_given := NOT (CASE WHEN NEW.display_name IS NULL THEN NULL::pg_catalog.text IS NULL ELSE COALESCE(NEW.display_name OPERATOR(pg_catalog.=) NULL::pg_catalog.text, false) END);
+        old_given := NOT (CASE WHEN NEW.name IS NULL THEN NULL::pg_catalog.text IS NULL ELSE COALESCE(NEW.name OPERATOR(pg_catalog.=) NULL::pg_catalog.text, false) END);
     ELSE
-        new_given := NOT (NEW.display_name IS NOT DISTINCT FROM OLD.display_name);
-        old_given := NOT (NEW.name IS NOT DISTINCT FROM OLD.name);
+        new_given := NOT (CASE WHEN NEW.display_name IS NULL THEN OLD.display_name IS NULL ELSE COALESCE(NEW.display_name OPERATOR(pg_catalog.=) OLD.display_name, false) END);
+        old_given := NOT (CASE WHEN NEW.name IS NULL THEN OLD.name IS NULL ELSE COALESCE(NEW.name OPERATOR(pg_catalog.=) OLD.name, false) END);
     END IF;
     IF new_given THEN
         IF old_given THEN
-            PERFORM expandcontract_sync.note_conflict('0001_rename_users_name', 'both written', pg_catalog.jsonb_build_object('id', NEW.id)::text, pg_catalog.format('%s', NEW.name), pg_catalog.format('%s', NEW.display_name), current_user, 'the new side won');
+            PERFORM expandcontract_sync.note_conflict('0001_rename_users_name', 'both written', pg_catalog.jsonb_build_object('id', NEW.id)::pg_catalog.text, pg_catalog.format('%s', NEW.name), pg_catalog.format('%s', NEW.display_name), current_user, 'the new side won');
         END IF;
         NEW.name := NEW.display_name;
-        IF pg_catalog.current_setting('expandcontract.new_b97e7587f2', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
-            PERFORM pg_catalog.set_config('expandcontract.new_b97e7587f2', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+        IF COALESCE(pg_catalog.current_setting('expandcontract.new_b97e7587f2', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+            PERFORM pg_catalog.set_config('expandcontract.new_b97e7587f2', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);
             PERFORM expandcontract_sync.note_use('0001_rename_users_name', 'new', current_user);
         END IF;
     ELSE
         NEW.display_name := NEW.name;
         IF old_given THEN
-            IF pg_catalog.current_setting('expandcontract.old_b97e7587f2', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
-                PERFORM pg_catalog.set_config('expandcontract.old_b97e7587f2', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+            IF COALESCE(pg_catalog.current_setting('expandcontract.old_b97e7587f2', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+                PERFORM pg_catalog.set_config('expandcontract.old_b97e7587f2', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);
                 PERFORM expandcontract_sync.note_use('0001_rename_users_name', 'old', current_user);
             END IF;
         END IF;

@@ -8,16 +8,16 @@ ALTER TABLE public.users ALTER COLUMN "~ec_name" DROP NOT NULL;
 CREATE OR REPLACE FUNCTION expandcontract_sync."~ek_0001_rename_users_name"() RETURNS trigger LANGUAGE plpgsql AS $ec$
 -- Keeps "~ec_name" of public.users, the old side that contract hid, current for undo. It never makes a write fail.
 BEGIN
-    IF TG_OP = 'INSERT' AND NEW."~ec_name" IS NOT NULL AND (NEW.display_name IS NOT DISTINCT FROM (NULL::text)::text) THEN
+    IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' AND NEW."~ec_name" IS NOT NULL AND (CASE WHEN NEW.display_name IS NULL THEN NULL::pg_catalog.text IS NULL ELSE COALESCE(NEW.display_name OPERATOR(pg_catalog.=) NULL::pg_catalog.text, false) END) THEN
         -- An INSERT without a list of columns means the new side, and reached the hidden one.
         NEW.display_name := NEW."~ec_name";
-    ELSIF TG_OP = 'INSERT' OR NOT (NEW.display_name IS NOT DISTINCT FROM OLD.display_name) THEN
+    ELSIF TG_OP OPERATOR(pg_catalog.=) 'INSERT' OR NOT (CASE WHEN NEW.display_name IS NULL THEN OLD.display_name IS NULL ELSE COALESCE(NEW.display_name OPERATOR(pg_catalog.=) OLD.display_name, false) END) THEN
         NEW."~ec_name" := NEW.display_name;
     END IF;
     RETURN NEW;
 END
 $ec$;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."~ek_0001_rename_users_name"() TO PUBLIC;
-CREATE TRIGGER "~ec_0001_rename_users_name" BEFORE INSERT OR UPDATE ON public.users FOR EACH ROW WHEN (NOT (NEW.display_name IS NOT DISTINCT FROM NEW."~ec_name")) EXECUTE FUNCTION expandcontract_sync."~ek_0001_rename_users_name"();
+CREATE TRIGGER "~ec_0001_rename_users_name" BEFORE INSERT OR UPDATE ON public.users FOR EACH ROW WHEN (NOT (CASE WHEN NEW.display_name IS NULL THEN NEW."~ec_name" IS NULL ELSE COALESCE(NEW.display_name OPERATOR(pg_catalog.=) NEW."~ec_name", false) END)) EXECUTE FUNCTION expandcontract_sync."~ek_0001_rename_users_name"();
 ALTER TABLE public.users ENABLE ALWAYS TRIGGER "~ec_0001_rename_users_name";
 DROP FUNCTION expandcontract_sync."~ec_0001_rename_users_name"();

@@ -8,7 +8,7 @@ WITH mine AS MATERIALIZED (
 ),
 seen AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows,
-         pg_catalog.count(*) FILTER (WHERE NOT (t.display_name IS NOT DISTINCT FROM t.name)) AS mismatches
+         pg_catalog.count(*) FILTER (WHERE NOT (CASE WHEN t.display_name IS NULL THEN t.name IS NULL ELSE COALESCE(t.display_name OPERATOR(pg_catalog.=) t.name, false) END)) AS mismatches
   FROM ONLY public.users t
   WHERE t.ctid >= $3 AND t.ctid < (SELECT $4::pg_catalog.tid FROM mine)
 )
@@ -31,7 +31,7 @@ SET unfit = c.unfit + LEAST($5, (
   FROM (
     SELECT pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text) AS key
     FROM ONLY public.users t
-    WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT (t.display_name IS NOT DISTINCT FROM t.name))
+    WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT (CASE WHEN t.display_name IS NULL THEN t.name IS NULL ELSE COALESCE(t.display_name OPERATOR(pg_catalog.=) t.name, false) END))
     LIMIT 10 - pg_catalog.jsonb_array_length(c.samples)
   ) named
 ), '[]')

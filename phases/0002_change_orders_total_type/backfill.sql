@@ -8,7 +8,7 @@ SELECT pg_catalog.count(*) AS wanted,
        pg_catalog.pg_relation_size('public.orders'::pg_catalog.regclass)
          / pg_catalog.current_setting('block_size')::pg_catalog.int8 AS blocks
 FROM ONLY public.orders t
-WHERE t.ctid >= $1 AND t.ctid < $2 AND (NOT ((t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) OR (t.total_cents IS NOT NULL AND (t.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents)))));
+WHERE t.ctid >= $1 AND t.ctid < $2 AND (NOT ((CASE WHEN t.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(t.total) IS NULL ELSE COALESCE(t.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(t.total), false) END) OR (t.total_cents IS NOT NULL AND (CASE WHEN t.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents) IS NULL ELSE COALESCE(t.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents), false) END))));
 WITH mine AS MATERIALIZED (
   SELECT c.id, c.change_id, pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.orders'::pg_catalog.regclass) AS hot, pg_catalog.pg_current_wal_insert_lsn() AS began_at
   FROM expandcontract.chunk c
@@ -23,7 +23,7 @@ chosen AS MATERIALIZED (
          CASE WHEN NOT (t.total_cents IS NULL) THEN pg_catalog.jsonb_build_array(
            pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.total)::pg_catalog.text, (t.total_cents)::pg_catalog.text) END AS drifted
     FROM ONLY public.orders t
-    WHERE t.ctid >= pg_catalog.concat('(', page.number, ',', $7::pg_catalog.int4, ')')::pg_catalog.tid AND t.ctid < pg_catalog.concat('(', page.number, ',', $8::pg_catalog.int4, ')')::pg_catalog.tid AND (NOT ((t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) OR (t.total_cents IS NOT NULL AND (t.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents)))))
+    WHERE t.ctid >= pg_catalog.concat('(', page.number, ',', $7::pg_catalog.int4, ')')::pg_catalog.tid AND t.ctid < pg_catalog.concat('(', page.number, ',', $8::pg_catalog.int4, ')')::pg_catalog.tid AND (NOT ((CASE WHEN t.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(t.total) IS NULL ELSE COALESCE(t.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(t.total), false) END) OR (t.total_cents IS NOT NULL AND (CASE WHEN t.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents) IS NULL ELSE COALESCE(t.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents), false) END))))
     FOR NO KEY UPDATE SKIP LOCKED
   ) AS share
   WHERE EXISTS (SELECT FROM mine)
@@ -39,7 +39,7 @@ overwritten AS (
 updated AS (
   UPDATE ONLY public.orders t
   SET total_cents = expandcontract_sync."0002_change_orders_total_type_forward"(t.total)
-  WHERE t.ctid = ANY (ARRAY(SELECT chosen.ctid FROM chosen)) AND (NOT ((t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) OR (t.total_cents IS NOT NULL AND (t.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents)))))
+  WHERE t.ctid = ANY (ARRAY(SELECT chosen.ctid FROM chosen)) AND (NOT ((CASE WHEN t.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(t.total) IS NULL ELSE COALESCE(t.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(t.total), false) END) OR (t.total_cents IS NOT NULL AND (CASE WHEN t.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents) IS NULL ELSE COALESCE(t.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents), false) END))))
   RETURNING 1
 ),
 written AS MATERIALIZED (
@@ -66,7 +66,7 @@ chosen AS MATERIALIZED (
          CASE WHEN NOT (t.total_cents IS NULL) THEN pg_catalog.jsonb_build_array(
            pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.total)::pg_catalog.text, (t.total_cents)::pg_catalog.text) END AS drifted
   FROM ONLY public.orders t
-  WHERE t.ctid >= $3 AND t.ctid < (SELECT $4::pg_catalog.tid FROM mine) AND (NOT ((t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) OR (t.total_cents IS NOT NULL AND (t.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents)))))
+  WHERE t.ctid >= $3 AND t.ctid < (SELECT $4::pg_catalog.tid FROM mine) AND (NOT ((CASE WHEN t.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(t.total) IS NULL ELSE COALESCE(t.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(t.total), false) END) OR (t.total_cents IS NOT NULL AND (CASE WHEN t.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents) IS NULL ELSE COALESCE(t.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents), false) END))))
   LIMIT $5::pg_catalog.int8
   FOR NO KEY UPDATE SKIP LOCKED
 ),
@@ -80,7 +80,7 @@ overwritten AS (
 updated AS (
   UPDATE ONLY public.orders t
   SET total_cents = expandcontract_sync."0002_change_orders_total_type_forward"(t.total)
-  WHERE t.ctid = ANY (ARRAY(SELECT chosen.ctid FROM chosen)) AND (NOT ((t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) OR (t.total_cents IS NOT NULL AND (t.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents)))))
+  WHERE t.ctid = ANY (ARRAY(SELECT chosen.ctid FROM chosen)) AND (NOT ((CASE WHEN t.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(t.total) IS NULL ELSE COALESCE(t.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(t.total), false) END) OR (t.total_cents IS NOT NULL AND (CASE WHEN t.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents) IS NULL ELSE COALESCE(t.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents), false) END))))
   RETURNING 1
 ),
 written AS MATERIALIZED (
@@ -89,7 +89,7 @@ written AS MATERIALIZED (
 found AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows
   FROM ONLY public.orders t
-  WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT ((t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) OR (t.total_cents IS NOT NULL AND (t.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents)))))
+  WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT ((CASE WHEN t.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(t.total) IS NULL ELSE COALESCE(t.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(t.total), false) END) OR (t.total_cents IS NOT NULL AND (CASE WHEN t.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents) IS NULL ELSE COALESCE(t.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents), false) END))))
 )
 UPDATE expandcontract.chunk c
 SET leased_until = pg_catalog.clock_timestamp() + INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
@@ -163,35 +163,35 @@ DECLARE
     old_given boolean;
     new_given boolean;
 BEGIN
-    IF TG_OP = 'INSERT' THEN
-        new_given := NOT (NEW.total_cents IS NOT DISTINCT FROM ('0'::bigint)::bigint)
-            AND NOT (NEW.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total));
-        old_given := NOT (NEW.total IS NOT DISTINCT FROM (0)::integer);
+    IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
+        new_given := NOT (CASE WHEN NEW.total_cents IS NULL THEN ('0'::bigint)::bigint IS NULL ELSE COALESCE(NEW.total_cents OPERATOR(pg_catalog.=) ('0'::bigint)::bigint, false) END)
+            AND NOT (CASE WHEN NEW.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total) IS NULL ELSE COALESCE(NEW.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total), false) END);
+        old_given := NOT (CASE WHEN NEW.total IS NULL THEN (0)::integer IS NULL ELSE COALESCE(NEW.total OPERATOR(pg_catalog.=) (0)::integer, false) END);
     ELSE
-        new_given := NOT (NEW.total_cents IS NOT DISTINCT FROM OLD.total_cents)
-            AND NOT (NEW.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total));
-        old_given := NOT (NEW.total IS NOT DISTINCT FROM OLD.total);
+        new_given := NOT (CASE WHEN NEW.total_cents IS NULL THEN OLD.total_cents IS NULL ELSE COALESCE(NEW.total_cents OPERATOR(pg_catalog.=) OLD.total_cents, false) END)
+            AND NOT (CASE WHEN NEW.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total) IS NULL ELSE COALESCE(NEW.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total), false) END);
+        old_given := NOT (CASE WHEN NEW.total IS NULL THEN OLD.total IS NULL ELSE COALESCE(NEW.total OPERATOR(pg_catalog.=) OLD.total, false) END);
     END IF;
     IF new_given THEN
         IF old_given THEN
-            PERFORM expandcontract_sync.note_conflict('0002_change_orders_total_type', 'both written', pg_catalog.jsonb_build_object('id', NEW.id)::text, pg_catalog.format('%s', NEW.total), pg_catalog.format('%s', NEW.total_cents), current_user, 'the new side won');
+            PERFORM expandcontract_sync.note_conflict('0002_change_orders_total_type', 'both written', pg_catalog.jsonb_build_object('id', NEW.id)::pg_catalog.text, pg_catalog.format('%s', NEW.total), pg_catalog.format('%s', NEW.total_cents), current_user, 'the new side won');
         END IF;
         NEW.total := expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents);
             IF NEW.total IS NULL AND NEW.total_cents IS NOT NULL THEN
                 RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit total integer of public.orders', HINT = 'The schema change 0002_change_orders_total_type holds both columns in sync; a value that only one of them can hold is refused.';
             END IF;
-        IF pg_catalog.current_setting('expandcontract.new_62d1b19fb0', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
-            PERFORM pg_catalog.set_config('expandcontract.new_62d1b19fb0', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+        IF COALESCE(pg_catalog.current_setting('expandcontract.new_62d1b19fb0', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+            PERFORM pg_catalog.set_config('expandcontract.new_62d1b19fb0', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);
             PERFORM expandcontract_sync.note_use('0002_change_orders_total_type', 'new', current_user);
         END IF;
-    ELSIF old_given OR NOT ((NEW.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total)) OR (NEW.total_cents IS NOT NULL AND (NEW.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents)))) THEN
+    ELSIF old_given OR NOT ((CASE WHEN NEW.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total) IS NULL ELSE COALESCE(NEW.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total), false) END) OR (NEW.total_cents IS NOT NULL AND (CASE WHEN NEW.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents) IS NULL ELSE COALESCE(NEW.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents), false) END))) THEN
         NEW.total_cents := expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total);
         IF old_given THEN
-            IF NEW.total IS NOT NULL AND NOT (NEW.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents)) THEN
+            IF NEW.total IS NOT NULL AND NOT (CASE WHEN NEW.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents) IS NULL ELSE COALESCE(NEW.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents), false) END) THEN
                 RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit total_cents bigint of public.orders', HINT = 'The schema change 0002_change_orders_total_type holds both columns in sync; a value that only one of them can hold is refused.';
             END IF;
-            IF pg_catalog.current_setting('expandcontract.old_62d1b19fb0', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
-                PERFORM pg_catalog.set_config('expandcontract.old_62d1b19fb0', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+            IF COALESCE(pg_catalog.current_setting('expandcontract.old_62d1b19fb0', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+                PERFORM pg_catalog.set_config('expandcontract.old_62d1b19fb0', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);
                 PERFORM expandcontract_sync.note_use('0002_change_orders_total_type', 'old', current_user);
             END IF;
         END IF;

@@ -18,29 +18,28 @@ ALTER TABLE public.orders ADD CONSTRAINT orders_number_total_cents_key UNIQUE US
 ALTER TABLE public.orders ALTER COLUMN "~ec_total" DROP DEFAULT;
 CREATE OR REPLACE FUNCTION expandcontract_sync."~ek_0002_change_orders_total_type"() RETURNS trigger LANGUAGE plpgsql AS $ec$
 -- Keeps "~ec_total" of public.orders, the old side that contract hid, current for undo. It never makes a write fail.
-#variable_conflict use_column
 BEGIN
-    IF TG_OP = 'INSERT' AND NEW."~ec_total" IS NOT NULL AND (NEW.total_cents IS NOT DISTINCT FROM ('0'::bigint)::bigint) THEN
+    IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' AND NEW."~ec_total" IS NOT NULL AND (CASE WHEN NEW.total_cents IS NULL THEN ('0'::bigint)::bigint IS NULL ELSE COALESCE(NEW.total_cents OPERATOR(pg_catalog.=) ('0'::bigint)::bigint, false) END) THEN
         -- An INSERT without a list of columns means the new side, and reached the hidden one.
         NEW.total_cents := expandcontract_sync."0002_change_orders_total_type_forward"(NEW."~ec_total");
-    ELSIF TG_OP = 'INSERT' OR NOT (NEW.total_cents IS NOT DISTINCT FROM OLD.total_cents) THEN
+    ELSIF TG_OP OPERATOR(pg_catalog.=) 'INSERT' OR NOT (CASE WHEN NEW.total_cents IS NULL THEN OLD.total_cents IS NULL ELSE COALESCE(NEW.total_cents OPERATOR(pg_catalog.=) OLD.total_cents, false) END) THEN
         BEGIN
             NEW."~ec_total" := expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents);
             IF NEW."~ec_total" IS NULL AND NEW.total_cents IS NOT NULL THEN
-                PERFORM expandcontract_sync.note_conflict('0002_change_orders_total_type', 'not held by the hidden side', pg_catalog.jsonb_build_object('id', NEW.id)::text, NULL, pg_catalog.format('%s', NEW.total_cents), current_user, 'undo would lose it');
+                PERFORM expandcontract_sync.note_conflict('0002_change_orders_total_type', 'not held by the hidden side', pg_catalog.jsonb_build_object('id', NEW.id)::pg_catalog.text, NULL, pg_catalog.format('%s', NEW.total_cents), current_user, 'undo would lose it');
             END IF;
-            IF NOT coalesce((SELECT ((total >= 0)) FROM (SELECT NEW."~ec_total" AS total) AS held), true) THEN
-                PERFORM expandcontract_sync.note_conflict('0002_change_orders_total_type', 'not held by the hidden side', pg_catalog.jsonb_build_object('id', NEW.id)::text, pg_catalog.format('%s', NEW."~ec_total"), pg_catalog.format('%s', NEW.total_cents), current_user, 'a CHECK of the old side refuses it');
+            IF NOT expandcontract_sync."~ex_0002_change_orders_total_type"(NEW."~ec_total") THEN
+                PERFORM expandcontract_sync.note_conflict('0002_change_orders_total_type', 'not held by the hidden side', pg_catalog.jsonb_build_object('id', NEW.id)::pg_catalog.text, pg_catalog.format('%s', NEW."~ec_total"), pg_catalog.format('%s', NEW.total_cents), current_user, 'a CHECK of the old side refuses it');
             END IF;
         EXCEPTION WHEN OTHERS THEN
             NEW."~ec_total" := NULL;
-            PERFORM expandcontract_sync.note_conflict('0002_change_orders_total_type', 'not held by the hidden side', pg_catalog.jsonb_build_object('id', NEW.id)::text, NULL, pg_catalog.format('%s', NEW.total_cents), current_user, 'undo would lose it');
+            PERFORM expandcontract_sync.note_conflict('0002_change_orders_total_type', 'not held by the hidden side', pg_catalog.jsonb_build_object('id', NEW.id)::pg_catalog.text, NULL, pg_catalog.format('%s', NEW.total_cents), current_user, 'undo would lose it');
         END;
     END IF;
     RETURN NEW;
 END
 $ec$;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."~ek_0002_change_orders_total_type"() TO PUBLIC;
-CREATE TRIGGER "~ec_0002_change_orders_total_type" BEFORE INSERT OR UPDATE ON public.orders FOR EACH ROW WHEN (NOT (NEW.total_cents IS NOT NULL AND NEW."~ec_total" IS NOT NULL AND (NEW."~ec_total" IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents)) OR NEW.total_cents IS NULL AND NEW."~ec_total" IS NULL AND (NEW.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(NEW."~ec_total")))) EXECUTE FUNCTION expandcontract_sync."~ek_0002_change_orders_total_type"();
+CREATE TRIGGER "~ec_0002_change_orders_total_type" BEFORE INSERT OR UPDATE ON public.orders FOR EACH ROW WHEN (NOT (NEW.total_cents IS NOT NULL AND NEW."~ec_total" IS NOT NULL AND (CASE WHEN NEW."~ec_total" IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents) IS NULL ELSE COALESCE(NEW."~ec_total" OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents), false) END) OR NEW.total_cents IS NULL AND NEW."~ec_total" IS NULL AND (CASE WHEN NEW.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(NEW."~ec_total") IS NULL ELSE COALESCE(NEW.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(NEW."~ec_total"), false) END))) EXECUTE FUNCTION expandcontract_sync."~ek_0002_change_orders_total_type"();
 ALTER TABLE public.orders ENABLE ALWAYS TRIGGER "~ec_0002_change_orders_total_type";
 DROP FUNCTION expandcontract_sync."~ec_0002_change_orders_total_type"();

@@ -10,6 +10,8 @@ CASE
     ELSE NULL::bigint
 END)::integer; END;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."0002_change_orders_total_type_back"(bigint) TO PUBLIC;
+CREATE OR REPLACE FUNCTION expandcontract_sync."~ex_0002_change_orders_total_type"(total integer) RETURNS boolean LANGUAGE sql STABLE BEGIN ATOMIC SELECT COALESCE(((total >= 0)), true); END;
+GRANT EXECUTE ON FUNCTION expandcontract_sync."~ex_0002_change_orders_total_type" TO PUBLIC;
 CREATE OR REPLACE FUNCTION expandcontract_sync."~ec_0002_change_orders_total_type"() RETURNS trigger LANGUAGE plpgsql AS $ec$
 -- Keeps total and total_cents of public.orders in sync, whoever writes. Until ready: a row may be unfilled, and NULL in the new side never goes back.
 DECLARE
@@ -17,39 +19,39 @@ DECLARE
     new_given boolean;
     was_new bigint;
 BEGIN
-    IF TG_OP = 'INSERT' THEN
-        new_given := NOT (NEW.total_cents IS NOT DISTINCT FROM NULL::bigint)
-            AND NOT (NEW.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total));
-        old_given := NOT (NEW.total IS NOT DISTINCT FROM (0)::integer);
+    IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
+        new_given := NOT (CASE WHEN NEW.total_cents IS NULL THEN NULL::bigint IS NULL ELSE COALESCE(NEW.total_cents OPERATOR(pg_catalog.=) NULL::bigint, false) END)
+            AND NOT (CASE WHEN NEW.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total) IS NULL ELSE COALESCE(NEW.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total), false) END);
+        old_given := NOT (CASE WHEN NEW.total IS NULL THEN (0)::integer IS NULL ELSE COALESCE(NEW.total OPERATOR(pg_catalog.=) (0)::integer, false) END);
     ELSE
         was_new := OLD.total_cents;
         IF was_new IS NULL THEN
             was_new := expandcontract_sync."0002_change_orders_total_type_forward"(OLD.total);
         END IF;
-        new_given := NOT (NEW.total_cents IS NOT DISTINCT FROM was_new) AND NEW.total_cents IS NOT NULL
-            AND NOT (NEW.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total));
-        old_given := NOT (NEW.total IS NOT DISTINCT FROM OLD.total);
+        new_given := NOT (CASE WHEN NEW.total_cents IS NULL THEN was_new IS NULL ELSE COALESCE(NEW.total_cents OPERATOR(pg_catalog.=) was_new, false) END) AND NEW.total_cents IS NOT NULL
+            AND NOT (CASE WHEN NEW.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total) IS NULL ELSE COALESCE(NEW.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total), false) END);
+        old_given := NOT (CASE WHEN NEW.total IS NULL THEN OLD.total IS NULL ELSE COALESCE(NEW.total OPERATOR(pg_catalog.=) OLD.total, false) END);
     END IF;
     IF new_given THEN
         IF old_given THEN
-            PERFORM expandcontract_sync.note_conflict('0002_change_orders_total_type', 'both written', pg_catalog.jsonb_build_object('id', NEW.id)::text, pg_catalog.format('%s', NEW.total), pg_catalog.format('%s', NEW.total_cents), current_user, 'the new side won');
+            PERFORM expandcontract_sync.note_conflict('0002_change_orders_total_type', 'both written', pg_catalog.jsonb_build_object('id', NEW.id)::pg_catalog.text, pg_catalog.format('%s', NEW.total), pg_catalog.format('%s', NEW.total_cents), current_user, 'the new side won');
         END IF;
         NEW.total := expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents);
             IF NEW.total IS NULL AND NEW.total_cents IS NOT NULL THEN
                 RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit total integer of public.orders', HINT = 'The schema change 0002_change_orders_total_type holds both columns in sync; a value that only one of them can hold is refused.';
             END IF;
-        IF pg_catalog.current_setting('expandcontract.new_62d1b19fb0', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
-            PERFORM pg_catalog.set_config('expandcontract.new_62d1b19fb0', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+        IF COALESCE(pg_catalog.current_setting('expandcontract.new_62d1b19fb0', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+            PERFORM pg_catalog.set_config('expandcontract.new_62d1b19fb0', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);
             PERFORM expandcontract_sync.note_use('0002_change_orders_total_type', 'new', current_user);
         END IF;
-    ELSIF old_given OR NOT ((NEW.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total)) OR (NEW.total_cents IS NOT NULL AND (NEW.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents)))) THEN
+    ELSIF old_given OR NOT ((CASE WHEN NEW.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total) IS NULL ELSE COALESCE(NEW.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total), false) END) OR (NEW.total_cents IS NOT NULL AND (CASE WHEN NEW.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents) IS NULL ELSE COALESCE(NEW.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents), false) END))) THEN
         NEW.total_cents := expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total);
         IF old_given THEN
-            IF NEW.total IS NOT NULL AND NOT (NEW.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents)) THEN
+            IF NEW.total IS NOT NULL AND NOT (CASE WHEN NEW.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents) IS NULL ELSE COALESCE(NEW.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents), false) END) THEN
                 RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit total_cents bigint of public.orders', HINT = 'The schema change 0002_change_orders_total_type holds both columns in sync; a value that only one of them can hold is refused.';
             END IF;
-            IF pg_catalog.current_setting('expandcontract.old_62d1b19fb0', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
-                PERFORM pg_catalog.set_config('expandcontract.old_62d1b19fb0', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+            IF COALESCE(pg_catalog.current_setting('expandcontract.old_62d1b19fb0', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+                PERFORM pg_catalog.set_config('expandcontract.old_62d1b19fb0', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);
                 PERFORM expandcontract_sync.note_use('0002_change_orders_total_type', 'old', current_user);
             END IF;
         END IF;
@@ -58,5 +60,5 @@ BEGIN
 END
 $ec$;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."~ec_0002_change_orders_total_type"() TO PUBLIC;
-CREATE TRIGGER "~ec_0002_change_orders_total_type" BEFORE INSERT OR UPDATE ON public.orders FOR EACH ROW WHEN (NOT (NEW.total_cents IS NOT NULL AND NEW.total IS NOT NULL AND (NEW.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents)) OR NEW.total_cents IS NULL AND NEW.total IS NULL AND (NEW.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total)))) EXECUTE FUNCTION expandcontract_sync."~ec_0002_change_orders_total_type"();
+CREATE TRIGGER "~ec_0002_change_orders_total_type" BEFORE INSERT OR UPDATE ON public.orders FOR EACH ROW WHEN (NOT (NEW.total_cents IS NOT NULL AND NEW.total IS NOT NULL AND (CASE WHEN NEW.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents) IS NULL ELSE COALESCE(NEW.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents), false) END) OR NEW.total_cents IS NULL AND NEW.total IS NULL AND (CASE WHEN NEW.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total) IS NULL ELSE COALESCE(NEW.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total), false) END))) EXECUTE FUNCTION expandcontract_sync."~ec_0002_change_orders_total_type"();
 ALTER TABLE public.orders ENABLE ALWAYS TRIGGER "~ec_0002_change_orders_total_type";

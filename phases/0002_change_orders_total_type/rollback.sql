@@ -11,7 +11,7 @@ kept AS (
   SELECT mine.change_id, 'kept', pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.total)::pg_catalog.text, (t.total_cents)::pg_catalog.text, CURRENT_USER,
          'only the new side held this value when the change was rolled back'
   FROM ONLY public.orders t, mine
-  WHERE t.ctid >= $3 AND t.ctid < $4 AND (t.total_cents IS NOT NULL AND NOT (t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)))
+  WHERE t.ctid >= $3 AND t.ctid < $4 AND (t.total_cents IS NOT NULL AND NOT (CASE WHEN t.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(t.total) IS NULL ELSE COALESCE(t.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(t.total), false) END))
   RETURNING 1
 ),
 seen AS MATERIALIZED (
@@ -34,6 +34,7 @@ LOCK TABLE public.ledger_entries, public.orders IN ACCESS EXCLUSIVE MODE;
 DROP TRIGGER IF EXISTS "~ec_0002_change_orders_total_type" ON public.orders;
 DROP FUNCTION IF EXISTS expandcontract_sync."~ec_0002_change_orders_total_type"();
 DROP FUNCTION IF EXISTS expandcontract_sync."~ek_0002_change_orders_total_type"();
+DROP FUNCTION IF EXISTS expandcontract_sync."~ex_0002_change_orders_total_type";
 ALTER TABLE public.orders DROP COLUMN IF EXISTS total_cents;
 DROP FUNCTION IF EXISTS expandcontract_sync."0002_change_orders_total_type_forward"(integer);
 DROP FUNCTION IF EXISTS expandcontract_sync."0002_change_orders_total_type_back"(bigint);

@@ -8,7 +8,7 @@ WITH mine AS MATERIALIZED (
 ),
 seen AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows,
-         pg_catalog.count(*) FILTER (WHERE NOT CASE WHEN (t.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents)) THEN t.total_cents IS NOT NULL OR (t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) ELSE t.total IS NULL AND (t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) END) AS mismatches
+         pg_catalog.count(*) FILTER (WHERE NOT CASE WHEN (CASE WHEN t.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents) IS NULL ELSE COALESCE(t.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents), false) END) THEN t.total_cents IS NOT NULL OR (CASE WHEN t.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(t.total) IS NULL ELSE COALESCE(t.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(t.total), false) END) ELSE t.total IS NULL AND (CASE WHEN t.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(t.total) IS NULL ELSE COALESCE(t.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(t.total), false) END) END) AS mismatches
   FROM ONLY public.orders t
   WHERE t.ctid >= $3 AND t.ctid < (SELECT $4::pg_catalog.tid FROM mine)
 )
@@ -25,13 +25,13 @@ UPDATE expandcontract.chunk c
 SET unfit = c.unfit + LEAST($5, (
   SELECT pg_catalog.count(*)
   FROM ONLY public.orders t
-  WHERE t.ctid >= $3 AND t.ctid < $4 AND ((t.total IS NOT NULL AND (t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) AND NOT (t.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents))))
+  WHERE t.ctid >= $3 AND t.ctid < $4 AND ((t.total IS NOT NULL AND (CASE WHEN t.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(t.total) IS NULL ELSE COALESCE(t.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(t.total), false) END) AND NOT (CASE WHEN t.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents) IS NULL ELSE COALESCE(t.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents), false) END)))
 )), samples = c.samples || COALESCE((
   SELECT pg_catalog.jsonb_agg(named.key)
   FROM (
     SELECT pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text) AS key
     FROM ONLY public.orders t
-    WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT CASE WHEN (t.total IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents)) THEN t.total_cents IS NOT NULL OR (t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) ELSE t.total IS NULL AND (t.total_cents IS NOT DISTINCT FROM expandcontract_sync."0002_change_orders_total_type_forward"(t.total)) END)
+    WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT CASE WHEN (CASE WHEN t.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents) IS NULL ELSE COALESCE(t.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents), false) END) THEN t.total_cents IS NOT NULL OR (CASE WHEN t.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(t.total) IS NULL ELSE COALESCE(t.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(t.total), false) END) ELSE t.total IS NULL AND (CASE WHEN t.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(t.total) IS NULL ELSE COALESCE(t.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(t.total), false) END) END)
     LIMIT 10 - pg_catalog.jsonb_array_length(c.samples)
   ) named
 ), '[]')

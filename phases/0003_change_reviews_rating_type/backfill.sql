@@ -8,7 +8,7 @@ SELECT pg_catalog.count(*) AS wanted,
        pg_catalog.pg_relation_size('public.reviews'::pg_catalog.regclass)
          / pg_catalog.current_setting('block_size')::pg_catalog.int8 AS blocks
 FROM ONLY public.reviews t
-WHERE t.ctid >= $1 AND t.ctid < $2 AND (NOT ((t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) OR (t."~ec_new_rating" IS NOT NULL AND (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating")))));
+WHERE t.ctid >= $1 AND t.ctid < $2 AND (NOT ((CASE WHEN t."~ec_new_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating) IS NULL ELSE COALESCE(t."~ec_new_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating), false) END) OR (t."~ec_new_rating" IS NOT NULL AND (CASE WHEN t.rating IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating") IS NULL ELSE COALESCE(t.rating OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating"), false) END))));
 WITH mine AS MATERIALIZED (
   SELECT c.id, c.change_id, pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.reviews'::pg_catalog.regclass) AS hot, pg_catalog.pg_current_wal_insert_lsn() AS began_at
   FROM expandcontract.chunk c
@@ -23,7 +23,7 @@ chosen AS MATERIALIZED (
          CASE WHEN NOT (t."~ec_new_rating" IS NULL) THEN pg_catalog.jsonb_build_array(
            pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.rating)::pg_catalog.text, (t."~ec_new_rating")::pg_catalog.text) END AS drifted
     FROM ONLY public.reviews t
-    WHERE t.ctid >= pg_catalog.concat('(', page.number, ',', $7::pg_catalog.int4, ')')::pg_catalog.tid AND t.ctid < pg_catalog.concat('(', page.number, ',', $8::pg_catalog.int4, ')')::pg_catalog.tid AND (NOT ((t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) OR (t."~ec_new_rating" IS NOT NULL AND (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating")))))
+    WHERE t.ctid >= pg_catalog.concat('(', page.number, ',', $7::pg_catalog.int4, ')')::pg_catalog.tid AND t.ctid < pg_catalog.concat('(', page.number, ',', $8::pg_catalog.int4, ')')::pg_catalog.tid AND (NOT ((CASE WHEN t."~ec_new_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating) IS NULL ELSE COALESCE(t."~ec_new_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating), false) END) OR (t."~ec_new_rating" IS NOT NULL AND (CASE WHEN t.rating IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating") IS NULL ELSE COALESCE(t.rating OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating"), false) END))))
     FOR NO KEY UPDATE SKIP LOCKED
   ) AS share
   WHERE EXISTS (SELECT FROM mine)
@@ -39,7 +39,7 @@ overwritten AS (
 updated AS (
   UPDATE ONLY public.reviews t
   SET "~ec_new_rating" = expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)
-  WHERE t.ctid = ANY (ARRAY(SELECT chosen.ctid FROM chosen)) AND (NOT ((t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) OR (t."~ec_new_rating" IS NOT NULL AND (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating")))))
+  WHERE t.ctid = ANY (ARRAY(SELECT chosen.ctid FROM chosen)) AND (NOT ((CASE WHEN t."~ec_new_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating) IS NULL ELSE COALESCE(t."~ec_new_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating), false) END) OR (t."~ec_new_rating" IS NOT NULL AND (CASE WHEN t.rating IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating") IS NULL ELSE COALESCE(t.rating OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating"), false) END))))
   RETURNING 1
 ),
 written AS MATERIALIZED (
@@ -66,7 +66,7 @@ chosen AS MATERIALIZED (
          CASE WHEN NOT (t."~ec_new_rating" IS NULL) THEN pg_catalog.jsonb_build_array(
            pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.rating)::pg_catalog.text, (t."~ec_new_rating")::pg_catalog.text) END AS drifted
   FROM ONLY public.reviews t
-  WHERE t.ctid >= $3 AND t.ctid < (SELECT $4::pg_catalog.tid FROM mine) AND (NOT ((t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) OR (t."~ec_new_rating" IS NOT NULL AND (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating")))))
+  WHERE t.ctid >= $3 AND t.ctid < (SELECT $4::pg_catalog.tid FROM mine) AND (NOT ((CASE WHEN t."~ec_new_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating) IS NULL ELSE COALESCE(t."~ec_new_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating), false) END) OR (t."~ec_new_rating" IS NOT NULL AND (CASE WHEN t.rating IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating") IS NULL ELSE COALESCE(t.rating OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating"), false) END))))
   LIMIT $5::pg_catalog.int8
   FOR NO KEY UPDATE SKIP LOCKED
 ),
@@ -80,7 +80,7 @@ overwritten AS (
 updated AS (
   UPDATE ONLY public.reviews t
   SET "~ec_new_rating" = expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)
-  WHERE t.ctid = ANY (ARRAY(SELECT chosen.ctid FROM chosen)) AND (NOT ((t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) OR (t."~ec_new_rating" IS NOT NULL AND (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating")))))
+  WHERE t.ctid = ANY (ARRAY(SELECT chosen.ctid FROM chosen)) AND (NOT ((CASE WHEN t."~ec_new_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating) IS NULL ELSE COALESCE(t."~ec_new_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating), false) END) OR (t."~ec_new_rating" IS NOT NULL AND (CASE WHEN t.rating IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating") IS NULL ELSE COALESCE(t.rating OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating"), false) END))))
   RETURNING 1
 ),
 written AS MATERIALIZED (
@@ -89,7 +89,7 @@ written AS MATERIALIZED (
 found AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows
   FROM ONLY public.reviews t
-  WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT ((t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) OR (t."~ec_new_rating" IS NOT NULL AND (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating")))))
+  WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT ((CASE WHEN t."~ec_new_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating) IS NULL ELSE COALESCE(t."~ec_new_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating), false) END) OR (t."~ec_new_rating" IS NOT NULL AND (CASE WHEN t.rating IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating") IS NULL ELSE COALESCE(t.rating OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating"), false) END))))
 )
 UPDATE expandcontract.chunk c
 SET leased_until = pg_catalog.clock_timestamp() + INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
@@ -122,35 +122,35 @@ DECLARE
     old_given boolean;
     new_given boolean;
 BEGIN
-    IF TG_OP = 'INSERT' THEN
-        new_given := NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM ('0'::integer)::integer)
-            AND NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating));
-        old_given := NOT (NEW.rating IS NOT DISTINCT FROM ('0'::text)::text);
+    IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
+        new_given := NOT (CASE WHEN NEW."~ec_new_rating" IS NULL THEN ('0'::integer)::integer IS NULL ELSE COALESCE(NEW."~ec_new_rating" OPERATOR(pg_catalog.=) ('0'::integer)::integer, false) END)
+            AND NOT (CASE WHEN NEW."~ec_new_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating) IS NULL ELSE COALESCE(NEW."~ec_new_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating), false) END);
+        old_given := NOT (CASE WHEN NEW.rating IS NULL THEN ('0'::pg_catalog.text)::pg_catalog.text IS NULL ELSE COALESCE(NEW.rating OPERATOR(pg_catalog.=) ('0'::pg_catalog.text)::pg_catalog.text, false) END);
     ELSE
-        new_given := NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM OLD."~ec_new_rating")
-            AND NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating));
-        old_given := NOT (NEW.rating IS NOT DISTINCT FROM OLD.rating);
+        new_given := NOT (CASE WHEN NEW."~ec_new_rating" IS NULL THEN OLD."~ec_new_rating" IS NULL ELSE COALESCE(NEW."~ec_new_rating" OPERATOR(pg_catalog.=) OLD."~ec_new_rating", false) END)
+            AND NOT (CASE WHEN NEW."~ec_new_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating) IS NULL ELSE COALESCE(NEW."~ec_new_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating), false) END);
+        old_given := NOT (CASE WHEN NEW.rating IS NULL THEN OLD.rating IS NULL ELSE COALESCE(NEW.rating OPERATOR(pg_catalog.=) OLD.rating, false) END);
     END IF;
     IF new_given THEN
         IF old_given THEN
-            PERFORM expandcontract_sync.note_conflict('0003_change_reviews_rating_type', 'both written', pg_catalog.jsonb_build_object('id', NEW.id)::text, pg_catalog.format('%s', NEW.rating), pg_catalog.format('%s', NEW."~ec_new_rating"), current_user, 'the new side won');
+            PERFORM expandcontract_sync.note_conflict('0003_change_reviews_rating_type', 'both written', pg_catalog.jsonb_build_object('id', NEW.id)::pg_catalog.text, pg_catalog.format('%s', NEW.rating), pg_catalog.format('%s', NEW."~ec_new_rating"), current_user, 'the new side won');
         END IF;
         NEW.rating := expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating");
             IF NEW.rating IS NULL AND NEW."~ec_new_rating" IS NOT NULL THEN
                 RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit rating text of public.reviews', HINT = 'The schema change 0003_change_reviews_rating_type holds both columns in sync; a value that only one of them can hold is refused.';
             END IF;
-        IF pg_catalog.current_setting('expandcontract.new_6cd96228d0', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
-            PERFORM pg_catalog.set_config('expandcontract.new_6cd96228d0', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+        IF COALESCE(pg_catalog.current_setting('expandcontract.new_6cd96228d0', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+            PERFORM pg_catalog.set_config('expandcontract.new_6cd96228d0', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);
             PERFORM expandcontract_sync.note_use('0003_change_reviews_rating_type', 'new', current_user);
         END IF;
-    ELSIF old_given OR NOT ((NEW."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating)) OR (NEW."~ec_new_rating" IS NOT NULL AND (NEW.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating")))) THEN
+    ELSIF old_given OR NOT ((CASE WHEN NEW."~ec_new_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating) IS NULL ELSE COALESCE(NEW."~ec_new_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating), false) END) OR (NEW."~ec_new_rating" IS NOT NULL AND (CASE WHEN NEW.rating IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating") IS NULL ELSE COALESCE(NEW.rating OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating"), false) END))) THEN
         NEW."~ec_new_rating" := expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating);
         IF old_given THEN
-            IF NEW.rating IS NOT NULL AND NOT (NEW.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating")) THEN
+            IF NEW.rating IS NOT NULL AND NOT (CASE WHEN NEW.rating IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating") IS NULL ELSE COALESCE(NEW.rating OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating"), false) END) THEN
                 RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit ~ec_new_rating integer of public.reviews', HINT = 'The schema change 0003_change_reviews_rating_type holds both columns in sync; a value that only one of them can hold is refused.';
             END IF;
-            IF pg_catalog.current_setting('expandcontract.old_6cd96228d0', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
-                PERFORM pg_catalog.set_config('expandcontract.old_6cd96228d0', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+            IF COALESCE(pg_catalog.current_setting('expandcontract.old_6cd96228d0', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+                PERFORM pg_catalog.set_config('expandcontract.old_6cd96228d0', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);
                 PERFORM expandcontract_sync.note_use('0003_change_reviews_rating_type', 'old', current_user);
             END IF;
         END IF;

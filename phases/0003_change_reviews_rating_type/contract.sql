@@ -11,24 +11,24 @@ ALTER TABLE public.reviews ALTER COLUMN "~ec_rating" DROP DEFAULT;
 CREATE OR REPLACE FUNCTION expandcontract_sync."~ek_0003_change_reviews_rating_type"() RETURNS trigger LANGUAGE plpgsql AS $ec$
 -- Keeps "~ec_rating" of public.reviews, the old side that contract hid, current for undo. It never makes a write fail.
 BEGIN
-    IF TG_OP = 'INSERT' AND NEW."~ec_rating" IS NOT NULL AND (NEW.rating IS NOT DISTINCT FROM ('0'::integer)::integer) THEN
+    IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' AND NEW."~ec_rating" IS NOT NULL AND (CASE WHEN NEW.rating IS NULL THEN ('0'::integer)::integer IS NULL ELSE COALESCE(NEW.rating OPERATOR(pg_catalog.=) ('0'::integer)::integer, false) END) THEN
         -- An INSERT without a list of columns means the new side, and reached the hidden one.
         NEW.rating := expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW."~ec_rating");
-    ELSIF TG_OP = 'INSERT' OR NOT (NEW.rating IS NOT DISTINCT FROM OLD.rating) THEN
+    ELSIF TG_OP OPERATOR(pg_catalog.=) 'INSERT' OR NOT (CASE WHEN NEW.rating IS NULL THEN OLD.rating IS NULL ELSE COALESCE(NEW.rating OPERATOR(pg_catalog.=) OLD.rating, false) END) THEN
         BEGIN
             NEW."~ec_rating" := expandcontract_sync."0003_change_reviews_rating_type_back"(NEW.rating);
             IF NEW."~ec_rating" IS NULL AND NEW.rating IS NOT NULL THEN
-                PERFORM expandcontract_sync.note_conflict('0003_change_reviews_rating_type', 'not held by the hidden side', pg_catalog.jsonb_build_object('id', NEW.id)::text, NULL, pg_catalog.format('%s', NEW.rating), current_user, 'undo would lose it');
+                PERFORM expandcontract_sync.note_conflict('0003_change_reviews_rating_type', 'not held by the hidden side', pg_catalog.jsonb_build_object('id', NEW.id)::pg_catalog.text, NULL, pg_catalog.format('%s', NEW.rating), current_user, 'undo would lose it');
             END IF;
         EXCEPTION WHEN OTHERS THEN
             NEW."~ec_rating" := NULL;
-            PERFORM expandcontract_sync.note_conflict('0003_change_reviews_rating_type', 'not held by the hidden side', pg_catalog.jsonb_build_object('id', NEW.id)::text, NULL, pg_catalog.format('%s', NEW.rating), current_user, 'undo would lose it');
+            PERFORM expandcontract_sync.note_conflict('0003_change_reviews_rating_type', 'not held by the hidden side', pg_catalog.jsonb_build_object('id', NEW.id)::pg_catalog.text, NULL, pg_catalog.format('%s', NEW.rating), current_user, 'undo would lose it');
         END;
     END IF;
     RETURN NEW;
 END
 $ec$;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."~ek_0003_change_reviews_rating_type"() TO PUBLIC;
-CREATE TRIGGER "~ec_0003_change_reviews_rating_type" BEFORE INSERT OR UPDATE ON public.reviews FOR EACH ROW WHEN (NOT (NEW.rating IS NOT NULL AND NEW."~ec_rating" IS NOT NULL AND (NEW."~ec_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(NEW.rating)) OR NEW.rating IS NULL AND NEW."~ec_rating" IS NULL AND (NEW.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW."~ec_rating")))) EXECUTE FUNCTION expandcontract_sync."~ek_0003_change_reviews_rating_type"();
+CREATE TRIGGER "~ec_0003_change_reviews_rating_type" BEFORE INSERT OR UPDATE ON public.reviews FOR EACH ROW WHEN (NOT (NEW.rating IS NOT NULL AND NEW."~ec_rating" IS NOT NULL AND (CASE WHEN NEW."~ec_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_back"(NEW.rating) IS NULL ELSE COALESCE(NEW."~ec_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_back"(NEW.rating), false) END) OR NEW.rating IS NULL AND NEW."~ec_rating" IS NULL AND (CASE WHEN NEW.rating IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW."~ec_rating") IS NULL ELSE COALESCE(NEW.rating OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW."~ec_rating"), false) END))) EXECUTE FUNCTION expandcontract_sync."~ek_0003_change_reviews_rating_type"();
 ALTER TABLE public.reviews ENABLE ALWAYS TRIGGER "~ec_0003_change_reviews_rating_type";
 DROP FUNCTION expandcontract_sync."~ec_0003_change_reviews_rating_type"();

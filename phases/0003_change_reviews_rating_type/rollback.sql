@@ -11,7 +11,7 @@ kept AS (
   SELECT mine.change_id, 'kept', pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.rating)::pg_catalog.text, (t."~ec_new_rating")::pg_catalog.text, CURRENT_USER,
          'only the new side held this value when the change was rolled back'
   FROM ONLY public.reviews t, mine
-  WHERE t.ctid >= $3 AND t.ctid < $4 AND (t."~ec_new_rating" IS NOT NULL AND NOT (t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)))
+  WHERE t.ctid >= $3 AND t.ctid < $4 AND (t."~ec_new_rating" IS NOT NULL AND NOT (CASE WHEN t."~ec_new_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating) IS NULL ELSE COALESCE(t."~ec_new_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating), false) END))
   RETURNING 1
 ),
 seen AS MATERIALIZED (

@@ -15,35 +15,35 @@ DECLARE
     old_given boolean;
     new_given boolean;
 BEGIN
-    IF TG_OP = 'INSERT' THEN
-        new_given := NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM ('0'::integer)::integer)
-            AND NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating));
-        old_given := NOT (NEW.rating IS NOT DISTINCT FROM ('0'::text)::text);
+    IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
+        new_given := NOT (CASE WHEN NEW."~ec_new_rating" IS NULL THEN ('0'::integer)::integer IS NULL ELSE COALESCE(NEW."~ec_new_rating" OPERATOR(pg_catalog.=) ('0'::integer)::integer, false) END)
+            AND NOT (CASE WHEN NEW."~ec_new_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating) IS NULL ELSE COALESCE(NEW."~ec_new_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating), false) END);
+        old_given := NOT (CASE WHEN NEW.rating IS NULL THEN ('0'::pg_catalog.text)::pg_catalog.text IS NULL ELSE COALESCE(NEW.rating OPERATOR(pg_catalog.=) ('0'::pg_catalog.text)::pg_catalog.text, false) END);
     ELSE
-        new_given := NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM OLD."~ec_new_rating")
-            AND NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating));
-        old_given := NOT (NEW.rating IS NOT DISTINCT FROM OLD.rating);
+        new_given := NOT (CASE WHEN NEW."~ec_new_rating" IS NULL THEN OLD."~ec_new_rating" IS NULL ELSE COALESCE(NEW."~ec_new_rating" OPERATOR(pg_catalog.=) OLD."~ec_new_rating", false) END)
+            AND NOT (CASE WHEN NEW."~ec_new_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating) IS NULL ELSE COALESCE(NEW."~ec_new_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating), false) END);
+        old_given := NOT (CASE WHEN NEW.rating IS NULL THEN OLD.rating IS NULL ELSE COALESCE(NEW.rating OPERATOR(pg_catalog.=) OLD.rating, false) END);
     END IF;
     IF new_given THEN
         IF old_given THEN
-            PERFORM expandcontract_sync.note_conflict('0003_change_reviews_rating_type', 'both written', pg_catalog.jsonb_build_object('id', NEW.id)::text, pg_catalog.format('%s', NEW.rating), pg_catalog.format('%s', NEW."~ec_new_rating"), current_user, 'the new side won');
+            PERFORM expandcontract_sync.note_conflict('0003_change_reviews_rating_type', 'both written', pg_catalog.jsonb_build_object('id', NEW.id)::pg_catalog.text, pg_catalog.format('%s', NEW.rating), pg_catalog.format('%s', NEW."~ec_new_rating"), current_user, 'the new side won');
         END IF;
         NEW.rating := expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating");
             IF NEW.rating IS NULL AND NEW."~ec_new_rating" IS NOT NULL THEN
                 RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit rating text of public.reviews', HINT = 'The schema change 0003_change_reviews_rating_type holds both columns in sync; a value that only one of them can hold is refused.';
             END IF;
-        IF pg_catalog.current_setting('expandcontract.new_6cd96228d0', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
-            PERFORM pg_catalog.set_config('expandcontract.new_6cd96228d0', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+        IF COALESCE(pg_catalog.current_setting('expandcontract.new_6cd96228d0', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+            PERFORM pg_catalog.set_config('expandcontract.new_6cd96228d0', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);
             PERFORM expandcontract_sync.note_use('0003_change_reviews_rating_type', 'new', current_user);
         END IF;
-    ELSIF old_given OR NOT ((NEW."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating)) OR (NEW."~ec_new_rating" IS NOT NULL AND (NEW.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating")))) THEN
+    ELSIF old_given OR NOT ((CASE WHEN NEW."~ec_new_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating) IS NULL ELSE COALESCE(NEW."~ec_new_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating), false) END) OR (NEW."~ec_new_rating" IS NOT NULL AND (CASE WHEN NEW.rating IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating") IS NULL ELSE COALESCE(NEW.rating OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating"), false) END))) THEN
         NEW."~ec_new_rating" := expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating);
         IF old_given THEN
-            IF NEW.rating IS NOT NULL AND NOT (NEW.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating")) THEN
+            IF NEW.rating IS NOT NULL AND NOT (CASE WHEN NEW.rating IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating") IS NULL ELSE COALESCE(NEW.rating OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating"), false) END) THEN
                 RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit ~ec_new_rating integer of public.reviews', HINT = 'The schema change 0003_change_reviews_rating_type holds both columns in sync; a value that only one of them can hold is refused.';
             END IF;
-            IF pg_catalog.current_setting('expandcontract.old_6cd96228d0', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
-                PERFORM pg_catalog.set_config('expandcontract.old_6cd96228d0', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+            IF COALESCE(pg_catalog.current_setting('expandcontract.old_6cd96228d0', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+                PERFORM pg_catalog.set_config('expandcontract.old_6cd96228d0', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);
                 PERFORM expandcontract_sync.note_use('0003_change_reviews_rating_type', 'old', current_user);
             END IF;
         END IF;
@@ -52,5 +52,5 @@ BEGIN
 END
 $ec$;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."~ec_0003_change_reviews_rating_type"() TO PUBLIC;
-CREATE TRIGGER "~ec_0003_change_reviews_rating_type" BEFORE INSERT OR UPDATE ON public.reviews FOR EACH ROW WHEN (NOT (NEW."~ec_new_rating" IS NOT NULL AND NEW.rating IS NOT NULL AND (NEW.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating")) OR NEW."~ec_new_rating" IS NULL AND NEW.rating IS NULL AND (NEW."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating)))) EXECUTE FUNCTION expandcontract_sync."~ec_0003_change_reviews_rating_type"();
+CREATE TRIGGER "~ec_0003_change_reviews_rating_type" BEFORE INSERT OR UPDATE ON public.reviews FOR EACH ROW WHEN (NOT (NEW."~ec_new_rating" IS NOT NULL AND NEW.rating IS NOT NULL AND (CASE WHEN NEW.rating IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating") IS NULL ELSE COALESCE(NEW.rating OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating"), false) END) OR NEW."~ec_new_rating" IS NULL AND NEW.rating IS NULL AND (CASE WHEN NEW."~ec_new_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating) IS NULL ELSE COALESCE(NEW."~ec_new_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating), false) END))) EXECUTE FUNCTION expandcontract_sync."~ec_0003_change_reviews_rating_type"();
 ALTER TABLE public.reviews ENABLE ALWAYS TRIGGER "~ec_0003_change_reviews_rating_type";

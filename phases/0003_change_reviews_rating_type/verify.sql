@@ -8,7 +8,7 @@ WITH mine AS MATERIALIZED (
 ),
 seen AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows,
-         pg_catalog.count(*) FILTER (WHERE NOT CASE WHEN (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating")) THEN t."~ec_new_rating" IS NOT NULL OR (t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) ELSE t.rating IS NULL AND (t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) END) AS mismatches
+         pg_catalog.count(*) FILTER (WHERE NOT CASE WHEN (CASE WHEN t.rating IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating") IS NULL ELSE COALESCE(t.rating OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating"), false) END) THEN t."~ec_new_rating" IS NOT NULL OR (CASE WHEN t."~ec_new_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating) IS NULL ELSE COALESCE(t."~ec_new_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating), false) END) ELSE t.rating IS NULL AND (CASE WHEN t."~ec_new_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating) IS NULL ELSE COALESCE(t."~ec_new_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating), false) END) END) AS mismatches
   FROM ONLY public.reviews t
   WHERE t.ctid >= $3 AND t.ctid < (SELECT $4::pg_catalog.tid FROM mine)
 )
@@ -25,13 +25,13 @@ UPDATE expandcontract.chunk c
 SET unfit = c.unfit + LEAST($5, (
   SELECT pg_catalog.count(*)
   FROM ONLY public.reviews t
-  WHERE t.ctid >= $3 AND t.ctid < $4 AND ((t.rating IS NOT NULL AND (t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) AND NOT (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating"))))
+  WHERE t.ctid >= $3 AND t.ctid < $4 AND ((t.rating IS NOT NULL AND (CASE WHEN t."~ec_new_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating) IS NULL ELSE COALESCE(t."~ec_new_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating), false) END) AND NOT (CASE WHEN t.rating IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating") IS NULL ELSE COALESCE(t.rating OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating"), false) END)))
 )), samples = c.samples || COALESCE((
   SELECT pg_catalog.jsonb_agg(named.key)
   FROM (
     SELECT pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text) AS key
     FROM ONLY public.reviews t
-    WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT CASE WHEN (t.rating IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating")) THEN t."~ec_new_rating" IS NOT NULL OR (t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) ELSE t.rating IS NULL AND (t."~ec_new_rating" IS NOT DISTINCT FROM expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating)) END)
+    WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT CASE WHEN (CASE WHEN t.rating IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating") IS NULL ELSE COALESCE(t.rating OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating"), false) END) THEN t."~ec_new_rating" IS NOT NULL OR (CASE WHEN t."~ec_new_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating) IS NULL ELSE COALESCE(t."~ec_new_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating), false) END) ELSE t.rating IS NULL AND (CASE WHEN t."~ec_new_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating) IS NULL ELSE COALESCE(t."~ec_new_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating), false) END) END)
     LIMIT 10 - pg_catalog.jsonb_array_length(c.samples)
   ) named
 ), '[]')

@@ -11,7 +11,7 @@ kept AS (
   SELECT mine.change_id, 'kept', pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.title)::pg_catalog.text, (t.plain_title)::pg_catalog.text, CURRENT_USER,
          'only the new side held this value when the change was rolled back'
   FROM ONLY public.articles t, mine
-  WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT (t.plain_title IS NULL) AND EXISTS (SELECT FROM expandcontract.old_use u JOIN expandcontract.change c ON c.id = u.change_id WHERE c.name = '0004_change_articles_title_type' AND u.side = 'new'))
+  WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT (t.plain_title IS NULL) AND EXISTS (SELECT FROM expandcontract.old_use u JOIN expandcontract.change c ON c.id OPERATOR(pg_catalog.=) u.change_id WHERE c.name OPERATOR(pg_catalog.=) '0004_change_articles_title_type' AND u.side OPERATOR(pg_catalog.=) 'new'))
   RETURNING 1
 ),
 seen AS MATERIALIZED (

@@ -12,27 +12,27 @@ DECLARE
     old_given boolean;
     new_given boolean;
 BEGIN
-    IF TG_OP = 'INSERT' THEN
-        new_given := NOT (NEW.plain_title IS NOT DISTINCT FROM NULL::text);
-        old_given := NOT (NEW.title IS NOT DISTINCT FROM NULL::text);
+    IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
+        new_given := NOT (CASE WHEN NEW.plain_title IS NULL THEN NULL::pg_catalog.text IS NULL ELSE COALESCE(NEW.plain_title OPERATOR(pg_catalog.=) NULL::pg_catalog.text, false) END);
+        old_given := NOT (CASE WHEN NEW.title IS NULL THEN NULL::pg_catalog.text IS NULL ELSE COALESCE(NEW.title OPERATOR(pg_catalog.=) NULL::pg_catalog.text, false) END);
     ELSE
-        new_given := NOT (NEW.plain_title IS NOT DISTINCT FROM OLD.plain_title) AND NOT (NEW.plain_title IS NULL);
-        old_given := NOT (NEW.title IS NOT DISTINCT FROM OLD.title);
+        new_given := NOT (CASE WHEN NEW.plain_title IS NULL THEN OLD.plain_title IS NULL ELSE COALESCE(NEW.plain_title OPERATOR(pg_catalog.=) OLD.plain_title, false) END) AND NOT (NEW.plain_title IS NULL);
+        old_given := NOT (CASE WHEN NEW.title IS NULL THEN OLD.title IS NULL ELSE COALESCE(NEW.title OPERATOR(pg_catalog.=) OLD.title, false) END);
     END IF;
-    IF pg_catalog.current_setting('expandcontract.filling', true) = 'on' THEN
+    IF pg_catalog.current_setting('expandcontract.filling', true) OPERATOR(pg_catalog.=) 'on' THEN
         -- Our own write of a value that was made of OLD: another trigger may have changed title with it.
-        IF old_given AND TG_OP = 'UPDATE' THEN
+        IF old_given AND TG_OP OPERATOR(pg_catalog.=) 'UPDATE' THEN
             NEW.plain_title := NULL;
         END IF;
     ELSIF new_given THEN
-        IF pg_catalog.current_setting('expandcontract.new_98fd43bd0e', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
-            PERFORM pg_catalog.set_config('expandcontract.new_98fd43bd0e', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+        IF COALESCE(pg_catalog.current_setting('expandcontract.new_98fd43bd0e', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+            PERFORM pg_catalog.set_config('expandcontract.new_98fd43bd0e', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);
             PERFORM expandcontract_sync.note_use('0004_change_articles_title_type', 'new', current_user);
         END IF;
     ELSIF old_given THEN
         NEW.plain_title := NULL;
-        IF pg_catalog.current_setting('expandcontract.old_98fd43bd0e', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
-                PERFORM pg_catalog.set_config('expandcontract.old_98fd43bd0e', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+        IF COALESCE(pg_catalog.current_setting('expandcontract.old_98fd43bd0e', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+                PERFORM pg_catalog.set_config('expandcontract.old_98fd43bd0e', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);
                 PERFORM expandcontract_sync.note_use('0004_change_articles_title_type', 'old', current_user);
             END IF;
     END IF;

@@ -83,7 +83,15 @@ def taken(subject: Subject) -> tuple[Check, ...]:
     if subject.pair.identity:
         return ()
     checks = (check for check in _checks(subject) if check.validated and check.enforced)
-    return tuple(Check(_expression(check.definition), check.columns) for check in checks)
+    return tuple(
+        Check(_expression(check.definition), check.columns, _types(subject, check.columns))
+        for check in checks
+    )
+
+
+def _types(subject: Subject, names: tuple[str, ...]) -> tuple[str, ...]:
+    found = (subject.snapshot.column(name) for name in names)
+    return tuple(column.type for column in found if column is not None)
 
 
 def _expression(definition: str) -> str:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from expandcontract.model.names import RelationName, dollar_quote, quote
+from expandcontract.model.names import RelationName, dollar_quote, qualify_type, quote
 
 #: Errors of the server, the session or the role: the value may be good.
 _NOT_OF_THE_VALUE = (
@@ -58,10 +58,11 @@ def _function(conversion: Conversion, name: RelationName, body: str, language: s
     volatility = "IMMUTABLE" if conversion.immutable else "VOLATILE"
     # A block with EXCEPTION starts a subtransaction, which a parallel worker cannot.
     safety = "SAFE" if conversion.immutable and language == "sql" else "UNSAFE"
-    signature = f"{name.sql}({quote(conversion.column)} {conversion.argument}) RETURNS {conversion.result}"
+    argument, result = qualify_type(conversion.argument), qualify_type(conversion.result)
+    signature = f"{name.sql}({quote(conversion.column)} {argument}) RETURNS {result}"
     return (
         f"CREATE OR REPLACE FUNCTION {signature} LANGUAGE {language} {volatility} PARALLEL {safety} {body}",
-        f"GRANT EXECUTE ON FUNCTION {name.sql}({conversion.argument}) TO PUBLIC",
+        f"GRANT EXECUTE ON FUNCTION {name.sql}({argument}) TO PUBLIC",
     )
 
 

@@ -4,7 +4,7 @@ DECLARE
     old_given boolean;
     new_given boolean;
 BEGIN
-    IF TG_OP = 'INSERT' THEN
+    IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
         new_given := NOT {new_is_default};
         old_given := NOT {old_is_default}{old_default_yields};
     ELSE

@@ -4,16 +4,16 @@ DECLARE
     old_given boolean;
     new_given boolean;
 BEGIN
-    IF TG_OP = 'INSERT' THEN
+    IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
         new_given := NOT {new_is_default};
         old_given := NOT {old_is_default};
     ELSE
         new_given := NOT {new_unchanged} AND NOT (NEW.{new} IS NULL);
         old_given := NOT {old_unchanged};
     END IF;
-    IF pg_catalog.current_setting({filling}, true) = 'on' THEN
+    IF pg_catalog.current_setting({filling}, true) OPERATOR(pg_catalog.=) 'on' THEN
         -- Our own write of a value that was made of OLD: another trigger may have changed {old} with it.
-        IF old_given AND TG_OP = 'UPDATE' THEN
+        IF old_given AND TG_OP OPERATOR(pg_catalog.=) 'UPDATE' THEN
             NEW.{new} := NULL;
         END IF;
     ELSIF new_given THEN

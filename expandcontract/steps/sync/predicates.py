@@ -1,38 +1,52 @@
-"""In sync, as SQL: one text for the trigger's WHEN, the copy, the comparison and the trigger's body."""
+"""In sync, as SQL: one text for the trigger's WHEN, the copy, the comparison and the trigger's body.
+
+What stands here runs in sessions of the application, under whatever search_path they have, and as the table's
+owner where a foreign key acts. So every name is qualified: functions and types with their schema, operators
+as OPERATOR(pg_catalog.=). IS [NOT] DISTINCT FROM, BETWEEN, IN and NULLIF look for `=` along the
+search_path and cannot be qualified: they are not used. An expression that somebody else wrote (a default, a
+CHECK, --using) stands in a function with a standard body, which is parsed once.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from expandcontract.model.change import Mode, Pair, Unfit
-from expandcontract.model.names import literal, quote
+from expandcontract.model.names import literal, qualify_type, quote
 
 
 @dataclass(frozen=True)
 class Check:
     """A CHECK of the old side that contract takes away: its expression, in parentheses, and the columns that
-    it names.
+    it names, with their types.
     """
 
     expression: str
     columns: tuple[str, ...]
+    types: tuple[str, ...]
 
 
 def same(left: str, right: str, *, plain: bool = False) -> str:
     """Return SQL that is true when two values are identical, NULLs included, and never NULL.
 
     Equal is not enough: 1.0 = 1.00 and '30 days' = '1 month', and json has no `=` at all. `plain` says that
-    for the type
-    `IS NOT DISTINCT FROM` means identical (its btree class has equalimage), which is quicker.
+    for the type equal means identical (its btree class has equalimage), which is quicker; `left` is a column
+    then, and `right`, which may call a function, is evaluated once.
     """
     if plain:
-        return f"({left} IS NOT DISTINCT FROM {right})"
+        equal = f"COALESCE({left} OPERATOR(pg_catalog.=) {right}, false)"
+        return f"(CASE WHEN {left} IS NULL THEN {right} IS NULL ELSE {equal} END)"
     return f"pg_catalog.record_image_eq(ROW({left}), ROW({right}))"
+
+
+def null(type_: str) -> str:
+    """Return a NULL of a type as SQL."""
+    return f"NULL::{qualify_type(type_)}"
 
 
 def forward(pair: Pair, value: str) -> str:
     """Return SQL for the new side's value, given SQL for the old side's; NULL where nobody can tell."""
     if pair.computed_outside:
-        return f"NULL::{pair.new.type}"
+        return null(pair.new.type)
     return value if pair.forward is None else f"{pair.forward.sql}({value})"
 
 
@@ -100,7 +114,7 @@ def needs_rule(pair: Pair, row: str, *, old: str | None = None, new: str | None 
     old_value, new_value = f"{row}.{quote(old or pair.old.column)}", f"{row}.{quote(new or pair.new.column)}"
     if pair.unfit == Unfit.ACCEPT:
         drifted = out_of_sync(pair, row, old=old, new=new)
-        return f"{drifted} OR ({old_value} IS NULL) <> ({new_value} IS NULL)"
+        return f"{drifted} OR ({old_value} IS NULL) OPERATOR(pg_catalog.<>) ({new_value} IS NULL)"
     filled = f"{new_value} IS NOT NULL AND {old_value} IS NOT NULL"
     returns = same_old(pair, old_value, back(pair, new_value))
     empty = f"{new_value} IS NULL AND {old_value} IS NULL"
@@ -164,8 +178,9 @@ def written_by_new_code(pair: Pair, row: str, change: str, ledger: str) -> str:
     Nobody can tell its values from those that were computed: encrypting twice gives two values.
     """
     seen = (
-        f"SELECT FROM {quote(ledger)}.old_use u JOIN {quote(ledger)}.change c ON c.id = u.change_id "
-        f"WHERE c.name = {literal(change)} AND u.side = 'new'"
+        f"SELECT FROM {quote(ledger)}.old_use u JOIN {quote(ledger)}.change c "
+        f"ON c.id OPERATOR(pg_catalog.=) u.change_id "
+        f"WHERE c.name OPERATOR(pg_catalog.=) {literal(change)} AND u.side OPERATOR(pg_catalog.=) 'new'"
     )
     return f"NOT ({row}.{quote(pair.new.column)} IS NULL) AND EXISTS ({seen})"
 

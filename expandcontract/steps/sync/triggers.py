@@ -1,13 +1,25 @@
-"""The functions and triggers of a pair as statements. docs/explanation/sync-trigger.md tells the rules."""
+"""The functions and triggers of a pair as statements. docs/explanation/sync-trigger.md tells the rules.
+
+Names are qualified to the last operator and type, as `predicates` tells. The body of a trigger function is
+parsed in the session of whoever writes; what somebody else wrote, a default or a CHECK, stands in a function
+of its own, whose standard body was parsed in ours.
+"""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
 from expandcontract.model.change import Mode, Pair, Unfit
-from expandcontract.model.names import RelationName, dollar_quote, literal, quote
+from expandcontract.model.names import (
+    RelationName,
+    dollar_quote,
+    literal,
+    qualify_constant,
+    qualify_type,
+    quote,
+)
 from expandcontract.steps.sync import predicates
 
 #: What the guards of a write refused by policy are known by.
@@ -42,7 +54,25 @@ class Sync:
 
     @property
     def keeper(self) -> RelationName:
-        return RelationName(self.schema, self.trigger.replace("~ec_", "~ek_", 1))
+        return self._beside("~ek_")
+
+    @property
+    def old_default(self) -> RelationName:
+        """What makes the old side's default, where that is more than a constant."""
+        return self._beside("~eo_")
+
+    @property
+    def default(self) -> RelationName:
+        """What makes the new side's default, where that is more than a constant."""
+        return self._beside("~en_")
+
+    @property
+    def check(self) -> RelationName:
+        """What asks the old side's CHECKs."""
+        return self._beside("~ex_")
+
+    def _beside(self, mark: str) -> RelationName:
+        return RelationName(self.schema, self.trigger.replace("~ec_", mark, 1))
 
 
 def create_sync_function(sync: Sync, *, ready: bool) -> str:
@@ -62,6 +92,53 @@ def create_sync_function(sync: Sync, *, ready: bool) -> str:
         )
         return _render("fill.sql", **fields, write_back=write_back)
     return _render("mirror.sql", **fields)
+
+
+def create_parsed(sync: Sync) -> tuple[str, ...]:
+    """Return the statements that make the functions of what others wrote: defaults and CHECKs."""
+    statements = []
+    for name, arguments, result, body in _parsed(sync):
+        signature = f"{name.sql}({arguments}) RETURNS {qualify_type(result)}"
+        statements.append(
+            f"CREATE OR REPLACE FUNCTION {signature} LANGUAGE sql STABLE BEGIN ATOMIC SELECT {body}; END"
+        )
+        statements.append(f"GRANT EXECUTE ON FUNCTION {name.sql} TO PUBLIC")
+    return tuple(statements)
+
+
+def parsed(sync: Sync) -> tuple[RelationName, ...]:
+    """Return the functions that `create_parsed` makes."""
+    return tuple(name for name, *_ in _parsed(sync))
+
+
+def _parsed(sync: Sync) -> Iterator[tuple[RelationName, str, str, str]]:
+    """Yield name, arguments, type and expression of each."""
+    pair = sync.pair
+    old = None if pair.old.volatile_default else pair.old.default
+    for default, name, type_ in (
+        (old, sync.old_default, pair.old.type),
+        (sync.new_default, sync.default, pair.new.type),
+    ):
+        if default is not None and qualify_constant(default) is None:
+            yield name, "", type_, f"({default})::{qualify_type(type_)}"
+    if sync.checks and not pair.one_way:
+        types = _check_columns(sync)
+        arguments = ", ".join(f"{quote(column)} {qualify_type(type_)}" for column, type_ in types.items())
+        yield (
+            sync.check,
+            arguments,
+            "boolean",
+            " AND ".join(f"COALESCE({check.expression}, true)" for check in sync.checks),
+        )
+
+
+def _check_columns(sync: Sync) -> dict[str, str]:
+    return {c: t for check in sync.checks for c, t in zip(check.columns, check.types, strict=True)}
+
+
+def _default(default: str, function: RelationName, type_: str) -> str:
+    constant = qualify_constant(default)
+    return f"{function.sql}()" if constant is None else f"({constant})::{qualify_type(type_)}"
 
 
 def create_sync_trigger(sync: Sync, tables: Sequence[RelationName]) -> tuple[str, ...]:
@@ -84,6 +161,7 @@ def drop_sync(
     drops = [f"DROP TRIGGER IF EXISTS {quote(sync.trigger)} ON {table.sql}" for table in tables]
     drops.append(f"DROP FUNCTION IF EXISTS {sync.function.sql}()")
     drops.append(f"DROP FUNCTION IF EXISTS {sync.keeper.sql}()")
+    drops.extend(f"DROP FUNCTION IF EXISTS {name.sql}" for name in parsed(sync))
     return (*drops, *functions)
 
 
@@ -101,7 +179,6 @@ def create_keeper(sync: Sync, tables: Sequence[RelationName]) -> tuple[str, ...]
         table=pair.table.sql,
         hidden=hidden,
         final=final,
-        conflict="#variable_conflict use_column\n" if sync.checks else "",
         final_not_given=_final_not_given(sync, final),
         forward=predicates.forward(pair, f"NEW.{hidden}"),
         new_unchanged=predicates.same_new(pair, f"NEW.{final}", f"OLD.{final}"),
@@ -120,10 +197,10 @@ def _final_not_given(sync: Sync, final: str) -> str:
     pair = sync.pair
     if pair.old.volatile_default and pair.mode == Mode.MIRROR:
         return ""  # whoever gives both gives them in sync, and does not come here
-    null = f"NULL::{pair.new.type}"
-    default = sync.new_default if pair.mode == Mode.MIRROR and sync.new_default else null
-    is_default = predicates.same_new(pair, f"NEW.{final}", f"({default})::{pair.new.type}")
-    return f" AND {is_default}"
+    default = predicates.null(pair.new.type)
+    if pair.mode == Mode.MIRROR and sync.new_default:
+        default = _default(sync.new_default, sync.default, pair.new.type)
+    return f" AND {predicates.same_new(pair, f'NEW.{final}', default)}"
 
 
 def _keep(sync: Sync, hidden: str, final: str) -> str:
@@ -154,11 +231,10 @@ def _refused(sync: Sync, hidden: str, final: str) -> str:
         return ""
     texts = (f"pg_catalog.format('%s', NEW.{hidden})", f"pg_catalog.format('%s', NEW.{final})")
     note = _conflict(sync, "'not held by the hidden side'", *texts, "'a CHECK of the old side refuses it'")
-    refused = " OR ".join(
-        predicates.refused_by(check, "NEW", sync.pair.old.column, sync.hidden) for check in sync.checks
-    )
+    old = sync.pair.old.column
+    values = (f"NEW.{quote(sync.hidden if column == old else column)}" for column in _check_columns(sync))
     return f"""
-            IF {refused} THEN
+            IF NOT {sync.check.sql}({", ".join(values)}) THEN
                 {note}
             END IF;"""
 
@@ -178,7 +254,7 @@ def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
     pair = sync.pair
     old, new = quote(pair.old.column), quote(pair.new.column)
     new_default = sync.new_default if ready else None
-    typed_null = f"NULL::{pair.new.type}"
+    typed_null = predicates.null(pair.new.type)
     was_new = "was_new" if not ready and pair.mode == Mode.MIRROR else f"OLD.{new}"
     return {
         "function": sync.function.sql,
@@ -189,11 +265,13 @@ def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
         "stage": "From ready on."
         if ready
         else "Until ready: a row may be unfilled, and NULL in the new side never goes back.",
-        "declare": "" if ready else f"\n    was_new {pair.new.type};",
+        "declare": "" if ready else f"\n    was_new {qualify_type(pair.new.type)};",
         "new_is_default": predicates.same_new(
-            pair, f"NEW.{new}", f"({new_default})::{pair.new.type}" if new_default else typed_null
+            pair,
+            f"NEW.{new}",
+            _default(new_default, sync.default, pair.new.type) if new_default else typed_null,
         ),
-        "old_is_default": _old_is_default(pair, old),
+        "old_is_default": _old_is_default(sync, old),
         "old_default_yields": " AND NOT new_given" if pair.old.volatile_default else "",
         "complete": ""
         if ready
@@ -233,19 +311,22 @@ def _not_carried(pair: Pair, old: str, new: str) -> str:
     return f"\n            AND NOT {carried}"
 
 
-def _old_is_default(pair: Pair, old: str) -> str:
+def _old_is_default(sync: Sync, old: str) -> str:
+    pair = sync.pair
     # A volatile default (nextval) makes another value at each call: the value is taken as given, unless new
     # was given.
     if pair.old.default is None or pair.old.volatile_default:
-        return predicates.same_old(pair, f"NEW.{old}", f"NULL::{pair.old.type}")
-    return predicates.same_old(pair, f"NEW.{old}", f"({pair.old.default})::{pair.old.type}")
+        return predicates.same_old(pair, f"NEW.{old}", predicates.null(pair.old.type))
+    return predicates.same_old(
+        pair, f"NEW.{old}", _default(pair.old.default, sync.old_default, pair.old.type)
+    )
 
 
 def _key(columns: Sequence[str]) -> str:
     if not columns:
         return "NULL"
     pairs = ", ".join(f"{literal(column)}, NEW.{quote(column)}" for column in columns)
-    return f"pg_catalog.jsonb_build_object({pairs})::text"
+    return f"pg_catalog.jsonb_build_object({pairs})::pg_catalog.text"
 
 
 def _conflict(sync: Sync, kind: str, old_text: str, new_text: str, sentence: str) -> str:
@@ -258,7 +339,7 @@ def note_setting(change: str, side: str) -> tuple[str, str]:
     """Return the setting of a session that tells when it used a side last, and its value for now as SQL."""
     minute = "pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')"
     name = f"expandcontract.{side}_{hashlib.sha256(change.encode()).hexdigest()[:10]}"
-    return name, f"pg_catalog.current_setting('application_name') || ' ' || {minute}"
+    return name, (f"pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', {minute})")
 
 
 def _note_use(sync: Sync, side: str) -> str:
@@ -268,7 +349,7 @@ def _note_use(sync: Sync, side: str) -> str:
     setting = literal(name)
     indent = "\n            " if side == "old" else "\n        "
     return (
-        f"IF pg_catalog.current_setting({setting}, true) IS DISTINCT FROM ({moment}) THEN"
+        f"IF COALESCE(pg_catalog.current_setting({setting}, true), '') OPERATOR(pg_catalog.<>) {moment} THEN"
         f"{indent}    PERFORM pg_catalog.set_config({setting}, {moment}, false);"
         f"{indent}    PERFORM {quote(sync.schema)}.note_use({literal(sync.change)}, '{side}', current_user);"
         f"{indent}END IF;"
