@@ -2,6 +2,9 @@
 
 What an expression means, and what still fits a new type, is asked of PostgreSQL, not guessed. The clone is a
 temporary table with the columns of the real one, without rows, constraints, indexes and defaults.
+
+To plan has no effects. Expressions are parsed and planned; one is evaluated only when nothing in it is
+volatile, in a transaction that is read-only at that moment, so that a wrong label moves no sequence either.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -127,8 +130,8 @@ class Expression:
     `sql` is qualified, independent of any search_path, and ends in a cast to `type`. `immutable` is its
     judgement
     for a generated column. `null_for_null` is whether NULL yields NULL. `functions` are those that it calls
-    outside
-    pg_catalog, as regprocedure text.
+    outside pg_catalog, as regprocedure text. One that is `volatile` was never evaluated: as --back it is made
+    to keep NULL, as --using nobody knows what it makes of it.
     """
 
     sql: str
@@ -137,6 +140,7 @@ class Expression:
     total: bool
     null_for_null: bool
     functions: tuple[str, ...] = ()
+    volatile: bool = False
 
 
 @dataclass(frozen=True)
@@ -208,7 +212,7 @@ async def judge(conn: AsyncConnection, snapshot: Snapshot, question: Question) -
         raise AssertionError(f"the snapshot of {snapshot.table} was loaded without {question.column}")
     async with _savepoint(conn):
         await conn.exec_driver_sql(f"CREATE TEMPORARY TABLE ec_clone (LIKE {snapshot.table.sql})")
-        if not await _tries(conn, f"SELECT NULL::{column.type}"):
+        if not await _takes_null(conn, column.type):
             raise UnsupportedShape(
                 f"{quote(column.name)} is of a domain that takes no NULL: {column.type}.",
                 why="The hidden side must be able to be NULL, or a write of new code would fail.",
@@ -307,14 +311,18 @@ async def _expression(
             sql, functions = await _canonical(conn, column, f"CAST(({text}) AS {result})", option)
     except DBAPIError as error:
         raise _unusable(written, argument, result, option, error) from error
+    volatile = await _volatile(conn, sql)
+    if volatile and option == "--back":
+        sql = f"CAST(CASE WHEN {quote(column)} IS NOT NULL THEN {sql} END AS {result})"
     generated = f"ADD COLUMN ec_generated {result} GENERATED ALWAYS AS ({sql}) STORED"
     return Expression(
         sql,
         result,
         immutable=await _tries(conn, f"ALTER TABLE {_CLONE} {generated}"),
         total=total,
-        null_for_null=await _null_for_null(conn, column, argument, sql),
+        null_for_null=volatile or await _null_for_null(conn, column, argument, sql),
         functions=functions,
+        volatile=volatile,
     )
 
 
@@ -367,6 +375,15 @@ async def _tries(conn: AsyncConnection, statement: str) -> bool:
         await savepoint.rollback()
 
 
+async def _takes_null(conn: AsyncConnection, type_: str) -> bool:
+    try:
+        async with _evaluating(conn):
+            await conn.exec_driver_sql(f"SELECT NULL::{type_}")
+    except DBAPIError:
+        return False
+    return True
+
+
 async def _plain_cast(conn: AsyncConnection, column: str, result: str) -> tuple[str, bool]:
     """Return SQL that a cast turns into `result`, and whether that cannot fail. Where nothing is known, no.
 
@@ -384,15 +401,34 @@ async def _plain_cast(conn: AsyncConnection, column: str, result: str) -> tuple[
     return text, source == target or target in _WIDENING.get(source, ())
 
 
-async def _null_for_null(conn: AsyncConnection, column: str, argument: str, sql: str) -> bool:
+async def _volatile(conn: AsyncConnection, sql: str) -> bool:
+    """Whether the expression calls anything volatile, by the planner's judgement: it evaluates nothing of it.
+
+    A subquery is flattened unless its targets are volatile (manual of the planner: is_simple_subquery).
+    """
+    inner = f"SELECT ({sql}) AS v FROM {_CLONE}"
+    plan = await rows(conn, f"EXPLAIN (COSTS OFF) SELECT v IS NULL, v IS NOT NULL FROM ({inner}) AS ec_row")
+    return any("Subquery Scan" in str(line) for (line,) in plan)
+
+
+@asynccontextmanager
+async def _evaluating(conn: AsyncConnection) -> AsyncIterator[None]:
+    """What the body evaluates writes nothing: no row, and no sequence, which no rollback would set back."""
     savepoint = await conn.begin_nested()
     try:
-        query = f"SELECT ({sql}) IS NULL FROM (SELECT NULL::{argument} AS {quote(column)}) AS ec_row"
-        return bool((await conn.exec_driver_sql(query)).scalar_one())
-    except DBAPIError:
-        return True  # an error becomes NULL
+        await conn.exec_driver_sql("SET LOCAL transaction_read_only = on")
+        yield
     finally:
         await savepoint.rollback()
+
+
+async def _null_for_null(conn: AsyncConnection, column: str, argument: str, sql: str) -> bool:
+    try:
+        async with _evaluating(conn):
+            query = f"SELECT ({sql}) IS NULL FROM (SELECT NULL::{argument} AS {quote(column)}) AS ec_row"
+            return bool((await conn.exec_driver_sql(query)).scalar_one())
+    except DBAPIError:
+        return True  # an error becomes NULL
 
 
 async def _own_name(conn: AsyncConnection, question: Question) -> str | None:
@@ -429,15 +465,15 @@ async def _default(
         return column.default
     if column.default_kind == "stable":
         return f"CAST(({column.default}) AS {forward.type})" if question.using is None else None
-    savepoint = await conn.begin_nested()
+    if forward.volatile:
+        return None
     try:
-        row = f"SELECT ({column.default})::{column.type} AS {quote(column.name)}"
-        query = f"SELECT pg_catalog.quote_literal(({forward.sql})::text) FROM ({row}) AS ec_row"
-        value = (await conn.exec_driver_sql(query)).scalar_one()
+        async with _evaluating(conn):
+            row = f"SELECT ({column.default})::{column.type} AS {quote(column.name)}"
+            query = f"SELECT pg_catalog.quote_literal(({forward.sql})::text) FROM ({row}) AS ec_row"
+            value = (await conn.exec_driver_sql(query)).scalar_one()
     except DBAPIError:
         return None  # a default that the new type cannot hold is not carried
-    finally:
-        await savepoint.rollback()
     return None if value is None else f"{value}::{forward.type}"
 
 

@@ -16,7 +16,8 @@ _STRING = re.compile(r"'(?:[^']|'')*'")
 _DONE = re.compile(r"RAISE EXCEPTION USING [^;]*;|OPERATOR\(pg_catalog\.[^)]+\)|:=|=>")
 _OPERATOR = re.compile(r"[-+*/<>=~!@#%^&|`?]+")
 _LOOKED_UP = re.compile(
-    r"\b(IS\s+(?:NOT\s+)?DISTINCT\s+FROM|BETWEEN|NULLIF|I?LIKE|SIMILAR|IN\s*\()", re.IGNORECASE
+    r"\b(IS\s+(?:NOT\s+)?DISTINCT\s+FROM\b(?!\s+NULL\b(?!\s*::))|BETWEEN|NULLIF|I?LIKE|SIMILAR|IN\s*\()",
+    re.IGNORECASE,
 )
 _TYPE = re.compile(r"::\s*(\w+)(?!\.)\b(?!\s*\.)")
 _CALL = re.compile(r"(?<![\w.\"])([a-z_]\w*)\s*\(")

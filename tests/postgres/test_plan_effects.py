@@ -1,0 +1,69 @@
+"""To plan has no effects: what an expression does is parsed and judged, never done."""
+
+import contextlib
+
+import asyncpg
+import pytest
+
+from expandcontract.model.change import Change
+from expandcontract.model.errors import EcError
+from expandcontract.model.phases import Section
+from expandcontract.model.plan import Transactional
+from tests.postgres.scripted import compiled
+
+GIVEN = """
+CREATE SEQUENCE s;
+CREATE FUNCTION bump(text) RETURNS text LANGUAGE plpgsql VOLATILE AS
+    $$ BEGIN RETURN $1 || nextval('s'); END $$;
+CREATE FUNCTION liar(text) RETURNS text LANGUAGE plpgsql STABLE AS
+    $$ BEGIN PERFORM nextval('s'); RETURN $1; END $$;
+CREATE FUNCTION asked(int) RETURNS boolean LANGUAGE plpgsql VOLATILE AS
+    $$ BEGIN PERFORM nextval('s'); RETURN true; END $$;
+CREATE DOMAIN watched AS int CHECK (asked(VALUE));
+CREATE TABLE t (id int PRIMARY KEY, name text DEFAULT 'nobody', made text DEFAULT bump('x'), w watched);
+"""
+
+
+@pytest.mark.parametrize(
+    ("column", "fields"),
+    [
+        ("name", {"using": "bump(name)", "back": "b"}),
+        ("name", {"using": "liar(name)", "back": "b"}),
+        ("name", {"using": "name", "back": "bump(b)"}),
+        ("name", {"using": "setval('s', 42)::text", "back": "nextval('s')::text"}),
+        ("name", {"using": "coalesce(name, nextval('s')::text)", "one_way": True}),
+        ("made", {"using": "made", "back": "b"}),
+        ("name", {"type": "text DEFAULT nextval('s')"}),
+        ("w", {"type": "text"}),
+        ("id", {"type": "watched"}),
+    ],
+)
+async def test_to_plan_moves_no_sequence(database: str, column: str, fields: dict[str, object]) -> None:
+    """Whatever stands in --using, --back, --type, a default or a domain: nothing of it is carried out.
+
+    A sequence shows it, as no rollback sets it back.
+    """
+    conn = await asyncpg.connect(database)
+    try:
+        await conn.execute(GIVEN)
+        spec = {"column": f"t.{column}", "type": "text", "to": "b", **fields}
+        with contextlib.suppress(EcError):  # refused is well, too
+            await compiled(database, Change("0001_t", "change-type", spec))
+        assert await conn.fetchval("SELECT is_called FROM s") is False
+    finally:
+        await conn.close()
+
+
+async def test_a_volatile_back_keeps_null(database: str) -> None:
+    """Of an expression that is not evaluated nobody knows what it makes of NULL: it is not asked there."""
+    conn = await asyncpg.connect(database)
+    try:
+        await conn.execute(GIVEN)
+        spec = {"column": "t.name", "type": "text", "to": "b", "using": "name", "back": "bump(b)"}
+        plan = await compiled(database, Change("0001_t", "change-type", spec))
+    finally:
+        await conn.close()
+    assert plan.pair.mode == "fill"
+    action = plan.steps(Section.DUAL_WRITE)[0].action
+    assert isinstance(action, Transactional)
+    assert any("CASE WHEN b IS NOT NULL THEN" in statement for statement in action.statements)
