@@ -34,7 +34,7 @@ async def restore(work: Work) -> bool:
     Raises StepFailed where a child table came after the plan, or where a column of the pair is gone: then
     there is nothing to put it on.
     """
-    situation = await situations.one(work.context, work.name)
+    situation = work.situation
     if not situation.live.sync_faults:
         return False
     _require_columns(situation)
@@ -49,7 +49,7 @@ async def restore(work: Work) -> bool:
 
 async def make_again(work: Work) -> None:
     """Build again what the new side had when it was ready, and somebody dropped since."""
-    situation = await situations.one(work.context, work.name)
+    situation = work.situation
     for lost in situation.live.lost:
         work.context.notice(work.name, f"{lost.sentence(situation.plan)} It is made again.")
     for step in situation.plan.steps(Section.BACKFILL):

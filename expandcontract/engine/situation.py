@@ -3,20 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.engine.context import Context
 from expandcontract.engine.surroundings import around
 from expandcontract.ledger import migrate, reader
-from expandcontract.ledger.remembered import Difference, differences
 from expandcontract.model.errors import UnknownChange
 from expandcontract.model.phases import Phase, State, Status
 from expandcontract.model.plan import Plan
 from expandcontract.model.situation import Live, Situation
-from expandcontract.postgres import column_types
-from expandcontract.postgres.column_types import Typed
 from expandcontract.postgres.live import Subject, observe
 from expandcontract.postgres.old_side import Planned
+from expandcontract.postgres.sqlstate import UNDEFINED, sqlstate
 
 
 async def load(context: Context, names: Sequence[str] | None = None) -> tuple[Situation, ...]:
@@ -24,48 +23,24 @@ async def load(context: Context, names: Sequence[str] | None = None) -> tuple[Si
 
     Raises LedgerMissing, LedgerTooNew, NotConnected.
     """
-    async with context.database.transaction() as conn:
-        return await around(conn, context, await load_on(conn, context, names))
+    try:
+        async with context.database.transaction() as conn:
+            return await around(conn, context, await load_on(conn, context, names))
+    except DBAPIError as error:
+        if sqlstate(error) in UNDEFINED:
+            # No ledger, or that of an earlier program.
+            async with context.database.transaction() as conn:
+                await migrate.check(conn, context.tables)
+        raise
 
 
 async def load_on(
     conn: AsyncConnection, context: Context, names: Sequence[str] | None = None
 ) -> tuple[Situation, ...]:
-    """The same, in the caller's transaction, without what only soft gates look at."""
-    await migrate.check(conn, context.tables)
+    """The same, in the caller's transaction, without what only soft gates look at: two queries."""
     situations = await reader.load(conn, context.tables, context.policy, names)
     lives = await observe(conn, [_subject(situation) for situation in situations])
-    joined = (replace(each, live=_joined(each, lives[each.change_id])) for each in situations)
-    return await _with_damage(conn, context, tuple(joined))
-
-
-async def _with_damage(
-    conn: AsyncConnection, context: Context, situations: tuple[Situation, ...]
-) -> tuple[Situation, ...]:
-    """Add what others altered of what was made: types, what keeps a hidden side current, the new side."""
-    kept = [typed for each in situations if not _unkept(each) for typed in _types(each)]
-    retyped = await column_types.altered(conn, kept)
-    remembered = await differences(conn, context.tables, situations)
-    return tuple(
-        replace(each, live=_damaged(each.live, retyped[each.change_id], remembered.get(each.change_id)))
-        for each in situations
-    )
-
-
-def _damaged(live: Live, retyped: list[str], remembered: Difference | None) -> Live:
-    found = remembered or Difference()
-    return replace(
-        live,
-        retyped=tuple(retyped),
-        sync_faults=(*live.sync_faults, *retyped, *found.altered),
-        lost=found.lost,
-    )
-
-
-def _types(situation: Situation) -> tuple[Typed, ...]:
-    pair, (old, new) = situation.plan.pair, _names(situation)
-    of = (situation.change_id, situation.relation, situation.plan.table)
-    return Typed(*of, old, pair.old.type), Typed(*of, new, pair.new.type)
+    return tuple(replace(each, live=_joined(each, lives[each.change_id])) for each in situations)
 
 
 def _names(situation: Situation) -> tuple[str, str]:
@@ -99,16 +74,20 @@ async def unknown(context: Context, name: str) -> UnknownChange:
 
 def _subject(situation: Situation) -> Subject:
     plan = situation.plan
-    hidden = situation.state == State.HIDDEN
+    hidden, unkept = situation.state == State.HIDDEN, _unkept(situation)
     old, new = _names(situation)
     return Subject(
         change_id=situation.change_id,
         table=plan.table,
         relation=situation.relation,
         old_column=old,
-        columns=(old, new, *plan.catalog.get("primary_key", ())),
-        trigger=None if _unkept(situation) or (hidden and plan.pair.one_way) else plan.trigger,
-        functions=() if _unkept(situation) else plan.hidden_functions if hidden else plan.functions,
+        columns=(
+            (old, None if unkept else plan.pair.old.type),
+            (new, None if unkept else plan.pair.new.type),
+            *((name, None) for name in plan.catalog.get("primary_key", ())),
+        ),
+        trigger=None if unkept or (hidden and plan.pair.one_way) else plan.trigger,
+        functions=() if unkept else plan.hidden_functions if hidden else plan.functions,
         planned=_planned(plan) if situation.state == State.ACTIVE else None,
     )
 
@@ -141,7 +120,8 @@ def _joined(situation: Situation, live: Live) -> Live:
         writes = None if writes < 0 else writes
     return replace(
         live,
-        sync_faults=(*live.sync_faults, *situation.live.sync_faults),
+        sync_faults=(*live.sync_faults, *situation.live.sync_faults, *live.retyped),
+        lost=situation.live.lost,
         leaves=tuple(replace(leaf, swept=leaf.oid in situation.covered) for leaf in live.leaves),
         writes_since_ready=writes,
         new_side_writes=situation.live.new_side_writes,

@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.engine import gatekeeper
+from expandcontract.engine import situation as situations
 from expandcontract.engine.context import Context
 from expandcontract.engine.diary import Diary, kept
 from expandcontract.ledger import change as change_writer
@@ -22,7 +23,7 @@ from expandcontract.postgres.sqlstate import translate
 
 @dataclass(frozen=True)
 class Work:
-    """A change as it was when the lease was taken, and the lease."""
+    """A change as it is under the lease, as far as others may alter it, and the lease."""
 
     context: Context
     situation: Situation
@@ -57,6 +58,9 @@ async def leased(
 ) -> AsyncIterator[Work]:
     """Hold the change while the body runs. Raises LeaseHeld naming the live holder.
 
+    `situation` is from before: whoever held the lease then may have changed everything, so the Work has the
+    change as it is now.
+
     What the server says to the body is raised as an error of ours: a guard of the ledger as GuardRefused.
     What the body tells its listener goes into the ledger's history as well, as far as that should tell it.
     """
@@ -74,9 +78,15 @@ async def leased(
             ) as held,
             kept(context, situation, verb, diary),
         ):
-            yield Work(replace(context, listen=diary), await at_home(context, situation), held)
+            yield Work(replace(context, listen=diary), await _now(context, situation.name), held)
     except DBAPIError as error:
         raise translate(error) from error
+
+
+async def _now(context: Context, name: str) -> Situation:
+    situation = await situations.one(context, name)
+    home = await at_home(context, situation)
+    return situation if home is situation else await situations.one(context, name)
 
 
 async def at_home(context: Context, situation: Situation) -> Situation:

@@ -6,7 +6,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import Subquery, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger.tables import Tables
@@ -66,7 +66,7 @@ async def migrate(database: Database) -> tuple[str, ...]:
         # A migration may alter a table that the application writes: its sessions must not queue behind it.
         await conn.exec_driver_sql("SET LOCAL lock_timeout = '1s'")
         applied = await version(conn, tables)
-        _refuse_later(applied, tables)
+        refuse_later(applied, tables)
         if applied == 0:
             await _create_schemas(conn, tables)
         waiting = [migration for migration in migrations() if migration.version > applied]
@@ -83,7 +83,7 @@ async def check(conn: AsyncConnection, tables: Tables) -> None:
         LedgerTooNew: a later program made it.
     """
     applied = await version(conn, tables)
-    _refuse_later(applied, tables)
+    refuse_later(applied, tables)
     if applied == 0:
         raise LedgerMissing(f"There is no ledger in schema {quote(tables.schema)}.", next="ec init")
     if applied < migrations()[-1].version:
@@ -147,7 +147,13 @@ def grants(schema: str, duty: str, role: str) -> tuple[str, ...]:
     )
 
 
-def _refuse_later(applied: int, tables: Tables) -> None:
+def applied(tables: Tables) -> Subquery:
+    """Return one row with the `number` of the last migration that was applied, for a query of the ledger."""
+    return select(func.coalesce(func.max(tables.schema_version.c.version), 0).label("number")).subquery()
+
+
+def refuse_later(applied: int, tables: Tables) -> None:
+    """Raise LedgerTooNew where a later program migrated the ledger."""
     if applied > migrations()[-1].version:
         raise LedgerTooNew(
             f"The ledger in schema {quote(tables.schema)} is of version {applied}.",

@@ -7,9 +7,10 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import RowMapping, Select, select
+from sqlalchemy import ARRAY, ColumnElement, RowMapping, Select, Table, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from expandcontract.ledger import migrate
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.phases import Phase, State, Status
 from expandcontract.model.plan import from_data
@@ -18,6 +19,7 @@ from expandcontract.model.situation import (
     Holder,
     Instance,
     Live,
+    Lost,
     NewestStep,
     OldReader,
     OldWriter,
@@ -31,6 +33,13 @@ from expandcontract.model.situation import (
     Wish,
 )
 
+#: The columns of status_v1 that a Situation needs. The others are for people and scripts.
+_NEEDED = (
+    *("id", "name", "kind", "attempt", "cycle", "state", "relation", "plan", "phases", "hidden_at", "now"),
+    *("is_copy", "sync_altered", "new_side_lost", "new_side_writes", "writes_at_ready", "covered"),
+    *("copy", "compare", "newest_proof", "newest_step", "steps_done", "conflicts", "old_writers"),
+    *("waivers", "wish", "holders"),
+)
 _TOLD_OF_A_STEP = ("section", "step", "status", "attempts", "seconds", "error", "attempt", "cycle")
 
 
@@ -63,15 +72,21 @@ async def load(
 ) -> tuple[Situation, ...]:
     """Return the changes of those names (None: all) in the order in which they were made, by one query.
 
-    Of `live` only `new_side_writes`, `is_copy` and what was altered are known here; the rest is for the
-    catalog to say.
+    Of `live` only `new_side_writes`, `is_copy`, `lost` and what was altered are known here; the rest is for
+    the catalog to say. Raises LedgerTooNew.
     """
-    view = tables.status_v1
-    query = select(view).order_by(view.c.id)
-    if names is not None:
-        query = query.where(view.c.name.in_(names))
-    rows = (await conn.execute(query)).mappings()
-    return tuple(_situation(row, policy) for row in rows)
+    view, version = tables.status_v1, migrate.applied(tables)
+    wanted = true() if names is None else view.c.name.in_(names)
+    query = select(version.c.number, *_columns(view)).select_from(version.outerjoin(view, wanted))
+    rows = (await conn.execute(query.order_by(view.c.id))).mappings().all()
+    migrate.refuse_later(rows[0]["number"], tables)
+    return tuple(_situation(row, policy) for row in rows if row["id"] is not None)
+
+
+def _columns(view: Table) -> list[ColumnElement[Any]]:
+    """Return what a Situation is made of. The driver has to look up a type of array on each connection."""
+    columns = (view.c[name] for name in _NEEDED)
+    return [func.to_jsonb(c).label(c.name) if isinstance(c.type, ARRAY) else c for c in columns]
 
 
 async def load_log(conn: AsyncConnection, tables: Tables, name: str) -> tuple[LogEntry, ...]:
@@ -114,22 +129,14 @@ async def conflicts(conn: AsyncConnection, tables: Tables, name: str) -> tuple[C
     return tuple(Conflict(*row) for row in await conn.execute(query))
 
 
-async def wish(conn: AsyncConnection, tables: Tables, change_id: int) -> Wish:
-    """Return the wished state, as workers ask for it between batches."""
-    c = tables.control.c
-    columns = (c.paused, c.paused_by, c.batch, c.max_rate, c.workers, c.max_lag_seconds)
-    query = select(*columns).where(c.change_id == change_id)
-    row = (await conn.execute(query)).one_or_none()
-    return Wish() if row is None else Wish(*row)
-
-
 async def watched(
     conn: AsyncConnection, tables: Tables, situations: Sequence[Situation]
 ) -> tuple[Situation, ...]:
     """Return the changes with who still uses their old side, and who of the application runs, by two
     queries.
     """
-    found = {row["change_id"]: row for row in (await conn.execute(select(tables.watch_v1))).mappings()}
+    query = select(tables.watch_v1, func.clock_timestamp().label("now"))
+    found = {row["change_id"]: row for row in (await conn.execute(query)).mappings()}
     instances = tuple(Instance(**row) for row in (await conn.execute(_fleet(tables))).mappings())
     return tuple(
         replace(
@@ -137,6 +144,7 @@ async def watched(
             watch=_watch(found[each.change_id]),
             ready_wal=found[each.change_id]["ready_wal"],
             new_code_at=found[each.change_id]["new_code_at"],
+            now=found[each.change_id]["now"],
             instances=instances,
         )
         for each in situations
@@ -181,6 +189,7 @@ def _situation(row: RowMapping, policy: Policy) -> Situation:
         live=Live(
             table_exists=True,
             sync_faults=tuple(row["sync_altered"]),
+            lost=tuple(Lost(kind, name) for kind, name in row["new_side_lost"]),
             new_side_writes=row["new_side_writes"],
             is_copy=row["is_copy"],
         ),

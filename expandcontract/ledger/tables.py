@@ -421,7 +421,11 @@ class Tables:
         own += [Column(name, JSONB) for name in ("phases", "copy", "compare", "newest_proof", "old_writers")]
         own += [_number("new_side_writes"), *(Column(name, JSONB) for name in ("waivers", "holders", "wish"))]
         own += [Column("steps_done", ARRAY(Text)), Column("covered", ARRAY(BigInteger))]
-        own += [Column("sync_altered", ARRAY(Text)), Column("newest_step", JSONB)]
+        own += [
+            Column("sync_altered", ARRAY(Text)),
+            Column("newest_step", JSONB),
+            Column("new_side_lost", JSONB),
+        ]
         return Table("status_v1", self._metadata, *public, *own)
 
     def _of_change(self, *, primary_key: bool = False) -> Column[int]:

@@ -86,7 +86,10 @@ class Database:
         self.ledger_schema = ledger_schema
         self.lock_timeout = lock_timeout
         self._closed_times = 0
-        self._engine = _engine(self.address, application_name, pool_size=4, max_overflow=-1)
+        # Last in, first out: a backend that was used a moment ago has the catalog in its caches.
+        self._engine = _engine(
+            self.address, application_name, pool_size=4, max_overflow=-1, pool_use_lifo=True
+        )
         self._direct = _direct_engine(self.direct_address or self.address, application_name)
 
     def __repr__(self) -> str:

@@ -1,19 +1,22 @@
-"""What the catalog and the statistics say now of the tables of changes, in a constant number of queries."""
+"""What the catalog and the statistics say now of the tables of changes, in one query."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.names import RelationName, quote
 from expandcontract.model.situation import Dependent, Leaf, Live
+from expandcontract.postgres import old_side
 from expandcontract.postgres.catalog import dependent
 from expandcontract.postgres.catalog.dependent import ColumnDependent, Wanted
 from expandcontract.postgres.catalog.snapshot import server_version
-from expandcontract.postgres.old_side import OldSide, Planned, came_later
-from expandcontract.postgres.query import rows
+from expandcontract.postgres.old_side import Planned
+from expandcontract.postgres.query import together
+
+Row: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -22,8 +25,9 @@ class Subject:
 
     `table` is the name that the plan knows, `relation` the table's oid. `old_column` is the present name of
     the old side, whose dependents are listed. `trigger` and `functions` are what keeps the sides in sync;
-    without a trigger none is missed. `columns` are those that must be there under their present names.
-    `planned` is what the old side had when the plan was made, None where nobody asks any more.
+    without a trigger none is missed. `columns` are those that must be there under their present names, with
+    the type that format_type() must write for each, None where any will do. `planned` is what the old side
+    had when the plan was made, None where nobody asks any more.
     """
 
     change_id: int
@@ -32,8 +36,20 @@ class Subject:
     old_column: str
     trigger: str | None
     functions: tuple[RelationName, ...]
-    columns: tuple[str, ...]
+    columns: tuple[tuple[str, str | None], ...]
     planned: Planned | None = None
+
+    def asked(self) -> Row:
+        """As a row of `asked`."""
+        return {
+            "change": self.change_id,
+            "relation": self.relation,
+            "name": self.old_column,
+            "trigger": self.trigger,
+            "columns": [{"name": name, "type": type_} for name, type_ in self.columns],
+            "functions": [{"schema": each.schema, "name": each.name} for each in self.functions],
+            "is_open": self.planned is not None,
+        }
 
 
 @dataclass(frozen=True)
@@ -56,140 +72,123 @@ class _LeafState:
 #: A body would fail, and a trigger (UPDATE OF, WHEN) fall silent, once the column has another name.
 _FAILING = frozenset({"function body", "trigger"})
 
+#: $1 is a row for each change: what is asked of Subject.
+_ASKED = """
+asked AS (
+    SELECT u.*
+    FROM pg_catalog.json_to_recordset($1::pg_catalog.text::pg_catalog.json) u(
+        change int8, relation oid, name text, trigger text, columns json, functions json, is_open bool
+    )
+), wanted(tag, relation, name) AS (
+    SELECT u.change, u.relation, u.name FROM asked u
+),
+"""
+
 _TABLES = """
-SELECT c.oid::int8, n.nspname::text, c.relname::text
-FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.oid = ANY ($1::oid[])
+SELECT u.change, n.nspname::text AS schema, c.relname::text AS name
+FROM asked u
+JOIN pg_catalog.pg_class c ON c.oid = u.relation
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 """
 
-#: $1 changes, $2 tables, $3 columns.
-_MISSING_COLUMNS = """
-SELECT u.change, u.name
-FROM ROWS FROM (pg_catalog.unnest($1::int8[]), pg_catalog.unnest($2::oid[]), pg_catalog.unnest($3::text[]))
-    u(change, relation, name)
-WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_attribute a
-                  WHERE a.attrelid = u.relation AND a.attname = u.name AND NOT a.attisdropped)
+#: Columns that are not there, and those of another type than the change needs.
+_COLUMNS = """
+SELECT u.change, w.name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type, w.type AS needed
+FROM asked u
+CROSS JOIN pg_catalog.json_to_recordset(u.columns) w(name text, type text)
+LEFT JOIN pg_catalog.pg_attribute a
+    ON a.attrelid = u.relation AND a.attname = w.name AND NOT a.attisdropped
+WHERE a.attnum IS NULL OR pg_catalog.format_type(a.atttypid, a.atttypmod) <> w.type
 """
 
-#: $1 changes, $2 schemas, $3 names.
 _MISSING_FUNCTIONS = """
-SELECT u.change, u.schema, u.name
-FROM ROWS FROM (pg_catalog.unnest($1::int8[]), pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::text[]))
-    u(change, schema, name)
+SELECT u.change, w.schema, w.name
+FROM asked u
+CROSS JOIN pg_catalog.json_to_recordset(u.functions) w(schema text, name text)
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-                  WHERE n.nspname = u.schema AND p.proname = u.name)
+                  WHERE n.nspname = w.schema AND p.proname = w.name)
 """
 
-#: $1 changes, $2 tables, $3 triggers. 23 = ROW | BEFORE | INSERT | UPDATE in tgtype; 3 = ROW | BEFORE.
-#: Triggers fire in the order of their names' bytes, as the type `name` sorts. Those of other changes write
-#: other columns.
+#: 23 = ROW | BEFORE | INSERT | UPDATE in tgtype; 3 = ROW | BEFORE. Triggers fire in the order of their names'
+#: bytes, as the type `name` sorts. Those of other changes write other columns.
 _LEAVES = """
-WITH RECURSIVE tree(change, relation, trigger) AS (
-    SELECT u.change, u.relation, u.trigger
-    FROM ROWS FROM (
-        pg_catalog.unnest($1::int8[]), pg_catalog.unnest($2::oid[]), pg_catalog.unnest($3::text[])
-    ) u(change, relation, trigger)
-    UNION
-    SELECT t.change, i.inhrelid, t.trigger
-    FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.relation
-)
-SELECT t.change, c.oid::int8, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
-       g.tgenabled::text,
-       coalesce(g.tgtype & 23 = 23 AND pg_catalog.cardinality(g.tgattr::int2[]) = 0, false),
+SELECT u.change, c.oid::int8 AS oid,
+       pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) AS name,
+       g.tgenabled::text AS enabled,
+       coalesce(g.tgtype & 23 = 23 AND pg_catalog.cardinality(g.tgattr::int2[]) = 0, false) AS as_made,
        ARRAY(SELECT l.tgname::text FROM pg_catalog.pg_trigger l
-             WHERE l.tgrelid = c.oid AND l.tgname > t.trigger::name AND l.tgname NOT LIKE '~e_\\_%'
+             WHERE l.tgrelid = c.oid AND l.tgname > u.trigger::name AND l.tgname NOT LIKE '~e_\\_%'
                AND l.tgtype & 3 = 3 AND l.tgtype & 20 <> 0 AND l.tgenabled <> 'D'
-             ORDER BY l.tgname),
+             ORDER BY l.tgname) AS later,
        pg_catalog.pg_stat_get_tuples_inserted(c.oid) + pg_catalog.pg_stat_get_tuples_updated(c.oid)
-           + pg_catalog.pg_stat_get_tuples_deleted(c.oid),
-       c.reltuples::int8
-FROM tree t
+           + pg_catalog.pg_stat_get_tuples_deleted(c.oid) AS writes,
+       c.reltuples::int8 AS rows
+FROM asked u
+JOIN tree t ON t.tag = u.change
 JOIN pg_catalog.pg_class c ON c.oid = t.relation AND c.relkind = 'r'
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-LEFT JOIN pg_catalog.pg_trigger g ON g.tgrelid = c.oid AND g.tgname = t.trigger
+LEFT JOIN pg_catalog.pg_trigger g ON g.tgrelid = c.oid AND g.tgname = u.trigger
 ORDER BY 1, 3
 """
 
+_QUERIES = {
+    "tables": _TABLES,
+    "columns": _COLUMNS,
+    "functions": _MISSING_FUNCTIONS,
+    "leaves": _LEAVES,
+    "standing": old_side.NOW,
+}
+
 
 async def observe(conn: AsyncConnection, subjects: Sequence[Subject]) -> dict[int, Live]:
-    """Return what is there now, by change id: eight queries, however many changes there are.
+    """Return what is there now, by change id, by one query, however many changes there are.
 
-    Of Live, `writes_since_ready`, `new_side_writes`, `is_copy` and each leaf's `swept` are not known here and
-    keep their defaults (`swept` False). Statistics are read once per transaction: a later look needs a new
-    one.
+    Of Live, `writes_since_ready`, `new_side_writes`, `is_copy`, `lost` and each leaf's `swept` are not known
+    here and keep their defaults (`swept` False). Statistics are read once per transaction: a later look needs
+    a new one.
     """
+    if not subjects:
+        return {}
     version = await server_version(conn)
-    tables = {
-        oid: RelationName(*name) for oid, *name in await rows(conn, _TABLES, [s.relation for s in subjects])
-    }
-    columns, functions = await _missing(conn, subjects)
-    leaves = await _leaves(conn, subjects)
-    wanted = [Wanted(s.change_id, s.relation, s.old_column) for s in subjects]
-    dependents = await dependent.load(conn, wanted, version)
-    sides = [OldSide(s.change_id, s.relation, s.old_column, s.planned) for s in subjects if s.planned]
-    later = await came_later(conn, sides)
-    found = {
+    queries = _QUERIES | dependent.queries(version)
+    beside = f"{_ASKED}{dependent.SITES.rstrip()},{old_side.OWN}"
+    seen = await together(conn, queries, [subject.asked() for subject in subjects], beside=beside)
+    dependents = dependent.found(seen, [Wanted(s.change_id, s.relation, s.old_column) for s in subjects])
+    by_change = {name: _by_change(rows) for name, rows in seen.items() if name in _QUERIES}
+    return {
         subject.change_id: _live(
             subject,
-            tables.get(subject.relation),
-            leaves[subject.change_id],
-            columns[subject.change_id],
-            functions[subject.change_id],
+            {name: rows.get(subject.change_id, []) for name, rows in by_change.items()},
             dependents[subject.change_id],
         )
         for subject in subjects
     }
-    return {change: replace(live, uncarried=tuple(later[change])) for change, live in found.items()}
 
 
-async def _missing(
-    conn: AsyncConnection, subjects: Sequence[Subject]
-) -> tuple[defaultdict[int, list[str]], defaultdict[int, list[str]]]:
-    """Return, by change, the columns that are missing, and a sentence for each function that is."""
-    columns: defaultdict[int, list[str]] = defaultdict(list)
-    wanted = [(s.change_id, s.relation, column) for s in subjects for column in s.columns]
-    for change, name in await rows(conn, _MISSING_COLUMNS, *_transposed(wanted)):
-        columns[change].append(name)
-    functions: defaultdict[int, list[str]] = defaultdict(list)
-    named = [(s.change_id, f.schema, f.name) for s in subjects for f in s.functions]
-    for change, schema, name in await rows(conn, _MISSING_FUNCTIONS, *_transposed(named)):
-        functions[change].append(f"Function {RelationName(schema, name)} is missing.")
-    return columns, functions
-
-
-async def _leaves(conn: AsyncConnection, subjects: Sequence[Subject]) -> defaultdict[int, list[_LeafState]]:
-    found: defaultdict[int, list[_LeafState]] = defaultdict(list)
-    wanted = [(s.change_id, s.relation, s.trigger) for s in subjects]
-    for change, oid, name, enabled, as_made, later, *counted in await rows(
-        conn, _LEAVES, *_transposed(wanted)
-    ):
-        found[change].append(_LeafState(oid, name, enabled, as_made, tuple(later), *counted))
+def _by_change(rows: Iterable[Row]) -> dict[int, list[Row]]:
+    found: defaultdict[int, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row["change"]].append(row)
     return found
 
 
-def _transposed(triples: Iterable[tuple[Any, Any, Any]]) -> tuple[list[Any], list[Any], list[Any]]:
-    """Return three lists for three array parameters."""
-    listed = list(triples)
-    return [a for a, _, _ in listed], [b for _, b, _ in listed], [c for _, _, c in listed]
-
-
-def _live(
-    subject: Subject,
-    table: RelationName | None,
-    leaves: Sequence[_LeafState],
-    missing: Sequence[str],
-    functions: Sequence[str],
-    dependents: Sequence[ColumnDependent],
-) -> Live:
+def _live(subject: Subject, seen: Mapping[str, list[Row]], dependents: Sequence[ColumnDependent]) -> Live:
     """Pure. Put together what one change's subject shows."""
-    if table is None:
+    if not seen["tables"]:
         return Live(table_exists=False, sync_faults=(f"Table {subject.table} is gone.",))
+    table = RelationName(seen["tables"][0]["schema"], seen["tables"][0]["name"])
+    leaves = [_leaf(row) for row in seen["leaves"]]
+    missing = [row["name"] for row in seen["columns"] if row["type"] is None]
+    functions = [
+        f"Function {RelationName(row['schema'], row['name'])} is missing." for row in seen["functions"]
+    ]
     moved = [f"Table {subject.table} is called {table} now."] if table != subject.table else []
     triggers = [sentence for leaf in leaves for sentence in _trigger_faults(subject, leaf)]
     return Live(
         table_exists=True,
         sync_faults=(*moved, *_column_faults(subject, missing), *functions, *triggers),
         missing_columns=tuple(missing),
+        retyped=tuple(_retyped(subject, row) for row in seen["columns"] if row["type"] is not None),
         leaves=tuple(
             Leaf(leaf.oid, leaf.name, leaf.intact or subject.trigger is None, swept=False) for leaf in leaves
         ),
@@ -199,14 +198,34 @@ def _live(
             # Statistics are carried, and go with the column that they are of.
             if each.kind != "statistics" and not _ours(subject, each)
         ),
+        uncarried=() if subject.planned is None else old_side.came_later(subject.planned, seen["standing"]),
         rows=sum(leaf.rows for leaf in leaves) if all(leaf.rows >= 0 for leaf in leaves) else None,
         writes=sum(leaf.writes for leaf in leaves),
     )
 
 
+def _leaf(row: Row) -> _LeafState:
+    return _LeafState(
+        oid=row["oid"],
+        name=row["name"],
+        enabled=row["enabled"],
+        as_made=row["as_made"],
+        later=tuple(row["later"]),
+        writes=row["writes"],
+        rows=row["rows"],
+    )
+
+
+def _retyped(subject: Subject, row: Row) -> str:
+    return (
+        f"Column {quote(row['name'])} of {subject.table} is of type {row['type']} now: "
+        f"the change needs {row['needed']}."
+    )
+
+
 def _column_faults(subject: Subject, missing: Sequence[str]) -> list[str]:
     """Pure. A renamed column cannot be told from a dropped one: its old name is just not there."""
-    expected = " and ".join(map(quote, subject.columns))
+    expected = " and ".join(quote(name) for name, _ in subject.columns)
     return [
         f"Column {quote(name)} of {subject.table} is missing, dropped or renamed: "
         f"the change needs {expected}."

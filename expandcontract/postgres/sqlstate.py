@@ -21,6 +21,8 @@ DEADLOCK_DETECTED = "40P01"
 INSUFFICIENT_PRIVILEGE = "42501"
 READ_ONLY_TRANSACTION = "25006"
 CHECK_VIOLATION = "23514"
+#: A schema, relation, column or function is not there.
+UNDEFINED = frozenset({"3F000", "42P01", "42703", "42883"})
 
 #: What the guards inside the ledger raise: the code of the error is its SQLSTATE.
 _GUARDS = {kind.code: kind for kind in (GuardRefused, ColumnOwned)}

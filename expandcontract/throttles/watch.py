@@ -11,9 +11,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.errors import EcError
-from expandcontract.model.names import literal
 from expandcontract.postgres import sqlstate as codes
 from expandcontract.postgres.connect import Database
+from expandcontract.postgres.query import combined
 from expandcontract.throttles import (
     active_sessions,
     archive,
@@ -49,7 +49,7 @@ TIMEOUT = timedelta(seconds=1)
 #: What is not the server's own is asked no more often than this.
 SLOW_SECONDS = 0.9
 
-_POSITION = "pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::pg_catalog.int8"
+_POSITION = "SELECT pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::int8 AS at"
 #: What a role may not do, or a server does not know: nobody asked for what is on by default.
 _IMPOSSIBLE = frozenset({codes.INSUFFICIENT_PRIVILEGE, "0A000"})
 _ERRORS = (EcError, DBAPIError, OSError, TimeoutError)
@@ -104,7 +104,7 @@ class Watch:
             answer = await _value(conn, statement(signals, position=not self._load_only))
         rows: dict[str, list[Row]] = json.loads(str(answer))
         if not self._load_only:
-            self._wal.note(at, cast("int", rows["position"]))
+            self._wal.note(at, cast("int", rows["position"][0]["at"]))
         for row in rows.get(courtesy.NAME, ()):
             self._at_work.note(row["open"])
         now = Moment(at, self.limits, self._wal, self._at_work)
@@ -149,13 +149,8 @@ class Watch:
 
 def statement(signals: Sequence[Signal], *, position: bool = True) -> str:
     """Return the one query that asks all of them: a JSON object with the rows of each."""
-    parts = [
-        f"{literal(signal.NAME)}, "
-        f"(SELECT coalesce(pg_catalog.json_agg(r), '[]') FROM ({signal.QUERY.strip()}) r)"
-        for signal in signals
-    ]
-    parts += [f"'position', {_POSITION}"] if position else []
-    return f"SELECT pg_catalog.json_build_object(\n{', '.join(parts)})::pg_catalog.text"
+    queries = {signal.NAME: signal.QUERY for signal in signals}
+    return combined(queries | ({"position": _POSITION} if position else {}))
 
 
 async def _value(conn: AsyncConnection, text: str) -> object:

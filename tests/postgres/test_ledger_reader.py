@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from expandcontract.ledger import change, control, event, phase, waiver, walk
 from expandcontract.ledger.chunk import Round
 from expandcontract.ledger.migrate import grants
-from expandcontract.ledger.reader import conflicts, load, load_log, wish
+from expandcontract.ledger.reader import conflicts, load, load_log
 from expandcontract.model.events import Progress
 from expandcontract.model.names import RelationName
 from expandcontract.model.phases import Phase, State, Status
@@ -52,7 +52,6 @@ async def test_a_change_is_read_back(database: str) -> None:
             await control.wish(conn, ledger.tables, 1, WHO, paused=True, max_rate=2e4)
             await control.wish(conn, ledger.tables, 1, WHO, batch=500)
             await change.note_writes(conn, ledger.tables, 1, 77)
-            assert await wish(conn, ledger.tables, 1) == Wish(True, WHO, 500, 2e4, None)
         ready = await ledger.situation()
         assert ready.ready
         assert ready.phase == Phase.CONTRACT

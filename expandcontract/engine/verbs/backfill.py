@@ -24,6 +24,8 @@ from expandcontract.model.situation import Situation
 
 #: How often a process looks whether another one has settled the new side.
 LOOK_SECONDS = 0.5
+#: The step that is done when every row was copied.
+COPIED = "backfill.copy"
 #: The verbs whose leases a backfill waits for: they do its own work.
 FELLOWS = frozenset({"backfill", "run"})
 
@@ -46,8 +48,7 @@ async def backfill(context: Context, name: str, options: Options = Options()) ->
         Interrupted, TimeIsUp, Paused, LeaseHeld, LeaseLost, LockBudgetSpent: the same command goes on.
     """
     deadline = None if options.max_runtime is None else time.monotonic() + options.max_runtime.total_seconds()
-    await undo.finish(context, name)
-    situation = await situations.one(context, name)
+    situation = await undo.finish(context, await situations.one(context, name))
     if not applies(context, Verb.BACKFILL, situation):
         return situation
     if not options.user_triggers:
@@ -65,8 +66,7 @@ async def backfill(context: Context, name: str, options: Options = Options()) ->
 async def _fill(context: Context, situation: Situation, options: Options, deadline: float | None) -> None:
     """Do the next thing until the change is ready, by this process or by others."""
     while not situation.ready:
-        await _advance(context, situation, _within(options, deadline))
-        situation = await situations.one(context, situation.name)
+        situation = await _advance(context, situation, _within(options, deadline))
 
 
 def _within(options: Options, deadline: float | None) -> Options:
@@ -75,29 +75,30 @@ def _within(options: Options, deadline: float | None) -> Options:
     return replace(options, max_runtime=timedelta(seconds=max(0.0, deadline - time.monotonic())))
 
 
-async def _advance(context: Context, situation: Situation, options: Options) -> None:
+async def _advance(context: Context, situation: Situation, options: Options) -> Situation:
     """Do the next thing: dual_write where it is not done yet, the copy together with others, what comes after
-    it alone.
+    it alone. Return the change as it is then.
     """
-    if situation.phases[Phase.DUAL_WRITE].status != "done":
+    if situation.phases[Phase.DUAL_WRITE].status != Status.DONE:
         async with leased(context, situation, "backfill") as work:
             for phase in (Phase.EXPAND, Phase.DUAL_WRITE):
-                if situation.phases[phase].status != "done":
+                if work.situation.phases[phase].status != Status.DONE:
                     await run_phase(work, phase)
-        return
-    if "backfill.copy" not in situation.steps_done:
+        return await situations.one(context, situation.name)
+    if COPIED not in situation.steps_done:
         async with leased(context, situation, "backfill", exclusive=False) as work:
             await _copy(work, options)
-        return
+            return replace(work.situation, steps_done=work.situation.steps_done | {COPIED})
     try:
         async with leased(context, situation, "backfill") as work:
-            await _settle(work)
+            return await _settle(work)
     except LeaseHeld:
-        holders = (await situations.one(context, situation.name)).holders
-        if not all(holder.verb in FELLOWS for holder in holders):
+        now = await situations.one(context, situation.name)
+        if not all(holder.verb in FELLOWS for holder in now.holders):
             raise
         context.check_stop(situation.name)
         await asyncio.sleep(LOOK_SECONDS)
+        return now
 
 
 async def _copy(work: Work, pace: Pace) -> None:
@@ -116,16 +117,18 @@ async def _copy(work: Work, pace: Pace) -> None:
     killpoints.reach("backfill.copy.recorded")
 
 
-async def _settle(work: Work) -> None:
-    situation = await situations.one(work.context, work.name)
+async def _settle(work: Work) -> Situation:
+    """Build what the new side has beside its values; return the change as it is then, ready."""
+    situation = work.situation
     if situation.ready:
-        return
+        return situation
     await hooks.begin(work.context, situation, Turn.READY)
     await run_phase(work, Phase.BACKFILL)
     ready = await situations.one(work.context, work.name)
     if ready.live.writes is not None:
         async with work.context.database.transaction() as conn:
             await change_writer.note_writes(conn, work.context.tables, situation.change_id, ready.live.writes)
+    return ready
 
 
 async def _prove_again(context: Context, situation: Situation, options: Options) -> Situation:

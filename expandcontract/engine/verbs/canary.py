@@ -54,8 +54,7 @@ async def contract_watched(context: Context, name: str, duration: timedelta) -> 
         WrongState: somebody undid the contract meanwhile.
         whatever `contract` raises.
     """
-    await undo.finish(context, name)
-    situation = await situations.one(context, name)
+    situation = await undo.finish(context, await situations.one(context, name))
     if situation.stage == Stage.READY and all(verdict.open for verdict in gates.judge_all(situation)):
         before = await _measured(context, situation, duration)
         await _begin(context, situation, before, duration)

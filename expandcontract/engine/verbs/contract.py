@@ -19,8 +19,8 @@ async def contract(context: Context, name: str) -> Situation:
     Raises GateShut naming each gate that is shut, GuardRefused from the database itself, HookRefused,
     WrongState, LeaseHeld, LockBudgetSpent.
     """
-    await undo.finish(context, name)
-    situation = await status.looked(context, await situations.one(context, name))
+    situation = await undo.finish(context, await situations.one(context, name))
+    situation = await status.looked(context, situation)
     async with refusals(context, situation, "contract"):
         if not applies(context, Verb.CONTRACT, situation):
             await hooks.end(context, name, Turn.CONTRACT)
@@ -28,12 +28,10 @@ async def contract(context: Context, name: str) -> Situation:
         gatekeeper.require_open(situation, gates.judge_all(situation))
         await hooks.begin(context, situation, Turn.CONTRACT)
     async with leased(context, situation, "contract") as work:
-        # Whoever had the lease before may have changed everything.
-        now = await situations.one(context, name)
-        if applies(context, Verb.CONTRACT, now):
-            verdicts = gates.judge_all(now)
-            gatekeeper.require_open(now, verdicts)
-            await gatekeeper.keep(context, now, verdicts)
+        if applies(context, Verb.CONTRACT, work.situation):
+            verdicts = gates.judge_all(work.situation)
+            gatekeeper.require_open(work.situation, verdicts)
+            await gatekeeper.keep(context, work.situation, verdicts)
             await standing.take_down(work)
             await closing.contract(work)
     await hooks.end(context, name, Turn.CONTRACT)

@@ -34,7 +34,7 @@ async def purge(
         _refuse_dependents(situation)
         await hooks.begin(context, situation, Turn.PURGE)
     async with leased(context, situation, "purge") as work:
-        _refuse_last_copy(await situations.one(context, name))
+        _refuse_last_copy(work.situation)
         await run_section(work, Section.PURGE)
     await writing.unmark(context, situation)
     await hooks.end(context, name, Turn.PURGE)

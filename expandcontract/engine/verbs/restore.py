@@ -69,8 +69,7 @@ async def restore(context: Context, name: str) -> Given:
         Refused: nothing names the rows, or nobody can tell what the new side was made from.
         Interrupted, LeaseHeld: the same command goes on.
     """
-    await undo.finish(context, name)
-    situation = await situations.one(context, name)
+    situation = await undo.finish(context, await situations.one(context, name))
     if not applies(context, Verb.RESTORE, situation):
         return Given(0, 0, 0)
     _refuse_shape(situation)

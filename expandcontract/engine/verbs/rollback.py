@@ -22,8 +22,7 @@ async def rollback(
 
     Raises NotConfirmed, WrongState, LeaseHeld, LockBudgetSpent.
     """
-    await undo.finish(context, name)
-    situation = await situations.one(context, name)
+    situation = await undo.finish(context, await situations.one(context, name))
     async with refusals(context, situation, "rollback"):
         if not applies(context, Verb.ROLLBACK, situation):
             await writing.unmark(context, situation)
@@ -38,9 +37,9 @@ async def rollback(
         await hooks.begin(context, situation, Turn.ROLLBACK)
     async with leased(context, situation, "rollback") as work:
         if not discard:
-            _refuse_last_copy(await situations.one(context, name))
+            _refuse_last_copy(work.situation)
         # Before dual_write the new side is empty, and the functions that tell what only it holds are missing.
-        kept = not discard and any(step.startswith("dual_write.") for step in situation.steps_done)
+        kept = not discard and any(step.startswith("dual_write.") for step in work.situation.steps_done)
         await run_section(work, Section.ROLLBACK, leave_out=frozenset() if kept else frozenset({"keep"}))
     await writing.unmark(context, situation)
     await hooks.end(context, name, Turn.ROLLBACK)

@@ -63,7 +63,7 @@ async def start(context: Context, change: Change, consent: Consent = Consent()) 
         NeedsAcknowledgement: the plan has a hazard that must be acknowledged.
         LeaseHeld, LockBudgetSpent, Interrupted: the same command goes on.
     """
-    known = next((s for s in await situations.load(context) if s.name == change.name), None)
+    known = next(iter(await situations.load(context, [change.name])), None)
     if known is not None and not applies(context, Verb.START, known):
         await hooks.end(context, change.name, Turn.START)
         return known
@@ -81,12 +81,13 @@ async def start(context: Context, change: Change, consent: Consent = Consent()) 
         await _begin(context, change, consent, known)
     elif known.stage == Stage.NOT_STARTED:
         await _begin(context, change, consent, known)
-    started = await situations.one(context, change.name)
+    begun = known is None or known.stage in (Stage.ROLLED_BACK, Stage.NOT_STARTED)
+    started = await situations.one(context, change.name) if known is None or begun else known
     if started.phases[Phase.DUAL_WRITE].status != Status.DONE:
         await hooks.promise(context, started.change_id, Turn.START)
     async with leased(context, started, "start") as work:
         for phase in (Phase.EXPAND, Phase.DUAL_WRITE):
-            if (await situations.one(context, change.name)).phases[phase].status != Status.DONE:
+            if work.situation.phases[phase].status != Status.DONE:
                 await run_phase(work, phase)
     await hooks.end(context, change.name, Turn.START)
     return await status.looked(context, await situations.one(context, change.name))
@@ -98,19 +99,6 @@ async def _ask(context: Context, change: Change, known: Situation | None) -> Non
         async with context.database.transaction() as conn:
             plan = await planner.compile_plan(conn, change, context.database.ledger_schema)
         await hooks.ask(context, plan, Turn.START, known)
-
-
-async def same_as(context: Context, change: Change) -> Situation | None:
-    """Return the open change that is of the same kind and spec: starting it again is going on with it."""
-    for situation in await situations.load(context):
-        asked = situation.plan.change
-        if (
-            situation.state in (State.ACTIVE, State.HIDDEN)
-            and asked.kind == change.kind
-            and dict(asked.spec) == dict(change.spec)
-        ):
-            return situation
-    return None
 
 
 async def _begin(context: Context, change: Change, consent: Consent, known: Situation | None) -> None:

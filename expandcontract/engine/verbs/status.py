@@ -7,6 +7,7 @@ from datetime import timedelta
 from expandcontract.engine import situation as situations
 from expandcontract.engine import watching
 from expandcontract.engine.context import Context
+from expandcontract.engine.surroundings import around
 from expandcontract.model.situation import Situation
 from expandcontract.postgres.activity import Site, observe
 
@@ -30,10 +31,12 @@ async def one(context: Context, name: str) -> Situation:
 
 
 async def looked(context: Context, situation: Situation, older_than: timedelta = timedelta(0)) -> Situation:
-    """Return the change as it is after a look, unless the last one is not `older_than`."""
-    if await watching.look(context, [situation], older_than):
-        return await situations.one(context, situation.name)
-    return situation
+    """Return the change with who was seen by a look now, unless the last one is not `older_than`."""
+    if not await watching.look(context, [situation], older_than):
+        return situation
+    async with context.database.transaction() as conn:
+        (seen,) = await around(conn, context, [situation])
+    return seen
 
 
 def _recent(context: Context) -> timedelta:

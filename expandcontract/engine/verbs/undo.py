@@ -29,7 +29,7 @@ async def undo(context: Context, name: str, *, accept_loss: bool = False) -> Sit
     """
     situation = await situations.one(context, name)
     if await _begun(context, situation):
-        await finish(context, name)
+        await finish(context, situation)
     elif applies(context, Verb.UNDO, situation):
         await _undo(context, situation, accept_loss=accept_loss)
     await hooks.end(context, name, Turn.UNDO)
@@ -53,7 +53,7 @@ async def _undo(context: Context, situation: Situation, *, accept_loss: bool) ->
         await hooks.begin(context, situation, Turn.UNDO)
     async with leased(context, situation, "undo") as work:
         # Whoever had the lease before may have done it.
-        if applies(context, Verb.UNDO, await situations.one(context, situation.name)):
+        if applies(context, Verb.UNDO, work.situation):
             looking = work if accept_loss else replace(work, last_look=again)
             await run_section(looking, Section.UNDO, ending=Ending(Phase.CONTRACT, undone=True))
 
@@ -69,14 +69,18 @@ async def _kept_again(context: Context, situation: Situation) -> Situation:
     return await situations.one(context, situation.name)
 
 
-async def finish(context: Context, name: str) -> None:
-    """Run what is left of an undo that was killed after the old side had come back."""
-    situation = await situations.one(context, name)
+async def finish(context: Context, situation: Situation) -> Situation:
+    """Run what is left of an undo that was killed after the old side had come back; return the change as it
+    is then.
+    """
     if not await _begun(context, situation):
-        return
-    before = replace(situation, cycle=situation.cycle - 1)
-    async with leased(context, before, "undo") as work:
-        await run_section(work, Section.UNDO)
+        return situation
+    async with leased(context, situation, "undo") as work:
+        # Somebody may have finished it, and even contracted again.
+        if await _begun(context, work.situation):
+            before = replace(work.situation, cycle=work.situation.cycle - 1)
+            await run_section(replace(work, situation=before), Section.UNDO)
+    return await situations.one(context, situation.name)
 
 
 async def _begun(context: Context, situation: Situation) -> bool:

@@ -74,8 +74,7 @@ async def verify(context: Context, name: str, options: Options = Options()) -> S
         UnsupportedShape: the change cannot have a standing comparison.
         WrongState, Interrupted, TimeIsUp, Paused, LeaseHeld, Blocked.
     """
-    await undo.finish(context, name)
-    situation = await situations.one(context, name)
+    situation = await undo.finish(context, await situations.one(context, name))
     if applies(context, Verb.VERIFY, situation):
         if options.standing:
             standing.require(situation)

@@ -1,13 +1,14 @@
 """What else in the database depends on a column, or names it in text."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.postgres.catalog import body
-from expandcontract.postgres.query import rows
+from expandcontract.postgres.query import together
 
 
 @dataclass(frozen=True)
@@ -36,15 +37,16 @@ class Wanted:
     relation: int
     column: str
 
+    def asked(self) -> dict[str, object]:
+        """As a row of `wanted`."""
+        return {"tag": self.tag, "relation": self.relation, "name": self.column}
 
-#: $1 tags, $2 tables, $3 columns. Also what depends on the column of a partition or child: it is dropped with
-#: its parent's.
-_SITES = """
-WITH RECURSIVE tree(tag, relation, name) AS (
-    SELECT u.tag, u.relation, u.name
-    FROM ROWS FROM (
-        pg_catalog.unnest($1::int8[]), pg_catalog.unnest($2::oid[]), pg_catalog.unnest($3::text[])
-    ) u(tag, relation, name)
+
+#: Over `wanted`, the fields of Wanted. Also what depends on the column of a partition or child: it is dropped
+#: with its parent's.
+SITES = """
+tree(tag, relation, name) AS (
+    SELECT w.tag, w.relation, w.name FROM wanted w
     UNION
     SELECT t.tag, i.inhrelid, t.name FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.relation
 ), site AS (
@@ -62,9 +64,10 @@ WITH RECURSIVE tree(tag, relation, name) AS (
 #: The names are complete, since search_path is empty.
 _ON = "|| ' ON ' || {0}::regclass::text"
 _RULES = f"""
-SELECT u.tag, CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'rule' END,
+SELECT u.tag, CASE c.relkind WHEN 'v' THEN 'view' WHEN 'm' THEN 'materialized view' ELSE 'rule' END AS kind,
        CASE WHEN c.relkind IN ('v', 'm') THEN c.oid::regclass::text
-            ELSE pg_catalog.quote_ident(r.rulename) {_ON.format("c.oid")} END, '', '{{}}'::text[]
+            ELSE pg_catalog.quote_ident(r.rulename) {_ON.format("c.oid")} END AS name,
+       '' AS definition, '{{}}'::text[] AS listed
 FROM used u
 JOIN pg_catalog.pg_rewrite r ON u.classid = 'pg_catalog.pg_rewrite'::regclass AND r.oid = u.objid
 JOIN pg_catalog.pg_class c ON c.oid = r.ev_class
@@ -135,11 +138,11 @@ _BY_DEPENDENCY = (_RULES, _POLICIES, _GENERATED, _TRIGGERS, _STATISTICS, _FUNCTI
 #: of another change counts: it names the columns of the key, and would fail once one of them is renamed. Not
 #: so what is left of a function that was renamed, which no trigger calls any more.
 _BODIES = """
-SELECT t.tag, t.name, p.oid::regprocedure::text, p.prosrc,
-       pg_catalog.array_agg(DISTINCT c.relname::text),
+SELECT t.tag, t.name AS column, p.oid::regprocedure::text AS function, p.prosrc AS source,
+       pg_catalog.array_agg(DISTINCT c.relname::text) AS tables,
        pg_catalog.bool_or(c.reltype = ANY (p.proargtypes::oid[]) OR c.reltype = p.prorettype
            OR EXISTS (SELECT FROM pg_catalog.pg_trigger g
-                      WHERE g.tgrelid = c.oid AND g.tgfoid = p.oid AND NOT g.tgisinternal))
+                      WHERE g.tgrelid = c.oid AND g.tgfoid = p.oid AND NOT g.tgisinternal)) AS tied
 FROM tree t
 JOIN pg_catalog.pg_class c ON c.oid = t.relation
 JOIN pg_catalog.pg_proc p ON pg_catalog.strpos(pg_catalog.lower(p.prosrc), pg_catalog.lower(t.name)) > 0
@@ -158,18 +161,45 @@ GROUP BY t.tag, t.name, p.oid
 """
 
 
+#: The rows of `wanted` from $1, for who asks for nothing else.
+_WANTED = """
+wanted AS (
+    SELECT w.tag, w.relation, w.name
+    FROM pg_catalog.json_to_recordset($1::pg_catalog.text::pg_catalog.json)
+        w(tag int8, relation oid, name text)
+),
+"""
+
+
+def queries(version: int) -> dict[str, str]:
+    """Return the queries over SITES whose rows `found` reads; `version` is server_version_num."""
+    parts = (*_BY_DEPENDENCY, _PUBLICATIONS) if version >= _COLUMN_LISTS_SINCE else _BY_DEPENDENCY
+    return {"dependents": " UNION ".join(parts), "bodies": _BODIES}
+
+
+def found(
+    rows: Mapping[str, Sequence[Mapping[str, Any]]], wanted: Sequence[Wanted]
+) -> dict[int, tuple[ColumnDependent, ...]]:
+    """Pure. Return the dependents by tag, sorted by kind and name."""
+    columns = {w.tag: w.column for w in wanted}
+    by_tag: defaultdict[int, set[ColumnDependent]] = defaultdict(set)
+    for row in rows["dependents"]:
+        listed, tag = tuple(row["listed"]), row["tag"]
+        by_tag[tag].add(
+            ColumnDependent(row["kind"], row["name"], columns[tag], row["definition"] or "", listed)
+        )
+    for row in rows["bodies"]:
+        text = body.without_comments(row["source"])
+        if body.names(text, row["column"]) and (
+            row["tied"] or any(body.names(text, table) for table in row["tables"])
+        ):
+            by_tag[row["tag"]].add(ColumnDependent("function body", row["function"], row["column"]))
+    return {w.tag: tuple(sorted(by_tag[w.tag], key=lambda d: (d.kind, d.name))) for w in wanted}
+
+
 async def load(
     conn: AsyncConnection, wanted: Sequence[Wanted], version: int
 ) -> dict[int, tuple[ColumnDependent, ...]]:
-    """Return the dependents of all columns asked for, in two queries, by tag, sorted by kind and name."""
-    arguments = ([w.tag for w in wanted], [w.relation for w in wanted], [w.column for w in wanted])
-    parts = (*_BY_DEPENDENCY, _PUBLICATIONS) if version >= _COLUMN_LISTS_SINCE else _BY_DEPENDENCY
-    columns = {w.tag: w.column for w in wanted}
-    found: defaultdict[int, set[ColumnDependent]] = defaultdict(set)
-    for tag, kind, name, definition, listed in await rows(conn, _SITES + " UNION ".join(parts), *arguments):
-        found[tag].add(ColumnDependent(kind, name, columns[tag], definition or "", tuple(listed)))
-    for tag, column, function, source, tables, tied in await rows(conn, _SITES + _BODIES, *arguments):
-        text = body.without_comments(source)
-        if body.names(text, column) and (tied or any(body.names(text, table) for table in tables)):
-            found[tag].add(ColumnDependent("function body", function, column))
-    return {w.tag: tuple(sorted(found[w.tag], key=lambda d: (d.kind, d.name))) for w in wanted}
+    """Return the dependents of all columns asked for, in one query, by tag, sorted by kind and name."""
+    asked = [each.asked() for each in wanted]
+    return found(await together(conn, queries(version), asked, beside=_WANTED + SITES), wanted)

@@ -16,7 +16,8 @@ from expandcontract.postgres.catalog.dependent import ColumnDependent, Wanted
 from expandcontract.postgres.catalog.index import Index
 from expandcontract.postgres.catalog.relation import Relation
 from expandcontract.postgres.catalog.trigger import Trigger
-from expandcontract.postgres.query import rows, value
+from expandcontract.postgres.connect import driver
+from expandcontract.postgres.query import rows
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,6 @@ class Snapshot:
         return next((index.key_columns or index.columns for index in self.indexes if index.primary), ())
 
 
-_VERSION = "SELECT pg_catalog.current_setting('server_version_num')::int4"
-
 _TAKEN = """
 SELECT c.relname::text
 FROM pg_catalog.pg_class c
@@ -64,8 +63,9 @@ SELECT k.conname::text FROM pg_catalog.pg_constraint k WHERE k.conrelid = $1
 
 
 async def server_version(conn: AsyncConnection) -> int:
-    """Return server_version_num."""
-    return int(await value(conn, _VERSION))
+    """Return server_version_num, as the server said it when the connection was made."""
+    found = (await driver(conn)).get_server_version()
+    return found.major * 10_000 + found.micro
 
 
 async def load(conn: AsyncConnection, target: Target) -> Snapshot:

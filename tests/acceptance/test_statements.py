@@ -1,0 +1,54 @@
+"""How often a verb asks the server: each statement costs the operator's machine, the server, and every test."""
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+
+from tests.acceptance.cycle import living
+
+GIVEN = "CREATE TABLE t (id int PRIMARY KEY, name text NOT NULL); CREATE INDEX ix_t_name ON t (name)"
+VERBS = (
+    *("start", "backfill", "verify", "rollback", "start", "backfill"),
+    *("contract", "undo", "verify", "contract", "purge"),
+)
+#: Loads of the Situation by each verb: once before, once under each lease, once at the end. A backfill has three
+#: leases (copy, settle, prove), and is looked at when it is ready. Contract asks its hard gates once more under
+#: the lock, and the tests acknowledge a gate before it, which looks before and after.
+MOST_LOADS = {"start": 4, "backfill": 6, "verify": 3, "rollback": 3, "contract": 6, "undo": 3, "purge": 3}
+
+
+@contextmanager
+def counted(verbs: list[str]) -> Iterator[tuple[Counter[str], Counter[str]]]:
+    """Give the statements and the loads so far, by the verb that is the last of `verbs`."""
+    statements, loads = Counter[str](), Counter[str]()
+
+    def count(_conn: object, _cursor: object, statement: str, *_more: object) -> None:
+        statements[verbs[-1]] += 1
+        loads[verbs[-1]] += (
+            "FROM expandcontract.status_v1" in statement or "JOIN expandcontract.status_v1" in statement
+        )
+
+    event.listen(Engine, "before_cursor_execute", count)
+    try:
+        yield statements, loads
+    finally:
+        event.remove(Engine, "before_cursor_execute", count)
+
+
+@pytest.mark.timeout(300)
+async def test_a_verb_loads_the_situation_before_under_its_leases_and_at_its_end(database: str) -> None:
+    """No verb asks for more than it needs: a life of an empty table takes so many statements."""
+    verbs: list[str] = []
+    fields = {"column": "t.name", "new_name": "full_name"}
+    async with living(database, "rename-column", fields, GIVEN) as life:
+        with counted(verbs) as (statements, loads):
+            for verb in VERBS:
+                verbs.append(verb)
+                await getattr(life, verb)()
+    times = Counter(VERBS)
+    assert {verb: loads[verb] / times[verb] for verb in MOST_LOADS} == MOST_LOADS
+    assert sum(statements.values()) < 1300
