@@ -7,13 +7,13 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, RowMapping, Select, Table, func, select, true
+from sqlalchemy import ARRAY, ColumnElement, RowMapping, Select, Table, and_, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger import migrate
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.phases import Phase, State, Status
-from expandcontract.model.plan import from_data
+from expandcontract.model.plan import Plan, from_data
 from expandcontract.model.policy import Policy
 from expandcontract.model.situation import (
     Holder,
@@ -87,6 +87,17 @@ def _columns(view: Table) -> list[ColumnElement[Any]]:
     """Return what a Situation is made of. The driver has to look up a type of array on each connection."""
     columns = (view.c[name] for name in _NEEDED)
     return [func.to_jsonb(c).label(c.name) if isinstance(c.type, ARRAY) else c for c in columns]
+
+
+async def open_beside(conn: AsyncConnection, tables: Tables, change_id: int) -> tuple[Plan, ...]:
+    """Return the plans of the other changes of the same table that are not finished."""
+    this, other = tables.change.alias(), tables.change.alias()
+    query = (
+        select(other.c.plan)
+        .join(this, and_(this.c.relation == other.c.relation, this.c.id != other.c.id))
+        .where(this.c.id == change_id, other.c.state.in_([State.ACTIVE, State.HIDDEN]))
+    )
+    return tuple(from_data(plan) for plan in (await conn.execute(query)).scalars())
 
 
 async def load_log(conn: AsyncConnection, tables: Tables, name: str) -> tuple[LogEntry, ...]:

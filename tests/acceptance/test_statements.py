@@ -1,4 +1,4 @@
-"""How often a verb asks the server: each statement costs the operator's machine, the server, and every test."""
+"""How often a verb asks the server: each statement costs the operator, the server, and every test."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ VERBS = (
     *("start", "backfill", "verify", "rollback", "start", "backfill"),
     *("contract", "undo", "verify", "contract", "purge"),
 )
-#: Loads of the Situation by each verb: once before, once under each lease, once at the end. A backfill has three
-#: leases (copy, settle, prove), and is looked at when it is ready. Contract asks its hard gates once more under
-#: the lock, and the tests acknowledge a gate before it, which looks before and after.
-MOST_LOADS = {"start": 4, "backfill": 6, "verify": 3, "rollback": 3, "contract": 6, "undo": 3, "purge": 3}
+#: Loads by each verb: once before, once under each lease, once at the end. Start loads what it has begun. A
+#: backfill has three leases (copy, settle, prove), and is looked at when it is ready. Contract asks its hard
+#: gates once more under the lock, and the tests acknowledge a gate before it, which looks before and after.
+LOADS = {"start": 4, "backfill": 6, "verify": 3, "rollback": 3, "contract": 6, "undo": 3, "purge": 3}
 
 
 @contextmanager
@@ -50,5 +50,5 @@ async def test_a_verb_loads_the_situation_before_under_its_leases_and_at_its_end
                 verbs.append(verb)
                 await getattr(life, verb)()
     times = Counter(VERBS)
-    assert {verb: loads[verb] / times[verb] for verb in MOST_LOADS} == MOST_LOADS
-    assert sum(statements.values()) < 1300
+    assert {verb: loads[verb] / times[verb] for verb in LOADS} == LOADS
+    assert sum(statements.values()) < 1400

@@ -17,7 +17,7 @@ from expandcontract.engine.runner import run_phase
 from expandcontract.engine.verbs import status
 from expandcontract.engine.work import leased
 from expandcontract.ledger import change as change_writer
-from expandcontract.ledger import migrate
+from expandcontract.ledger import migrate, reader
 from expandcontract.model import killpoints
 from expandcontract.model.change import Change
 from expandcontract.model.errors import (
@@ -29,7 +29,7 @@ from expandcontract.model.errors import (
 )
 from expandcontract.model.hooks import Turn, before
 from expandcontract.model.names import quote
-from expandcontract.model.phases import Phase, Stage, State, Status, Verb
+from expandcontract.model.phases import Phase, Stage, Status, Verb
 from expandcontract.model.plan import Plan
 from expandcontract.model.situation import Situation
 from expandcontract.postgres.sqlstate import translate
@@ -117,24 +117,22 @@ async def _begin(context: Context, change: Change, consent: Consent, known: Situ
         agreed = [note for note in plan.to_acknowledge if note.code in consent.acknowledged]
         await change_writer.acknowledge(conn, context.tables, change_id, agreed, who=context.who)
         # After the row was written: two starts at the same moment see each other then.
-        _refuse_shared(plan, await situations.load_on(conn, context))
+        _refuse_shared(plan, await reader.open_beside(conn, context.tables, change_id))
     killpoints.reach("start.created")
 
 
-def _refuse_shared(plan: Plan, found: Collection[Situation]) -> None:
+def _refuse_shared(plan: Plan, others: Collection[Plan]) -> None:
     """Raise ColumnOwned when an index or a constraint also stands on a column of another open change.
 
     Each of the two plans would carry it with the other's old column, and lose it with that one's purge.
     """
-    mine = next(each.relation for each in found if each.name == plan.change.name)
-    others = [each for each in found if each.relation == mine and each.name != plan.change.name]
     for other in others:
-        shared = _shared(plan, other.plan) if other.state in (State.ACTIVE, State.HIDDEN) else None
+        shared = _shared(plan, other)
         if shared is not None:
             raise ColumnOwned(
-                f"{quote(shared)} stands on a column of {other.name} too, which is not finished.",
+                f"{quote(shared)} stands on a column of {other.change.name} too, which is not finished.",
                 why="Each plan would carry it with the other's old column, and purge would drop it.",
-                next=f"ec status {other.name}",
+                next=f"ec status {other.change.name}",
             )
 
 
