@@ -1,12 +1,12 @@
 """What undo would lose: asked before it does anything, and once more under its lock."""
 
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeAlias
+from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.engine.context import Context
+from expandcontract.engine.work import Refusal
 from expandcontract.ledger import change as change_writer
 from expandcontract.ledger.conflict import Kind
 from expandcontract.model.errors import EcError, NameTaken, Refused, WouldLose
@@ -14,19 +14,19 @@ from expandcontract.model.names import literal, quote
 from expandcontract.model.plan import Plan
 from expandcontract.model.situation import Situation
 from expandcontract.postgres.catalog.column import types_of
+from expandcontract.postgres.message import Query
 from expandcontract.postgres.query import rows, value
 from expandcontract.postgres.sqlstate import is_disconnect, server_message, translate
 from expandcontract.steps.sync import predicates
-
-Look: TypeAlias = Callable[[AsyncConnection], Awaitable[None]]
 
 #: How many rows are named.
 NAMED = 10
 _HIDDEN = "The old side stays hidden; no row was changed."
 
 
-async def refuse(context: Context, situation: Situation, *, accept: bool) -> Look:
-    """Raise WouldLose when undo would lose something, unless `accept`; return what asks again under the lock.
+async def refuse(context: Context, situation: Situation, *, accept: bool) -> tuple[Refusal, ...]:
+    """Raise WouldLose when undo would lose something, unless `accept`; return what is judged again under
+    the lock.
 
     What the hidden side could not hold was noted when it was written, so that the table is read from end to
     end only where nothing took notes: for a one-way change, and where the trigger did not stand, were it for
@@ -42,16 +42,22 @@ async def refuse(context: Context, situation: Situation, *, accept: bool) -> Loo
     except DBAPIError as error:
         raise translate(error) from error
 
-    async def again(conn: AsyncConnection) -> None:
-        what = ""
-        if await _last_note(conn, context, situation) != last:
-            what = f"New code wrote what the old side of {situation.name} cannot hold"
-        elif (await change_writer.since_hidden(conn, context.tables, situation.change_id))[0] != kept:
-            what = f"Somebody changed what keeps the old side of {situation.name} current"
-        if what:
-            raise WouldLose(f"{what} at this very moment.", state=_HIDDEN, next=f"ec undo {situation.name}")
+    def refusal(condition: Query, what: str) -> Refusal:
+        sentence = f"{what} at this very moment."
+        return Refusal(condition, WouldLose(sentence, state=_HIDDEN, next=f"ec undo {situation.name}"))
 
-    return again
+    noted = _last_note(context, situation)
+    name = situation.name
+    return (
+        refusal(
+            Query(f"({noted.sql}) <> {last}", noted.values),
+            f"New code wrote what the old side of {name} cannot hold",
+        ),
+        refusal(
+            change_writer.kept_differs(context.tables, situation.change_id, kept),
+            f"Somebody changed what keeps the old side of {name} current",
+        ),
+    )
 
 
 async def _ask(context: Context, situation: Situation, *, accept: bool) -> tuple[int, dict[str, Any]]:
@@ -63,7 +69,8 @@ async def _ask(context: Context, situation: Situation, *, accept: bool) -> tuple
             if differences:
                 await _refuse_drift(conn, situation, f"Since contract {'; '.join(differences)}.")
             _refuse_one_way(situation)
-        last = await _last_note(conn, context, situation)
+        noted = _last_note(context, situation)
+        last: int = await value(conn, noted.sql, *noted.values)
         if situation.plan.pair.one_way or last:
             source = await _noted(conn, context, situation) if last else _every_row(situation.plan)
             await _refuse_barred(conn, situation, source)
@@ -149,12 +156,11 @@ async def _refuse_drift(conn: AsyncConnection, situation: Situation, why: str) -
         ) from error
 
 
-async def _last_note(conn: AsyncConnection, context: Context, situation: Situation) -> int:
+def _last_note(context: Context, situation: Situation) -> Query:
     """The newest note of a value that the hidden side could not hold; 0 without any since contract."""
     query = f"""SELECT coalesce(pg_catalog.max(id), 0) FROM {context.tables.qualified("conflict")}
         WHERE change_id = $1 AND kind = $2 AND at >= $3"""
-    found: int = await value(conn, query, situation.change_id, Kind.NOT_HELD.value, situation.hidden_at)
-    return found
+    return Query(query, (situation.change_id, Kind.NOT_HELD.value, situation.hidden_at))
 
 
 def _every_row(plan: Plan) -> str:

@@ -4,38 +4,24 @@ run again.
 
 import asyncio
 import time
-from dataclasses import dataclass
 from typing import assert_never
 
 from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expandcontract.engine import concurrent, gatekeeper
+from expandcontract.engine import concurrent, gatekeeper, transactional
 from expandcontract.engine.telling import telling
+from expandcontract.engine.transactional import Ending
 from expandcontract.engine.work import Work
-from expandcontract.ledger import change as change_writer
 from expandcontract.ledger import phase as phase_writer
 from expandcontract.ledger import step as journal
 from expandcontract.model import killpoints
 from expandcontract.model.errors import EcError, StepFailed
 from expandcontract.model.events import PhaseDone, PhaseStarted, StepDone, StepStarted
-from expandcontract.model.phases import Phase, Section, State
+from expandcontract.model.phases import Phase, Section
 from expandcontract.model.plan import Concurrent, Step, Sweep, Transactional
-from expandcontract.postgres.locks import run_locked
 from expandcontract.postgres.sqlstate import is_disconnect, translate
-from expandcontract.postgres.standby import wait_until_unused
-from expandcontract.steps.column import MAKES_SYNC
-
-
-@dataclass(frozen=True)
-class Ending:
-    """What the step that moves the change to another state writes with it: the phase that is then done, or
-    undone.
-    """
-
-    phase: Phase
-    undone: bool = False
 
 
 async def begin_phase(work: Work, phase: Phase) -> None:
@@ -107,7 +93,7 @@ async def run_step(work: Work, section: Section, step: Step, *, ending: Ending |
         match step.action:
             case Transactional():
                 async with telling(work, section, step):
-                    await _transactional(work, section, step, step.action, ending)
+                    await transactional.run(work, section, step, step.action, ending)
             case Concurrent() as action:
                 await _apart(work, section, step, action)
             case Sweep() as action:
@@ -118,72 +104,6 @@ async def run_step(work: Work, section: Section, step: Step, *, ending: Ending |
         raise await _failed(work, section, step, error, time.monotonic() - began) from error
     killpoints.reach(f"{work.key(section, step.id)}.recorded")
     work.context.listen(StepDone(work.name, section, step.id, time.monotonic() - began))
-
-
-async def _transactional(
-    work: Work, section: Section, step: Step, action: Transactional, ending: Ending | None
-) -> None:
-    context = work.context
-    began = time.monotonic()
-
-    async def body(conn: AsyncConnection) -> None:
-        await work.check(conn)
-        await gatekeeper.require_table(conn, work.situation)
-        killpoints.reach(f"{work.key(section, step.id)}.begun")
-        if step.becomes is not None:
-            if work.last_look is not None:
-                await work.last_look(conn)
-            # Before the statements: the guard compares what the proof is bound to with what is there now.
-            await _become(work, conn, step.becomes)
-        for statement in action.statements:
-            await conn.exec_driver_sql(statement)
-        if step.id in MAKES_SYNC:
-            situation = work.situation
-            await change_writer.note_sync(
-                conn,
-                context.tables,
-                situation.change_id,
-                situation.attempt,
-                context.who,
-                step=step.id,
-                hides=step.becomes == State.HIDDEN,
-            )
-        killpoints.reach(f"{work.key(section, step.id)}.acted")
-        await record(work, conn, section, step, time.monotonic() - began)
-        if ending is not None:
-            await _end(work, conn, ending)
-
-    if action.patient:
-        async with context.database.transaction(patient=True) as conn:
-            await body(conn)
-    else:
-        if context.standby is not None:
-            await wait_until_unused(
-                context.standby, action.locks, context.policy, context.listen, context.stop
-            )
-        # Asked under the weaker lock: while the strong one is held, the application waits.
-        look = work.recheck if step.becomes == State.HIDDEN else None
-        await run_locked(
-            context.database, action.locks, context.policy, context.listen, body, look=look, stop=context.stop
-        )
-
-
-async def _become(work: Work, conn: AsyncConnection, state: State) -> None:
-    if state == State.ROLLED_BACK:
-        await _undo_phases(work, conn)
-    await change_writer.become(conn, work.context.tables, work.situation.change_id, state, work.context.who)
-
-
-async def _undo_phases(work: Work, conn: AsyncConnection) -> None:
-    situation = work.situation
-    for phase in reversed(Phase):
-        await phase_writer.undo(conn, work.context.tables, situation.change_id, phase, work.context.who)
-
-
-async def _end(work: Work, conn: AsyncConnection, ending: Ending) -> None:
-    move = phase_writer.undo if ending.undone else phase_writer.done
-    situation = work.situation
-    await move(conn, work.context.tables, situation.change_id, ending.phase, work.context.who)
 
 
 async def _apart(work: Work, section: Section, step: Step, action: Concurrent) -> None:

@@ -14,11 +14,20 @@ from expandcontract.engine.diary import Diary, kept
 from expandcontract.ledger import change as change_writer
 from expandcontract.ledger import lease
 from expandcontract.ledger.lease import Lease
+from expandcontract.model.errors import EcError
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Plan
 from expandcontract.model.situation import Situation
-from expandcontract.postgres.locks import Look
+from expandcontract.postgres.message import Query
 from expandcontract.postgres.sqlstate import translate
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """What the server itself judges when the lock is there: an error of ours, when the condition is true."""
+
+    condition: Query
+    error: EcError
 
 
 @dataclass(frozen=True)
@@ -28,8 +37,8 @@ class Work:
     context: Context
     situation: Situation
     lease: Lease
-    #: Asked under the locks of the step that moves the change to another state; what it raises stops it.
-    last_look: Look | None = None
+    #: Judged under the locks of the step that moves the change to another state.
+    refusals: tuple[Refusal, ...] = ()
 
     @property
     def plan(self) -> Plan:

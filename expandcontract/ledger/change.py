@@ -1,15 +1,16 @@
 """The writer of `change`: it begins, gets another plan, moves between states. The guards keep the order."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-from sqlalchemy import insert, update
+from sqlalchemy import Insert, func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger import event, phase
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.phases import State
 from expandcontract.model.plan import Note, Plan, to_data
+from expandcontract.postgres.message import Query
 
 #: In the event of the step that hid the old side.
 _KEPT = "kept"
@@ -72,18 +73,17 @@ async def acknowledge(
         await event.write(conn, tables, "acknowledged", who, change_id=change_id, data=data)
 
 
-async def become(conn: AsyncConnection, tables: Tables, change_id: int, state: State, who: str) -> bool:
-    """Move a change to `state`; return False when it was there already.
+def becoming(tables: Tables, change_id: int, state: State, who: str) -> Insert:
+    """Return the statement that moves a change to `state`, unless it is there, and writes the event.
 
-    To `hidden`, call it after the table is locked and before the first statement of the step: the guard
-    compares what the proof is bound to with what is there, and the step's own statements change that.
+    To `hidden`, it has its place after the lock on the table and before the first statement of the step: the
+    guard compares what the proof is bound to with what is there, and the step's own statements change that.
     """
     change = tables.change
     where = (change.c.id == change_id, change.c.state != state)
-    moved = await conn.execute(update(change).where(*where).values(state=state))
-    if moved.rowcount:
-        await event.write(conn, tables, "state", who, change_id=change_id, data={"state": state})
-    return moved.rowcount > 0
+    moved = update(change).where(*where).values(state=state).returning(change.c.state).cte("moved")
+    data = func.jsonb_build_object("state", moved.c.state)
+    return event.writing(tables, "state", who, change_id, data, moved)
 
 
 async def find_again(
@@ -106,19 +106,36 @@ async def find_again(
     return relation
 
 
-async def note_sync(
-    conn: AsyncConnection, tables: Tables, change_id: int, attempt: int, who: str, *, step: str, hides: bool
-) -> None:
-    """Keep how the functions, the triggers and the new side of a change stand now, in the transaction of the
-    step that made them; where it `hides` the old side, also what undo rests on.
+async def hold(conn: AsyncConnection, tables: Tables, change_id: int) -> None:
+    """Lock the change's row until the transaction ends: whoever moves it waits here, before others wait for
+    them.
     """
-    query = f"SELECT {tables.qualified('sync_state')}($1)"
-    state = (await conn.exec_driver_sql(query, (change_id,))).scalar_one()
-    data = {**state, "attempt": attempt, "step": step}
-    if hides:
-        query = f"SELECT kept FROM {_kept(tables)}"
-        data[_KEPT] = (await conn.exec_driver_sql(query, (change_id,))).scalar_one()
-    await event.write(conn, tables, "sync made", who, change_id=change_id, data=data)
+    change = tables.change
+    await conn.execute(select(change.c.id).where(change.c.id == change_id).with_for_update(key_share=True))
+
+
+async def become(conn: AsyncConnection, tables: Tables, change_id: int, state: State, who: str) -> bool:
+    """Move a change to `state` at once; return False when it was there already."""
+    return (await conn.execute(becoming(tables, change_id, state, who))).rowcount > 0
+
+
+def noting_sync(tables: Tables, change_id: int, attempt: int, who: str, *, step: str, hides: bool) -> Query:
+    """Return the statement that keeps how the functions, the triggers and the new side of a change stand now,
+    for the transaction of the step that made them; where it `hides` the old side, also what undo rests on.
+    """
+    kept = (
+        f"pg_catalog.jsonb_build_object('{_KEPT}', (SELECT kept FROM {_kept(tables)}))" if hides else "'{}'"
+    )
+    data = f"{tables.qualified('sync_state')}($1) || $3::pg_catalog.jsonb || {kept}"
+    statement = f"""INSERT INTO {tables.qualified("event")} (change_id, kind, who, data)
+        VALUES ($1, 'sync made', $2, {data})"""
+    return Query(statement, (change_id, who, {"attempt": attempt, "step": step}))
+
+
+def kept_differs(tables: Tables, change_id: int, kept: Mapping[str, Any]) -> Query:
+    """Return the condition that what keeps the hidden side current is not what it was."""
+    condition = f"(SELECT kept FROM {_kept(tables)}) IS DISTINCT FROM $2::pg_catalog.jsonb"
+    return Query(condition, (change_id, dict(kept)))
 
 
 async def since_hidden(

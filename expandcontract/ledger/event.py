@@ -3,8 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import FromClause, Insert, insert, literal, select
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql import ColumnElement
 
 from expandcontract.ledger.tables import Tables
 
@@ -21,3 +23,11 @@ async def write(
     """Add an event. `data` is JSON-ready; without `change_id` the event is the ledger's own."""
     row = {"change_id": change_id, "kind": kind, "who": who, "data": dict(data or {})}
     await conn.execute(insert(tables.event).values(row))
+
+
+def writing(
+    tables: Tables, kind: str, who: str, change_id: int, data: ColumnElement[Any], source: FromClause
+) -> Insert:
+    """Return the statement that adds one event for each row of `source`, with `data` made of it."""
+    row = select(literal(change_id), literal(kind), literal(who), data.cast(JSONB)).select_from(source)
+    return insert(tables.event).from_select(["change_id", "kind", "who", "data"], row)

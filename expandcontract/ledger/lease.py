@@ -90,10 +90,10 @@ async def acquire(
     """
     wanted = _Wanted(change_id, uuid4(), exclusive, verb, who)
     async with database.session() as conn:
-        lease, buried = await _take_patiently(conn, tables, wanted)
+        lease, buried = await _take_patiently(database, conn, tables, wanted)
         for taken_over in buried:
             listen(taken_over)
-        beating = asyncio.create_task(_keep_beating(conn, tables, lease))
+        beating = asyncio.create_task(_keep_beating(database, conn, tables, lease))
         try:
             yield lease
         finally:
@@ -122,14 +122,14 @@ async def check(conn: AsyncConnection, tables: Tables, change_id: int, token: UU
 
 
 async def _take_patiently(
-    conn: AsyncConnection, tables: Tables, wanted: _Wanted
+    database: Database, conn: AsyncConnection, tables: Tables, wanted: _Wanted
 ) -> tuple[Lease, list[TookOver]]:
     """Take the lease; wait for holders that are dying, but not longer than their lease can last."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + TTL_SECONDS + 1
     while True:
         try:
-            async with conn.begin():
+            async with database.transaction_on(conn):
                 return await _take(conn, tables, wanted, patient=loop.time() < deadline)
         except _Waiting:
             await asyncio.sleep(_RETRY_SECONDS)
@@ -203,7 +203,7 @@ _SESSION = """
 """
 
 
-async def _keep_beating(conn: AsyncConnection, tables: Tables, lease: Lease) -> None:
+async def _keep_beating(database: Database, conn: AsyncConnection, tables: Tables, lease: Lease) -> None:
     """Prolong the lease until it is lost."""
     loop = asyncio.get_running_loop()
     last, pause = loop.time(), BEAT_SECONDS
@@ -211,7 +211,7 @@ async def _keep_beating(conn: AsyncConnection, tables: Tables, lease: Lease) -> 
         await asyncio.sleep(pause)
         try:
             async with asyncio.timeout(TTL_SECONDS):
-                alive = await _beat(conn, tables, lease)
+                alive = await _beat(database, conn, tables, lease)
         except (DBAPIError, EcError, OSError):
             # The next use of an invalidated connection makes a new one.
             await conn.invalidate()
@@ -222,8 +222,8 @@ async def _keep_beating(conn: AsyncConnection, tables: Tables, lease: Lease) -> 
             lease.lost.set()
 
 
-async def _beat(conn: AsyncConnection, tables: Tables, lease: Lease) -> bool:
-    async with conn.begin():
+async def _beat(database: Database, conn: AsyncConnection, tables: Tables, lease: Lease) -> bool:
+    async with database.transaction_on(conn):
         beaten = await conn.exec_driver_sql(
             f"UPDATE {tables.qualified('lease')} SET until = {_UNTIL}, "
             f"(backend_pid, backend_start) = (SELECT {_SESSION}) WHERE token = $3",

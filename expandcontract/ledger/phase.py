@@ -4,7 +4,8 @@
 
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Insert, func, insert, literal, select, update
+from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger import event
@@ -53,15 +54,21 @@ async def _move(
     status: Status,
     error: str | None = None,
 ) -> bool:
+    moved = await conn.execute(moving(tables, change_id, phase, who, status=status, error=error))
+    return moved.rowcount > 0
+
+
+def moving(
+    tables: Tables, change_id: int, phase: Phase, who: str, *, status: Status, error: str | None = None
+) -> Insert:
+    """Return the statement that moves a phase to `status`, unless it is there, and writes the event."""
     c = tables.phase.c
     attempt = select(tables.change.c.attempt).where(tables.change.c.id == change_id).scalar_subquery()
     where = (c.change_id == change_id, c.attempt == attempt, c.phase == phase, c.status != status)
     moved = update(tables.phase).where(*where).values(status=status, error=error).returning(c.attempt)
-    number = (await conn.execute(moved)).scalar_one_or_none()
-    if number is None:
-        return False
-    data: dict[str, Any] = {"phase": phase, "status": status, "attempt": number}
+    row = moved.cte("moved")
+    data: dict[str, Any] = {"phase": phase, "status": status}
     if error is not None:
         data["error"] = error
-    await event.write(conn, tables, "phase", who, change_id=change_id, data=data)
-    return True
+    told = literal(data, JSONB).op("||")(func.jsonb_build_object("attempt", row.c.attempt))
+    return event.writing(tables, "phase", who, change_id, told, row)

@@ -6,9 +6,10 @@ A transactional step writes `done` in its own transaction; the others `begin` fi
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from sqlalchemy import case, func, literal_column
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Double, case, cast, func, literal, literal_column
+from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql import ColumnElement
 
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.phases import Section
@@ -43,39 +44,46 @@ async def begin(conn: AsyncConnection, tables: Tables, entry: Entry) -> None:
     now = func.clock_timestamp()
     again = {"attempts": tables.step.c.attempts + 1, "started_at": now, "finished_at": None, "seconds": None}
     row = {"status": "started", "error": None}
-    await _write(conn, tables, entry, row, again)
+    await conn.execute(_writing(tables, entry, row, again))
 
 
 async def done(conn: AsyncConnection, tables: Tables, entry: Entry, seconds: float) -> None:
-    """Journal that a step is done, and how long it took. For a transactional step: in its own transaction."""
-    await _end(conn, tables, entry, seconds, {"status": "done", "error": None})
+    """Journal that a step is done, and how long it took."""
+    await conn.execute(_ending(tables, entry, literal(seconds), {"status": "done", "error": None}))
 
 
 async def fail(conn: AsyncConnection, tables: Tables, entry: Entry, seconds: float, error: str) -> None:
     """Journal that a step failed, and why."""
-    await _end(conn, tables, entry, seconds, {"status": "failed", "error": error})
+    await conn.execute(_ending(tables, entry, literal(seconds), {"status": "failed", "error": error}))
 
 
-async def _end(
-    conn: AsyncConnection, tables: Tables, entry: Entry, seconds: float, row: dict[str, Any]
-) -> None:
-    step = tables.step.c
-    row |= {"seconds": seconds, "finished_at": func.clock_timestamp()}
-    started = func.clock_timestamp() - func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+def ending(tables: Tables, entry: Entry, seconds: float) -> Insert:
+    """Return the statement that journals a step as done, for a transactional step in its own transaction.
+
+    It took `seconds` until the message that this statement is part of arrived, and what the server has needed
+    for it since.
+    """
+    since = func.extract("epoch", func.clock_timestamp() - func.statement_timestamp())
+    return _ending(tables, entry, literal(seconds) + since, {"status": "done", "error": None})
+
+
+def _ending(tables: Tables, entry: Entry, taken: ColumnElement[Any], row: dict[str, Any]) -> Insert:
+    step, now = tables.step.c, func.clock_timestamp()
+    seconds = cast(taken, Double)
+    started = now - func.make_interval(0, 0, 0, 0, 0, 0, seconds)
     begun = step.status == literal_column("'started'")
     # What did not begin in the journal was tried once more, from its first statement to this one.
     again = {
         "attempts": case((begun, step.attempts), else_=step.attempts + 1),
         "started_at": case((begun, step.started_at), else_=started),
     }
-    await _write(conn, tables, entry, row | {"started_at": started}, again)
+    row |= {"seconds": seconds, "finished_at": now}
+    return _writing(tables, entry, row | {"started_at": started}, again)
 
 
-async def _write(
-    conn: AsyncConnection, tables: Tables, entry: Entry, row: dict[str, Any], again: dict[str, Any]
-) -> None:
+def _writing(tables: Tables, entry: Entry, row: dict[str, Any], again: dict[str, Any]) -> Insert:
     statement = insert(tables.step).values(
         asdict(entry) | {"attempts": 1, "started_at": func.clock_timestamp()} | row
     )
     changed = row | {"hash": entry.hash} | again
-    await conn.execute(statement.on_conflict_do_update(index_elements=_KEY, set_=changed))
+    return statement.on_conflict_do_update(index_elements=_KEY, set_=changed)

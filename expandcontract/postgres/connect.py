@@ -8,46 +8,24 @@ from datetime import timedelta
 from typing import Any
 
 import asyncpg
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
 from expandcontract.model.durations import milliseconds
 from expandcontract.model.errors import NotConnected, PoolerInTheWay, ServerTooOld, UsageError
 from expandcontract.postgres.address import Address, parse
+from expandcontract.postgres.message import MARK, driver, send
 from expandcontract.postgres.origin import Origins
-from expandcontract.postgres.sqlstate import is_disconnect, server_message
+from expandcontract.postgres.settings import BEGIN, settings
+from expandcontract.postgres.sqlstate import TIMED_OUT, is_disconnect, server_message, sqlstate
 
 OLDEST = 14
-#: Ends every statement of ours that is prepared, so that pg_stat_statements and logs tell it from those of
-#: the application.
-MARK = "/* ec */"
 #: In how many tries a second client must have met the first one's backend, if a pooler shares it.
 _POOLER_TRIES = 5
 
-#: Whatever a role, a database or PGOPTIONS set, a session of ours behaves the same. $1 lock_timeout, $2
-#: statement_timeout, $3 whether commits wait for the disk, $4 whether for this transaction only, $5 the
-#: oldest version with transaction_timeout. row_security = off turns silent filtering by policies into an
-#: error. A timeout of the session's own would kill us between two statements of a step.
-_SETTINGS = """
-SELECT pg_catalog.set_config('row_security', 'off', $4),
-       pg_catalog.set_config('search_path', '', $4),
-       pg_catalog.set_config('lock_timeout', $1, $4),
-       pg_catalog.set_config('statement_timeout', $2, $4),
-       pg_catalog.set_config('idle_in_transaction_session_timeout', '0', $4),
-       CASE WHEN pg_catalog.current_setting('server_version_num')::int >= $5
-            THEN pg_catalog.set_config('transaction_timeout', '0', $4) END,
-       pg_catalog.set_config('synchronous_commit',
-           CASE WHEN NOT $3 THEN 'off'
-                WHEN pg_catalog.current_setting('synchronous_commit') = 'off' THEN 'on'
-                ELSE pg_catalog.current_setting('synchronous_commit') END, $4),
-       pg_catalog.set_config('DateStyle', 'ISO, MDY', $4),
-       pg_catalog.set_config('IntervalStyle', 'postgres', $4),
-       pg_catalog.set_config('bytea_output', 'hex', $4),
-       pg_catalog.set_config('extra_float_digits', '1', $4),
-       pg_catalog.set_config('quote_all_identifiers', 'off', $4),
-       pg_catalog.set_config('client_min_messages', 'warning', $4)
-"""
-_TRANSACTION_TIMEOUT_SINCE = 170000
+#: How often a session is begun that a timeout of its role ended before ours was in force.
+_TOO_SHORT_TRIES = 20
 
 #: A server's start is its own to the microsecond, a standby's is another one; every role may ask for it.
 _IDENTITY = """
@@ -126,11 +104,12 @@ class Database:
             ServerTooOld: the server is older than PostgreSQL 14.
         """
         lock_timeout = "0" if patient else _timeout(self.lock_timeout)
+        ours = settings(lock_timeout, _timeout(statement_timeout), local=True, synchronous=synchronous)
         closed_times = self._closed_times
-        conn = await self._begin((lock_timeout, _timeout(statement_timeout), synchronous, True))
+        conn = await self._begun(*BEGIN, ours)
         try:
             yield conn
-            await conn.commit()
+            await _commit(conn)
         finally:
             await self._give_back(conn, closed_times)
 
@@ -138,17 +117,33 @@ class Database:
     async def session(self) -> AsyncIterator[AsyncConnection]:
         """Hold one pooled connection while the body runs, outside of transactions and without our settings.
 
-        The body opens its transactions itself. Behind a pooler the next one may be another backend's.
+        The body opens its transactions by `transaction_on`. Behind a pooler the next one may be another
+        backend's.
 
         Raises:
             NotConnected, ServerTooOld: as for `transaction`.
         """
         closed_times = self._closed_times
-        conn = await self._answering()
+        # One may have died in the pool, of idle_session_timeout, say.
+        conn = await self._begun(*BEGIN, "ROLLBACK")
         try:
+            await conn.rollback()
             yield conn
         finally:
             await self._give_back(conn, closed_times)
+
+    @asynccontextmanager
+    async def transaction_on(self, conn: AsyncConnection) -> AsyncIterator[None]:
+        """Run the body in one patient transaction of a `session`; any exception rolls it back."""
+        ours = settings("0", "0", local=True, synchronous=True)
+        try:
+            await send(conn, *BEGIN, ours)
+            yield
+            await _commit(conn)
+        finally:
+            await asyncio.shield(asyncio.ensure_future(_roll_back(conn)))
+            # So that the next one may be on another connection, where this one was lost.
+            await conn.rollback()
 
     @asynccontextmanager
     async def direct(
@@ -170,14 +165,17 @@ class Database:
             UsageError: the direct URL leads to another database, or to a standby.
             NotConnected, ServerTooOld: as for `transaction`.
         """
-        async with self._direct.connect() as conn:
+        conn = await self._straight()
+        try:
             if self.direct_address is None:
                 await self._refuse_pooler(conn)
             else:
                 await self._refuse_stranger(conn)
-            values = (_timeout(lock_timeout), _timeout(statement_timeout), synchronous, False)
-            await conn.exec_driver_sql(_SETTINGS, (*values, _TRANSACTION_TIMEOUT_SINCE))
+            limits = _timeout(lock_timeout), _timeout(statement_timeout)
+            await send(conn, settings(*limits, local=False, synchronous=synchronous), "COMMIT")
             yield conn
+        finally:
+            await _close(conn)
 
     async def server_version(self) -> int:
         """Return server_version_num. Raises ServerTooOld and NotConnected."""
@@ -197,37 +195,31 @@ class Database:
         """Return a connection to the pool, or end it: a pool that was closed meanwhile forgets it."""
         await asyncio.shield(asyncio.ensure_future(_end(conn, keep=closed_times == self._closed_times)))
 
-    async def _begin(self, values: tuple[str, str, bool, bool]) -> AsyncConnection:
-        """Open a transaction with our settings; once more when the connection had died in the pool."""
-        try:
-            return await self._opened(values)
-        except Exception as error:
-            if not is_disconnect(error):
-                raise
-        return await self._opened(values)
+    async def _begun(self, *opening: str) -> AsyncConnection:
+        """Give a pooled connection to which `opening` was sent; again when it had died in the pool, or a
+        timeout of its role was too short even for that.
+        """
+        again = True
+        for _ in range(_TOO_SHORT_TRIES):
+            try:
+                return await _opened(self._engine, *opening)
+            except Exception as error:
+                too_short = sqlstate(error) in TIMED_OUT
+                if not (too_short or (is_disconnect(error) and again)):
+                    raise
+                again = again and too_short
+        return await _opened(self._engine, *opening)
 
-    async def _answering(self) -> AsyncConnection:
-        """Give a connection that lives: one may have died in the pool, of idle_session_timeout, say."""
-        conn = await self._engine.connect()
-        try:
-            async with conn.begin():
-                await conn.exec_driver_sql("SELECT 1")
-        except BaseException as error:
-            await _close(conn)
-            if not is_disconnect(error):
-                raise
-            return await self._engine.connect()
-        return conn
-
-    async def _opened(self, values: tuple[str, str, bool, bool]) -> AsyncConnection:
-        conn = await self._engine.connect()
-        try:
-            await conn.begin()
-            await conn.exec_driver_sql(_SETTINGS, (*values, _TRANSACTION_TIMEOUT_SINCE))
-        except BaseException:
-            await _close(conn)
-            raise
-        return conn
+    async def _straight(self) -> AsyncConnection:
+        """Give a direct connection in a transaction in which no timeout of its role counts."""
+        ours = settings("0", "0", local=True, synchronous=True)
+        for _ in range(_TOO_SHORT_TRIES):
+            try:
+                return await _opened(self._direct, *BEGIN, ours)
+            except Exception as error:
+                if sqlstate(error) not in TIMED_OUT:
+                    raise
+        return await _opened(self._direct, *BEGIN, ours)
 
     async def _refuse_pooler(self, conn: AsyncConnection) -> None:
         """Raise PoolerInTheWay when another client meets our backend while we are still connected.
@@ -239,13 +231,17 @@ class Database:
             return
         for _ in range(_POOLER_TRIES):
             mine = await _backend(conn)
-            async with self._direct.connect() as other:
-                if await _backend(other) == mine:
-                    raise PoolerInTheWay(
-                        f"{self.address} is a pooler in transaction mode.",
-                        why="A step that cannot run inside a transaction needs a session of its own.",
-                        next="Set EC_DIRECT_URL to the server behind the pooler.",
-                    )
+            other = await self._straight()
+            try:
+                met = await _backend(other)
+            finally:
+                await _close(other)
+            if met == mine:
+                raise PoolerInTheWay(
+                    f"{self.address} is a pooler in transaction mode.",
+                    why="A step that cannot run inside a transaction needs a session of its own.",
+                    next="Set EC_DIRECT_URL to the server behind the pooler.",
+                )
 
     async def _refuse_stranger(self, conn: AsyncConnection) -> None:
         async with self.transaction() as pooled:
@@ -257,9 +253,34 @@ class Database:
             )
 
 
-async def driver(conn: AsyncConnection) -> "asyncpg.Connection[Any]":
-    """Return the connection of the driver: only it prepares a statement once and keeps it."""
-    return (await conn.get_raw_connection()).driver_connection  # type: ignore[return-value]
+async def _opened(engine: AsyncEngine, *opening: str) -> AsyncConnection:
+    conn = await engine.connect()
+    try:
+        # Sends nothing. Without it SQLAlchemy would go on with another connection when this one is lost.
+        await conn.begin()
+        await send(conn, *opening)
+    except BaseException:
+        await _close(conn)
+        raise
+    return conn
+
+
+async def _commit(conn: AsyncConnection) -> None:
+    """End the transaction, unless its last message did."""
+    if (await driver(conn)).is_in_transaction():
+        await send(conn, "COMMIT")
+
+
+async def _roll_back(conn: AsyncConnection) -> None:
+    """End a transaction that failed; where that cannot be said, the session."""
+    if conn.invalidated:
+        return
+    raw = await driver(conn)
+    try:
+        if raw.is_in_transaction():
+            await send(conn, "ROLLBACK")
+    except DBAPIError as error:
+        await conn.invalidate(error)
 
 
 async def _backend(conn: AsyncConnection) -> int:
@@ -267,6 +288,7 @@ async def _backend(conn: AsyncConnection) -> int:
 
 
 async def _end(conn: AsyncConnection, *, keep: bool) -> None:
+    await _roll_back(conn)
     if not keep and not conn.invalidated:
         await conn.invalidate()
     await conn.close()
@@ -274,7 +296,7 @@ async def _end(conn: AsyncConnection, *, keep: bool) -> None:
 
 async def _close(conn: AsyncConnection) -> None:
     """Give the connection back even while this task is being cancelled; what is open is rolled back."""
-    await asyncio.shield(asyncio.ensure_future(conn.close()))
+    await asyncio.shield(asyncio.ensure_future(_end(conn, keep=True)))
 
 
 def _timeout(duration: timedelta | None) -> str:
@@ -282,14 +304,13 @@ def _timeout(duration: timedelta | None) -> str:
 
 
 def _direct_engine(address: Address, application_name: str, origins: Origins | None = None) -> AsyncEngine:
-    return _engine(address, application_name, origins, poolclass=NullPool, isolation_level="AUTOCOMMIT")
+    return _engine(address, application_name, origins, poolclass=NullPool)
 
 
 def _engine(
     address: Address, application_name: str, origins: Origins | None = None, **settings: object
 ) -> AsyncEngine:
     """Make an engine without named statements: behind a pooler the next transaction is another backend's."""
-    settings.setdefault("isolation_level", "READ COMMITTED")
 
     async def connect(**arguments: object) -> "asyncpg.Connection[Any]":
         connection = await _connected(address, application_name, arguments)
@@ -309,6 +330,8 @@ def _engine(
             "prepared_statement_name_func": lambda: "",
             "statement_cache_size": 0,
         },
+        # BEGIN goes out with our settings, COMMIT sometimes with the statements before it: by ourselves.
+        isolation_level="AUTOCOMMIT",
         hide_parameters=True,  # rows of the user, in messages of errors
         **settings,
     )

@@ -17,7 +17,7 @@ from expandcontract.postgres.catalog.constraint import Constraint
 from expandcontract.postgres.catalog.dependent import ColumnDependent
 from expandcontract.postgres.catalog.index import Index
 from expandcontract.postgres.catalog.snapshot import Snapshot
-from expandcontract.postgres.connect import MARK, driver
+from expandcontract.postgres.message import MARK, driver
 from expandcontract.postgres.query import rows
 
 T = TypeVar("T")

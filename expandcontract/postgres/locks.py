@@ -3,6 +3,10 @@
 A lock that we wait for stops everybody who comes after us. So a wait ends after `lock_timeout`, and the
 application then has at least ten times as long to itself. The timeout is never lifted, also not for a last
 try.
+
+What is asked and judged is asked before, under a lock that stops no reader or writer. The lock that does goes
+out in one message with all that is done under it and the COMMIT: for how long it is held is up to the server
+alone, however far away this process is, and whether or not it goes on.
 """
 
 import asyncio
@@ -12,8 +16,9 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TypeAlias, TypeVar
+from typing import TypeAlias
 
+import asyncpg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -24,82 +29,107 @@ from expandcontract.model.plan import Lock, LockMode
 from expandcontract.model.policy import Policy
 from expandcontract.postgres.blockers import WRAPAROUND, blockers_of
 from expandcontract.postgres.connect import Database
+from expandcontract.postgres.message import driver, marked, send
 from expandcontract.postgres.query import rows
 from expandcontract.postgres.sqlstate import is_lock_failure, is_retryable, server_message
 
-T = TypeVar("T")
-Look: TypeAlias = Callable[[AsyncConnection], Awaitable[None]]
+#: Asks what must be known, and returns the statements that are then sent.
+Prepare: TypeAlias = Callable[[AsyncConnection], Awaitable[Sequence[str]]]
 
 #: How much longer than what the application may have felt of a try the pause after it is, at least.
 PAUSE_FACTOR = 10
-#: A statement of the body may take so long, though what holds the locks should be instant.
+#: Under the lock a statement may take this long, though what holds the locks should be instant.
 _BODY = timedelta(seconds=1)
-#: Autovacuum is cancelled by a waiter after deadlock_timeout; then it needs a moment to go.
+#: Autovacuum is cancelled by a waiter after deadlock_timeout; then it needs a moment to go. Not so long that
+#: somebody who then begins to wait for us finds a deadlock before we have gone.
 _GOING = timedelta(seconds=1)
-#: A process that is silent for so long while it holds locks is stopped, swapped out or cut off: the server
-#: ends its session, or the application would wait until it comes back.
-_SILENCE = timedelta(seconds=1)
+#: A process that is silent for this long in a transaction is stopped, swapped out or cut off: the server ends
+#: its session. It stopped no reader or writer, but others who alter or vacuum the table.
+_SILENCE = timedelta(seconds=3)
 _STRENGTH = {mode: strength for strength, mode in enumerate(LockMode)}
 
 _SESSION = """
 SELECT pg_catalog.pg_backend_pid(), pg_catalog.current_setting('deadlock_timeout')::interval
 """
-_LIMITS = """
-SELECT pg_catalog.set_config('lock_timeout', $1, true), pg_catalog.set_config('statement_timeout', $2, true),
-       pg_catalog.set_config('idle_in_transaction_session_timeout', $3, true)
-"""
+#: The server tells how long it has been at work on the message, which began with its arrival.
+_TELL = """DO $ec$ BEGIN
+    RAISE INFO USING MESSAGE = '{what} ' || extract(epoch FROM clock_timestamp() - statement_timestamp());
+END $ec$"""
+_LOCKED, _HELD = "ec:locked", "ec:held"
 
 
 @dataclass
 class _Try:
-    """What became of one try: when others began to queue behind us, from when to when the locks were held,
-    and who was in the way when last seen.
+    """What became of one try: whether and when others began to queue behind us, how long that lasted by the
+    server's clock, and who was in the way when last seen.
     """
 
     pid: int | None = None
-    felt_since: float | None = None
-    held_since: float | None = None
+    #: By our clock.
+    gentle_since: float | None = None
+    sent: float | None = None
     ended: float | None = None
+    #: By the server's, from the arrival of the message.
+    locked_seconds: float | None = None
+    done_seconds: float | None = None
+    #: How long the message waits for its lock at most.
+    short_seconds: float = 0.0
     blockers: tuple[Blocker, ...] = field(default=())
 
     def felt_seconds(self) -> float:
-        return self._until_end(self.felt_since)
+        if self.sent is None:
+            return 0.0
+        if self.done_seconds is not None:
+            return self.done_seconds
+        elapsed = self._until_end(self.sent)
+        return min(elapsed, self.short_seconds) if self.locked_seconds is None else elapsed
 
     def held_seconds(self) -> float:
-        return self._until_end(self.held_since)
+        if self.locked_seconds is not None and self.done_seconds is not None:
+            return self.done_seconds - self.locked_seconds
+        return 0.0 if self.gentle_since is None else self._until_end(self.gentle_since)
 
-    def _until_end(self, since: float | None) -> float:
-        if since is None:
-            return 0.0
+    def hear(self, _conn: object, message: asyncpg.PostgresLogMessage) -> None:
+        """Take what the server tells meanwhile."""
+        what, _, seconds = str(message.message).partition(" ")
+        if what == _LOCKED:
+            self.locked_seconds = float(seconds)
+        elif what == _HELD:
+            self.done_seconds = float(seconds)
+
+    def _until_end(self, since: float) -> float:
         return (time.monotonic() if self.ended is None else self.ended) - since
 
 
-async def run_locked(  # noqa: PLR0913 - the last two are for stopping and for tests
+async def run_locked(  # noqa: PLR0913 - the last three are for stopping and for tests
     database: Database,
     locks: Sequence[Lock],
     policy: Policy,
     listen: Listener,
-    body: Callable[[AsyncConnection], Awaitable[T]],
+    prepare: Prepare,
     *,
-    look: Look | None = None,
+    patient: bool = False,
     stop: asyncio.Event | None = None,
     jitter: Callable[[], float] = random.random,
-) -> T:
-    """Run `body` in one transaction that holds `locks`, as often as it takes, and return its result.
+) -> None:
+    """Run statements in one transaction that holds `locks`, as often as it takes.
 
     The locks are taken all at once, in the order given, in the strongest mode among them. Whatever fails for
-    a timeout, a deadlock or a serialization failure, in the body too, is rolled back and tried again: the
-    body must not have effects outside of its transaction. Each failed try emits LockTried with the blockers,
-    the one that succeeds LockHeld.
+    a timeout, a deadlock or a serialization failure is rolled back and tried again, so that `prepare` must
+    not have effects outside of its transaction. Each failed try emits LockTried with the blockers, the one
+    that succeeds LockHeld.
 
     Args:
         database: where; each try takes a connection of its pool, and another one to look for blockers.
         locks: may be empty, then only the retries and timeouts are had.
         policy: lock_timeout, lock_budget and confidential count.
         listen: gets LockTried and LockHeld.
-        body: gets the connection, with lock_timeout still on.
-        look: a last look under SHARE UPDATE EXCLUSIVE, which keeps columns and triggers as they are and stops
-            no reader or writer, so that it may take longer than the body. What it raises ends the attempt.
+        prepare: called in the transaction, under SHARE UPDATE EXCLUSIVE where that or a stronger lock is
+            wanted, which keeps columns and triggers as they are and stops no reader or writer. It returns the
+            statements that go out in one message with the locks and the COMMIT. What it raises ends the
+            attempt.
+        patient: the statements take their locks by themselves, ones that stop no reader or writer, and take
+            their time. There is no budget then, and no LockHeld.
         stop: when set, no further try or pause begins.
         jitter: a number from 0 to 1 that lengthens a pause by that part.
 
@@ -115,19 +145,19 @@ async def run_locked(  # noqa: PLR0913 - the last two are for stopping and for t
         attempt += 1
         this = _Try()
         try:
-            result = await _once(database, locks, policy, body, this, look)
+            await _once(database, locks, policy, prepare, this, patient=patient)
         except DBAPIError as error:
             if not (is_lock_failure(error) or is_retryable(error)):
                 raise
             failure = error
         else:
-            if locks:
+            if locks and not patient:
                 listen(_held(locks, attempt, this))
-            return result
+            return
         # A try may be over before the look at who blocks it is, on a server with much else to do.
         seen = this.blockers or seen
         pause = _pause(this.felt_seconds(), policy, jitter())
-        spent = time.monotonic() - began + pause > policy.lock_budget.total_seconds()
+        spent = not patient and time.monotonic() - began + pause > policy.lock_budget.total_seconds()
         listen(_tried(locks, attempt, 0.0 if spent else pause, this))
         if spent:
             raise _budget_spent(locks, policy, attempt, seen, failure) from failure
@@ -138,50 +168,53 @@ async def _once(
     database: Database,
     locks: Sequence[Lock],
     policy: Policy,
-    body: Callable[[AsyncConnection], Awaitable[T]],
+    prepare: Prepare,
     this: _Try,
-    look: Look | None,
-) -> T:
-    async with _lookout(database, policy, this):
-        async with database.transaction() as conn:
-            ((this.pid, deadlock_timeout),) = await rows(conn, _SESSION)
-            # A wait of ours that lasted into somebody's deadlock_timeout would make the application the
-            # victim.
-            short = min(policy.lock_timeout, deadlock_timeout / 2)
-            await _climb(conn, locks, short, deadlock_timeout, this, look)
-            await _limit(conn, short, max(short, _BODY))
-            result = await body(conn)
-        this.ended = time.monotonic()
-    return result
-
-
-async def _climb(
-    conn: AsyncConnection,
-    locks: Sequence[Lock],
-    short: timedelta,
-    deadlock_timeout: timedelta,
-    this: _Try,
-    look: Look | None,
+    *,
+    patient: bool,
 ) -> None:
-    """Take the locks in two rungs.
+    """Climb in two rungs.
 
     SHARE UPDATE EXCLUSIVE stops neither readers nor writers, also while it waits, and autovacuum gives way to
     it after deadlock_timeout. It is worth waiting for: autovacuum never gives way to tries that are shorter.
     The second rung stops others from its first moment on. It is one statement under statement_timeout,
     because lock_timeout counts for each relation anew, and LOCK TABLE takes each partition as one.
     """
-    gentle, strong = _rungs(locks)
-    if gentle is not None:
-        await _limit(conn, deadlock_timeout + _GOING, deadlock_timeout + _GOING)
-        await conn.exec_driver_sql(gentle)
-        this.held_since = time.monotonic()
-    if look is not None:
-        await look(conn)
-    if strong is not None:
-        await _limit(conn, short, short)
-        this.felt_since = time.monotonic()
-        await conn.exec_driver_sql(strong)
-        this.held_since = time.monotonic()
+    gentle, strong = (None, None) if patient else _rungs(locks)
+    async with _lookout(database, policy, this), database.transaction() as conn:
+        ((this.pid, deadlock_timeout),) = await rows(conn, _SESSION)
+        # A wait of ours that lasted into somebody's deadlock_timeout would make the application the victim.
+        short = min(policy.lock_timeout, deadlock_timeout / 2)
+        going = deadlock_timeout + min(_GOING, deadlock_timeout / 2)
+        if gentle is not None:
+            await send(conn, *_limits(going, going, silence=_SILENCE), marked(gentle))
+            this.gentle_since = time.monotonic()
+        await send(conn, *_limits(short, None, silence=_SILENCE))
+        body = await prepare(conn)
+        if strong is not None:
+            this.short_seconds, this.sent = short.total_seconds(), time.monotonic()
+        message = [*_limits(going, None), *map(marked, body)] if patient else _message(strong, body, short)
+        await _carry_out(conn, [*message, "COMMIT"], this)
+
+
+async def _carry_out(conn: AsyncConnection, message: Sequence[str], this: _Try) -> None:
+    raw = await driver(conn)
+    raw.add_log_listener(this.hear)
+    try:
+        await send(conn, *message)
+    finally:
+        this.ended = time.monotonic()
+        if not raw.is_closed():
+            raw.remove_log_listener(this.hear)
+
+
+def _message(strong: str | None, body: Sequence[str], short: timedelta) -> list[str]:
+    """Pure. Return what goes out at once: from the first moment in which somebody may wait to the last."""
+    acting = [*_limits(short, max(short, _BODY)), *map(marked, body)]
+    if strong is None:
+        return acting
+    told, held = (marked(_TELL.format(what=what)) for what in (_LOCKED, _HELD))
+    return [*_limits(short, short), marked(strong), told, *acting, held]
 
 
 def statements(locks: Sequence[Lock]) -> tuple[str, ...]:
@@ -200,9 +233,17 @@ def _rungs(locks: Sequence[Lock]) -> tuple[str | None, str | None]:
     return gentle, None if mode == first else f"LOCK TABLE {relations} IN {mode} MODE"
 
 
-async def _limit(conn: AsyncConnection, lock_timeout: timedelta, statement_timeout: timedelta) -> None:
-    limits = (lock_timeout, statement_timeout, _SILENCE)
-    await rows(conn, _LIMITS, *(str(milliseconds(limit)) for limit in limits))
+def _limits(
+    lock_timeout: timedelta, statement_timeout: timedelta | None, silence: timedelta | None = None
+) -> list[str]:
+    """Pure. Return the statements that set limits until the transaction ends; None is none."""
+    limits = {"lock_timeout": lock_timeout, "statement_timeout": statement_timeout}
+    if silence is not None:
+        limits["idle_in_transaction_session_timeout"] = silence
+    return [
+        marked(f"SET LOCAL {name} = {0 if limit is None else milliseconds(limit)}")
+        for name, limit in limits.items()
+    ]
 
 
 @contextlib.asynccontextmanager

@@ -30,6 +30,9 @@ _GUARDS = {kind.code: kind for kind in (GuardRefused, ColumnOwned)}
 #: After these the session is gone: shutdown, crash, dropped database, and timeouts that end the session.
 _SESSION_GONE = frozenset({"57P01", "57P02", "57P03", "57P04", "57P05", "25P03", "25P04"})
 
+#: What timeouts of a role end a statement or a session with.
+TIMED_OUT = frozenset({QUERY_CANCELED, "25P03", "25P04", "57P05"})
+
 #: Classes: data exception, integrity constraint, WITH CHECK OPTION, raised by a PL/pgSQL function.
 _OF_THE_VALUE = frozenset({"22", "23", "44", "P0"})
 

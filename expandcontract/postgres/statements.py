@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.names import quote
 from expandcontract.model.situation import Source
-from expandcontract.postgres.connect import MARK
+from expandcontract.postgres.message import MARK
 from expandcontract.postgres.query import rows
 from expandcontract.postgres.sqlstate import sqlstate
 

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger.chunk import Chunk
 from expandcontract.model.errors import PoolerInTheWay
-from expandcontract.postgres.connect import driver
+from expandcontract.postgres.message import driver
 from expandcontract.postgres.sqlstate import is_disconnect
 from expandcontract.sweep.shift import Shift, refuse_memory
 from expandcontract.sweep.statements import settings

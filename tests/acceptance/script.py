@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from expandcontract.ledger import change as change_writer
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Concurrent, Lock, Plan, Purpose, Step, Sweep, Transactional
-from expandcontract.postgres.connect import driver
+from expandcontract.postgres.message import driver
 from tests.acceptance.cycle import Application, Fields, opened
 
 

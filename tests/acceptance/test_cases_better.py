@@ -16,7 +16,7 @@ from expandcontract.model import killpoints
 from expandcontract.model.errors import BadExpression, GateShut, Interrupted
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Plan, Sweep
-from expandcontract.postgres.connect import MARK
+from expandcontract.postgres.message import MARK
 from expandcontract.testing.server import Server
 from tests.acceptance.catalog import difference, everything
 from tests.acceptance.cycle import Life, living
@@ -233,6 +233,10 @@ _LINE = re.compile(r"^\S+ \S+ \S+ \[\d+\] (?P<database>\S+) (?P<app>\S*) (?P<kin
 _ACTS = re.compile(
     r"(ALTER|CREATE|DROP|LOCK|GRANT|REVOKE|COMMENT|ANALYZE|VACUUM|TRUNCATE|REINDEX|WITH|UPDATE|DELETE|INSERT)\b"
 )
+#: What stops readers or writers.
+_STOPS = re.compile(
+    r"LOCK TABLE (?!ec_clone)[^;]* IN (ACCESS EXCLUSIVE|SHARE ROW EXCLUSIVE|SHARE|EXCLUSIVE) MODE"
+)
 _SWEEPS = re.compile(
     r"\b(UPDATE|INSERT INTO) .*FROM ONLY public\.orders\b|\bFROM ONLY public\.orders .*\bUPDATE\b"
 )
@@ -258,10 +262,20 @@ def _logged(server: Server, database: str, since: int) -> list[str]:
             )
             if match is not None and ours:
                 records.append(match["text"])
-    statements = (
+    statements = [
         record.partition(": ")[2] for record in records if record.startswith(("execute", "statement"))
-    )
-    return [" ".join(statement.split()).removesuffix(f" {MARK}") for statement in statements]
+    ]
+    # Whoever holds a lock that others wait for waits for no answer.
+    assert [
+        text for text in statements if _STOPS.search(text) and not text.rstrip("; ").endswith("COMMIT")
+    ] == []
+    # Several go out in one message, each with its mark.
+    return [
+        one.removeprefix("; ").strip()
+        for statement in statements
+        for one in " ".join(statement.split()).split(f" {MARK}")
+        if one
+    ]
 
 
 def _acting(logged: list[str]) -> list[str]:

@@ -1,7 +1,8 @@
-"""A proxy before the server that loses the answer to a COMMIT."""
+"""A proxy before the server that loses the answer to a COMMIT, or moves the server away."""
 
 import asyncio
 import contextlib
+import re
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,17 +10,24 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 COMMIT = b"COMMIT"
+#: How often somebody looks depends on the clock.
+_WRITES = re.compile(rb"\b(INSERT|UPDATE|DELETE|CREATE|ALTER|DROP)\b")
 #: Of a message: its type, and its length with itself.
 HEADER = 5
 
 
 class Proxy:
-    """Passes everything on, and counts the COMMITs. When the `lose`th was carried out, it cuts that
-    connection instead of passing the answer on.
+    """Passes everything on, and counts the messages that end in COMMIT, of transactions that wrote, and have
+    `containing` in them. When the `lose`th was carried out, it cuts that connection instead of passing the
+    answer on.
     """
 
-    def __init__(self, server: Path, lose: int | None) -> None:
+    def __init__(
+        self, server: Path, lose: int | None, delay_seconds: float = 0.0, containing: bytes = b""
+    ) -> None:
+        self._containing = containing
         self.commits = 0
+        self._delay_seconds = delay_seconds
         self.lost = False
         self._server = server
         self._lose = lose
@@ -45,14 +53,19 @@ class Proxy:
         # The first message has no type: that of a cancel request is the only one of its connection.
         length = await client.readexactly(4)
         server.write(length + await client.readexactly(int.from_bytes(length) - 4))
+        wrote = False
         with contextlib.suppress(asyncio.IncompleteReadError):
             while True:
                 header = await client.readexactly(HEADER)
                 body = await client.readexactly(int.from_bytes(header[1:]) - 4)
-                if header[:1] == b"Q" and body.startswith(COMMIT):
+                wrote = wrote or _WRITES.search(body) is not None
+                ends = header[:1] == b"Q" and body.rstrip(b"\0; ").endswith(COMMIT)
+                counts, wrote = ends and wrote, wrote and not ends
+                if counts and self._containing in body:
                     self.commits += 1
                     if self.commits == self._lose:
                         self._cut.add(back)
+                await self._travel()
                 server.write(header + body)
         server.close()
 
@@ -61,19 +74,26 @@ class Proxy:
             if client in self._cut:
                 self.lost = True
                 return
+            await self._travel()
             client.write(answer)
+
+    async def _travel(self) -> None:
+        if self._delay_seconds:
+            await asyncio.sleep(self._delay_seconds)
 
 
 @asynccontextmanager
-async def proxied(url: str, lose: int | None = None) -> AsyncIterator[tuple[Proxy, str]]:
+async def proxied(
+    url: str, lose: int | None = None, *, delay_seconds: float = 0.0, containing: bytes = b""
+) -> AsyncIterator[tuple[Proxy, str]]:
     """Serve a proxy before the server of `url` (on a unix socket); give it, and the URL that leads through
-    it.
+    it. With a delay, so far away is the server in each direction.
     """
     parts = urlsplit(url)
     query = parse_qs(parts.query)
     name = f".s.PGSQL.{query['port'][0]}"
     with tempfile.TemporaryDirectory(prefix="ec-proxy-") as folder:
-        proxy = Proxy(Path(query["host"][0]) / name, lose)
+        proxy = Proxy(Path(query["host"][0]) / name, lose, delay_seconds, containing)
         listening = await asyncio.start_unix_server(proxy.serve, Path(folder) / name)
         async with listening:
             yield proxy, urlunsplit(parts._replace(query=f"host={folder}&port={query['port'][0]}"))

@@ -10,7 +10,8 @@ from expandcontract.engine.answers import applies
 from expandcontract.engine.context import Context
 from expandcontract.engine.diary import refusals
 from expandcontract.engine.repairing import restore
-from expandcontract.engine.runner import Ending, run_section
+from expandcontract.engine.runner import run_section
+from expandcontract.engine.transactional import Ending
 from expandcontract.engine.work import at_home, leased
 from expandcontract.model.hooks import Turn
 from expandcontract.model.phases import Phase, Section, State, Verb
@@ -54,7 +55,7 @@ async def _undo(context: Context, situation: Situation, *, accept_loss: bool) ->
     async with leased(context, situation, "undo") as work:
         # Whoever had the lease before may have done it.
         if applies(context, Verb.UNDO, work.situation):
-            looking = work if accept_loss else replace(work, last_look=again)
+            looking = work if accept_loss else replace(work, refusals=again)
             await run_section(looking, Section.UNDO, ending=Ending(Phase.CONTRACT, undone=True))
 
 

@@ -16,7 +16,7 @@ from expandcontract.postgres.catalog.dependent import ColumnDependent, Wanted
 from expandcontract.postgres.catalog.index import Index
 from expandcontract.postgres.catalog.relation import Relation
 from expandcontract.postgres.catalog.trigger import Trigger
-from expandcontract.postgres.connect import driver
+from expandcontract.postgres.message import driver
 from expandcontract.postgres.query import rows
 
 

@@ -1,0 +1,126 @@
+"""Steps that commit together with their row in the journal.
+
+All that takes a lock that somebody may wait for, all that is done under it, what the ledger keeps of it, and
+the COMMIT are one message. What has to be judged under that lock the server judges: statements that raise.
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.expression import ClauseElement
+
+from expandcontract.engine import gatekeeper
+from expandcontract.engine.work import Refusal, Work
+from expandcontract.ledger import change as change_writer
+from expandcontract.ledger import phase as phase_writer
+from expandcontract.ledger import step as journal
+from expandcontract.model import killpoints
+from expandcontract.model.phases import Phase, Section, State, Status
+from expandcontract.model.plan import Step, Transactional
+from expandcontract.postgres.locks import run_locked
+from expandcontract.postgres.message import Query, inlined
+from expandcontract.postgres.sqlstate import server_message, sqlstate
+from expandcontract.postgres.standby import wait_until_unused
+from expandcontract.steps.column import MAKES_SYNC
+
+
+@dataclass(frozen=True)
+class Ending:
+    """What the step that moves the change to another state writes with it: the phase that is then done, or
+    undone.
+    """
+
+    phase: Phase
+    undone: bool = False
+
+
+async def run(work: Work, section: Section, step: Step, action: Transactional, ending: Ending | None) -> None:
+    """Run a step and journal it, once. Raises DBAPIError, or what stopped it before anything was done."""
+    context = work.context
+    began = time.monotonic()
+
+    async def prepare(conn: AsyncConnection) -> Sequence[str]:
+        await work.check(conn)
+        await gatekeeper.require_table(conn, work.situation)
+        if step.becomes == State.HIDDEN:
+            await work.recheck(conn)
+        if step.becomes is not None or ending is not None:
+            await change_writer.hold(conn, context.tables, work.situation.change_id)
+        before = await inlined(conn, *_before(work, step))
+        after = await inlined(conn, *_after(work, section, step, time.monotonic() - began, ending))
+        killpoints.reach(f"{work.key(section, step.id)}.begun")
+        return (*before, *action.statements, *after)
+
+    if context.standby is not None and not action.patient:
+        await wait_until_unused(context.standby, action.locks, context.policy, context.listen, context.stop)
+    try:
+        await run_locked(
+            context.database,
+            action.locks,
+            context.policy,
+            context.listen,
+            prepare,
+            patient=action.patient,
+            stop=context.stop,
+        )
+    except DBAPIError as error:
+        for refusal in work.refusals:
+            if _is(refusal, error):
+                raise refusal.error from error
+        raise
+
+
+def _before(work: Work, step: Step) -> list[ClauseElement | Query]:
+    """What comes before the step's own statements: the guard compares what the proof is bound to with what is
+    there now.
+    """
+    if step.becomes is None:
+        return []
+    context, situation = work.context, work.situation
+    moves: list[ClauseElement | Query] = [_refusing(work, refusal) for refusal in work.refusals]
+    if step.becomes == State.ROLLED_BACK:
+        moves += [_phase(work, phase, Status.UNDONE) for phase in reversed(Phase)]
+    moves.append(change_writer.becoming(context.tables, situation.change_id, step.becomes, context.who))
+    return moves
+
+
+def _after(
+    work: Work, section: Section, step: Step, seconds: float, ending: Ending | None
+) -> list[ClauseElement | Query]:
+    """What the ledger keeps of the step."""
+    context, situation = work.context, work.situation
+    kept: list[ClauseElement | Query] = []
+    if step.id in MAKES_SYNC:
+        kept.append(
+            change_writer.noting_sync(
+                context.tables,
+                situation.change_id,
+                situation.attempt,
+                context.who,
+                step=step.id,
+                hides=step.becomes == State.HIDDEN,
+            )
+        )
+    kept.append(journal.ending(context.tables, journal.entry(situation, section, step), seconds))
+    if ending is not None:
+        kept.append(_phase(work, ending.phase, Status.UNDONE if ending.undone else Status.DONE))
+    return kept
+
+
+def _phase(work: Work, phase: Phase, status: Status) -> ClauseElement:
+    context = work.context
+    return phase_writer.moving(context.tables, work.situation.change_id, phase, context.who, status=status)
+
+
+def _refusing(work: Work, refusal: Refusal) -> Query:
+    condition, error = refusal.condition, refusal.error
+    message, code = len(condition.values) + 1, len(condition.values) + 2
+    call = f"{work.context.tables.qualified('refuse')}(${message}, ${code})"
+    return Query(f"SELECT {call} WHERE {condition.sql}", (*condition.values, error.message, error.code))
+
+
+def _is(refusal: Refusal, error: DBAPIError) -> bool:
+    return sqlstate(error) == refusal.error.code and server_message(error)[0] == refusal.error.message

@@ -1,0 +1,103 @@
+"""Whole messages to the server: several statements that go out together, without a round trip between them.
+
+Between two statements that are sent one by one a client may be stopped, swapped out, or far away, and what
+the first one locked stays locked meanwhile. What goes out in one message the server runs to its end by
+itself.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.expression import ClauseElement
+
+from expandcontract.postgres.sqlstate import is_disconnect
+
+#: Ends every statement of ours but those that begin and end transactions, so that pg_stat_statements and logs
+#: tell it from those of the application.
+MARK = "/* ec */"
+_FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+_QUOTED = """
+SELECT pg_catalog.array_agg(pg_catalog.quote_nullable(text) ORDER BY place)
+FROM pg_catalog.unnest($1::pg_catalog.text[]) WITH ORDINALITY AS given(text, place)
+"""
+_PARAMETER = re.compile(r"\$(\d+)")
+
+
+@dataclass(frozen=True)
+class Query:
+    """SQL with $1, $2, ... and their values."""
+
+    sql: str
+    values: Sequence[object] = ()
+
+
+async def driver(conn: AsyncConnection) -> "asyncpg.Connection[Any]":
+    """Return the connection of the driver: only it prepares a statement once and keeps it, and only it sends
+    several statements at once.
+    """
+    return (await conn.get_raw_connection()).driver_connection  # type: ignore[return-value]
+
+
+async def send(conn: AsyncConnection, *statements: str) -> None:
+    """Send statements without parameters as one message. The first that fails ends all of them.
+
+    Raises:
+        DBAPIError: as SQLAlchemy would for a single statement. A connection that broke is not used again.
+    """
+    raw = await driver(conn)
+    try:
+        await raw.execute(";\n".join(statements))
+    except _FAILURES as error:
+        lost = raw.is_closed() or is_disconnect(error)
+        if lost:
+            await conn.invalidate(error)
+        raise DBAPIError(None, None, error, connection_invalidated=lost) from error
+
+
+def marked(statement: str) -> str:
+    """Return the statement with the mark that says whose it is."""
+    return f"{statement}\n{MARK}"
+
+
+async def inlined(conn: AsyncConnection, *statements: ClauseElement | Query) -> tuple[str, ...]:
+    """Return statements as text in which parameters stand as constants, quoted by the server.
+
+    A constant has no type of its own, so that it means in its place what the parameter would have meant.
+    """
+    queries = [each if isinstance(each, Query) else _compiled(conn, each) for each in statements]
+    texts = [_text(value) for each in queries for value in each.values]
+    quoted = (await conn.exec_driver_sql(_QUOTED, (texts,))).scalar_one()
+    constants = iter(quoted or ())
+    return tuple(_filled(each.sql, [next(constants) for _ in each.values]) for each in queries)
+
+
+def _compiled(conn: AsyncConnection, statement: ClauseElement) -> Query:
+    compiled = statement.compile(dialect=conn.dialect)
+    assert isinstance(compiled, SQLCompiler)  # noqa: S101 - a statement, not DDL
+    return Query(str(compiled), [compiled.params[name] for name in compiled.positiontup or ()])
+
+
+def _filled(sql: str, constants: Sequence[str]) -> str:
+    """Pure. Put the constants in the places of $1, $2, ..."""
+    return _PARAMETER.sub(lambda found: constants[int(found[1]) - 1], sql)
+
+
+def _text(value: Any) -> str | None:  # noqa: ANN401 - whatever a statement has
+    """Pure. Return a parameter as PostgreSQL reads it."""
+    if value is None:
+        return None
+    if isinstance(value, Enum):
+        return str(value.value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict | list):
+        return json.dumps(value)
+    return str(value)

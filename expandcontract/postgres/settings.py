@@ -1,0 +1,45 @@
+"""The settings that a session of ours has, whoever set what for its role."""
+
+#: Whatever a role, a database or PGOPTIONS set, a session of ours behaves the same. `scope` says whether for
+#: this transaction only. row_security = off turns silent filtering by policies into an error. A timeout of
+#: the session's own would kill us between two statements of a step.
+_SETTINGS = """
+SELECT pg_catalog.set_config('statement_timeout', '{statement_timeout}', {scope}),
+       pg_catalog.set_config('idle_in_transaction_session_timeout', '0', {scope}),
+       CASE WHEN pg_catalog.current_setting('server_version_num')::int >= {transaction_timeout_since}
+            THEN pg_catalog.set_config('transaction_timeout', '0', {scope}) END,
+       pg_catalog.set_config('lock_timeout', '{lock_timeout}', {scope}),
+       pg_catalog.set_config('row_security', 'off', {scope}),
+       pg_catalog.set_config('search_path', '', {scope}),
+       pg_catalog.set_config('synchronous_commit',
+           CASE WHEN NOT {synchronous} THEN 'off'
+                WHEN pg_catalog.current_setting('synchronous_commit') = 'off' THEN 'on'
+                ELSE pg_catalog.current_setting('synchronous_commit') END, {scope}),
+       pg_catalog.set_config('DateStyle', 'ISO, MDY', {scope}),
+       pg_catalog.set_config('IntervalStyle', 'postgres', {scope}),
+       pg_catalog.set_config('bytea_output', 'hex', {scope}),
+       pg_catalog.set_config('extra_float_digits', '1', {scope}),
+       pg_catalog.set_config('quote_all_identifiers', 'off', {scope}),
+       pg_catalog.set_config('client_min_messages', 'warning', {scope})
+"""
+_TRANSACTION_TIMEOUT_SINCE = 170000
+#: Each is one message: a role's timeout of a few milliseconds would end us between two.
+BEGIN = ("BEGIN ISOLATION LEVEL READ COMMITTED", "SET LOCAL statement_timeout = 0")
+
+
+def settings(lock_timeout: str, statement_timeout: str, *, local: bool, synchronous: bool) -> str:
+    """Return the statement that puts our settings in force, for the transaction (`local`) or the session.
+
+    Args:
+        lock_timeout: in milliseconds; 0 for none.
+        statement_timeout: in milliseconds; 0 for none.
+        local: whether for this transaction only.
+        synchronous: whether commits wait for the disk.
+    """
+    return _SETTINGS.format(
+        lock_timeout=lock_timeout,
+        statement_timeout=statement_timeout,
+        scope=str(local).lower(),
+        synchronous=str(synchronous).lower(),
+        transaction_timeout_since=_TRANSACTION_TIMEOUT_SINCE,
+    ).strip()
