@@ -20,6 +20,8 @@ _KINDS = {
 }
 #: PostgreSQL's limit; dropped columns count until the table is rewritten.
 _MOST_COLUMNS = 1600
+#: How many of many are named in a sentence.
+_NAMED = 3
 
 
 def examine(snapshot: Snapshot, column: Column) -> None:
@@ -185,8 +187,24 @@ def _table(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
             f"{table} has rules ON UPDATE: {', '.join(map(quote, relation.update_rules))}.",
             "A rule rewrites our statements as well. Use a trigger in its place.",
         )
-    if len(snapshot.columns) >= _MOST_COLUMNS:
-        yield f"{table} has {len(snapshot.columns)} columns.", f"PostgreSQL allows {_MOST_COLUMNS}."
+    yield from _limits(snapshot)
+
+
+def _limits(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+    relation, table = snapshot.relation, snapshot.table
+    if relation.typed:
+        yield f"{table} is a typed table (CREATE TABLE OF).", "Its columns are those of the type: ALTER TYPE."
+    if relation.attributes >= _MOST_COLUMNS:
+        yield (
+            f"{table} has {relation.attributes} columns, of which {len(snapshot.columns)} are not dropped.",
+            f"PostgreSQL allows {_MOST_COLUMNS} and counts dropped ones, until the table is made anew.",
+        )
+    if relation.unidentified:
+        names = ", ".join(map(str, relation.unidentified[:_NAMED]))
+        yield (
+            f"PostgreSQL refuses every UPDATE of {names}: published, and without replica identity.",
+            f"ALTER TABLE {relation.unidentified[0]} REPLICA IDENTITY FULL, or give it a primary key.",
+        )
 
 
 def _column(snapshot: Snapshot, column: Column) -> Iterator[tuple[str, str]]:

@@ -67,6 +67,10 @@ Accept = Annotated[
     str | None,
     typer.Option("--accept", metavar="FINGERPRINT", help="Go on with the plan as it compiles now."),
 ]
+CheckRows = Annotated[
+    bool,
+    typer.Option("--check-rows", help="Look for values that do not fit in every row, not in a sample."),
+]
 Once = Annotated[bool, typer.Option("--once", help="Refuse to start again what was rolled back.")]
 
 

@@ -11,15 +11,17 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.changes import registry
 from expandcontract.changes.kind import Spec
+from expandcontract.engine import fitting
 from expandcontract.engine.rehearsal import rehearse
 from expandcontract.model.change import Change
-from expandcontract.model.errors import BadChangeFile, MissingPrivilege
+from expandcontract.model.errors import BadChangeFile, MissingPrivilege, Refused
 from expandcontract.model.names import TEMPORARY, sync_schema
 from expandcontract.model.plan import Note, Plan
 from expandcontract.postgres import empty_copy
 from expandcontract.postgres.catalog import snapshot as snapshots
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Judgement, Question, judge
+from expandcontract.postgres.query import rows
 
 #: What the role that runs the change must be able to do; each missing one is named.
 _PRIVILEGES = """
@@ -49,6 +51,13 @@ SELECT 'SELECT on ' || $1::text WHERE NOT pg_catalog.has_table_privilege($1::tex
 UNION ALL
 SELECT 'TEMPORARY on database ' || pg_catalog.quote_ident(pg_catalog.current_database())
 WHERE NOT pg_catalog.has_database_privilege(pg_catalog.current_database(), 'TEMPORARY')
+"""
+
+
+#: Whether this transaction may write, and if not whether somebody decided so.
+_READ_ONLY = """
+SELECT pg_catalog.current_setting('transaction_read_only') = 'on' AND NOT pg_catalog.pg_is_in_recovery(),
+       (SELECT source FROM pg_catalog.pg_settings WHERE name = 'default_transaction_read_only')
 """
 
 
@@ -114,6 +123,7 @@ async def ask(conn: AsyncConnection, change: Change) -> Catalog:
     """
     kind = registry.load(change.kind)
     spec = validate(change.kind, change.spec)
+    await _refuse_read_only(conn)
     snapshot = await snapshots.load(conn, kind.target(spec))
     question = kind.question(spec, snapshot)
     missing = [row[0] for row in await conn.exec_driver_sql(_TO_ASK, (snapshot.table.sql,))]
@@ -122,6 +132,17 @@ async def ask(conn: AsyncConnection, change: Change) -> Catalog:
             f"The role lacks: {'; '.join(missing)}.", why="A plan is tried on an empty clone of the table."
         )
     return Catalog(question, snapshot, await judge(conn, snapshot, question))
+
+
+async def _refuse_read_only(conn: AsyncConnection) -> None:
+    ((read_only, source),) = await rows(conn, _READ_ONLY)
+    if read_only:
+        raise Refused(
+            "Transactions are read-only here: default_transaction_read_only is on.",
+            why=f"It is set by the {source}.",
+            next="ALTER ROLE or ALTER DATABASE ... RESET default_transaction_read_only, or for this session: "
+            "PGOPTIONS='-c default_transaction_read_only=off'",
+        )
 
 
 def compose(change: Change, catalog: Catalog, ledger_schema: str) -> Plan:
@@ -138,10 +159,14 @@ def compose(change: Change, catalog: Catalog, ledger_schema: str) -> Plan:
     return replace(plan, program_version=version("expandcontract"))
 
 
-async def compile_plan(conn: AsyncConnection, change: Change, ledger_schema: str) -> Plan:
-    """Return the plan of `change` against the live catalog, tried on an empty copy of the table.
+async def compile_plan(
+    conn: AsyncConnection, change: Change, ledger_schema: str, *, check_rows: bool = False
+) -> Plan:
+    """Return the plan of `change` against the live catalog, tried on an empty copy of the table, with what a
+    sample of the rows (all of them, for `check_rows`) says of it.
 
-    Raises what `ask` and `compose` raise, and PlanFails where the server would refuse one of its statements.
+    Raises what `ask` and `compose` raise, PlanFails where the server would refuse one of its statements, and
+    UnsupportedShape where a row would be too large.
     """
     catalog = await ask(conn, change)
     plan = compose(change, catalog, ledger_schema)
@@ -151,7 +176,10 @@ async def compile_plan(conn: AsyncConnection, change: Change, ledger_schema: str
     if not_tried:
         why = f"The plan could not be tried on an empty copy of the table, which cannot be made: {not_tried}"
         return replace(plan, hazards=(*plan.hazards, Note("not-tried", why)))
-    return plan
+    expressions = (catalog.judgement.forward, catalog.judgement.back)
+    volatile = any(each is not None and each.volatile for each in expressions)
+    asked = fitting.Rows(plan.table, copy, tried, catalog.question, volatile, whole=check_rows)
+    return replace(plan, hazards=(*plan.hazards, *await fitting.hazards(conn, asked)))
 
 
 async def check_privileges(conn: AsyncConnection, plan: Plan, ledger_schema: str) -> None:

@@ -55,14 +55,14 @@ async def rehearse(conn: AsyncConnection, copy: EmptyCopy, plan: Plan) -> str:
     """
     parts = [Part(copy.statements), *script(plan)]
     try:
-        async with _aside(conn):
+        async with aside(conn):
             await empty_copy.run(conn, (s for part in parts for s in part.statements))
     except asyncpg.PostgresError as error:
         _raise_unless_refused(error)
     else:
         return ""
     # Once more, to see which statement it was.
-    async with _aside(conn):
+    async with aside(conn):
         for part in parts:
             try:
                 await empty_copy.run(conn, part.statements)
@@ -132,7 +132,8 @@ def _statements(step: Step) -> tuple[str, ...]:
 
 
 @asynccontextmanager
-async def _aside(conn: AsyncConnection) -> AsyncIterator[None]:
+async def aside(conn: AsyncConnection) -> AsyncIterator[None]:
+    """Roll back whatever the body did."""
     savepoint = await conn.begin_nested()
     try:
         yield

@@ -105,7 +105,10 @@ def translate(error: BaseException) -> EcError:  # noqa: PLR0911 - one return fo
             state="The transaction was rolled back; what was done before it stays.",
         )
     if code == READ_ONLY_TRANSACTION:
-        return NotConnected(f"The server does not take writes: {message}.", why=why or "Is it a standby?")
+        return NotConnected(
+            f"The server does not take writes: {message}.",
+            why=why or "Is it a standby, or is default_transaction_read_only on?",
+        )
     if is_lock_failure(error) or is_retryable(error):
         return Stopped(f"PostgreSQL ended a statement: {message} (SQLSTATE {code}).", why=why)
     suffix = f" (SQLSTATE {code})" if code else ""

@@ -85,7 +85,8 @@ class Life(Application):
     heard: list[Event] = field(default_factory=list)
 
     async def start(self, **consent: Any) -> Situation:  # noqa: ANN401 - fields of Consent
-        """Start the change."""
+        """Start the change; that some rows do not fit is acknowledged, as operators do."""
+        consent.setdefault("acknowledged", ("unfit",))
         return await start.start(self.context, self.change, start.Consent(**consent))
 
     async def backfill(self, **options: Any) -> Situation:  # noqa: ANN401 - fields of Options

@@ -38,6 +38,8 @@ from expandcontract.model.errors import (
     NotConfirmed,
     NotConnected,
     PlanDrifted,
+    PlanFails,
+    Refused,
     UnknownChange,
     UnsupportedShape,
     UsageError,
@@ -170,6 +172,43 @@ REFUSED: dict[str, tuple[str, tuple[str, Mapping[str, Any]], type[EcError], str]
         UnsupportedShape,
         "unique",
     ),
+    "a typed table": (
+        "CREATE TYPE of_t AS (id int, name text); CREATE TABLE t OF of_t",
+        _rename("t.name"),
+        UnsupportedShape,
+        "typed",
+    ),
+    "1,600 columns, most of them dropped": (
+        (
+            "DO $$ BEGIN CREATE TABLE t(id int PRIMARY KEY, name text); FOR n IN 1..1598 LOOP "
+            "ALTER TABLE t ADD c int; ALTER TABLE t DROP c; END LOOP; END $$"
+        ),
+        _rename("t.name"),
+        UnsupportedShape,
+        "not dropped",
+    ),
+    "published without replica identity": (
+        "CREATE TABLE t(id int, name text);CREATE PUBLICATION outward FOR TABLE t",
+        _rename("t.name"),
+        UnsupportedShape,
+        "REPLICA IDENTITY FULL",
+    ),
+    "a partition without replica identity": (
+        (
+            "CREATE TABLE p(id int, name text) PARTITION BY LIST (id); "
+            "CREATE TABLE p1 PARTITION OF p (PRIMARY KEY (id)) FOR VALUES IN (1); "
+            "CREATE TABLE p2 PARTITION OF p DEFAULT; CREATE PUBLICATION outward FOR ALL TABLES"
+        ),
+        _rename("p.name"),
+        UnsupportedShape,
+        "public.p2",
+    ),
+    "a foreign key that cannot be": (
+        "CREATE TABLE other(id int PRIMARY KEY); CREATE TABLE t(name int REFERENCES other)",
+        _type(type="text"),
+        PlanFails,
+        "incompatible types",
+    ),
     "published": (
         _TABLE + ";CREATE PUBLICATION outward FOR TABLE t",
         _rename("t.name"),
@@ -253,6 +292,17 @@ async def test_each_missing_privilege_is_named(database: str) -> None:
         for what in ("owns public.t", "CREATE on schema public", "CREATE on schema expandcontract_sync"):
             assert what in refused.value.message
         assert difference(before, await everything(life.app)) == []
+
+
+async def test_a_role_that_only_reads_is_told_so(database: str) -> None:
+    """By what its role or database was set to: before anything is asked, with the way out."""
+    async with living(database, "rename-column", _RENAME, _TABLE) as life:
+        name = database.split("/")[3].partition("?")[0]
+        await life.sql(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+        await life.context.database.close()
+        with pytest.raises(Refused, match="default_transaction_read_only is on") as refused:
+            await life.start()
+        assert (refused.value.exit_code, refused.value.why) == (4, "It is set by the database.")
 
 
 async def test_a_plan_that_is_not_the_reviewed_one_is_refused(database: str) -> None:

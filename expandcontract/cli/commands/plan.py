@@ -35,6 +35,7 @@ async def plan(
     asked: Asked,
     sql: Sql = False,
     check: options.Check = False,
+    check_rows: options.CheckRows = False,
     catalog: Catalog = None,
 ) -> int:
     """Compile a plan and write its folder; with --check write nothing."""
@@ -50,7 +51,7 @@ async def plan(
             raise UsageError("Say what is to be planned.", next="ec plan --help")
         if catalog is not None:
             Path(catalog).write_text(await look(context, found.change), encoding="utf-8")  # noqa: ASYNC240 - small
-        made, written = await _made(context, session, found, write=not check)
+        made, written = await _made(context, session, found, write=not check, check_rows=check_rows)
     _show(session, made, written, sql=sql, started=found.started)
     return PENDING if check and _pending(found) else 0
 
@@ -67,13 +68,15 @@ def _from_file(session: Session, asked: Asked, path: Path) -> "Plan":
 
 
 async def _made(
-    context: "Context", session: Session, found: "Wanted", *, write: bool
+    context: "Context", session: Session, found: "Wanted", *, write: bool, check_rows: bool
 ) -> tuple["Plan", str | None]:
     from expandcontract.engine.verbs import plan as verb
 
     if found.started and found.situation is not None:
         return found.situation.plan, None
-    made = await verb.make(context, found.change, folder=session.phases if write else None)
+    made = await verb.make(
+        context, found.change, folder=session.phases if write else None, check_rows=check_rows
+    )
     if not write:
         _require_reviewed(found, made, session.settings.ledger_schema)
     return made, str(session.phases / made.change.name) if write else None

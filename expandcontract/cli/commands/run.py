@@ -27,6 +27,7 @@ async def run(
     until: Until = None,
     accept: options.Accept = None,
     acknowledge: options.Acknowledge = None,
+    check_rows: options.CheckRows = False,
     once: options.Once = False,
     batch: options.Batch = None,
     workers: options.Workers = None,
@@ -58,6 +59,7 @@ async def run(
             return
         await keep_folder(context, found, session.phases)
         agreed = consent("run", session, found, accept, acknowledge, once=once)
+        agreed = replace(agreed, check_rows=check_rows)
         done = await verb.run(context, found.change, agreed, chosen, until_contract=until == "contract")
         session.show_changes([done])
 

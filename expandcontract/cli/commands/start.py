@@ -1,5 +1,6 @@
 """`ec start KIND ARGS | CHANGE`."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from typer.core import TyperGroup
@@ -19,6 +20,7 @@ async def start(
     asked: Asked,
     accept: options.Accept = None,
     acknowledge: options.Acknowledge = None,
+    check_rows: options.CheckRows = False,
     once: options.Once = False,
 ) -> None:
     """Expand and dual_write."""
@@ -32,6 +34,7 @@ async def start(
             return
         await keep_folder(context, found, session.phases)
         agreed = consent("start", session, found, accept, acknowledge, once=once)
+        agreed = replace(agreed, check_rows=check_rows)
         session.show_changes([await verb.start(context, found.change, agreed)])
 
 

@@ -19,13 +19,17 @@ def named(kind: str, fields: Mapping[str, object], taken: tuple[str, ...]) -> Ch
     )
 
 
-async def make(context: Context, change: Change, *, folder: Path | None = None) -> Plan:
-    """Return the plan of a change; write it to `folder/NAME` where a folder is given.
+async def make(
+    context: Context, change: Change, *, folder: Path | None = None, check_rows: bool = False
+) -> Plan:
+    """Return the plan of a change; write it to `folder/NAME` where a folder is given. `check_rows` looks at
+    every row, not at a sample.
 
     Raises Refused and its kin when the change cannot be carried through as things are.
     """
     async with context.database.transaction() as conn:
-        plan = await planner.compile_plan(conn, change, context.database.ledger_schema)
+        schema = context.database.ledger_schema
+        plan = await planner.compile_plan(conn, change, schema, check_rows=check_rows)
     if folder is not None:
         plan_files.write(plan, folder, context.database.ledger_schema)
     return plan

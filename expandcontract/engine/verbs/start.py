@@ -42,7 +42,8 @@ class Consent:
 
     `reviewed` is the fingerprint that lies in the change's `folder`, `accept` the one of the plan as it
     compiles now, `acknowledged` the codes of hazards. `once` refuses another attempt. `again` is the command
-    that is run, as far as it names the change: what an error offers to copy begins with it.
+    that is run, as far as it names the change: what an error offers to copy begins with it. `check_rows`
+    looks for values that do not fit in every row, not in a sample.
     """
 
     reviewed: str | None = None
@@ -51,6 +52,7 @@ class Consent:
     acknowledged: Collection[str] = ()
     once: bool = False
     again: str = ""
+    check_rows: bool = False
 
 
 async def start(context: Context, change: Change, consent: Consent = Consent()) -> Situation:
@@ -104,8 +106,9 @@ async def _ask(context: Context, change: Change, known: Situation | None) -> Non
 async def _begin(context: Context, change: Change, consent: Consent, known: Situation | None) -> None:
     async with context.database.transaction() as conn:
         await migrate.check(conn, context.tables)
-        plan = await planner.compile_plan(conn, change, context.database.ledger_schema)
-        await planner.check_privileges(conn, plan, context.database.ledger_schema)
+        schema = context.database.ledger_schema
+        plan = await planner.compile_plan(conn, change, schema, check_rows=consent.check_rows)
+        await planner.check_privileges(conn, plan, schema)
         _require_consent(plan, consent, context.database.ledger_schema)
         for function in plan.transforms:
             await require(function)

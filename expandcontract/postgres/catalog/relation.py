@@ -33,7 +33,10 @@ class Relation:
     which it or one of its partitions is partitioned. `publications` are those that publish the table, an
     ancestor or a relation below it, by name, FOR ALL TABLES or by schema. `writers` are the roles with INSERT
     or UPDATE on it, on a column or on a relation below it, the owners among them; PUBLIC is the empty string.
-    `update_rules` are the rules ON UPDATE of the table or of a relation below it.
+    `update_rules` are the rules ON UPDATE of the table or of a relation below it. `typed` says that its
+    columns are those of a composite type (CREATE TABLE OF). `attributes` is how many columns it or a relation
+    below it has, dropped ones among them. `unidentified` are the relations with storage that are published
+    with updates and have no replica identity, so that PostgreSQL refuses every UPDATE of theirs.
     """
 
     name: RelationName
@@ -51,6 +54,9 @@ class Relation:
     publications: tuple[str, ...]
     writers: tuple[str, ...]
     update_rules: tuple[str, ...] = ()
+    typed: bool = False
+    attributes: int = 0
+    unidentified: tuple[RelationName, ...] = ()
 
     @property
     def partitioned(self) -> bool:
@@ -160,6 +166,36 @@ FROM tree JOIN pg_catalog.pg_rewrite r ON r.ev_class = tree.relation AND r.ev_ty
 ORDER BY 1
 """
 
+_SHAPE = f"""{_TREE}
+SELECT bool_or(c.reloftype <> 0), max(c.relnatts)::int
+FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.relation
+"""
+
+#: A leaf is published by what publishes it, one of its ancestors, its schema, or everything. Replica identity
+#: is of each leaf by itself: the default (`d`) is its primary key.
+_UNIDENTIFIED = f"""{_TREE}
+SELECT n.nspname::text, c.relname::text
+FROM tree
+JOIN pg_catalog.pg_class c ON c.oid = tree.relation AND c.relkind = 'r' AND c.relpersistence = 'p'
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE (c.relreplident = 'n'
+    OR c.relreplident IN ('d', 'i') AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid
+          AND CASE c.relreplident WHEN 'd' THEN i.indisprimary ELSE i.indisreplident END))
+  AND EXISTS (
+    SELECT FROM pg_catalog.pg_publication p
+    WHERE p.pubupdate AND (p.puballtables OR EXISTS (
+        SELECT FROM pg_catalog.pg_publication_rel r
+        WHERE r.prpubid = p.oid AND (r.prrelid = c.oid
+           OR r.prrelid IN (SELECT relid FROM pg_catalog.pg_partition_ancestors(c.oid)))){{schemas}}))
+ORDER BY 1, 2
+"""
+_OF_SCHEMAS = """ OR EXISTS (
+        SELECT FROM pg_catalog.pg_publication_namespace s
+        JOIN pg_catalog.pg_class a ON a.relnamespace = s.pnnspid
+        WHERE s.pnpubid = p.oid AND (a.oid = c.oid
+           OR a.oid IN (SELECT relid FROM pg_catalog.pg_partition_ancestors(c.oid))))"""
+
 _BY_SCHEMA = """
 SELECT (SELECT c.oid::int8
         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -228,7 +264,10 @@ async def load(conn: AsyncConnection, oid: int, version: int) -> Relation:
     schema, name, kind, persistence, method, owner, system, partition, forced = (await ask(_RELATION))[0]
     parents = tuple(RelationName(*row) for row in await ask(_PARENTS))
     below = await ask(_BELOW)
-    by_schema = _PUBLISHED_BY_SCHEMA if version >= _SCHEMA_PUBLICATIONS_SINCE else ""
+    by_schema, of_schemas = (
+        (_PUBLISHED_BY_SCHEMA, _OF_SCHEMAS) if version >= _SCHEMA_PUBLICATIONS_SINCE else ("", "")
+    )
+    ((typed, attributes),) = await ask(_SHAPE)
     return Relation(
         name=RelationName(schema, name),
         kind=kind,
@@ -245,4 +284,9 @@ async def load(conn: AsyncConnection, oid: int, version: int) -> Relation:
         publications=tuple(row[0] for row in await ask(f"{_TREE}{_PUBLISHED}{by_schema} ORDER BY 1")),
         writers=tuple(row[0] for row in await ask(_WRITERS)),
         update_rules=tuple(row[0] for row in await ask(_UPDATE_RULES)),
+        typed=typed,
+        attributes=attributes,
+        unidentified=tuple(
+            RelationName(*row) for row in await ask(_UNIDENTIFIED.replace("{schemas}", of_schemas))
+        ),
     )
