@@ -10,11 +10,11 @@ from http import HTTPStatus
 from tempfile import TemporaryFile
 from typing import IO
 from urllib.error import HTTPError
-from urllib.request import Request, urlopen
+from urllib.request import Request
 
 from expandcontract.model.durations import spell
 from expandcontract.model.hooks import Facts
-from expandcontract.throttles.http import signed
+from expandcontract.throttles.http import opener, signed
 
 #: So much of the end of a command's output is told.
 _TOLD_BYTES = 500
@@ -45,7 +45,7 @@ def _post(url: str, body: str, seconds: float) -> int:
         address, data=body.encode(), method="POST", headers={**headers, "Content-Type": "application/json"}
     )
     try:
-        with urlopen(request, timeout=seconds) as answer:  # noqa: S310 - as above
+        with opener().open(request, timeout=seconds) as answer:
             return int(answer.status)
     except HTTPError as error:
         with error:

@@ -1,11 +1,15 @@
-"""The throttle `http`: the copy waits while a URL answers with another status than 200. A budget."""
+"""The throttle `http`: the copy waits while a URL answers with another status than 200. A budget.
+
+No redirect is followed: the 200 of a login page is no yes, and credentials go to nobody but the host that they
+were given for.
+"""
 
 import asyncio
 from base64 import b64encode
 from http import HTTPStatus
 from urllib.error import HTTPError
 from urllib.parse import unquote, urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import HTTPRedirectHandler, OpenerDirector, Request, build_opener
 
 from expandcontract.throttles.reading import Reading
 
@@ -13,6 +17,18 @@ NAME = "http"
 TIMEOUT_SECONDS = 1.0
 #: Who does not know HEAD is asked with GET.
 _NO_HEAD = (HTTPStatus.METHOD_NOT_ALLOWED, HTTPStatus.NOT_IMPLEMENTED)
+
+
+class _NoRedirect(HTTPRedirectHandler):
+    """Makes of a redirect an answer like any other."""
+
+    def redirect_request(self, *_args: object, **_kwargs: object) -> None:
+        """Follow nothing."""
+
+
+def opener() -> OpenerDirector:
+    """Return what opens a URL and follows no redirect: it raises HTTPError for one."""
+    return build_opener(_NoRedirect)
 
 
 async def read(url: str, *, optional: bool) -> Reading:
@@ -57,7 +73,7 @@ def _ask(url: str, method: str) -> int:
     url, headers = signed(url)
     request = Request(url, method=method, headers=headers)  # noqa: S310 - settings take http and https only
     try:
-        with urlopen(request, timeout=TIMEOUT_SECONDS) as answer:  # noqa: S310 - as above
+        with opener().open(request, timeout=TIMEOUT_SECONDS) as answer:
             return int(answer.status)
     except HTTPError as error:
         with error:
