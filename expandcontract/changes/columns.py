@@ -10,7 +10,7 @@ from expandcontract.model.names import RelationName, quote, shorten, sync_schema
 from expandcontract.model.plan import Note, Plan
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
-from expandcontract.postgres.clone import Expression, Judgement, Question
+from expandcontract.postgres.clone import Judgement, Question
 from expandcontract.steps import column as steps
 from expandcontract.steps.carry import TRAITS, Subject, checks
 from expandcontract.steps.column import Columns
@@ -151,6 +151,7 @@ def _conversions(
                     expression.sql,
                     expression.immutable,
                     expression.total,
+                    expression.settings,
                 )
             )
     return tuple(found)
@@ -197,6 +198,7 @@ def _examine_result(judgement: Judgement) -> None:
 
 def _notes(subject: Subject, judgement: Judgement) -> tuple[Note, ...]:
     notes = [note for trait in TRAITS for note in trait.notes(subject)]
+    notes += _pathless(judgement)
     outside = subject.pair.computed_outside
     if (
         judgement.default is None
@@ -212,7 +214,7 @@ def _notes(subject: Subject, judgement: Judgement) -> tuple[Note, ...]:
     if outside:
         notes += _outside(subject)
     elif subject.pair.mode == Mode.FILL:
-        notes.append(Note("fill", _fill_reason(subject.pair, judgement.forward)))
+        notes.append(Note("fill", _fill_reason(subject.pair, judgement)))
     if subject.pair.fills_null:
         notes.append(
             Note(
@@ -259,13 +261,36 @@ def _outside(subject: Subject) -> tuple[Note, ...]:
     )
 
 
-def _fill_reason(pair: Pair, forward: Expression | None) -> str:
+def _fill_reason(pair: Pair, judgement: Judgement) -> str:
     reason = (
         "the change is one-way" if pair.one_way else "PostgreSQL does not take the expressions for immutable"
     )
-    expression = "" if forward is None else f" ({forward.sql})"
+    doubtful = {name for e in (judgement.forward, judgement.back) if e is not None for name in e.doubtful}
+    if doubtful and not pair.one_way:
+        reason = (
+            f"functions in the expressions name {', '.join(sorted(doubtful))}, and what that yields depends "
+            "on more than the row, whatever their labels say"
+        )
+    expression = "" if judgement.forward is None else f" ({judgement.forward.sql})"
     return (
         f"Mode fill: {reason}{expression}. Verify proves that every row is filled, not that both sides agree."
+    )
+
+
+def _pathless(judgement: Judgement) -> tuple[Note, ...]:
+    found = {
+        function: dict(each.settings)["search_path"]
+        for each in (judgement.forward, judgement.back)
+        if each is not None
+        for function in each.pathless
+    }
+    return tuple(
+        Note(
+            "search-path",
+            f"The text of {function} is looked up along a search_path, and it has none of its own: here it "
+            f"is always {path}, as of the role that made the plan, whoever writes.",
+        )
+        for function, path in found.items()
     )
 
 

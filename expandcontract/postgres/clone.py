@@ -17,10 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.errors import BadExpression, UnsupportedShape
 from expandcontract.model.names import quote
+from expandcontract.postgres import bodies
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.index import Index
 from expandcontract.postgres.catalog.snapshot import Snapshot
-from expandcontract.postgres.expression import single
+from expandcontract.postgres.expression import expression_settings, single
 from expandcontract.postgres.query import rows
 from expandcontract.postgres.sqlstate import server_message, sqlstate
 
@@ -131,7 +132,9 @@ class Expression:
     judgement
     for a generated column. `null_for_null` is whether NULL yields NULL. `functions` are those that it calls
     outside pg_catalog, as regprocedure text. One that is `volatile` was never evaluated: as --back it is made
-    to keep NULL, as --using nobody knows what it makes of it.
+    to keep NULL, as --using nobody knows what it makes of it. `doubtful` are names in its functions' bodies
+    that keep it from being taken for immutable. `settings` (name, value as SQL) make it the same in every
+    session; `pathless` are the functions for which search_path is among them.
     """
 
     sql: str
@@ -141,6 +144,9 @@ class Expression:
     null_for_null: bool
     functions: tuple[str, ...] = ()
     volatile: bool = False
+    doubtful: tuple[str, ...] = ()
+    pathless: tuple[str, ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -315,15 +321,42 @@ async def _expression(
     if volatile and option == "--back":
         sql = f"CAST(CASE WHEN {quote(column)} IS NOT NULL THEN {sql} END AS {result})"
     generated = f"ADD COLUMN ec_generated {result} GENERATED ALWAYS AS ({sql}) STORED"
+    rests = await _rests(conn, functions)
+    immutable = await _tries(conn, f"ALTER TABLE {_CLONE} {generated}") and not rests.mutable
     return Expression(
         sql,
         result,
-        immutable=await _tries(conn, f"ALTER TABLE {_CLONE} {generated}"),
+        immutable=immutable,
         total=total,
         null_for_null=volatile or await _null_for_null(conn, column, argument, sql),
         functions=functions,
         volatile=volatile,
+        doubtful=rests.mutable,
+        pathless=rests.pathless,
+        settings=await _settings(conn, (argument, result, sql), rests),
     )
+
+
+async def _rests(conn: AsyncConnection, functions: Sequence[str]) -> bodies.Rests:
+    if not functions:
+        return bodies.Rests()
+    await conn.exec_driver_sql(_NO_PATH)
+    found = await bodies.examine(conn, functions)
+    await conn.exec_driver_sql(_OWN_PATH)
+    return found
+
+
+async def _settings(
+    conn: AsyncConnection, words: Sequence[str], rests: bodies.Rests
+) -> tuple[tuple[str, str], ...]:
+    """Return what must be set for the expression to mean the same in every session."""
+    settings = expression_settings(words)
+    if not rests.pathless:
+        return settings
+    ((path,),) = await rows(conn, "SELECT pg_catalog.current_setting('search_path')")
+    # Without being named it would come first, and everybody may make types and tables there.
+    own = str(path) if "pg_temp" in str(path) else ", ".join(filter(None, (str(path), "pg_temp")))
+    return (*settings, ("search_path", own))
 
 
 def _unusable(

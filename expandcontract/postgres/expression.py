@@ -1,6 +1,32 @@
 """One expression and nothing else: what a user wrote is looked at before the server sees it. Pure."""
 
+import re
+from collections.abc import Iterable
+
 from expandcontract.model.errors import BadExpression
+
+#: Types whose text depends on a setting of the session, though PostgreSQL calls some of them immutable, with
+#: the setting under which text gives back the very value.
+_SETTINGS = (
+    (r"double precision|real|float[48]", "extra_float_digits", "1"),
+    (r"bytea", "bytea_output", "'hex'"),
+    (r"interval", '"IntervalStyle"', "'postgres'"),
+    (r"date|time|interval", '"DateStyle"', "'ISO, MDY'"),
+    (r"money", "lc_monetary", "'C'"),
+)
+#: Types that take any other as text, or may do so inside: those of extensions and of users.
+_TEXT = re.compile(r"text|char|json|xml|\bname\b|\.")
+
+
+def expression_settings(words: Iterable[str]) -> tuple[tuple[str, str], ...]:
+    """Return the settings, with their values as SQL, on which the text of an expression's types depends.
+
+    `words` are the expression, as the server wrote it, and the types of its argument and result.
+    """
+    text = " ".join(words)
+    if _TEXT.search(text) is None:
+        return ()
+    return tuple((name, value) for types, name, value in _SETTINGS if re.search(rf"\b(?:{types})", text))
 
 
 def single(text: str, option: str) -> str:

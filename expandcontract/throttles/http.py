@@ -1,7 +1,7 @@
 """The throttle `http`: the copy waits while a URL answers with another status than 200. A budget.
 
-No redirect is followed: the 200 of a login page is no yes, and credentials go to nobody but the host that they
-were given for.
+No redirect is followed: the 200 of a login page is no yes, and credentials go to nobody but the host that
+they were given for.
 """
 
 import asyncio
