@@ -4,6 +4,7 @@ Pure: the clock is an argument.
 """
 
 from collections import deque
+from math import inf
 
 #: The rate is that of the last seconds.
 SPAN_SECONDS = 2.0
@@ -13,8 +14,9 @@ SHORTEST_SECONDS = 0.05
 MOST = 2_000
 #: Half as fast again, because the next second may bring more than any before.
 SAFETY = 1.5
-#: In bytes a second: so fast may WAL be written next, however slowly it was until now.
-LEAST_GROWTH = 64.0 * 1024 * 1024
+#: In bytes a second: so fast may WAL be written next, however slowly it was until now. One backend that
+#: copies rows writes 150 MB in a second.
+LEAST_GROWTH = 256.0 * 1024 * 1024
 
 
 class Wal:
@@ -47,8 +49,11 @@ class Wal:
     def growth(self) -> float:
         """Bytes per second that must be reckoned with.
 
-        The peak is not forgotten: after a pause of ours everything is as fast as it was before.
+        The peak is not forgotten: after a pause of ours everything is as fast as it was before. Until it was
+        seen to move there is none, and no reading can be relied on: the first batches are the fastest.
         """
+        if not self._peak:
+            return inf
         return max(LEAST_GROWTH, SAFETY * (self._peak or 0.0))
 
     def behind_seconds(self, position: int, at: float) -> float:

@@ -94,10 +94,10 @@ async def test_beating_goes_on_while_the_body_runs(database: str) -> None:
 
 
 async def test_what_goes_wrong_with_a_heartbeat_is_logged(
-    database: str, caplog: pytest.LogCaptureFixture
+    empty_database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Without a ledger the application runs undisturbed."""
-    async with _application(database) as engine:
+    async with _application(empty_database) as engine:
         with pytest.raises(DBAPIError):
             await heartbeat(engine, application="web", version="1")
         with caplog.at_level(logging.WARNING):

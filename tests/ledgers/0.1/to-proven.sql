@@ -1,0 +1,260 @@
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET transaction_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+CREATE SCHEMA expandcontract_sync;
+COMMENT ON SCHEMA public IS 'standard public schema';
+CREATE FUNCTION expandcontract_sync."0001_people_back"(big_number bigint) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ SELECT (
+         CASE
+             WHEN ((big_number >= '-2147483648'::integer) AND (big_number <= 2147483647)) THEN big_number
+             ELSE NULL::bigint
+         END)::integer AS int4;
+END;
+CREATE FUNCTION expandcontract_sync."0001_people_forward"(number integer) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ SELECT (number)::bigint AS number;
+END;
+CREATE FUNCTION expandcontract_sync.heartbeat(application text, version text, instance text, every_seconds double precision) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE expandcontract.instance i
+    SET version = heartbeat.version, address = inet_client_addr(), every_seconds = heartbeat.every_seconds, last_seen = clock_timestamp()
+    WHERE (i.application, i.name, i.role) = (heartbeat.application, heartbeat.instance, session_user::text);
+    IF FOUND THEN
+        RETURN;
+    END IF;
+    DELETE FROM expandcontract.instance WHERE ctid IN (
+        SELECT i.ctid FROM expandcontract.instance i WHERE i.last_seen < clock_timestamp() - interval '1 day' FOR UPDATE SKIP LOCKED
+    );
+    INSERT INTO expandcontract.instance (application, name, role, version, address, every_seconds)
+    VALUES (heartbeat.application, heartbeat.instance, session_user, heartbeat.version, inet_client_addr(), heartbeat.every_seconds)
+    ON CONFLICT DO NOTHING;
+END
+$$;
+CREATE FUNCTION expandcontract_sync.note_conflict(change text, kind text, key text, old_value text, new_value text, role name, sentence text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    parsed jsonb;
+BEGIN
+    BEGIN
+        parsed := key::jsonb;
+    EXCEPTION WHEN data_exception THEN
+        parsed := to_jsonb(key);
+    END;
+    INSERT INTO expandcontract.conflict (change_id, kind, key, old_value, new_value, application_name, role, sentence)
+    SELECT c.id, note_conflict.kind, parsed, note_conflict.old_value, note_conflict.new_value,
+        current_setting('application_name'), note_conflict.role::text, note_conflict.sentence
+    FROM expandcontract.change c WHERE c.name = note_conflict.change;
+END
+$$;
+CREATE FUNCTION expandcontract_sync.note_use(change text, side text, role name) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    INSERT INTO expandcontract.old_use (change_id, side, application_name, role, address)
+    SELECT c.id, note_use.side, current_setting('application_name'), note_use.role::text, inet_client_addr()
+    FROM expandcontract.change c WHERE c.name = note_use.change
+$$;
+CREATE FUNCTION expandcontract_sync."~ec_0001_people"() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    old_given boolean;
+    new_given boolean;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        new_given := NOT (NEW.big_number IS NOT DISTINCT FROM NULL::bigint)
+            AND NOT (NEW.big_number IS NOT DISTINCT FROM expandcontract_sync."0001_people_forward"(NEW.number));
+        old_given := NOT (NEW.number IS NOT DISTINCT FROM NULL::integer);
+    ELSE
+        new_given := NOT (NEW.big_number IS NOT DISTINCT FROM OLD.big_number)
+            AND NOT (NEW.big_number IS NOT DISTINCT FROM expandcontract_sync."0001_people_forward"(NEW.number));
+        old_given := NOT (NEW.number IS NOT DISTINCT FROM OLD.number);
+    END IF;
+    IF new_given THEN
+        IF old_given THEN
+            PERFORM expandcontract_sync.note_conflict('0001_people', 'both written', pg_catalog.jsonb_build_object('id', NEW.id)::text, pg_catalog.format('%s', NEW.number), pg_catalog.format('%s', NEW.big_number), current_user, 'the new side won');
+        END IF;
+        NEW.number := expandcontract_sync."0001_people_back"(NEW.big_number);
+            IF NEW.number IS NULL AND NEW.big_number IS NOT NULL THEN
+                RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit number integer of public.people', HINT = 'The schema change 0001_people holds both columns in sync; a value that only one of them can hold is refused.';
+            END IF;
+        IF pg_catalog.current_setting('expandcontract.new_18c68a3d93', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+            PERFORM pg_catalog.set_config('expandcontract.new_18c68a3d93', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+            PERFORM expandcontract_sync.note_use('0001_people', 'new', current_user);
+        END IF;
+    ELSIF old_given OR NOT ((NEW.big_number IS NOT DISTINCT FROM expandcontract_sync."0001_people_forward"(NEW.number)) OR (NEW.big_number IS NOT NULL AND (NEW.number IS NOT DISTINCT FROM expandcontract_sync."0001_people_back"(NEW.big_number)))) THEN
+        NEW.big_number := expandcontract_sync."0001_people_forward"(NEW.number);
+        IF old_given THEN
+            IF NEW.number IS NOT NULL AND NOT (NEW.number IS NOT DISTINCT FROM expandcontract_sync."0001_people_back"(NEW.big_number)) THEN
+                RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit big_number bigint of public.people', HINT = 'The schema change 0001_people holds both columns in sync; a value that only one of them can hold is refused.';
+            END IF;
+            IF pg_catalog.current_setting('expandcontract.old_18c68a3d93', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+                PERFORM pg_catalog.set_config('expandcontract.old_18c68a3d93', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+                PERFORM expandcontract_sync.note_use('0001_people', 'old', current_user);
+            END IF;
+        END IF;
+    END IF;
+    RETURN NEW;
+END
+$$;
+SET default_tablespace = '';
+SET default_table_access_method = heap;
+CREATE TABLE public.people (
+    id integer NOT NULL,
+    name character varying(40) DEFAULT 'nobody'::character varying NOT NULL,
+    number integer,
+    pad text DEFAULT ''::text,
+    big_number bigint,
+    CONSTRAINT people_name_check CHECK ((length((name)::text) > 0))
+);
+COMMENT ON COLUMN public.people.name IS 'what they are called';
+INSERT INTO public.people VALUES (1, 'name 1', 1, '', 1);
+INSERT INTO public.people VALUES (2, 'name 2', 2, '', 2);
+INSERT INTO public.people VALUES (3, 'name 3', 3, '', 3);
+INSERT INTO public.people VALUES (4, 'name 4', 4, '', 4);
+INSERT INTO public.people VALUES (5, 'name 5', 5, '', 5);
+INSERT INTO public.people VALUES (6, 'name 6', 6, '', 6);
+INSERT INTO public.people VALUES (7, 'name 7', 7, '', 7);
+INSERT INTO public.people VALUES (8, 'name 8', 8, '', 8);
+INSERT INTO public.people VALUES (9, 'name 9', 9, '', 9);
+INSERT INTO public.people VALUES (10, 'name 10', 10, '', 10);
+INSERT INTO public.people VALUES (11, 'name 11', 11, '', 11);
+INSERT INTO public.people VALUES (12, 'name 12', 12, '', 12);
+INSERT INTO public.people VALUES (13, 'name 13', 13, '', 13);
+INSERT INTO public.people VALUES (14, 'name 14', 14, '', 14);
+INSERT INTO public.people VALUES (15, 'name 15', 15, '', 15);
+INSERT INTO public.people VALUES (16, 'name 16', 16, '', 16);
+INSERT INTO public.people VALUES (17, 'name 17', 17, '', 17);
+INSERT INTO public.people VALUES (18, 'name 18', 18, '', 18);
+INSERT INTO public.people VALUES (19, 'name 19', 19, '', 19);
+INSERT INTO public.people VALUES (20, 'name 20', 20, '', 20);
+INSERT INTO public.people VALUES (21, 'name 21', 21, '', 21);
+INSERT INTO public.people VALUES (22, 'name 22', 22, '', 22);
+INSERT INTO public.people VALUES (23, 'name 23', 23, '', 23);
+INSERT INTO public.people VALUES (24, 'name 24', 24, '', 24);
+INSERT INTO public.people VALUES (25, 'name 25', 25, '', 25);
+INSERT INTO public.people VALUES (26, 'name 26', 26, '', 26);
+INSERT INTO public.people VALUES (27, 'name 27', 27, '', 27);
+INSERT INTO public.people VALUES (28, 'name 28', 28, '', 28);
+INSERT INTO public.people VALUES (29, 'name 29', 29, '', 29);
+INSERT INTO public.people VALUES (30, 'name 30', 30, '', 30);
+INSERT INTO public.people VALUES (31, 'name 31', 31, '', 31);
+INSERT INTO public.people VALUES (32, 'name 32', 32, '', 32);
+INSERT INTO public.people VALUES (33, 'name 33', 33, '', 33);
+INSERT INTO public.people VALUES (34, 'name 34', 34, '', 34);
+INSERT INTO public.people VALUES (35, 'name 35', 35, '', 35);
+INSERT INTO public.people VALUES (36, 'name 36', 36, '', 36);
+INSERT INTO public.people VALUES (37, 'name 37', 37, '', 37);
+INSERT INTO public.people VALUES (38, 'name 38', 38, '', 38);
+INSERT INTO public.people VALUES (39, 'name 39', 39, '', 39);
+INSERT INTO public.people VALUES (40, 'name 40', 40, '', 40);
+INSERT INTO public.people VALUES (41, 'name 41', 41, '', 41);
+INSERT INTO public.people VALUES (42, 'name 42', 42, '', 42);
+INSERT INTO public.people VALUES (43, 'name 43', 43, '', 43);
+INSERT INTO public.people VALUES (44, 'name 44', 44, '', 44);
+INSERT INTO public.people VALUES (45, 'name 45', 45, '', 45);
+INSERT INTO public.people VALUES (46, 'name 46', 46, '', 46);
+INSERT INTO public.people VALUES (47, 'name 47', 47, '', 47);
+INSERT INTO public.people VALUES (48, 'name 48', 48, '', 48);
+INSERT INTO public.people VALUES (49, 'name 49', 49, '', 49);
+INSERT INTO public.people VALUES (50, 'name 50', 50, '', 50);
+INSERT INTO public.people VALUES (51, 'name 51', 51, '', 51);
+INSERT INTO public.people VALUES (52, 'name 52', 52, '', 52);
+INSERT INTO public.people VALUES (53, 'name 53', 53, '', 53);
+INSERT INTO public.people VALUES (54, 'name 54', 54, '', 54);
+INSERT INTO public.people VALUES (55, 'name 55', 55, '', 55);
+INSERT INTO public.people VALUES (56, 'name 56', 56, '', 56);
+INSERT INTO public.people VALUES (57, 'name 57', 57, '', 57);
+INSERT INTO public.people VALUES (58, 'name 58', 58, '', 58);
+INSERT INTO public.people VALUES (59, 'name 59', 59, '', 59);
+INSERT INTO public.people VALUES (60, 'name 60', 60, '', 60);
+ALTER TABLE ONLY public.people
+    ADD CONSTRAINT people_big_number_key UNIQUE (big_number) DEFERRABLE;
+ALTER TABLE ONLY public.people
+    ADD CONSTRAINT people_number_key UNIQUE (number);
+ALTER TABLE ONLY public.people
+    ADD CONSTRAINT people_pkey PRIMARY KEY (id);
+CREATE INDEX ix_people_name ON public.people USING btree (name);
+CREATE UNIQUE INDEX people_name_id ON public.people USING btree (name, id);
+CREATE TRIGGER "~ec_0001_people" BEFORE INSERT OR UPDATE ON public.people FOR EACH ROW WHEN ((NOT (((new.big_number IS NOT NULL) AND (new.number IS NOT NULL) AND (NOT (new.number IS DISTINCT FROM expandcontract_sync."0001_people_back"(new.big_number)))) OR ((new.big_number IS NULL) AND (new.number IS NULL) AND (NOT (new.big_number IS DISTINCT FROM expandcontract_sync."0001_people_forward"(new.number))))))) EXECUTE FUNCTION expandcontract_sync."~ec_0001_people"();
+ALTER TABLE public.people ENABLE ALWAYS TRIGGER "~ec_0001_people";
+GRANT USAGE ON SCHEMA expandcontract_sync TO PUBLIC;
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET transaction_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+INSERT INTO expandcontract.change OVERRIDING SYSTEM VALUE VALUES (1, '0001_people', 'change-type', '{"to": "big_number", "type": "bigint", "column": "people.number"}', :plan, '621101cc08f8', 'active', 1, 0, 23173, 'public', 'people', '{big_number,number}', 120, 'operator', 'somewhere', '0.1.0', 7713794298634458576, 23172, '2026-01-15 03:03:36.241794+00', NULL, NULL);
+INSERT INTO expandcontract.chunk OVERRIDING SYSTEM VALUE VALUES (2, 1, 1, 'compare', 1, 23173, 'public.people', 23173, 0, 1, 1, 60, 0, 0, 0, '[]', 'done', NULL, NULL, 'somewhere:3323/0', 1, 1, NULL, NULL, '2026-01-15 03:03:43.662557+00', '2026-01-15 03:03:43.78884+00');
+INSERT INTO expandcontract.chunk OVERRIDING SYSTEM VALUE VALUES (1, 1, 1, 'copy', 1, 23173, 'public.people', 23173, 0, 1, 1, 60, 60, 0, 0, '[]', 'done', NULL, NULL, 'somewhere:3323/0', 1, 20, NULL, NULL, '2026-01-15 03:03:39.793994+00', '2026-01-15 03:03:40.009412+00');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (1, 1, '2026-01-15 03:03:36.275629+00', 'created', 'operator', '{"host": "somewhere", "fingerprint": "621101cc08f8", "program_version": "0.1.0"}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (2, 1, '2026-01-15 03:03:36.631175+00', 'began', 'operator', '{"pid": 3262, "host": "somewhere", "verb": "start", "server": "18.4", "program": "0.1.0"}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (3, 1, '2026-01-15 03:03:36.900126+00', 'phase', 'operator', '{"phase": "expand", "status": "running", "attempt": 1}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (4, 1, '2026-01-15 03:03:37.102171+00', 'locked', 'operator', '{"mode": "ACCESS EXCLUSIVE", "step": "add_column", "tries": 1, "held_by": [], "section": "expand", "relations": ["public.people"], "felt_seconds": 0.0681, "held_seconds": 0.0643}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (5, 1, '2026-01-15 03:03:37.104088+00', 'phase', 'operator', '{"phase": "expand", "status": "done", "attempt": 1}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (6, 1, '2026-01-15 03:03:37.497752+00', 'phase', 'operator', '{"phase": "dual_write", "status": "running", "attempt": 1}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (7, 1, '2026-01-15 03:03:37.587009+00', 'sync made', 'operator', '{"step": "sync_trigger", "place": {"system": "7713794298634458576", "database": 23172}, "state": "active", "attempt": 1, "new_side": [], "relation": 23173, "triggers": {"public.people": "91272453496eb5bef857eff8722317b0"}, "functions": [{"hash": "238c60bcc4e59d8a632be1908fe9fc53", "name": "expandcontract_sync.\"0001_people_forward\"(integer)"}, {"hash": "d9fbf2547fb182a286e6a7a3f153fec2", "name": "expandcontract_sync.\"0001_people_back\"(bigint)"}, {"hash": "1fd1c0b8e48e5cd9a280c9db35d7be77", "name": "expandcontract_sync.\"~ec_0001_people\"()"}]}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (8, 1, '2026-01-15 03:03:37.619554+00', 'locked', 'operator', '{"mode": "SHARE ROW EXCLUSIVE", "step": "sync_trigger", "tries": 1, "held_by": [], "section": "dual_write", "relations": ["public.people"], "felt_seconds": 0.0837, "held_seconds": 0.0836}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (9, 1, '2026-01-15 03:03:37.637847+00', 'phase', 'operator', '{"phase": "dual_write", "status": "done", "attempt": 1}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (10, 1, '2026-01-15 03:03:38.954107+00', 'began', 'operator', '{"pid": 3323, "host": "somewhere", "verb": "backfill", "server": "18.4", "program": "0.1.0"}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (11, 1, '2026-01-15 03:03:39.028547+00', 'phase', 'operator', '{"phase": "backfill", "status": "running", "attempt": 1}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (12, 1, '2026-01-15 03:03:39.498859+00', 'copy laid', 'operator', '{"bound": {"leaves": [{"oid": 23173, "name": "public.people", "columns": [{"name": "big_number", "xmin": "1595"}, {"name": "number", "xmin": "1573"}], "filenode": 23173, "triggers": [{"oid": 23698, "name": "~ec_0001_people", "xmin": "1599", "enabled": "A"}]}], "system": "7713794298634458576", "database": 23172, "functions": [{"oid": 23695, "hash": "238c60bcc4e59d8a632be1908fe9fc53", "name": "expandcontract_sync.\"0001_people_forward\"(integer)"}, {"oid": 23696, "hash": "d9fbf2547fb182a286e6a7a3f153fec2", "name": "expandcontract_sync.\"0001_people_back\"(bigint)"}, {"oid": 23697, "hash": "1fd1c0b8e48e5cd9a280c9db35d7be77", "name": "expandcontract_sync.\"~ec_0001_people\"()"}]}, "round": 1, "attempt": 1}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (13, 1, '2026-01-15 03:03:41.843926+00', 'locked', 'operator', '{"mode": "ACCESS EXCLUSIVE", "step": "index:people_number_key:finish", "tries": 1, "held_by": [], "section": "backfill", "relations": ["public.people"], "felt_seconds": 0.0731, "held_seconds": 0.0705}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (14, 1, '2026-01-15 03:03:42.035833+00', 'sync made', 'operator', '{"step": "ready", "place": {"system": "7713794298634458576", "database": 23172}, "state": "active", "attempt": 1, "new_side": [["constraint", "people_big_number_key"]], "relation": 23173, "triggers": {"public.people": "91272453496eb5bef857eff8722317b0"}, "functions": [{"hash": "238c60bcc4e59d8a632be1908fe9fc53", "name": "expandcontract_sync.\"0001_people_forward\"(integer)"}, {"hash": "d9fbf2547fb182a286e6a7a3f153fec2", "name": "expandcontract_sync.\"0001_people_back\"(bigint)"}, {"hash": "2a1b824999c8f7caa733b46f9a126a20", "name": "expandcontract_sync.\"~ec_0001_people\"()"}]}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (15, 1, '2026-01-15 03:03:42.158234+00', 'phase', 'operator', '{"phase": "backfill", "status": "done", "attempt": 1}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (16, 1, '2026-01-15 03:03:43.167565+00', 'phase', 'operator', '{"phase": "verify", "status": "running", "attempt": 1}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (17, 1, '2026-01-15 03:03:43.411988+00', 'compare laid', 'postgres', '{"round": 1, "blocks": 1, "attempt": 1}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (18, 1, '2026-01-15 03:03:44.165672+00', 'phase', 'operator', '{"phase": "verify", "status": "done", "attempt": 1}');
+INSERT INTO expandcontract.phase VALUES (1, 1, 'contract', 'pending', NULL, NULL, NULL);
+INSERT INTO expandcontract.phase VALUES (1, 1, 'expand', 'done', '2026-01-15 03:03:36.891416+00', '2026-01-15 03:03:37.097839+00', NULL);
+INSERT INTO expandcontract.phase VALUES (1, 1, 'dual_write', 'done', '2026-01-15 03:03:37.487878+00', '2026-01-15 03:03:37.632783+00', NULL);
+INSERT INTO expandcontract.phase VALUES (1, 1, 'backfill', 'done', '2026-01-15 03:03:39.014487+00', '2026-01-15 03:03:42.144029+00', NULL);
+INSERT INTO expandcontract.phase VALUES (1, 1, 'verify', 'done', '2026-01-15 03:03:43.16077+00', '2026-01-15 03:03:44.148502+00', NULL);
+INSERT INTO expandcontract.proof OVERRIDING SYSTEM VALUE VALUES (1, 1, 1, 0, 1, '{"leaves": [{"oid": 23173, "name": "public.people", "columns": [{"name": "big_number", "xmin": "1595"}, {"name": "number", "xmin": "1573"}], "filenode": 23173, "triggers": [{"oid": 23698, "name": "~ec_0001_people", "xmin": "1599", "enabled": "A"}]}], "system": "7713794298634458576", "database": 23172, "functions": [{"oid": 23695, "hash": "238c60bcc4e59d8a632be1908fe9fc53", "name": "expandcontract_sync.\"0001_people_forward\"(integer)"}, {"oid": 23696, "hash": "d9fbf2547fb182a286e6a7a3f153fec2", "name": "expandcontract_sync.\"0001_people_back\"(bigint)"}, {"oid": 23697, "hash": "2a1b824999c8f7caa733b46f9a126a20", "name": "expandcontract_sync.\"~ec_0001_people\"()"}]}', '2026-01-15 03:03:43.327897+00', '2026-01-15 03:03:43.284651+00', '2026-01-15 03:03:44.074086+00', 60, 0, 0, NULL, NULL);
+INSERT INTO expandcontract.schema_version VALUES (1, 'tables', '2026-01-15 03:03:34.978348+00');
+INSERT INTO expandcontract.schema_version VALUES (2, 'bound_state', '2026-01-15 03:03:34.993483+00');
+INSERT INTO expandcontract.schema_version VALUES (3, 'guards', '2026-01-15 03:03:35.039977+00');
+INSERT INTO expandcontract.schema_version VALUES (4, 'application', '2026-01-15 03:03:35.049125+00');
+INSERT INTO expandcontract.schema_version VALUES (5, 'status', '2026-01-15 03:03:35.106001+00');
+INSERT INTO expandcontract.schema_version VALUES (6, 'proof_coverage', '2026-01-15 03:03:35.129445+00');
+INSERT INTO expandcontract.schema_version VALUES (7, 'walk', '2026-01-15 03:03:35.181604+00');
+INSERT INTO expandcontract.schema_version VALUES (8, 'watch', '2026-01-15 03:03:35.227448+00');
+INSERT INTO expandcontract.step VALUES (1, 1, 0, 'expand', 'add_column', '572954622a8966864327bb6143acf84b049d12142c7702cc6f49278df94f84b8', 'done', 1, '2026-01-15 03:03:36.961446+00', '2026-01-15 03:03:37.02095+00', 0.059503032000066014, NULL);
+INSERT INTO expandcontract.step VALUES (1, 1, 0, 'dual_write', 'sync_trigger', 'b3bbdf8058d30549752d2ed6bd47e19d3731b6b1aa7a0ee1a4e3f49d51fc9506', 'done', 1, '2026-01-15 03:03:37.521503+00', '2026-01-15 03:03:37.599332+00', 0.07782762700003332, NULL);
+INSERT INTO expandcontract.step VALUES (1, 1, 0, 'backfill', 'copy', 'aca8511f200fadd21cc7297fc45e81a34d9c908f20b4ff5c1a66580248df4f1c', 'done', 1, '2026-01-15 03:03:39.002772+00', '2026-01-15 03:03:40.330425+00', 1.3276518440000018, NULL);
+INSERT INTO expandcontract.step VALUES (1, 1, 0, 'backfill', 'index:people_number_key', 'fa37cd304cf143f22a1878ebae8066c2df012437a5e6b1e7a2b66deeddf48007', 'done', 1, '2026-01-15 03:03:41.505985+00', '2026-01-15 03:03:41.67318+00', 0.18289720400002807, NULL);
+INSERT INTO expandcontract.step VALUES (1, 1, 0, 'backfill', 'index:people_number_key:finish', '2b048349d39b31bfb19df7f1e9c45e1201d3bc75154d8d065793aecad88ca427', 'done', 1, '2026-01-15 03:03:41.69062+00', '2026-01-15 03:03:41.769704+00', 0.07908335399997668, NULL);
+INSERT INTO expandcontract.step VALUES (1, 1, 0, 'backfill', 'statistics', 'e3d44906b6f4bdd0f2ea5cea3f453ddca62e0323d4829c289a92c8c205cde7ac', 'done', 1, '2026-01-15 03:03:41.838445+00', '2026-01-15 03:03:41.885036+00', 0.04658941700017749, NULL);
+INSERT INTO expandcontract.step VALUES (1, 1, 0, 'backfill', 'ready', '5b9af86796e7cad6fa442f6f214e7d1d55c0d9eb5ce2413a4897f531c8b7b43b', 'done', 1, '2026-01-15 03:03:41.919311+00', '2026-01-15 03:03:42.069597+00', 0.15028471400000853, NULL);
+INSERT INTO expandcontract.step VALUES (1, 1, 0, 'verify', 'compare', 'e94cf36d61c52e26a313c78fb9512cc7f54564799a0938a384a4866bbdfea546', 'done', 1, '2026-01-15 03:03:43.14631+00', '2026-01-15 03:03:44.118145+00', 0.9718328169999495, NULL);
+INSERT INTO expandcontract.walk VALUES (1, 1, 'copy', 1, 1, 1, 1, 1, 60, 60, 0, 0, '2026-01-15 03:03:39.793994+00', '2026-01-15 03:03:40.009412+00', '2026-01-15 03:03:40.156102+00', 0, NULL, NULL, NULL);
+INSERT INTO expandcontract.walk VALUES (1, 1, 'compare', 1, 1, 1, 1, 1, 60, 0, 0, 0, '2026-01-15 03:03:43.662557+00', '2026-01-15 03:03:43.78884+00', '2026-01-15 03:03:43.885896+00', 0, NULL, NULL, NULL);
+INSERT INTO expandcontract.watch VALUES (1, 1, 'absent', '2026-01-15 03:03:44.725183+00', '2026-01-15 03:03:44.725183+00', false, NULL, 0, 0, 98312104);
+SELECT pg_catalog.setval('expandcontract.change_id_seq', 1, true);
+SELECT pg_catalog.setval('expandcontract.chunk_id_seq', 2, true);
+SELECT pg_catalog.setval('expandcontract.conflict_id_seq', 1, false);
+SELECT pg_catalog.setval('expandcontract.event_id_seq', 18, true);
+SELECT pg_catalog.setval('expandcontract.proof_id_seq', 1, true);
+SELECT pg_catalog.setval('expandcontract.waiver_id_seq', 1, false);

@@ -1,0 +1,281 @@
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET transaction_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+CREATE SCHEMA expandcontract_sync;
+COMMENT ON SCHEMA public IS 'standard public schema';
+CREATE FUNCTION expandcontract_sync."0001_people_back"(big_number bigint) RETURNS integer
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ SELECT (
+         CASE
+             WHEN ((big_number >= '-2147483648'::integer) AND (big_number <= 2147483647)) THEN big_number
+             ELSE NULL::bigint
+         END)::integer AS int4;
+END;
+CREATE FUNCTION expandcontract_sync."0001_people_forward"(number integer) RETURNS bigint
+    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    BEGIN ATOMIC
+ SELECT (number)::bigint AS number;
+END;
+CREATE FUNCTION expandcontract_sync.heartbeat(application text, version text, instance text, every_seconds double precision) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+BEGIN
+    UPDATE expandcontract.instance i
+    SET version = heartbeat.version, address = inet_client_addr(), every_seconds = heartbeat.every_seconds, last_seen = clock_timestamp()
+    WHERE (i.application, i.name, i.role) = (heartbeat.application, heartbeat.instance, session_user::text);
+    IF FOUND THEN
+        RETURN;
+    END IF;
+    DELETE FROM expandcontract.instance WHERE ctid IN (
+        SELECT i.ctid FROM expandcontract.instance i WHERE i.last_seen < clock_timestamp() - interval '1 day' FOR UPDATE SKIP LOCKED
+    );
+    INSERT INTO expandcontract.instance (application, name, role, version, address, every_seconds)
+    VALUES (heartbeat.application, heartbeat.instance, session_user, heartbeat.version, inet_client_addr(), heartbeat.every_seconds)
+    ON CONFLICT DO NOTHING;
+END
+$$;
+CREATE FUNCTION expandcontract_sync.note_conflict(change text, kind text, key text, old_value text, new_value text, role name, sentence text) RETURNS void
+    LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+DECLARE
+    parsed jsonb;
+BEGIN
+    BEGIN
+        parsed := key::jsonb;
+    EXCEPTION WHEN data_exception THEN
+        parsed := to_jsonb(key);
+    END;
+    INSERT INTO expandcontract.conflict (change_id, kind, key, old_value, new_value, application_name, role, sentence)
+    SELECT c.id, note_conflict.kind, parsed, note_conflict.old_value, note_conflict.new_value,
+        current_setting('application_name'), note_conflict.role::text, note_conflict.sentence
+    FROM expandcontract.change c WHERE c.name = note_conflict.change;
+END
+$$;
+CREATE FUNCTION expandcontract_sync.note_use(change text, side text, role name) RETURNS void
+    LANGUAGE sql SECURITY DEFINER
+    SET search_path TO 'pg_catalog', 'pg_temp'
+    AS $$
+    INSERT INTO expandcontract.old_use (change_id, side, application_name, role, address)
+    SELECT c.id, note_use.side, current_setting('application_name'), note_use.role::text, inet_client_addr()
+    FROM expandcontract.change c WHERE c.name = note_use.change
+$$;
+CREATE FUNCTION expandcontract_sync."~ec_0001_people"() RETURNS trigger
+    LANGUAGE plpgsql
+    AS $$
+DECLARE
+    old_given boolean;
+    new_given boolean;
+BEGIN
+    IF TG_OP = 'INSERT' THEN
+        new_given := NOT (NEW.big_number IS NOT DISTINCT FROM NULL::bigint)
+            AND NOT (NEW.big_number IS NOT DISTINCT FROM expandcontract_sync."0001_people_forward"(NEW.number));
+        old_given := NOT (NEW.number IS NOT DISTINCT FROM NULL::integer);
+    ELSE
+        new_given := NOT (NEW.big_number IS NOT DISTINCT FROM OLD.big_number)
+            AND NOT (NEW.big_number IS NOT DISTINCT FROM expandcontract_sync."0001_people_forward"(NEW.number));
+        old_given := NOT (NEW.number IS NOT DISTINCT FROM OLD.number);
+    END IF;
+    IF new_given THEN
+        IF old_given THEN
+            PERFORM expandcontract_sync.note_conflict('0001_people', 'both written', pg_catalog.jsonb_build_object('id', NEW.id)::text, pg_catalog.format('%s', NEW.number), pg_catalog.format('%s', NEW.big_number), current_user, 'the new side won');
+        END IF;
+        NEW.number := expandcontract_sync."0001_people_back"(NEW.big_number);
+            IF NEW.number IS NULL AND NEW.big_number IS NOT NULL THEN
+                RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit number integer of public.people', HINT = 'The schema change 0001_people holds both columns in sync; a value that only one of them can hold is refused.';
+            END IF;
+        IF pg_catalog.current_setting('expandcontract.new_18c68a3d93', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+            PERFORM pg_catalog.set_config('expandcontract.new_18c68a3d93', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+            PERFORM expandcontract_sync.note_use('0001_people', 'new', current_user);
+        END IF;
+    ELSIF old_given OR NOT ((NEW.big_number IS NOT DISTINCT FROM expandcontract_sync."0001_people_forward"(NEW.number)) OR (NEW.big_number IS NOT NULL AND (NEW.number IS NOT DISTINCT FROM expandcontract_sync."0001_people_back"(NEW.big_number)))) THEN
+        NEW.big_number := expandcontract_sync."0001_people_forward"(NEW.number);
+        IF old_given THEN
+            IF NEW.number IS NOT NULL AND NOT (NEW.number IS NOT DISTINCT FROM expandcontract_sync."0001_people_back"(NEW.big_number)) THEN
+                RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit big_number bigint of public.people', HINT = 'The schema change 0001_people holds both columns in sync; a value that only one of them can hold is refused.';
+            END IF;
+            IF pg_catalog.current_setting('expandcontract.old_18c68a3d93', true) IS DISTINCT FROM (pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+                PERFORM pg_catalog.set_config('expandcontract.old_18c68a3d93', pg_catalog.current_setting('application_name') || ' ' || pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI'), false);
+                PERFORM expandcontract_sync.note_use('0001_people', 'old', current_user);
+            END IF;
+        END IF;
+    END IF;
+    RETURN NEW;
+END
+$$;
+SET default_tablespace = '';
+SET default_table_access_method = heap;
+CREATE TABLE public.people (
+    id integer NOT NULL,
+    name character varying(40) DEFAULT 'nobody'::character varying NOT NULL,
+    number integer,
+    pad text DEFAULT ''::text,
+    big_number bigint,
+    CONSTRAINT people_name_check CHECK ((length((name)::text) > 0))
+);
+COMMENT ON COLUMN public.people.name IS 'what they are called';
+INSERT INTO public.people VALUES (1, 'name 1', 1, '', 1);
+INSERT INTO public.people VALUES (2, 'name 2', 2, '', 2);
+INSERT INTO public.people VALUES (3, 'name 3', 3, '', 3);
+INSERT INTO public.people VALUES (4, 'name 4', 4, '', 4);
+INSERT INTO public.people VALUES (5, 'name 5', 5, '', 5);
+INSERT INTO public.people VALUES (6, 'name 6', 6, '', 6);
+INSERT INTO public.people VALUES (7, 'name 7', 7, '', 7);
+INSERT INTO public.people VALUES (8, 'name 8', 8, '', 8);
+INSERT INTO public.people VALUES (9, 'name 9', 9, '', 9);
+INSERT INTO public.people VALUES (10, 'name 10', 10, '', 10);
+INSERT INTO public.people VALUES (11, 'name 11', 11, '', 11);
+INSERT INTO public.people VALUES (12, 'name 12', 12, '', 12);
+INSERT INTO public.people VALUES (13, 'name 13', 13, '', 13);
+INSERT INTO public.people VALUES (14, 'name 14', 14, '', 14);
+INSERT INTO public.people VALUES (15, 'name 15', 15, '', 15);
+INSERT INTO public.people VALUES (16, 'name 16', 16, '', 16);
+INSERT INTO public.people VALUES (17, 'name 17', 17, '', 17);
+INSERT INTO public.people VALUES (18, 'name 18', 18, '', 18);
+INSERT INTO public.people VALUES (19, 'name 19', 19, '', 19);
+INSERT INTO public.people VALUES (20, 'name 20', 20, '', 20);
+INSERT INTO public.people VALUES (21, 'name 21', 21, '', 21);
+INSERT INTO public.people VALUES (22, 'name 22', 22, '', 22);
+INSERT INTO public.people VALUES (23, 'name 23', 23, '', 23);
+INSERT INTO public.people VALUES (24, 'name 24', 24, '', 24);
+INSERT INTO public.people VALUES (25, 'name 25', 25, '', 25);
+INSERT INTO public.people VALUES (26, 'name 26', 26, '', 26);
+INSERT INTO public.people VALUES (27, 'name 27', 27, '', 27);
+INSERT INTO public.people VALUES (28, 'name 28', 28, '', 28);
+INSERT INTO public.people VALUES (29, 'name 29', 29, '', 29);
+INSERT INTO public.people VALUES (30, 'name 30', 30, '', 30);
+INSERT INTO public.people VALUES (31, 'name 31', 31, '', 31);
+INSERT INTO public.people VALUES (32, 'name 32', 32, '', 32);
+INSERT INTO public.people VALUES (33, 'name 33', 33, '', 33);
+INSERT INTO public.people VALUES (34, 'name 34', 34, '', 34);
+INSERT INTO public.people VALUES (35, 'name 35', 35, '', 35);
+INSERT INTO public.people VALUES (36, 'name 36', 36, '', 36);
+INSERT INTO public.people VALUES (37, 'name 37', 37, '', 37);
+INSERT INTO public.people VALUES (38, 'name 38', 38, '', 38);
+INSERT INTO public.people VALUES (39, 'name 39', 39, '', 39);
+INSERT INTO public.people VALUES (40, 'name 40', 40, '', 40);
+INSERT INTO public.people VALUES (41, 'name 41', 41, '', 41);
+INSERT INTO public.people VALUES (42, 'name 42', 42, '', 42);
+INSERT INTO public.people VALUES (43, 'name 43', 43, '', 43);
+INSERT INTO public.people VALUES (44, 'name 44', 44, '', 44);
+INSERT INTO public.people VALUES (45, 'name 45', 45, '', 45);
+INSERT INTO public.people VALUES (46, 'name 46', 46, '', 46);
+INSERT INTO public.people VALUES (47, 'name 47', 47, '', 47);
+INSERT INTO public.people VALUES (48, 'name 48', 48, '', 48);
+INSERT INTO public.people VALUES (49, 'name 49', 49, '', 49);
+INSERT INTO public.people VALUES (50, 'name 50', 50, '', 50);
+INSERT INTO public.people VALUES (51, 'name 51', 51, '', 51);
+INSERT INTO public.people VALUES (52, 'name 52', 52, '', 52);
+INSERT INTO public.people VALUES (53, 'name 53', 53, '', 53);
+INSERT INTO public.people VALUES (54, 'name 54', 54, '', 54);
+INSERT INTO public.people VALUES (55, 'name 55', 55, '', 55);
+INSERT INTO public.people VALUES (56, 'name 56', 56, '', 56);
+INSERT INTO public.people VALUES (57, 'name 57', 57, '', 57);
+INSERT INTO public.people VALUES (58, 'name 58', 58, '', 58);
+INSERT INTO public.people VALUES (59, 'name 59', 59, '', 59);
+INSERT INTO public.people VALUES (60, 'name 60', 60, '', 60);
+ALTER TABLE ONLY public.people
+    ADD CONSTRAINT people_big_number_key UNIQUE (big_number) DEFERRABLE;
+ALTER TABLE ONLY public.people
+    ADD CONSTRAINT people_number_key UNIQUE (number);
+ALTER TABLE ONLY public.people
+    ADD CONSTRAINT people_pkey PRIMARY KEY (id);
+CREATE INDEX ix_people_name ON public.people USING btree (name);
+CREATE UNIQUE INDEX people_name_id ON public.people USING btree (name, id);
+CREATE TRIGGER "~ec_0001_people" BEFORE INSERT OR UPDATE ON public.people FOR EACH ROW WHEN ((NOT (((new.big_number IS NOT NULL) AND (new.number IS NOT NULL) AND (NOT (new.number IS DISTINCT FROM expandcontract_sync."0001_people_back"(new.big_number)))) OR ((new.big_number IS NULL) AND (new.number IS NULL) AND (NOT (new.big_number IS DISTINCT FROM expandcontract_sync."0001_people_forward"(new.number))))))) EXECUTE FUNCTION expandcontract_sync."~ec_0001_people"();
+ALTER TABLE public.people ENABLE ALWAYS TRIGGER "~ec_0001_people";
+GRANT USAGE ON SCHEMA expandcontract_sync TO PUBLIC;
+SET statement_timeout = 0;
+SET lock_timeout = 0;
+SET idle_in_transaction_session_timeout = 0;
+SET transaction_timeout = 0;
+SET client_encoding = 'UTF8';
+SET standard_conforming_strings = on;
+SELECT pg_catalog.set_config('search_path', '', false);
+SET check_function_bodies = false;
+SET xmloption = content;
+SET client_min_messages = warning;
+SET row_security = off;
+INSERT INTO expandcontract.change OVERRIDING SYSTEM VALUE VALUES (1, '0001_people', 'change-type', '{"to": "big_number", "type": "bigint", "column": "people.number"}', :plan, '621101cc08f8', 'active', 1, 1, 24238, 'public', 'people', '{big_number,number}', 120, 'operator', 'somewhere', '0.1.0', 7713794298634458576, 24237, '2026-01-15 03:04:03.966732+00', NULL, NULL);
+INSERT INTO expandcontract.chunk OVERRIDING SYSTEM VALUE VALUES (2, 1, 1, 'compare', 1, 24238, 'public.people', 24238, 0, 1, 1, 60, 0, 0, 0, '[]', 'done', NULL, NULL, 'somewhere:3842/0', 1, 1, NULL, NULL, '2026-01-15 03:04:10.043484+00', '2026-01-15 03:04:10.141799+00');
+INSERT INTO expandcontract.chunk OVERRIDING SYSTEM VALUE VALUES (1, 1, 1, 'copy', 1, 24238, 'public.people', 24238, 0, 1, 1, 60, 60, 0, 0, '[]', 'done', NULL, NULL, 'somewhere:3842/0', 1, 20, NULL, NULL, '2026-01-15 03:04:07.316275+00', '2026-01-15 03:04:07.460483+00');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (1, 1, '2026-01-15 03:04:04.011311+00', 'created', 'operator', '{"host": "somewhere", "fingerprint": "621101cc08f8", "program_version": "0.1.0"}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (2, 1, '2026-01-15 03:04:04.391748+00', 'began', 'operator', '{"pid": 3784, "host": "somewhere", "verb": "start", "server": "18.4", "program": "0.1.0"}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (3, 1, '2026-01-15 03:04:04.702887+00', 'phase', 'operator', '{"phase": "expand", "status": "running", "attempt": 1}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (4, 1, '2026-01-15 03:04:04.881797+00', 'locked', 'operator', '{"mode": "ACCESS EXCLUSIVE", "step": "add_column", "tries": 1, "held_by": [], "section": "expand", "relations": ["public.people"], "felt_seconds": 0.0718, "held_seconds": 0.0715}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (5, 1, '2026-01-15 03:04:04.901347+00', 'phase', 'operator', '{"phase": "expand", "status": "done", "attempt": 1}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (6, 1, '2026-01-15 03:04:05.229741+00', 'phase', 'operator', '{"phase": "dual_write", "status": "running", "attempt": 1}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (7, 1, '2026-01-15 03:04:05.355718+00', 'sync made', 'operator', '{"step": "sync_trigger", "place": {"system": "7713794298634458576", "database": 24237}, "state": "active", "attempt": 1, "new_side": [], "relation": 24238, "triggers": {"public.people": "ae55d349c064943241aca450da478f1a"}, "functions": [{"hash": "238c60bcc4e59d8a632be1908fe9fc53", "name": "expandcontract_sync.\"0001_people_forward\"(integer)"}, {"hash": "d9fbf2547fb182a286e6a7a3f153fec2", "name": "expandcontract_sync.\"0001_people_back\"(bigint)"}, {"hash": "1fd1c0b8e48e5cd9a280c9db35d7be77", "name": "expandcontract_sync.\"~ec_0001_people\"()"}]}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (8, 1, '2026-01-15 03:04:05.401984+00', 'locked', 'operator', '{"mode": "SHARE ROW EXCLUSIVE", "step": "sync_trigger", "tries": 1, "held_by": [], "section": "dual_write", "relations": ["public.people"], "felt_seconds": 0.108, "held_seconds": 0.1077}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (9, 1, '2026-01-15 03:04:05.429544+00', 'phase', 'operator', '{"phase": "dual_write", "status": "done", "attempt": 1}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (10, 1, '2026-01-15 03:04:06.765589+00', 'began', 'operator', '{"pid": 3842, "host": "somewhere", "verb": "backfill", "server": "18.4", "program": "0.1.0"}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (11, 1, '2026-01-15 03:04:06.820487+00', 'phase', 'operator', '{"phase": "backfill", "status": "running", "attempt": 1}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (12, 1, '2026-01-15 03:04:07.145851+00', 'copy laid', 'operator', '{"bound": {"leaves": [{"oid": 24238, "name": "public.people", "columns": [{"name": "big_number", "xmin": "1788"}, {"name": "number", "xmin": "1766"}], "filenode": 24238, "triggers": [{"oid": 24763, "name": "~ec_0001_people", "xmin": "1792", "enabled": "A"}]}], "system": "7713794298634458576", "database": 24237, "functions": [{"oid": 24760, "hash": "238c60bcc4e59d8a632be1908fe9fc53", "name": "expandcontract_sync.\"0001_people_forward\"(integer)"}, {"oid": 24761, "hash": "d9fbf2547fb182a286e6a7a3f153fec2", "name": "expandcontract_sync.\"0001_people_back\"(bigint)"}, {"oid": 24762, "hash": "1fd1c0b8e48e5cd9a280c9db35d7be77", "name": "expandcontract_sync.\"~ec_0001_people\"()"}]}, "round": 1, "attempt": 1}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (13, 1, '2026-01-15 03:04:08.655592+00', 'locked', 'operator', '{"mode": "ACCESS EXCLUSIVE", "step": "index:people_number_key:finish", "tries": 1, "held_by": [], "section": "backfill", "relations": ["public.people"], "felt_seconds": 0.0376, "held_seconds": 0.0293}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (14, 1, '2026-01-15 03:04:08.817598+00', 'sync made', 'operator', '{"step": "ready", "place": {"system": "7713794298634458576", "database": 24237}, "state": "active", "attempt": 1, "new_side": [["constraint", "people_big_number_key"]], "relation": 24238, "triggers": {"public.people": "ae55d349c064943241aca450da478f1a"}, "functions": [{"hash": "238c60bcc4e59d8a632be1908fe9fc53", "name": "expandcontract_sync.\"0001_people_forward\"(integer)"}, {"hash": "d9fbf2547fb182a286e6a7a3f153fec2", "name": "expandcontract_sync.\"0001_people_back\"(bigint)"}, {"hash": "2a1b824999c8f7caa733b46f9a126a20", "name": "expandcontract_sync.\"~ec_0001_people\"()"}]}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (15, 1, '2026-01-15 03:04:08.902716+00', 'phase', 'operator', '{"phase": "backfill", "status": "done", "attempt": 1}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (16, 1, '2026-01-15 03:04:09.733682+00', 'phase', 'operator', '{"phase": "verify", "status": "running", "attempt": 1}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (17, 1, '2026-01-15 03:04:09.90244+00', 'compare laid', 'postgres', '{"round": 1, "blocks": 1, "attempt": 1}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (18, 1, '2026-01-15 03:04:10.405555+00', 'phase', 'operator', '{"phase": "verify", "status": "done", "attempt": 1}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (19, 1, '2026-01-15 03:04:11.889792+00', 'acknowledged', 'operator', '{"why": "nobody writes", "gate": "new-code-seen"}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (20, 1, '2026-01-15 03:04:12.889938+00', 'began', 'operator', '{"pid": 3955, "host": "somewhere", "verb": "contract", "server": "18.4", "program": "0.1.0"}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (21, 1, '2026-01-15 03:04:13.333462+00', 'gates open', 'operator', '{"gates": [{"gate": "backfilled", "hard": true, "next": "", "open": true, "reason": "Every row is copied and the new side is settled.", "waived_by": null}, {"gate": "verified", "hard": true, "next": "", "open": true, "reason": "60 rows compared, 0 mismatches. Holds until 2026-12-07 03:04.", "waived_by": null}, {"gate": "sync-intact", "hard": true, "next": "", "open": true, "reason": "Every write keeps both sides in sync.", "waived_by": null}, {"gate": "leaves-covered", "hard": true, "next": "", "open": true, "reason": "The table is covered by trigger and backfill.", "waived_by": null}, {"gate": "dependents-clear", "hard": true, "next": "", "open": true, "reason": "Nothing in the database depends on number.", "waived_by": null}, {"gate": "no-conflicts", "hard": true, "next": "", "open": true, "reason": "Each side holds every value of the other.", "waived_by": null}, {"gate": "old-writers", "hard": false, "next": "", "open": true, "reason": "No quiet time is asked for. Nobody was ever seen writing it. Not seen: readers of it, and writes that leave its value as it is or give both sides in sync.", "waived_by": null}, {"gate": "old-readers", "hard": false, "next": "", "open": true, "reason": "Who reads the old side is not known: pg_stat_statements is not installed: CREATE EXTENSION pg_stat_statements, with the library in shared_preload_libraries, shows who does.", "waived_by": null}, {"gate": "new-code-seen", "hard": false, "next": "", "open": true, "reason": "Nobody wrote to the table since it is ready, so there was nothing to see.", "waived_by": null}, {"gate": "replicas-caught-up", "hard": false, "next": "", "open": true, "reason": "No standby streams from this server, and no slot waits for one.", "waived_by": null}, {"gate": "soak", "hard": false, "next": "", "open": true, "reason": "No soak time is asked for.", "waived_by": null}]}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (22, 1, '2026-01-15 03:04:13.433832+00', 'phase', 'operator', '{"phase": "contract", "status": "running", "attempt": 1}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (23, 1, '2026-01-15 03:04:13.964322+00', 'state', 'operator', '{"state": "hidden"}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (24, 1, '2026-01-15 03:04:14.057731+00', 'sync made', 'operator', '{"kept": {"leaves": [{"oid": 24238, "name": "public.people", "filenode": 24238, "triggers": [{"oid": 24770, "name": "~ec_0001_people", "xmin": "1860", "enabled": "A"}]}], "system": "7713794298634458576", "database": 24237, "functions": [{"oid": 24760, "hash": "238c60bcc4e59d8a632be1908fe9fc53", "name": "expandcontract_sync.\"0001_people_forward\"(integer)"}, {"oid": 24761, "hash": "d9fbf2547fb182a286e6a7a3f153fec2", "name": "expandcontract_sync.\"0001_people_back\"(bigint)"}]}, "step": "hide", "place": {"system": "7713794298634458576", "database": 24237}, "state": "hidden", "attempt": 1, "new_side": [["constraint", "people_big_number_key"]], "relation": 24238, "triggers": {"public.people": "524909b4c628fc226f00734c2a7730d2"}, "functions": [{"hash": "238c60bcc4e59d8a632be1908fe9fc53", "name": "expandcontract_sync.\"0001_people_forward\"(integer)"}, {"hash": "d9fbf2547fb182a286e6a7a3f153fec2", "name": "expandcontract_sync.\"0001_people_back\"(bigint)"}, {"hash": "4e32140307ba24d02ea2c9475b726ffb", "name": "expandcontract_sync.\"~ek_0001_people\"()"}]}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (25, 1, '2026-01-15 03:04:14.07677+00', 'phase', 'operator', '{"phase": "contract", "status": "done", "attempt": 1}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (26, 1, '2026-01-15 03:04:14.098156+00', 'locked', 'operator', '{"mode": "ACCESS EXCLUSIVE", "step": "hide", "tries": 1, "held_by": [], "section": "contract", "relations": ["public.people"], "felt_seconds": 0.1744, "held_seconds": 0.1737}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (27, 1, '2026-01-15 03:04:15.26012+00', 'began', 'operator', '{"pid": 4040, "host": "somewhere", "verb": "undo", "server": "18.4", "program": "0.1.0"}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (28, 1, '2026-01-15 03:04:15.82052+00', 'state', 'operator', '{"state": "active"}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (29, 1, '2026-01-15 03:04:15.899237+00', 'sync made', 'operator', '{"step": "unhide", "place": {"system": "7713794298634458576", "database": 24237}, "state": "active", "attempt": 1, "new_side": [], "relation": 24238, "triggers": {"public.people": "ff2310e3af430339d6203d673637296f"}, "functions": [{"hash": "238c60bcc4e59d8a632be1908fe9fc53", "name": "expandcontract_sync.\"0001_people_forward\"(integer)"}, {"hash": "d9fbf2547fb182a286e6a7a3f153fec2", "name": "expandcontract_sync.\"0001_people_back\"(bigint)"}, {"hash": "2a1b824999c8f7caa733b46f9a126a20", "name": "expandcontract_sync.\"~ec_0001_people\"()"}]}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (30, 1, '2026-01-15 03:04:15.936152+00', 'phase', 'operator', '{"phase": "contract", "status": "undone", "attempt": 1}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (31, 1, '2026-01-15 03:04:15.96765+00', 'locked', 'operator', '{"mode": "ACCESS EXCLUSIVE", "step": "unhide", "tries": 1, "held_by": [], "section": "undo", "relations": ["public.people"], "felt_seconds": 0.1708, "held_seconds": 0.1699}');
+INSERT INTO expandcontract.event OVERRIDING SYSTEM VALUE VALUES (32, 1, '2026-01-15 03:04:16.122784+00', 'locked', 'operator', '{"mode": "ACCESS EXCLUSIVE", "step": "twin:index:people_number_key:finish", "tries": 1, "held_by": [], "section": "undo", "relations": ["public.people"], "felt_seconds": 0.0278, "held_seconds": 0.027}');
+INSERT INTO expandcontract.phase VALUES (1, 1, 'expand', 'done', '2026-01-15 03:04:04.701528+00', '2026-01-15 03:04:04.894485+00', NULL);
+INSERT INTO expandcontract.phase VALUES (1, 1, 'dual_write', 'done', '2026-01-15 03:04:05.21966+00', '2026-01-15 03:04:05.40706+00', NULL);
+INSERT INTO expandcontract.phase VALUES (1, 1, 'backfill', 'done', '2026-01-15 03:04:06.806545+00', '2026-01-15 03:04:08.891935+00', NULL);
+INSERT INTO expandcontract.phase VALUES (1, 1, 'verify', 'done', '2026-01-15 03:04:09.726659+00', '2026-01-15 03:04:10.388083+00', NULL);
+INSERT INTO expandcontract.phase VALUES (1, 1, 'contract', 'undone', '2026-01-15 03:04:13.411976+00', '2026-01-15 03:04:15.926907+00', NULL);
+INSERT INTO expandcontract.proof OVERRIDING SYSTEM VALUE VALUES (1, 1, 1, 0, 1, '{"leaves": [{"oid": 24238, "name": "public.people", "columns": [{"name": "big_number", "xmin": "1788"}, {"name": "number", "xmin": "1766"}], "filenode": 24238, "triggers": [{"oid": 24763, "name": "~ec_0001_people", "xmin": "1792", "enabled": "A"}]}], "system": "7713794298634458576", "database": 24237, "functions": [{"oid": 24760, "hash": "238c60bcc4e59d8a632be1908fe9fc53", "name": "expandcontract_sync.\"0001_people_forward\"(integer)"}, {"oid": 24761, "hash": "d9fbf2547fb182a286e6a7a3f153fec2", "name": "expandcontract_sync.\"0001_people_back\"(bigint)"}, {"oid": 24762, "hash": "2a1b824999c8f7caa733b46f9a126a20", "name": "expandcontract_sync.\"~ec_0001_people\"()"}]}', '2026-01-15 03:04:09.845005+00', '2026-01-15 03:04:09.821792+00', '2026-01-15 03:04:10.328987+00', 60, 0, 0, '2026-01-15 03:04:15.813528+00', 'contract was undone');
+INSERT INTO expandcontract.schema_version VALUES (1, 'tables', '2026-01-15 03:04:02.70738+00');
+INSERT INTO expandcontract.schema_version VALUES (2, 'bound_state', '2026-01-15 03:04:02.730024+00');
+INSERT INTO expandcontract.schema_version VALUES (3, 'guards', '2026-01-15 03:04:02.772305+00');
+INSERT INTO expandcontract.schema_version VALUES (4, 'application', '2026-01-15 03:04:02.779237+00');
+INSERT INTO expandcontract.schema_version VALUES (5, 'status', '2026-01-15 03:04:02.832768+00');
+INSERT INTO expandcontract.schema_version VALUES (6, 'proof_coverage', '2026-01-15 03:04:02.860619+00');
+INSERT INTO expandcontract.schema_version VALUES (7, 'walk', '2026-01-15 03:04:02.913583+00');
+INSERT INTO expandcontract.schema_version VALUES (8, 'watch', '2026-01-15 03:04:02.955517+00');
+INSERT INTO expandcontract.step VALUES (1, 1, 0, 'expand', 'add_column', '572954622a8966864327bb6143acf84b049d12142c7702cc6f49278df94f84b8', 'done', 1, '2026-01-15 03:04:04.770281+00', '2026-01-15 03:04:04.820936+00', 0.0506543789999796, NULL);
+INSERT INTO expandcontract.step VALUES (1, 1, 0, 'dual_write', 'sync_trigger', 'b3bbdf8058d30549752d2ed6bd47e19d3731b6b1aa7a0ee1a4e3f49d51fc9506', 'done', 1, '2026-01-15 03:04:05.262109+00', '2026-01-15 03:04:05.37085+00', 0.1087395029999243, NULL);
+INSERT INTO expandcontract.step VALUES (1, 1, 0, 'backfill', 'copy', 'aca8511f200fadd21cc7297fc45e81a34d9c908f20b4ff5c1a66580248df4f1c', 'done', 1, '2026-01-15 03:04:06.78814+00', '2026-01-15 03:04:07.651648+00', 0.8635067640000216, NULL);
+INSERT INTO expandcontract.step VALUES (1, 1, 0, 'backfill', 'index:people_number_key', 'fa37cd304cf143f22a1878ebae8066c2df012437a5e6b1e7a2b66deeddf48007', 'done', 1, '2026-01-15 03:04:08.448039+00', '2026-01-15 03:04:08.566906+00', 0.12487233199999537, NULL);
+INSERT INTO expandcontract.step VALUES (1, 1, 0, 'backfill', 'index:people_number_key:finish', '2b048349d39b31bfb19df7f1e9c45e1201d3bc75154d8d065793aecad88ca427', 'done', 1, '2026-01-15 03:04:08.583427+00', '2026-01-15 03:04:08.634297+00', 0.050870038999846656, NULL);
+INSERT INTO expandcontract.step VALUES (1, 1, 0, 'backfill', 'statistics', 'e3d44906b6f4bdd0f2ea5cea3f453ddca62e0323d4829c289a92c8c205cde7ac', 'done', 1, '2026-01-15 03:04:08.68074+00', '2026-01-15 03:04:08.713793+00', 0.033051049000050625, NULL);
+INSERT INTO expandcontract.step VALUES (1, 1, 0, 'backfill', 'ready', '5b9af86796e7cad6fa442f6f214e7d1d55c0d9eb5ce2413a4897f531c8b7b43b', 'done', 1, '2026-01-15 03:04:08.729432+00', '2026-01-15 03:04:08.824893+00', 0.09546048399988649, NULL);
+INSERT INTO expandcontract.step VALUES (1, 1, 0, 'verify', 'compare', 'e94cf36d61c52e26a313c78fb9512cc7f54564799a0938a384a4866bbdfea546', 'done', 1, '2026-01-15 03:04:09.714292+00', '2026-01-15 03:04:10.353304+00', 0.6390106549999928, NULL);
+INSERT INTO expandcontract.step VALUES (1, 1, 0, 'contract', 'index:people_number_key:plain', '8f20b99bc626911099000c26b540784b658bed0bf842b61915e5d604cde31308', 'done', 1, '2026-01-15 03:04:13.511736+00', '2026-01-15 03:04:13.666905+00', 0.1709814840000945, NULL);
+INSERT INTO expandcontract.step VALUES (1, 1, 0, 'contract', 'hide', '7ef977a9d51e2ec13365272322011f06fb39b418ca91ce8d61c922b7d6332e5e', 'done', 1, '2026-01-15 03:04:13.678163+00', '2026-01-15 03:04:14.063979+00', 0.38581453999995574, NULL);
+INSERT INTO expandcontract.step VALUES (1, 1, 0, 'undo', 'index:people_number_key', '7ff760afcbc7ec82855995d8cad7e91a3c2f5fd217c6e365c6cba8f046e26e6f', 'done', 1, '2026-01-15 03:04:15.605528+00', '2026-01-15 03:04:15.744267+00', 0.14953702200000407, NULL);
+INSERT INTO expandcontract.step VALUES (1, 1, 0, 'undo', 'unhide', 'b5324538f212bf70d2c9ef56e7a742d12af4f6994b0a947d5bd5b07a7714711e', 'done', 1, '2026-01-15 03:04:15.75776+00', '2026-01-15 03:04:15.912809+00', 0.15504751100002068, NULL);
+INSERT INTO expandcontract.step VALUES (1, 1, 0, 'undo', 'twin:index:people_number_key', '3ea99be3596c3b7d05d63906fc749542b4f79ed84ed035db8de653636bb64e12', 'done', 1, '2026-01-15 03:04:15.981031+00', '2026-01-15 03:04:16.062227+00', 0.1087483250000787, NULL);
+INSERT INTO expandcontract.step VALUES (1, 1, 0, 'undo', 'twin:index:people_number_key:finish', 'fb6255a9162cd4778017b4f5baac80ed1633b4da5505fd910cdfad9e6434e67b', 'done', 1, '2026-01-15 03:04:16.072746+00', '2026-01-15 03:04:16.110842+00', 0.03809589100001176, NULL);
+INSERT INTO expandcontract.waiver OVERRIDING SYSTEM VALUE VALUES (1, 1, 'new-code-seen', 'operator', 'nobody writes', 'attempt 1, cycle 0: not seen', '2026-01-15 03:04:11.866891+00');
+INSERT INTO expandcontract.walk VALUES (1, 1, 'copy', 1, 1, 1, 1, 1, 60, 60, 0, 0, '2026-01-15 03:04:07.316275+00', '2026-01-15 03:04:07.460483+00', '2026-01-15 03:04:07.521937+00', 0, NULL, NULL, NULL);
+INSERT INTO expandcontract.walk VALUES (1, 1, 'compare', 1, 1, 1, 1, 1, 60, 0, 0, 0, '2026-01-15 03:04:10.043484+00', '2026-01-15 03:04:10.141799+00', '2026-01-15 03:04:10.213569+00', 0, NULL, NULL, NULL);
+INSERT INTO expandcontract.watch VALUES (1, 1, 'absent', '2026-01-15 03:04:10.809479+00', '2026-01-15 03:04:10.809479+00', false, NULL, 0, 0, 109126680);
+SELECT pg_catalog.setval('expandcontract.change_id_seq', 1, true);
+SELECT pg_catalog.setval('expandcontract.chunk_id_seq', 2, true);
+SELECT pg_catalog.setval('expandcontract.conflict_id_seq', 1, false);
+SELECT pg_catalog.setval('expandcontract.event_id_seq', 32, true);
+SELECT pg_catalog.setval('expandcontract.proof_id_seq', 1, true);
+SELECT pg_catalog.setval('expandcontract.waiver_id_seq', 1, true);
