@@ -1,7 +1,9 @@
 """The statements of a plan, run in order as the engine runs them, without verbs, leases and journal.
 
-A plan is data, so what it makes of a table can be seen without the engine, at a tenth of the cost of a life:
-`test_phases.py` and the tests of `tests/chaos` hold the verbs to running exactly these statements.
+A plan is data, so what it makes of a table, and what its trigger makes of a write, can be seen without the
+engine, at a tenth of the cost of a life. That the verbs run exactly these statements, in this order, is held
+by `test_cases_better.py::test_what_the_plan_prints_is_what_the_server_gets`; that a walk over any table
+writes what this one UPDATE writes, by `tests/postgres/test_sweep_copy.py`.
 """
 
 from collections.abc import AsyncIterator
@@ -25,10 +27,23 @@ class Script(Application):
 
     planned: Plan = field(kw_only=True)
 
-    async def ready(self) -> None:
+    async def start(self) -> None:
+        """Add the new side, and keep both in sync from now on."""
+        await self.run(Section.EXPAND, Section.DUAL_WRITE)
+
+    async def settle(self) -> None:
+        """Copy the rows, and give the new side all that the old one has."""
+        await self.run(Section.BACKFILL)
+
+    async def backfill(self) -> None:
         """Bring the change to ready, and compare every row."""
-        await self.run(Section.EXPAND, Section.DUAL_WRITE, Section.BACKFILL)
+        await self.settle()
         await self.verify()
+
+    async def ready(self) -> None:
+        """Start and backfill."""
+        await self.start()
+        await self.backfill()
 
     async def verify(self) -> None:
         """Hold every row to what the comparison asks."""

@@ -13,6 +13,7 @@ from expandcontract.model import killpoints
 from expandcontract.model.errors import BadExpression, ColumnOwned, GateShut, Mismatches, WouldLose
 from tests.acceptance.catalog import Connection, everything
 from tests.acceptance.cycle import Life, living
+from tests.acceptance.script import scripted
 
 _NAMES = (
     "CREATE TABLE t(id int PRIMARY KEY, name text, other int); "
@@ -34,7 +35,7 @@ async def test_back_of_null_does_not_pass_an_unfilled_row(database: str) -> None
         "using": "flag <> 0",
         "back": "CASE WHEN is_on THEN 1 ELSE 0 END",
     }
-    async with living(database, "change-type", fields, given) as life:
+    async with scripted(database, "change-type", fields, given) as life:
         await life.ready()
         counted = await life.rows("SELECT flag, is_on, count(*) FROM t GROUP BY 1, 2 ORDER BY 1")
         assert counted == [(0, False, 500), (1, True, 500)]
@@ -76,7 +77,7 @@ async def test_a_conversion_that_depends_on_the_time_zone_moves_nothing_later(da
         "using": "instant(at)",
         "one_way": True,
     }
-    async with living(database, "change-type", fields, given) as life:
+    async with scripted(database, "change-type", fields, given) as life:
         made = await life.plan()
         assert made.pair.mode == "fill"
         assert "fill" in {note.code for note in made.hazards}
@@ -170,7 +171,7 @@ async def test_two_open_changes_cannot_share_a_column(database: str) -> None:
 
 async def test_a_null_that_an_orm_writes_back_before_ready_wipes_nothing(database: str) -> None:
     """A7: it loaded NULL before the row was filled, and writes it back after: both sides keep the value."""
-    async with living(database, "rename-column", _RENAME, _NAMES) as life:
+    async with scripted(database, "rename-column", _RENAME, _NAMES) as life:
         await life.start()
         await life.sql("UPDATE t SET other = 1 WHERE id = 1")
         assert await life.rows("SELECT name, label FROM t WHERE id < 3 ORDER BY id") == [
@@ -192,12 +193,12 @@ async def test_what_old_code_inserts_wins_over_defaults(database: str) -> None:
     an explicit id where the default is nextval.
     """
     given = "CREATE TABLE t(id int, name text DEFAULT 'none', number serial); INSERT INTO t(id) VALUES (1)"
-    async with living(database, "rename-column", _RENAME, given) as life:
+    async with scripted(database, "rename-column", _RENAME, given) as life:
         await life.ready()
         await life.sql("INSERT INTO t(id, name) VALUES (2, NULL)")
         assert await life.rows("SELECT name, label FROM t WHERE id = 2") == [(None, None)]
         await life.rollback()
-    async with living(database, "rename-column", {"column": "t.number", "new_name": "ticket"}) as life:
+    async with scripted(database, "rename-column", {"column": "t.number", "new_name": "ticket"}) as life:
         await life.ready()
         await life.sql(
             "INSERT INTO t(id, number) VALUES (3, 5); INSERT INTO t(id, ticket) VALUES (4, 6); "
@@ -318,7 +319,7 @@ async def test_two_long_transactions_of_old_code_do_not_meet(database: str) -> N
     """A14: they write disjoint rows through the old side; neither waits for the other,
     nor for what notes who wrote.
     """
-    async with living(database, "rename-column", _RENAME, _NAMES) as life:
+    async with scripted(database, "rename-column", _RENAME, _NAMES) as life:
         await life.ready()
         one, two = [
             await asyncpg.connect(database, server_settings={"application_name": "same"}) for _ in range(2)
@@ -358,7 +359,7 @@ async def test_a_role_without_any_right_on_our_schemas_writes_in_every_phase(
     """
     role = "app_" + empty_database.split("/")[3].partition("?")[0]
     given = _HARDENED.format(role=role) + _NAMES + f";GRANT SELECT, INSERT, UPDATE ON t TO {role}"
-    async with living(empty_database, kind, fields, given) as life:
+    async with scripted(empty_database, kind, fields, given) as life:
         app: Connection = await asyncpg.connect(empty_database.replace("postgres@", f"{role}@"))
 
         async def write(*sides: str) -> None:
@@ -447,7 +448,7 @@ async def test_upserts_meet_no_second_unique_index(
     given = (
         _NAMES + ";ALTER TABLE t ADD UNIQUE (name); ALTER TABLE t DROP CONSTRAINT t_pkey; CREATE SEQUENCE s"
     )
-    async with living(database, kind, fields, given) as life:
+    async with scripted(database, kind, fields, given) as life:
         pool = await asyncpg.create_pool(database, min_size=8, max_size=8)
 
         async def upsert(side: str, prefix: str) -> None:
