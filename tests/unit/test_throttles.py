@@ -109,18 +109,25 @@ def test_what_a_role_may_not_see() -> None:
 
 
 def test_a_budget_says_how_long_it_can_be_relied_on() -> None:
-    """In time a lag grows by a second a second; in bytes as fast as WAL was written at its fastest."""
+    """In time a lag grows by a second a second; in bytes as fast as WAL was written at its
+    fastest; not at all until it was seen to move.
+    """
     wal = Wal()
     wal.note(0.0, 0)
-    wal.note(1.0, 100 * MEGABYTE)
+    wal.note(1.0, 300 * MEGABYTE)
     now = moment(at=1.0, wal=wal)
     time, size = replica_lag.readings([standby(seconds=0.5, behind=4 * MEGABYTE, position=MEGABYTE)], now)
     assert time.fresh_seconds == pytest.approx(1.5)
     (nearly, _) = replica_lag.readings([standby(seconds=1.1, behind=1)], now)
     assert nearly.fresh_seconds == 0.0
-    assert size.fresh_seconds == pytest.approx(60 / 150)
+    assert size.fresh_seconds == pytest.approx(60 / 450)
     _, unknown = replica_lag.readings([standby()], moment())
-    assert unknown.fresh_seconds == pytest.approx(1.0)
+    assert unknown.fresh_seconds == 0.0
+    wal = Wal()
+    wal.note(0.0, 0)
+    wal.note(1.0, MEGABYTE)
+    _, slow = replica_lag.readings([standby()], moment(at=1.0, wal=wal))
+    assert slow.fresh_seconds == pytest.approx(64 / 256)
 
 
 @pytest.mark.parametrize(
