@@ -78,7 +78,7 @@ class Turn:
 async def run(server: Server, told: Namespace) -> str:
     """Hide and bring back, again and again."""
     with tempfile.TemporaryDirectory() as folder:
-        operator = Operator(Path(folder), server.url(DATABASE))
+        operator = Operator(Path(folder), server.url(DATABASE), {"EC_QUIET_FOR": "0"})
         await _prepare(server, told.rows, operator)
         turns = []
         async with _probed(server, told) as probe, session(server.url(DATABASE)) as raw:

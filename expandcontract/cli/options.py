@@ -114,13 +114,14 @@ _SETTINGS = (
     ),
     ("lock_timeout", "D", "No application waits longer for a lock of ours. [100ms]"),
     ("lock_budget", "D", "For how long a lock is tried for before exit 5. [5min]"),
-    ("quiet_for", "D", "Contract wants no write of old code for so long. [5min]"),
-    ("soak", "D", "Contract wants so much time since ready. [0]"),
+    ("quiet_for", "D", "For this long contract wants no old code seen. [5min]"),
+    ("soak", "D", "Contract wants this much time since ready. [0]"),
     ("proof_max_age", "D", "A proof older than this does not count. [7d]"),
-    ("undo_window", "D", "After contract, purge waits for so long. [24h]"),
+    ("undo_window", "D", "After contract, purge waits for this long. [24h]"),
     ("require_version", "APP>=V", "Contract wants every instance of APP at V or later."),
     ("deployed_at", "TIME", "When the new code was deployed; older sessions are named."),
     ("approval", "", "Contract wants ec ack CHANGE approval."),
+    ("require_sight", "", "Contract goes past no blind gate without an ack."),
     ("confidential", "", "Leave queries of blockers out of messages and ledger."),
 )
 SETTING_NAMES = tuple(name for name, _, _ in _SETTINGS)

@@ -87,10 +87,14 @@ class Settings(BaseSettings):
         description="For how long a lock is tried for before `ec` stops with exit code 5.",
     )
     quiet_for: Duration = Field(
-        _DEFAULT.quiet_for, description="Contract wants no diverging write of old code for so long."
+        _DEFAULT.quiet_for,
+        description="Nobody may have been seen to use the old side for this long before contract; it counts "
+        "from when looking began.",
     )
     soak: Duration = Field(
-        _DEFAULT.soak, description="Contract wants so much time between ready and contract."
+        _DEFAULT.soak,
+        description="Contract wants this much time since ready. It also stands for new code that nobody can "
+        "see.",
     )
     proof_max_age: Duration = Field(
         _DEFAULT.proof_max_age, description="A proof older than this does not count."
@@ -109,6 +113,10 @@ class Settings(BaseSettings):
         "are older are named. Without it, the first write through the new side counts.",
     )
     approval: bool = Field(_DEFAULT.approval, description="Contract wants `ec ack CHANGE approval`.")
+    require_sight: bool = Field(
+        _DEFAULT.require_sight,
+        description="Contract does not go past a gate that is blind, unless somebody acknowledges it.",
+    )
     confidential: bool = Field(
         _DEFAULT.confidential, description="The queries of blockers stay out of messages and ledger."
     )
@@ -145,6 +153,7 @@ class Settings(BaseSettings):
             require_version=self.require_version,
             deployed_at=self.deployed_at,
             approval=self.approval,
+            require_sight=self.require_sight,
             confidential=self.confidential,
         )
 

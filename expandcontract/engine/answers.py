@@ -1,8 +1,8 @@
 """The table of verbs and stages, applied to a change."""
 
 from expandcontract.engine.context import Context
-from expandcontract.model.errors import CopiedDatabase, WrongState
-from expandcontract.model.phases import Nothing, Phase, Refuse, Run, Stage, Verb, answer
+from expandcontract.model.errors import CopiedDatabase, NotReady, WrongState
+from expandcontract.model.phases import Nothing, Phase, Refuse, Run, Stage, State, Verb, answer
 from expandcontract.model.situation import Situation, SweepRecord
 
 #: With a larger share of the blocks left, rows per block say nothing by themselves.
@@ -38,8 +38,21 @@ def applies(context: Context, verb: Verb, situation: Situation) -> bool:
             )
 
 
+def require_undamaged(situation: Situation) -> None:
+    """Raise NotReady when what made the change ready, or what contract left, is not there any more."""
+    if situation.stage in (Stage.NOT_STARTED, Stage.BEFORE_READY) or not situation.damage:
+        return
+    raise NotReady(
+        f"{situation.name} is not ready any more: {' '.join(situation.damage)}",
+        state="Code that needs the new side may fail, or write what the old side does not get.",
+        next=f"ec backfill {situation.name}" if situation.state == State.ACTIVE else "ec doctor",
+    )
+
+
 def place(situation: Situation) -> str:
     """Return in one sentence where the change is."""
+    if situation.stage == Stage.READY and not situation.ready:
+        return f"{situation.name} was ready, and is not any more: {' '.join(situation.damage)}"
     default = f"{{name}} is in phase {situation.phase}: {situation.phases[situation.phase].status}."
     return _PLACES.get(situation.stage, default).format(name=situation.name)
 

@@ -64,7 +64,7 @@ def _restoring(situation: Situation) -> Step | None:
     if situation.state == State.HIDDEN:
         wanted = RESTORE_HIDDEN
     else:
-        wanted = RESTORE_READY if situation.ready else RESTORE_FILLING
+        wanted = RESTORE_READY if situation.settled else RESTORE_FILLING
     return next((step for step in situation.plan.steps(Section.REPAIR) if step.id == wanted), None)
 
 

@@ -113,17 +113,10 @@ def _unkept(situation: Situation) -> bool:
 
 def _joined(situation: Situation, live: Live) -> Live:
     """The catalog's part with what only the ledger knows."""
-    writes = None
-    if live.writes is not None and situation.writes_at_ready is not None:
-        # Fewer than there were: the counters were lost, by a crash or with the primary that had them.
-        writes = live.writes - situation.writes_at_ready
-        writes = None if writes < 0 else writes
     return replace(
         live,
         sync_faults=(*live.sync_faults, *situation.live.sync_faults, *live.retyped),
         lost=situation.live.lost,
         leaves=tuple(replace(leaf, swept=leaf.oid in situation.covered) for leaf in live.leaves),
-        writes_since_ready=writes,
-        new_side_writes=situation.live.new_side_writes,
         is_copy=situation.live.is_copy,
     )

@@ -22,12 +22,12 @@ async def around(
     if not any(each.state == State.ACTIVE and each.started for each in situations):
         return tuple(situations)
     watched = await reader.watched(conn, context.tables, situations)
-    ready = [each.relation for each in watched if each.ready]
+    ready = [each.relation for each in watched if each.settled]
     if not ready:
         return watched
     beside = await sessions.of_tables(conn, ready)
     standbys = await replicas.load(conn)
     return tuple(
-        replace(each, sessions=tuple(beside[each.relation]), standbys=standbys) if each.ready else each
+        replace(each, sessions=tuple(beside[each.relation]), standbys=standbys) if each.settled else each
         for each in watched
     )

@@ -125,7 +125,7 @@ def _now(subject: _Subject, seen: Statistics, wal: int) -> Look:
     """Pure. Return the look of now, with since when there is no gap."""
     before, situation = subject.before, subject.situation
     ready_wal = before.ready_wal if before else None
-    if ready_wal is None and situation.ready:
+    if ready_wal is None and situation.settled:
         ready_wal = wal
     fresh = Look(
         attempt=situation.attempt,

@@ -3,7 +3,11 @@
 A gate is a module with `NAME`, `HARD`, `ORDER` (where it stands among the others) and `judge(situation)`,
 which returns a Verdict, or None where the gate does not exist for that change. A soft gate also has
 `known(situation)`: what somebody who acknowledges it knows at that moment, as text. Its verdicts are opened
-by a waiver that holds the same text.
+by a waiver that holds the same text. That a shut one may be acknowledged is offered here, in one place.
+
+A gate that could not look is *blind*, and says so: what it did not see may be there all the same. It does not
+keep contract shut by itself, unless `policy.require_sight` asks for that. An absence (nobody wrote, nobody
+read, no old instance) counts from when looking began, never from before.
 """
 
 import importlib
@@ -63,7 +67,22 @@ def judge_all(situation: Situation) -> tuple[Verdict, ...]:
     if situation.state != State.ACTIVE:
         return ()
     verdicts = (gate.judge(situation) for gate in _gates().values())
-    return tuple(_waived(verdict, situation) for verdict in verdicts if verdict is not None)
+    return tuple(_settled(verdict, situation) for verdict in verdicts if verdict is not None)
+
+
+def _settled(verdict: Verdict, situation: Situation) -> Verdict:
+    """Add to what a gate says by itself what policy and waivers make of it."""
+    judged = _waived(_sighted(verdict, situation), situation)
+    if judged.open or judged.hard or not situation.settled:
+        return judged
+    return replace(judged, next=f'ec ack {situation.name} {judged.gate} --reason "..."')
+
+
+def _sighted(verdict: Verdict, situation: Situation) -> Verdict:
+    """Shut a gate that could not look where the policy asks for sight."""
+    if not (verdict.blind and verdict.open and situation.policy.require_sight):
+        return verdict
+    return replace(verdict, open=False, reason=f"{verdict.reason} require_sight does not let that pass.")
 
 
 def _waived(verdict: Verdict, situation: Situation) -> Verdict:

@@ -11,11 +11,7 @@ def judge(situation: Situation) -> Verdict | None:
     """Shut until somebody acknowledges it; there is no such gate unless `policy.approval` is set."""
     if not situation.policy.approval:
         return None
-    return Verdict(
-        NAME, HARD, open=False,
-        reason="Somebody must approve before contract.",
-        next=f'ec ack {situation.name} {NAME} --reason "..."',
-    )  # fmt: skip
+    return Verdict(NAME, HARD, open=False, reason="Somebody must approve before contract.")
 
 
 def known(situation: Situation) -> str:

@@ -12,10 +12,10 @@ def judge(situation: Situation) -> Verdict:
 
     A shut gate counts what is left: blocks exactly, rows about.
     """
-    if situation.ready and situation.live.lost:
+    if situation.settled and situation.live.lost:
         reason = " ".join(lost.sentence(situation.plan) for lost in situation.live.lost)
         return Verdict(NAME, HARD, open=False, reason=reason, next=f"ec backfill {situation.name}")
-    if situation.ready:
+    if situation.settled:
         return Verdict(NAME, HARD, open=True, reason="Every row is copied and the new side is settled.")
     return Verdict(NAME, HARD, open=False, reason=_reason(situation), next=_next(situation))
 

@@ -19,8 +19,7 @@ def judge(situation: Situation) -> Verdict | None:
         f"Came to {old} after the plan was made, and purge would drop it: "
         f"{'; '.join(situation.live.uncarried)}. Give {new} the same."
     )
-    command = f'ec ack {situation.name} {NAME} --reason "..."'
-    return Verdict(NAME, HARD, open=False, reason=reason, next=command)
+    return Verdict(NAME, HARD, open=False, reason=reason)
 
 
 def known(situation: Situation) -> str:

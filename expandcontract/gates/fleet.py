@@ -4,9 +4,11 @@ It knows the instances that send heartbeats (`expandcontract.orm`) alone.
 """
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from humanize import naturaldelta
 
+from expandcontract.model.durations import spell
 from expandcontract.model.situation import Instance, Situation, Verdict
 from expandcontract.model.versions import Requirement, comparable
 
@@ -14,7 +16,7 @@ NAME = "fleet"
 HARD = False
 ORDER = 127
 
-#: So many are told one by one.
+#: This many are told one by one.
 MOST_NAMED = 5
 
 
@@ -22,14 +24,14 @@ def judge(situation: Situation) -> Verdict | None:
     """Shut while an instance is older than `policy.require_version` asks, or none of its application is
     heard.
 
-    Without a required version there is no such gate.
+    That no older one is there counts once heartbeats were listened to for `policy.quiet_for`: one that missed
+    its beats a moment ago may be at work. Without a required version there is no such gate.
     """
     if not situation.policy.require_version:
         return None
     told = [_tell(each, situation) for each in situation.policy.require_version]
     is_open = all(_is_met(each, situation) for each in situation.policy.require_version)
-    command = "" if is_open else f'ec ack {situation.name} {NAME} --reason "..."'
-    return Verdict(NAME, HARD, open=is_open, reason=" ".join(told), next=command)
+    return Verdict(NAME, HARD, open=is_open, reason=" ".join(told))
 
 
 def known(situation: Situation) -> str:
@@ -44,15 +46,26 @@ def known(situation: Situation) -> str:
 
 
 def _of(required: Requirement, situation: Situation) -> list[Instance]:
-    return [each for each in situation.instances if each.application == required.application]
+    """Return the instances that are heard now."""
+    heard = [each for each in situation.instances if not each.silent]
+    return [each for each in heard if each.application == required.application]
 
 
 def _old(required: Requirement, situation: Situation) -> list[Instance]:
     return [each for each in _of(required, situation) if not required.met_by(each.version)]
 
 
+def _opens_at(required: Requirement, situation: Situation) -> datetime:
+    """Count from the first heartbeat of any instance, or the last one of an old instance."""
+    every = [each for each in situation.instances if each.application == required.application]
+    old = [each.last_seen for each in every if not required.met_by(each.version)]
+    return max([min(each.first_seen for each in every), *old]) + situation.policy.quiet_for
+
+
 def _is_met(required: Requirement, situation: Situation) -> bool:
-    return bool(_of(required, situation)) and not _old(required, situation)
+    if not _of(required, situation) or _old(required, situation):
+        return False
+    return _opens_at(required, situation) <= situation.now
 
 
 def _tell(required: Requirement, situation: Situation) -> str:
@@ -67,8 +80,17 @@ def _tell(required: Requirement, situation: Situation) -> str:
     oldest = naturaldelta(situation.since(min(each.last_seen for each in instances)))
     return (
         f"All instances of {required.application} are at {required.version} or later: "
-        f"{len(instances):,} seen, the oldest heartbeat {oldest} ago."
+        f"{len(instances):,} seen, the oldest heartbeat {oldest} ago.{_too_early(required, situation)}"
     )
+
+
+def _too_early(required: Requirement, situation: Situation) -> str:
+    opens, quiet_for = _opens_at(required, situation), situation.policy.quiet_for
+    if opens <= situation.now:
+        return ""
+    since = naturaldelta(situation.since(opens - quiet_for))
+    when = f"Opens in {naturaldelta(opens - situation.now)}, at {opens:%H:%M:%S}"
+    return f" Without an older one for {since} of {spell(quiet_for)}. {when}, when none is heard until then."
 
 
 def _count(instances: Sequence[Instance]) -> str:

@@ -1,6 +1,11 @@
-"""Soft: the new version of the application was seen at work before the old side goes."""
+"""Soft: the new version of the application was seen at work before the old side goes.
 
-from expandcontract.model.situation import Situation, Verdict
+What the sync trigger noted tells, and where the policy names versions, the heartbeats. PostgreSQL's counters
+of a table do not: they come late, and count what `ec` itself wrote.
+"""
+
+from expandcontract.gates import fleet
+from expandcontract.model.situation import OldWriter, Situation, Verdict
 
 NAME = "new-code-seen"
 HARD = False
@@ -8,32 +13,51 @@ ORDER = 120
 
 
 def judge(situation: Situation) -> Verdict | None:
-    """Shut when the table was written since ready and no write came through the new side.
+    """Open when a write came through the new side since ready, or heartbeats say that every instance is new.
 
-    A swap has no such gate: until contract, no code knows the new side's name.
+    Where nobody was seen at all, the gate is blind: a soak stands for what it cannot see, or somebody's
+    acknowledgement. Where old code alone was seen, only the latter. A swap has no such gate: until contract,
+    no code knows the new side's name.
     """
     if situation.plan.swap:
         return None
-    is_open, reason = _weigh(situation)
-    command = "" if is_open else f'ec ack {situation.name} {NAME} --reason "..."'
-    return Verdict(NAME, HARD, open=is_open, reason=reason, next=command)
+    new, old = (", ".join(side) for side in (situation.plan.new_columns, situation.plan.old_columns))
+    if not situation.settled:
+        return _said("New code may be deployed when the change is ready.", is_open=False)
+    if situation.new_code_at is not None:
+        return _said(f"Writes come through {new}.", is_open=True)
+    if _beats(situation):
+        reason = f"No write came through {new} since ready; by their heartbeats all instances are new."
+        return _said(reason, is_open=True)
+    if _old_alone(situation):
+        return _said(f"Since ready, writes came through {old}, and none through {new}.", is_open=False)
+    return _unseen(situation, f"Nobody was seen writing {old} or {new} since ready")
 
 
 def known(situation: Situation) -> str:
-    """That nobody was seen, not how often others wrote, or the next write would void the acknowledgement."""
-    seen = "seen" if situation.live.new_side_writes else "not seen"
+    """Who was seen, not how often, or the next write would void the acknowledgement."""
+    old_alone = "old code alone" if _old_alone(situation) else "nobody"
+    seen = "new code" if situation.new_code_at else old_alone
     return f"attempt {situation.attempt}, cycle {situation.cycle}: {seen}"
 
 
-def _weigh(situation: Situation) -> tuple[bool, str]:
-    """Judge by the server's counters of the table, which a restart keeps and a crash loses."""
-    side = ", ".join(situation.plan.new_columns)
-    if not situation.ready:
-        return False, "New code may be deployed when the change is ready."
-    if situation.live.new_side_writes:
-        return True, f"Writes come through {side}."
-    if situation.live.writes_since_ready == 0:
-        return True, "Nobody wrote to the table since it is ready, so there was nothing to see."
-    if situation.live.writes_since_ready is None:
-        return False, f"No write came through {side}, and the server cannot say whether there was any."
-    return False, f"{situation.live.writes_since_ready:,} rows were written since ready, none through {side}."
+def _said(reason: str, *, is_open: bool) -> Verdict:
+    return Verdict(NAME, HARD, open=is_open, reason=reason)
+
+
+def _unseen(situation: Situation, nobody: str) -> Verdict:
+    """Judge a table that is idle, or only read: there was nothing that could have been seen."""
+    soaks = bool(situation.policy.soak)
+    instead = "The soak stands for it." if soaks else "A soak stands for it (--soak), or somebody who knows."
+    reason = f"{nobody}: whether the new code is there is not known. {instead}"
+    return Verdict(NAME, HARD, open=soaks, reason=reason, blind=True)
+
+
+def _beats(situation: Situation) -> bool:
+    verdict = fleet.judge(situation)
+    return verdict is not None and verdict.open
+
+
+def _old_alone(situation: Situation) -> tuple[OldWriter, ...]:
+    ready = situation.ready_at
+    return tuple(each for each in situation.old_writers if ready is not None and each.last_seen >= ready)

@@ -5,6 +5,7 @@ counts once it has ended, and may have run at any time between the looks.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from humanize import naturaldelta
@@ -38,15 +39,15 @@ LIMITS = (
 
 
 def judge(situation: Situation) -> Verdict | None:
-    """Open when nobody was seen for `policy.quiet_for`, and looking had no gap for so long.
+    """Open when nobody was seen for `policy.quiet_for`, and looking had no gap for this long.
 
-    Where nobody can look, the gate is open and says so. A swap has no such gate: the old name stays.
+    Where nobody can look, the gate is blind. A swap has no such gate: the old name stays.
     """
     if situation.plan.swap:
         return None
     watch = situation.watch
     if watch is None or watch.source != Source.READ:
-        return _opened(situation, _blind(watch))
+        return replace(_opened(situation, _blind(watch)), blind=True)
     opens = _opens_at(situation, watch)
     if opens is None:
         quiet = f"No quiet time is asked for. {_seen(situation, watch)}"
@@ -86,11 +87,13 @@ def _shut(situation: Situation, watch: Watch, opens: datetime) -> Verdict:
     when = naturaldelta(opens - situation.now) if opens > situation.now else "a moment"
     seen = f"{_seen(situation, watch)}{_gap(watch)}{_evicted(watch)}"
     until = f"Opens in {when}, at {opens:%H:%M:%S}, when a look then sees none."
-    return Verdict(
-        NAME, HARD, open=False,
-        reason=f"{seen} {until}{_sessions(situation)}",
-        next=f'ec ack {situation.name} {NAME} --reason "..."',
-    )  # fmt: skip
+    reason = f"{seen} {_looked(situation, watch)}{until}{_sessions(situation)}"
+    return Verdict(NAME, HARD, open=False, reason=reason)
+
+
+def _looked(situation: Situation, watch: Watch) -> str:
+    looked, quiet_for = watch.at - watch.since, situation.policy.quiet_for
+    return "" if looked >= quiet_for else f"Looked for {naturaldelta(looked)} of {spell(quiet_for)}. "
 
 
 def _blind(watch: Watch | None) -> str:
@@ -148,7 +151,7 @@ def _sessions(situation: Situation) -> str:
     tells more.
     """
     deployed = situation.policy.deployed_at or situation.new_code_at
-    if deployed is None or not situation.ready:
+    if deployed is None or not situation.settled:
         return ""
     event = "the deploy" if situation.policy.deployed_at else "the first write through the new side"
     hidden = sum(session.since is None for session in situation.sessions)

@@ -22,23 +22,25 @@ LIMITS = "Not seen: readers of it, and writes that leave its value as it is or g
 
 
 def judge(situation: Situation) -> Verdict | None:
-    """Open when no write came through the old side for `policy.quiet_for`.
+    """Open when no write came through the old side for `policy.quiet_for`, and the trigger has been there to
+    note it for this long.
 
     Nothing is asked for when that is 0. A swap has no such gate: the old name stays, and the code accepts
     both types.
     """
     if situation.plan.swap:
         return None
-    opens = _opens_at(situation)
     seen = _seen(situation)
-    if opens is None or opens <= situation.now:
-        return Verdict(NAME, HARD, open=True, reason=f"{_quiet(situation)} {seen} {LIMITS}")
+    if not situation.policy.quiet_for:
+        return _opened(f"No quiet time is asked for. {seen}")
+    opens = _opens_at(situation)
+    if opens is None:
+        return Verdict(NAME, HARD, open=False, reason="Nobody can be seen writing it before dual_write.")
+    if opens <= situation.now:
+        return _opened(f"No write of the old side for {spell(situation.policy.quiet_for)}. {seen}")
     when = f"in {naturaldelta(opens - situation.now)}, at {opens:%H:%M:%S}"
-    return Verdict(
-        NAME, HARD, open=False,
-        reason=f"{seen} Opens {when}, when nobody writes it until then.",
-        next=f'ec ack {situation.name} {NAME} --reason "..."',
-    )  # fmt: skip
+    reason = f"{seen} {_looked(situation)}Opens {when}, when nobody writes it until then."
+    return Verdict(NAME, HARD, open=False, reason=reason)
 
 
 def known(situation: Situation) -> str:
@@ -49,18 +51,25 @@ def known(situation: Situation) -> str:
     return f"attempt {situation.attempt}, cycle {situation.cycle}: {'; '.join(writers) or 'nobody'}"
 
 
+def _opened(reason: str) -> Verdict:
+    return Verdict(NAME, HARD, open=True, reason=f"{reason} {LIMITS}")
+
+
 def _opens_at(situation: Situation) -> datetime | None:
-    """Add what a session may have written since it was noted to the time that must be quiet."""
-    last = max((writer.last_seen for writer in situation.old_writers), default=None)
-    if last is None or not situation.policy.quiet_for:
+    """Count from when the trigger began to note, or from the last write; what a session may have written
+    since it was noted is added.
+    """
+    if situation.noting_since is None:
         return None
-    return last + situation.plan.noted_every + situation.policy.quiet_for
+    noted = (writer.last_seen + situation.plan.noted_every for writer in situation.old_writers)
+    return max([situation.noting_since, *noted]) + situation.policy.quiet_for
 
 
-def _quiet(situation: Situation) -> str:
-    if not situation.policy.quiet_for:
-        return "No quiet time is asked for."
-    return f"No write of the old side for {spell(situation.policy.quiet_for)}."
+def _looked(situation: Situation) -> str:
+    since, quiet_for = situation.noting_since, situation.policy.quiet_for
+    if since is None or situation.since(since) >= quiet_for:
+        return ""
+    return f"Looked for {naturaldelta(situation.since(since))} of {spell(quiet_for)}. "
 
 
 def _seen(situation: Situation) -> str:

@@ -12,20 +12,20 @@ ORDER = 125
 def judge(situation: Situation) -> Verdict:
     """Shut while a standby is behind the point at which the change was ready, or has not said where it is.
 
-    What the role may not see is named, and does not shut the gate. A standby that is not connected may answer
-    queries all the same; it is known by its slot alone.
+    Where the role may not see how far one is, the gate is blind, and names it. A standby that is not
+    connected may answer queries all the same; it is known by its slot alone.
     """
     if not situation.standbys:
         return _opened("No standby streams from this server, and no slot waits for one.")
     if situation.ready_wal is None:
-        return _opened("Up to where a standby must have replayed is not noted yet; ec contract does it.")
+        return _blind("Up to where a standby must have replayed is not noted yet; ec contract does it.")
     behind = [standby for standby in situation.standbys if not _has_replayed(standby, situation.ready_wal)]
     if behind:
         told = "; ".join(_tell(standby, situation.ready_wal) for standby in behind)
-        command = f'ec ack {situation.name} {NAME} --reason "..."'
         reason = f"Has not replayed what made the change ready: {told}. Readers there would not find it."
-        return Verdict(NAME, HARD, open=False, reason=reason, next=command)
-    return _opened(_replayed(situation.standbys))
+        return Verdict(NAME, HARD, open=False, reason=reason)
+    told = _replayed(situation.standbys)
+    return _opened(told) if all(standby.visible for standby in situation.standbys) else _blind(told)
 
 
 def known(situation: Situation) -> str:
@@ -37,6 +37,10 @@ def known(situation: Situation) -> str:
 
 def _opened(reason: str) -> Verdict:
     return Verdict(NAME, HARD, open=True, reason=reason)
+
+
+def _blind(reason: str) -> Verdict:
+    return Verdict(NAME, HARD, open=True, reason=reason, blind=True)
 
 
 def _replayed(standbys: Sequence[Standby]) -> str:

@@ -16,11 +16,11 @@ def judge(situation: Situation) -> Verdict:
     if not soak:
         return Verdict(NAME, HARD, open=True, reason="No soak time is asked for.")
     if situation.ready_at is None:
-        return _shut(situation, f"{spell(soak)} of soak begin when the change is ready.")
+        return _shut(f"{spell(soak)} of soak begin when the change is ready.")
     opens = situation.ready_at + soak
     if opens > situation.now:
         left = naturaldelta(opens - situation.now)
-        return _shut(situation, f"Less than {spell(soak)} ready. Opens in {left}, at {opens:%Y-%m-%d %H:%M}.")
+        return _shut(f"Less than {spell(soak)} ready. Opens in {left}, at {opens:%Y-%m-%d %H:%M}.")
     return Verdict(NAME, HARD, open=True, reason=f"Ready for {spell(soak)} and more.")
 
 
@@ -29,6 +29,5 @@ def known(situation: Situation) -> str:
     return f"ready at {situation.ready_at and situation.ready_at.isoformat()}"
 
 
-def _shut(situation: Situation, reason: str) -> Verdict:
-    command = f'ec ack {situation.name} {NAME} --reason "..."'
-    return Verdict(NAME, HARD, open=False, reason=reason, next=command)
+def _shut(reason: str) -> Verdict:
+    return Verdict(NAME, HARD, open=False, reason=reason)

@@ -166,11 +166,6 @@ def _kept(tables: Tables) -> str:
     ) standing"""
 
 
-async def note_writes(conn: AsyncConnection, tables: Tables, change_id: int, writes: int) -> None:
-    """Keep how many row writes the table has seen until ready, so that later ones can be counted."""
-    await _update(conn, tables, change_id, {"writes_at_ready": writes})
-
-
 async def _update(conn: AsyncConnection, tables: Tables, change_id: int, row: dict[str, Any]) -> None:
     await conn.execute(update(tables.change).where(tables.change.c.id == change_id).values(row))
 

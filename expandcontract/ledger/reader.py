@@ -36,7 +36,7 @@ from expandcontract.model.situation import (
 #: The columns of status_v1 that a Situation needs. The others are for people and scripts.
 _NEEDED = (
     *("id", "name", "kind", "attempt", "cycle", "state", "relation", "plan", "phases", "hidden_at", "now"),
-    *("is_copy", "sync_altered", "new_side_lost", "new_side_writes", "writes_at_ready", "covered"),
+    *("is_copy", "sync_altered", "new_side_lost", "covered"),
     *("copy", "compare", "newest_proof", "newest_step", "steps_done", "conflicts", "old_writers"),
     *("waivers", "wish", "holders"),
 )
@@ -72,8 +72,8 @@ async def load(
 ) -> tuple[Situation, ...]:
     """Return the changes of those names (None: all) in the order in which they were made, by one query.
 
-    Of `live` only `new_side_writes`, `is_copy`, `lost` and what was altered are known here; the rest is for
-    the catalog to say. Raises LedgerTooNew.
+    Of `live` only `is_copy`, `lost` and what was altered are known here; the rest is for the catalog to say.
+    Raises LedgerTooNew.
     """
     view, version = tables.status_v1, migrate.applied(tables)
     wanted = true() if names is None else view.c.name.in_(names)
@@ -156,6 +156,7 @@ async def watched(
             ready_wal=found[each.change_id]["ready_wal"],
             new_code_at=found[each.change_id]["new_code_at"],
             now=found[each.change_id]["now"],
+            noting_since=found[each.change_id]["noting_since"],
             instances=instances,
         )
         for each in situations
@@ -201,7 +202,6 @@ def _situation(row: RowMapping, policy: Policy) -> Situation:
             table_exists=True,
             sync_faults=tuple(row["sync_altered"]),
             lost=tuple(Lost(kind, name) for kind, name in row["new_side_lost"]),
-            new_side_writes=row["new_side_writes"],
             is_copy=row["is_copy"],
         ),
         policy=policy,
@@ -218,7 +218,6 @@ def _situation(row: RowMapping, policy: Policy) -> Situation:
         covered=frozenset(row["covered"]),
         hidden_at=row["hidden_at"],
         relation=row["relation"],
-        writes_at_ready=row["writes_at_ready"],
         newest_step=_newest_step(row["newest_step"]),
     )
 

@@ -395,14 +395,16 @@ class Tables:
             _number("ready_wal", nullable=True),
             Column("readers", JSONB),
             _moment("new_code_at"),
+            _moment("noting_since"),
         )
 
     @cached_property
     def fleet_v1(self) -> Table:
-        """The view of the instances that have not gone silent."""
+        """The view of the instances that were heard within a day."""
         columns = ("application", "name", "version", "role", "address")
         names = [_text(name, nullable=True) for name in columns]
-        return Table("fleet_v1", self._metadata, *names, _moment("last_seen"))
+        seen = (_moment("last_seen"), _moment("first_seen"), Column("silent", Boolean))
+        return Table("fleet_v1", self._metadata, *names, *seen)
 
     @cached_property
     def status_v1(self) -> Table:

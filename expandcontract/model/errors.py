@@ -236,6 +236,20 @@ class PlanFails(Refused):
     code = "EC317"
 
 
+class NotReady(Refused):
+    """The change was ready, and somebody dropped or altered what made it so: the new column, the sync
+    trigger, an index of the new side. New code must not be deployed; `ec backfill` puts back what can be.
+    """
+
+    code = "EC318"
+
+
+class OtherSpec(Refused):
+    """A change of this name is open or finished, and says something else than what was asked for now."""
+
+    code = "EC319"
+
+
 # -- stopped safely: exit 5, run the same command again
 # ------------------------------------------------------------------------------------
 

@@ -16,7 +16,8 @@ class Policy:
     lock_timeout: timedelta = timedelta(milliseconds=100)
     #: For how long a lock is tried for before `ec` stops with exit code 5.
     lock_budget: timedelta = timedelta(minutes=5)
-    #: Contract wants no diverging write of old code for so long.
+    #: For this long nobody may have been seen to use the old side before contract; it counts from when
+    #: looking began.
     quiet_for: timedelta = timedelta(minutes=5)
     #: Contract wants so much time between ready and contract.
     soak: timedelta = timedelta(0)
@@ -30,5 +31,7 @@ class Policy:
     deployed_at: datetime | None = None
     #: Contract wants somebody's `ec ack CHANGE approval`.
     approval: bool = False
+    #: Contract does not go past a gate that cannot look, unless somebody acknowledges it.
+    require_sight: bool = False
     #: Whether the queries of blockers are left out of messages and of the ledger.
     confidential: bool = False

@@ -158,7 +158,10 @@ class Standby:
 
 @dataclass(frozen=True)
 class Instance:
-    """A running copy of the application that says so by heartbeats, and has not gone silent."""
+    """A copy of the application that says by heartbeats that it runs, or did so within the last day.
+
+    `first_seen` is when it was first heard; `silent`: it missed three heartbeats.
+    """
 
     application: str
     name: str
@@ -166,6 +169,8 @@ class Instance:
     role: str
     address: str | None
     last_seen: datetime
+    first_seen: datetime
+    silent: bool = False
 
 
 @dataclass(frozen=True)
@@ -278,13 +283,6 @@ class Live:
     lost: tuple[Lost, ...] = ()
     #: Rows of all leaves, as the last ANALYZE or VACUUM estimated them; None where one was never looked at.
     rows: int | None = None
-    #: Row writes to the table ever, by anybody, as the statistics count them; None when not known.
-    writes: int | None = None
-    #: Row writes to the table since ready, by anybody, as pg_stat_user_tables counts them; None when not
-    #: known.
-    writes_since_ready: int | None = None
-    #: Writes that came through the new side since ready, as the sync trigger saw them.
-    new_side_writes: int = 0
     is_copy: bool = False
 
 
@@ -319,15 +317,15 @@ class Situation:
     hidden_at: datetime | None = None
     #: OID of the table.
     relation: int = 0
-    #: Row writes to the table until it was ready, by anybody, as the statistics counted them.
-    writes_at_ready: int | None = None
     newest_step: NewestStep | None = None
     #: What goes on in the server; only `ec status` looks.
     activity: Activity | None = None
     #: None when nobody has looked yet.
     watch: Watch | None = None
-    #: When the first write came through the new side after ready.
+    #: When the first write came through the new side after ready, as the sync trigger noted it.
     new_code_at: datetime | None = None
+    #: Since when, without a gap, the sync trigger notes who writes the old side; None before it stands.
+    noting_since: datetime | None = None
     #: Sessions that may use the table, not ours; the oldest first.
     sessions: tuple[OldSession, ...] = ()
     standbys: tuple[Standby, ...] = ()
@@ -336,11 +334,46 @@ class Situation:
     instances: tuple[Instance, ...] = ()
 
     @property
-    def ready(self) -> bool:
-        """Whether new code may be deployed: every row in sync, and the new side has its indexes and
+    def settled(self) -> bool:
+        """Whether the ledger remembers that every row was filled, and that the new side got its indexes and
         constraints.
         """
         return self.state == State.ACTIVE and self.phases[Phase.BACKFILL].status == Status.DONE
+
+    @property
+    def ready(self) -> bool:
+        """Whether new code may be deployed: every row in sync, and the new side has its indexes and
+        constraints. Looked at, not remembered.
+        """
+        return self.settled and not self.damage
+
+    @property
+    def damage(self) -> tuple[str, ...]:
+        """What somebody did since, in sentences, so that new code would not find what it needs.
+
+        Until contract that is a complete new side that is kept in sync; after it, the new side alone.
+        """
+        live, plan = self.live, self.plan
+        if self.state == State.ACTIVE:
+            if self.phases[Phase.DUAL_WRITE].status != Status.DONE:
+                return () if live.table_exists else live.sync_faults
+            lost = (each.sentence(plan) for each in live.lost)
+            left_out = (
+                f"{leaf.name} was never copied." for leaf in live.leaves if self.settled and not leaf.swept
+            )
+            return (*live.sync_faults, *lost, *left_out)
+        final = plan.pair.old.column if plan.swap else plan.pair.new.column
+        if self.state == State.ROLLED_BACK:
+            return ()
+        if not live.table_exists:
+            return (f"The table {plan.table} is gone.",)
+        gone = f"Column {quote(final)} of {plan.table} is missing, dropped or renamed."
+        return (gone,) if final in live.missing_columns else ()
+
+    @property
+    def deployable(self) -> bool:
+        """Whether code that uses the new side may run: from ready on, contract and purge included."""
+        return self.stage in (Stage.READY, Stage.HIDDEN, Stage.PURGED) and not self.damage
 
     @property
     def ready_at(self) -> datetime | None:
@@ -367,7 +400,7 @@ class Situation:
             case State.ACTIVE:
                 if not self.started:
                     return Stage.NOT_STARTED
-                return Stage.READY if self.ready else Stage.BEFORE_READY
+                return Stage.READY if self.settled else Stage.BEFORE_READY
 
     @property
     def phase(self) -> Phase:
@@ -386,7 +419,10 @@ class Situation:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a gate says: open or shut, the reason in words, and one line to copy."""
+    """What a gate says: open or shut, the reason in words, and one line to copy.
+
+    `blind`: the gate could not look, so that what it did not see may be there all the same.
+    """
 
     gate: str
     hard: bool
@@ -394,3 +430,4 @@ class Verdict:
     reason: str
     next: str = ""
     waived_by: str | None = None
+    blind: bool = False

@@ -61,7 +61,6 @@ class _LeafState:
     enabled: str | None
     as_made: bool
     later: tuple[str, ...]
-    writes: int
     rows: int
 
     @property
@@ -120,8 +119,6 @@ SELECT u.change, c.oid::int8 AS oid,
              WHERE l.tgrelid = c.oid AND l.tgname > u.trigger::name AND l.tgname NOT LIKE '~e_\\_%'
                AND l.tgtype & 3 = 3 AND l.tgtype & 20 <> 0 AND l.tgenabled <> 'D'
              ORDER BY l.tgname) AS later,
-       pg_catalog.pg_stat_get_tuples_inserted(c.oid) + pg_catalog.pg_stat_get_tuples_updated(c.oid)
-           + pg_catalog.pg_stat_get_tuples_deleted(c.oid) AS writes,
        c.reltuples::int8 AS rows
 FROM asked u
 JOIN tree t ON t.tag = u.change
@@ -143,9 +140,8 @@ _QUERIES = {
 async def observe(conn: AsyncConnection, subjects: Sequence[Subject]) -> dict[int, Live]:
     """Return what is there now, by change id, by one query, however many changes there are.
 
-    Of Live, `writes_since_ready`, `new_side_writes`, `is_copy`, `lost` and each leaf's `swept` are not known
-    here and keep their defaults (`swept` False). Statistics are read once per transaction: a later look needs
-    a new one.
+    Of Live, `is_copy`, `lost` and each leaf's `swept` are not known here and keep their defaults (`swept`
+    False).
     """
     if not subjects:
         return {}
@@ -200,7 +196,6 @@ def _live(subject: Subject, seen: Mapping[str, list[Row]], dependents: Sequence[
         ),
         uncarried=() if subject.planned is None else old_side.came_later(subject.planned, seen["standing"]),
         rows=sum(leaf.rows for leaf in leaves) if all(leaf.rows >= 0 for leaf in leaves) else None,
-        writes=sum(leaf.writes for leaf in leaves),
     )
 
 
@@ -211,7 +206,6 @@ def _leaf(row: Row) -> _LeafState:
         enabled=row["enabled"],
         as_made=row["as_made"],
         later=tuple(row["later"]),
-        writes=row["writes"],
         rows=row["rows"],
     )
 

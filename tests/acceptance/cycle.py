@@ -1,13 +1,14 @@
 """A change through its whole life, as an operator drives it and two versions of an application see it."""
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, TypeAlias
 
 import asyncpg
 
+from expandcontract import gates
 from expandcontract.engine.context import Context
 from expandcontract.engine.looking import Sink
 from expandcontract.engine.verbs import (
@@ -24,6 +25,7 @@ from expandcontract.engine.verbs import (
 )
 from expandcontract.engine.verbs import status as status_verb
 from expandcontract.model.change import Change
+from expandcontract.model.errors import WrongState
 from expandcontract.model.events import Event, Listener, ignore
 from expandcontract.model.plan import Plan
 from expandcontract.model.policy import Policy
@@ -110,12 +112,8 @@ class Life(Application):
         return await verify.verify(self.context, self.name, verify.Options(naming=naming, **options))
 
     async def contract(self) -> Situation:
-        """Hide the old side. That nobody was seen through the new one is acknowledged, as operators do.
-
-        Always: sessions hand in their statistics up to ten seconds late, so that what was written before
-        ready may count as written after it.
-        """
-        await control.ack(self.context, self.name, "new-code-seen", "the test writes as both")
+        """Hide the old side. That nobody was seen through the new one is acknowledged, as operators do."""
+        await acknowledge(self, "new-code-seen", "the test writes as both")
         return await contract.contract(self.context, self.name)
 
     async def undo(self, **options: Any) -> Situation:  # noqa: ANN401 - options of undo
@@ -133,6 +131,14 @@ class Life(Application):
     async def situation(self) -> Situation:
         """Return what is true of the change now."""
         return await status_verb.one(self.context, self.name)
+
+
+async def acknowledge(life: Life, gate: str, why: str) -> None:
+    """Open a soft gate of a change that is ready, unless it is open by itself."""
+    situation = await life.situation()
+    if any(each.gate == gate and not each.open for each in gates.judge_all(situation)):
+        with suppress(WrongState):  # before ready: contract itself says so
+            await control.ack(life.context, life.name, gate, why)
 
 
 @asynccontextmanager

@@ -13,13 +13,13 @@ import pytest
 
 from expandcontract import gates
 from expandcontract.cli.views.status import StatusView
-from expandcontract.engine.verbs import canary, control
+from expandcontract.engine.verbs import canary
 from expandcontract.model.errors import CanaryFailed, Interrupted, WrongState
 from expandcontract.model.events import Notice
 from expandcontract.model.hooks import Hooks
 from expandcontract.model.phases import State
 from expandcontract.model.situation import Situation
-from tests.acceptance.cycle import Life, living
+from tests.acceptance.cycle import Life, acknowledge, living
 from tests.acceptance.moments import at, dies_at, elsewhere
 from tests.waiting import until
 
@@ -58,7 +58,7 @@ async def _application(url: str, *statements: str) -> AsyncIterator[None]:
 
 async def _ready(life: Life) -> None:
     await life.ready()
-    await control.ack(life.context, life.name, "new-code-seen", "the test writes as both")
+    await acknowledge(life, "new-code-seen", "the test writes as both")
 
 
 async def _watched(life: Life, seconds: float) -> Situation:

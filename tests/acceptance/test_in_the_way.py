@@ -19,7 +19,7 @@ from expandcontract.model.situation import Situation, Verdict
 from expandcontract.model.versions import parse_requirements
 from expandcontract.postgres.connect import Database
 from expandcontract.testing.server import Server, available_versions
-from tests.acceptance.cycle import POLICY, Life, living
+from tests.acceptance.cycle import POLICY, Life, acknowledge, living
 from tests.conftest import SETTINGS, VERSION
 
 GIVEN = """
@@ -138,7 +138,7 @@ async def test_a_lagging_replica_is_named_until_it_caught_up(kind: str) -> None:
             assert "replica (" in shut.value.why
             assert "behind" in shut.value.why
             await there.execute("SELECT pg_wal_replay_resume()")
-            await control.ack(life.context, life.name, "new-code-seen", "statistics come late")
+            await acknowledge(life, "new-code-seen", "the test writes as both")
             await wait.wait(life.context, life.name, "contractable", timedelta(minutes=1))
             assert (await life.contract()).state == State.HIDDEN
         await there.close()
@@ -206,7 +206,7 @@ async def test_a_waiter_sees_what_others_saw(database: str) -> None:
 async def test_contract_is_not_hindered_twice(database: str) -> None:
     """Two contracts at once look one after the other; one hides, the other finds it done or waits in vain."""
     async with ready(database) as life:
-        await control.ack(life.context, life.name, "new-code-seen", "the test writes as both")
+        await acknowledge(life, "new-code-seen", "the test writes as both")
         done = await asyncio.gather(
             *(contract.contract(life.context, life.name) for _ in range(2)), return_exceptions=True
         )

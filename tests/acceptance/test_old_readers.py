@@ -21,7 +21,7 @@ from expandcontract.model.situation import OldReader, Situation, Source, Verdict
 from expandcontract.postgres import statements
 from expandcontract.postgres.connect import Database
 from expandcontract.testing.server import Server, available_versions
-from tests.acceptance.cycle import POLICY, Life, living
+from tests.acceptance.cycle import POLICY, Life, acknowledge, living
 from tests.conftest import SETTINGS, VERSION
 
 WITH_CONTRIB = 15
@@ -239,7 +239,7 @@ async def test_looking_leaves_nothing_behind(counting: Server) -> None:
 async def test_contract_waits_until_nobody_reads_the_old_side(counting: Server, kind: str) -> None:
     """It names who reads it; when that has ended for `quiet_for`, it opens, and `ec wait` ends."""
     async with ready(counting, kind, ONE_SECOND) as life:
-        await control.ack(life.context, life.name, "new-code-seen", "statistics come late")
+        await acknowledge(life, "new-code-seen", "the test writes as both")
         await wait.wait(life.context, life.name, "contractable", timedelta(minutes=1))
         await life.app.execute("SELECT name FROM users WHERE id = 7")
         with pytest.raises(GateShut, match="old-readers") as shut:

@@ -60,7 +60,12 @@ async def context(database: str) -> AsyncIterator[Context]:
         await connection.execute(ROWS)
     finally:
         await connection.close()
-    context = Context(Database(database), Policy(quiet_for=timedelta(0)), lambda _: None, "tests")
+    context = Context(
+        Database(database),
+        Policy(quiet_for=timedelta(0), soak=timedelta(microseconds=1)),
+        lambda _: None,
+        "tests",
+    )
     await init.init(context)
     yield context
     await context.database.close()

@@ -105,7 +105,12 @@ async def _hardened(
     )
     connected = Database(server.socket_url(name, "migrator"))
     try:
-        yield Context(connected, Policy(quiet_for=timedelta(0)), ignore, "migrator"), app
+        yield (
+            Context(
+                connected, Policy(quiet_for=timedelta(0), soak=timedelta(microseconds=1)), ignore, "migrator"
+            ),
+            app,
+        )
     finally:
         await connected.close()
         await app.close()

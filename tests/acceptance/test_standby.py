@@ -18,7 +18,7 @@ from tests.conftest import VERSION
 from tests.waiting import until
 
 SETTINGS = {"fsync": "off", "shared_buffers": "16MB", "max_standby_streaming_delay": "100ms"}
-QUIET = Policy(quiet_for=timedelta(0))
+QUIET = Policy(quiet_for=timedelta(0), soak=timedelta(microseconds=1))
 
 
 async def test_contract_waits_for_a_query_of_the_standby() -> None:
@@ -42,7 +42,7 @@ async def test_contract_waits_for_a_query_of_the_standby() -> None:
         await report.fetch("SELECT * FROM t")
         impatient = Context(
             context.database,
-            Policy(quiet_for=timedelta(0), lock_budget=timedelta(0)),
+            Policy(quiet_for=timedelta(0), soak=timedelta(microseconds=1), lock_budget=timedelta(0)),
             heard.append,
             "tests",
             standby=standby,

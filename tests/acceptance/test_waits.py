@@ -82,7 +82,10 @@ async def _operator(url: str, table: str) -> AsyncIterator[Operator]:
     events: list[Event] = []
     database = Database(url)
     context = Context(
-        database, Policy(quiet_for=timedelta(0), lock_budget=timedelta(seconds=60)), events.append, "test"
+        database,
+        Policy(quiet_for=timedelta(0), soak=timedelta(microseconds=1), lock_budget=timedelta(seconds=60)),
+        events.append,
+        "test",
     )
     try:
         await init.init(context)

@@ -82,7 +82,7 @@ async def act(
 ) -> None:
     """Carry out one act as a process of its own would, with a connection pool that is closed at the end."""
     database = Database(url)
-    policy = Policy(quiet_for=timedelta(0), lock_budget=timedelta(seconds=20))
+    policy = Policy(quiet_for=timedelta(0), soak=timedelta(microseconds=1), lock_budget=timedelta(seconds=20))
     try:
         await _verb(Context(database, policy, listen, "test"), example.change, verb, options)
     finally:

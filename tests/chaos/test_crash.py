@@ -189,7 +189,10 @@ async def test_a_lock_that_is_never_released(database: str) -> None:
         events: list[Event] = []
         connected = Database(database)
         context = Context(
-            connected, Policy(quiet_for=timedelta(0), lock_budget=timedelta(seconds=2)), events.append, "test"
+            connected,
+            Policy(quiet_for=timedelta(0), soak=timedelta(microseconds=1), lock_budget=timedelta(seconds=2)),
+            events.append,
+            "test",
         )
         with pytest.raises(LockBudgetSpent) as refused:
             await contract.contract(context, NAME)
@@ -249,7 +252,9 @@ async def test_verbs_that_want_a_change_alone_name_who_has_it(database: str, nur
     contract is refused as well.
     """
     async with _started(database):
-        context = Context(Database(database), Policy(quiet_for=timedelta(0)), ignore, "test")
+        context = Context(
+            Database(database), Policy(quiet_for=timedelta(0), soak=timedelta(microseconds=1)), ignore, "test"
+        )
         copying = await _run(
             nursery, database, "backfill", kill=("copy.batch.committed", 3), signal="SIGSTOP"
         )

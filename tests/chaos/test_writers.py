@@ -143,7 +143,10 @@ async def _play(
     ) as clients:
         database = Database(url)
         context = Context(
-            database, Policy(quiet_for=timedelta(0), lock_budget=timedelta(seconds=60)), ignore, "test"
+            database,
+            Policy(quiet_for=timedelta(0), soak=timedelta(microseconds=1), lock_budget=timedelta(seconds=60)),
+            ignore,
+            "test",
         )
         try:
             await init.init(context)

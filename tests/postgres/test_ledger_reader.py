@@ -12,13 +12,13 @@ from sqlalchemy.exc import DBAPIError
 from expandcontract.ledger import change, control, event, phase, waiver, walk
 from expandcontract.ledger.chunk import Round
 from expandcontract.ledger.migrate import grants
-from expandcontract.ledger.reader import conflicts, load, load_log
+from expandcontract.ledger.reader import conflicts, load, load_log, watched
 from expandcontract.model.events import Progress
 from expandcontract.model.names import RelationName
 from expandcontract.model.phases import Phase, State, Status
 from expandcontract.model.plan import Purpose
 from expandcontract.model.policy import Policy
-from expandcontract.model.situation import Wish
+from expandcontract.model.situation import Situation, Wish
 from expandcontract.postgres.sqlstate import translate
 from expandcontract.testing.server import Server
 from tests.postgres import ledgers
@@ -51,12 +51,10 @@ async def test_a_change_is_read_back(database: str) -> None:
             await waiver.add(conn, ledger.tables, 1, "soak", who="bob", why="in a hurry", known="1 h")
             await control.wish(conn, ledger.tables, 1, WHO, paused=True, max_rate=2e4)
             await control.wish(conn, ledger.tables, 1, WHO, batch=500)
-            await change.note_writes(conn, ledger.tables, 1, 77)
         ready = await ledger.situation()
         assert ready.ready
         assert ready.phase == Phase.CONTRACT
         assert ready.steps_done == {"expand.add_column"}
-        assert ready.writes_at_ready == 77
         assert ready.wish == Wish(True, WHO, 500, 2e4, None)
         assert [(w.gate, w.who, w.why, w.known) for w in ready.waivers] == [
             ("soak", "bob", "in a hurry", "1 h")
@@ -195,9 +193,18 @@ async def test_uses_are_folded(database: str) -> None:
             ("billing", "app", None, 3), ("web", "app", None, 1),
         }  # fmt: skip
         assert situation.old_writers[0].application_name == "web"
-        assert situation.live.new_side_writes == 0  # those were before ready
+        assert (await _watched(ledger)).new_code_at is None  # those were before ready
         await ledger.sql("SELECT expandcontract_sync.note_use('0001_rename', 'new', 'app')")
-        assert (await ledger.situation()).live.new_side_writes == 1
+        now = await _watched(ledger)
+        assert now.new_code_at is not None
+        assert now.noting_since == now.phases[Phase.DUAL_WRITE].finished_at
+
+
+async def _watched(ledger: Ledger) -> Situation:
+    situation = await ledger.situation()
+    async with ledger.database.transaction() as conn:
+        (found,) = await watched(conn, ledger.tables, [situation])
+    return found
 
 
 async def test_values_that_do_not_fit_count_until_a_proof_finds_none(database: str) -> None:

@@ -8,6 +8,7 @@ import itertools
 import time
 from collections import Counter
 from collections.abc import Coroutine
+from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar, TypeVar
@@ -27,6 +28,7 @@ from expandcontract.model.errors import (
     GateShut,
     Mismatches,
     Paused,
+    Refused,
     UnknownChange,
     WouldLose,
 )
@@ -391,7 +393,8 @@ class Machine(RuleBasedStateMachine):
     async def _acknowledge(self) -> None:
         context = self._context()
         if not self.shape.swaps:
-            await control.ack(context, self.example.change.name, "new-code-seen", "the machine says so")
+            with suppress(Refused):  # it is open where new code was seen, and nothing is known before ready
+                await control.ack(context, self.example.change.name, "new-code-seen", "the machine says so")
         await context.database.close()
 
     async def _wish(self, *, paused: bool) -> None:
@@ -400,7 +403,12 @@ class Machine(RuleBasedStateMachine):
         await context.database.close()
 
     def _context(self) -> Context:
-        return Context(Database(self.url), Policy(quiet_for=timedelta(0)), ignore, "machine")
+        return Context(
+            Database(self.url),
+            Policy(quiet_for=timedelta(0), soak=timedelta(microseconds=1)),
+            ignore,
+            "machine",
+        )
 
     def _column(self, *, new: bool) -> str:
         """Return the column that old or new code writes now: new code not before both are kept in sync."""

@@ -84,7 +84,8 @@ def watch(*readers: OldReader, **changes: Field) -> Watch:
 
 def instance(version: str = "42", name: str = "web-7", **changes: Field) -> Instance:
     """Return an instance of the application that was heard a moment ago, changed."""
-    return replace(Instance("web", name, version, "app", "192.0.2.7", NOW - timedelta(seconds=12)), **changes)
+    heard, first = NOW - timedelta(seconds=12), READY_AT
+    return replace(Instance("web", name, version, "app", "192.0.2.7", heard, first), **changes)
 
 
 def sweep(blocks_done: int = 100, blocks_total: int = 100, **changes: Field) -> SweepRecord:
@@ -113,9 +114,7 @@ def phases(done: int, running: bool = False) -> dict[Phase, PhaseRecord]:
 def live(**changes: Field) -> Live:
     """Return what the server says when nothing is wrong, changed."""
     leaf = Leaf(16384, "public.users", trigger_intact=True, swept=True)
-    return replace(
-        Live(table_exists=True, leaves=(leaf,), writes_since_ready=1000, new_side_writes=5), **changes
-    )
+    return replace(Live(table_exists=True, leaves=(leaf,)), **changes)
 
 
 def situation(**changes: Field) -> Situation:
@@ -123,6 +122,7 @@ def situation(**changes: Field) -> Situation:
     made = Situation(
         change_id=1, name="0001_rename_users_name", kind="rename-column", attempt=1, cycle=0,
         state=State.ACTIVE, started=True, plan=plan(), phases=phases(done=4), live=live(),
-        policy=Policy(), now=NOW, copy=sweep(), compare=sweep(), proof=proof(),
+        policy=Policy(), now=NOW, copy=sweep(), compare=sweep(), proof=proof(), watch=watch(),
+        new_code_at=NOW - timedelta(hours=1), noting_since=READY_AT - timedelta(minutes=1),
     )  # fmt: skip
     return replace(made, **changes)

@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from expandcontract import gates
-from expandcontract.model.phases import State
+from expandcontract.model.phases import Phase, State, Status
 from expandcontract.model.policy import Policy
 from expandcontract.model.situation import (
     Dependent,
     Leaf,
     OldSession,
+    PhaseRecord,
     Situation,
     Source,
     Standby,
@@ -39,6 +40,7 @@ from tests.unit.situations import (
 )
 
 WEB_42 = parse_requirements("web>=42")
+ONLY_42 = Policy(require_version=WEB_42)
 
 BEFORE_READY = situation(phases=phases(done=2, running=True), proof=None, copy=sweep(25))
 NOT_STARTED = situation(phases=phases(done=0), started=False, proof=None, copy=None, compare=None)
@@ -116,11 +118,13 @@ SHUT = {
     ),
     "unfit value": (situation(conflicts=1), "no-conflicts", "ec verify"),
     "old code writes": (situation(old_writers=(writer(),)), "old-writers", "ec ack"),
-    "new code unseen": (situation(live=live(new_side_writes=0)), "new-code-seen", "ec ack"),
-    "nothing known": (
-        situation(live=live(new_side_writes=0, writes_since_ready=None)), "new-code-seen", "ec ack",
+    "old code alone": (
+        situation(new_code_at=None, old_writers=(writer(),)), "new-code-seen", "ec ack",
     ),
-    "new code too early": (BEFORE_READY, "new-code-seen", "ec ack"),
+    "nobody seen": (situation(new_code_at=None), "new-code-seen", "ec ack"),
+    "not noted for long": (
+        situation(noting_since=NOW - timedelta(seconds=35)), "old-writers", "ec ack",
+    ),
     "old code reads": (situation(watch=watch(reader())), "old-readers", "ec ack"),
     "not watched for long": (
         situation(watch=watch(since=NOW - timedelta(minutes=1))), "old-readers", "ec ack",
@@ -143,10 +147,19 @@ SHUT = {
     ),
     "nobody beats": (situation(policy=Policy(require_version=WEB_42)), "fleet", "ec ack"),
     "an index came later": (situation(live=live(uncarried=('index "ix"',))), "carried", "ec ack"),
-    "soaking": (situation(policy=Policy(soak=timedelta(hours=3))), "soak", "ec ack"),
-    "soak before ready": (
-        replace(BEFORE_READY, policy=Policy(soak=timedelta(hours=3))), "soak", "ec ack",
+    "instances not heard for long": (
+        situation(instances=(instance(first_seen=NOW - timedelta(minutes=1)),), policy=ONLY_42),
+        "fleet", "ec ack",
     ),
+    "an old instance fell silent": (
+        situation(instances=(instance(), instance("41", "w2", silent=True)), policy=ONLY_42),
+        "fleet", "ec ack",
+    ),
+    "sight required": (
+        situation(watch=watch(source=Source.ABSENT), policy=Policy(require_sight=True)),
+        "old-readers", "ec ack",
+    ),
+    "soaking": (situation(policy=Policy(soak=timedelta(hours=3))), "soak", "ec ack"),
     "not approved": (situation(policy=Policy(approval=True)), "approval", "ec ack"),
 }  # fmt: skip
 
@@ -297,9 +310,9 @@ def test_a_reset_begins_the_quiet_time_anew() -> None:
     ],
 )
 def test_who_cannot_look_says_so(source: Source, remedy: str) -> None:
-    """The gate is open, names what is not known, and the command that would tell."""
+    """The gate is blind, names what is not known, and the command that would tell."""
     judged = verdict("old-readers", situation(watch=watch(source=source)))
-    assert judged.open
+    assert (judged.open, judged.blind) == (True, True)
     assert judged.reason.startswith("Who reads the old side is not known")
     assert remedy in judged.reason
 
@@ -326,7 +339,7 @@ def test_sessions_from_before_the_deploy_are_named() -> None:
     assert "Of 1 sessions this role cannot see" in reason
     said = Policy(deployed_at=NOW - timedelta(hours=4))
     assert "Sessions from before" not in told("old-readers", sessions=sessions, policy=said, new_code_at=NOW)
-    assert "Sessions" not in told("old-readers", sessions=sessions)
+    assert "Sessions" not in told("old-readers", sessions=sessions, new_code_at=None)
 
 
 def test_another_old_reader_is_not_covered() -> None:
@@ -350,13 +363,15 @@ def test_standbys_that_replayed_it_are_named() -> None:
 
 
 def test_a_standby_that_the_role_cannot_see_is_named() -> None:
-    """It does not shut the gate; the right that is missing is told."""
+    """The gate is blind, and tells the right that is missing; so it is before anybody noted how far one must
+    be.
+    """
     judged = verdict(
         "replicas-caught-up", situation(standbys=(Standby("x", None, visible=False),), ready_wal=100)
     )
-    assert judged.open
+    assert (judged.open, judged.blind) == (True, True)
     assert "GRANT pg_monitor" in judged.reason
-    assert verdict("replicas-caught-up", situation(standbys=(Standby("x", None),))).open
+    assert verdict("replicas-caught-up", situation(standbys=(Standby("x", None),))).blind
 
 
 def test_the_fleet_is_counted() -> None:
@@ -378,13 +393,68 @@ def test_no_fleet_is_asked_for_by_default() -> None:
 
 def test_a_swap_asks_neither_for_old_nor_for_new_code() -> None:
     """There is one name throughout, and the code accepts both types."""
-    given = situation(plan=plan(swap=True), old_writers=(writer(),), live=live(new_side_writes=0))
+    given = situation(plan=plan(swap=True), old_writers=(writer(),), new_code_at=None)
     assert not {"old-writers", "old-readers", "new-code-seen"} & set(names(given))
 
 
-def test_an_idle_table_has_no_new_code_to_show() -> None:
-    """Nobody wrote since ready: there was nothing to see."""
-    assert verdict("new-code-seen", situation(live=live(new_side_writes=0, writes_since_ready=0))).open
+def test_who_was_not_seen_may_be_there() -> None:
+    """Nobody was seen since ready, and so nothing is known: blind, shut without a soak, open under one. Only
+    an acknowledgement opens it where old code alone was seen.
+    """
+    unseen = situation(new_code_at=None)
+    assert (verdict("new-code-seen", unseen).blind, verdict("new-code-seen", unseen).open) == (True, False)
+    soaked = replace(unseen, policy=Policy(soak=timedelta(hours=1)))
+    assert (verdict("new-code-seen", soaked).blind, verdict("new-code-seen", soaked).open) == (True, True)
+    old = verdict("new-code-seen", replace(soaked, old_writers=(writer(),)))
+    assert (old.blind, old.open) == (False, False)
+    before = writer(seconds_ago=(NOW - READY_AT).total_seconds() + 1)
+    assert verdict("new-code-seen", replace(soaked, old_writers=(before,))).blind
+
+
+def test_heartbeats_are_sight() -> None:
+    """Where every instance says that it is new, nobody has to be seen writing."""
+    policy = Policy(require_version=WEB_42)
+    judged = verdict("new-code-seen", situation(new_code_at=None, instances=(instance(),), policy=policy))
+    assert (judged.open, judged.blind) == (True, False)
+
+
+def test_an_absence_counts_from_when_looking_began() -> None:
+    """By trigger, by statistics, by heartbeats: an hour without anybody is one in which somebody looked."""
+    hour = Policy(quiet_for=timedelta(hours=1), require_version=WEB_42)
+    began = NOW - timedelta(seconds=35)
+    given = situation(
+        policy=hour, noting_since=began, watch=watch(since=began), instances=(instance(first_seen=began),)
+    )
+    looked = {gate: verdict(gate, given) for gate in ("old-writers", "old-readers", "fleet")}
+    assert not any(judged.open for judged in looked.values())
+    for judged in looked.values():
+        assert "35 seconds of 1h" in judged.reason
+        assert "Opens in 59 minutes, at 12:59:25" in judged.reason
+    later = timedelta(hours=1)
+    waited = replace(given, now=NOW + later, watch=watch(since=began, at=NOW + later))
+    assert all(verdict(gate, waited).open for gate in looked)
+    assert not verdict("old-writers", situation(noting_since=None)).open
+
+
+def test_sight_may_be_required() -> None:
+    """Then a blind gate is shut until somebody acknowledges it, also under a soak."""
+    policy = Policy(require_sight=True, soak=timedelta(hours=1))
+    given = situation(policy=policy, new_code_at=None, watch=None)
+    for gate in ("old-readers", "new-code-seen"):
+        judged = verdict(gate, given)
+        assert (judged.open, judged.blind) == (False, True)
+        assert verdict(gate, waived(given, gate)).open
+    assert all(judged.open for judged in gates.judge_all(situation(policy=Policy(require_sight=True))))
+
+
+@pytest.mark.parametrize("given", [BEFORE_READY, NOT_STARTED], ids=["before ready", "not started"])
+def test_nothing_is_acknowledged_before_ready(given: Situation) -> None:
+    """Soft gates are shut, and offer nothing yet."""
+    everything = Policy(soak=timedelta(days=1), approval=True, require_version=WEB_42)
+    judged = gates.judge_all(replace(given, policy=everything, new_code_at=None))
+    soft = [each for each in judged if not each.hard and not each.open]
+    assert {"new-code-seen", "fleet", "soak", "approval"} <= {each.gate for each in soft}
+    assert not any(each.next for each in soft)
 
 
 def test_soak_opens_at_its_end() -> None:
@@ -429,7 +499,7 @@ def test_a_hard_gate_stays_shut(gate: str) -> None:
 def test_a_waiver_opens_its_own_gate_only() -> None:
     """Every soft gate is shut; one is acknowledged."""
     all_shut = situation(
-        old_writers=(writer(),), live=live(new_side_writes=0, uncarried=('index "ix"',)),
+        old_writers=(writer(),), new_code_at=None, live=live(uncarried=('index "ix"',)),
         policy=Policy(approval=True, soak=timedelta(days=1), require_version=WEB_42),
         watch=watch(reader()), standbys=(Standby("replica", 90),), ready_wal=100,
     )  # fmt: skip
@@ -457,7 +527,8 @@ def test_a_new_attempt_is_not_covered() -> None:
 def test_soak_begins_anew() -> None:
     """An acknowledged soak does not cover the next time the change is ready."""
     given = waived(SOFT_SHUT["soak"], "soak")
-    assert not verdict("soak", situation(policy=given.policy, waivers=given.waivers)).open
+    again = {**given.phases, Phase.BACKFILL: PhaseRecord(Phase.BACKFILL, Status.DONE, NOW, NOW)}
+    assert not verdict("soak", replace(given, phases=again)).open
 
 
 def test_an_undo_asks_again() -> None:

@@ -50,7 +50,7 @@ async def _say_gates(session: Session, context: "Context", name: str) -> None:
     from expandcontract.engine.verbs import status
 
     situation = await status.looked(context, await status.one(context, name))
-    if situation.ready:
+    if situation.settled:
         session.output.say(GatesView.of(situation, gates.judge_all(situation)).listing())
 
 

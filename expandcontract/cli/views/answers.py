@@ -8,27 +8,30 @@ from expandcontract.engine.answers import what_is_left
 from expandcontract.model.phases import Phase, Stage, Status
 from expandcontract.model.situation import PhaseRecord, Situation, SweepRecord, Verdict
 
+_WHY_DEPLOY = {
+    Stage.NOT_STARTED: "the change is not started",
+    Stage.BEFORE_READY: "the new side is not complete",
+    Stage.HIDDEN: "only the new side is left",
+    Stage.PURGED: "only the new side is left",
+    Stage.ROLLED_BACK: "the change was rolled back",
+}
+
 
 def may_deploy(situation: Situation) -> bool:
     """Say whether code that uses the new side may run now."""
-    return situation.stage in (Stage.READY, Stage.HIDDEN, Stage.PURGED)
+    return situation.deployable
 
 
 def why_deploy(situation: Situation) -> str:
     """Say why code that uses the new side may run, or not yet."""
-    match situation.stage:
-        case Stage.NOT_STARTED:
-            return "the change is not started"
-        case Stage.BEFORE_READY:
-            return "the new side is not complete"
-        case Stage.READY:
-            return _why_ready(situation)
-        case Stage.HIDDEN | Stage.PURGED:
-            return "only the new side is left"
-        case Stage.ROLLED_BACK:
-            return "the change was rolled back"
-        case other:
-            assert_never(other)
+    damaged = situation.stage in (Stage.READY, Stage.HIDDEN, Stage.PURGED) and situation.damage
+    return " ".join(damaged) if damaged else _why_deploy(situation)
+
+
+def _why_deploy(situation: Situation) -> str:
+    if situation.stage == Stage.READY:
+        return _why_ready(situation)
+    return _WHY_DEPLOY[situation.stage]
 
 
 def _why_ready(situation: Situation) -> str:
@@ -49,7 +52,7 @@ def why_contract(situation: Situation, verdicts: Sequence[Verdict]) -> str:
     match situation.stage:
         case Stage.READY:
             shut = [verdict.gate for verdict in verdicts if not verdict.open]
-            return f"{count(len(shut), 'gate')} shut ({', '.join(shut)})" if shut else "every gate is open"
+            return f"{count(len(shut), 'gate')} shut ({', '.join(shut)})" if shut else _all_open(verdicts)
         case Stage.HIDDEN:
             return "it is contracted already; the old side is hidden"
         case Stage.PURGED:
@@ -60,6 +63,11 @@ def why_contract(situation: Situation, verdicts: Sequence[Verdict]) -> str:
             return why_deploy(situation)
         case other:
             assert_never(other)
+
+
+def _all_open(verdicts: Sequence[Verdict]) -> str:
+    blind = [verdict.gate for verdict in verdicts if verdict.blind and not verdict.waived_by]
+    return f"no gate is shut; blind: {', '.join(blind)}" if blind else "every gate is open"
 
 
 def waiting_for(situation: Situation, verdicts: Sequence[Verdict]) -> str | None:
@@ -74,17 +82,20 @@ def waiting_for(situation: Situation, verdicts: Sequence[Verdict]) -> str | None
                 or _throttled(situation.copy, situation.phases[Phase.BACKFILL])
                 or what_is_left(situation)
             )
-        case Stage.READY if held_by := _throttled(situation.compare, situation.phases[Phase.VERIFY]):
-            return held_by
         case Stage.READY:
-            shut = (verdict for verdict in verdicts if not verdict.open)
-            return next((f"{verdict.gate}: {verdict.reason}" for verdict in shut), None)
+            return _before_contract(situation, verdicts)
         case Stage.HIDDEN if situation.canary_open:
             return f"the canary has not ended; ec undo {situation.name} takes contract back"
         case Stage.HIDDEN:
             return _undo_window(situation)
         case other:
             assert_never(other)
+
+
+def _before_contract(situation: Situation, verdicts: Sequence[Verdict]) -> str | None:
+    shut = (f"{verdict.gate}: {verdict.reason}" for verdict in verdicts if not verdict.open)
+    held_by = _throttled(situation.compare, situation.phases[Phase.VERIFY])
+    return " ".join(situation.damage) or held_by or next(shut, None)
 
 
 def next_command(situation: Situation, verdicts: Sequence[Verdict]) -> str | None:

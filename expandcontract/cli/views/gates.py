@@ -11,10 +11,15 @@ from expandcontract.model.situation import Situation, Verdict
 
 
 class GateView(Part):
-    """One gate. `next` is a line to copy; `waived_by` says who opened a soft gate by `ec ack`."""
+    """One gate. `next` is a line to copy; `waived_by` says who opened a soft gate by `ec ack`.
+
+    `blind`: it could not look, so that what it did not see may be there all the same. It is open nonetheless
+    unless `open` says otherwise.
+    """
 
     name: str
     open: bool
+    blind: bool
     hard: bool
     reason: str
     next: str
@@ -26,11 +31,19 @@ class GateView(Part):
         return cls(
             name=verdict.gate,
             open=verdict.open,
+            blind=verdict.blind,
             hard=verdict.hard,
             reason=verdict.reason,
             next="" if verdict.open else verdict.next,
             waived_by=verdict.waived_by,
         )
+
+    @property
+    def word(self) -> str:
+        """What the listing says: `blind` of a gate that is open for want of sight."""
+        if not self.open:
+            return "shut"
+        return "blind" if self.blind and self.waived_by is None else "open"
 
 
 class GatesView(View):
@@ -56,7 +69,7 @@ class GatesView(View):
 
     def listing(self) -> str:
         """Return a line for each gate, and under a shut one the line that opens it."""
-        rows = [("open" if gate.open else "shut", gate.name, _kind(gate), gate.reason) for gate in self.gates]
+        rows = [(gate.word, gate.name, _kind(gate), gate.reason) for gate in self.gates]
         lines = [self.change]
         for gate, line in zip(self.gates, table(rows, indent="  "), strict=True):
             lines.append(line)
@@ -65,14 +78,16 @@ class GatesView(View):
         return "\n".join(lines)
 
     def _sentence(self) -> str:
+        blind = [gate.name for gate in self.gates if gate.word == "blind"]
+        unseen = f" {len(blind)} blind: {', '.join(blind)}." if blind else ""
         if self.contractable:
-            return f"Every gate is open. next: ec contract {self.change}"
+            said = "No gate is shut." if blind else "Every gate is open."
+            return f"{said}{unseen} next: ec contract {self.change}"
         shut = [gate.name for gate in self.gates if not gate.open]
         if not shut:
             return "The change is not at contract."
-        return (
-            f"{len(shut)} shut: {', '.join(shut)}. A soft gate also opens with ec ack; a hard one never does."
-        )
+        told = f"{len(shut)} shut: {', '.join(shut)}.{unseen}"
+        return f"{told} A soft gate also opens with ec ack; a hard one never does."
 
 
 def _kind(gate: GateView) -> str:

@@ -14,7 +14,6 @@ from expandcontract.engine.runner import begin_phase, record, run_phase
 from expandcontract.engine.sweeping import Pace, copy_to_end, step_of
 from expandcontract.engine.verbs import status, undo, verify
 from expandcontract.engine.work import Work, leased
-from expandcontract.ledger import change as change_writer
 from expandcontract.model import killpoints
 from expandcontract.model.errors import LeaseHeld, Mismatches
 from expandcontract.model.hooks import Turn
@@ -53,7 +52,7 @@ async def backfill(context: Context, name: str, options: Options = Options()) ->
         return situation
     if not options.user_triggers:
         await writing.refuse_to_suppress(context, situation)
-    if situation.ready:
+    if situation.settled:
         await hooks.end(context, name, Turn.READY)
         return await _prove_again(context, situation, options)
     await _fill(context, situation, options, deadline)
@@ -65,7 +64,7 @@ async def backfill(context: Context, name: str, options: Options = Options()) ->
 
 async def _fill(context: Context, situation: Situation, options: Options, deadline: float | None) -> None:
     """Do the next thing until the change is ready, by this process or by others."""
-    while not situation.ready:
+    while not situation.settled:
         situation = await _advance(context, situation, _within(options, deadline))
 
 
@@ -106,9 +105,6 @@ async def _copy(work: Work, pace: Pace) -> None:
     await begin_phase(work, Phase.BACKFILL)
     await restore(work)
     await copy_to_end(work, pace)
-    # Sessions hand in their statistics late, at the latest when they end: else our own writes would be
-    # counted as the application's after ready.
-    await work.context.database.close()
     killpoints.reach("backfill.copy.finished")
     step = step_of(work, Section.BACKFILL, Purpose.COPY)
     async with work.context.database.transaction() as conn:
@@ -120,15 +116,11 @@ async def _copy(work: Work, pace: Pace) -> None:
 async def _settle(work: Work) -> Situation:
     """Build what the new side has beside its values; return the change as it is then, ready."""
     situation = work.situation
-    if situation.ready:
+    if situation.settled:
         return situation
     await hooks.begin(work.context, situation, Turn.READY)
     await run_phase(work, Phase.BACKFILL)
-    ready = await situations.one(work.context, work.name)
-    if ready.live.writes is not None:
-        async with work.context.database.transaction() as conn:
-            await change_writer.note_writes(conn, work.context.tables, situation.change_id, ready.live.writes)
-    return ready
+    return await situations.one(work.context, work.name)
 
 
 async def _prove_again(context: Context, situation: Situation, options: Options) -> Situation:
@@ -152,20 +144,9 @@ async def _fill_again(context: Context, situation: Situation, options: Options) 
         await restore(work)
         await closing.reopen(work)
         found = await copy_to_end(work, options, anew=True)
-        await _not_of_new_code(work, found.rows)
     if options.verify and (found.rows or not _is_proven(situation)):
         await verify.prove(context, situation, options, verb="backfill")
     return await situations.one(context, situation.name)
-
-
-async def _not_of_new_code(work: Work, rows: int) -> None:
-    """Rows that were filled after ready are no writes of the application."""
-    before = work.situation.writes_at_ready
-    if before is not None and rows:
-        async with work.context.database.transaction() as conn:
-            await change_writer.note_writes(
-                conn, work.context.tables, work.situation.change_id, before + rows
-            )
 
 
 def _is_broken(situation: Situation) -> bool:

@@ -2,10 +2,13 @@
 
 from expandcontract import gates
 from expandcontract.engine import situation as situations
+from expandcontract.engine.answers import place
 from expandcontract.engine.context import Context
+from expandcontract.engine.verbs import status
 from expandcontract.ledger import control, waiver
 from expandcontract.ledger.control import Wishes
-from expandcontract.model.errors import Refused, UsageError
+from expandcontract.model.errors import Refused, UsageError, WrongState
+from expandcontract.model.phases import Stage
 from expandcontract.model.situation import Situation
 
 
@@ -37,7 +40,8 @@ async def ack(context: Context, name: str, gate: str, why: str) -> Situation:
     """Open a soft gate. The ledger keeps who, why, and what was known: what becomes known later shuts it
     again.
 
-    Raises UsageError for a gate that there is not or a reason that says nothing, Refused for a hard gate.
+    Raises UsageError for a gate that there is not or a reason that says nothing, Refused for a hard gate and
+    for one that is open, WrongState before the change is ready: nothing is known then that could be accepted.
     """
     import difflib
 
@@ -49,14 +53,8 @@ async def ack(context: Context, name: str, gate: str, why: str) -> Situation:
         )
     if not why.strip():
         raise UsageError("An acknowledgement needs a reason.", next=f'ec ack {name} {gate} --reason "..."')
-    situation = await situations.one(context, name)
-    if gates.is_hard(gate):
-        verdict = next(v for v in gates.judge_all(situation) if v.gate == gate)
-        raise Refused(
-            f"{gate} is a hard gate: it opens when it is true, not when somebody says so.",
-            why=verdict.reason,
-            next=verdict.next,
-        )
+    situation = await status.one(context, name)
+    _require_acknowledgeable(situation, gate)
     async with context.database.transaction() as conn:
         await waiver.add(
             conn,
@@ -68,3 +66,32 @@ async def ack(context: Context, name: str, gate: str, why: str) -> Situation:
             known=gates.known(gate, situation),
         )
     return await situations.one(context, name)
+
+
+def _require_acknowledgeable(situation: Situation, gate: str) -> None:
+    """Raise unless the gate is soft and shut, on a change that is ready."""
+    verdict = next((each for each in gates.judge_all(situation) if each.gate == gate), None)
+    if gates.is_hard(gate):
+        raise Refused(
+            f"{gate} is a hard gate: it opens when it is true, not when somebody says so.",
+            why=verdict.reason if verdict else "",
+            next=verdict.next if verdict else "",
+        )
+    if situation.stage != Stage.READY:
+        raise WrongState(
+            f"{gate} cannot be acknowledged now: gates are asked between ready and contract.",
+            why="An acknowledgement covers what is known when it is given.",
+            state=place(situation),
+            next=f"ec status {situation.name}",
+        )
+    if verdict is None:
+        raise Refused(
+            f"{situation.name} has no gate {gate}, as it is and as the settings are.",
+            next=f"ec gates {situation.name}",
+        )
+    if verdict.open:
+        raise Refused(
+            f"{gate} is open: there is nothing to acknowledge.",
+            why=verdict.reason,
+            next=f"ec gates {situation.name}",
+        )

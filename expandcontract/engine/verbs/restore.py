@@ -25,7 +25,7 @@ from expandcontract.postgres import sqlstate as codes
 from expandcontract.postgres.catalog.column import types_of
 from expandcontract.postgres.query import rows
 from expandcontract.steps.sync import predicates
-from expandcontract.steps.sync.triggers import UNFIT_SQLSTATE, note_setting
+from expandcontract.steps.sync.triggers import UNFIT_SQLSTATE, note_settings
 
 #: Kinds of events: a batch with its checkpoint, and the end.
 BATCH, RESTORED = "restoring", "restored"
@@ -158,13 +158,16 @@ async def _considered(conn: AsyncConnection, work: Work, span: Span) -> int:
 async def _batch(work: Work, statement: str, span: Span, limit: int) -> Span:
     """Write a batch with its checkpoint; again while somebody has one of its rows locked."""
     context, change_id = work.context, work.situation.change_id
-    setting, moment = note_setting(work.name, "new")
+    silenced = ", ".join(
+        f"pg_catalog.set_config({literal(setting)}, {moment}, true)"
+        for setting, moment in note_settings(work.name, "new")
+    )
     while True:
         killpoints.reach("restore.batch.before")
         async with context.database.transaction(statement_timeout=_BATCH_TIME) as conn:
             await work.check(conn)
             # What is given back is no sign of new code.
-            await conn.exec_driver_sql(f"SELECT pg_catalog.set_config({literal(setting)}, {moment}, true)")
+            await conn.exec_driver_sql(f"SELECT {silenced}")
             parameters = (change_id, span.below, span.bottom, limit)
             ((lowest, found, written),) = await rows(conn, statement, *parameters)
             locked = found > written

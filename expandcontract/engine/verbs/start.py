@@ -1,17 +1,20 @@
 """`ec start`: compile, refuse or begin, then expand and dual_write."""
 
+import asyncio
 import shlex
 import socket
+import time
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.engine import hooks, plan_files, planner
 from expandcontract.engine import situation as situations
-from expandcontract.engine.answers import applies, place
+from expandcontract.engine.answers import applies, place, require_undamaged
 from expandcontract.engine.context import Context
 from expandcontract.engine.runner import run_phase
 from expandcontract.engine.verbs import status
@@ -22,8 +25,10 @@ from expandcontract.model import killpoints
 from expandcontract.model.change import Change
 from expandcontract.model.errors import (
     ColumnOwned,
+    EcError,
     NeedsAcknowledgement,
     NoSuchObject,
+    OtherSpec,
     PlanDrifted,
     WrongState,
 )
@@ -32,8 +37,13 @@ from expandcontract.model.names import quote
 from expandcontract.model.phases import Phase, Stage, Status, Verb
 from expandcontract.model.plan import Plan
 from expandcontract.model.situation import Situation
-from expandcontract.postgres.sqlstate import translate
+from expandcontract.postgres.sqlstate import is_lock_failure, translate
 from expandcontract.transforms import require
+
+#: Between two tries to begin while somebody holds a lock that is needed.
+AGAIN_SECONDS = 0.2
+#: Stages in which the plan is compiled anew; in every other one the ledger has the plan that runs.
+_COMPILED = frozenset({Stage.NOT_STARTED, Stage.ROLLED_BACK})
 
 
 @dataclass(frozen=True)
@@ -61,30 +71,29 @@ async def start(context: Context, change: Change, consent: Consent = Consent()) 
 
     Raises:
         Refused: the change cannot be carried through as things are; each reason has a class of its own.
+        OtherSpec: a change of that name was begun with another spec.
+        NotReady: it was ready, and somebody damaged it.
         PlanDrifted: the plan is not the one that was reviewed.
         NeedsAcknowledgement: the plan has a hazard that must be acknowledged.
         LeaseHeld, LockBudgetSpent, Interrupted: the same command goes on.
     """
-    known = next(iter(await situations.load(context, [change.name])), None)
-    if known is not None and not applies(context, Verb.START, known):
-        await hooks.end(context, change.name, Turn.START)
-        return known
-    if known is None or known.phases[Phase.DUAL_WRITE].status != Status.DONE:
-        await _ask(context, change, known)
-    if known is None:
-        await _begin(context, change, consent, None)
-    elif known.stage == Stage.ROLLED_BACK:
-        if consent.once:
-            raise WrongState(
-                f"{change.name} was rolled back, and --once allows no second attempt.",
-                state=place(known),
-                next=f"ec start {change.name}",
-            )
-        await _begin(context, change, consent, known)
-    elif known.stage == Stage.NOT_STARTED:
-        await _begin(context, change, consent, known)
-    begun = known is None or known.stage in (Stage.ROLLED_BACK, Stage.NOT_STARTED)
-    started = await situations.one(context, change.name) if known is None or begun else known
+    until = time.monotonic() + context.policy.lock_budget.total_seconds()
+    asked = False
+    while True:
+        known = await _known(context, change.name)
+        if known is not None:
+            _require_same(change, known)
+        if known is not None and not applies(context, Verb.START, known):
+            await hooks.end(context, change.name, Turn.START)
+            require_undamaged(known)
+            return known
+        if not asked and (known is None or known.phases[Phase.DUAL_WRITE].status != Status.DONE):
+            await _ask(context, change, known)
+            asked = True
+        going_on = known is not None and known.stage not in _COMPILED
+        if going_on or await _begun(context, change, consent, known, until):
+            break
+    started = await situations.one(context, change.name)
     if started.phases[Phase.DUAL_WRITE].status != Status.DONE:
         await hooks.promise(context, started.change_id, Turn.START)
     async with leased(context, started, "start") as work:
@@ -101,6 +110,59 @@ async def _ask(context: Context, change: Change, known: Situation | None) -> Non
         async with context.database.transaction() as conn:
             plan = await planner.compile_plan(conn, change, context.database.ledger_schema)
         await hooks.ask(context, plan, Turn.START, known)
+
+
+async def _known(context: Context, name: str) -> Situation | None:
+    return next(iter(await situations.load(context, [name])), None)
+
+
+def _require_same(change: Change, known: Situation) -> None:
+    """Raise OtherSpec where the ledger has a change of that name that says something else, and is begun."""
+    if known.stage in _COMPILED or _said(known.plan.change) == _said(change):
+        return
+    raise OtherSpec(
+        f"{change.name} was started with other words than it has now.",
+        why=f"It was: {_words(known.plan.change)}. Now it is: {_words(change)}.",
+        state=place(known),
+        next=f"ec status {change.name}; for another change, a folder of another name",
+    )
+
+
+def _said(change: Change) -> tuple[str, BaseModel]:
+    """Return kind and spec with its defaults, so that how it was written makes no difference."""
+    return change.kind, planner.validate(change.kind, change.spec)
+
+
+def _words(change: Change) -> str:
+    return " ".join([change.kind, *(f"{key}={value}" for key, value in change.spec.items())])
+
+
+async def _begun(
+    context: Context, change: Change, consent: Consent, known: Situation | None, until: float
+) -> bool:
+    """Begin a change; return False where another process did so at the same time: then the caller looks
+    again.
+
+    Whoever has the lock of a row that both write, or of the table, is waited for up to `until`.
+    """
+    if known is not None and known.stage == Stage.ROLLED_BACK and consent.once:
+        raise WrongState(
+            f"{change.name} was rolled back, and --once allows no second attempt.",
+            state=place(known),
+            next=f"ec start {change.name}",
+        )
+    try:
+        await _begin(context, change, consent, known)
+    except (EcError, DBAPIError) as error:
+        now = await _known(context, change.name)
+        if now is not None and (known is None or (now.attempt, now.stage) != (known.attempt, known.stage)):
+            return False
+        if not is_lock_failure(error.__cause__ or error) or time.monotonic() > until:
+            raise
+        context.check_stop(change.name)
+        await asyncio.sleep(AGAIN_SECONDS)
+        return False
+    return True
 
 
 async def _begin(context: Context, change: Change, consent: Consent, known: Situation | None) -> None:

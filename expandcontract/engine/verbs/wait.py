@@ -5,7 +5,7 @@ import time
 from datetime import timedelta
 
 from expandcontract import gates
-from expandcontract.engine.answers import place
+from expandcontract.engine.answers import place, require_undamaged
 from expandcontract.engine.context import Context
 from expandcontract.engine.verbs import status
 from expandcontract.model.errors import AmbiguousChange, TimeIsUp, UnknownChange, WrongState
@@ -15,16 +15,18 @@ from expandcontract.model.situation import Situation
 EVERY_SECONDS = 1.0
 #: Stages from which a goal cannot come any more without somebody's decision.
 HOPELESS = {
-    "ready": frozenset({Stage.HIDDEN, Stage.PURGED, Stage.ROLLED_BACK}),
+    "ready": frozenset({Stage.ROLLED_BACK}),
     "contractable": frozenset({Stage.HIDDEN, Stage.PURGED, Stage.ROLLED_BACK}),
     "hidden": frozenset({Stage.PURGED, Stage.ROLLED_BACK}),
 }
 
 
 async def wait(context: Context, name: str | None, goal: str, timeout: timedelta | None) -> Situation:  # noqa: ASYNC109 - the operator's, not the task's
-    """Return the change once it is `ready`, `contractable` or `hidden`.
+    """Return the change once it is `ready`, `contractable` or `hidden`. New code may run from ready on, after
+    contract and purge too.
 
-    Raises TimeIsUp, WrongState when it cannot get there, UnknownChange, Interrupted.
+    Raises TimeIsUp, WrongState when it cannot get there, NotReady when somebody damaged it and nobody is at
+    work on it, UnknownChange, Interrupted.
     """
     deadline = None if timeout is None else time.monotonic() + timeout.total_seconds()
     while True:
@@ -37,6 +39,8 @@ async def wait(context: Context, name: str | None, goal: str, timeout: timedelta
                 state=place(situation),
                 next=f"ec status {situation.name}",
             )
+        if goal != "hidden" and not any(holder.alive for holder in situation.holders):
+            require_undamaged(situation)
         if deadline is not None and time.monotonic() >= deadline:
             raise TimeIsUp(
                 f"{situation.name} is not {goal} yet.",
@@ -65,7 +69,7 @@ async def _one(context: Context, name: str | None) -> Situation:
 def _reached(situation: Situation, goal: str) -> bool:
     match goal:
         case "ready":
-            return situation.ready
+            return situation.deployable
         case "contractable":
             return situation.ready and all(verdict.open for verdict in gates.judge_all(situation))
         case _:

@@ -298,8 +298,8 @@ def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
         if pair.fills_null
         else "",
         "forward_fits": _forward_fits(sync, old, new),
-        "note_new": _note_use(sync, "new"),
-        "note_old": _note_use(sync, "old"),
+        "note_new": _note_use(sync, "new", ready=ready),
+        "note_old": _note_use(sync, "old", ready=ready),
     }
 
 
@@ -335,17 +335,22 @@ def _conflict(sync: Sync, kind: str, old_text: str, new_text: str, sentence: str
     return f"PERFORM {schema}.note_conflict({arguments});"
 
 
-def note_setting(change: str, side: str) -> tuple[str, str]:
-    """Return the setting of a session that tells when it used a side last, and its value for now as SQL."""
+def note_settings(change: str, side: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Return the settings of a session that tell when it used a side last, until ready and from then on, each
+    with its value for now as SQL.
+
+    Another name from ready on: who was noted a moment before is noted again, and seen to be there still.
+    """
     minute = "pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')"
+    moment = f"pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', {minute})"
     name = f"expandcontract.{side}_{hashlib.sha256(change.encode()).hexdigest()[:10]}"
-    return name, (f"pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', {minute})")
+    return (name, moment), (f"{name}_ready", moment)
 
 
-def _note_use(sync: Sync, side: str) -> str:
+def _note_use(sync: Sync, side: str, *, ready: bool) -> str:
     # Once a minute per session and application_name. A plain INSERT: an upsert here is a hot lock that made
     # two applications deadlock.
-    name, moment = note_setting(sync.change, side)
+    name, moment = note_settings(sync.change, side)[ready]
     setting = literal(name)
     indent = "\n            " if side == "old" else "\n        "
     return (
