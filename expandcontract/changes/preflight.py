@@ -120,7 +120,8 @@ def costs(snapshot: Snapshot, column: Column) -> Iterator[Note]:
     yield Note(
         "cached-plan",
         "One retryable error for each connection that caches SELECT * (at expand) or names the column (at "
-        "a same-name swap).",
+        "a same-name swap). psycopg 3 in autocommit keeps such a statement: there each call fails until the "
+        "connection is closed, unless it has prepare_threshold=None.",
     )
     yield Note(
         "repeatable-read",
