@@ -205,12 +205,7 @@ def _notes(subject: Subject, judgement: Judgement) -> tuple[Note, ...]:
         and subject.column.default is not None
         and (outside or not subject.pair.old.volatile_default)
     ):
-        notes.append(
-            Note(
-                "default-dropped",
-                f"The default {subject.column.default} does not fit the new side, which gets none.",
-            )
-        )
+        notes.append(_default_dropped(subject))
     if outside:
         notes += _outside(subject)
     elif subject.pair.mode == Mode.FILL:
@@ -237,6 +232,14 @@ def _notes(subject: Subject, judgement: Judgement) -> tuple[Note, ...]:
             )
         )
     return tuple(notes)
+
+
+def _default_dropped(subject: Subject) -> Note:
+    sentence = f"The default {subject.column.default} does not fit the new side, which gets none."
+    if not subject.column.not_null:
+        return Note("default-dropped", sentence)
+    more = f"New code that gives no {quote(subject.final)} is refused: it is NOT NULL."
+    return Note.hazard("default-dropped", f"{sentence} {more}")
 
 
 def _outside(subject: Subject) -> tuple[Note, ...]:

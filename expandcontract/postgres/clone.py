@@ -7,6 +7,7 @@ To plan has no effects. Expressions are parsed and planned; one is evaluated onl
 volatile, in a transaction that is read-only at that moment, so that a wrong label moves no sequence either.
 """
 
+import shlex
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.errors import BadExpression, UnsupportedShape
-from expandcontract.model.names import quote
+from expandcontract.model.names import RelationName, quote
 from expandcontract.postgres import bodies
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.index import Index
@@ -26,6 +27,8 @@ from expandcontract.postgres.query import rows
 from expandcontract.postgres.sqlstate import server_message, sqlstate
 
 _CLONE = "pg_temp.ec_clone"
+#: A name of a column that is found again in what the server writes.
+_PLACE = "ec_the_place_of_the_default"
 
 #: Casts that no value can make fail, by pg_type.typname. Every type casts to text without error.
 _WIDENING = {
@@ -223,7 +226,7 @@ async def judge(conn: AsyncConnection, snapshot: Snapshot, question: Question) -
                 f"{quote(column.name)} is of a domain that takes no NULL: {column.type}.",
                 why="The hidden side must be able to be NULL, or a write of new code would fail.",
             )
-        new_type = await _new_type(conn, column, question)
+        new_type = await _new_type(conn, snapshot.table, column, question)
         forward = await _forward(conn, column, question, new_type)
         back = await _back(conn, column, question, new_type)
         default = await _default(conn, column, forward, question)
@@ -247,7 +250,9 @@ async def _savepoint(conn: AsyncConnection) -> AsyncIterator[None]:
         await savepoint.rollback()
 
 
-async def _new_type(conn: AsyncConnection, column: Column, question: Question) -> NewType:
+async def _new_type(
+    conn: AsyncConnection, table: RelationName, column: Column, question: Question
+) -> NewType:
     wanted = column.type if question.type is None else single(question.type, "--type")
     ((before,),) = await rows(conn, _COLUMNS, _CLONE)
     try:
@@ -266,7 +271,8 @@ async def _new_type(conn: AsyncConnection, column: Column, question: Question) -
     if rewritten:
         raise UnsupportedShape(
             f"Adding a column of type {wanted} rewrites the table under a lock that stops everybody.",
-            why="PostgreSQL does so for a domain with constraints. Use its base type, with a CHECK.",
+            why="PostgreSQL does so for a domain with constraints.",
+            next=await _base_type(conn, wanted, table, question),
         )
     new_type = NewType(*found)
     if not new_type.collatable or new_type.collation is not None or column.collation is None:
@@ -274,6 +280,19 @@ async def _new_type(conn: AsyncConnection, column: Column, question: Question) -
     # The old column's collation goes along, and with it whether equal means identical.
     plain = new_type.plain_equality and column.plain_equality
     return replace(new_type, collation=column.collation, plain_equality=plain)
+
+
+async def _base_type(conn: AsyncConnection, domain: str, table: RelationName, question: Question) -> str:
+    """Return what to ask for instead: a rename has no type of its own to be given."""
+    query = """SELECT coalesce(pg_catalog.format_type(
+            (SELECT nullif(typbasetype, 0) FROM pg_catalog.pg_type WHERE oid = $1::text::pg_catalog.regtype),
+            (SELECT typtypmod FROM pg_catalog.pg_type WHERE oid = $1::text::pg_catalog.regtype)), $1)"""
+    ((base,),) = await rows(conn, query, domain)
+    check = "with the domain's rule as a CHECK of the table"
+    if question.type is not None:
+        return f"--type {shlex.quote(base)}, {check}"
+    words = (f"{table.sql}.{quote(question.column)}", "--type", base, "--to", quote(question.new))
+    return f"ec plan change-type {shlex.join(words)}, {check}"
 
 
 async def _unqualified(conn: AsyncConnection, query: str) -> list[tuple[Any, ...]]:
@@ -496,18 +515,55 @@ async def _default(
         return None
     if forward is None:
         return column.default
-    if column.default_kind == "stable":
-        return f"CAST(({column.default}) AS {forward.type})" if question.using is None else None
+    if column.default_kind == "stable" and question.using is None:
+        return f"CAST(({column.default}) AS {forward.type})"
     if forward.volatile:
         return None
+    carry = _through_forward if column.default_kind == "stable" else _converted
+    return await carry(conn, column, column.default, forward)
+
+
+async def _converted(conn: AsyncConnection, column: Column, default: str, forward: Expression) -> str | None:
+    """Return what forward makes of a constant default, or None where the new type cannot hold it."""
     try:
         async with _evaluating(conn):
-            row = f"SELECT ({column.default})::{column.type} AS {quote(column.name)}"
-            query = f"SELECT pg_catalog.quote_literal(({forward.sql})::text) FROM ({row}) AS ec_row"
-            value = (await conn.exec_driver_sql(query)).scalar_one()
+            row = f"SELECT ({default})::{column.type} AS {quote(column.name)}"
+            query = f"""SELECT {quote(column.name)} IS NULL, pg_catalog.quote_nullable(({forward.sql})::text)
+                FROM ({row}) AS ec_row"""
+            ((empty, value),) = await rows(conn, query)
     except DBAPIError:
-        return None  # a default that the new type cannot hold is not carried
-    return None if value is None else f"{value}::{forward.type}"
+        return None
+    return None if value == "NULL" and not empty else f"{value}::{forward.type}"
+
+
+async def _through_forward(
+    conn: AsyncConnection, column: Column, default: str, forward: Expression
+) -> str | None:
+    """Put the default in the column's place inside of the expression, or return None where it does not fit.
+
+    A DEFAULT takes no subquery. The server writes the column by a name that nothing else has, so that the
+    text can be replaced; whether the result is a default for the type, it says itself. Nothing is evaluated.
+    """
+    savepoint = await conn.begin_nested()
+    try:
+        for statement in (
+            f"ADD CONSTRAINT ec_check CHECK (({forward.sql}) IS NOT NULL)",
+            f"RENAME COLUMN {quote(column.name)} TO {_PLACE}",
+        ):
+            await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} {statement}")
+        ((sql, *_),) = await _checked(conn)
+        inner = sql.removeprefix("(").removesuffix(" IS NOT NULL)")
+        made = inner.replace(_PLACE, f"CAST(({default}) AS {column.type})")
+        add = (
+            f"ALTER TABLE {_CLONE} ADD COLUMN ec_made {forward.type}, ALTER COLUMN ec_made SET DEFAULT {made}"
+        )
+        await conn.exec_driver_sql(add)
+    except DBAPIError:
+        return None
+    else:
+        return made
+    finally:
+        await savepoint.rollback()
 
 
 async def _hidden_definitions(

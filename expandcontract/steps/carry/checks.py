@@ -69,9 +69,11 @@ class Checks(Trait):
 
     def notes(self, subject: Subject) -> tuple[Note, ...]:
         return tuple(
-            Note(
+            Note.hazard(
                 "check-dropped",
-                f"CHECK {quote(check.name)} does not fit the new type and is not carried: {check.definition}",
+                f"CHECK {quote(check.name)} does not fit the new type and is not carried: "
+                f"{check.definition}. From contract on nothing refuses such values.",
+                about=check.name,
             )
             for check in _checks(subject)
             if check.name not in subject.definitions

@@ -85,6 +85,10 @@ def _notes(subject: Subject, index: Index) -> Iterator[Note]:
         )
     if not index.valid:
         yield Note("index-invalid", f"Index {name} is invalid and is not carried.")
+    elif index.name not in subject.definitions and index.unique:
+        sentence = f"UNIQUE {name} does not fit the new type and is not carried: from contract on nothing "
+        sentence += f"keeps values of {quote(subject.final)} unique."
+        yield Note.hazard("unique-dropped", sentence, about=index.name)
     elif index.name not in subject.definitions:
         yield Note("index-dropped", f"Index {name} does not fit the new type and is not carried.")
     elif index.unique:
