@@ -6,6 +6,7 @@ import socket
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,7 +14,7 @@ from sqlalchemy import delete, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expandcontract.ledger import event
+from expandcontract.ledger import event, mutex
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.errors import EcError, LeaseHeld, LeaseLost
 from expandcontract.model.events import Listener, TookOver, ignore
@@ -25,10 +26,9 @@ TTL_SECONDS = 10.0
 BEAT_SECONDS = 2.5
 #: How often a holder that is dying is looked at, and a broken heartbeat is tried again.
 _RETRY_SECONDS = 0.05
-#: Not the change's row, which a step's transaction may hold for long.
-_ONE_AT_A_TIME = """
-SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('expandcontract.lease'), pg_catalog.hashint8($1))
-"""
+#: Leases of a change are taken one at a time, each in a moment. Not under the change's row, which a step's
+#: transaction may hold for long.
+_PATIENCE = timedelta(seconds=10)
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ async def _take(
     conn: AsyncConnection, tables: Tables, wanted: _Wanted, *, patient: bool
 ) -> tuple[Lease, list[TookOver]]:
     """Take the lease, one process at a time. Raises LeaseHeld, or _Waiting while `patient`."""
-    await conn.exec_driver_sql(_ONE_AT_A_TIME, (wanted.change_id,))
+    await mutex.take(conn, "expandcontract.lease", wanted.change_id, patience=_PATIENCE)
     dead = await _bury(conn, tables, wanted)
     others = await _others(conn, tables, wanted.change_id)
     if patient and any(other.dying for other in others):

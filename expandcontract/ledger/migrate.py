@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import cache
 from importlib.resources import files
 from typing import Any
@@ -9,13 +10,15 @@ from typing import Any
 from sqlalchemy import Subquery, func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from expandcontract.ledger import mutex
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.errors import LedgerMissing, LedgerTooNew
 from expandcontract.model.names import literal, quote
 from expandcontract.postgres.connect import Database
 
 _WORKED = ("phase", "step", "proof", "chunk", "walk", "lease", "control", "watch", "statement")
-_LOCK = "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('expandcontract.migrate'), 0)"
+#: A second `ec init` waits for the first one.
+_PATIENCE = timedelta(minutes=1)
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql")
 
 #: What roles do with the ledger. An application's role has no right on it: what it calls runs as the owner.
@@ -58,11 +61,12 @@ async def migrate(database: Database) -> tuple[str, ...]:
 
     Raises:
         LedgerTooNew: a later program was here.
+        LockBudgetSpent: somebody else holds the lock under which migrations run.
     """
     tables = Tables(database.ledger_schema)
     # Patient, because a second `ec init` waits for the first one.
     async with database.transaction(patient=True) as conn:
-        await conn.exec_driver_sql(_LOCK)
+        await mutex.take(conn, "expandcontract.migrate", 0, patience=_PATIENCE)
         # A migration may alter a table that the application writes: its sessions must not queue behind it.
         await conn.exec_driver_sql("SET LOCAL lock_timeout = '1s'")
         applied = await version(conn, tables)

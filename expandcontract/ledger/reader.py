@@ -45,12 +45,25 @@ _TOLD_OF_A_STEP = ("section", "step", "status", "attempts", "seconds", "error", 
 
 @dataclass(frozen=True)
 class LogEntry:
-    """One line of `ec log`. `kind` is an event's, or `step`."""
+    """One line of `ec log`. `kind` is an event's, or `step`.
+
+    `who` is the name that the environment of the process claims; `role` logged in to the server, from
+    `address`. They are None where the ledger did not keep them.
+    """
 
     at: datetime
     kind: str
     who: str
     data: Mapping[str, Any]
+    role: str | None = None
+    address: str | None = None
+
+    @property
+    def by(self) -> str:
+        """Who it was, by their own word, and beside it what the server knows."""
+        if self.role is None or (self.role == self.who and self.address is None):
+            return self.who
+        return f"{self.who} as {self.role}" + ("" if self.address is None else f" from {self.address}")
 
 
 @dataclass(frozen=True)
@@ -115,7 +128,11 @@ async def load_log(conn: AsyncConnection, tables: Tables, name: str) -> tuple[Lo
 async def events(conn: AsyncConnection, tables: Tables, name: str) -> tuple[LogEntry, ...]:
     """Return the events of a change, in order."""
     c = tables.event.c
-    query = select(c.at, c.kind, c.who, c.data).join(tables.change).where(tables.change.c.name == name)
+    query = (
+        select(c.at, c.kind, c.who, c.data, c.session_role, c.address)
+        .join(tables.change)
+        .where(tables.change.c.name == name)
+    )
     return tuple(LogEntry(*row) for row in await conn.execute(query.order_by(c.id)))
 
 

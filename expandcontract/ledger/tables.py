@@ -301,6 +301,8 @@ class Tables:
             _text("kind"),
             _text("who"),
             Column("data", JSONB, nullable=False),
+            Column("session_role", Text),
+            Column("address", Text),
         )
 
     @cached_property

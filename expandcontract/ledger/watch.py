@@ -2,17 +2,19 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import delete, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from expandcontract.ledger import mutex
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.situation import Source
 
-_LOCK = "SELECT pg_catalog.pg_advisory_xact_lock(pg_catalog.hashtext('expandcontract.watch'), 0)"
+#: Whoever looks needs it for a moment.
+_PATIENCE = timedelta(seconds=10)
 #: A standby has no ledger of its own, and a waiter may not write this one.
 _MAY = """
 SELECT NOT pg_catalog.pg_is_in_recovery()
@@ -44,8 +46,11 @@ async def allowed(conn: AsyncConnection, tables: Tables) -> bool:
 
 
 async def lock(conn: AsyncConnection) -> None:
-    """Wait for whoever looks now: counts are compared with those of the look before."""
-    await conn.exec_driver_sql(_LOCK)
+    """Wait for whoever looks now: counts are compared with those of the look before.
+
+    Raises LockBudgetSpent.
+    """
+    await mutex.take(conn, "expandcontract.watch", 0, patience=_PATIENCE)
 
 
 async def last(conn: AsyncConnection, tables: Tables) -> dict[int, Look]:

@@ -329,6 +329,7 @@ async def test_an_application_without_rights_leaves_its_notes(database: str) -> 
             REVOKE ALL ON SCHEMA public FROM PUBLIC;
         """)
     async with ledgers.changing(database) as ledger, ledgers.roles(ledger, "app_1"):
+        await ledger.sql("GRANT UPDATE (name) ON public.users TO app_1")
         async with ledgers.opened(ledgers.as_role(database, "app_1"), migrated=False) as app:
             await app.sql("""
                 SET LOCAL application_name = 'shop';

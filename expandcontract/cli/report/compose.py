@@ -136,7 +136,7 @@ def _took(run: PhaseRun) -> str:
 
 def _who(history: History, attempt: int, phase: str) -> str:
     running = (
-        event.who
+        event.by
         for event in history.events_of("phase")
         if (event.data.get("phase"), event.data.get("attempt")) == (phase, attempt)
         and event.data.get("status") == Status.RUNNING
@@ -190,7 +190,7 @@ def _story(history: History) -> tuple[Block, ...]:
     entries = sorted([*history.events, *evidence.story(history)], key=lambda entry: entry.at)
     lines = [(entry, _told(entry)) for entry in entries if entry.kind in _STORY | evidence.STORY]
     rows = []
-    for (kind, who, text), same in groupby(lines, lambda line: (line[0].kind, line[0].who, line[1])):
+    for (kind, who, text), same in groupby(lines, lambda line: (line[0].kind, line[0].by, line[1])):
         times = [entry.at for entry, _ in same]
         again = f" ({count(len(times))} times, until {moment(times[-1])})" if len(times) > 1 else ""
         rows.append((moment(times[0]), who, kind, text + again))

@@ -47,7 +47,7 @@ def gates(history: History) -> tuple[Block, ...]:
     for event in history.events_of("gates open"):
         rows = tuple(_gate(gate) for gate in event.data["gates"])
         blocks += [
-            Heading(text=f"At contract, {moment(event.at)}, by {event.who}"),
+            Heading(text=f"At contract, {moment(event.at)}, by {event.by}"),
             Table(head=("gate", "kind", "what it said", "waived by"), rows=rows),
         ]
     if not blocks:

@@ -31,6 +31,18 @@ class Entry(Protocol):
     def data(self) -> Mapping[str, Any]:
         """The rest."""
 
+    @property
+    def role(self) -> str | None:
+        """The role that logged in, where that is known."""
+
+    @property
+    def address(self) -> str | None:
+        """From where; None for a local connection."""
+
+    @property
+    def by(self) -> str:
+        """Who, by their own word and by the server's."""
+
 
 class EntryView(Part):
     """One line of history."""
@@ -38,11 +50,14 @@ class EntryView(Part):
     at: datetime
     kind: str
     who: str
+    role: str | None = None
+    address: str | None = None
     data: dict[str, Any]
+    by: str = Field("", exclude=True)
 
     def row(self) -> tuple[str, str, str, str]:
         """Return the columns of the text."""
-        return moment(self.at), self.who, self.kind, redact(told(self.kind, self.data))
+        return moment(self.at), self.by, self.kind, redact(told(self.kind, self.data))
 
 
 class LogView(View):
@@ -55,7 +70,12 @@ class LogView(View):
     @classmethod
     def of(cls, change: str, entries: Iterable[Entry]) -> Self:
         """Read the ledger's entries."""
-        views = (EntryView(at=e.at, kind=e.kind, who=e.who, data=dict(e.data)) for e in entries)
+        views = (
+            EntryView(
+                at=e.at, kind=e.kind, who=e.who, role=e.role, address=e.address, data=dict(e.data), by=e.by
+            )
+            for e in entries
+        )
         return cls(change=change, entries=tuple(views))
 
     def text(self) -> str:

@@ -1,0 +1,174 @@
+-- Who may have something noted, and what. Any role may call what stands in {sync}: it gets nothing into the ledger that it could not
+-- get there by writing the table.
+
+-- Who did it: the name that the environment claims stands in `who`, and beside it the role that logged in, and from where.
+ALTER TABLE {schema}.event ADD COLUMN session_role text, ADD COLUMN address text;
+ALTER TABLE {schema}.event ALTER COLUMN session_role SET DEFAULT session_user,
+    ALTER COLUMN address SET DEFAULT pg_catalog.host(pg_catalog.inet_client_addr());
+
+-- Whether the role that logged in has a way to write the table of a change: by its own rights or those of the role that it has set;
+-- through a foreign key that acts on it; through a view; or, in a trigger, through a function with its owner's rights.
+CREATE FUNCTION {schema}.may_write(relation oid) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH me AS (
+        SELECT r.oid FROM pg_roles r
+        WHERE r.rolname = session_user OR r.rolname = nullif(current_setting('role'), 'none')
+    ), tables AS (
+        SELECT may_write.relation AS oid UNION SELECT {schema}.leaves(may_write.relation)
+    )
+    SELECT EXISTS (SELECT FROM me, tables t WHERE has_any_column_privilege(me.oid, t.oid, 'INSERT, UPDATE'))
+        OR EXISTS (
+            SELECT FROM me, tables t JOIN pg_constraint k ON k.conrelid = t.oid AND k.contype = 'f'
+            WHERE k.confdeltype IN ('c', 'n', 'd') AND has_table_privilege(me.oid, k.confrelid, 'DELETE')
+                OR k.confupdtype IN ('c', 'n', 'd') AND has_any_column_privilege(me.oid, k.confrelid, 'UPDATE')
+        )
+        OR EXISTS (
+            SELECT FROM me, tables t JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = t.oid
+            JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
+            WHERE has_any_column_privilege(me.oid, w.ev_class, 'INSERT, UPDATE')
+        )
+        OR pg_trigger_depth() > 0 AND EXISTS (
+            SELECT FROM me, tables t, pg_proc p
+            WHERE p.prosecdef AND has_any_column_privilege(p.proowner, t.oid, 'INSERT, UPDATE')
+                AND p.pronamespace NOT IN ($name${schema}$name$::regnamespace, $name${sync}$name$::regnamespace)
+                AND (has_function_privilege(me.oid, p.oid, 'EXECUTE') OR p.prorettype = 'trigger'::regtype)
+        )
+$$;
+REVOKE ALL ON FUNCTION {schema}.may_write(oid) FROM PUBLIC;
+
+-- The role that is noted: what a caller says it is, where it may be that, and else with the role that logged in.
+CREATE FUNCTION {schema}.noted_role(claimed name) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE
+        WHEN EXISTS (
+            SELECT FROM pg_roles r
+            WHERE r.rolname = claimed AND pg_has_role(session_user, r.oid, 'MEMBER') OR r.rolname = session_user AND r.rolsuper
+        ) THEN claimed::text
+        ELSE format('%s, session of %s', claimed, session_user)
+    END
+$$;
+REVOKE ALL ON FUNCTION {schema}.noted_role(name) FROM PUBLIC;
+
+-- A note is never worth a failed write: of whom may not write, nothing is noted, and nobody is told.
+CREATE OR REPLACE FUNCTION {sync}.note_use(change text, side text, role name) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    noted record;
+BEGIN
+    SELECT c.id, c.relation INTO noted FROM {schema}.change c WHERE c.name = note_use.change;
+    IF FOUND AND note_use.side IN ('old', 'new') AND {schema}.may_write(noted.relation) THEN
+        INSERT INTO {schema}.old_use (change_id, side, application_name, role, address)
+        VALUES (noted.id, note_use.side, current_setting('application_name'), {schema}.noted_role(note_use.role), inet_client_addr());
+    END IF;
+END
+$$;
+
+-- Whether a key names a row by the columns of the primary key, with values that are of their types. Only types of the server and
+-- of extensions are tried: a domain's CHECK would run with our rights.
+CREATE FUNCTION {schema}.is_key(relation oid, plan jsonb, key jsonb) RETURNS boolean
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    names jsonb := plan->'catalog'->'primary_key';
+    part record;
+BEGIN
+    IF jsonb_typeof(key) IS DISTINCT FROM 'object'
+        OR names IS NOT NULL AND (SELECT jsonb_agg(k ORDER BY k) FROM jsonb_object_keys(key) k)
+            IS DISTINCT FROM (SELECT jsonb_agg(n ORDER BY n) FROM jsonb_array_elements_text(names) n)
+    THEN
+        RETURN false;
+    END IF;
+    FOR part IN
+        SELECT a.attname, format_type(y.oid, NULL) AS type FROM pg_attribute a
+        JOIN pg_type t ON t.oid = a.atttypid
+        JOIN pg_type y ON y.oid = CASE t.typtype WHEN 'd' THEN t.typbasetype ELSE t.oid END
+        WHERE a.attrelid = is_key.relation AND names ? a.attname::text AND y.typtype IN ('b', 'e') AND y.typelem = 0
+    LOOP
+        EXECUTE format('SELECT %L::%s', key->>part.attname, part.type);
+    END LOOP;
+    RETURN true;
+EXCEPTION WHEN data_exception THEN
+    RETURN false;
+END
+$$;
+REVOKE ALL ON FUNCTION {schema}.is_key(oid, jsonb, jsonb) FROM PUBLIC;
+
+-- Only what a trigger notes: what a rollback kept, and gives back, the sweep writes itself. A key that is none stays a string, which
+-- names no row.
+CREATE OR REPLACE FUNCTION {sync}.note_conflict(
+    change text, kind text, key text, old_value text, new_value text, role name, sentence text
+) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    noted record;
+    parsed jsonb;
+BEGIN
+    SELECT c.id, c.relation, c.plan INTO noted FROM {schema}.change c WHERE c.name = note_conflict.change;
+    IF NOT FOUND OR NOT {schema}.may_write(noted.relation) THEN
+        RETURN;
+    END IF;
+    IF kind NOT IN ('both written', 'does not fit', 'not held by the hidden side') THEN
+        RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('Only ec itself notes %L.', kind);
+    END IF;
+    BEGIN
+        parsed := key::jsonb;
+    EXCEPTION WHEN data_exception THEN
+        parsed := to_jsonb(key);
+    END;
+    IF NOT {schema}.is_key(noted.relation, noted.plan, parsed) THEN
+        parsed := to_jsonb(key);
+    END IF;
+    INSERT INTO {schema}.conflict (change_id, kind, key, old_value, new_value, application_name, role, sentence)
+    VALUES (
+        noted.id, note_conflict.kind, parsed, note_conflict.old_value, note_conflict.new_value,
+        current_setting('application_name'), {schema}.noted_role(note_conflict.role), note_conflict.sentence
+    );
+END
+$$;
+
+-- What no instance can mean is refused; so is more than anybody needs. NaN is greater than any number.
+CREATE OR REPLACE FUNCTION {sync}.heartbeat(application text, version text, instance text, every_seconds double precision) RETURNS void
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+    IF NOT coalesce(every_seconds > 0 AND every_seconds <= 86400, false) THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value',
+            MESSAGE = format('A heartbeat comes every so many seconds, up to a day: not %s.', every_seconds);
+    END IF;
+    IF greatest(length(application), length(version), length(instance)) > 500 THEN
+        RAISE EXCEPTION USING ERRCODE = 'invalid_parameter_value', MESSAGE = 'No name in a heartbeat is longer than 500 characters.';
+    END IF;
+    UPDATE {schema}.instance i
+    SET version = heartbeat.version, address = inet_client_addr(), every_seconds = heartbeat.every_seconds, last_seen = clock_timestamp()
+    WHERE (i.application, i.name, i.role) = (heartbeat.application, heartbeat.instance, session_user::text);
+    IF FOUND THEN
+        RETURN;
+    END IF;
+    DELETE FROM {schema}.instance WHERE ctid IN (
+        SELECT i.ctid FROM {schema}.instance i WHERE i.last_seen < clock_timestamp() - interval '1 day' FOR UPDATE SKIP LOCKED
+    );
+    IF (SELECT count(*) FROM {schema}.instance i WHERE i.role = session_user) >= 10000 THEN
+        RAISE EXCEPTION USING ERRCODE = 'configuration_limit_exceeded',
+            MESSAGE = format('Role %s has 10,000 instances that were heard within a day.', session_user);
+    END IF;
+    INSERT INTO {schema}.instance (application, name, role, version, address, every_seconds)
+    VALUES (heartbeat.application, heartbeat.instance, session_user, heartbeat.version, inet_client_addr(), heartbeat.every_seconds)
+    ON CONFLICT DO NOTHING;
+END
+$$;
+
+-- Any role may take an advisory lock, and keep it. This lock takes a right on the ledger.
+CREATE OR REPLACE FUNCTION {schema}.refuse_taken_columns(new {schema}.change) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    other record;
+BEGIN
+    -- Two starts at the same moment would not see each other's row.
+    LOCK TABLE {schema}.state_rule IN SHARE ROW EXCLUSIVE MODE;
+    SELECT c.name, (SELECT string_agg(column_name, ', ') FROM unnest(c.columns) column_name WHERE column_name = ANY (new.columns)) AS shared
+    INTO other FROM {schema}.change c
+    WHERE c.relation = new.relation AND c.columns && new.columns AND c.state IN ('active', 'hidden') AND c.name <> new.name
+    LIMIT 1;
+    IF FOUND THEN
+        PERFORM {schema}.refuse(format('Column %s belongs to change %s, which is not finished.', other.shared, other.name), 'EC305');
+    END IF;
+END
+$$;
