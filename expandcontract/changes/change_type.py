@@ -45,11 +45,14 @@ class ChangeTypeSpec(Spec):
         Unfit.REFUSE,
         description="A value that the other side cannot hold: refuse the write, record it or accept the loss",
     )
+    upsert_new: bool = Field(default=False, description=columns.UPSERT_NEW)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
         if (self.to is None) == (not self.swap):
             raise ValueError("give either --to NEWNAME or --swap")
+        if self.upsert_new and self.swap:
+            raise ValueError("--upsert-new and --swap exclude each other: code keeps the column's name")
         if self.transform is not None:
             self._transform_alone()
         if self.one_way and self.back is not None:
@@ -106,6 +109,7 @@ class ChangeType(Kind[ChangeTypeSpec]):
             one_way=spec.one_way or spec.transform is not None,
             back_column=column.name if spec.swap else "",
             function=spec.transform or "",
+            upsert_new=spec.upsert_new,
         )
 
     def compile(

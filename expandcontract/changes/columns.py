@@ -12,11 +12,17 @@ from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Judgement, Question
 from expandcontract.steps import column as steps
-from expandcontract.steps.carry import TRAITS, Subject, checks
+from expandcontract.steps.carry import TRAITS, Subject, checks, indexes
 from expandcontract.steps.column import Columns
 from expandcontract.steps.sync import predicates
 from expandcontract.steps.sync.conversions import Conversion
 from expandcontract.steps.sync.triggers import Sync
+
+#: What both kinds say of their field.
+UPSERT_NEW = (
+    "New code may name the new column in ON CONFLICT from ready on; two unique indexes until contract "
+    "may fail a simultaneous upsert"
+)
 
 
 def hidden_name(column: str) -> str:
@@ -62,7 +68,10 @@ def compose(
         definitions=judgement.definitions,
         hidden_definitions=judgement.hidden_definitions,
         default=judgement.default,
+        final_definitions=judgement.final_definitions,
+        unique_at_ready=question.upsert_new,
     )
+    _examine_upsert(subject)
     sync = Sync(
         change=change.name,
         pair=pair,
@@ -184,6 +193,17 @@ def _examine_judgement(column: Column, judgement: Judgement, unfit: Unfit) -> No
             f"--unfit record needs {quote(column.name)} to be nullable.",
             why="A value of the new side that the old one cannot hold would be NULL there, and the write "
             "would fail.",
+        )
+
+
+def _examine_upsert(subject: Subject) -> None:
+    if subject.unique_at_ready and not indexes.exact(subject):
+        raise UnsupportedShape(
+            f"--upsert-new needs two columns that cannot differ where the other is equal: "
+            f"{quote(subject.column.name)} {subject.pair.old.type} and {quote(subject.new)} "
+            f"{subject.pair.new.type} can.",
+            why="A second unique index would refuse values of old code that the table takes.",
+            next="Leave it out: the new side's unique index then comes with contract.",
         )
 
 

@@ -21,6 +21,7 @@ class RenameColumnSpec(Spec):
         description="The column: [schema.]table.column", json_schema_extra={"positional": True}
     )
     new_name: str = Field(description="Its new name", json_schema_extra={"positional": True})
+    upsert_new: bool = Field(default=False, description=columns.UPSERT_NEW)
 
 
 class RenameColumn(Kind[RenameColumnSpec]):
@@ -47,7 +48,7 @@ class RenameColumn(Kind[RenameColumnSpec]):
         column = columns.old_column(snapshot, parse_target(spec.column).column)
         new = parse_column(spec.new_name)
         preflight.examine_name(snapshot, new)
-        return Question(column.name, new, columns.hidden_name(column.name))
+        return Question(column.name, new, columns.hidden_name(column.name), upsert_new=spec.upsert_new)
 
     def compile(
         self,

@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from sqlalchemy.exc import DBAPIError
 
+from expandcontract.engine import taking_back
 from expandcontract.engine.runner import begin_phase, fail_phase, record, run_phase, run_section, run_step
 from expandcontract.engine.work import Work
 from expandcontract.ledger import proof
@@ -23,8 +24,16 @@ from expandcontract.steps.carry.filled import ALLOW, PROVE, REQUIRE, constraint_
 
 async def contract(work: Work) -> None:
     """Run phase contract to its end. Raises Mismatches when a row is not filled, and what `run_phase` raises;
-    writes are then as free as before.
+    writes are then as free as before: what was built for it and may fail one of them is given up.
     """
+    try:
+        await _contract(work)
+    except EcError:
+        await taking_back.take_back(work, Section.CONTRACT)
+        raise
+
+
+async def _contract(work: Work) -> None:
     if not work.plan.pair.computed_outside:
         await run_phase(work, Phase.CONTRACT)
         return

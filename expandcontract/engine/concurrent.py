@@ -9,6 +9,7 @@ from contextlib import suppress
 from sqlalchemy.exc import DBAPIError
 
 from expandcontract.engine.work import Work
+from expandcontract.model.errors import StepFailed
 from expandcontract.model.events import StepRunning, WaitingForSnapshots
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Concurrent, Step
@@ -63,22 +64,43 @@ async def run(work: Work, section: Section, step: Step, action: Concurrent) -> N
     statement fails; a broken leftover is removed first.
     """
     watch = _Watch(work, section, step, action.relation)
-    while (state := await _probe(work, action)) != "done":
+    while (state := await probe(work, action)) != "done":
         work.context.check_stop(work.name)
         if await watch.outlived():
             continue
+        if state == "taken":
+            raise _taken(work, step)
         if state == "broken":
             await _execute(work, watch, action.repair)
         try:
             await _execute(work, watch, action.statement)
         except DBAPIError:
-            # A failed build leaves an invalid index, which every write would have to maintain.
+            # A failed build leaves an invalid index, which every write would have to maintain. What has the
+            # name may also be somebody else's, made a moment ago.
             with suppress(DBAPIError):
-                await _execute(work, watch, action.repair)
+                if await probe(work, action) == "broken":
+                    await _execute(work, watch, action.repair)
             raise
 
 
-async def _probe(work: Work, action: Concurrent) -> str:
+def _taken(work: Work, step: Step) -> StepFailed:
+    return StepFailed(
+        f"Step {step.id} cannot be done: something else has the name that it needs ({step.sentence}).",
+        why="It was made after the plan: another index, of other columns or another table, or not unique.",
+        state="Nothing was changed by this step; what was done before it stays.",
+        next=f"Rename or drop it, then run the same command again, or: ec status {work.name}",
+    )
+
+
+async def take_back(work: Work, section: Section, step: Step, action: Concurrent) -> None:
+    """Run the statements that take a step back, which cannot be in a transaction either."""
+    watch = _Watch(work, section, step, action.relation)
+    for statement in step.reverse:
+        await _execute(work, watch, statement)
+
+
+async def probe(work: Work, action: Concurrent) -> str:
+    """Return what is there: `absent`, `done`, `broken` or `taken`."""
     async with work.context.database.transaction() as conn:
         return str((await conn.exec_driver_sql(action.probe)).scalar_one())
 

@@ -158,7 +158,10 @@ def _step(step: Step, ledger_schema: str) -> str:
     time = "by size" if step.by_size else "instant"
     way = "reversible" if step.reversible else "NOT REVERSIBLE"
     lines = [f"-- {step.symbol} {_one_line(step.sentence)}", f"--   {time}, {way}; locks: {locks(step)}"]
-    return "\n".join([*lines, *(f"{statement};" for statement in statements(step, ledger_schema)), ""])
+    lines += [f"{statement};" for statement in statements(step, ledger_schema)]
+    # Run only where what comes next does not come about.
+    lines += [f"--   taken back: {_one_line(statement)};" for statement in step.reverse]
+    return "\n".join([*lines, ""])
 
 
 def locks(step: Step) -> str:

@@ -41,10 +41,14 @@ def entry(situation: Situation, section: Section, step: Step) -> Entry:
 
 async def begin(conn: AsyncConnection, tables: Tables, entry: Entry) -> None:
     """Journal that a step starts; each time counts as an attempt."""
+    await conn.execute(beginning(tables, entry))
+
+
+def beginning(tables: Tables, entry: Entry) -> Insert:
+    """Return the statement that journals a step as begun, and as not done where it was."""
     now = func.clock_timestamp()
     again = {"attempts": tables.step.c.attempts + 1, "started_at": now, "finished_at": None, "seconds": None}
-    row = {"status": "started", "error": None}
-    await conn.execute(_writing(tables, entry, row, again))
+    return _writing(tables, entry, {"status": "started", "error": None}, again)
 
 
 async def done(conn: AsyncConnection, tables: Tables, entry: Entry, seconds: float) -> None:

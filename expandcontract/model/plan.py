@@ -57,10 +57,9 @@ class Transactional:
 class Concurrent:
     """A statement that cannot run inside a transaction.
 
-    `probe` is a query that returns one row with one text: `absent`, `done`, or `broken` (a dead leftover).
-    `repair` removes what
-    is broken. `relation` is the table whose builds are waited for and adopted. `locks` are those that the
-    statement takes by itself.
+    `probe` is a query that returns one row with one text: `absent`, `done`, `broken` (a dead leftover), or
+    `taken` (something else has the name). `repair` removes what is broken. `relation` is the table whose
+    builds are waited for and adopted. `locks` are those that the statement takes by itself.
     """
 
     statement: str
@@ -126,7 +125,8 @@ class Step:
     `id` is unique within its section and stable between runs. `symbol` is `+` (adds), `~` (alters), `-`
     (removes), `=` (reads or copies rows). `by_size` says that it
     takes time with the size of the table; other steps are instant. `becomes` is the state that the change
-    enters when the step commits.
+    enters when the step commits. `reverse` are the statements that take the step back when what it prepares
+    does not come about: a rule that nothing follows must refuse no write.
     """
 
     id: str
@@ -136,6 +136,7 @@ class Step:
     by_size: bool = False
     reversible: bool = True
     becomes: State | None = None
+    reverse: tuple[str, ...] = ()
 
     @property
     def locks(self) -> tuple[Lock, ...]:

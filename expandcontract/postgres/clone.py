@@ -172,7 +172,8 @@ class Judgement:
 
     `definitions` are those of indexes and CHECK constraints for the new column, by name; what is missing does
     not fit
-    the new type. `hidden_definitions` are those of unique indexes for the hidden column. `default` is the new
+    the new type. `hidden_definitions` are those of unique indexes for the hidden column, `final_definitions`
+    those of all indexes for the new column by its name after contract. `default` is the new
     side's
     default as SQL. `denied` names, for every role that may write the table, the functions that it may not
     call.
@@ -185,6 +186,7 @@ class Judgement:
     definitions: dict[str, str] = field(default_factory=dict)
     hidden_definitions: dict[str, str] = field(default_factory=dict)
     denied: tuple[tuple[str, str], ...] = ()
+    final_definitions: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,8 @@ class Question:
     wrote them.
 
     `back_column` is the name by which `back` means the new column, where that is not `new`: for a swap, the
-    old name. No expression makes the new value where a Python `function` does.
+    old name. No expression makes the new value where a Python `function` does. `upsert_new` asks for a new
+    side that ON CONFLICT can name from ready on.
     """
 
     column: str
@@ -205,6 +208,7 @@ class Question:
     one_way: bool = False
     back_column: str = ""
     function: str = ""
+    upsert_new: bool = False
 
 
 async def judge(conn: AsyncConnection, snapshot: Snapshot, question: Question) -> Judgement:
@@ -232,10 +236,18 @@ async def judge(conn: AsyncConnection, snapshot: Snapshot, question: Question) -
         default = await _default(conn, column, forward, question)
         hidden = await _hidden_definitions(conn, snapshot, question)
         definitions = await _definitions(conn, snapshot, question, new_type)
+        final = await _final_definitions(conn, question, definitions)
     functions = sorted({f for e in (forward, back) if e is not None for f in e.functions})
     denied = await rows(conn, _DENIED, list(snapshot.relation.writers), functions) if functions else ()
     return Judgement(
-        new_type, forward, back, default, definitions, hidden, tuple((role, name) for role, name in denied)
+        new_type,
+        forward,
+        back,
+        default,
+        definitions,
+        hidden,
+        tuple((role, name) for role, name in denied),
+        final,
     )
 
 
@@ -595,6 +607,17 @@ async def _definitions(
     return await _renamed(conn, indexes, checks, column, question.new)
 
 
+async def _final_definitions(
+    conn: AsyncConnection, question: Question, definitions: dict[str, str]
+) -> dict[str, str]:
+    """Read the definitions once more, where contract gives the new column another name."""
+    if question.back_column in {"", question.new}:
+        return definitions
+    names = quote(question.new), quote(question.back_column)
+    await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} RENAME COLUMN {names[0]} TO {names[1]}")
+    return await _read_definitions(conn)
+
+
 async def _renamed(
     conn: AsyncConnection, indexes: Sequence[Index], checks: Sequence[tuple[str, str]], column: str, to: str
 ) -> dict[str, str]:
@@ -605,6 +628,10 @@ async def _renamed(
     for name, definition in checks:
         await _attempt(conn, f"ALTER TABLE {_CLONE} ADD CONSTRAINT {quote(name)} {definition}")
     await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} RENAME COLUMN {quote(column)} TO {quote(to)}")
+    return await _read_definitions(conn)
+
+
+async def _read_definitions(conn: AsyncConnection) -> dict[str, str]:
     found = await _unqualified(conn, _DEFINITIONS)
     return dict(sorted((str(name), str(definition)) for name, definition in found))
 

@@ -31,34 +31,55 @@ def validate(id_: str, table: RelationName, constraint: str) -> Step:
     )
 
 
-def not_null(table: RelationName, column: str, name: str, server_version: int) -> tuple[Step, ...]:
+def drop_constraint(table: RelationName, name: str) -> str:
+    """Return what takes a constraint back, whether or not it is there."""
+    return f"ALTER TABLE {table.sql} DROP CONSTRAINT IF EXISTS {quote(name)}"
+
+
+def not_null(  # noqa: PLR0913 - what a NOT NULL may be
+    table: RelationName,
+    column: str,
+    name: str,
+    server_version: int,
+    *,
+    valid: bool = True,
+    inherited: bool = True,
+    comment: str | None = None,
+) -> tuple[Step, ...]:
     """Make a filled column NOT NULL without a scan under a lock that stops anybody.
 
-    From 18 on NOT NULL is a constraint that may be NOT VALID at first. Before, a valid CHECK spares SET NOT
-    NULL its scan (12+).
+    From 18 on NOT NULL is a constraint that may be NOT VALID at first, or for good where `valid` is not
+    given. Before, a valid CHECK spares SET NOT NULL its scan (12+). Without `inherited` children by
+    inheritance may go on without a value.
     """
     adding = access_exclusive(table)
+    only = "" if inherited else " NO INHERIT"
+    sentence = f"new rows need a value in {quote(column)}"
     if server_version >= 180000:  # noqa: PLR2004 - server_version_num of 18.0
-        add = f"ALTER TABLE {table.sql} ADD CONSTRAINT {quote(name)} NOT NULL {quote(column)} NOT VALID"
-        return (
-            Step(
-                f"not_null:{column}",
-                "+",
-                f"new rows need a value in {quote(column)}",
-                Transactional((add,), adding),
-            ),
-            validate(f"not_null:{column}:validate", table, name),
+        add: tuple[str, ...] = (
+            f"ALTER TABLE {table.sql} ADD CONSTRAINT {quote(name)} NOT NULL {quote(column)}{only} NOT VALID",
         )
+        if comment is not None:
+            add += (comment_on("CONSTRAINT", f"{quote(name)} ON {table.sql}", comment),)
+        step = Step(
+            f"not_null:{column}",
+            "+",
+            sentence,
+            Transactional(add, adding),
+            reverse=(f"ALTER TABLE {table.sql} ALTER COLUMN {quote(column)} DROP NOT NULL",),
+        )
+        return (step, validate(f"not_null:{column}:validate", table, name)) if valid else (step,)
     helper = quote(shorten(f"~ec_nn_{column}"))
-    alter = f"ALTER TABLE {table.sql}"
-    check = f"{alter} ADD CONSTRAINT {helper} CHECK ({quote(column)} IS NOT NULL) NOT VALID"
-    set_ = (f"{alter} ALTER COLUMN {quote(column)} SET NOT NULL", f"{alter} DROP CONSTRAINT {helper}")
+    alter, one = f"ALTER TABLE {table.sql}", f"ALTER TABLE {'' if inherited else 'ONLY '}{table.sql}"
+    check = f"{alter} ADD CONSTRAINT {helper} CHECK ({quote(column)} IS NOT NULL){only} NOT VALID"
+    set_ = (f"{one} ALTER COLUMN {quote(column)} SET NOT NULL", f"{alter} DROP CONSTRAINT {helper}")
     return (
         Step(
             f"not_null:{column}",
             "+",
-            f"new rows need a value in {quote(column)}",
+            sentence,
             Transactional((check,), adding),
+            reverse=(drop_constraint(table, shorten(f"~ec_nn_{column}")),),
         ),
         validate(f"not_null:{column}:validate", table, shorten(f"~ec_nn_{column}")),
         Step(
@@ -76,19 +97,31 @@ def create_index(table: RelationName, name: str, definition: str, *, unique: boo
     return Concurrent(
         statement=f"CREATE {'UNIQUE ' if unique else ''}INDEX CONCURRENTLY {quote(name)} ON {table.sql} "
         f"USING {definition}",
-        probe=index_probe(index),
+        probe=index_probe(index, table, definition, unique=unique),
         repair=f"DROP INDEX CONCURRENTLY IF EXISTS {index.sql}",
         relation=table.sql,
         locks=locks(LockMode.SHARE_UPDATE_EXCLUSIVE, table),
     )
 
 
-def index_probe(index: RelationName) -> str:
-    """Return the query that tells whether an index is absent, done or broken."""
+def index_probe(index: RelationName, table: RelationName, definition: str, *, unique: bool) -> str:
+    """Return the query that tells whether an index is absent, done or broken, or its name taken.
+
+    A name alone says nothing: another index may have it by now, of another table, over other columns, or one
+    that is not unique. That one is neither ours to use nor to drop.
+    """
+    using = literal(f" USING {definition}")
+    ours = (
+        f"i.indrelid = pg_catalog.to_regclass({literal(table.sql)}) "
+        f"AND {'' if unique else 'NOT '}i.indisunique "
+        "AND pg_catalog.right(pg_catalog.pg_get_indexdef(i.indexrelid), "
+        f"pg_catalog.length({using})) = {using}"
+    )
     return (
-        "SELECT coalesce((SELECT CASE WHEN i.indisvalid THEN 'done' ELSE 'broken' END FROM "
-        "pg_catalog.pg_index i "
-        f"WHERE i.indexrelid = pg_catalog.to_regclass({literal(index.sql)})), 'absent')"
+        f"SELECT coalesce((SELECT CASE WHEN NOT coalesce({ours}, false) THEN 'taken' "
+        "WHEN i.indisvalid THEN 'done' ELSE 'broken' END FROM pg_catalog.pg_class c "
+        "LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid "
+        f"WHERE c.oid = pg_catalog.to_regclass({literal(index.sql)})), 'absent')"
     )
 
 

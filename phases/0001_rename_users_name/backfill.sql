@@ -109,6 +109,7 @@ RETURNING written.rows AS written, c.rows - c.hot_rows AS moved,
 LOCK TABLE public.users IN SHARE UPDATE EXCLUSIVE MODE;
 LOCK TABLE public.users IN ACCESS EXCLUSIVE MODE;
 ALTER TABLE public.users ADD CONSTRAINT users_display_name_not_null NOT NULL display_name NOT VALID;
+--   taken back: ALTER TABLE public.users ALTER COLUMN display_name DROP NOT NULL;
 
 -- = check all rows against users_display_name_not_null
 --   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.users

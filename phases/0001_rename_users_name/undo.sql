@@ -48,6 +48,7 @@ ALTER TABLE public.users ENABLE ALWAYS TRIGGER "~ec_0001_rename_users_name";
 LOCK TABLE public.users IN SHARE UPDATE EXCLUSIVE MODE;
 LOCK TABLE public.users IN ACCESS EXCLUSIVE MODE;
 ALTER TABLE public.users ADD CONSTRAINT users_name_not_null NOT NULL name NOT VALID;
+--   taken back: ALTER TABLE public.users ALTER COLUMN name DROP NOT NULL;
 
 -- = check all rows against users_name_not_null
 --   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.users

@@ -1,6 +1,7 @@
 -- + build unique index "~ec_p_orders_number_total_cents_key" without stopping anybody
 --   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders
 CREATE UNIQUE INDEX CONCURRENTLY "~ec_p_orders_number_total_cents_key" ON public.orders USING btree (number, total_cents);
+--   taken back: DROP INDEX CONCURRENTLY IF EXISTS public."~ec_p_orders_number_total_cents_key";
 
 -- ~ hide total as "~ec_total"
 --   instant, reversible; locks: ACCESS EXCLUSIVE on public.ledger_entries, ACCESS EXCLUSIVE on public.orders
@@ -9,12 +10,12 @@ LOCK TABLE public.ledger_entries, public.orders IN ACCESS EXCLUSIVE MODE;
 DROP TRIGGER "~ec_0002_change_orders_total_type" ON public.orders;
 ALTER TABLE public.orders RENAME COLUMN total TO "~ec_total";
 ALTER TABLE public.orders DROP CONSTRAINT orders_total_positive;
-ALTER TABLE public.orders DROP CONSTRAINT orders_total_fkey;
 ALTER TABLE public.orders ALTER COLUMN "~ec_total" DROP NOT NULL;
 ALTER TABLE public.orders DROP CONSTRAINT orders_number_total_key;
-ALTER TABLE public.orders DROP CONSTRAINT orders_number_total_cents_key;
+DROP INDEX public.orders_number_total_cents_key;
 ALTER INDEX public."~ec_p_orders_number_total_cents_key" RENAME TO orders_number_total_cents_key;
 ALTER TABLE public.orders ADD CONSTRAINT orders_number_total_cents_key UNIQUE USING INDEX orders_number_total_cents_key;
+ALTER TABLE public.orders DROP CONSTRAINT orders_total_fkey;
 ALTER TABLE public.orders ALTER COLUMN "~ec_total" DROP DEFAULT;
 CREATE OR REPLACE FUNCTION expandcontract_sync."~ek_0002_change_orders_total_type"() RETURNS trigger LANGUAGE plpgsql AS $ec$
 -- Keeps "~ec_total" of public.orders, the old side that contract hid, current for undo. It never makes a write fail.

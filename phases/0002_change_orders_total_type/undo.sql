@@ -1,6 +1,12 @@
 -- + build the unique index orders_number_total_key of the old side again
 --   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders
 CREATE UNIQUE INDEX CONCURRENTLY "~ec_u_orders_number_total_key" ON public.orders USING btree (number, "~ec_total");
+--   taken back: DROP INDEX CONCURRENTLY IF EXISTS public."~ec_u_orders_number_total_key";
+
+-- + build index "~ec_l_orders_number_total_cents_key" without stopping anybody
+--   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders
+CREATE INDEX CONCURRENTLY "~ec_l_orders_number_total_cents_key" ON public.orders USING btree (number, total_cents);
+--   taken back: DROP INDEX CONCURRENTLY IF EXISTS public."~ec_l_orders_number_total_cents_key";
 
 -- ~ bring total back, in sync as before
 --   instant, reversible; locks: ACCESS EXCLUSIVE on public.ledger_entries, ACCESS EXCLUSIVE on public.orders
@@ -10,10 +16,12 @@ DROP TRIGGER IF EXISTS "~ec_0002_change_orders_total_type" ON public.orders;
 DROP FUNCTION IF EXISTS expandcontract_sync."~ek_0002_change_orders_total_type"();
 ALTER TABLE public.orders RENAME COLUMN "~ec_total" TO total;
 ALTER TABLE public.orders ADD CONSTRAINT orders_total_positive CHECK ((total >= 0)) NOT VALID;
-ALTER TABLE public.orders ADD CONSTRAINT orders_total_fkey FOREIGN KEY (total) REFERENCES public.ledger_entries(amount) ON DELETE CASCADE NOT VALID;
 ALTER TABLE public.orders DROP CONSTRAINT orders_number_total_cents_key;
+ALTER INDEX public."~ec_l_orders_number_total_cents_key" RENAME TO orders_number_total_cents_key;
 ALTER INDEX public."~ec_u_orders_number_total_key" RENAME TO orders_number_total_key;
+ALTER TABLE public.orders_number_total_key RENAME COLUMN "~ec_total" TO total;
 ALTER TABLE public.orders ADD CONSTRAINT orders_number_total_key UNIQUE USING INDEX orders_number_total_key;
+ALTER TABLE public.orders ADD CONSTRAINT orders_total_fkey FOREIGN KEY (total) REFERENCES public.ledger_entries(amount) ON DELETE CASCADE NOT VALID;
 ALTER TABLE public.orders ALTER COLUMN total SET DEFAULT 0;
 CREATE OR REPLACE FUNCTION expandcontract_sync."~ex_0002_change_orders_total_type"(total integer) RETURNS boolean LANGUAGE sql STABLE BEGIN ATOMIC SELECT COALESCE(((total >= 0)), true); END;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."~ex_0002_change_orders_total_type" TO PUBLIC;
@@ -67,26 +75,17 @@ ALTER TABLE public.orders ENABLE ALWAYS TRIGGER "~ec_0002_change_orders_total_ty
 --   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders
 ALTER TABLE public.orders VALIDATE CONSTRAINT orders_total_positive;
 
--- = check all rows against orders_total_fkey
---   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders
-ALTER TABLE public.orders VALIDATE CONSTRAINT orders_total_fkey;
-
 -- + new rows need a value in total
 --   instant, reversible; locks: ACCESS EXCLUSIVE on public.orders
 LOCK TABLE public.orders IN SHARE UPDATE EXCLUSIVE MODE;
 LOCK TABLE public.orders IN ACCESS EXCLUSIVE MODE;
 ALTER TABLE public.orders ADD CONSTRAINT orders_total_not_null NOT NULL total NOT VALID;
+--   taken back: ALTER TABLE public.orders ALTER COLUMN total DROP NOT NULL;
 
 -- = check all rows against orders_total_not_null
 --   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders
 ALTER TABLE public.orders VALIDATE CONSTRAINT orders_total_not_null;
 
--- + build unique index orders_number_total_cents_key without stopping anybody
+-- = check all rows against orders_total_fkey
 --   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders
-CREATE UNIQUE INDEX CONCURRENTLY orders_number_total_cents_key ON public.orders USING btree (number, total_cents);
-
--- ~ orders_number_total_cents_key becomes a UNIQUE constraint, deferrable until contract
---   instant, reversible; locks: ACCESS EXCLUSIVE on public.orders
-LOCK TABLE public.orders IN SHARE UPDATE EXCLUSIVE MODE;
-LOCK TABLE public.orders IN ACCESS EXCLUSIVE MODE;
-ALTER TABLE public.orders ADD CONSTRAINT orders_number_total_cents_key UNIQUE USING INDEX orders_number_total_cents_key DEFERRABLE INITIALLY IMMEDIATE;
+ALTER TABLE public.orders VALIDATE CONSTRAINT orders_total_fkey;

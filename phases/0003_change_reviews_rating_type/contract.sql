@@ -7,6 +7,7 @@ ALTER TABLE public.reviews RENAME COLUMN rating TO "~ec_rating";
 ALTER TABLE public.reviews RENAME COLUMN "~ec_new_rating" TO rating;
 ALTER INDEX public.reviews_rating_idx RENAME TO "reviews_~ec_rating_idx";
 ALTER INDEX public."reviews_~ec_new_rating_idx" RENAME TO reviews_rating_idx;
+ALTER TABLE public.reviews_rating_idx RENAME COLUMN "~ec_new_rating" TO rating;
 ALTER TABLE public.reviews ALTER COLUMN "~ec_rating" DROP DEFAULT;
 CREATE OR REPLACE FUNCTION expandcontract_sync."~ek_0003_change_reviews_rating_type"() RETURNS trigger LANGUAGE plpgsql AS $ec$
 -- Keeps "~ec_rating" of public.reviews, the old side that contract hid, current for undo. It never makes a write fail.

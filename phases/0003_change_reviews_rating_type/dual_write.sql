@@ -8,7 +8,8 @@ CREATE OR REPLACE FUNCTION expandcontract_sync."0003_change_reviews_rating_type_
 BEGIN
     RETURN expandcontract_sync."0003_change_reviews_rating_type_forward!"($1);
 EXCEPTION
-    WHEN insufficient_resources OR operator_intervention OR transaction_rollback OR insufficient_privilege
+    WHEN insufficient_resources OR operator_intervention OR transaction_rollback OR invalid_transaction_state
+        OR syntax_error_or_access_rule_violation OR invalid_schema_name
         OR object_not_in_prerequisite_state OR system_error OR internal_error THEN
         RAISE;
     WHEN OTHERS THEN
@@ -22,7 +23,8 @@ CREATE OR REPLACE FUNCTION expandcontract_sync."0003_change_reviews_rating_type_
 BEGIN
     RETURN expandcontract_sync."0003_change_reviews_rating_type_back!"($1);
 EXCEPTION
-    WHEN insufficient_resources OR operator_intervention OR transaction_rollback OR insufficient_privilege
+    WHEN insufficient_resources OR operator_intervention OR transaction_rollback OR invalid_transaction_state
+        OR syntax_error_or_access_rule_violation OR invalid_schema_name
         OR object_not_in_prerequisite_state OR system_error OR internal_error THEN
         RAISE;
     WHEN OTHERS THEN

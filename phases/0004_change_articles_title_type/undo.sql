@@ -48,6 +48,7 @@ ALTER TABLE public.articles ENABLE ALWAYS TRIGGER "~ec_0004_change_articles_titl
 LOCK TABLE public.articles IN SHARE UPDATE EXCLUSIVE MODE;
 LOCK TABLE public.articles IN ACCESS EXCLUSIVE MODE;
 ALTER TABLE public.articles ADD CONSTRAINT articles_title_not_null NOT NULL title NOT VALID;
+--   taken back: ALTER TABLE public.articles ALTER COLUMN title DROP NOT NULL;
 
 -- = check all rows against articles_title_not_null
 --   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.articles

@@ -80,6 +80,15 @@ class Application:
         return await plan.make(self.context, self.change)
 
 
+class Expected(frozenset[str]):
+    """The codes of what the plan says of rows that do not fit and of unique indexes, whatever those are
+    called.
+    """
+
+    def __contains__(self, code: object) -> bool:
+        return str(code).startswith(("unfit", "upsert:", "unique-at-contract:"))
+
+
 @dataclass
 class Life(Application):
     """The change as the verbs carry it. `heard` are the events of all verbs."""
@@ -87,8 +96,10 @@ class Life(Application):
     heard: list[Event] = field(default_factory=list)
 
     async def start(self, **consent: Any) -> Situation:  # noqa: ANN401 - fields of Consent
-        """Start the change; that some rows do not fit is acknowledged, as operators do."""
-        consent.setdefault("acknowledged", ("unfit",))
+        """Start the change. What does not fit, and what a UNIQUE column asks for, is acknowledged, as
+        operators do.
+        """
+        consent.setdefault("acknowledged", Expected())
         return await start.start(self.context, self.change, start.Consent(**consent))
 
     async def backfill(self, **options: Any) -> Situation:  # noqa: ANN401 - fields of Options

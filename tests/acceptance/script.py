@@ -18,7 +18,11 @@ from expandcontract.ledger import change as change_writer
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Concurrent, Lock, Plan, Purpose, Step, Sweep, Transactional
 from expandcontract.postgres.message import driver
+from tests.acceptance.catalog import describe
 from tests.acceptance.cycle import Application, Fields, opened
+
+#: What brings a change to ready.
+TO_READY = (Section.EXPAND, Section.DUAL_WRITE, Section.BACKFILL)
 
 
 @dataclass
@@ -78,6 +82,23 @@ class Script(Application):
         for section in sections:
             for step in self.planned.steps(section):
                 await self._run(step)
+
+    async def prepare(self, section: Section) -> None:
+        """Run the steps of a section that come before the one that moves the change."""
+        for step in self.planned.steps(section):
+            if step.becomes is not None:
+                return
+            await self._run(step)
+
+    async def take_back(self, section: Section) -> None:
+        """Run what takes the steps of a section back, the last one first."""
+        for step in reversed(self.planned.steps(section)):
+            for statement in step.reverse:
+                await self.app.execute(statement)
+
+    async def describe(self) -> list[str]:
+        """Return everything that the table has."""
+        return await describe(self.app, self.planned.table.sql)
 
     async def _run(self, step: Step) -> None:
         match step.action:

@@ -78,8 +78,8 @@ DEEDS = {
     "drop a constraint of the new side": Deed(
         "ALTER TABLE {t} DROP CONSTRAINT {t}_big_check", "{t}_big_check", mended=True, phases=READY
     ),
-    "drop a unique constraint of the new side": Deed(
-        "ALTER TABLE {t} DROP CONSTRAINT {t}_big_key", "{t}_big_key", mended=True, phases=READY
+    "drop the twin of a unique index": Deed(
+        "DROP INDEX {t}_big_key", "{t}_big_key", mended=True, phases=READY
     ),
     "drop NOT NULL of the new side": Deed(
         "ALTER TABLE {t} ALTER big DROP NOT NULL", "NOT NULL", mended=True, phases=READY

@@ -16,6 +16,7 @@ from expandcontract.model.change import Change
 from expandcontract.model.phases import State
 from expandcontract.model.policy import Policy
 from expandcontract.postgres.connect import Database
+from tests.acceptance.cycle import Expected
 from tests.conftest import VERSION
 
 PHASES = Path(__file__).parents[2] / "phases"
@@ -95,7 +96,7 @@ async def test_a_worked_plan_is_what_is_compiled_today(context: Context, name: s
 async def test_a_worked_plan_runs_to_its_end(context: Context, name: str) -> None:
     """Each goes from start to purge, with an undo on the way, and keeps every row."""
     change = plan_files.find(PHASES, name).change
-    await start.start(context, change)
+    await start.start(context, change, start.Consent(acknowledged=Expected()))
     await backfill.backfill(context, name)
     await contract.contract(context, name)
     await undo.undo(context, name, accept_loss="transform" in change.spec)

@@ -20,6 +20,7 @@ from expandcontract.model.events import ignore
 from expandcontract.model.policy import Policy
 from expandcontract.postgres.connect import Database
 from expandcontract.testing.server import Server
+from tests.acceptance.cycle import Expected
 
 #: As in an organisation that trusts nobody: functions are for those to whom they were granted, `public` is
 #: for use only, and
@@ -157,7 +158,7 @@ async def test_a_role_without_rights_on_the_ledger_writes_in_every_phase(
         app = App(session)
         await app.write(case.before, [case.before])
         await init.init(context)
-        await start.start(context, case.change)
+        await start.start(context, case.change, start.Consent(acknowledged=Expected()))
         await app.write(case.before, case.between)
         situation = await backfill.backfill(context, name)
         assert situation.proof is not None
@@ -203,5 +204,5 @@ async def test_filtered_rows_are_an_error_never_skipped(server: Server, empty_da
 
 
 async def _backfilled(context: Context, change: Change) -> None:
-    await start.start(context, change)
+    await start.start(context, change, start.Consent(acknowledged=Expected()))
     await backfill.backfill(context, change.name)

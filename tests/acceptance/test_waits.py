@@ -21,6 +21,7 @@ from expandcontract.model.events import Event, LockTried
 from expandcontract.model.policy import Policy
 from expandcontract.postgres.connect import Database
 from expandcontract.testing.server import Server
+from tests.acceptance.cycle import Expected
 from tests.acceptance.probe import Probe, longest, probing, require_short
 from tests.conftest import SETTINGS, VERSION
 from tests.waiting import until
@@ -61,7 +62,7 @@ class Operator:
         """Carry out one verb."""
         match verb:
             case "start":
-                await start.start(self.context, CHANGE)
+                await start.start(self.context, CHANGE, start.Consent(acknowledged=Expected()))
             case "backfill":
                 await backfill.backfill(self.context, CHANGE.name)
             case "contract":

@@ -13,6 +13,7 @@ from expandcontract.model.change import Change
 from expandcontract.model.events import Listener, ignore
 from expandcontract.model.policy import Policy
 from expandcontract.postgres.connect import Database
+from tests.acceptance.cycle import Expected
 
 if TYPE_CHECKING:
     import asyncpg
@@ -95,7 +96,7 @@ async def _verb(context: Context, change: Change, verb: str, options: backfill.O
         case "init":
             await init.init(context)
         case "start":
-            await start.start(context, change)
+            await start.start(context, change, start.Consent(acknowledged=Expected()))
         case "backfill":
             await backfill.backfill(context, name, options)
         case "verify":

@@ -20,6 +20,7 @@ from expandcontract.model.change import Change
 from expandcontract.model.events import ignore
 from expandcontract.model.policy import Policy
 from expandcontract.postgres.connect import Database
+from tests.acceptance.cycle import Expected
 from tests.acceptance.probe import LIMIT_SECONDS
 from tests.chaos.writers import Fleet, Rows, fleet
 
@@ -88,7 +89,7 @@ class Play:
     async def _verb(self, verb: str) -> None:
         match verb:
             case "start":
-                await start.start(self.context, self.example.change)
+                await start.start(self.context, self.example.change, start.Consent(acknowledged=Expected()))
             case "backfill":
                 await backfill.backfill(self.context, NAME, OPTIONS)
             case "verify":

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from expandcontract.engine import closing, hooks, writing
+from expandcontract.engine import closing, hooks, taking_back, writing
 from expandcontract.engine import situation as situations
 from expandcontract.engine.answers import applies
 from expandcontract.engine.context import Context
@@ -15,7 +15,7 @@ from expandcontract.engine.sweeping import Pace, copy_to_end, step_of
 from expandcontract.engine.verbs import status, undo, verify
 from expandcontract.engine.work import Work, leased
 from expandcontract.model import killpoints
-from expandcontract.model.errors import LeaseHeld, Mismatches
+from expandcontract.model.errors import LeaseHeld, Mismatches, StepFailed
 from expandcontract.model.hooks import Turn
 from expandcontract.model.phases import Phase, Section, Status, Verb
 from expandcontract.model.plan import Purpose
@@ -119,12 +119,20 @@ async def _settle(work: Work) -> Situation:
     if situation.settled:
         return situation
     await hooks.begin(work.context, situation, Turn.READY)
-    await run_phase(work, Phase.BACKFILL)
+    try:
+        await run_phase(work, Phase.BACKFILL)
+    except StepFailed:
+        # A rule that rows break must not stay behind and refuse what old code writes.
+        await taking_back.take_back(work, Section.BACKFILL)
+        raise
     return await situations.one(work.context, work.name)
 
 
 async def _prove_again(context: Context, situation: Situation, options: Options) -> Situation:
     """Look for drift, repair what there is, and prove. Nothing is written where the proof still holds."""
+    if taking_back.is_left(situation):
+        async with leased(context, situation, "backfill") as work:
+            await taking_back.take_back(work, Section.CONTRACT)
     if situation.live.lost:
         async with leased(context, situation, "backfill") as work:
             await make_again(work)

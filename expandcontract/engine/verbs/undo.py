@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from sqlalchemy import select
 
-from expandcontract.engine import hooks, losses
+from expandcontract.engine import hooks, losses, taking_back
 from expandcontract.engine import situation as situations
 from expandcontract.engine.answers import applies
 from expandcontract.engine.context import Context
@@ -13,6 +13,7 @@ from expandcontract.engine.repairing import restore
 from expandcontract.engine.runner import run_section
 from expandcontract.engine.transactional import Ending
 from expandcontract.engine.work import at_home, leased
+from expandcontract.model.errors import EcError
 from expandcontract.model.hooks import Turn
 from expandcontract.model.phases import Phase, Section, State, Verb
 from expandcontract.model.situation import Situation
@@ -56,7 +57,11 @@ async def _undo(context: Context, situation: Situation, *, accept_loss: bool) ->
         # Whoever had the lease before may have done it.
         if applies(context, Verb.UNDO, work.situation):
             looking = work if accept_loss else replace(work, refusals=again)
-            await run_section(looking, Section.UNDO, ending=Ending(Phase.CONTRACT, undone=True))
+            try:
+                await run_section(looking, Section.UNDO, ending=Ending(Phase.CONTRACT, undone=True))
+            except EcError:
+                await taking_back.take_back(work, Section.UNDO)
+                raise
 
 
 async def _kept_again(context: Context, situation: Situation) -> Situation:

@@ -15,7 +15,8 @@ class Index:
     `columns` are all columns that it uses: keys and INCLUDEd ones in their order, then those inside
     expressions and in the predicate. `definition` is pg_get_indexdef() from the access method on: `btree
     (name) WHERE (active)`. `constraint` is the constraint that it backs (`constraint_kind` u, p or x),
-    `constraint_definition` that one's pg_get_constraintdef(). `key_columns` are the plain columns of the key.
+    `constraint_definition` that one's pg_get_constraintdef(). `key_columns` are the plain columns of the key,
+    `plain_columns` those and the INCLUDEd ones.
     `statistics` are the statistics targets of its expressions, by position.
     """
 
@@ -38,6 +39,7 @@ class Index:
     statistics: tuple[tuple[int, int], ...] = ()
     constraint_definition: str | None = None
     key_columns: tuple[str, ...] = ()
+    plain_columns: tuple[str, ...] = ()
 
 
 #: The second column is exactly what pg_get_indexdef() writes before the access method (ruleutils.c): it
@@ -123,6 +125,7 @@ async def load(conn: AsyncConnection, oid: int) -> tuple[Index, ...]:
                 statistics=tuple(statistics[name]),
                 constraint_definition=constraint_definition,
                 key_columns=tuple(keys),
+                plain_columns=tuple(listed),
             )
         )
     return tuple(indexes)

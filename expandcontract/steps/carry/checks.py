@@ -29,6 +29,7 @@ class Checks(Trait):
             "+",
             f"new rows must satisfy CHECK {quote(name)}",
             Transactional(tuple(statements), tables.access_exclusive(subject.table)),
+            reverse=(tables.drop_constraint(subject.table, name),),
         )
         if not check.validated or not check.enforced:
             return (add,)

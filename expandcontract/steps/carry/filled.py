@@ -7,7 +7,6 @@ by a CHECK that every write from then on must satisfy.
 from expandcontract.model.names import quote, shorten
 from expandcontract.model.plan import Step, Transactional
 from expandcontract.steps import tables
-from expandcontract.steps.carry import not_null
 from expandcontract.steps.carry.subject import Subject, Trait
 
 #: The steps of Section.REPAIR that contract runs before it hides, and the one that takes them back.
@@ -58,7 +57,7 @@ def _filled(subject: Subject) -> str:
 
 def _set_not_null(subject: Subject) -> str:
     # Either is spared its scan by the valid CHECK. From 18 on NOT NULL has a name.
-    alter, name = f"ALTER TABLE {subject.table.sql}", subject.new_name(not_null.constraint_name(subject))
+    alter, name = f"ALTER TABLE {subject.table.sql}", subject.new_name(subject.not_null_name)
     by_itself = f"{subject.table.name}_{subject.new}_not_null"
     if subject.snapshot.server_version < 180000 or name == by_itself:  # noqa: PLR2004
         return f"{alter} ALTER COLUMN {quote(subject.new)} SET NOT NULL"

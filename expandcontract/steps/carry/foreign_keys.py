@@ -3,7 +3,9 @@
 from expandcontract.model.names import RelationName, quote, shorten
 from expandcontract.model.plan import LockMode, Step, Transactional
 from expandcontract.postgres.catalog.constraint import Constraint
+from expandcontract.postgres.catalog.index import Index
 from expandcontract.steps import tables
+from expandcontract.steps.carry import indexes
 from expandcontract.steps.carry.subject import Subject, Trait
 
 
@@ -26,7 +28,7 @@ class ForeignKeys(Trait):
     def hide(self, subject: Subject) -> tuple[str, ...]:
         statements = []
         for key in _keys(subject):
-            if not subject.pair.identity:
+            if not _stays(subject, key):
                 statements.append(f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT {quote(key.name)}")
             if subject.swap:
                 statements.append(_rename(subject, subject.new_name(key.name), key.name))
@@ -37,7 +39,7 @@ class ForeignKeys(Trait):
         for key in _keys(subject):
             if subject.swap:
                 statements.append(_rename(subject, key.name, subject.new_name(key.name)))
-            if not subject.pair.identity and not _by_leaf(subject):
+            if not _stays(subject, key) and not _by_leaf(subject):
                 statements += _statements(key, subject.table, key.name, _bare(key), valid=not key.enforced)
         return tuple(statements)
 
@@ -48,14 +50,12 @@ class ForeignKeys(Trait):
         )
 
     def after_unhide(self, subject: Subject) -> tuple[Step, ...]:
-        if subject.pair.identity:
-            return ()
+        keys = [key for key in _keys(subject) if not _stays(subject, key)]
         if _by_leaf(subject):
-            keys = _keys(subject)
             return tuple(s for key in keys for s in _through_leaves(subject, key, key.name, _bare(key)))
         return tuple(
             tables.validate(f"foreign_key:{key.name}:validate", subject.table, key.name)
-            for key in _keys(subject)
+            for key in keys
             if key.validated and key.enforced
         )
 
@@ -66,6 +66,21 @@ class ForeignKeys(Trait):
 def _keys(subject: Subject) -> list[Constraint]:
     constraints = subject.snapshot.constraints
     return [c for c in constraints if c.kind == "f" and not c.inbound and subject.column.name in c.columns]
+
+
+def _stays(subject: Subject, key: Constraint) -> bool:
+    """Whether the hidden side keeps its foreign key.
+
+    Only where it cannot fail a write, and where an index is left by which a DELETE of a parent finds its
+    rows: without one it would read the whole table once more.
+    """
+    return subject.pair.identity and any(_finds(subject, key, index) for index in subject.snapshot.indexes)
+
+
+def _finds(subject: Subject, key: Constraint, index: Index) -> bool:
+    left = subject.column.name not in index.columns or not indexes.dropped(subject, index)
+    leading = set(index.key_columns[: len(key.columns)])
+    return left and index.valid and " WHERE " not in index.definition and leading == set(key.columns)
 
 
 def _by_leaf(subject: Subject) -> bool:
@@ -106,6 +121,7 @@ def _add(
             tuple(_statements(key, table, name, definition, valid=valid)),
             tables.locks(LockMode.SHARE_ROW_EXCLUSIVE, *referenced, table),
         ),
+        reverse=(tables.drop_constraint(table, name),),
     )
 
 

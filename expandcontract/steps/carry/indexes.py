@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from expandcontract.model.change import Mode, Unfit
 from expandcontract.model.names import RelationName, quote, shorten
 from expandcontract.model.plan import LockMode, Note, Step, Transactional
 from expandcontract.postgres.catalog.index import Index
@@ -13,64 +14,32 @@ from expandcontract.steps.carry.subject import Subject, Trait
 class Indexes(Trait):
     """Built concurrently.
 
-    A UNIQUE twin is a deferrable constraint until contract: a second plain unique index is checked while an
-    upsert of old code still negotiates on the first, and fails it (23505).
-    Just before contract a plain one is built beside it and takes its place in the transaction that hides.
-    Where no constraint can hold the twin (an expression, a predicate), it is built only then.
+    The twin of a unique one finds rows from ready on, but is not unique before contract: of two unique
+    indexes an upsert negotiates on one only, and the other fails it (23505); a deferrable one fails every
+    ON CONFLICT DO NOTHING without a target (55000). Until then the old side's own index keeps values unique.
+    Contract builds the unique one beside it, and exchanges them in the transaction that hides. Undo does the
+    same the other way round. docs/adr/0006 has what was measured.
     """
 
-    constrains = True
-
     def settle(self, subject: Subject) -> tuple[Step, ...]:
-        return tuple(
-            step for index in _carried(subject) if not _late(index) for step in _settle(subject, index)
-        )
+        return tuple(step for index in _carried(subject) for step in _settle(subject, index))
 
     def before_hide(self, subject: Subject) -> tuple[Step, ...]:
         return tuple(
-            _build(subject, index, subject.table, _stand_in(subject, index), f"index:{index.name}:plain")
+            step
             for index in _carried(subject)
-            if _exchanged(index)
+            if _exchanged(subject, index)
+            for step in _stand_in_steps(subject, index)
         )
 
     def hide(self, subject: Subject) -> tuple[str, ...]:
         return tuple(s for index in _indexes(subject) for s in _hide(subject, index))
 
     def before_unhide(self, subject: Subject) -> tuple[Step, ...]:
-        return tuple(
-            Step(
-                f"index:{index.name}",
-                "+",
-                f"build the unique index {quote(index.name)} of the old side again",
-                tables.create_index(
-                    subject.table, _again(index), subject.hidden_definitions[index.name], unique=True
-                ),
-                by_size=True,
-            )
-            for index in _indexes(subject)
-            if _dropped(subject, index) and index.valid
-        )
+        return tuple(step for index in _indexes(subject) for step in _before_unhide(subject, index))
 
     def unhide(self, subject: Subject) -> tuple[str, ...]:
         return tuple(s for index in _indexes(subject) for s in _unhide(subject, index))
-
-    def unsettle(self, subject: Subject) -> tuple[str, ...]:
-        return tuple(
-            _unsettle(subject, index)
-            for index in _carried(subject)
-            if not _late(index) and not _built_anew(index)
-        )
-
-    def after_unhide(self, subject: Subject) -> tuple[Step, ...]:
-        if self.waits_for_contract(subject):
-            return ()
-        # Until then the old side's index, of which the new one follows, keeps values unique.
-        return tuple(
-            replace(step, id=f"twin:{step.id}")
-            for index in _carried(subject)
-            if _built_anew(index)
-            for step in _settle(subject, index)
-        )
 
     def notes(self, subject: Subject) -> tuple[Note, ...]:
         return tuple(note for index in _indexes(subject) for note in _notes(subject, index))
@@ -92,17 +61,69 @@ def _notes(subject: Subject, index: Index) -> Iterator[Note]:
     elif index.name not in subject.definitions:
         yield Note("index-dropped", f"Index {name} does not fit the new type and is not carried.")
     elif index.unique:
+        yield from _unique_notes(subject, index)
+
+
+def _unique_notes(subject: Subject, index: Index) -> Iterator[Note]:
+    name, old, new = quote(index.name), quote(subject.column.name), quote(subject.new)
+    race = (
+        "two sessions that upsert the same new value at the same moment may see one 23505, which a retry "
+        "mends"
+    )
+    if subject.unique_at_ready:
         yield Note(
             "upsert-race",
-            f"While a twin of {name} is built, two sessions that upsert the same new value at the same "
-            "moment may see one 23505, which a retry mends.",
+            f"From settling to contract {name} and its twin are both unique, so that new code can name "
+            f"{new} in ON CONFLICT. An upsert negotiates on one of them: {race}.",
         )
-        if _twin_is_deferrable(index):
-            yield Note(
-                "upsert",
-                f"New code cannot upsert with ON CONFLICT on {quote(subject.new)} before contract: the twin "
-                f"of {name} is deferrable until then.",
-            )
+    elif not index.deferrable:
+        before = (
+            ""
+            if subject.swap
+            else f"Until contract the twin of {name} is not unique: ON CONFLICT ({new}) of new code fails "
+            f"(42P10). ON CONFLICT ({old}) works, and DO NOTHING without a target; or --upsert-new. "
+        )
+        yield Note.hazard(
+            "upsert",
+            f"{before}From the moment at which contract, or undo, has built the other side's unique index "
+            f"until it commits or gives up, {race}.",
+            about=index.name,
+        )
+    if not exact(subject):
+        yield Note.hazard("unique-at-contract", _unique_at_contract(subject, index), about=index.name)
+
+
+def _unique_at_contract(subject: Subject, index: Index) -> str:
+    name, old, new = quote(index.name), quote(subject.column.name), quote(subject.new)
+    if subject.pair.one_way:
+        why = f"nothing leads back to {old}, so that nothing keeps {new} unique before"
+    else:
+        why = f"values that differ in {old} may be equal in {new}, and old code may write them until then"
+    return (
+        f"The twin of {name} is unique only from contract on: {why}. As long as there are equal ones, "
+        "contract does not get through, and changes nothing."
+    )
+
+
+def exact(subject: Subject) -> bool:
+    """Return whether two rows that are in sync cannot be equal on the new side and differ on the old one.
+
+    Both must be what the other makes of them, and equal must mean identical: 1.0 and 1.00 are one number.
+    """
+    pair = subject.pair
+    if pair.identity:
+        return True
+    strict = pair.mode == Mode.MIRROR and pair.back is not None and pair.unfit == Unfit.REFUSE
+    return strict and pair.new_plain_equality
+
+
+def dropped(subject: Subject, index: Index) -> bool:
+    """Return whether contract drops an index from the hidden side.
+
+    It could make a write fail: refuse a value that only back makes of two, or be checked while an upsert of
+    new code still negotiates on the new side's index.
+    """
+    return index.unique and not (subject.pair.identity and index.deferrable)
 
 
 def _indexes(subject: Subject) -> list[Index]:
@@ -113,38 +134,9 @@ def _carried(subject: Subject) -> list[Index]:
     return [index for index in _indexes(subject) if index.valid and index.name in subject.definitions]
 
 
-def _plain_columns(index: Index) -> bool:
-    # ADD CONSTRAINT ... USING INDEX takes neither expressions nor predicates; INCLUDE and other options it
-    # does take.
-    return index.constraint is not None or (
-        "WHERE" not in index.definition and index.definition.count("(") == 1
-    )
-
-
-def _twin_is_deferrable(index: Index) -> bool:
-    return index.unique and not index.deferrable and _plain_columns(index)
-
-
-def _late(index: Index) -> bool:
-    return index.unique and not _plain_columns(index)
-
-
-def _exchanged(index: Index) -> bool:
-    return _twin_is_deferrable(index) or _late(index)
-
-
-def _dropped(subject: Subject, index: Index) -> bool:
-    """Whether contract drops it from the hidden side.
-
-    It could make a write fail: refuse a value that only back makes of two, or be checked while an upsert of
-    new code still negotiates on the new side's index.
-    """
-    return index.unique and not (subject.pair.identity and index.deferrable)
-
-
-def _built_anew(index: Index) -> bool:
-    """Whether the twin must be built once more after undo: a constraint cannot become deferrable."""
-    return _twin_is_deferrable(index) and index.constraint is not None
+def _exchanged(subject: Subject, index: Index) -> bool:
+    """Whether its twin is not unique before contract."""
+    return index.unique and not subject.unique_at_ready
 
 
 def _again(index: Index) -> str:
@@ -155,41 +147,36 @@ def _stand_in(subject: Subject, index: Index) -> str:
     return shorten(f"~ec_p_{subject.final_name(index.name)}")
 
 
-def _build(subject: Subject, index: Index, table: RelationName, name: str, id_: str) -> Step:
+def _finder(subject: Subject, index: Index) -> str:
+    return shorten(f"~ec_l_{subject.new_name(index.name)}")
+
+
+def _build(
+    subject: Subject, id_: str, name: str, definition: str, *, unique: bool, table: RelationName | None = None
+) -> Step:
     return Step(
         id_,
         "+",
-        f"build {'unique ' if index.unique else ''}index {quote(name)} without stopping anybody",
-        tables.create_index(table, name, subject.definitions[index.name], unique=index.unique),
+        f"build {'unique ' if unique else ''}index {quote(name)} without stopping anybody",
+        tables.create_index(table or subject.table, name, definition, unique=unique),
         by_size=True,
     )
 
 
 def _settle(subject: Subject, index: Index) -> tuple[Step, ...]:
-    name = subject.new_name(index.name)
+    name, definition = subject.new_name(index.name), subject.definitions[index.name]
     if subject.snapshot.relation.partitioned:
         return _settle_partitioned(subject, index, name)
-    build = _build(subject, index, subject.table, name, f"index:{index.name}")
-    statements = []
-    if index.unique:
-        timing = "DEFERRABLE INITIALLY " + ("DEFERRED" if index.deferred else "IMMEDIATE")
-        statements.append(
-            f"ALTER TABLE {subject.table.sql} ADD CONSTRAINT {quote(name)} UNIQUE USING INDEX {quote(name)} "
-            f"{timing}"
-        )
-    statements += _decorate(subject, index, name)
+    unique = index.unique and subject.unique_at_ready
+    build = _build(subject, f"index:{index.name}", name, definition, unique=unique)
+    statements = list(_as_constraint(subject, index, name)) if unique else []
+    statements += _decorate(subject, index, name, unique=unique)
     if not statements:
         return (build,)
-    mode = LockMode.ACCESS_EXCLUSIVE if index.unique else LockMode.SHARE_UPDATE_EXCLUSIVE
-    finish = Step(
-        f"index:{index.name}:finish",
-        "~",
-        f"{quote(name)} becomes a UNIQUE constraint, deferrable until contract"
-        if index.unique
-        else f"settings of {quote(name)}",
-        Transactional(tuple(statements), tables.locks(mode, subject.table)),
-    )
-    return build, finish
+    mode = LockMode.ACCESS_EXCLUSIVE if unique else LockMode.SHARE_UPDATE_EXCLUSIVE
+    sentence = f"{quote(name)} becomes a UNIQUE constraint" if unique else f"settings of {quote(name)}"
+    finish = Transactional(tuple(statements), tables.locks(mode, subject.table))
+    return build, Step(f"index:{index.name}:finish", "~", sentence, finish)
 
 
 def _settle_partitioned(subject: Subject, index: Index, name: str) -> tuple[Step, ...]:
@@ -198,10 +185,11 @@ def _settle_partitioned(subject: Subject, index: Index, name: str) -> tuple[Step
     steps = [
         _build(
             subject,
-            index,
-            leaf.name,
-            shorten(f"{leaf.name.name}_{name}"),
             f"index:{index.name}:{leaf.name.name}",
+            _leaf_name(leaf.name, name),
+            subject.definitions[index.name],
+            unique=False,
+            table=leaf.name,
         )
         for leaf in subject.snapshot.relation.leaves
         if not leaf.foreign
@@ -219,83 +207,111 @@ def _settle_partitioned(subject: Subject, index: Index, name: str) -> tuple[Step
     return (*steps, attach)
 
 
-def _decorate(subject: Subject, index: Index, name: str) -> list[str]:
-    qualified = RelationName(subject.table.schema, name).sql
-    statements = [
-        f"ALTER INDEX {qualified} ALTER COLUMN {number} SET STATISTICS {target}"
-        for number, target in index.statistics
-    ]
-    if index.comment is not None:
-        statements.append(tables.comment_on("INDEX", qualified, index.comment))
-    if index.constraint_comment is not None:
-        statements.append(
-            tables.comment_on("CONSTRAINT", f"{quote(name)} ON {subject.table.sql}", index.constraint_comment)
-        )
-    return statements
+def _leaf_name(leaf: RelationName, name: str) -> str:
+    return shorten(f"{leaf.name}_{name}")
+
+
+def _stand_in_steps(subject: Subject, index: Index) -> tuple[Step, ...]:
+    """The unique twin, beside the one that finds rows. Given up with the contract that it was built for:
+    until that commits it may fail an upsert of old code.
+    """
+    name = _stand_in(subject, index)
+    build = _build(subject, f"index:{index.name}:unique", name, subject.definitions[index.name], unique=True)
+    build = _given_up(subject, build, name)
+    if not index.deferrable:
+        return (build,)
+    add = f"ALTER TABLE {subject.table.sql} ADD CONSTRAINT {quote(name)} UNIQUE USING INDEX {quote(name)}"
+    return (
+        build,
+        Step(
+            f"index:{index.name}:deferrable",
+            "~",
+            f"{quote(name)} is checked as late as {quote(index.name)}",
+            Transactional((f"{add}{_timing(index)}",), tables.access_exclusive(subject.table)),
+            reverse=(f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT IF EXISTS {quote(name)}",),
+        ),
+    )
+
+
+def _given_up(subject: Subject, build: Step, name: str) -> Step:
+    index = RelationName(subject.table.schema, name).sql
+    return replace(build, reverse=(f"DROP INDEX CONCURRENTLY IF EXISTS {index}",))
 
 
 def _hide(subject: Subject, index: Index) -> list[str]:
-    table = subject.table.sql
     statements = []
     carried = index in _carried(subject)
-    if _dropped(subject, index):
+    if dropped(subject, index):
         statements.append(_drop(subject, index))
     elif subject.swap:
         statements.append(_rename(subject, index.name, subject.hidden_name(index.name)))
-    if carried and _exchanged(index):
-        name = subject.new_name(index.name)
+    if carried and _exchanged(subject, index):
         final = subject.final_name(index.name)
-        if not _late(index):
-            statements.append(f"ALTER TABLE {table} DROP CONSTRAINT {quote(name)}")
+        statements.append(_drop_index(subject, subject.new_name(index.name)))
         statements.append(_rename(subject, _stand_in(subject, index), final))
-        if index.constraint is not None:
-            statements.append(
-                f"ALTER TABLE {table} ADD CONSTRAINT {quote(final)} UNIQUE USING INDEX {quote(final)}"
-            )
+        if not index.deferrable:
+            statements += _as_constraint(subject, index, final)
+        statements += _column(subject, index, final, subject.new, subject.final)
         statements += _decorate(subject, index, final)
     elif carried and subject.swap:
         statements.append(_rename(subject, subject.new_name(index.name), index.name))
+        statements += _column(subject, index, index.name, subject.new, subject.final)
+        statements += _rename_leaves(subject, subject.new_name(index.name), index.name)
     return statements
+
+
+def _before_unhide(subject: Subject, index: Index) -> Iterator[Step]:
+    if dropped(subject, index) and index.valid:
+        name = _again(index)
+        build = Step(
+            f"index:{index.name}",
+            "+",
+            f"build the unique index {quote(index.name)} of the old side again",
+            tables.create_index(subject.table, name, subject.hidden_definitions[index.name], unique=True),
+            by_size=True,
+        )
+        yield _given_up(subject, build, name)
+    if index in _carried(subject) and _exchanged(subject, index):
+        name = _finder(subject, index)
+        definition = subject.final_definitions[index.name]
+        yield _given_up(
+            subject, _build(subject, f"index:{index.name}:finds", name, definition, unique=False), name
+        )
 
 
 def _unhide(subject: Subject, index: Index) -> list[str]:
     statements = []
     carried = index in _carried(subject)
-    if carried and _late(index):
-        # It is built again by the next contract.
+    new = subject.new_name(index.name)
+    if carried and _exchanged(subject, index):
+        # The next contract builds it again.
+        final = subject.final_name(index.name)
         statements.append(
-            f"DROP INDEX {RelationName(subject.table.schema, subject.final_name(index.name)).sql}"
+            _drop_index(subject, final)
+            if index.constraint is None
+            else f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT {quote(final)}"
         )
-    elif carried and _exchanged(index):
-        final, new = subject.final_name(index.name), subject.new_name(index.name)
-        if _built_anew(index):
-            statements.append(f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT {quote(final)}")
-        else:
-            statements.append(
-                f"ALTER TABLE {subject.table.sql} ADD CONSTRAINT {quote(new)} UNIQUE USING INDEX "
-                f"{quote(final)} DEFERRABLE INITIALLY IMMEDIATE"
-            )
+        statements.append(_rename(subject, _finder(subject, index), new))
+        statements += _decorate(subject, index, new, unique=False)
     elif carried and subject.swap:
-        statements.append(_rename(subject, index.name, subject.new_name(index.name)))
-    if _dropped(subject, index) and index.valid:
+        statements.append(_rename(subject, index.name, new))
+        statements += _column(subject, index, new, subject.final, subject.new)
+        statements += _rename_leaves(subject, index.name, new)
+    if dropped(subject, index) and index.valid:
         statements.append(_rename(subject, _again(index), index.name))
-        if index.constraint is not None:
-            timing = _timing(index)
-            statements.append(
-                f"ALTER TABLE {subject.table.sql} ADD CONSTRAINT {quote(index.name)} UNIQUE USING INDEX "
-                f"{quote(index.name)}{timing}"
-            )
+        statements += _column(subject, index, index.name, subject.hidden, subject.column.name, swap=True)
+        statements += _as_constraint(subject, index, index.name)
         statements += _decorate(subject, index, index.name)
-    elif subject.swap and not _dropped(subject, index):
+    elif subject.swap and not dropped(subject, index):
         statements.append(_rename(subject, subject.hidden_name(index.name), index.name))
     return statements
 
 
-def _unsettle(subject: Subject, index: Index) -> str:
-    name = subject.new_name(index.name)
-    if index.unique:
-        return f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT {quote(name)}"
-    return f"DROP INDEX {RelationName(subject.table.schema, name).sql}"
+def _as_constraint(subject: Subject, index: Index, name: str) -> tuple[str, ...]:
+    if index.constraint is None:
+        return ()
+    add = f"ALTER TABLE {subject.table.sql} ADD CONSTRAINT {quote(name)} UNIQUE USING INDEX {quote(name)}"
+    return (f"{add}{_timing(index)}",)
 
 
 def _timing(index: Index) -> str:
@@ -304,11 +320,51 @@ def _timing(index: Index) -> str:
     return " DEFERRABLE INITIALLY " + ("DEFERRED" if index.deferred else "IMMEDIATE")
 
 
+def _decorate(subject: Subject, index: Index, name: str, *, unique: bool = True) -> list[str]:
+    qualified = RelationName(subject.table.schema, name).sql
+    statements = [
+        f"ALTER INDEX {qualified} ALTER COLUMN {number} SET STATISTICS {target}"
+        for number, target in index.statistics
+    ]
+    if index.comment is not None:
+        statements.append(tables.comment_on("INDEX", qualified, index.comment))
+    if index.constraint_comment is not None and unique:
+        statements.append(
+            tables.comment_on("CONSTRAINT", f"{quote(name)} ON {subject.table.sql}", index.constraint_comment)
+        )
+    return statements
+
+
 def _drop(subject: Subject, index: Index) -> str:
     if index.constraint is not None:
         return f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT {quote(index.constraint)}"
-    return f"DROP INDEX {RelationName(subject.table.schema, index.name).sql}"
+    return _drop_index(subject, index.name)
+
+
+def _drop_index(subject: Subject, name: str) -> str:
+    return f"DROP INDEX {RelationName(subject.table.schema, name).sql}"
 
 
 def _rename(subject: Subject, name: str, to: str) -> str:
     return f"ALTER INDEX {RelationName(subject.table.schema, name).sql} RENAME TO {quote(to)}"
+
+
+def _column(
+    subject: Subject, index: Index, name: str, column: str, to: str, *, swap: bool = False
+) -> tuple[str, ...]:
+    """An index keeps the name that its column had when it was built: the catalog would show ours."""
+    if not (subject.swap or swap) or subject.column.name not in index.plain_columns:
+        return ()
+    index_name = RelationName(subject.table.schema, name).sql
+    return (f"ALTER TABLE {index_name} RENAME COLUMN {quote(column)} TO {quote(to)}",)
+
+
+def _rename_leaves(subject: Subject, name: str, to: str) -> Iterator[str]:
+    if not subject.snapshot.relation.partitioned:
+        return
+    for leaf in subject.snapshot.relation.leaves:
+        if not leaf.foreign:
+            yield (
+                f"ALTER INDEX {RelationName(leaf.name.schema, _leaf_name(leaf.name, name)).sql} "
+                f"RENAME TO {quote(_leaf_name(leaf.name, to))}"
+            )

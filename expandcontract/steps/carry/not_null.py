@@ -1,6 +1,6 @@
 """NOT NULL."""
 
-from expandcontract.model.names import derived, quote
+from expandcontract.model.names import quote
 from expandcontract.model.plan import Step
 from expandcontract.steps import tables
 from expandcontract.steps.carry.subject import Subject, Trait
@@ -19,7 +19,7 @@ class NotNull(Trait):
         return tables.not_null(
             subject.table,
             subject.new,
-            subject.new_name(constraint_name(subject)),
+            subject.new_name(subject.not_null_name),
             subject.snapshot.server_version,
         )
 
@@ -28,28 +28,20 @@ class NotNull(Trait):
             return ()
         statements = [f"ALTER TABLE {subject.table.sql} ALTER COLUMN {quote(subject.hidden)} DROP NOT NULL"]
         if _named(subject) and subject.pair.new.not_null:
-            statements += _rename(
-                subject, subject.new_name(constraint_name(subject)), constraint_name(subject)
-            )
+            statements += _rename(subject, subject.new_name(subject.not_null_name), subject.not_null_name)
         return tuple(statements)
 
     def unhide(self, subject: Subject) -> tuple[str, ...]:
         if _named(subject) and subject.pair.new.not_null:
-            return _rename(subject, constraint_name(subject), subject.new_name(constraint_name(subject)))
+            return _rename(subject, subject.not_null_name, subject.new_name(subject.not_null_name))
         return ()
 
     def after_unhide(self, subject: Subject) -> tuple[Step, ...]:
         if not subject.column.not_null:
             return ()
         return tables.not_null(
-            subject.table, subject.column.name, constraint_name(subject), subject.snapshot.server_version
+            subject.table, subject.column.name, subject.not_null_name, subject.snapshot.server_version
         )
-
-
-def constraint_name(subject: Subject) -> str:
-    """Return the name of the old side's NOT NULL, which it has from 18 on."""
-    generated = derived(f"{subject.table.name}_x_not_null", "x", subject.column.name)
-    return subject.column.not_null_name or generated
 
 
 def _named(subject: Subject) -> bool:

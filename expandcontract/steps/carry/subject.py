@@ -2,11 +2,12 @@
 to carry.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
 
 from expandcontract.model.change import Pair, Unfit
-from expandcontract.model.names import RelationName, derived
+from expandcontract.model.names import RelationName, derived, split
 from expandcontract.model.plan import Note, Step
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
@@ -20,7 +21,9 @@ class Subject:
     `final` is the old column's own name. `hidden` is the old side's name after contract.
     `definitions` are those of indexes and CHECK constraints as the server writes them for the new column, by
     the object's name; what is missing there cannot be carried.
-    `hidden_definitions` are those of unique indexes for the hidden column, which undo may have to build.
+    `hidden_definitions` are those of unique indexes for the hidden column, which undo may have to build,
+    `final_definitions` those of all indexes for the new column as it is called after contract.
+    `unique_at_ready` says that twins of unique indexes are unique from ready on, for new code that upserts.
     `default` is the new side's default, unless the old one is volatile: that one moves at contract.
     """
 
@@ -33,6 +36,8 @@ class Subject:
     definitions: Mapping[str, str]
     hidden_definitions: Mapping[str, str]
     default: str | None = None
+    final_definitions: Mapping[str, str] = field(default_factory=dict)
+    unique_at_ready: bool = False
 
     @property
     def table(self) -> RelationName:
@@ -44,7 +49,7 @@ class Subject:
 
     def new_name(self, name: str) -> str:
         """The name that a carried object has from settle on."""
-        return self._free(derived(name, self.column.name, self.new))
+        return self._names[self.new, name]
 
     def final_name(self, name: str) -> str:
         """The name that it has after contract."""
@@ -52,19 +57,50 @@ class Subject:
 
     def hidden_name(self, name: str) -> str:
         """The name that the old object has after contract, where its own is taken by the new one."""
-        return self._free(derived(name, self.column.name, self.hidden)) if self.swap else name
+        return self._names[self.hidden, name] if self.swap else name
+
+    @property
+    def not_null_name(self) -> str:
+        """The name of the old side's NOT NULL, which it has from 18 on."""
+        return self.column.not_null_name or derived(f"{self.table.name}_x_not_null", "x", self.column.name)
 
     def substituted(self, columns: tuple[str, ...]) -> tuple[str, ...]:
         """The columns with the new side in the old one's place."""
         return tuple(self.new if column == self.column.name else column for column in columns)
 
-    def _free(self, name: str) -> str:
-        number = 1
-        candidate = name
-        while candidate in self.snapshot.taken_names:
-            number += 1
-            candidate = derived(name + "_x", "x", str(number))
-        return candidate
+    @cached_property
+    def _names(self) -> Mapping[tuple[str, str], str]:
+        """The names of everything that is carried, by column and present name, chosen together.
+
+        Two names may lead to one: ix (a, b) and ix_a (a) both to ix_b. Those that have the column's name in
+        them choose first.
+        """
+        chosen: dict[tuple[str, str], str] = {}
+        taken = set(self.snapshot.taken_names)
+        for column in dict.fromkeys((self.new, self.hidden)):
+            wanted = {name: derived(name, self.column.name, column) for name in self._carried}
+            for name in sorted(wanted, key=lambda name: (wanted[name].startswith(f"{name}_"), name)):
+                chosen[column, name] = _free(wanted[name], taken)
+                taken.add(chosen[column, name])
+        return chosen
+
+    @property
+    def _carried(self) -> Iterator[str]:
+        """The names of all that may get a twin. An index and its constraint share theirs."""
+        snapshot, column = self.snapshot, self.column.name
+        yield from (index.name for index in snapshot.indexes if column in index.columns)
+        yield from (c.name for c in snapshot.constraints if not c.inbound and column in c.columns)
+        yield from (split(each.name)[-1] for each in snapshot.dependents if each.kind == "statistics")
+        yield self.not_null_name
+
+
+def _free(name: str, taken: set[str]) -> str:
+    number = 1
+    candidate = name
+    while candidate in taken:
+        number += 1
+        candidate = derived(name + "_x", "x", str(number))
+    return candidate
 
 
 class Trait:

@@ -1,0 +1,32 @@
+-- What was prepared for a contract or an undo that did not come about is taken back, and its step is then to be done once more. As in
+-- 0003, and while nothing of it is in use.
+CREATE OR REPLACE FUNCTION {schema}.guard_step() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    owner {schema}.change;
+BEGIN
+    SELECT * INTO owner FROM {schema}.change WHERE id = NEW.change_id;
+    IF NEW.attempt <> owner.attempt OR NEW.cycle > owner.cycle THEN
+        PERFORM {schema}.refuse(format('Step %s of change %s is of another attempt.', NEW.step, owner.name));
+    END IF;
+    IF TG_OP = 'INSERT' THEN
+        RETURN NEW;
+    END IF;
+    IF (NEW.change_id, NEW.attempt, NEW.cycle, NEW.section, NEW.step) IS DISTINCT FROM (OLD.change_id, OLD.attempt, OLD.cycle, OLD.section, OLD.step)
+        OR NEW.attempts < OLD.attempts
+    THEN
+        PERFORM {schema}.refuse(format('The journal of step %s of change %s stays.', OLD.step, owner.name));
+    END IF;
+    IF OLD.status = 'done' THEN
+        IF NOT (NEW.section IN ('dual_write', 'backfill', 'verify', 'repair')
+                OR NEW.section = 'contract' AND owner.state = 'active' OR NEW.section = 'undo' AND owner.state = 'hidden')
+            OR NEW.status = 'failed' OR NEW.attempts = OLD.attempts
+        THEN
+            PERFORM {schema}.refuse(format('Step %s of change %s is done, and stays so.', OLD.step, owner.name));
+        END IF;
+        -- A repair or another proof: the row tells of the last run, history of those before.
+        INSERT INTO {schema}.event (change_id, kind, who, data) VALUES (OLD.change_id, 'step-repeated', session_user, to_jsonb(OLD));
+    END IF;
+    RETURN NEW;
+END
+$$;
