@@ -16,6 +16,7 @@ import asyncpg
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.errors import PlanFails
+from expandcontract.model.names import TEMPORARY
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Concurrent, Plan, Step, Sweep, Transactional
 from expandcontract.postgres import empty_copy
@@ -28,7 +29,7 @@ from expandcontract.postgres.sqlstate import (
     sqlstate,
 )
 from expandcontract.steps import column as steps
-from expandcontract.steps import standing
+from expandcontract.steps import keeping, standing
 from expandcontract.steps.carry import filled
 
 
@@ -47,13 +48,19 @@ _SAVE, _BACK = (
 )
 
 
+#: What the triggers of a rollback call is the ledger's own, and no part of a plan.
+_KEEP_NEW = (
+    f"CREATE FUNCTION {TEMPORARY}.keep_new() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'"
+)
+
+
 async def rehearse(conn: AsyncConnection, copy: EmptyCopy, plan: Plan) -> str:
     """Run everything that `plan`, compiled for the copy, may ever run, in a savepoint that is rolled back.
 
     Returns why nothing could be tried, or the empty string. Raises PlanFails naming the step that the server
     refuses.
     """
-    parts = [Part(copy.statements), *script(plan)]
+    parts = [Part((*copy.statements, _KEEP_NEW)), *script(plan)]
     try:
         async with aside(conn):
             await empty_copy.run(conn, (s for part in parts for s in part.statements))
@@ -77,8 +84,10 @@ async def rehearse(conn: AsyncConnection, copy: EmptyCopy, plan: Plan) -> str:
 def script(plan: Plan) -> Iterator[Part]:
     """Pure. Return everything in order, with the ways out of each place tried aside."""
     rollback = tuple(_section(plan, Section.ROLLBACK))
+    kept = frozenset({keeping.KEEP_WRITES, keeping.KEEP})
     yield from _section(plan, Section.EXPAND)
-    yield from _aside_parts(rollback)
+    # Before dual_write there is nothing to keep.
+    yield from _aside_parts(part for part in rollback if part.step is not None and part.step.id not in kept)
     yield from _section(plan, Section.DUAL_WRITE)
     yield from _aside_parts(rollback)
     yield from _repair(plan, steps.RESTORE_FILLING)
@@ -96,6 +105,9 @@ def script(plan: Plan) -> Iterator[Part]:
 
 
 def _contract(plan: Plan) -> Iterator[Part]:
+    # A rollback that was given up.
+    yield from _section(plan, Section.ROLLBACK, only=keeping.KEEP_WRITES)
+    yield from _repair(plan, keeping.STOP)
     yield from _repair(plan, filled.REQUIRE, filled.ALLOW, filled.REQUIRE, filled.PROVE)
     yield from _section(plan, Section.CONTRACT)
 
@@ -107,8 +119,12 @@ def _standing(plan: Plan) -> Iterator[Part]:
         yield Part(_statements(step), "verify", step)
 
 
-def _section(plan: Plan, section: Section) -> Iterator[Part]:
-    return (Part(_statements(step), section.value, step) for step in plan.steps(section))
+def _section(plan: Plan, section: Section, *, only: str | None = None) -> Iterator[Part]:
+    return (
+        Part(_statements(step), section.value, step)
+        for step in plan.steps(section)
+        if only is None or step.id == only
+    )
 
 
 def _repair(plan: Plan, *wanted: str) -> Iterator[Part]:

@@ -124,10 +124,10 @@ async def _apart(work: Work, section: Section, step: Step, action: Concurrent) -
 async def _swept(work: Work, section: Section, step: Step, action: Sweep) -> None:
     # Copy and compare belong to their verbs, which know about rounds and proofs; what is left is kept and
     # then dropped.
-    from expandcontract.engine import sweeping
+    from expandcontract.engine import keeping
 
     began = time.monotonic()
-    await sweeping.run_to_end(work, action)
+    await keeping.sweep(work, action)
     async with work.context.database.transaction() as conn:
         await work.check(conn)
         await record(work, conn, section, step, time.monotonic() - began)

@@ -20,12 +20,16 @@ CHUNKS_PER_WORKER = 4
 LEASE_SECONDS = 10
 #: The kind of the event that keeps what was laid for a comparison; a guard of the ledger reads it.
 COMPARE_LAID = "compare laid"
+#: The same for what copies or keeps.
+CHUNKS_LAID = "chunks laid"
 #: Differs after a crash or a failover. Commits that did not wait for the disk may be gone then: what a
 #: worker remembers of its chunk is void, and what the ledger says holds. The second part tells a crash after
-#: which the postmaster goes on: statistics are thrown away then.
+#: which the postmaster goes on: statistics are thrown away then. The third is the timeline, which begins anew
+#: with each promotion and each restored backup; every role may ask for it, on a primary alone.
 INCARNATION = (
     "pg_catalog.concat_ws(' ', pg_catalog.pg_postmaster_start_time(),"
-    " pg_catalog.pg_stat_get_bgwriter_stat_reset_time())"
+    " pg_catalog.pg_stat_get_bgwriter_stat_reset_time(), CASE WHEN NOT pg_catalog.pg_is_in_recovery()"
+    " THEN pg_catalog.substr(pg_catalog.pg_walfile_name(pg_catalog.pg_current_wal_insert_lsn()), 1, 8) END)"
 )
 
 
@@ -120,13 +124,42 @@ async def lay(conn: AsyncConnection, tables: Tables, round_: Round, table: int, 
     smaller. Waits for whoever lays at the same time: the change's row is locked.
     """
     await _alone(conn, tables, round_)
-    if (await conn.execute(select(tables.chunk.c.id).where(_of(tables.chunk, round_)).limit(1))).first():
-        return 0
     pieces = CHUNKS_PER_WORKER * workers if workers > 1 else 1
-    laid = await conn.exec_driver_sql(_insert(tables.schema, "true"), _parameters(round_, table, pieces))
-    if round_.purpose == Purpose.COMPARE:
-        await _note_laid(conn, tables, round_)
-    return laid.rowcount
+    laid = 0
+    if not (await conn.execute(select(tables.chunk.c.id).where(_of(tables.chunk, round_)).limit(1))).first():
+        parameters = _parameters(round_, table, pieces)
+        laid = (await conn.exec_driver_sql(_insert(tables.schema, "true"), parameters)).rowcount
+        if round_.purpose == Purpose.COMPARE:
+            await _note_laid(conn, tables, round_)
+    if round_.purpose != Purpose.COMPARE:
+        # Also of what an earlier program laid, which did not.
+        await _note_chunks(conn, tables, round_)
+    return laid
+
+
+async def _note_chunks(conn: AsyncConnection, tables: Tables, round_: Round) -> None:
+    """Keep in history, once, how many chunks a round has at least: it is done when as many are."""
+    query = f"""
+INSERT INTO {tables.qualified("event")} (change_id, kind, who, data)
+SELECT $1, '{CHUNKS_LAID}', SESSION_USER, pg_catalog.jsonb_build_object(
+    'attempt', $2::pg_catalog.int4, 'purpose', $3::pg_catalog.text, 'round', $4::pg_catalog.int4,
+    'chunks', pg_catalog.count(*))
+FROM {tables.qualified("chunk")} c
+WHERE c.change_id = $1 AND c.attempt = $2 AND c.purpose = $3 AND c.round = $4
+HAVING NOT EXISTS (
+    SELECT FROM {tables.qualified("event")} e
+    WHERE e.change_id = $1 AND e.kind = '{CHUNKS_LAID}' AND e.data->>'purpose' = $3
+      AND (e.data->>'attempt')::pg_catalog.int4 = $2 AND (e.data->>'round')::pg_catalog.int4 = $4)"""
+    key = (round_.change_id, round_.attempt, round_.purpose.value, round_.number)
+    await conn.exec_driver_sql(query, key)
+
+
+async def is_swept(
+    conn: AsyncConnection, tables: Tables, change_id: int, attempt: int, purpose: Purpose
+) -> bool:
+    """Return whether all that was laid for the last round of a purpose is done, as the ledger has it now."""
+    query = f"SELECT {tables.qualified('swept')}($1, $2, $3)"
+    return bool((await conn.exec_driver_sql(query, (change_id, attempt, purpose.value))).scalar_one())
 
 
 async def _note_laid(conn: AsyncConnection, tables: Tables, round_: Round) -> None:

@@ -54,13 +54,16 @@ async def begin(conn: AsyncConnection, tables: Tables, change_id: int) -> Begun:
 
 
 async def differences(conn: AsyncConnection, tables: Tables, proof_id: int) -> tuple[str, ...]:
-    """Return what is different from what the proof is bound to, or what spoiled it; empty while it holds."""
+    """Return what is different from what the proof is bound to, or what spoiled it; empty while it holds. A
+    server that failed over may have lost the proof itself.
+    """
     query = (
         "SELECT CASE WHEN p.spoiled_at IS NOT NULL THEN ARRAY[p.spoiled_why]"
         f" ELSE {tables.qualified('differences_now')}(p.change_id, p.bound) END"
         f" FROM {tables.qualified('proof')} p WHERE p.id = $1"
     )
-    return tuple((await conn.exec_driver_sql(query, (proof_id,))).scalar_one())
+    found = (await conn.exec_driver_sql(query, (proof_id,))).scalar_one_or_none()
+    return ("the ledger has lost what was compared",) if found is None else tuple(found)
 
 
 async def finish(conn: AsyncConnection, tables: Tables, proof_id: int) -> Finding:
@@ -89,7 +92,7 @@ async def compared(conn: AsyncConnection, tables: Tables, proof_id: int) -> bool
         f"SELECT {tables.qualified('compared')}(p.change_id, p.attempt, p.round)"
         f" FROM {tables.qualified('proof')} p WHERE p.id = $1"
     )
-    return bool((await conn.exec_driver_sql(query, (proof_id,))).scalar_one())
+    return bool((await conn.exec_driver_sql(query, (proof_id,))).scalar_one_or_none())
 
 
 async def spoil(conn: AsyncConnection, tables: Tables, change_id: int, why: str) -> int:

@@ -211,6 +211,13 @@ def derived(name: str, old: str, new: str) -> str:
     return shorten(name[: last.start()] + new + name[last.end() :])
 
 
+def keeping_triggers(sync_trigger: str) -> tuple[str, str]:
+    """Return the names of the triggers that a rollback puts beside a change's sync trigger: for values that
+    only the new side holds, and for those which it does not hold any more.
+    """
+    return sync_trigger.replace("~ec_", "~er_", 1), sync_trigger.replace("~ec_", "~es_", 1)
+
+
 def slug(text: str) -> str:
     """Return `text` as the name of a folder: lower case words joined by underscores."""
     return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:60] or "change"

@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expandcontract.model.names import RelationName, quote
+from expandcontract.model.names import RelationName, keeping_triggers, quote
 from expandcontract.model.situation import Dependent, Leaf, Live
 from expandcontract.postgres import old_side
 from expandcontract.postgres.catalog import dependent
@@ -252,5 +252,6 @@ def _trigger_faults(subject: Subject, leaf: _LeafState) -> list[str]:
 def _ours(subject: Subject, each: ColumnDependent) -> bool:
     """Pure. Whether the dependent is what keeps the sides in sync."""
     if each.kind == "trigger":
-        return subject.trigger is not None and each.name.startswith(f"{quote(subject.trigger)} ON ")
+        ours = () if subject.trigger is None else (subject.trigger, *keeping_triggers(subject.trigger))
+        return any(each.name.startswith(f"{quote(name)} ON ") for name in ours)
     return any(each.name.startswith(f"{function.sql}(") for function in subject.functions)

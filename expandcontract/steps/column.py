@@ -7,8 +7,9 @@ from typing import TypeVar
 from expandcontract.model.names import RelationName, quote
 from expandcontract.model.phases import Section, State
 from expandcontract.model.plan import Lock, LockMode, Purpose, Step, Sweep, Transactional, Transformation
-from expandcontract.steps import tables
+from expandcontract.steps import keeping, tables
 from expandcontract.steps.carry import TRAITS, Subject, filled
+from expandcontract.steps.keeping import Keeping
 from expandcontract.steps.sync import conversions, predicates, triggers
 from expandcontract.steps.sync.conversions import Conversion
 from expandcontract.steps.sync.triggers import Sync
@@ -70,10 +71,11 @@ def sections(columns: Columns) -> dict[Section, tuple[Step, ...]]:
             _restore(columns, ready=True),
             *_restore_hidden(columns),
             *filled.repairs(columns.subject),
+            keeping.stop(_keeping(columns)),
         ),
         Section.CONTRACT: (*_settle(columns, at_contract=True), *_before_hide(columns), _hide(columns)),
         Section.UNDO: (*_before_unhide(columns), _unhide(columns), *_after_unhide(columns)),
-        Section.ROLLBACK: (*_keep(columns), _remove(columns)),
+        Section.ROLLBACK: (*keeping.steps(_keeping(columns)), _remove(columns)),
         Section.PURGE: (_drop(columns),),
     }
 
@@ -216,20 +218,15 @@ def _compare(columns: Columns) -> Step:
     )
 
 
-def _keep(columns: Columns) -> tuple[Step, ...]:
-    pair = columns.subject.pair
-    if pair.identity:
-        return ()
-    wanted = (
-        predicates.written_by_new_code(pair, "t", columns.sync.change, columns.sync.ledger)
-        if pair.computed_outside
-        else predicates.only_new(pair, "t")
-    )
-    action = _sweep(columns, Purpose.KEEP, wanted)
-    return (
-        Step(
-            "keep", "=", f"keep in the ledger what only {quote(pair.new.column)} holds", action, by_size=True
-        ),
+def _keeping(columns: Columns) -> Keeping:
+    return Keeping(
+        change=columns.sync.change,
+        pair=columns.subject.pair,
+        trigger=columns.sync.trigger,
+        tables=tuple(table.sql for table in columns.triggered),
+        key=tuple(columns.subject.snapshot.primary_key),
+        schema=columns.sync.schema,
+        ledger=columns.sync.ledger,
     )
 
 
@@ -336,11 +333,17 @@ def _after_unhide(columns: Columns) -> tuple[Step, ...]:
 def _remove(columns: Columns) -> Step:
     subject = columns.subject
     drop = f"ALTER TABLE {columns.table.sql} DROP COLUMN IF EXISTS {quote(subject.new)}"
+    statements = (
+        *keeping.drop(_keeping(columns)),
+        *_drop_sync(columns),
+        drop,
+        *_drop_conversions(columns),
+    )
     return Step(
         "remove",
         "-",
         f"remove {quote(subject.new)} and what keeps it in sync",
-        Transactional((*_drop_sync(columns), drop, *_drop_conversions(columns)), _all_locks(columns)),
+        Transactional(statements, _all_locks(columns)),
         becomes=State.ROLLED_BACK,
     )
 

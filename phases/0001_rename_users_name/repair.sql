@@ -109,3 +109,10 @@ $ec$;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."~ek_0001_rename_users_name"() TO PUBLIC;
 CREATE TRIGGER "~ec_0001_rename_users_name" BEFORE INSERT OR UPDATE ON public.users FOR EACH ROW WHEN (NOT (CASE WHEN NEW.display_name IS NULL THEN NEW."~ec_name" IS NULL ELSE COALESCE(NEW.display_name OPERATOR(pg_catalog.=) NEW."~ec_name", false) END)) EXECUTE FUNCTION expandcontract_sync."~ek_0001_rename_users_name"();
 ALTER TABLE public.users ENABLE ALWAYS TRIGGER "~ec_0001_rename_users_name";
+
+-- - keep no more of what is written to display_name: the rollback was given up
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.users
+LOCK TABLE public.users IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.users IN ACCESS EXCLUSIVE MODE;
+DROP TRIGGER IF EXISTS "~er_0001_rename_users_name" ON public.users;
+DROP TRIGGER IF EXISTS "~es_0001_rename_users_name" ON public.users;

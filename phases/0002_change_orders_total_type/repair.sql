@@ -166,3 +166,10 @@ $ec$;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."~ek_0002_change_orders_total_type"() TO PUBLIC;
 CREATE TRIGGER "~ec_0002_change_orders_total_type" BEFORE INSERT OR UPDATE ON public.orders FOR EACH ROW WHEN (NOT (NEW.total_cents IS NOT NULL AND NEW."~ec_total" IS NOT NULL AND (CASE WHEN NEW."~ec_total" IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents) IS NULL ELSE COALESCE(NEW."~ec_total" OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents), false) END) OR NEW.total_cents IS NULL AND NEW."~ec_total" IS NULL AND (CASE WHEN NEW.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(NEW."~ec_total") IS NULL ELSE COALESCE(NEW.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(NEW."~ec_total"), false) END))) EXECUTE FUNCTION expandcontract_sync."~ek_0002_change_orders_total_type"();
 ALTER TABLE public.orders ENABLE ALWAYS TRIGGER "~ec_0002_change_orders_total_type";
+
+-- - keep no more of what is written to total_cents: the rollback was given up
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.orders
+LOCK TABLE public.orders IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.orders IN ACCESS EXCLUSIVE MODE;
+DROP TRIGGER IF EXISTS "~er_0002_change_orders_total_type" ON public.orders;
+DROP TRIGGER IF EXISTS "~es_0002_change_orders_total_type" ON public.orders;

@@ -1,3 +1,12 @@
+-- + keep in the ledger what is written to total_cents from now on
+--   instant, reversible; locks: SHARE ROW EXCLUSIVE on public.orders
+LOCK TABLE public.orders IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.orders IN SHARE ROW EXCLUSIVE MODE;
+CREATE OR REPLACE TRIGGER "~er_0002_change_orders_total_type" AFTER INSERT OR UPDATE ON public.orders FOR EACH ROW WHEN (NEW.total_cents IS NOT NULL AND NOT (CASE WHEN NEW.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total) IS NULL ELSE COALESCE(NEW.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total), false) END)) EXECUTE FUNCTION expandcontract_sync.keep_new('0002_change_orders_total_type', 'all', 'total', 'total_cents', 'id');
+ALTER TABLE public.orders ENABLE ALWAYS TRIGGER "~er_0002_change_orders_total_type";
+CREATE OR REPLACE TRIGGER "~es_0002_change_orders_total_type" AFTER UPDATE ON public.orders FOR EACH ROW WHEN (OLD.total_cents IS NOT NULL AND NOT (CASE WHEN OLD.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(OLD.total) IS NULL ELSE COALESCE(OLD.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(OLD.total), false) END) AND NOT (NEW.total_cents IS NOT NULL AND NOT (CASE WHEN NEW.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total) IS NULL ELSE COALESCE(NEW.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total), false) END))) EXECUTE FUNCTION expandcontract_sync.keep_new('0002_change_orders_total_type', 'all', 'total', 'total_cents', 'id');
+ALTER TABLE public.orders ENABLE ALWAYS TRIGGER "~es_0002_change_orders_total_type";
+
 -- = keep in the ledger what only total_cents holds
 --   by size, reversible; locks: ACCESS SHARE on public.orders
 WITH mine AS MATERIALIZED (
@@ -31,6 +40,8 @@ RETURNING seen.rows, seen.mismatches;
 --   instant, reversible; locks: ACCESS EXCLUSIVE on public.ledger_entries, ACCESS EXCLUSIVE on public.orders
 LOCK TABLE public.ledger_entries, public.orders IN SHARE UPDATE EXCLUSIVE MODE;
 LOCK TABLE public.ledger_entries, public.orders IN ACCESS EXCLUSIVE MODE;
+DROP TRIGGER IF EXISTS "~er_0002_change_orders_total_type" ON public.orders;
+DROP TRIGGER IF EXISTS "~es_0002_change_orders_total_type" ON public.orders;
 DROP TRIGGER IF EXISTS "~ec_0002_change_orders_total_type" ON public.orders;
 DROP FUNCTION IF EXISTS expandcontract_sync."~ec_0002_change_orders_total_type"();
 DROP FUNCTION IF EXISTS expandcontract_sync."~ek_0002_change_orders_total_type"();

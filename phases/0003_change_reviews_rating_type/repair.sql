@@ -223,3 +223,10 @@ $ec$;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."~ek_0003_change_reviews_rating_type"() TO PUBLIC;
 CREATE TRIGGER "~ec_0003_change_reviews_rating_type" BEFORE INSERT OR UPDATE ON public.reviews FOR EACH ROW WHEN (NOT (NEW.rating IS NOT NULL AND NEW."~ec_rating" IS NOT NULL AND (CASE WHEN NEW."~ec_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_back"(NEW.rating) IS NULL ELSE COALESCE(NEW."~ec_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_back"(NEW.rating), false) END) OR NEW.rating IS NULL AND NEW."~ec_rating" IS NULL AND (CASE WHEN NEW.rating IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW."~ec_rating") IS NULL ELSE COALESCE(NEW.rating OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW."~ec_rating"), false) END))) EXECUTE FUNCTION expandcontract_sync."~ek_0003_change_reviews_rating_type"();
 ALTER TABLE public.reviews ENABLE ALWAYS TRIGGER "~ec_0003_change_reviews_rating_type";
+
+-- - keep no more of what is written to "~ec_new_rating": the rollback was given up
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.reviews
+LOCK TABLE public.reviews IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.reviews IN ACCESS EXCLUSIVE MODE;
+DROP TRIGGER IF EXISTS "~er_0003_change_reviews_rating_type" ON public.reviews;
+DROP TRIGGER IF EXISTS "~es_0003_change_reviews_rating_type" ON public.reviews;

@@ -1,3 +1,12 @@
+-- + keep in the ledger what is written to "~ec_new_rating" from now on
+--   instant, reversible; locks: SHARE ROW EXCLUSIVE on public.reviews
+LOCK TABLE public.reviews IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.reviews IN SHARE ROW EXCLUSIVE MODE;
+CREATE OR REPLACE TRIGGER "~er_0003_change_reviews_rating_type" AFTER INSERT OR UPDATE ON public.reviews FOR EACH ROW WHEN (NEW."~ec_new_rating" IS NOT NULL AND NOT (CASE WHEN NEW."~ec_new_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating) IS NULL ELSE COALESCE(NEW."~ec_new_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating), false) END)) EXECUTE FUNCTION expandcontract_sync.keep_new('0003_change_reviews_rating_type', 'all', 'rating', '~ec_new_rating', 'id');
+ALTER TABLE public.reviews ENABLE ALWAYS TRIGGER "~er_0003_change_reviews_rating_type";
+CREATE OR REPLACE TRIGGER "~es_0003_change_reviews_rating_type" AFTER UPDATE ON public.reviews FOR EACH ROW WHEN (OLD."~ec_new_rating" IS NOT NULL AND NOT (CASE WHEN OLD."~ec_new_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(OLD.rating) IS NULL ELSE COALESCE(OLD."~ec_new_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(OLD.rating), false) END) AND NOT (NEW."~ec_new_rating" IS NOT NULL AND NOT (CASE WHEN NEW."~ec_new_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating) IS NULL ELSE COALESCE(NEW."~ec_new_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating), false) END))) EXECUTE FUNCTION expandcontract_sync.keep_new('0003_change_reviews_rating_type', 'all', 'rating', '~ec_new_rating', 'id');
+ALTER TABLE public.reviews ENABLE ALWAYS TRIGGER "~es_0003_change_reviews_rating_type";
+
 -- = keep in the ledger what only "~ec_new_rating" holds
 --   by size, reversible; locks: ACCESS SHARE on public.reviews
 WITH mine AS MATERIALIZED (
@@ -31,6 +40,8 @@ RETURNING seen.rows, seen.mismatches;
 --   instant, reversible; locks: ACCESS EXCLUSIVE on public.reviews
 LOCK TABLE public.reviews IN SHARE UPDATE EXCLUSIVE MODE;
 LOCK TABLE public.reviews IN ACCESS EXCLUSIVE MODE;
+DROP TRIGGER IF EXISTS "~er_0003_change_reviews_rating_type" ON public.reviews;
+DROP TRIGGER IF EXISTS "~es_0003_change_reviews_rating_type" ON public.reviews;
 DROP TRIGGER IF EXISTS "~ec_0003_change_reviews_rating_type" ON public.reviews;
 DROP FUNCTION IF EXISTS expandcontract_sync."~ec_0003_change_reviews_rating_type"();
 DROP FUNCTION IF EXISTS expandcontract_sync."~ek_0003_change_reviews_rating_type"();

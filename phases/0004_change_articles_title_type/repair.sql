@@ -98,3 +98,10 @@ ALTER TABLE public.articles VALIDATE CONSTRAINT "~ec_filled_plain_title";
 LOCK TABLE public.articles IN SHARE UPDATE EXCLUSIVE MODE;
 LOCK TABLE public.articles IN ACCESS EXCLUSIVE MODE;
 ALTER TABLE public.articles DROP CONSTRAINT IF EXISTS "~ec_filled_plain_title";
+
+-- - keep no more of what is written to plain_title: the rollback was given up
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.articles
+LOCK TABLE public.articles IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.articles IN ACCESS EXCLUSIVE MODE;
+DROP TRIGGER IF EXISTS "~er_0004_change_articles_title_type" ON public.articles;
+DROP TRIGGER IF EXISTS "~es_0004_change_articles_title_type" ON public.articles;

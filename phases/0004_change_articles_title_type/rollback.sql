@@ -1,3 +1,12 @@
+-- + keep in the ledger what is written to plain_title from now on
+--   instant, reversible; locks: SHARE ROW EXCLUSIVE on public.articles
+LOCK TABLE public.articles IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.articles IN SHARE ROW EXCLUSIVE MODE;
+CREATE OR REPLACE TRIGGER "~er_0004_change_articles_title_type" AFTER INSERT OR UPDATE ON public.articles FOR EACH ROW WHEN (NOT (NEW.plain_title IS NULL)) EXECUTE FUNCTION expandcontract_sync.keep_new('0004_change_articles_title_type', 'seen', 'title', 'plain_title', 'id');
+ALTER TABLE public.articles ENABLE ALWAYS TRIGGER "~er_0004_change_articles_title_type";
+CREATE OR REPLACE TRIGGER "~es_0004_change_articles_title_type" AFTER UPDATE ON public.articles FOR EACH ROW WHEN (NOT (OLD.plain_title IS NULL) AND NOT (NOT (NEW.plain_title IS NULL))) EXECUTE FUNCTION expandcontract_sync.keep_new('0004_change_articles_title_type', 'seen', 'title', 'plain_title', 'id');
+ALTER TABLE public.articles ENABLE ALWAYS TRIGGER "~es_0004_change_articles_title_type";
+
 -- = keep in the ledger what only plain_title holds
 --   by size, reversible; locks: ACCESS SHARE on public.articles
 WITH mine AS MATERIALIZED (
@@ -31,6 +40,8 @@ RETURNING seen.rows, seen.mismatches;
 --   instant, reversible; locks: ACCESS EXCLUSIVE on public.articles
 LOCK TABLE public.articles IN SHARE UPDATE EXCLUSIVE MODE;
 LOCK TABLE public.articles IN ACCESS EXCLUSIVE MODE;
+DROP TRIGGER IF EXISTS "~er_0004_change_articles_title_type" ON public.articles;
+DROP TRIGGER IF EXISTS "~es_0004_change_articles_title_type" ON public.articles;
 DROP TRIGGER IF EXISTS "~ec_0004_change_articles_title_type" ON public.articles;
 DROP FUNCTION IF EXISTS expandcontract_sync."~ec_0004_change_articles_title_type"();
 DROP FUNCTION IF EXISTS expandcontract_sync."~ek_0004_change_articles_title_type"();

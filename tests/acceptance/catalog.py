@@ -119,5 +119,5 @@ async def sync_functions(conn: Connection) -> list[str]:
     """Return the functions of changes that applications' sessions call; the ledger's own are not."""
     query = """
         SELECT proname::text FROM pg_proc WHERE pronamespace = 'expandcontract_sync'::regnamespace
-        AND proname NOT IN ('note_use', 'note_conflict', 'heartbeat') ORDER BY 1"""
+        AND proname NOT IN ('note_use', 'note_conflict', 'keep_new', 'heartbeat') ORDER BY 1"""
     return [row[0] for row in await conn.fetch(query)]

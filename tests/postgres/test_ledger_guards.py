@@ -7,9 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from expandcontract.ledger import change, phase, proof, step
+from expandcontract.ledger import change, chunk, phase, proof, step
 from expandcontract.model.errors import ColumnOwned, EcError, GuardRefused
 from expandcontract.model.phases import Phase, Section, State, Status
+from expandcontract.model.plan import Purpose
 from expandcontract.postgres.sqlstate import sqlstate, translate
 from tests.postgres import ledgers
 from tests.postgres.ledgers import WHO, Ledger
@@ -529,3 +530,64 @@ async def test_a_repeated_step_keeps_its_past(ledger: Ledger) -> None:
 async def _all(ledger: Ledger, query: str) -> list[Any]:
     async with ledger.database.transaction() as conn:
         return list((await conn.exec_driver_sql(query)).all())
+
+
+SWEPT = {"copy": Section.BACKFILL, "keep": Section.ROLLBACK}
+
+
+@pytest.mark.parametrize("purpose", SWEPT)
+@pytest.mark.parametrize(
+    ("harm", "ok"),
+    [
+        ("SELECT", True),
+        ("UPDATE expandcontract.chunk SET status = 'pending'", False),
+        ("DELETE FROM expandcontract.chunk", False),
+        (
+            """INSERT INTO expandcontract.event (change_id, kind, who, data)
+            SELECT id, '{} laid', 'x', '{{"round": 2, "attempt": 1}}' FROM expandcontract.change""",
+            False,
+        ),
+    ],
+    ids=["all done", "one open", "one missing", "a later round that was not laid"],
+)
+async def test_a_sweep_is_done_when_its_chunks_are(
+    ledger: Ledger, purpose: str, harm: str, *, ok: bool
+) -> None:
+    """What a process remembers of them may have been lost with the server that it was told by."""
+    action = f'{{"purpose": "{purpose}", "table": "public.users", "wanted": "true"}}'
+    step_ = f'{{"id": "{purpose}", "symbol": "=", "sentence": "", "action": {action}}}'
+    section = SWEPT[purpose]
+    await ledger.sql(f"""
+        INSERT INTO public.users SELECT 1;
+        UPDATE expandcontract.change SET plan = jsonb_set(plan, '{{sections,{section}}}', '[{step_}]')""")
+    if purpose == "copy":
+        await ledger.run(Phase.EXPAND, Phase.DUAL_WRITE)
+        await ledger.begin(Phase.BACKFILL)
+    relation = await ledger.one("SELECT 'public.users'::regclass::oid::int8")
+    async with ledger.database.transaction() as conn:
+        laid = await chunk.lay(conn, ledger.tables, chunk.Round(ledger.id, 1, Purpose(purpose), 1), relation)
+    assert laid == 1
+    await ledger.sql("UPDATE expandcontract.chunk SET status = 'done', next_block = end_block")
+    await ledger.sql(harm.format(purpose))
+    done = f"""INSERT INTO expandcontract.step (change_id, attempt, cycle, section, step, hash, status)
+        VALUES ({ledger.id}, 1, 0, '{section}', '{purpose}', '', 'done')"""
+    if ok:
+        await ledger.sql(done)
+    else:
+        assert "not every chunk of it is" in (await refused(ledger, done)).message
+
+
+async def test_a_step_is_done_after_those_before_it(ledger: Ledger) -> None:
+    """Neither begun nor done while one that comes before it in the plan is not; a failure can be told."""
+    steps = '[{"id": "one", "action": {}}, {"id": "two", "action": {}}]'
+    await ledger.sql(
+        f"UPDATE expandcontract.change SET plan = jsonb_set(plan, '{{sections,expand}}', '{steps}')"
+    )
+    await ledger.begin(Phase.EXPAND)
+    row = f"""INSERT INTO expandcontract.step (change_id, attempt, cycle, section, step, hash, status)
+        VALUES ({ledger.id}, 1, 0, 'expand', '{{}}', '', '{{}}')"""
+    for status in ("started", "done"):
+        assert "comes after step one" in (await refused(ledger, row.format("two", status))).message
+    await ledger.sql(row.format("two", "failed"))
+    await ledger.sql(row.format("one", "done"))
+    await ledger.sql("UPDATE expandcontract.step SET status = 'done' WHERE step = 'two'")

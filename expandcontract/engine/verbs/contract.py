@@ -1,7 +1,7 @@
 """`ec contract`: ask the gates, then hide the old side."""
 
 from expandcontract import gates
-from expandcontract.engine import closing, gatekeeper, hooks, standing
+from expandcontract.engine import closing, gatekeeper, hooks, keeping, standing
 from expandcontract.engine import situation as situations
 from expandcontract.engine.answers import applies
 from expandcontract.engine.context import Context
@@ -33,6 +33,7 @@ async def contract(context: Context, name: str) -> Situation:
             gatekeeper.require_open(work.situation, verdicts)
             await gatekeeper.keep(context, work.situation, verdicts)
             await standing.take_down(work)
+            await keeping.stop(work)
             await closing.contract(work)
     await hooks.end(context, name, Turn.CONTRACT)
     return await situations.one(context, name)

@@ -1,16 +1,15 @@
 """`ec rollback`: remove what start added, before contract."""
 
-from expandcontract.engine import gatekeeper, hooks, writing
+from expandcontract.engine import gatekeeper, hooks, keeping, writing
 from expandcontract.engine import situation as situations
 from expandcontract.engine.answers import applies
 from expandcontract.engine.context import Context
 from expandcontract.engine.diary import refusals
-from expandcontract.engine.runner import run_section
 from expandcontract.engine.verbs import undo
 from expandcontract.engine.work import leased
 from expandcontract.model.errors import NotConfirmed
 from expandcontract.model.hooks import Turn
-from expandcontract.model.phases import Section, Verb
+from expandcontract.model.phases import Verb
 from expandcontract.model.situation import Situation
 
 
@@ -39,8 +38,11 @@ async def rollback(
         if not discard:
             _refuse_last_copy(work.situation)
         # Before dual_write the new side is empty, and the functions that tell what only it holds are missing.
-        kept = not discard and any(step.startswith("dual_write.") for step in work.situation.steps_done)
-        await run_section(work, Section.ROLLBACK, leave_out=frozenset() if kept else frozenset({"keep"}))
+        written = any(step.startswith("dual_write.") for step in work.situation.steps_done)
+        live = work.situation.live
+        gone = work.plan.pair.new.column in live.missing_columns
+        remove = keeping.remove if discard or gone or not written else keeping.keep_and_remove
+        await remove(keeping.completed(work))
     await writing.unmark(context, situation)
     await hooks.end(context, name, Turn.ROLLBACK)
     return await situations.one(context, name)

@@ -155,8 +155,8 @@ WHERE p.oid >= 16384::oid
                   JOIN pg_catalog.pg_namespace f ON f.oid = p.pronamespace
                   WHERE v.relname = 'status_v1' AND v.relkind = 'v'
                     AND (f.nspname = s.nspname
-                      OR f.nspname = s.nspname || '_sync'
-                        AND NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgfoid = p.oid)))
+                      OR f.nspname = s.nspname || '_sync' AND (p.proname = 'keep_new'
+                        OR NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgfoid = p.oid))))
 GROUP BY t.tag, t.name, p.oid
 """
 

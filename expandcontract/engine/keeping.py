@@ -1,0 +1,138 @@
+"""What a rollback keeps, and that it is just what it removes.
+
+Once the triggers stand, every write that leaves a value which only the new side holds keeps it by itself;
+a sweep keeps those that were there. Both are looked at once more under the lock of the removal: where the
+triggers did not stand all the time, or where a server that failed over has lost what was kept, all is kept
+anew.
+"""
+
+from dataclasses import dataclass, replace
+
+from expandcontract.engine import sweeping
+from expandcontract.engine.runner import run_section, run_step
+from expandcontract.engine.work import Refusal, Work
+from expandcontract.ledger import event
+from expandcontract.model.errors import Blocked, EcError, GuardRefused
+from expandcontract.model.names import keeping_triggers
+from expandcontract.model.phases import Section
+from expandcontract.model.plan import Plan, Step, Sweep
+from expandcontract.postgres.message import Query
+from expandcontract.steps import keeping as steps
+
+#: The kind of the event that keeps which triggers stood when a round was laid; the function `kept` reads it.
+LAID = "keep laid"
+#: How often all is kept anew because its triggers are changed under it.
+MOST_TRIES = 5
+
+
+@dataclass(frozen=True)
+class Kept:
+    """How far keeping is: the last round (0 without any), whether the triggers stood all the time since then,
+    and whether all of its rows were looked at.
+    """
+
+    round: int
+    stood: bool
+    swept: bool
+
+    @property
+    def complete(self) -> bool:
+        """Whether the new side can be removed."""
+        return self.stood and self.swept
+
+
+def completed(work: Work) -> Work:
+    """Return the work with a rollback that keeps all that it removes, whichever program made its plan."""
+    plan = steps.completed(work.plan, work.context.tables.schema)
+    return replace(work, situation=replace(work.situation, plan=plan))
+
+
+async def keep_and_remove(work: Work) -> None:
+    """Keep what only the new side holds, and remove it in one short transaction.
+
+    Raises Blocked when somebody alters the triggers again and again, and what `run_section` raises.
+    """
+    leave_out = frozenset({steps.KEEP_WRITES, steps.KEEP})
+    lost = _lost(work)
+    for _ in range(MOST_TRIES):
+        await _keep(work)
+        try:
+            return await run_section(replace(work, refusals=(lost,)), Section.ROLLBACK, leave_out=leave_out)
+        except EcError as error:
+            if error is not lost.error:
+                raise
+            work.context.notice(work.name, f"{error.message} It is kept once more.")
+    raise Blocked(
+        f"{work.name} could not be rolled back: what keeps its new values is altered all the time.",
+        why="Something else disables or drops triggers of the table.",
+        state="Nothing was removed.",
+        next=f"ec rollback {work.name}",
+    )
+
+
+async def remove(work: Work) -> None:
+    """Remove the new side, and keep nothing."""
+    await run_section(work, Section.ROLLBACK, leave_out=frozenset({steps.KEEP_WRITES, steps.KEEP}))
+
+
+async def stop(work: Work) -> None:
+    """Take the triggers of a rollback that was given up from the table, where they are."""
+    query = """SELECT EXISTS (SELECT FROM pg_catalog.pg_trigger
+        WHERE tgrelid = $1::pg_catalog.oid AND tgname = ANY ($2::pg_catalog.text[]))"""
+    values = (work.situation.relation, list(keeping_triggers(work.plan.trigger)))
+    async with work.context.database.transaction() as conn:
+        there = (await conn.exec_driver_sql(query, values)).scalar_one()
+    if there:
+        plan = completed(work).plan
+        await run_step(work, Section.REPAIR, _step(plan, Section.REPAIR, steps.STOP))
+
+
+async def sweep(work: Work, action: Sweep) -> None:
+    """Keep what is there: go on with the last round where it still counts, or begin another."""
+    found = await _found(work)
+    round_ = found.round if found.stood else await _bound(work, found.round + 1)
+    await sweeping.walk_round(work, action, round_, sweeping.Pace())
+
+
+async def _keep(work: Work) -> None:
+    found = await _found(work)
+    if found.complete:
+        return
+    if not found.stood:
+        await run_step(work, Section.ROLLBACK, _step(work.plan, Section.ROLLBACK, steps.KEEP_WRITES))
+    await run_step(work, Section.ROLLBACK, _step(work.plan, Section.ROLLBACK, steps.KEEP))
+
+
+async def _found(work: Work) -> Kept:
+    query = f"SELECT * FROM {work.context.tables.qualified('kept')}($1)"
+    async with work.context.database.transaction() as conn:
+        row = (await conn.exec_driver_sql(query, (work.situation.change_id,))).one()
+    return Kept(row.round, row.stood, row.swept)
+
+
+def _lost(work: Work) -> Refusal:
+    """What the server refuses under the lock of the removal."""
+    query = (
+        f"NOT EXISTS (SELECT FROM {work.context.tables.qualified('kept')}($1) k WHERE k.stood AND k.swept)"
+    )
+    sentence = (
+        f"What would be removed of {work.name} is not what was kept: its triggers did not stand all the time."
+    )
+    return Refusal(Query(query, (work.situation.change_id,)), GuardRefused(sentence))
+
+
+async def _bound(work: Work, round_: int) -> int:
+    """Keep how the triggers stand before the first row is looked at; return the round."""
+    context, situation = work.context, work.situation
+    names = list(keeping_triggers(work.plan.trigger))
+    query = f"SELECT {context.tables.qualified('keeping')}($1, pg_catalog.to_jsonb($2::pg_catalog.text[]))"
+    async with context.database.transaction() as conn:
+        await work.check(conn)
+        standing = (await conn.exec_driver_sql(query, (situation.relation, names))).scalar_one()
+        data = {"round": round_, "attempt": situation.attempt, "triggers": names, "standing": standing}
+        await event.write(conn, context.tables, LAID, context.who, change_id=situation.change_id, data=data)
+    return round_
+
+
+def _step(plan: Plan, section: Section, id_: str) -> Step:
+    return next(step for step in plan.steps(section) if step.id == id_)

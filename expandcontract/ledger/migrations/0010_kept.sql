@@ -1,0 +1,186 @@
+-- What a step was called done for is compared with its chunks, and steps are done in their order: what a process remembers may have been
+-- lost with a server that failed over. What is written while a change is being rolled back is kept as well.
+
+-- Whether all that was laid for the last round of a sweep is done. Chunks are working state, which anybody may delete; and a round that
+-- was begun and not laid has none.
+CREATE FUNCTION {schema}.swept(change_id bigint, attempt integer, purpose text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(
+        (
+            SELECT count(k.id) >= laid.chunks AND coalesce(bool_and(k.status = 'done'), true)
+            FROM (
+                SELECT (e.data->>'round')::integer AS round, (e.data->>'chunks')::bigint AS chunks
+                FROM {schema}.event e
+                WHERE e.change_id = swept.change_id AND e.kind = 'chunks laid' AND e.data->>'purpose' = swept.purpose
+                    AND (e.data->>'attempt')::integer = swept.attempt
+                ORDER BY e.id DESC LIMIT 1
+            ) laid
+            LEFT JOIN {schema}.chunk k
+                ON (k.change_id, k.attempt, k.purpose, k.round) = (swept.change_id, swept.attempt, swept.purpose, laid.round)
+            WHERE NOT EXISTS (
+                SELECT FROM {schema}.event begun
+                WHERE begun.change_id = swept.change_id AND begun.kind = swept.purpose || ' laid'
+                    AND (begun.data->>'attempt')::integer = swept.attempt AND (begun.data->>'round')::integer > laid.round
+            )
+            GROUP BY laid.chunks
+        ),
+        false
+    )
+$$;
+
+-- The first step that the plan has before another one and the journal does not have as done, or NULL. `repair` has no order, and a
+-- rollback may leave out what it would keep.
+CREATE FUNCTION {schema}.step_before_missing(owner {schema}.change, cycle integer, section text, step text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH planned AS (
+        SELECT each.step->>'id' AS id, each.place
+        FROM jsonb_array_elements(owner.plan->'sections'->section) WITH ORDINALITY each(step, place)
+    )
+    SELECT p.id FROM planned p
+    WHERE section NOT IN ('repair', 'rollback') AND p.place < (SELECT o.place FROM planned o WHERE o.id = step_before_missing.step)
+        AND NOT EXISTS (
+            SELECT FROM {schema}.step s
+            WHERE s.change_id = owner.id AND s.attempt = owner.attempt AND s.cycle = step_before_missing.cycle
+                AND s.section = step_before_missing.section AND s.step = p.id AND s.status = 'done'
+        )
+    ORDER BY p.place LIMIT 1
+$$;
+
+-- The purpose of a step that sweeps, or NULL.
+CREATE FUNCTION {schema}.sweeps_for(plan jsonb, section text, step text) RETURNS text
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT each->'action'->>'purpose' FROM jsonb_array_elements(plan->'sections'->section) each WHERE each->>'id' = step
+$$;
+
+CREATE OR REPLACE FUNCTION {schema}.guard_step() RETURNS trigger
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+    owner {schema}.change;
+    missing text;
+    purpose text;
+BEGIN
+    SELECT * INTO owner FROM {schema}.change WHERE id = NEW.change_id;
+    IF NEW.attempt <> owner.attempt OR NEW.cycle > owner.cycle THEN
+        PERFORM {schema}.refuse(format('Step %s of change %s is of another attempt.', NEW.step, owner.name));
+    END IF;
+    IF NEW.status <> 'failed' THEN
+        missing := {schema}.step_before_missing(owner, NEW.cycle, NEW.section, NEW.step);
+        IF missing IS NOT NULL THEN
+            PERFORM {schema}.refuse(format('Step %s of change %s comes after step %s, which is not done.', NEW.step, owner.name, missing));
+        END IF;
+    END IF;
+    IF NEW.status = 'done' THEN
+        purpose := {schema}.sweeps_for(owner.plan, NEW.section, NEW.step);
+        IF purpose IN ('copy', 'keep') AND NOT {schema}.swept(owner.id, owner.attempt, purpose) THEN
+            PERFORM {schema}.refuse(format('Step %s of change %s is not done: not every chunk of it is.', NEW.step, owner.name));
+        END IF;
+    END IF;
+    IF TG_OP = 'INSERT' THEN
+        RETURN NEW;
+    END IF;
+    IF (NEW.change_id, NEW.attempt, NEW.cycle, NEW.section, NEW.step) IS DISTINCT FROM (OLD.change_id, OLD.attempt, OLD.cycle, OLD.section, OLD.step)
+        OR NEW.attempts < OLD.attempts
+    THEN
+        PERFORM {schema}.refuse(format('The journal of step %s of change %s stays.', OLD.step, owner.name));
+    END IF;
+    IF OLD.status = 'done' THEN
+        IF NEW.section NOT IN ('dual_write', 'backfill', 'verify', 'repair', 'rollback') OR NEW.status = 'failed'
+            OR NEW.attempts = OLD.attempts
+        THEN
+            PERFORM {schema}.refuse(format('Step %s of change %s is done, and stays so.', OLD.step, owner.name));
+        END IF;
+        -- A repair, another proof, or values that are kept anew: the row tells of the last run, history of those before.
+        INSERT INTO {schema}.event (change_id, kind, who, data) VALUES (OLD.change_id, 'step-repeated', session_user, to_jsonb(OLD));
+    END IF;
+    RETURN NEW;
+END
+$$;
+
+-- The value of a column as text, as SQL over the row $1: as the sweep makes it. A cast that somebody made for a type of theirs would run
+-- with the rights of the ledger's owner.
+CREATE FUNCTION {schema}.text_of(relation oid, wanted text) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE base(type) AS (
+        SELECT atttypid FROM pg_attribute WHERE attrelid = relation AND attname = wanted AND NOT attisdropped
+        UNION
+        SELECT t.typbasetype FROM base JOIN pg_type t ON t.oid = base.type WHERE t.typtype = 'd'
+    )
+    SELECT format(
+        CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN '($1.%1$I)::pg_catalog.text'
+             ELSE 'CASE WHEN pg_catalog.num_nulls($1.%1$I) = 0 THEN pg_catalog.format(''%%s'', $1.%1$I) END' END,
+        wanted
+    )
+    FROM base JOIN pg_type t ON t.oid = base.type WHERE t.typtype <> 'd'
+$$;
+
+-- Keeps what a write leaves on the new side of a change that is being rolled back: the sweep may have been there already. Its arguments
+-- are the change, `seen` where only what new code wrote counts, the old and the new column, and the columns that name a row.
+CREATE FUNCTION {sync}.keep_new() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SET DateStyle = 'ISO, MDY' SET IntervalStyle = 'postgres' SET bytea_output = 'hex' SET extra_float_digits = '1' AS $$
+DECLARE
+    change bigint;
+    key jsonb;
+    old_value text;
+    new_value text;
+    named text;
+BEGIN
+    -- Whoever may put a trigger on a table writes nothing here for the sake of another one.
+    SELECT c.id INTO change FROM {schema}.change c
+    WHERE c.name = TG_ARGV[0] AND TG_RELID IN (SELECT {schema}.leaves(c.relation))
+        AND (TG_ARGV[1] <> 'seen' OR EXISTS (SELECT FROM {schema}.old_use u WHERE u.change_id = c.id AND u.side = 'new'));
+    IF NOT FOUND THEN
+        RETURN NULL;
+    END IF;
+    BEGIN
+        SELECT string_agg(format('%L, %s', name, {schema}.text_of(TG_RELID, name)), ', ') INTO named
+        FROM unnest(TG_ARGV) WITH ORDINALITY arguments(name, place) WHERE place > 4;
+        EXECUTE format('SELECT %s, %s, %s', {schema}.text_of(TG_RELID, TG_ARGV[2]), {schema}.text_of(TG_RELID, TG_ARGV[3]),
+            CASE WHEN named IS NULL THEN 'NULL' ELSE format('pg_catalog.jsonb_build_object(%s)', named) END)
+        INTO old_value, new_value, key USING NEW;
+    EXCEPTION WHEN undefined_column OR null_value_not_allowed THEN
+        -- Somebody renamed a column since: the row as it is.
+        new_value := format('%s', NEW);
+    END;
+    INSERT INTO {schema}.conflict (change_id, kind, key, old_value, new_value, application_name, role, sentence)
+    VALUES (change, 'kept', key, old_value, new_value, current_setting('application_name'), session_user,
+        'the new side got this value while the change was being rolled back');
+    RETURN NULL;
+EXCEPTION WHEN undefined_table OR undefined_function OR invalid_schema_name THEN
+    -- The ledger was dropped: nobody can roll back by it, and the application's write is not to fail.
+    RETURN NULL;
+END
+$$;
+REVOKE ALL ON FUNCTION {sync}.keep_new() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION {sync}.keep_new() TO PUBLIC;
+
+-- The triggers that keep what is written meanwhile, as they stand on each leaf of a table.
+CREATE FUNCTION {schema}.keeping(relation oid, triggers jsonb) RETURNS jsonb
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(jsonb_object_agg(leaf::bigint::text, (
+        SELECT coalesce(jsonb_agg(jsonb_build_array(t.tgname, t.tgenabled, t.oid::bigint, t.xmin::text) ORDER BY t.tgname), '[]')
+        FROM pg_trigger t WHERE t.tgrelid = leaf AND triggers ? t.tgname::text
+    )), '{}')
+    FROM {schema}.leaves(relation) leaf
+$$;
+
+-- How far a rollback is with keeping: the last round (0 without any), whether the triggers stood all the time since it was laid, and
+-- whether all its rows were looked at.
+CREATE FUNCTION {schema}.kept(change_id bigint, OUT round integer, OUT stood boolean, OUT swept boolean)
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce((laid.data->>'round')::integer, 0),
+        laid.data IS NOT NULL AND NOT EXISTS (
+            SELECT FROM jsonb_each({schema}.keeping(c.relation, laid.data->'triggers')) leaf
+            WHERE leaf.value IS DISTINCT FROM laid.data->'standing'->leaf.key
+                OR jsonb_array_length(leaf.value) <> jsonb_array_length(laid.data->'triggers')
+                OR EXISTS (SELECT FROM jsonb_array_elements(leaf.value) standing WHERE standing->>1 <> 'A')
+        ),
+        {schema}.swept(c.id, c.attempt, 'keep')
+    FROM {schema}.change c
+    LEFT JOIN LATERAL (
+        SELECT e.data FROM {schema}.event e
+        WHERE e.change_id = c.id AND e.kind = 'keep laid' AND (e.data->>'attempt')::integer = c.attempt
+        ORDER BY e.id DESC LIMIT 1
+    ) laid ON true
+    WHERE c.id = change_id
+$$;
