@@ -134,10 +134,12 @@ class Transforming:
             return 0
         outcomes = await self._outcomes(chunk, batch.rows)
         killpoints.reach("transform.computed")
-        became = list(zip(batch.rows, outcomes, strict=True))
+        # Of large values there are fewer than rows: the others are read again.
+        became = list(zip(batch.rows, outcomes, strict=False))
         made = [Filled(row, outcome.value) for row, outcome in became if isinstance(outcome, Made)]
         bad = [Refused(row, outcome) for row, outcome in became if isinstance(outcome, Failed)]
-        behind = None if bad else batch.behind
+        whole = len(became) == len(batch.rows)
+        behind = batch.behind if whole and not bad else None
         written, refused = await self._filling.write(chunk, statements, made, behind)
         bad += refused
         done = written + len(bad)
@@ -154,7 +156,8 @@ class Transforming:
             if len(rows) == 1:
                 return [Failed("its process ended", str(died))]
             half = len(rows) // 2
-            return [*await self._outcomes(chunk, rows[:half]), *await self._outcomes(chunk, rows[half:])]
+            first = await self._outcomes(chunk, rows[:half])
+            return first if len(first) < half else [*first, *await self._outcomes(chunk, rows[half:])]
         self._computing = self._computing.after(len(rows), time.monotonic() - started)
         self._sending = self._sending.after(len(rows), self._transformer.sent_bytes)
         return outcomes

@@ -1,7 +1,8 @@
 """What runs in the process of a function: `python -m expandcontract.transforms MODULE:NAME`.
 
 Messages are pickles, each behind its length. It says None or Failed when the function is loaded or cannot be,
-then answers lists of values with lists of outcomes, until its parent hangs up.
+then answers lists of values with lists of outcomes, until its parent hangs up. An answer holds nothing but
+objects of types that the parent knows, and ends early where it grows large.
 """
 
 import importlib
@@ -10,10 +11,11 @@ import pickle
 import select
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from expandcontract.transforms.outcome import Failed, Made, Outcome
+from expandcontract.transforms.plain import LARGEST, NoValue, plain
 from expandcontract.transforms.wire import LENGTH, packed
 
 Function: TypeAlias = Callable[[Any], Any]
@@ -36,7 +38,7 @@ def main(name: str) -> None:
         answered.flush()
         while length := asked.read(LENGTH.size):
             values = pickle.loads(asked.read(*LENGTH.unpack(length)))  # noqa: S301 - from our parent
-            answered.write(_sendable([_made(function, value) for value in values]))
+            answered.write(packed(_computed(function, values)))
             answered.flush()
 
 
@@ -57,31 +59,35 @@ def _load(name: str) -> Function:
     return found
 
 
+def _computed(function: Function, values: Sequence[object]) -> list[Outcome]:
+    """Return what the function makes of the values, of the first ones where that is much."""
+    outcomes, size = list[Outcome](), 0
+    for value in values:
+        outcome = _made(function, value)
+        outcomes.append(outcome)
+        made = outcome.value if isinstance(outcome, Made) else None
+        size += len(made) if isinstance(made, str | bytes) else 0
+        if size > LARGEST:
+            break
+    return outcomes
+
+
 def _made(function: Function, value: object) -> Outcome:
     try:
         made = function(value)
+        return Failed("NoneReturned", "it returned None") if made is None else Made(plain(made))
+    except NoValue as error:
+        return Failed(str(error))
     except Exception as error:  # noqa: BLE001 - it is this row's error
         return _failed(error)
-    return Failed("NoneReturned", "it returned None") if made is None else Made(made)
-
-
-def _sendable(outcomes: list[Outcome]) -> bytes:
-    try:
-        return packed(outcomes)
-    except Exception:  # noqa: BLE001 - pickle raises what the objects raise
-        return packed([_sent(outcome) for outcome in outcomes])
-
-
-def _sent(outcome: Outcome) -> Outcome:
-    try:
-        pickle.dumps(outcome)
-    except Exception as error:  # noqa: BLE001 - as above
-        return _failed(error)
-    return outcome
 
 
 def _failed(error: Exception) -> Failed:
-    return Failed(type(error).__qualname__, str(error))
+    try:
+        words = str.__str__(str(error)).encode(errors="replace").decode()
+    except Exception:  # noqa: BLE001 - an exception of the user's own may fail to tell what it is
+        words = ""
+    return Failed(type(error).__qualname__, words)
 
 
 if __name__ == "__main__":

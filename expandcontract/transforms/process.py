@@ -55,8 +55,9 @@ class Transformer:
             raise _bad(self._function, refused)
 
     async def compute(self, values: Sequence[object]) -> list[Outcome]:
-        """Return what the function makes of each value. Raises Died, and BadTransform as `start` does.
+        """Return what the function makes of each value, of the first ones alone where that is much.
 
+        Raises Died, and BadTransform as `start` does.
         Who cancels it must close it.
         """
         await self.start()

@@ -1,9 +1,13 @@
 """What users write: functions that make a new value of an old one. They run in a process of their own."""
 
+import enum
 import hashlib
 import os
 import secrets
 import signal
+import uuid
+from datetime import datetime, timedelta, timezone
+from decimal import Decimal
 from pathlib import Path
 
 #: Where the tests leave their wishes for the function's process; its environment is the parent's.
@@ -85,6 +89,49 @@ def kills_itself_once(value: str) -> bytes:
         once.touch()
         os.kill(os.getpid(), signal.SIGKILL)
     return digest(value)
+
+
+class Letter(enum.StrEnum):
+    """Text of a class of its own, which the process of `ec` does not have."""
+
+    A = "a"
+
+
+class Safe(str):
+    """Text with marks that say where it may go."""
+
+    __slots__ = ("marks",)
+
+
+#: By what a text says: what no column takes, and what is the same value in another class.
+STRANGE: dict[str, object] = {
+    "list": [1, 2],
+    "set": {1, 2},
+    "dict": {"a": 1},
+    "tuple": (1, 2),
+    "generator": (each for each in "ab"),
+    "bytes": b"ab",
+    "surrogate": "\ud800",
+    "nan": float("nan"),
+    "huge": "x" * (200 << 20),
+    "object": object(),
+    "enum": Letter.A,
+    "safe": Safe("a"),
+    "int": 5,
+    "decimal": Decimal("1.50"),
+    "uuid": uuid.UUID(int=7),
+    "zone": datetime(2026, 1, 2, 3, 4, 5, tzinfo=timezone(timedelta(hours=5, minutes=30))),
+}
+
+
+def strange(value: str) -> object:
+    """Return what the old value names, and text of anything else."""
+    return STRANGE.get(value, f"text {value}")
+
+
+def mixed(value: str) -> object:
+    """Return two values for each row."""
+    return [value, value * 2]
 
 
 NOT_A_FUNCTION = 5

@@ -85,7 +85,7 @@ WRONG = {
     "nothing": ("nothing", "bytea", "NoneReturned"),
     "too long": ("long_text", "varchar(9)", "SQLSTATE 22001"),
     "out of range": ("parse", "smallint", "a value of another type than the column's"),
-    "not to be sent": ("unsendable", "text", "TypeError"),
+    "not to be sent": ("unsendable", "text", "it returned a generator"),
 }
 
 
@@ -100,6 +100,61 @@ async def test_a_value_that_the_column_does_not_take(database: str, case: str) -
             await life.backfill()
         assert kind in stopped.value.message
         assert stopped.value.why == ""
+
+
+#: What a function returned for one row among others, and what becomes of it: the value, or the row's error.
+STRANGE = {
+    "text": {
+        "list": "returned a list", "set": "returned a set", "dict": "returned a dict",
+        "tuple": "another type", "generator": "returned a generator", "bytes": "another type",
+        "surrogate": "half of a surrogate pair", "nan": "another type", "huge": "returned 200 MB",
+        "object": "returned an object", "enum": "a", "safe": "a", "int": "another type",
+        "decimal": "another type", "uuid": "another type", "zone": "another type",
+    },
+}  # fmt: skip
+
+
+async def test_what_a_function_returns_is_the_value_or_its_rows_error(database: str) -> None:
+    """Whatever it is, and of whatever class: never an error of `ec`, nor part of another row's result."""
+    expected = STRANGE["text"]
+    names = ", ".join(f"('{name}')" for name in expected)
+    given = f"{GIVEN} INSERT INTO items SELECT 1000 + row_number() OVER (), n FROM (VALUES {names}) v (n)"
+    async with living(database, "change-type", fields("strange", "text"), given) as life:
+        await life.start()
+        with pytest.raises(Mismatches):
+            await life.backfill(on_error="skip")
+        query = """SELECT i.code, coalesce(i.made, c.sentence) FROM items i
+            LEFT JOIN expandcontract.conflict c ON c.key->>'id' = i.id::text WHERE i.id > 1000"""
+        became = {row[0]: row[1] for row in await life.rows(query)}
+        assert became.keys() == expected.keys()
+        wrong = {name: became[name] for name in expected if expected[name] not in str(became[name])}
+        assert wrong == {}
+        assert await life.value("SELECT count(*) FROM items WHERE id <= 1000 AND made <> 'text ' || id") == 0
+
+
+@pytest.mark.parametrize(
+    ("type_", "name", "value"),
+    [
+        ("numeric(9,2)", "decimal", "1.50"),
+        ("uuid", "uuid", "00000000-0000-0000-0000-000000000007"),
+        ("timestamptz", "zone", "2026-01-01 21:34:05+00"),
+    ],
+)
+async def test_a_value_of_a_type_of_pythons_own(database: str, type_: str, name: str, value: str) -> None:
+    """It is the value; a time with a zone is the same moment."""
+    given = f"{GIVEN} DELETE FROM items WHERE id > 1; UPDATE items SET code = '{name}'"
+    async with living(database, "change-type", fields("strange", type_), given) as life:
+        await life.ready()
+        assert await life.value("SELECT made::text FROM items") == value
+
+
+async def test_two_values_for_each_row_are_errors_of_the_rows(database: str) -> None:
+    """They are as many as would fill the next row: no row gets one of them."""
+    async with living(database, "change-type", fields("mixed", "text"), GIVEN) as life:
+        await life.start()
+        with pytest.raises(TransformFailed, match="it returned a list"):
+            await life.backfill()
+        assert await life.value("SELECT count(*) FROM items WHERE made IS NOT NULL") == 0
 
 
 async def test_a_row_that_kills_the_process(database: str) -> None:
