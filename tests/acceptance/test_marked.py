@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 
+from expandcontract.engine.health import Finding
 from expandcontract.engine.verbs import doctor
 from expandcontract.model.errors import EcError, MissingPrivilege, Refused
 from expandcontract.model.events import Notice
@@ -183,7 +184,7 @@ async def test_doctor_says_whether_rows_can_be_marked(publisher: Server) -> None
     """For whom may, that it is possible or done; for whom may not, what to grant."""
     async with _published(publisher) as life:
 
-        async def found(url: str, name: str) -> doctor.Finding:
+        async def found(url: str, name: str) -> Finding:
             database = Database(url)
             context = replace(life.context, database=database, origin=name)
             findings = await doctor.examine(context)

@@ -6,8 +6,8 @@ from dataclasses import dataclass, replace
 import asyncpg
 import pytest
 
+from expandcontract.engine.health import Finding
 from expandcontract.engine.verbs import doctor, mend, plan
-from expandcontract.engine.verbs.doctor import Finding
 from expandcontract.model.errors import EcError, GateShut
 from tests.acceptance.cycle import Life, living
 

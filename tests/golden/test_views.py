@@ -14,7 +14,7 @@ from expandcontract.cli.views.plan import PlanView
 from expandcontract.cli.views.report import ReportView
 from expandcontract.cli.views.status import StatusView
 from expandcontract.cli.views.view import View
-from expandcontract.engine.verbs.doctor import Finding
+from expandcontract.engine.health import Finding
 from expandcontract.ledger.reader import LogEntry
 from expandcontract.model.activity import Activity, Horizon
 from expandcontract.model.errors import WrongState
@@ -164,7 +164,8 @@ HISTORY = (
 )
 FINDINGS = (
     Finding("server", well=True, sentence="PostgreSQL 18.4, reached at db.example:5432/shop."),
-    Finding("prepared transactions", well=False, sentence="Open: g.", next="ROLLBACK PREPARED 'g'"),
+    Finding("0001_a", well=True, waits=True, sentence="Paused by ann.", next="ec resume 0001_a"),
+    Finding("0002_b", well=False, sentence="Phase backfill failed: no.", next="ec backfill 0002_b"),
 )
 
 VIEWS: dict[str, View] = {

@@ -1,31 +1,23 @@
 """`ec doctor`: look at server, connection, ledger and changes for what will cause trouble. Only reads."""
 
-from dataclasses import dataclass
+from collections import defaultdict
+from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from expandcontract.engine import health
 from expandcontract.engine import situation as situations
 from expandcontract.engine.context import Context
-from expandcontract.model.errors import EcError
+from expandcontract.engine.health import MOST_NAMED, Finding
+from expandcontract.model.errors import EcError, LedgerMissing
+from expandcontract.model.names import RelationName, quote, sync_schema
 from expandcontract.model.phases import State
 from expandcontract.model.situation import Situation, Source
 from expandcontract.postgres import origin, statements
 from expandcontract.postgres.query import rows
 from expandcontract.postgres.sqlstate import translate
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at. `well` is False for what needs attention; `next` is the line that mends
-    it.
-    """
-
-    subject: str
-    well: bool
-    sentence: str
-    next: str = ""
-
 
 #: Transactions that hold back the horizon: while they last, no page is pruned and an update leaves a dead
 #: row. $1: seconds.
@@ -37,6 +29,45 @@ WHERE backend_xmin IS NOT NULL AND pid <> pg_backend_pid()
 ORDER BY xact_start LIMIT 3
 """
 HELD_SECONDS = 300
+
+_PREPARED = """
+SELECT gid, owner::text, extract(epoch FROM clock_timestamp() - prepared)::bigint
+FROM pg_catalog.pg_prepared_xacts WHERE database = current_database() ORDER BY prepared
+"""
+
+#: Transactions of others that hold a lock on a table, or on one below it, for longer than $2 seconds.
+#: $1: tables. A prepared transaction has no session.
+_HELD = """
+WITH RECURSIVE tree(root, relation) AS (
+    SELECT o, o FROM pg_catalog.unnest($1::oid[]) o
+    UNION
+    SELECT t.root, i.inhrelid FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.relation
+)
+SELECT t.root::int8, a.pid, coalesce(a.application_name, ''), a.usename::text, coalesce(a.state, ''),
+       max(l.mode), max(extract(epoch FROM clock_timestamp() - a.xact_start))::bigint
+FROM tree t
+JOIN pg_catalog.pg_locks l ON l.relation = t.relation AND l.locktype = 'relation' AND l.granted
+    AND l.database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = current_database())
+JOIN pg_catalog.pg_stat_activity a ON a.pid = l.pid
+WHERE a.pid <> pg_backend_pid() AND a.backend_type = 'client backend'
+  AND a.xact_start < clock_timestamp() - make_interval(secs => $2)
+GROUP BY t.root, a.pid, a.application_name, a.usename, a.state
+ORDER BY 7 DESC
+"""
+#: A step that needs a strong lock waits for who holds another for longer than this.
+LOCKED_SECONDS = 5
+
+#: Triggers named as ours, with their function, unless they hang on a parent's.
+_TRIGGERS = """
+SELECT t.tgrelid::int8, t.tgrelid::regclass::text, t.tgname::text, n.nspname::text, p.proname::text,
+       EXISTS (SELECT FROM pg_catalog.pg_class k JOIN pg_catalog.pg_namespace l ON l.oid = k.relnamespace
+               WHERE k.relname = 'schema_version' AND l.nspname || $1 = n.nspname)
+FROM pg_catalog.pg_trigger t
+JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+WHERE t.tgname LIKE '~ec\\_%' AND t.tgparentid = 0 AND pg_catalog.right(n.nspname, pg_catalog.length($1)) = $1
+ORDER BY 2, 3
+"""
 
 #: $1: tables.
 _OWNED_BY_OTHERS = """
@@ -52,7 +83,18 @@ async def examine(context: Context) -> tuple[Finding, ...]:
     finding.
     """
     found: list[Finding] = []
-    for look in (_server, _direct, _horizon, _prepared, _standbys, _statements, _marking, _changes, _owners):
+    for look in (
+        _server,
+        _direct,
+        _horizon,
+        _prepared,
+        _standbys,
+        _statements,
+        _marking,
+        _changes,
+        _owners,
+        _left_over,
+    ):
         try:
             found += await look(context)
         except (EcError, DBAPIError) as error:
@@ -113,25 +155,19 @@ async def _horizon(context: Context) -> list[Finding]:
 
 async def _prepared(context: Context) -> list[Finding]:
     async with context.database.transaction() as conn:
-        left = (
-            (
-                await conn.exec_driver_sql(
-                    "SELECT gid FROM pg_catalog.pg_prepared_xacts WHERE database = current_database()"
-                )
-            )
-            .scalars()
-            .all()
-        )
+        left = await rows(conn, _PREPARED)
     if not left:
         return [Finding("prepared transactions", well=True, sentence="None is left open.")]
-    return [
-        Finding(
-            "prepared transactions",
-            well=False,
-            sentence=f"Open, and holding locks: {', '.join(left)}.",
-            next=f"ROLLBACK PREPARED '{left[0]}'",
-        )
-    ]
+    told = "; ".join(f"{gid} of {owner}, {seconds:,} s old" for gid, owner, seconds in left[:MOST_NAMED])
+    more = f"; and {len(left) - MOST_NAMED:,} more" if len(left) > MOST_NAMED else ""
+    if all(seconds < HELD_SECONDS for _, _, seconds in left):
+        sentence = f"Open at this moment, as a transaction manager leaves them: {told}{more}."
+        return [Finding("prepared transactions", well=True, sentence=sentence)]
+    sentence = (
+        f"Open, and holding locks: {told}{more}. Each may be one half of somebody's work that is committed "
+        "elsewhere: only the transaction manager that prepared it knows whether to commit it."
+    )
+    return [Finding("prepared transactions", well=False, sentence=sentence)]
 
 
 async def _standbys(context: Context) -> list[Finding]:
@@ -192,56 +228,71 @@ async def _names(conn: AsyncConnection, query: str) -> list[str]:
 
 async def _owners(context: Context) -> list[Finding]:
     """Tables of open changes that this role may not alter any more."""
-    open_ = {s.relation: s for s in await situations.load(context) if s.state in (State.ACTIVE, State.HIDDEN)}
+    open_ = await _open(context)
     async with context.database.transaction() as conn:
-        foreign = await rows(conn, _OWNED_BY_OTHERS, list(open_))
+        foreign = {
+            relation: (owner, role)
+            for relation, owner, role in await rows(conn, _OWNED_BY_OTHERS, [s.relation for s in open_])
+        }
     return [
         Finding(
-            open_[relation].name,
+            situation.name,
             well=False,
-            sentence=f"{role} is no member of {owner}, the owner of {open_[relation].plan.table}: it may "
-            "compare rows, but not settle, contract, undo or roll back.",
+            sentence=f"{role} is no member of {owner}, the owner of {situation.plan.table}: it may compare "
+            "rows, but not settle, contract, undo or roll back.",
             next=f"GRANT {owner} TO {role}",
         )
-        for relation, owner, role in foreign
+        for situation in open_
+        for owner, role in [foreign.get(situation.relation, (None, None))]
+        if owner is not None
     ]
+
+
+async def _open(context: Context) -> list[Situation]:
+    return [each for each in await situations.load(context) if each.state in (State.ACTIVE, State.HIDDEN)]
+
+
+async def _left_over(context: Context) -> list[Finding]:
+    """Triggers of ours that no ledger answers for: it was dropped, or forgot the change."""
+    async with context.database.transaction() as conn:
+        found = await rows(conn, _TRIGGERS, sync_schema(""))
+    try:
+        known = {(s.relation, s.plan.trigger) for s in await _open(context)}
+    except LedgerMissing:
+        known = set()
+    orphans = [
+        each for each in found
+        if (each[3] == context.tables.sync_schema or not each[5]) and not _is_known(known, each)
+    ]  # fmt: skip
+    return [_orphan(*each[1:5]) for each in orphans]
+
+
+def _is_known(known: set[tuple[int, str]], trigger: Sequence[Any]) -> bool:
+    # A child by inheritance has a trigger of its own, under the same name.
+    return any(name == trigger[2] for _, name in known)
+
+
+def _orphan(table: str, trigger: str, schema: str, function: str) -> Finding:
+    called = RelationName(schema, function).sql
+    return Finding(
+        "left over",
+        well=False,
+        sentence=f"Trigger {quote(trigger)} on {table} is one of ec's, and no open change knows it: "
+        "writes call it for nothing, and fail once what it calls is gone. Its columns are yours to judge.",
+        next=f"DROP TRIGGER {quote(trigger)} ON {table}; DROP FUNCTION IF EXISTS {called}() CASCADE",
+    )
 
 
 async def _changes(context: Context) -> list[Finding]:
     found = [Finding("ledger", well=True, sentence="The ledger is there and of this version.")]
-    for situation in await situations.load(context):
-        if situation.state in (State.ACTIVE, State.HIDDEN):
-            found += _change(situation)
-    return found
+    open_ = await _open(context)
+    async with context.database.transaction() as conn:
+        held = await rows(conn, _HELD, [each.relation for each in open_], LOCKED_SECONDS)
+    locks = defaultdict(list)
+    for relation, *who in held:
+        locks[relation].append(_holder(*who))
+    return found + [health.of(each, locks[each.relation]) for each in open_]
 
 
-def damage(situation: Situation) -> tuple[str, ...]:
-    """Return in sentences what somebody did to an open change: to its trigger, functions or columns, to its
-    proof, to what its new side had.
-    """
-    live, proof = situation.live, situation.proof
-    spoiled = proof.differences if proof is not None and situation.state == State.ACTIVE else ()
-    proofs = (f"The proof does not hold any more: {'; '.join(spoiled)}.",) if spoiled else ()
-    return (*live.sync_faults, *proofs, *(lost.sentence(situation.plan) for lost in live.lost))
-
-
-def _change(situation: Situation) -> list[Finding]:
-    name = situation.name
-    faults = damage(situation)
-    if situation.live.is_copy:
-        copied = (
-            f"{name} was started in another database, of which this is a copy: leases and proofs are void."
-        )
-        verb = "undo" if situation.state == State.HIDDEN else "rollback"
-        return [Finding(name, well=False, sentence=copied, next=f"ec {verb} {name}")]
-    if faults:
-        mends = "ec doctor --repair" if situation.state == State.HIDDEN else f"ec backfill {name}"
-        return [Finding(name, well=False, sentence=" ".join(faults), next=mends)]
-    dead = [holder for holder in situation.holders if not holder.alive]
-    if dead:
-        return [
-            Finding(
-                name, well=True, sentence=f"{dead[0]} is gone; its lease is taken over by the next command."
-            )
-        ]
-    return [Finding(name, well=True, sentence="What keeps its sides in sync stands.")]
+def _holder(pid: int, application: str, role: str, state: str, mode: str, seconds: int) -> str:
+    return f"pid {pid} ({application or 'unnamed'}, role {role}, {state}) has held {mode} for {seconds:,} s"

@@ -4,9 +4,9 @@ from sqlalchemy.exc import DBAPIError
 
 from expandcontract.engine import situation as situations
 from expandcontract.engine.context import Context
+from expandcontract.engine.health import Finding, damage
 from expandcontract.engine.repairing import restore
 from expandcontract.engine.verbs import backfill
-from expandcontract.engine.verbs.doctor import Finding, damage
 from expandcontract.engine.work import leased
 from expandcontract.model.errors import EcError, Interrupted
 from expandcontract.model.phases import Phase, Stage, State, Status

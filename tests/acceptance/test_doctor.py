@@ -1,0 +1,50 @@
+"""What doctor finds on a real server: each open change, who is in its way, and what was left behind."""
+
+import pytest
+
+from expandcontract.engine.health import Finding
+from expandcontract.engine.verbs import doctor, plan, start
+from tests.acceptance.cycle import Life, living
+
+GIVEN = "CREATE TABLE users (id int PRIMARY KEY, name text, mail text)"
+NAME, MAIL = (
+    {"column": f"users.{old}", "new_name": new} for old, new in (("name", "full"), ("mail", "email"))
+)
+
+
+async def _found(life: Life, subject: str) -> list[Finding]:
+    return [found for found in await doctor.examine(life.context) if found.subject == subject]
+
+
+async def test_each_change_of_a_table_is_examined(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two on one table: who keeps a lock is named for both, and the damage of one is not the other's."""
+    monkeypatch.setattr(doctor, "LOCKED_SECONDS", 0)
+    async with living(database, "rename-column", NAME, GIVEN) as life:
+        await life.start()
+        other = plan.named("rename-column", MAIL, (life.name,))
+        await start.start(life.context, other)
+        async with life.app.transaction():
+            await life.rows("SELECT FROM users")
+            for name in (life.name, other.name):
+                (found,) = await _found(life, name)
+                assert found.waits
+                assert f"pid {life.app.get_server_pid()} (old app, role postgres" in found.sentence
+        await life.sql(f'DROP TRIGGER "~ec_{other.name}" ON users')
+        (mine,) = await _found(life, life.name)
+        (theirs,) = await _found(life, other.name)
+        assert (mine.well, theirs.well) == (True, False)
+        assert "is missing" in theirs.sentence
+
+
+async def test_what_a_lost_ledger_left_behind_can_be_dropped(database: str) -> None:
+    """The trigger is found without a ledger, and the lines that remove it are printed, and work."""
+    async with living(database, "rename-column", NAME, GIVEN) as life:
+        await life.start()
+        assert await _found(life, "left over") == []
+        await life.sql("DROP SCHEMA expandcontract CASCADE")
+        (found,) = await _found(life, "left over")
+        assert not found.well
+        assert f'"~ec_{life.name}" on public.users' in found.sentence
+        await life.sql(found.next)
+        assert await _found(life, "left over") == []
+        await life.sql("INSERT INTO users VALUES (1, 'Ann')")
