@@ -1,10 +1,10 @@
 """Which change a command is about: the one that was named, or the only one that the verb applies to."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING
 
 from expandcontract.cli.session import Session
-from expandcontract.model.errors import AmbiguousChange, UnknownChange, WrongState
+from expandcontract.model.errors import AmbiguousChange, UnknownChange, UsageError, WrongState
 from expandcontract.model.phases import Nothing, Refuse, Run, Stage, State, Verb, answer
 from expandcontract.model.situation import Situation
 
@@ -97,3 +97,17 @@ async def moved(
             found = await chosen(context, session, verb, name)
         if found is not None:
             session.show_changes([await act(context, found.name)])
+
+
+async def moved_all(
+    session: Session, name: str | None, act: Callable[["Context"], Awaitable[Sequence[Situation]]]
+) -> None:
+    """Let a verb act on every change, and show where they are then. Raises UsageError where one is named."""
+    if name is not None:
+        raise UsageError("Write a change or --all, not both.")
+    async with session.context() as context:
+        found = await act(context)
+        if found:
+            session.show_changes(found)
+        else:
+            session.show_nothing("No change is active.")

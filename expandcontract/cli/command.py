@@ -65,8 +65,8 @@ def execute(verb: Verb, written: Mapping[str, Any], *, checkpoints: bool, extra:
     from expandcontract.cli.signals import Interruption, run
 
     arguments = {p.name: written.get(p.name, p.default) for p in own_parameters(verb)} | dict(extra)
-    output = Output(json=bool(written.get("json")))
     loaded = load({name: written[name] for name in SETTING_NAMES if name in written})
-    interruption = Interruption(output.say, checkpoints=checkpoints)
+    output = Output(json=bool(written.get("json")), log_format=loaded.log_format)
+    interruption = Interruption(lambda text: output.say(text, "signal"), checkpoints=checkpoints)
     session = Session(loaded, output, interruption, verbose=bool(written.get("verbose")))
     return run(lambda: verb(session, **arguments), interruption) or 0

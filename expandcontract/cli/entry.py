@@ -38,9 +38,9 @@ def _report(error: EcError, arguments: Sequence[str]) -> int:
     if output.json:
         output.show(view)
     else:
-        output.say(view.text())
+        output.say_error(view)
     if _asked(arguments, "--verbose", "-v"):
-        output.say(_traceback(error))
+        output.say(_traceback(error), "traceback", level="debug")
     return error.exit_code
 
 

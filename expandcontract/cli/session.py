@@ -107,7 +107,7 @@ class Session:
             return Terminal(self.output.stderr, verbose=self.verbose)
         from expandcontract.cli.talk.lines import Lines
 
-        return Lines(self.output.stderr, time.monotonic, verbose=self.verbose)
+        return Lines(self.output.stderr, time.monotonic, verbose=self.verbose, form=self.output.form)
 
 
 def who() -> str:

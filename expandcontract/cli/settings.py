@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic.fields import FieldInfo
@@ -119,6 +119,10 @@ class Settings(BaseSettings):
     )
     confidential: bool = Field(
         _DEFAULT.confidential, description="The queries of blockers stay out of messages and ledger."
+    )
+    log_format: Literal["json", "logfmt", "text"] | None = Field(
+        None,
+        description="How each line on stderr is written. Without it: sentences on a terminal, logfmt off it.",
     )
     hooks: HookSettings = Field(
         HookSettings(), description="What is called around the turns of a change: a table of its own."

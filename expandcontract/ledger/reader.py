@@ -229,7 +229,7 @@ def _situation(row: RowMapping, policy: Policy) -> Situation:
         old_writers=tuple(_old_writer(writer) for writer in row["old_writers"] or ()),
         conflicts=row["conflicts"],
         waivers=tuple(_waiver(waiver) for waiver in row["waivers"] or ()),
-        wish=Wish(**(row["wish"] or {})),
+        wish=_wish(row["wish"]),
         holders=tuple(_holder(holder) for holder in row["holders"] or ()),
         steps_done=frozenset(row["steps_done"]),
         covered=frozenset(row["covered"]),
@@ -284,6 +284,13 @@ def _old_writer(record: Mapping[str, Any]) -> OldWriter:
 
 def _waiver(record: Mapping[str, Any]) -> Waiver:
     return Waiver(**{**record, "at": datetime.fromisoformat(record["at"])})
+
+
+def _wish(record: Mapping[str, Any] | None) -> Wish:
+    if record is None:
+        return Wish()
+    moments = {name: _moment(record[name]) for name in ("paused_at", "paused_until")}
+    return Wish(**{**record, **moments})
 
 
 def _holder(record: Mapping[str, Any]) -> Holder:

@@ -4,7 +4,7 @@ gates, status, wait and contract judge it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from expandcontract.model.activity import Activity
@@ -186,7 +186,10 @@ class Waiver:
 
 @dataclass(frozen=True)
 class Wish:
-    """The wished state that every worker reads between batches."""
+    """The wished state that every worker reads between batches.
+
+    `paused` is over by itself at `paused_until`, where somebody said for how long.
+    """
 
     paused: bool = False
     paused_by: str | None = None
@@ -194,6 +197,21 @@ class Wish:
     max_rate: float | None = None
     workers: int | None = None
     max_lag_seconds: float | None = None
+    paused_at: datetime | None = None
+    paused_why: str | None = None
+    paused_until: datetime | None = None
+
+    @property
+    def pause(self) -> str:
+        """Who paused it, since when, until when and why, as the end of a sentence."""
+        since = f" since {_when(self.paused_at)}" if self.paused_at else ""
+        until = f" until {_when(self.paused_until)}" if self.paused_until else ""
+        why = f": {self.paused_why}" if self.paused_why else ""
+        return f"paused by {self.paused_by or 'somebody'}{since}{until}{why}"
+
+
+def _when(at: datetime) -> str:
+    return f"{at.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
 
 
 @dataclass(frozen=True)

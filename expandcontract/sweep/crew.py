@@ -10,12 +10,11 @@ from dataclasses import replace
 from typing import assert_never
 from uuid import uuid4
 
-from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger import chunk as ledger
-from expandcontract.ledger import walk
+from expandcontract.ledger import control, walk
 from expandcontract.ledger.chunk import Chunk, Totals
 from expandcontract.model import killpoints
 from expandcontract.model.events import Progress
@@ -217,7 +216,9 @@ class Crew:
             if self._told is not None:
                 told = replace(self._told, throttled_by=shift.throttled_by)
                 await walk.say(conn, shift.tables, shift.round, told)
-            return await _wish(conn, shift), await ledger.totals(conn, shift.tables, shift.round)
+            return await control.wished(conn, shift.tables, shift.job.change_id), await ledger.totals(
+                conn, shift.tables, shift.round
+            )
 
         shift.wish, totals = await shift.transact(body)
         rate = shift.options.max_rate if shift.wish.max_rate is None else shift.wish.max_rate
@@ -249,15 +250,6 @@ class Crew:
             throttled_by=self._shift.throttled_by,
             eta_seconds=self._meter.eta_seconds(totals.blocks_total - totals.blocks_done),
         )
-
-
-async def _wish(conn: AsyncConnection, shift: Shift) -> Wish:
-    c = shift.tables.control.c
-    query = select(c.paused, c.paused_by, c.batch, c.max_rate, c.workers, c.max_lag_seconds).where(
-        c.change_id == shift.job.change_id
-    )
-    row = (await conn.execute(query)).first()
-    return Wish() if row is None else Wish(*row)
 
 
 def _as_ours(error: Exception) -> Exception:

@@ -118,7 +118,7 @@ class Shift:
         if self.wish.paused:
             if not self.options.wait_when_paused:
                 self.brake.pull("paused")
-            return f"paused by {self.wish.paused_by}" if self.wish.paused_by else "paused"
+            return self.wish.pause
         decision = await self.governor.ask()
         if decision.wait:
             return decision.reason

@@ -102,7 +102,7 @@ STATUS: dict[str, Situation] = {
     ),
     "paused": situation(
         phases=phases(2, running=True), proof=None, compare=None, copy=sweep(25),
-        wish=Wish(paused=True, paused_by="grace"),
+        wish=Wish(paused=True, paused_by="grace", paused_at=NOW, paused_why="month end"),
     ),
     "spoiled_hot": situation(
         phases=phases(2, running=True), proof=None, compare=None,

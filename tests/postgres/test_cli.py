@@ -403,7 +403,8 @@ def test_a_signal_ends_after_the_checkpoint(ec: Ec, number: signal.Signals, code
         process.send_signal(number)
         _, talk = process.communicate(timeout=30)
     assert process.returncode == code, talk
-    assert "error[EC130]" in talk
+    assert "event=signal" in talk
+    assert "code=EC130" in talk
     assert not ec.change()["ready"]
     ec("backfill")
     assert ec.change()["phases"]["backfill"]["rows_written"] == 3000

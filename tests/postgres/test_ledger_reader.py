@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -55,7 +56,8 @@ async def test_a_change_is_read_back(database: str) -> None:
         assert ready.ready
         assert ready.phase == Phase.CONTRACT
         assert ready.steps_done == {"expand.add_column"}
-        assert ready.wish == Wish(True, WHO, 500, 2e4, None)
+        assert replace(ready.wish, paused_at=None) == Wish(True, WHO, 500, 2e4, None)
+        assert ready.wish.paused_at is not None
         assert [(w.gate, w.who, w.why, w.known) for w in ready.waivers] == [
             ("soak", "bob", "in a hurry", "1 h")
         ]
@@ -419,3 +421,26 @@ async def test_bound_state_is_cheap(database: str) -> None:
         found = (await ledger.situation()).proof
         assert found is not None
         assert found.differences == ("public.u_7 is no longer part of the table",)
+
+
+async def test_a_pause_ends_by_itself(database: str) -> None:
+    """It says who, since when, why and until when; then it is over for readers and for workers."""
+    async with ledgers.changing(database) as ledger:
+
+        async def paused(seconds: float | None) -> tuple[Wish, Wish]:
+            async with ledger.database.transaction() as conn:
+                await control.wish(
+                    conn, ledger.tables, 1, WHO, paused=True, paused_why="month end", pause_seconds=seconds
+                )
+            async with ledger.database.transaction() as conn:
+                return (await ledger.situation()).wish, await control.wished(conn, ledger.tables, 1)
+
+        for wish in await paused(600.0):
+            assert wish.paused
+            assert wish.paused_at is not None
+            assert wish.paused_until is not None
+            assert abs(wish.paused_until - wish.paused_at - timedelta(minutes=10)) < timedelta(seconds=1)
+            assert wish.pause.startswith(f"paused by {WHO} since ")
+            assert wish.pause.endswith(" UTC: month end")
+        assert [wish.paused for wish in await paused(0.0)] == [False, False]
+        assert [wish.paused for wish in await paused(None)] == [True, True]

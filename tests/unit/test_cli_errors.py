@@ -25,6 +25,7 @@ NOBODY = (
 def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("EC_DATABASE_URL", raising=False)
+    monkeypatch.setenv("EC_LOG_FORMAT", "text")
 
 
 def fail_with(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -8,6 +8,11 @@ from expandcontract.cli.kinds import parameters, validated, words
 from expandcontract.model.errors import UsageError
 
 
+@pytest.fixture(autouse=True)
+def _sentences(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EC_LOG_FORMAT", "text")
+
+
 class Spec(BaseModel):
     """Every sort of field."""
 

@@ -1,4 +1,5 @@
 import io
+import json
 import re
 from collections.abc import Sequence
 from dataclasses import replace
@@ -8,12 +9,15 @@ import pytest
 
 from expandcontract import gates
 from expandcontract.cli.output import Output
+from expandcontract.cli.talk import records
 from expandcontract.cli.talk.lines import EVERY_SECONDS, Lines
 from expandcontract.cli.talk.onlooker import onlooker
 from expandcontract.cli.talk.sentences import sentence
 from expandcontract.cli.talk.terminal import Terminal
+from expandcontract.cli.views.error import ErrorView
 from expandcontract.cli.views.status import StatusView
 from expandcontract.model import events
+from expandcontract.model.errors import WrongState
 from expandcontract.model.phases import Phase, Section
 from expandcontract.model.situation import Situation
 from tests.golden.kept import same
@@ -66,7 +70,61 @@ def test_lines_off_a_terminal() -> None:
         listener(event)
     text = stream.getvalue()
     assert "hunter2" not in text
-    same("talk/lines.txt", re.sub(r"timestamp=\S+", "timestamp=2031-05-06T12:00:00.000000Z", text))
+    assert len(text.splitlines()) == len(EVENTS)
+    same("talk/lines.txt", _timeless(text))
+
+
+def _timeless(text: str) -> str:
+    """Leave out what is of this moment and this process."""
+    return re.sub(r" run_id=.*", "", re.sub(r"timestamp=\S+", "timestamp=2031-05-06T12:00:00.000000Z", text))
+
+
+def test_records_have_stable_names_and_fields() -> None:
+    """As JSON: the event's name, the sentence as its message, and what the event has, each on one line."""
+    stream = io.StringIO()
+    listener = Lines(stream, lambda: 0.0, verbose=True, form="json")
+    for event in EVENTS[:4]:
+        listener(event)
+    read = [json.loads(line) for line in stream.getvalue().splitlines()]
+    assert [record["event"] for record in read] == [
+        "phase_started",
+        "step_started",
+        "lock_tried",
+        "lock_tried",
+    ]
+    assert all({"timestamp", "level", "message", "run_id", "host", "pid"} <= record.keys() for record in read)
+    assert (read[2]["mode"], read[2]["attempt"], read[2]["relations"]) == (
+        "ACCESS EXCLUSIVE",
+        3,
+        "public.users",
+    )
+    assert len({record["run_id"] for record in read}) == 1
+
+
+@pytest.mark.parametrize("form", records.FORMS)
+def test_everything_off_a_terminal_is_of_one_form(form: records.Form) -> None:
+    """Events, errors and signals; an error of several lines is one record, and a password is in none."""
+    stream = io.StringIO()
+    output = Output(json=False, stderr=stream, log_format=form)
+    output.say("SIGTERM: finishing.", "signal")
+    output.say_error(ErrorView.of(WrongState("no\npassword=hunter2", why="because", next="ec status")))
+    lines = stream.getvalue().splitlines()
+    assert "hunter2" not in stream.getvalue()
+    if form == "text":
+        assert lines[:2] == ["SIGTERM: finishing.", "error[EC312]: no"]
+        return
+    assert len(lines) == 2
+    if form == "json":
+        told = json.loads(lines[1])
+        assert (told["event"], told["code"], told["next"]) == ("error", "EC312", "ec status")
+    else:
+        assert 'event=error message="no password=***" code=EC312 why=because' in lines[1]
+
+
+def test_the_form_can_be_asked_for_on_a_terminal() -> None:
+    """Sentences and a bar are for who did not ask for anything else."""
+    assert Output(json=False, stderr=Tty()).terminal
+    assert not Output(json=False, stderr=Tty(), log_format="json").terminal
 
 
 def test_progress_off_a_terminal_comes_each_30_seconds() -> None:

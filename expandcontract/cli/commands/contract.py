@@ -51,7 +51,13 @@ async def _say_gates(session: Session, context: "Context", name: str) -> None:
 
     situation = await status.looked(context, await status.one(context, name))
     if situation.settled:
-        session.output.say(GatesView.of(situation, gates.judge_all(situation)).listing())
+        view = GatesView.of(situation, gates.judge_all(situation))
+        if session.output.form == "text":
+            session.output.say(view.listing())
+            return
+        for gate in view.gates:
+            said = {"change": view.change, "gate": gate.name, "is": gate.word, "next": gate.next or None}
+            session.output.say(gate.reason, "gate", said)
 
 
 def build(name: str, summary: str) -> TyperCommand:

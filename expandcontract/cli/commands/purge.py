@@ -70,7 +70,7 @@ async def _each(session: Session, names: list[str], act: Callable[[str], Awaitab
     if done and not session.output.json:  # programs get one document, and then it is the error
         session.show_changes(done)
     for each in failed[:-1]:
-        session.output.say(ErrorView.of(each).text())
+        session.output.say_error(ErrorView.of(each))
     raise failed[-1]
 
 

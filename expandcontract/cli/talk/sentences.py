@@ -1,4 +1,4 @@
-"""An event as a sentence, and progress as fields: the same words on a terminal and off it. Pure."""
+"""An event as a sentence, as fields and by name: the same words on a terminal and off it. Pure."""
 
 from collections.abc import Sequence
 from typing import assert_never
@@ -6,6 +6,7 @@ from typing import assert_never
 from expandcontract.cli.views.format import build_phase, count, held, percent, seconds
 from expandcontract.model.events import (
     Blocker,
+    Build,
     Event,
     LockHeld,
     LockTried,
@@ -50,9 +51,39 @@ def sentence(event: Event) -> str:  # noqa: C901, PLR0911 - one for each event
             assert_never(other)
 
 
-def fields(progress: Progress) -> dict[str, str | int | float | None]:
-    """Return progress as fields, always the same; None for what is not known yet."""
+#: The name of each event for programs: it stays when the sentence is written better.
+_NAMES: dict[type[Event], str] = {
+    PhaseStarted: "phase_started",
+    PhaseDone: "phase_done",
+    StepStarted: "step_started",
+    StepDone: "step_done",
+    StepRunning: "step_running",
+    LockTried: "lock_tried",
+    LockHeld: "lock_held",
+    WaitingForSnapshots: "waiting_for_snapshots",
+    Progress: "progress",
+    TookOver: "took_over",
+    Notice: "notice",
+}
+
+
+def name(event: Event) -> str:
+    """Return the stable name of the event."""
+    return _NAMES[type(event)]
+
+
+def fields(event: Event) -> dict[str, object]:
+    """Return what the event has beside its sentence, always under the same names; None: it is not known."""
+    if isinstance(event, Progress):
+        return _progress_fields(event)
+    values = {field: value for field, value in vars(event).items() if field not in ("sentence", "text")}
+    build = values.pop("build", None)
+    return values | (_build_fields(build) if build is not None else {})
+
+
+def _progress_fields(progress: Progress) -> dict[str, object]:
     return {
+        "change": progress.change,
         "stage": progress.stage,
         "rows": progress.rows,
         "percent": round(progress.percent, 1),
@@ -62,6 +93,12 @@ def fields(progress: Progress) -> dict[str, str | int | float | None]:
         "throttled_by": progress.throttled_by,
         "eta_seconds": None if progress.eta_seconds is None else round(progress.eta_seconds),
     }
+
+
+def _build_fields(build: Build) -> dict[str, object]:
+    waits_for = None if build.waits_for is None else str(build.waits_for)
+    counted = {"index": build.index, "build_phase": build.phase, "done": build.done, "total": build.total}
+    return counted | {"unit": build.unit, "waits_for": waits_for}
 
 
 def detail(event: Event) -> bool:

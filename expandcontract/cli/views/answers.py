@@ -157,8 +157,7 @@ def _somebody(situation: Situation) -> bool:
 
 
 def _paused(situation: Situation) -> str | None:
-    wish = situation.wish
-    return f"paused by {wish.paused_by or 'somebody'}" if wish.paused else None
+    return situation.wish.pause if situation.wish.paused else None
 
 
 def _failed(situation: Situation) -> str | None:

@@ -209,6 +209,9 @@ class ChangeView(Part):
     attempt: int
     conflicts: int
     paused_by: str | None
+    paused_at: datetime | None
+    paused_until: datetime | None
+    paused_why: str | None
     running: tuple[str, ...]
 
     @classmethod
@@ -237,6 +240,9 @@ class ChangeView(Part):
             attempt=situation.attempt,
             conflicts=situation.conflicts,
             paused_by=(situation.wish.paused_by or "somebody") if situation.wish.paused else None,
+            paused_at=situation.wish.paused_at if situation.wish.paused else None,
+            paused_until=situation.wish.paused_until if situation.wish.paused else None,
+            paused_why=situation.wish.paused_why if situation.wish.paused else None,
             running=tuple(str(holder) for holder in situation.holders if holder.alive),
         )
 

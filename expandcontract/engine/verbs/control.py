@@ -1,5 +1,7 @@
 """`ec pause`, `resume`, `tune` and `ack`: wishes and decisions that stay in the ledger."""
 
+from datetime import timedelta
+
 from expandcontract import gates
 from expandcontract.engine import situation as situations
 from expandcontract.engine.answers import place
@@ -8,13 +10,27 @@ from expandcontract.engine.verbs import status
 from expandcontract.ledger import control, waiver
 from expandcontract.ledger.control import Wishes
 from expandcontract.model.errors import Refused, UsageError, WrongState
-from expandcontract.model.phases import Stage
+from expandcontract.model.phases import Stage, State
 from expandcontract.model.situation import Situation
 
 
-async def pause(context: Context, name: str) -> Situation:
-    """Ask every worker, on any host, to stop after its batch."""
-    return await _wish(context, name, Wishes(paused=True))
+async def pause(
+    context: Context, name: str, *, why: str | None = None, lasting: timedelta | None = None
+) -> Situation:
+    """Ask every worker, on any host, to stop after its batch; `lasting`: until then, by itself."""
+    return await _wish(context, name, _pause(why, lasting))
+
+
+async def pause_all(
+    context: Context, *, why: str | None = None, lasting: timedelta | None = None
+) -> tuple[Situation, ...]:
+    """Pause every change that is before contract, and return them."""
+    return await _wish_all(context, _pause(why, lasting))
+
+
+async def resume_all(context: Context) -> tuple[Situation, ...]:
+    """Let the workers of every change that is before contract go on; return the changes."""
+    return await _wish_all(context, Wishes(paused=False))
 
 
 async def resume(context: Context, name: str) -> Situation:
@@ -27,6 +43,20 @@ async def tune(context: Context, name: str, wishes: Wishes) -> Situation:
     next batch.
     """
     return await _wish(context, name, wishes)
+
+
+def _pause(why: str | None, lasting: timedelta | None) -> Wishes:
+    seconds = None if lasting is None else lasting.total_seconds()
+    return Wishes(paused=True, paused_why=why, pause_seconds=seconds)
+
+
+async def _wish_all(context: Context, wishes: Wishes) -> tuple[Situation, ...]:
+    """Write the wish for all of them in one transaction: nobody is forgotten when it fails half way."""
+    found = [each for each in await situations.load(context) if each.state == State.ACTIVE]
+    async with context.database.transaction() as conn:
+        for each in found:
+            await control.wish(conn, context.tables, each.change_id, context.who, **wishes)
+    return await situations.load(context, [each.name for each in found]) if found else ()
 
 
 async def _wish(context: Context, name: str, wishes: Wishes) -> Situation:

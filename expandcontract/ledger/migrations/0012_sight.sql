@@ -1,5 +1,10 @@
 -- What was not seen counts from when looking began.
 
+ALTER TABLE {schema}.control
+    ADD COLUMN paused_at timestamptz,
+    ADD COLUMN paused_why text,
+    ADD COLUMN paused_until timestamptz;
+
 -- As it was, and `noting_since`: since when the sync trigger notes who writes the old side, without a gap. A repair put it back, and after
 -- contract it was another one. A write through the new side counts from when the function of ready was put in place, under which every
 -- session is noted anew; after an undo from its end.
@@ -85,7 +90,7 @@ SELECT
         ELSE 'holds'
     END AS proof,
     copy.blocks_done, copy.blocks_total, copy.rows AS rows_written, copy.throttled_by,
-    coalesce(w.paused, false) AS paused,
+    coalesce(wished.paused, false) AS paused,
     c.created_by, c.created_at, c.hidden_at, c.purged_at,
     -- Values that did not fit, since the proof before contract was begun, and those that it found itself.
     coalesce(proof.unfit, 0) + (
@@ -135,8 +140,8 @@ SELECT
         ) FROM {schema}.holder h WHERE h.change_id = c.id
     ) AS holders,
     CASE WHEN w.change_id IS NOT NULL THEN pg_catalog.jsonb_build_object(
-        'paused', w.paused, 'paused_by', w.paused_by, 'batch', w.batch, 'max_rate', w.max_rate, 'workers', w.workers,
-        'max_lag_seconds', w.max_lag_seconds
+        'paused', wished.paused, 'paused_by', w.paused_by, 'batch', w.batch, 'max_rate', w.max_rate, 'workers', w.workers,
+        'max_lag_seconds', w.max_lag_seconds, 'paused_at', w.paused_at, 'paused_why', w.paused_why, 'paused_until', w.paused_until
     ) END AS wish,
     ARRAY(
         SELECT s.section || '.' || s.step FROM {schema}.step s
@@ -191,4 +196,6 @@ LEFT JOIN LATERAL (
     SELECT CASE WHEN c.state = 'active' AND p.backfill = 'done' THEN {schema}.new_side_lost(c.id, c.attempt) ELSE '[]' END AS objects
     OFFSET 0
 ) lost ON true
-LEFT JOIN {schema}.control w ON w.change_id = c.id;
+LEFT JOIN {schema}.control w ON w.change_id = c.id
+-- A pause that was given an end is over then, without anybody who resumes it.
+CROSS JOIN LATERAL (SELECT w.paused AND coalesce(w.paused_until > pg_catalog.clock_timestamp(), true) AS paused) wished;
