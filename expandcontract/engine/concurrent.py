@@ -3,21 +3,31 @@ client, built anew when they are broken.
 """
 
 import asyncio
+import random
 import time
 from contextlib import suppress
 
 from sqlalchemy.exc import DBAPIError
 
 from expandcontract.engine.work import Work
-from expandcontract.model.errors import StepFailed
-from expandcontract.model.events import StepRunning, WaitingForSnapshots
+from expandcontract.ledger import lease
+from expandcontract.model import killpoints
+from expandcontract.model.durations import spell
+from expandcontract.model.errors import LockBudgetSpent, StepFailed
+from expandcontract.model.events import LockTried, StepRunning, WaitingForSnapshots
 from expandcontract.model.phases import Section
-from expandcontract.model.plan import Concurrent, Step
+from expandcontract.model.plan import Concurrent, LockMode, Step
 from expandcontract.postgres.activity import builds_on
 from expandcontract.postgres.blockers import blockers_of
+from expandcontract.postgres.giving_way import giving_way
+from expandcontract.postgres.locks import PAUSE_FACTOR
+from expandcontract.postgres.message import marked, send
+from expandcontract.postgres.sqlstate import QUERY_CANCELED, is_retryable, sqlstate
 
 #: How often a build of somebody else, or the sessions that ours waits for, are looked at.
 LOOK_SECONDS = 1.0
+#: A build gives way this often at least, however long it takes, before it is given up.
+_TRIES = 5
 
 
 class _Watch:
@@ -60,10 +70,15 @@ class _Watch:
 
 
 async def run(work: Work, section: Section, step: Step, action: Concurrent) -> None:
-    """Bring about what the probe calls done, and tell meanwhile how far it is. Raises DBAPIError when the
-    statement fails; a broken leftover is removed first.
+    """Bring about what the probe calls done, and tell meanwhile how far it is. A broken leftover is removed
+    first; what gave way to the application is done again.
+
+    Raises:
+        DBAPIError: the statement failed.
+        LockBudgetSpent: it gave way again and again, for as long as the lock budget.
     """
     watch = _Watch(work, section, step, action.relation)
+    began, tries = time.monotonic(), 0
     while (state := await probe(work, action)) != "done":
         work.context.check_stop(work.name)
         if await watch.outlived():
@@ -73,14 +88,15 @@ async def run(work: Work, section: Section, step: Step, action: Concurrent) -> N
         if state == "broken":
             await _execute(work, watch, action.repair)
         try:
-            await _execute(work, watch, action.statement)
+            gave_way = not await _execute(work, watch, action.statement)
         except DBAPIError:
-            # A failed build leaves an invalid index, which every write would have to maintain. What has the
-            # name may also be somebody else's, made a moment ago.
             with suppress(DBAPIError):
-                if await probe(work, action) == "broken":
-                    await _execute(work, watch, action.repair)
+                await _clear(work, watch, action)
             raise
+        if gave_way:
+            tries += 1
+            await _clear(work, watch, action)
+            await _pause(work, action, tries, time.monotonic() - began)
 
 
 def _taken(work: Work, step: Step) -> StepFailed:
@@ -95,8 +111,12 @@ def _taken(work: Work, step: Step) -> StepFailed:
 async def take_back(work: Work, section: Section, step: Step, action: Concurrent) -> None:
     """Run the statements that take a step back, which cannot be in a transaction either."""
     watch = _Watch(work, section, step, action.relation)
+    began, tries = time.monotonic(), 0
     for statement in step.reverse:
-        await _execute(work, watch, statement)
+        while not await _execute(work, watch, statement):
+            work.context.check_stop(work.name)
+            tries += 1
+            await _pause(work, action, tries, time.monotonic() - began)
 
 
 async def probe(work: Work, action: Concurrent) -> str:
@@ -105,22 +125,62 @@ async def probe(work: Work, action: Concurrent) -> str:
         return str((await conn.exec_driver_sql(action.probe)).scalar_one())
 
 
-async def _execute(work: Work, watch: _Watch, statement: str) -> None:
-    """Run the statement without timeouts, and say meanwhile how far it is."""
-    async with work.context.database.direct() as conn:
+async def _clear(work: Work, watch: _Watch, action: Concurrent) -> None:
+    """Remove what a failed build left, an invalid index that every write has to maintain; never one that
+    somebody finished, or made a moment ago under its name.
+    """
+    if await probe(work, action) == "broken":
+        await _execute(work, watch, action.repair)
+
+
+async def _pause(work: Work, action: Concurrent, tries: int, spent_seconds: float) -> None:
+    """Leave the table to the application, which wanted a lock that we were in the way of."""
+    context, policy = work.context, work.context.policy
+    pause = PAUSE_FACTOR * policy.lock_timeout.total_seconds() * (1 + random.random())
+    spent = tries >= _TRIES and spent_seconds + pause > policy.lock_budget.total_seconds()
+    relations, mode = (action.relation,), LockMode.SHARE_UPDATE_EXCLUSIVE
+    context.listen(LockTried(relations, mode, tries, 0.0 if spent else pause, ()))
+    if spent:
+        raise LockBudgetSpent(
+            f"{action.statement.partition(' ON ')[0]} gave way to transactions of the application {tries} "
+            f"times in {spell(policy.lock_budget)}.",
+            why=f"They wrote {action.relation}, and then asked for a lock on it that the build was in the "
+            "way of, as ANALYZE, LOCK TABLE and ALTER do: a deadlock, and they would have been its victim.",
+            state="Nothing of this step was done.",
+        )
+    with suppress(TimeoutError):
+        await asyncio.wait_for(context.stop.wait(), pause)
+
+
+async def _execute(work: Work, watch: _Watch, statement: str) -> bool:
+    """Run the statement without timeouts, and say meanwhile how far it is. Return False when it gave way."""
+    context = work.context
+    async with context.database.direct() as conn:
         pid = int((await conn.exec_driver_sql("SELECT pg_catalog.pg_backend_pid()")).scalar_one())
-        watcher = asyncio.create_task(watch.follow(pid))
-        running = asyncio.create_task(conn.exec_driver_sql(statement))
-        stopped = asyncio.create_task(work.context.stop.wait())
-        try:
-            await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
-            if not running.done():
-                # The server ends the statement and leaves what the next run recognises as broken.
-                running.cancel()
-                with suppress(asyncio.CancelledError, DBAPIError):
-                    await running
-                work.context.check_stop(work.name)
-            running.result()
-        finally:
-            watcher.cancel()
-            stopped.cancel()
+        async with giving_way(context.database, pid) as giving:
+            # From here on the session sends this one message, or nothing.
+            async with context.database.transaction() as pooled:
+                await lease.go_apart(pooled, context.tables, work.lease, pid)
+            killpoints.reach("apart.registered")
+            watcher = asyncio.create_task(watch.follow(pid))
+            running = asyncio.create_task(send(conn, marked(statement)))
+            stopped = asyncio.create_task(context.stop.wait())
+            try:
+                await asyncio.wait({running, stopped}, return_when=asyncio.FIRST_COMPLETED)
+                if not running.done():
+                    # The server ends the statement and leaves what the next run recognises as broken.
+                    running.cancel()
+                    with suppress(asyncio.CancelledError, DBAPIError):
+                        await running
+                    context.check_stop(work.name)
+                running.result()
+            except DBAPIError as error:
+                if sqlstate(error) == QUERY_CANCELED and await giving.gave_way():
+                    return False
+                if not is_retryable(error):
+                    raise
+                return False
+            finally:
+                watcher.cancel()
+                stopped.cancel()
+    return True

@@ -20,6 +20,7 @@ from expandcontract.model.errors import EcError, LeaseHeld, LeaseLost
 from expandcontract.model.events import Listener, TookOver, ignore
 from expandcontract.model.situation import Holder
 from expandcontract.postgres.connect import Database
+from expandcontract.postgres.sqlstate import INSUFFICIENT_PRIVILEGE, sqlstate
 
 #: For how long a silent holder keeps its lease, and how often it beats.
 TTL_SECONDS = 10.0
@@ -29,6 +30,8 @@ _RETRY_SECONDS = 0.05
 #: Leases of a change are taken one at a time, each in a moment. Not under the change's row, which a step's
 #: transaction may hold for long.
 _PATIENCE = timedelta(seconds=10)
+#: How long a session that is ended may take to go.
+_END_MILLISECONDS = 5000
 
 
 @dataclass(frozen=True)
@@ -113,12 +116,22 @@ async def check(conn: AsyncConnection, tables: Tables, change_id: int, token: UU
     mine = select(lease.token).where(lease.change_id == change_id, lease.token == token)
     held = await conn.execute(mine.with_for_update(read=True, key_share=True))
     if held.one_or_none() is None:
-        raise LeaseLost(
-            "Another process took over this change.",
-            why="This process was silent for longer than its lease.",
-            state="This process stopped without writing.",
-            next="ec status",
-        )
+        raise _lost()
+
+
+async def go_apart(conn: AsyncConnection, tables: Tables, lease: Lease, pid: int) -> None:
+    """Make sure that the lease is held, and keep that `pid` is the session that now does for it what cannot
+    be in a transaction. Whoever takes over from here on ends that session first.
+
+    Raises:
+        LeaseLost: somebody took over.
+    """
+    query = (
+        f"UPDATE {tables.qualified('lease')} SET (apart_pid, apart_start) = (SELECT a.pid, a.backend_start "
+        "FROM pg_catalog.pg_stat_activity a WHERE a.pid = $1) WHERE change_id = $2 AND token = $3"
+    )
+    if (await conn.exec_driver_sql(query, (pid, lease.change_id, lease.token))).rowcount == 0:
+        raise _lost()
 
 
 async def _take_patiently(
@@ -153,19 +166,56 @@ async def _take(
 
 async def _bury(conn: AsyncConnection, tables: Tables, wanted: _Wanted) -> list[TookOver]:
     """Remove the leases of the dead. A row that is locked belongs to a transaction that has not ended yet."""
+    dead = (
+        f"SELECT l.token FROM {tables.qualified('lease')} l "
+        f"JOIN {tables.qualified('holder')} h ON h.token = l.token "
+        "WHERE l.change_id = $1 AND NOT h.alive FOR UPDATE OF l SKIP LOCKED"
+    )
+    tokens = list((await conn.exec_driver_sql(dead, (wanted.change_id,))).scalars())
+    if not tokens:
+        return []
+    await _end_apart(conn, tables, tokens)
     query = (
-        f"DELETE FROM {tables.qualified('lease')} WHERE token IN (SELECT l.token "
-        f"FROM {tables.qualified('lease')} l JOIN {tables.qualified('holder')} h ON h.token = l.token "
-        "WHERE l.change_id = $1 AND NOT h.alive FOR UPDATE OF l SKIP LOCKED) RETURNING verb, host, pid, who, "
+        f"DELETE FROM {tables.qualified('lease')} WHERE token = ANY ($2) RETURNING verb, host, pid, who, "
         f"until, (SELECT name FROM {tables.qualified('change')} WHERE id = $1) AS name"
     )
     buried = []
-    for row in (await conn.exec_driver_sql(query, (wanted.change_id,))).all():
+    for row in (await conn.exec_driver_sql(query, (wanted.change_id, tokens))).all():
         holder, name = str(Holder(row.verb, row.host, row.pid, row.who, row.until, alive=False)), row.name
         data = {"holder": holder}
         await event.write(conn, tables, "taken over", wanted.who, change_id=wanted.change_id, data=data)
         buried.append(TookOver(name, holder))
     return buried
+
+
+async def _end_apart(conn: AsyncConnection, tables: Tables, tokens: list[UUID]) -> None:
+    """End the sessions in which the dead were about to do what cannot be in a transaction: one that was only
+    stopped would do it when it goes on. What is under way already comes to its end, and is adopted.
+
+    Raises LeaseHeld when a session cannot be ended.
+    """
+    # Who is at work is seen once in a transaction, and was before the rows were locked.
+    await conn.exec_driver_sql("SELECT pg_catalog.pg_stat_clear_snapshot()")
+    query = (
+        f"SELECT a.pid FROM {tables.qualified('lease')} l JOIN pg_catalog.pg_stat_activity a "
+        "ON a.pid = l.apart_pid AND coalesce(a.backend_start = l.apart_start, true) "
+        "WHERE l.token = ANY ($1) AND a.state IS DISTINCT FROM 'active'"
+    )
+    for pid in (await conn.exec_driver_sql(query, (tokens,))).scalars().all():
+        try:
+            async with conn.begin_nested():
+                end = "SELECT pg_catalog.pg_terminate_backend($1, $2)"
+                ended = (await conn.exec_driver_sql(end, (pid, _END_MILLISECONDS))).scalar_one()
+        except DBAPIError as error:
+            if sqlstate(error) != INSUFFICIENT_PRIVILEGE:
+                raise
+            ended = False
+        if not ended:
+            raise LeaseHeld(
+                f"A process that is silent holds this change by its session, pid {pid}.",
+                why="It may go on at any moment with what it was about to do, and this role cannot end it.",
+                next=f"SELECT pg_terminate_backend({pid}), as its role or a superuser; then the same command",
+            )
 
 
 async def _others(conn: AsyncConnection, tables: Tables, change_id: int) -> Sequence[_Other]:
@@ -255,6 +305,15 @@ def _process_is_gone(holder: Holder) -> bool:
     except PermissionError:
         return False  # somebody else's process
     return False
+
+
+def _lost() -> LeaseLost:
+    return LeaseLost(
+        "Another process took over this change.",
+        why="This process was silent for longer than its lease.",
+        state="This process stopped without writing.",
+        next="ec status",
+    )
 
 
 def _held(other: _Other) -> LeaseHeld:

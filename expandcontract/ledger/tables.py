@@ -326,6 +326,8 @@ class Tables:
             _text("who"),
             _moment("acquired_at", nullable=False),
             _moment("until", nullable=False),
+            _integer("apart_pid", nullable=True),
+            _moment("apart_start"),
         )
 
     @cached_property

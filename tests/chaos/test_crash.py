@@ -308,6 +308,34 @@ async def test_a_process_that_sleeps_past_its_lease(
 
 
 @pytest.mark.parametrize(
+    "broken", [True, False], ids=["before the leftover is dropped", "before it is built"]
+)
+async def test_what_a_sleeper_was_about_to_do_is_not_done_to_its_successor(
+    database: str, nursery: Nursery, *, broken: bool
+) -> None:
+    """What cannot be in a transaction is sent by nobody who was taken over: the index of whoever took over
+    stays as it is.
+    """
+    index = "ix_people_display_name"
+    async with _started(database) as application:
+        if broken:
+            await application.execute(f"CREATE INDEX {index} ON people (display_name)")
+            await application.execute(
+                f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{index}'::regclass"
+            )
+        asleep = await _run(nursery, database, "backfill", kill=("apart.registered", 1), signal="SIGSTOP")
+        assert asleep.how == STOPPED
+        await application.execute("UPDATE expandcontract.lease SET until = now() - interval '1 second'")
+        other = await _run(nursery, database, "backfill")
+        assert (other.how, other.error) == (ENDED, None)
+        made = "SELECT indexrelid FROM pg_index WHERE indrelid = 'people'::regclass AND indisvalid ORDER BY 1"
+        before = await application.fetch(made)
+        awake = await asyncio.to_thread(nursery.wake, asleep.pid)
+        assert awake.code in {"EC403", "EC602"}, awake.error
+        assert await application.fetch(made) == before
+
+
+@pytest.mark.parametrize(
     ("verb", "point"),
     [
         ("start", "expand.add_column.begun"),

@@ -21,6 +21,7 @@ from expandcontract.postgres.connect import Database
 from expandcontract.postgres.query import rows, value
 from expandcontract.postgres.sqlstate import translate
 from expandcontract.testing.server import Server
+from tests.conftest import VERSION
 from tests.waiting import until
 
 SETTING = "SELECT pg_catalog.current_setting($1)"
@@ -71,6 +72,33 @@ async def test_a_transaction_behaves_the_same_whatever_the_database_sets(databas
             key: ours for key, (_, ours) in OURS.items()
         }
         assert await value(conn, SETTING, "transaction_isolation") == "read committed"
+
+
+async def test_timeouts_of_a_few_milliseconds_end_nothing_of_ours(database: str) -> None:
+    """5 ms for all that a DBA may limit: transactions, sessions and direct connections last as long as they
+    need.
+    """
+    name = parse(database).database
+    limits = ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"]
+    limits += ["transaction_timeout"] if VERSION >= 17 else []
+    await administrate(database, *(f"ALTER DATABASE {name} SET {limit} = '5ms'" for limit in limits))
+    limited = Database(database)
+    for _ in range(3):
+        async with limited.transaction() as conn:
+            await value(conn, "SELECT pg_catalog.pg_sleep(0.02)")
+            await asyncio.sleep(0.02)
+            assert await value(conn, SETTING, "statement_timeout") == "0"
+    async with limited.session() as conn:
+        await asyncio.sleep(0.02)
+        async with limited.transaction_on(conn):
+            await value(conn, "SELECT pg_catalog.pg_sleep(0.02)")
+            await asyncio.sleep(0.02)
+            assert await value(conn, SETTING, "lock_timeout") == "0"
+    async with limited.direct() as conn:
+        for _ in range(2):
+            await value(conn, "SELECT pg_catalog.pg_sleep(0.02)")
+            await asyncio.sleep(0.02)
+    await limited.close()
 
 
 async def test_a_transaction_can_be_patient_and_quick_to_commit(db: Database) -> None:
