@@ -17,7 +17,7 @@ from expandcontract.model.errors import NotConnected, PoolerInTheWay, ServerTooO
 from expandcontract.postgres.address import Address, parse
 from expandcontract.postgres.message import MARK, driver, send
 from expandcontract.postgres.origin import Origins
-from expandcontract.postgres.settings import BEGIN, settings
+from expandcontract.postgres.settings import BEGIN, Lifting, settings
 from expandcontract.postgres.sqlstate import TIMED_OUT, is_disconnect, server_message, sqlstate
 
 OLDEST = 14
@@ -311,9 +311,10 @@ def _engine(
     address: Address, application_name: str, origins: Origins | None = None, **settings: object
 ) -> AsyncEngine:
     """Make an engine without named statements: behind a pooler the next transaction is another backend's."""
+    lifting = Lifting()
 
     async def connect(**arguments: object) -> "asyncpg.Connection[Any]":
-        connection = await _connected(address, application_name, arguments)
+        connection = await _connected(address, application_name, arguments, lifting)
         if origins is not None:
             try:
                 await origins.adopt(connection)
@@ -347,13 +348,13 @@ class _Marking(asyncpg.Connection):
 
 
 async def _connected(
-    address: Address, application_name: str, arguments: dict[str, Any]
+    address: Address, application_name: str, arguments: dict[str, Any], lifting: Lifting
 ) -> "asyncpg.Connection[Any]":
     server_settings = {"application_name": application_name}
     if address.options is not None:
         server_settings["options"] = address.options
     try:
-        connection: asyncpg.Connection[Any] = await asyncpg.connect(
+        connection = await lifting.connect(
             **address.connect_arguments(),
             **arguments,
             connection_class=_Marking,

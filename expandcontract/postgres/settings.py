@@ -1,5 +1,9 @@
 """The settings that a session of ours has, whoever set what for its role."""
 
+from typing import Any
+
+import asyncpg
+
 #: Whatever a role, a database or PGOPTIONS set, a session of ours behaves the same. `scope` says whether for
 #: this transaction only. row_security = off turns silent filtering by policies into an error. A timeout of
 #: the session's own would kill us between two statements of a step.
@@ -43,3 +47,43 @@ def settings(lock_timeout: str, statement_timeout: str, *, local: bool, synchron
         synchronous=str(synchronous).lower(),
         transaction_timeout_since=_TRANSACTION_TIMEOUT_SINCE,
     ).strip()
+
+
+#: What a role may be limited by, on every version.
+_LIMITS = ("statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout", "idle_session_timeout")
+#: A pooler takes none of them.
+_NOT_TAKEN = "08P01"
+
+
+class Lifting:
+    """Connects without the role's timeouts: even what a driver asks when it connects takes longer than some.
+
+    Through a pooler they cannot be lifted, since its sessions are those of others too.
+    """
+
+    def __init__(self) -> None:
+        self._lifted = dict.fromkeys(_LIMITS, "0")
+
+    async def connect(  # noqa: D417 - the others are those of asyncpg
+        self,
+        *,
+        server_settings: dict[str, str],
+        **arguments: Any,  # noqa: ANN401 - those of asyncpg
+    ) -> "asyncpg.Connection[Any]":
+        """Connect as asyncpg.connect() does, and learn whether there is a pooler.
+
+        Args:
+            server_settings: ours go before them.
+        """
+        try:
+            connection: asyncpg.Connection[Any] = await asyncpg.connect(
+                server_settings=self._lifted | server_settings, **arguments
+            )
+        except asyncpg.PostgresError as error:
+            if not self._lifted or error.sqlstate != _NOT_TAKEN:
+                raise
+            self._lifted = {}
+            return await self.connect(server_settings=server_settings, **arguments)
+        if self._lifted and connection.get_server_version().major >= _TRANSACTION_TIMEOUT_SINCE // 10000:
+            await connection.execute("SET transaction_timeout = 0")
+        return connection
