@@ -36,6 +36,7 @@ from expandcontract.model.events import (
 )
 from expandcontract.model.phases import Stage
 from expandcontract.model.situation import Situation
+from expandcontract.postgres.catalog.snapshot import server_release
 from expandcontract.postgres.sqlstate import translate
 
 #: Throttled time is summed, and written so often.
@@ -240,8 +241,7 @@ async def _said(conn: AsyncConnection, context: Context, change_id: int, data: d
 
     Completes `data` with the version of the server.
     """
-    server = await conn.exec_driver_sql("SELECT pg_catalog.current_setting('server_version')")
-    data["server"] = str(server.scalar_one()).split()[0]
+    data["server"] = await server_release(conn)
     table = context.tables.event
     last = (
         select(table.c.data)

@@ -1,6 +1,6 @@
 """What is around a change that waits for contract: readers, sessions, standbys, instances of the application.
 
-Four queries, however many changes there are, and none where no change is ready.
+One query, however many changes there are, and none where no change is active.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from expandcontract.ledger import reader
 from expandcontract.model.phases import State
 from expandcontract.model.situation import Situation
 from expandcontract.postgres import replicas, sessions
+from expandcontract.postgres.query import together
 
 
 async def around(
@@ -21,12 +22,14 @@ async def around(
     """Return the situations with what their soft gates look at."""
     if not any(each.state == State.ACTIVE and each.started for each in situations):
         return tuple(situations)
-    watched = await reader.watched(conn, context.tables, situations)
-    ready = [each.relation for each in watched if each.settled]
-    if not ready:
-        return watched
-    beside = await sessions.of_tables(conn, ready)
-    standbys = await replicas.load(conn)
+    settled = sorted({each.relation for each in situations if each.settled})
+    queries = reader.watch_queries(context.tables) | {"sessions": sessions.QUERY}
+    if settled:
+        queries["standbys"] = replicas.QUERY
+    seen = await together(conn, queries, settled)
+    watched = reader.watched(seen, situations)
+    beside = sessions.by_table(seen["sessions"])
+    standbys = replicas.found(seen.get("standbys", ()))
     return tuple(
         replace(each, sessions=tuple(beside[each.relation]), standbys=standbys) if each.settled else each
         for each in watched

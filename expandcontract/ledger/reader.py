@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, RowMapping, Select, Table, and_, func, select, true
+from sqlalchemy import ARRAY, ColumnElement, RowMapping, Table, and_, func, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger import migrate
@@ -157,41 +157,43 @@ async def conflicts(conn: AsyncConnection, tables: Tables, name: str) -> tuple[C
     return tuple(Conflict(*row) for row in await conn.execute(query))
 
 
-async def watched(
-    conn: AsyncConnection, tables: Tables, situations: Sequence[Situation]
+def watch_queries(tables: Tables) -> dict[str, str]:
+    """Return the queries whose rows `watched` reads."""
+    fleet = tables.qualified("fleet_v1")
+    return {
+        "watch": f"SELECT *, pg_catalog.clock_timestamp() AS now FROM {tables.qualified('watch_v1')}",
+        "fleet": f"SELECT * FROM {fleet} ORDER BY application, name, role",
+    }
+
+
+def watched(
+    rows: Mapping[str, Sequence[Mapping[str, Any]]], situations: Sequence[Situation]
 ) -> tuple[Situation, ...]:
-    """Return the changes with who still uses their old side, and who of the application runs, by two
-    queries.
-    """
-    query = select(tables.watch_v1, func.clock_timestamp().label("now"))
-    found = {row["change_id"]: row for row in (await conn.execute(query)).mappings()}
-    instances = tuple(Instance(**row) for row in (await conn.execute(_fleet(tables))).mappings())
-    return tuple(
-        replace(
-            each,
-            watch=_watch(found[each.change_id]),
-            ready_wal=found[each.change_id]["ready_wal"],
-            new_code_at=found[each.change_id]["new_code_at"],
-            now=found[each.change_id]["now"],
-            noting_since=found[each.change_id]["noting_since"],
-            instances=instances,
-        )
-        for each in situations
+    """Pure. Return the changes with who still uses their old side, and who of the application runs."""
+    found = {row["change_id"]: row for row in rows["watch"]}
+    instances = tuple(Instance(**_with_moments(row, "first_seen", "last_seen")) for row in rows["fleet"])
+    return tuple(_with_watch(each, found[each.change_id], instances) for each in situations)
+
+
+def _with_watch(situation: Situation, row: Mapping[str, Any], instances: tuple[Instance, ...]) -> Situation:
+    return replace(
+        situation,
+        watch=_watch(row),
+        ready_wal=row["ready_wal"],
+        new_code_at=_moment(row["new_code_at"]),
+        now=datetime.fromisoformat(row["now"]),
+        noting_since=_moment(row["noting_since"]),
+        instances=instances,
     )
 
 
-def _fleet(tables: Tables) -> Select[Any]:
-    view = tables.fleet_v1
-    return select(view).order_by(view.c.application, view.c.name, view.c.role)
-
-
-def _watch(row: RowMapping) -> Watch | None:
+def _watch(row: Mapping[str, Any]) -> Watch | None:
     if row["source"] is None:
         return None
     return Watch(
         source=Source(row["source"]),
-        at=row["at"],
-        since=row["since"],
+        at=datetime.fromisoformat(row["at"]),
+        since=datetime.fromisoformat(row["since"]),
         was_reset=row["was_reset"],
         evicted=row["evicted"],
         readers=tuple(_old_reader(reader) for reader in row["readers"] or ()),
@@ -199,8 +201,12 @@ def _watch(row: RowMapping) -> Watch | None:
 
 
 def _old_reader(record: Mapping[str, Any]) -> OldReader:
-    moments = ("first_seen", "seen_after", "last_seen")
-    return OldReader(**{**record, **{name: datetime.fromisoformat(record[name]) for name in moments}})
+    return OldReader(**_with_moments(record, "first_seen", "seen_after", "last_seen"))
+
+
+def _with_moments(record: Mapping[str, Any], *names: str) -> dict[str, Any]:
+    """Return the record with these of its texts as moments."""
+    return {**record, **{name: datetime.fromisoformat(record[name]) for name in names}}
 
 
 def _situation(row: RowMapping, policy: Policy) -> Situation:
@@ -278,12 +284,11 @@ def _proof(record: Mapping[str, Any] | None) -> Proof | None:
 
 
 def _old_writer(record: Mapping[str, Any]) -> OldWriter:
-    seen = {name: datetime.fromisoformat(record[name]) for name in ("first_seen", "last_seen")}
-    return OldWriter(**{**record, **seen})
+    return OldWriter(**_with_moments(record, "first_seen", "last_seen"))
 
 
 def _waiver(record: Mapping[str, Any]) -> Waiver:
-    return Waiver(**{**record, "at": datetime.fromisoformat(record["at"])})
+    return Waiver(**_with_moments(record, "at"))
 
 
 def _wish(record: Mapping[str, Any] | None) -> Wish:
@@ -294,14 +299,13 @@ def _wish(record: Mapping[str, Any] | None) -> Wish:
 
 
 def _holder(record: Mapping[str, Any]) -> Holder:
-    times = {name: datetime.fromisoformat(record[name]) for name in ("until", "acquired_at")}
-    return Holder(**{**record, **times})
+    return Holder(**_with_moments(record, "until", "acquired_at"))
 
 
 def _newest_step(record: Mapping[str, Any] | None) -> NewestStep | None:
     if record is None:
         return None
-    return NewestStep(**{**record, "since": datetime.fromisoformat(record["since"])})
+    return NewestStep(**_with_moments(record, "since"))
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -36,7 +36,7 @@ def combined(queries: Mapping[str, str], *, beside: str = "") -> str:
 
 
 async def together(
-    conn: AsyncConnection, queries: Mapping[str, str], asked: object, *, beside: str
+    conn: AsyncConnection, queries: Mapping[str, str], asked: object, *, beside: str = ""
 ) -> dict[str, list[dict[str, Any]]]:
     """Return the rows of all `queries` by one round trip, by the queries' names.
 

@@ -1,16 +1,17 @@
 """Standbys, and how far each has replayed."""
 
-from sqlalchemy.ext.asyncio import AsyncConnection
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from expandcontract.model.situation import Standby
-from expandcontract.postgres.query import rows
 
 #: A base backup is no standby, nor is who only receives WAL (it replays none, but streams), nor a logical
 #: subscriber. A standby that is not connected is known by its slot, whose restart_lsn it had flushed. What a
 #: role may not see of pg_stat_replication is NULL, the state too: it needs pg_monitor.
-_STANDBYS = """
-SELECT coalesce(nullif(r.application_name, ''), 'walreceiver'),
-       pg_catalog.pg_wal_lsn_diff(r.replay_lsn, '0/0')::int8, true, r.state IS NOT NULL
+QUERY = """
+SELECT coalesce(nullif(r.application_name, ''), 'walreceiver') AS name,
+       pg_catalog.pg_wal_lsn_diff(r.replay_lsn, '0/0')::int8 AS replayed, true AS connected,
+       r.state IS NOT NULL AS visible
 FROM pg_catalog.pg_stat_replication r
 WHERE r.state IS DISTINCT FROM 'backup'
   AND NOT coalesce(r.state = 'streaming' AND r.replay_lsn IS NULL, false)
@@ -24,6 +25,6 @@ ORDER BY 1
 """
 
 
-async def load(conn: AsyncConnection) -> tuple[Standby, ...]:
-    """Return the standbys of this server. One query."""
-    return tuple(Standby(*each) for each in await rows(conn, _STANDBYS))
+def found(rows: Iterable[Mapping[str, Any]]) -> tuple[Standby, ...]:
+    """Pure. Return the standbys of this server, from the rows of QUERY."""
+    return tuple(Standby(row["name"], row["replayed"], row["connected"], row["visible"]) for row in rows)

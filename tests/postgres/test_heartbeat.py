@@ -14,7 +14,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from expandcontract.ledger import reader
 from expandcontract.model.situation import Instance
 from expandcontract.orm import beat_on_use, beating, heartbeat
+from expandcontract.postgres import sessions
 from expandcontract.postgres.address import parse
+from expandcontract.postgres.query import together
 from tests.postgres import ledgers
 from tests.postgres.ledgers import Ledger
 from tests.waiting import until
@@ -82,7 +84,9 @@ async def test_beating_goes_on_while_the_body_runs(database: str) -> None:
     """The same row is kept fresh; nothing beats afterwards."""
     async with ledgers.opened(database) as ledger, _application(database) as engine:
         seen: set[datetime] = set()
-        async with beating(engine, application="web", version="1", instance="a", every=SHORT):
+        # One that takes longer than this is given up, and a machine may be busy.
+        every = timedelta(seconds=0.5)
+        async with beating(engine, application="web", version="1", instance="a", every=every):
 
             async def three_times() -> bool:
                 seen.update(each.last_seen for each in await _alive(ledger))
@@ -141,6 +145,8 @@ async def test_instances_are_part_of_a_situation(database: str) -> None:
     async with ledgers.changing(database) as ledger, _application(database) as engine:
         await heartbeat(engine, application="web", version="7", instance="a")
         async with ledger.database.transaction() as conn:
-            found: Any = await reader.watched(conn, ledger.tables, [await ledger.situation()])
+            queries = reader.watch_queries(ledger.tables) | {"sessions": sessions.QUERY}
+            seen = await together(conn, queries, [])
+        found: Any = reader.watched(seen, [await ledger.situation()])
         assert [each.version for each in found[0].instances] == ["7"]
         assert found[0].watch is None

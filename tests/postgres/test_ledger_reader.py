@@ -13,13 +13,15 @@ from sqlalchemy.exc import DBAPIError
 from expandcontract.ledger import change, control, event, phase, waiver, walk
 from expandcontract.ledger.chunk import Round
 from expandcontract.ledger.migrate import grants
-from expandcontract.ledger.reader import conflicts, load, load_log, watched
+from expandcontract.ledger.reader import conflicts, load, load_log, watch_queries, watched
 from expandcontract.model.events import Progress
 from expandcontract.model.names import RelationName
 from expandcontract.model.phases import Phase, State, Status
 from expandcontract.model.plan import Purpose
 from expandcontract.model.policy import Policy
 from expandcontract.model.situation import Situation, Wish
+from expandcontract.postgres import sessions
+from expandcontract.postgres.query import together
 from expandcontract.postgres.sqlstate import translate
 from expandcontract.testing.server import Server
 from tests.postgres import ledgers
@@ -205,7 +207,8 @@ async def test_uses_are_folded(database: str) -> None:
 async def _watched(ledger: Ledger) -> Situation:
     situation = await ledger.situation()
     async with ledger.database.transaction() as conn:
-        (found,) = await watched(conn, ledger.tables, [situation])
+        queries = watch_queries(ledger.tables) | {"sessions": sessions.QUERY}
+        (found,) = watched(await together(conn, queries, []), [situation])
     return found
 
 
