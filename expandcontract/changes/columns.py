@@ -8,6 +8,7 @@ from expandcontract.model.change import Change, Mode, Pair, Side, Unfit
 from expandcontract.model.errors import BadExpression, MissingPrivilege, UnsupportedShape
 from expandcontract.model.names import RelationName, quote, shorten, sync_schema
 from expandcontract.model.plan import Note, Plan
+from expandcontract.postgres import watchers
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Judgement, Question
@@ -23,11 +24,20 @@ UPSERT_NEW = (
     "New code may name the new column in ON CONFLICT from ready on; two unique indexes until contract "
     "may fail a simultaneous upsert"
 )
+#: Kinds of a default with which a value cannot be compared.
+_INCOMPARABLE = ("opaque", "volatile")
 
 
 def hidden_name(column: str) -> str:
     """The old side's name after contract: out of sight, and sorted to the end."""
     return shorten(f"~ec_{column}")
+
+
+def first_name(change: str) -> str:
+    """The name of the trigger that comes before those of the user: `!` sorts before whatever needs no quotes,
+    and before most of what does.
+    """
+    return shorten(f"!ec_{change}")
 
 
 def old_column(snapshot: Snapshot, name: str) -> Column:
@@ -83,6 +93,9 @@ def compose(
         new_default=judgement.default,
         ledger=ledger_schema,
         checks=checks.taken(subject),
+        first="" if pair.computed_outside else first_name(change.name),
+        watched=bool(watchers.before(snapshot.triggers, (column.name, question.new))),
+        partition_keys=snapshot.relation.partition_keys,
     )
     columns = Columns(
         subject,
@@ -101,6 +114,7 @@ def compose(
         new_columns=(question.new,),
         hidden_column=question.hidden,
         trigger=trigger,
+        first_trigger=sync.first,
         functions=steps.functions(columns),
         hidden_functions=steps.hidden_functions(columns),
         catalog=_what_matters(snapshot, column),
@@ -127,7 +141,7 @@ def _pair(
     return Pair(
         table=snapshot.table,
         old=Side(
-            column.name, column.type, column.not_null, column.default, column.default_kind == "volatile"
+            column.name, column.type, column.not_null, column.default, column.default_kind in _INCOMPARABLE
         ),
         new=Side(question.new, judgement.new_type.type, column.not_null),
         mode=Mode.MIRROR if mirror else Mode.FILL,
@@ -226,6 +240,8 @@ def _notes(subject: Subject, judgement: Judgement) -> tuple[Note, ...]:
         and (outside or not subject.pair.old.volatile_default)
     ):
         notes.append(_default_dropped(subject))
+    if subject.column.default_kind == "opaque":
+        notes.append(_opaque(subject))
     if outside:
         notes += _outside(subject)
     elif subject.pair.mode == Mode.FILL:
@@ -260,6 +276,16 @@ def _default_dropped(subject: Subject) -> Note:
         return Note("default-dropped", sentence)
     more = f"New code that gives no {quote(subject.final)} is refused: it is NOT NULL."
     return Note.hazard("default-dropped", f"{sentence} {more}")
+
+
+def _opaque(subject: Subject) -> Note:
+    old, new = quote(subject.column.name), quote(subject.new)
+    return Note.hazard(
+        "default-stays",
+        f"The default {subject.column.default} calls a function of yours or needs a setting, and stays on "
+        f"{old} until contract: an INSERT that gives {new} alone evaluates it as well, and a NULL that is "
+        f"inserted into {new} counts as left out.",
+    )
 
 
 def _outside(subject: Subject) -> tuple[Note, ...]:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from expandcontract.model.errors import NameTaken, UnsupportedShape
 from expandcontract.model.names import check, quote
 from expandcontract.model.plan import Note
+from expandcontract.postgres import watchers
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.catalog.trigger import Trigger
@@ -72,7 +73,7 @@ def hazards(snapshot: Snapshot, column: Column) -> Iterator[Note]:
                 "column after contract, and purge waits until it does not.",
             )
     for trigger in snapshot.triggers:
-        if trigger.name.startswith("~ec_"):
+        if trigger.name.startswith(watchers.OURS):
             continue  # another change's sync trigger: it writes other columns, and comes and goes
         if _fires(snapshot, trigger):
             yield Note("user-trigger", _fired(trigger))

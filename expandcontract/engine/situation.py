@@ -89,6 +89,7 @@ def _subject(situation: Situation) -> Subject:
         trigger=None if unkept or (hidden and plan.pair.one_way) else plan.trigger,
         functions=() if unkept else plan.hidden_functions if hidden else plan.functions,
         planned=_planned(plan) if situation.state == State.ACTIVE else None,
+        first="" if hidden or _unkept(situation) else plan.first_trigger,
     )
 
 

@@ -198,6 +198,7 @@ class Plan:
     contract may run. `hidden_column` is the old side's name after contract.
     `not_held` and `barred` are predicates over `t` after contract: the hidden side could not hold the row's
     value, and the old side's own constraints would refuse the row.
+    `trigger` comes after those of the user, `first_trigger` before them; plans of 0.1 name none.
     `functions` are the schema-qualified functions that keep the sides in sync, `hidden_functions` those that
     keep the hidden side current after contract. `noted_every` is how often at most the trigger notes that a
     session writes one side, so
@@ -215,6 +216,7 @@ class Plan:
     functions: tuple[RelationName, ...]
     catalog: Mapping[str, Any]
     hidden_functions: tuple[RelationName, ...] = ()
+    first_trigger: str = ""
     swap: bool = False
     not_held: str = "false"
     barred: str = "false"

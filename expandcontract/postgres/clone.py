@@ -523,7 +523,7 @@ async def _own_name(conn: AsyncConnection, question: Question) -> str | None:
 async def _default(
     conn: AsyncConnection, column: Column, forward: Expression | None, question: Question
 ) -> str | None:
-    if column.default is None or column.default_kind == "volatile" or question.function:
+    if column.default is None or column.default_kind in ("opaque", "volatile") or question.function:
         return None
     if forward is None:
         return column.default

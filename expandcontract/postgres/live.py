@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.names import RelationName, keeping_triggers, quote
 from expandcontract.model.situation import Dependent, Leaf, Live
-from expandcontract.postgres import old_side
+from expandcontract.postgres import old_side, watchers
 from expandcontract.postgres.catalog import dependent
 from expandcontract.postgres.catalog.dependent import ColumnDependent, Wanted
 from expandcontract.postgres.catalog.snapshot import server_version
@@ -27,7 +27,8 @@ class Subject:
     the old side, whose dependents are listed. `trigger` and `functions` are what keeps the sides in sync;
     without a trigger none is missed. `columns` are those that must be there under their present names, with
     the type that format_type() must write for each, None where any will do. `planned` is what the old side
-    had when the plan was made, None where nobody asks any more.
+    had when the plan was made, None where nobody asks any more. `first` is the trigger that comes before
+    those of the user, and must be there where one of them looks at the first two of `columns`, the sides.
     """
 
     change_id: int
@@ -38,6 +39,7 @@ class Subject:
     functions: tuple[RelationName, ...]
     columns: tuple[tuple[str, str | None], ...]
     planned: Planned | None = None
+    first: str = ""
 
     def asked(self) -> Row:
         """As a row of `asked`."""
@@ -46,6 +48,7 @@ class Subject:
             "relation": self.relation,
             "name": self.old_column,
             "trigger": self.trigger,
+            "first": self.first,
             "columns": [{"name": name, "type": type_} for name, type_ in self.columns],
             "functions": [{"schema": each.schema, "name": each.name} for each in self.functions],
             "is_open": self.planned is not None,
@@ -62,6 +65,7 @@ class _LeafState:
     as_made: bool
     later: tuple[str, ...]
     rows: int
+    first: str | None
 
     @property
     def intact(self) -> bool:
@@ -76,7 +80,8 @@ _ASKED = """
 asked AS (
     SELECT u.*
     FROM pg_catalog.json_to_recordset($1::pg_catalog.text::pg_catalog.json) u(
-        change int8, relation oid, name text, trigger text, columns json, functions json, is_open bool
+        change int8, relation oid, name text, trigger text, first text, columns json, functions json,
+        is_open bool
     )
 ), wanted(tag, relation, name) AS (
     SELECT u.change, u.relation, u.name FROM asked u
@@ -119,12 +124,13 @@ SELECT u.change, c.oid::int8 AS oid,
              WHERE l.tgrelid = c.oid AND l.tgname > u.trigger::name AND l.tgname NOT LIKE '~e_\\_%'
                AND l.tgtype & 3 = 3 AND l.tgtype & 20 <> 0 AND l.tgenabled <> 'D'
              ORDER BY l.tgname) AS later,
-       c.reltuples::int8 AS rows
+       c.reltuples::int8 AS rows, f.tgenabled::text AS first
 FROM asked u
 JOIN tree t ON t.tag = u.change
 JOIN pg_catalog.pg_class c ON c.oid = t.relation AND c.relkind = 'r'
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_trigger g ON g.tgrelid = c.oid AND g.tgname = u.trigger
+LEFT JOIN pg_catalog.pg_trigger f ON f.tgrelid = c.oid AND f.tgname = u.first
 ORDER BY 1, 3
 """
 
@@ -133,6 +139,7 @@ _QUERIES = {
     "columns": _COLUMNS,
     "functions": _MISSING_FUNCTIONS,
     "leaves": _LEAVES,
+    "watchers": watchers.NOW,
     "standing": old_side.NOW,
 }
 
@@ -180,6 +187,7 @@ def _live(subject: Subject, seen: Mapping[str, list[Row]], dependents: Sequence[
     ]
     moved = [f"Table {subject.table} is called {table} now."] if table != subject.table else []
     triggers = [sentence for leaf in leaves for sentence in _trigger_faults(subject, leaf)]
+    triggers += _order_faults(subject, leaves, watchers.found(seen["watchers"], subject.columns))
     return Live(
         table_exists=True,
         sync_faults=(*moved, *_column_faults(subject, missing), *functions, *triggers),
@@ -207,6 +215,7 @@ def _leaf(row: Row) -> _LeafState:
         as_made=row["as_made"],
         later=tuple(row["later"]),
         rows=row["rows"],
+        first=row["first"],
     )
 
 
@@ -249,9 +258,27 @@ def _trigger_faults(subject: Subject, leaf: _LeafState) -> list[str]:
     return faults
 
 
+def _order_faults(subject: Subject, leaves: Sequence[_LeafState], lookers: Sequence[str]) -> list[str]:
+    """Pure. Say where triggers of the user would look at a row before any of ours has made it whole."""
+    if not subject.first or not lookers:
+        return []
+    name = quote(subject.first)
+    off = [leaf.name for leaf in leaves if leaf.first not in (None, "A")]
+    if off:
+        return [f"Trigger {name} on {', '.join(off)} does not fire in every session (ENABLE ALWAYS)."]
+    bare = [leaf.name for leaf in leaves if leaf.first is None and leaf.enabled is not None]
+    if not bare:
+        return []
+    who = ", ".join(map(quote, lookers))
+    missing = f"{name}, which makes rows of {bare[0]} whole before, is missing"
+    return [f"Trigger {who} looks at the pair, and {missing}."]
+
+
 def _ours(subject: Subject, each: ColumnDependent) -> bool:
     """Pure. Whether the dependent is what keeps the sides in sync."""
     if each.kind == "trigger":
-        ours = () if subject.trigger is None else (subject.trigger, *keeping_triggers(subject.trigger))
+        if subject.trigger is None:
+            return False
+        ours = (subject.trigger, subject.first, *keeping_triggers(subject.trigger))
         return any(each.name.startswith(f"{quote(name)} ON ") for name in ours)
     return any(each.name.startswith(f"{function.sql}(") for function in subject.functions)

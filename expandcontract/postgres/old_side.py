@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from expandcontract.model.names import quote
+from expandcontract.postgres.catalog.default import is_nothing
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def _known(planned: Planned, kind: str, name: str, definition: str | None) -> bo
         case "not null":
             return planned.not_null
         case _:
-            return definition == planned.default
+            return definition == planned.default or (definition is not None and is_nothing(definition))
 
 
 def _named(kind: str, name: str, definition: str | None) -> str:

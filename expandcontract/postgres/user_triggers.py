@@ -22,7 +22,7 @@ WITH RECURSIVE tree(oid) AS (
 SELECT DISTINCT pg_catalog.quote_ident(t.tgname::pg_catalog.text)
 FROM tree JOIN pg_catalog.pg_trigger t ON t.tgrelid = tree.oid
 WHERE t.tgenabled IN ('A', 'R') AND t.tgtype & 16 <> 0 AND NOT t.tgisinternal
-  AND t.tgname !~ '^~e[crs]_'
+  AND t.tgname !~ '^[~!]e[crs]_'
   AND (pg_catalog.cardinality(t.tgattr::pg_catalog.int2[]) = 0 OR EXISTS (
       SELECT FROM pg_catalog.pg_attribute a
       WHERE a.attrelid = tree.oid AND a.attname = $2::pg_catalog.name

@@ -115,7 +115,7 @@ def _add_column(columns: Columns) -> Step:
 def _dual_write(columns: Columns) -> Step:
     statements = (
         *_flat(conversions.create(conversion) for conversion in columns.conversions),
-        *_sync(columns, ready=False),
+        *_sync(columns, ready=False, first=columns.sync.watched),
     )
     pair = columns.subject.pair
     old, new = quote(pair.old.column), quote(pair.new.column)
@@ -130,19 +130,17 @@ def _dual_write(columns: Columns) -> Step:
     )
 
 
-def _sync(columns: Columns, *, ready: bool) -> tuple[str, ...]:
+def _sync(columns: Columns, *, ready: bool, first: bool) -> tuple[str, ...]:
     return (
         *triggers.create_parsed(columns.sync),
         triggers.create_sync_function(columns.sync, ready=ready),
         f"GRANT EXECUTE ON FUNCTION {columns.sync.function.sql}() TO PUBLIC",
-        *triggers.create_sync_trigger(columns.sync, columns.triggered),
+        *triggers.create_sync_trigger(columns.sync, columns.triggered, first=first),
     )
 
 
 def _restore(columns: Columns, *, ready: bool) -> Step:
-    drops = (
-        f"DROP TRIGGER IF EXISTS {quote(columns.sync.trigger)} ON {each.sql}" for each in columns.triggered
-    )
+    drops = triggers.drop_triggers(columns.sync, columns.triggered)
     create = _flat(conversions.create(conversion) for conversion in columns.conversions)
     return Step(
         RESTORE_READY if ready else RESTORE_FILLING,
@@ -150,7 +148,8 @@ def _restore(columns: Columns, *, ready: bool) -> Step:
         f"put the sync trigger back as it must be {'from' if ready else 'until'} "
         f"ready{' on' if ready else ''}",
         Transactional(
-            (*drops, *create, *_sync(columns, ready=ready)), tables.access_exclusive(*columns.triggered)
+            (*drops, *create, *_sync(columns, ready=ready, first=True)),
+            tables.access_exclusive(*columns.triggered),
         ),
     )
 
@@ -159,9 +158,7 @@ def _restore_hidden(columns: Columns) -> tuple[Step, ...]:
     keeper = triggers.create_keeper(columns.sync, columns.triggered)
     if not keeper:
         return ()
-    drops = (
-        f"DROP TRIGGER IF EXISTS {quote(columns.sync.trigger)} ON {each.sql}" for each in columns.triggered
-    )
+    drops = triggers.drop_triggers(columns.sync, columns.triggered)
     create = (
         *_flat(conversions.create(conversion) for conversion in columns.conversions),
         *triggers.create_parsed(columns.sync),
@@ -283,7 +280,7 @@ def _before_hide(columns: Columns) -> tuple[Step, ...]:
 def _hide(columns: Columns) -> Step:
     subject, table = columns.subject, columns.table.sql
     statements = [
-        *(f"DROP TRIGGER {quote(columns.sync.trigger)} ON {each.sql}" for each in columns.triggered),
+        *triggers.drop_triggers(columns.sync, columns.triggered, must_be_there=True),
         f"ALTER TABLE {table} RENAME COLUMN {quote(subject.column.name)} TO {quote(subject.hidden)}",
     ]
     if subject.swap:
@@ -306,10 +303,7 @@ def _before_unhide(columns: Columns) -> tuple[Step, ...]:
 def _unhide(columns: Columns) -> Step:
     subject, table = columns.subject, columns.table.sql
     statements = [
-        *(
-            f"DROP TRIGGER IF EXISTS {quote(columns.sync.trigger)} ON {each.sql}"
-            for each in columns.triggered
-        ),
+        *triggers.drop_triggers(columns.sync, columns.triggered),
         f"DROP FUNCTION IF EXISTS {columns.sync.keeper.sql}()",
     ]
     if subject.swap:
@@ -319,7 +313,7 @@ def _unhide(columns: Columns) -> Step:
     )
     statements += _flat(trait.unhide(subject) for trait in TRAITS)
     statements += _flat(trait.unsettle(subject) for trait in TRAITS if trait.waits_for_contract(subject))
-    statements += _sync(columns, ready=True)
+    statements += _sync(columns, ready=True, first=columns.sync.watched)
     sentence = f"bring {quote(subject.column.name)} back, in sync as before"
     return Step(
         "unhide", "~", sentence, Transactional(tuple(statements), _all_locks(columns)), becomes=State.ACTIVE

@@ -7,38 +7,80 @@ CREATE OR REPLACE FUNCTION expandcontract_sync."~ec_0001_rename_users_name"() RE
 DECLARE
     old_given boolean;
     new_given boolean;
-    was_new pg_catalog.text;
+    altered boolean := false;  -- by a trigger of the user, since our first one
+    place pg_catalog.text;
+    seen pg_catalog.text[];
+    old_left boolean;
+    new_left boolean;
+    later boolean;
 BEGIN
     IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
-        new_given := NOT (CASE WHEN NEW.display_name IS NULL THEN NULL::pg_catalog.text IS NULL ELSE COALESCE(NEW.display_name OPERATOR(pg_catalog.=) NULL::pg_catalog.text, false) END);
-        old_given := NOT (CASE WHEN NEW.name IS NULL THEN NULL::pg_catalog.text IS NULL ELSE COALESCE(NEW.name OPERATOR(pg_catalog.=) NULL::pg_catalog.text, false) END);
-    ELSE
-        was_new := OLD.display_name;
-        IF was_new IS NULL THEN
-            was_new := OLD.name;
+        new_given := NOT (NEW.display_name IS NOT DISTINCT FROM NULL);
+        old_given := NOT (NEW.name IS NOT DISTINCT FROM NULL);
+        IF new_given AND NOT (NEW.name IS NULL) THEN
+            later := expandcontract_sync.is_default(TG_RELID, 'display_name', NEW.display_name, NULL);
+            IF later THEN
+                new_given := false;
+            ELSIF later IS NULL AND old_given THEN
+                BEGIN PERFORM expandcontract_sync.note_conflict('0001_rename_users_name', 'both written', pg_catalog.jsonb_build_object('id', NEW.id)::pg_catalog.text, pg_catalog.format('%s', NEW.name), pg_catalog.format('%s', NEW.display_name), current_user, 'the old side won: the new one has a default that came later'); EXCEPTION WHEN OTHERS THEN NULL; END;
+                new_given := false;
+            ELSIF old_given AND expandcontract_sync.is_default(TG_RELID, 'name', NEW.name, NULL) THEN
+                old_given := false;
+            END IF;
         END IF;
-        new_given := NOT (CASE WHEN NEW.display_name IS NULL THEN was_new IS NULL ELSE COALESCE(NEW.display_name OPERATOR(pg_catalog.=) was_new, false) END) AND NEW.display_name IS NOT NULL;
+    ELSE
+        IF OLD.display_name IS NULL THEN
+            OLD.display_name := OLD.name;
+        END IF;
+        new_given := NOT (CASE WHEN NEW.display_name IS NULL THEN OLD.display_name IS NULL ELSE COALESCE(NEW.display_name OPERATOR(pg_catalog.=) OLD.display_name, false) END) AND NEW.display_name IS NOT NULL;
         old_given := NOT (CASE WHEN NEW.name IS NULL THEN OLD.name IS NULL ELSE COALESCE(NEW.name OPERATOR(pg_catalog.=) OLD.name, false) END);
     END IF;
+    IF TG_NARGS OPERATOR(pg_catalog.>) 0 THEN
+        place := pg_catalog.concat(TG_RELID, OLD.ctid);
+        seen := pg_catalog.string_to_array(pg_catalog.current_setting(pg_catalog.concat('expandcontract.left_b97e7587f2_', pg_catalog.pg_trigger_depth()), true), ' ');
+        IF TG_ARGV[0] OPERATOR(pg_catalog.=) 'last' AND seen[1] OPERATOR(pg_catalog.=) place THEN
+            old_left := seen[2] OPERATOR(pg_catalog.=) pg_catalog.md5(pg_catalog.format('%L', NEW.name));
+            new_left := seen[3] OPERATOR(pg_catalog.=) pg_catalog.md5(pg_catalog.format('%L', NEW.display_name));
+            IF old_left AND new_left THEN
+                RETURN NEW;
+            ELSIF (old_left OR new_left)
+                AND (TG_OP OPERATOR(pg_catalog.=) 'UPDATE' OR old_given AND new_given)
+            THEN
+                altered := true;
+                new_given := old_left;
+                old_given := new_left;
+            END IF;
+        END IF;
+    END IF;
     IF new_given THEN
-        IF old_given THEN
-            PERFORM expandcontract_sync.note_conflict('0001_rename_users_name', 'both written', pg_catalog.jsonb_build_object('id', NEW.id)::pg_catalog.text, pg_catalog.format('%s', NEW.name), pg_catalog.format('%s', NEW.display_name), current_user, 'the new side won');
+        IF old_given AND NOT altered THEN
+            BEGIN PERFORM expandcontract_sync.note_conflict('0001_rename_users_name', 'both written', pg_catalog.jsonb_build_object('id', NEW.id)::pg_catalog.text, pg_catalog.format('%s', NEW.name), pg_catalog.format('%s', NEW.display_name), current_user, 'the new side won'); EXCEPTION WHEN OTHERS THEN NULL; END;
         END IF;
         NEW.name := NEW.display_name;
-        IF COALESCE(pg_catalog.current_setting('expandcontract.new_b97e7587f2', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+        IF NOT altered AND COALESCE(pg_catalog.current_setting('expandcontract.new_b97e7587f2', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
             PERFORM pg_catalog.set_config('expandcontract.new_b97e7587f2', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);
-            PERFORM expandcontract_sync.note_use('0001_rename_users_name', 'new', current_user);
+            BEGIN PERFORM expandcontract_sync.note_use('0001_rename_users_name', 'new', current_user); EXCEPTION WHEN OTHERS THEN NULL; END;
         END IF;
     ELSE
         NEW.display_name := NEW.name;
         IF old_given THEN
-            IF COALESCE(pg_catalog.current_setting('expandcontract.old_b97e7587f2', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+            IF NOT altered AND COALESCE(pg_catalog.current_setting('expandcontract.old_b97e7587f2', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
                 PERFORM pg_catalog.set_config('expandcontract.old_b97e7587f2', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);
-                PERFORM expandcontract_sync.note_use('0001_rename_users_name', 'old', current_user);
+                BEGIN PERFORM expandcontract_sync.note_use('0001_rename_users_name', 'old', current_user); EXCEPTION WHEN OTHERS THEN NULL; END;
             END IF;
         END IF;
     END IF;
+    IF TG_NARGS OPERATOR(pg_catalog.>) 0 AND TG_ARGV[0] OPERATOR(pg_catalog.=) 'first' THEN
+        PERFORM pg_catalog.set_config(pg_catalog.concat('expandcontract.left_b97e7587f2_', pg_catalog.pg_trigger_depth()), pg_catalog.concat_ws(' ', place, pg_catalog.md5(pg_catalog.format('%L', NEW.name)), pg_catalog.md5(pg_catalog.format('%L', NEW.display_name))), true);
+    END IF;
     RETURN NEW;
+EXCEPTION
+    WHEN syntax_error_or_access_rule_violation OR data_exception OR invalid_schema_name THEN
+        IF COALESCE(pg_catalog.current_setting('expandcontract.fault_b97e7587f2', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+            PERFORM pg_catalog.set_config('expandcontract.fault_b97e7587f2', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);
+            BEGIN PERFORM expandcontract_sync.note_conflict('0001_rename_users_name', 'does not fit', NULL, NULL, NULL, current_user, pg_catalog.concat('rows are not kept in sync: ', SQLERRM)); EXCEPTION WHEN OTHERS THEN NULL; END;
+        END IF;
+        RETURN NEW;
 END
 $ec$;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."~ec_0001_rename_users_name"() TO PUBLIC;

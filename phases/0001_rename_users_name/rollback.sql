@@ -42,6 +42,7 @@ LOCK TABLE public.users IN SHARE UPDATE EXCLUSIVE MODE;
 LOCK TABLE public.users IN ACCESS EXCLUSIVE MODE;
 DROP TRIGGER IF EXISTS "~er_0001_rename_users_name" ON public.users;
 DROP TRIGGER IF EXISTS "~es_0001_rename_users_name" ON public.users;
+DROP TRIGGER IF EXISTS "!ec_0001_rename_users_name" ON public.users;
 DROP TRIGGER IF EXISTS "~ec_0001_rename_users_name" ON public.users;
 DROP FUNCTION IF EXISTS expandcontract_sync."~ec_0001_rename_users_name"();
 DROP FUNCTION IF EXISTS expandcontract_sync."~ek_0001_rename_users_name"();

@@ -2,6 +2,7 @@
 --   instant, NOT REVERSIBLE; locks: ACCESS EXCLUSIVE on public.reviews
 LOCK TABLE public.reviews IN SHARE UPDATE EXCLUSIVE MODE;
 LOCK TABLE public.reviews IN ACCESS EXCLUSIVE MODE;
+DROP TRIGGER IF EXISTS "!ec_0003_change_reviews_rating_type" ON public.reviews;
 DROP TRIGGER IF EXISTS "~ec_0003_change_reviews_rating_type" ON public.reviews;
 DROP FUNCTION IF EXISTS expandcontract_sync."~ec_0003_change_reviews_rating_type"();
 DROP FUNCTION IF EXISTS expandcontract_sync."~ek_0003_change_reviews_rating_type"();

@@ -10,8 +10,8 @@ DECLARE
     new_given boolean;
 BEGIN
     IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
-        new_given := NOT (CASE WHEN NEW.plain_title IS NULL THEN NULL::pg_catalog.text IS NULL ELSE COALESCE(NEW.plain_title OPERATOR(pg_catalog.=) NULL::pg_catalog.text, false) END);
-        old_given := NOT (CASE WHEN NEW.title IS NULL THEN NULL::pg_catalog.text IS NULL ELSE COALESCE(NEW.title OPERATOR(pg_catalog.=) NULL::pg_catalog.text, false) END);
+        new_given := NOT (NEW.plain_title IS NOT DISTINCT FROM NULL);
+        old_given := NOT (NEW.title IS NOT DISTINCT FROM NULL);
     ELSE
         new_given := NOT (CASE WHEN NEW.plain_title IS NULL THEN OLD.plain_title IS NULL ELSE COALESCE(NEW.plain_title OPERATOR(pg_catalog.=) OLD.plain_title, false) END) AND NOT (NEW.plain_title IS NULL);
         old_given := NOT (CASE WHEN NEW.title IS NULL THEN OLD.title IS NULL ELSE COALESCE(NEW.title OPERATOR(pg_catalog.=) OLD.title, false) END);
@@ -24,16 +24,23 @@ BEGIN
     ELSIF new_given THEN
         IF COALESCE(pg_catalog.current_setting('expandcontract.new_98fd43bd0e', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
             PERFORM pg_catalog.set_config('expandcontract.new_98fd43bd0e', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);
-            PERFORM expandcontract_sync.note_use('0004_change_articles_title_type', 'new', current_user);
+            BEGIN PERFORM expandcontract_sync.note_use('0004_change_articles_title_type', 'new', current_user); EXCEPTION WHEN OTHERS THEN NULL; END;
         END IF;
     ELSIF old_given THEN
         NEW.plain_title := NULL;
         IF COALESCE(pg_catalog.current_setting('expandcontract.old_98fd43bd0e', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
                 PERFORM pg_catalog.set_config('expandcontract.old_98fd43bd0e', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);
-                PERFORM expandcontract_sync.note_use('0004_change_articles_title_type', 'old', current_user);
+                BEGIN PERFORM expandcontract_sync.note_use('0004_change_articles_title_type', 'old', current_user); EXCEPTION WHEN OTHERS THEN NULL; END;
             END IF;
     END IF;
     RETURN NEW;
+EXCEPTION
+    WHEN syntax_error_or_access_rule_violation OR data_exception OR invalid_schema_name THEN
+        IF COALESCE(pg_catalog.current_setting('expandcontract.fault_98fd43bd0e', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+            PERFORM pg_catalog.set_config('expandcontract.fault_98fd43bd0e', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);
+            BEGIN PERFORM expandcontract_sync.note_conflict('0004_change_articles_title_type', 'does not fit', NULL, NULL, NULL, current_user, pg_catalog.concat('rows are not kept in sync: ', SQLERRM)); EXCEPTION WHEN OTHERS THEN NULL; END;
+        END IF;
+        RETURN NEW;
 END
 $ec$;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."~ec_0004_change_articles_title_type"() TO PUBLIC;
@@ -52,8 +59,8 @@ DECLARE
     new_given boolean;
 BEGIN
     IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
-        new_given := NOT (CASE WHEN NEW.plain_title IS NULL THEN NULL::pg_catalog.text IS NULL ELSE COALESCE(NEW.plain_title OPERATOR(pg_catalog.=) NULL::pg_catalog.text, false) END);
-        old_given := NOT (CASE WHEN NEW.title IS NULL THEN NULL::pg_catalog.text IS NULL ELSE COALESCE(NEW.title OPERATOR(pg_catalog.=) NULL::pg_catalog.text, false) END);
+        new_given := NOT (NEW.plain_title IS NOT DISTINCT FROM NULL);
+        old_given := NOT (NEW.title IS NOT DISTINCT FROM NULL);
     ELSE
         new_given := NOT (CASE WHEN NEW.plain_title IS NULL THEN OLD.plain_title IS NULL ELSE COALESCE(NEW.plain_title OPERATOR(pg_catalog.=) OLD.plain_title, false) END) AND NOT (NEW.plain_title IS NULL);
         old_given := NOT (CASE WHEN NEW.title IS NULL THEN OLD.title IS NULL ELSE COALESCE(NEW.title OPERATOR(pg_catalog.=) OLD.title, false) END);
@@ -66,16 +73,23 @@ BEGIN
     ELSIF new_given THEN
         IF COALESCE(pg_catalog.current_setting('expandcontract.new_98fd43bd0e_ready', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
             PERFORM pg_catalog.set_config('expandcontract.new_98fd43bd0e_ready', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);
-            PERFORM expandcontract_sync.note_use('0004_change_articles_title_type', 'new', current_user);
+            BEGIN PERFORM expandcontract_sync.note_use('0004_change_articles_title_type', 'new', current_user); EXCEPTION WHEN OTHERS THEN NULL; END;
         END IF;
     ELSIF old_given THEN
         NEW.plain_title := NULL;
         IF COALESCE(pg_catalog.current_setting('expandcontract.old_98fd43bd0e_ready', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
                 PERFORM pg_catalog.set_config('expandcontract.old_98fd43bd0e_ready', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);
-                PERFORM expandcontract_sync.note_use('0004_change_articles_title_type', 'old', current_user);
+                BEGIN PERFORM expandcontract_sync.note_use('0004_change_articles_title_type', 'old', current_user); EXCEPTION WHEN OTHERS THEN NULL; END;
             END IF;
     END IF;
     RETURN NEW;
+EXCEPTION
+    WHEN syntax_error_or_access_rule_violation OR data_exception OR invalid_schema_name THEN
+        IF COALESCE(pg_catalog.current_setting('expandcontract.fault_98fd43bd0e', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
+            PERFORM pg_catalog.set_config('expandcontract.fault_98fd43bd0e', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);
+            BEGIN PERFORM expandcontract_sync.note_conflict('0004_change_articles_title_type', 'does not fit', NULL, NULL, NULL, current_user, pg_catalog.concat('rows are not kept in sync: ', SQLERRM)); EXCEPTION WHEN OTHERS THEN NULL; END;
+        END IF;
+        RETURN NEW;
 END
 $ec$;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."~ec_0004_change_articles_title_type"() TO PUBLIC;

@@ -91,17 +91,20 @@ async def test_a_plain_column_has_nothing(look: Look) -> None:
         ("upper('a')", "constant"),
         ("current_user", "stable"),
         ("to_char(now(), 'YYYY')", "stable"),
+        ("current_setting('app.tenant')", "opaque"),
         ("random()::text", "volatile"),
         ("clock_timestamp()::text", "volatile"),
         ("nextval('public.s')::text", "volatile"),
-        ("public.says_immutable()", "constant"),
-        ("public.volatile_inside()", "volatile"),
+        ("public.says_immutable()", "opaque"),
+        ("public.volatile_inside()", "opaque"),
     ],
 )
 async def test_defaults_are_judged_by_the_server(
     db: Database, database: str, expression: str, kind: str
 ) -> None:
-    """Constant, stable or volatile is what PostgreSQL itself holds it for; nothing is left behind."""
+    """Constant, stable or volatile is what PostgreSQL itself holds it for; what only the application can
+    evaluate is not evaluated; nothing is left behind.
+    """
     connection = await asyncpg.connect(database)
     await connection.execute("CREATE SEQUENCE s")
     await connection.execute(

@@ -62,6 +62,7 @@ def full_plan() -> Plan:
         old_columns=("o",),
         new_columns=("n",),
         hidden_column="~o",
+        first_trigger="!ec_0007_big",
         trigger="~ec_7",
         functions=(RelationName("s", "t"),),
         hidden_functions=(RelationName("s", "k"),),

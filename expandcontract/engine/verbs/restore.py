@@ -25,7 +25,7 @@ from expandcontract.postgres import sqlstate as codes
 from expandcontract.postgres.catalog.column import types_of
 from expandcontract.postgres.query import rows
 from expandcontract.steps.sync import predicates
-from expandcontract.steps.sync.triggers import UNFIT_SQLSTATE, note_settings
+from expandcontract.steps.sync.notes import UNFIT_SQLSTATE, note_settings
 
 #: Kinds of events: a batch with its checkpoint, and the end.
 BATCH, RESTORED = "restoring", "restored"

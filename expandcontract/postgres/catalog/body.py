@@ -59,3 +59,15 @@ def names(body: str, identifier: str) -> bool:
         return re.search(quoted, body) is not None
     before = r"(?<=\.)" if identifier in KEYWORDS else r'(?<![\w$"])'
     return re.search(rf'{quoted}|{before}(?i:{re.escape(identifier)})(?![\w$"])', body) is not None
+
+
+#: NEW and OLD as a whole, but not as what a trigger returns.
+_WHOLE = re.compile(r"(?<![\w$.\"])(?<!return )(?i:new|old)(?![\w$\"])(?!\s*\.\s*[\w\"])")
+_RETURNED = re.compile(r"(?i)\breturn\s+\(?\s*(?:new|old)\s*\)?\s*;")
+
+
+def takes_rows(body: str) -> bool:
+    """Whether the body of a trigger's function, comments taken out, uses NEW or OLD as a whole: `NEW.*`,
+    `to_jsonb(NEW)`, `OLD IS DISTINCT FROM NEW`, `NEW := ...`. Returning them does not count.
+    """
+    return _WHOLE.search(_RETURNED.sub(";", body)) is not None

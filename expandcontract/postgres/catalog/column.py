@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.names import RelationName
-from expandcontract.postgres.catalog.default import judge
+from expandcontract.postgres.catalog.default import is_nothing, judge
 from expandcontract.postgres.query import rows
 
 
@@ -26,8 +26,8 @@ class Column:
 
     `type` is format_type() with its typmod, schema-qualified where needed. `collation` is SQL (qualified,
     quoted), None when it is the type's own. `default` is pg_get_expr() under an empty search_path, for a
-    generated column its expression. `default_kind` is `constant`, `stable` or `volatile`, judged for the
-    column that the change is about; None for the others and without a default. `not_null_name` is the
+    generated column its expression. `default_kind` is `constant`, `stable`, `opaque` or `volatile`, judged
+    for the column that the change is about; None for the others and without a default. `not_null_name` is the
     constraint's name (18+). `identity` is pg_attribute.attidentity (`a`, `d` or empty), `generated`
     attgenerated (`s`, `v` or empty). `storage` and `compression` are None where they are the type's default.
     `plain_equality` says that `IS NOT DISTINCT FROM` means identical: a built-in type whose default btree
@@ -140,7 +140,9 @@ async def load(conn: AsyncConnection, oid: int, version: int, about: str) -> tup
         (identity, generated, inherited, storage, compression, target, options, comment, plain_equality) = (
             rest
         )
-        judged = name == about and default is not None and not generated
+        if default is not None and is_nothing(default):
+            default = None
+        judged = default if name == about and not generated else None
         columns.append(
             Column(
                 name=name,
@@ -151,7 +153,7 @@ async def load(conn: AsyncConnection, oid: int, version: int, about: str) -> tup
                 not_null_name=not_null_name,
                 not_null_valid=not_null_valid,
                 default=default,
-                default_kind=await judge(conn, type_sql, default) if judged else None,
+                default_kind=None if judged is None else await judge(conn, type_sql, judged),
                 identity=identity,
                 generated=generated,
                 inherited=inherited,

@@ -13,7 +13,8 @@ from expandcontract.postgres.query import rows
 class Trigger:
     """A user trigger. `enabled` is pg_trigger.tgenabled; `uses` are columns that UPDATE OF or WHEN names.
     `update_of` says that there is an UPDATE OF, so that writing another column does not fire it. `child` is
-    the partition or child table whose trigger it is, where it is not the table's.
+    the partition or child table whose trigger it is, where it is not the table's. `language`, `source` and
+    `arguments` are what its function is written in, its text, and what the trigger hands to it.
     """
 
     name: str
@@ -26,6 +27,9 @@ class Trigger:
     uses: tuple[str, ...]
     update_of: bool = False
     child: RelationName | None = None
+    language: str = ""
+    source: str = ""
+    arguments: tuple[str, ...] = ()
 
 
 #: The bits of tgtype are those of pg_trigger.h. A partition's copy of its parent's trigger has a tgparentid.
@@ -35,7 +39,8 @@ WITH RECURSIVE tree(oid) AS (
     SELECT $1::pg_catalog.oid
     UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid
 )
-SELECT t.tgname::text, t.tgtype & 2 <> 0, t.tgtype & 1 <> 0, t.tgtype & 4 <> 0, t.tgtype & 16 <> 0,
+SELECT t.tgname::text,
+       t.tgtype & 2 <> 0, t.tgtype & 1 <> 0, t.tgtype & 4 <> 0, t.tgtype & 16 <> 0,
        t.tgenabled::text, n.nspname::text, p.proname::text,
        ARRAY(SELECT DISTINCT a.attname::text
              FROM pg_catalog.pg_depend d
@@ -45,14 +50,16 @@ SELECT t.tgname::text, t.tgtype & 2 <> 0, t.tgtype & 1 <> 0, t.tgtype & 4 <> 0, 
                AND d.refobjsubid > 0
              ORDER BY 1),
        pg_catalog.cardinality(t.tgattr::pg_catalog.int2[]) > 0,
-       cn.nspname::text, c.relname::text, c.oid <> $1
+       cn.nspname::text, c.relname::text, c.oid <> $1, l.lanname::text, p.prosrc, t.tgargs
 FROM tree
 JOIN pg_catalog.pg_trigger t ON t.tgrelid = tree.oid
 JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
 JOIN pg_catalog.pg_namespace cn ON cn.oid = c.relnamespace
 JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+JOIN pg_catalog.pg_language l ON l.oid = p.prolang
 JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-WHERE NOT t.tgisinternal AND (c.oid = $1 OR t.tgparentid = 0 AND (c.relkind <> 'p' OR t.tgtype & 1 <> 0))
+WHERE NOT t.tgisinternal
+  AND (c.oid = $1 OR t.tgparentid = 0 AND (c.relkind <> 'p' OR t.tgtype & 1 <> 0))
 ORDER BY c.oid <> $1, t.tgname, c.oid
 """
 
@@ -64,10 +71,14 @@ async def load(conn: AsyncConnection, oid: int) -> tuple[Trigger, ...]:
     return tuple(_trigger(*row) for row in await rows(conn, _TRIGGERS, oid))
 
 
+def arguments(stored: bytes) -> tuple[str, ...]:
+    """Return what pg_trigger.tgargs holds: each argument ends in a zero byte."""
+    return tuple(each.decode(errors="replace") for each in stored.split(b"\0")[:-1])
+
+
 def _trigger(*row: Any) -> Trigger:  # noqa: ANN401 - a row of the catalog
-    name, before, each, insert, update, enabled, schema, function, uses, of, child_schema, child, is_child = (
-        row
-    )
+    name, before, each, insert, update, enabled, schema, function, uses, of, *rest = row
+    child_schema, child, is_child, language, source, handed = rest
     return Trigger(
         name,
         before,
@@ -79,4 +90,7 @@ def _trigger(*row: Any) -> Trigger:  # noqa: ANN401 - a row of the catalog
         tuple(uses),
         update_of=of,
         child=RelationName(child_schema, child) if is_child else None,
+        language=language,
+        source=source,
+        arguments=arguments(bytes(handed)),
     )

@@ -2,16 +2,16 @@ CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $ec$
 -- Fills {new} of {table} from {old}: when it is not given, when {old} changes, or when it is not filled yet. {stage}
 DECLARE
     old_given boolean;
-    new_given boolean;
-BEGIN
+    new_given boolean;{declare}
+BEGIN{moved}
     IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
         new_given := NOT {new_is_default};
-        old_given := NOT {old_is_default}{old_default_yields};
+        old_given := NOT {old_is_default};{later_defaults}
     ELSE
         new_given := NOT {new_unchanged}{null_is_silence};
         old_given := NOT {old_unchanged};
-    END IF;
-    -- Both given: an application that writes both, or a row that moves to another partition. Back may read the session.
+    END IF;{left}
+    -- Both given: an application that writes both. Back may read the session.
     IF new_given THEN{write_back}
         {note_new}
     ELSIF old_given OR NEW.{new} IS NULL THEN
@@ -19,7 +19,7 @@ BEGIN
         IF old_given THEN{forward_fits}
             {note_old}
         END IF;
-    END IF;
+    END IF;{leave}
     RETURN NEW;
-END
+{faults}END
 $ec$

@@ -4,8 +4,11 @@ BEGIN
     IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' AND NEW.{hidden} IS NOT NULL{final_not_given} THEN
         -- An INSERT without a list of columns means the new side, and reached the hidden one.
         NEW.{final} := {forward};
+    ELSIF TG_OP OPERATOR(pg_catalog.=) 'INSERT' AND NEW.{hidden} IS NOT NULL{belongs} THEN
+        -- Nobody gives both: a row that moves to another partition keeps what it had.
+        RETURN NEW;
     ELSIF TG_OP OPERATOR(pg_catalog.=) 'INSERT' OR NOT {new_unchanged} THEN{assign}
     END IF;
     RETURN NEW;
-END
+{faults}END
 $ec$

@@ -3,17 +3,17 @@ CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $ec$
 DECLARE
     old_given boolean;
     new_given boolean;{declare}
-BEGIN
+BEGIN{moved}
     IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
         new_given := NOT {new_is_default}{not_carried};
-        old_given := NOT {old_is_default}{old_default_yields};
+        old_given := NOT {old_is_default};{later_defaults}
     ELSE{complete}
         new_given := NOT {new_unchanged}{null_is_silence}{not_carried};
         old_given := NOT {old_unchanged};
-    END IF;
+    END IF;{left}
     IF new_given THEN
-        IF old_given THEN
-            PERFORM {note_conflict}({change}, 'both written', {key}, {old_text}, {new_text}, current_user, 'the new side won');
+        IF old_given AND NOT altered THEN
+            {note_both}
         END IF;
         NEW.{old} := {back};{back_fits}{null_again}
         {note_new}
@@ -22,7 +22,7 @@ BEGIN
         IF old_given THEN{forward_fits}
             {note_old}
         END IF;
-    END IF;
+    END IF;{leave}
     RETURN NEW;
-END
+{faults}END
 $ec$

@@ -2,8 +2,8 @@ CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $ec$
 -- {new} of {table} is computed from {old} outside of the database. What was made of another {old} never stays: the row is unfilled then.
 DECLARE
     old_given boolean;
-    new_given boolean;
-BEGIN
+    new_given boolean;{declare}
+BEGIN{moved}
     IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
         new_given := NOT {new_is_default};
         old_given := NOT {old_is_default};
@@ -23,5 +23,5 @@ BEGIN
         {note_old}
     END IF;
     RETURN NEW;
-END
+{faults}END
 $ec$

@@ -43,6 +43,13 @@ def null(type_: str) -> str:
     return f"NULL::{qualify_type(type_)}"
 
 
+def absent(value: str) -> str:
+    """Return SQL that is true for NULL, and false for a composite value whose fields are all NULL. With a
+    bare NULL PostgreSQL compares nothing: no type has to be named, no operator is looked for.
+    """
+    return f"({value} IS NOT DISTINCT FROM NULL)"
+
+
 def forward(pair: Pair, value: str) -> str:
     """Return SQL for the new side's value, given SQL for the old side's; NULL where nobody can tell."""
     if pair.computed_outside:

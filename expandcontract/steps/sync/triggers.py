@@ -5,13 +5,12 @@ parsed in the session of whoever writes; what somebody else wrote, a default or 
 of its own, whose standard body was parsed in ours.
 """
 
-import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from expandcontract.model.change import Mode, Pair, Unfit
+from expandcontract.model.change import Mode, Pair
 from expandcontract.model.names import (
     RelationName,
     dollar_quote,
@@ -20,10 +19,8 @@ from expandcontract.model.names import (
     qualify_type,
     quote,
 )
-from expandcontract.steps.sync import predicates
+from expandcontract.steps.sync import notes, predicates, rows
 
-#: What the guards of a write refused by policy are known by.
-UNFIT_SQLSTATE = "EC320"
 #: The setting of a session that fills what is computed outside of the database: nobody uses a side then.
 FILLING = "expandcontract.filling"
 
@@ -34,7 +31,9 @@ class Sync:
 
     `schema` holds the functions, `key` are the columns that name a row in `conflict`, `new_default` is the
     default that the new side gets when it is settled, `ledger` the schema of the ledger,
-    `checks` are those that contract takes away.
+    `checks` are those that contract takes away. `first` is the name of the trigger that sorts before all
+    others, empty where none is of use; `watched` says that triggers of the user may look at the pair, so that
+    it is put there from the beginning. `partition_keys` are the columns by which rows move.
     """
 
     change: str
@@ -47,6 +46,9 @@ class Sync:
     new_default: str | None = None
     ledger: str = ""
     checks: tuple[predicates.Check, ...] = ()
+    first: str = ""
+    watched: bool = False
+    partition_keys: tuple[str, ...] = ()
 
     @property
     def function(self) -> RelationName:
@@ -141,9 +143,9 @@ def _default(default: str, function: RelationName, type_: str) -> str:
     return f"{function.sql}()" if constant is None else f"({constant})::{qualify_type(type_)}"
 
 
-def create_sync_trigger(sync: Sync, tables: Sequence[RelationName]) -> tuple[str, ...]:
+def create_sync_trigger(sync: Sync, tables: Sequence[RelationName], *, first: bool) -> tuple[str, ...]:
     """Return the statements that put the trigger on `tables` (the table, and children by inheritance), firing
-    always.
+    always; with `first` two of them, before and after those of the user, so that what these look at is whole.
 
     WHEN keeps writes that are in sync from calling the function at all: the copy's own, and those of an
     application that writes both sides. In mode fill
@@ -151,14 +153,35 @@ def create_sync_trigger(sync: Sync, tables: Sequence[RelationName]) -> tuple[str
     function decides.
     """
     when = "" if sync.pair.mode == Mode.FILL else f" WHEN ({predicates.needs_rule(sync.pair, 'NEW')})"
-    return tuple(s for table in tables for s in _trigger(sync.trigger, table, sync.function, when))
+    names = {sync.first: rows.FIRST, sync.trigger: rows.LAST} if first and sync.first else {sync.trigger: ""}
+    return tuple(
+        s
+        for table in tables
+        for name, argument in names.items()
+        for s in _trigger(name, table, sync.function, when, argument)
+    )
+
+
+def drop_triggers(
+    sync: Sync, tables: Sequence[RelationName], *, must_be_there: bool = False
+) -> tuple[str, ...]:
+    """Return the statements that remove the triggers, whether or not they are there. Of two the first one may
+    always be missing: a repair puts it there, too.
+    """
+    last = "" if must_be_there else "IF EXISTS "
+    names = {sync.first: "IF EXISTS ", sync.trigger: last} if sync.first else {sync.trigger: last}
+    return tuple(
+        f"DROP TRIGGER {if_exists}{quote(name)} ON {table.sql}"
+        for table in tables
+        for name, if_exists in names.items()
+    )
 
 
 def drop_sync(
     sync: Sync, tables: Sequence[RelationName], *, functions: Sequence[str] = ()
 ) -> tuple[str, ...]:
     """Return the statements that remove trigger and functions, whether or not they are there."""
-    drops = [f"DROP TRIGGER IF EXISTS {quote(sync.trigger)} ON {table.sql}" for table in tables]
+    drops = list(drop_triggers(sync, tables))
     drops.append(f"DROP FUNCTION IF EXISTS {sync.function.sql}()")
     drops.append(f"DROP FUNCTION IF EXISTS {sync.keeper.sql}()")
     drops.extend(f"DROP FUNCTION IF EXISTS {name.sql}" for name in parsed(sync))
@@ -181,8 +204,12 @@ def create_keeper(sync: Sync, tables: Sequence[RelationName]) -> tuple[str, ...]
         final=final,
         final_not_given=_final_not_given(sync, final),
         forward=predicates.forward(pair, f"NEW.{hidden}"),
+        belongs=""
+        if pair.mode == Mode.FILL
+        else f" AND {predicates.same_new(pair, f'NEW.{final}', predicates.forward(pair, f'NEW.{hidden}'))}",
         new_unchanged=predicates.same_new(pair, f"NEW.{final}", f"OLD.{final}"),
         assign=_keep(sync, hidden, final),
+        faults=notes.faults(sync, "OTHERS"),
     )
     when = (
         ""
@@ -206,7 +233,7 @@ def _final_not_given(sync: Sync, final: str) -> str:
 def _keep(sync: Sync, hidden: str, final: str) -> str:
     if sync.pair.identity:
         return f"\n        NEW.{hidden} := NEW.{final};"
-    note = _conflict(
+    note = notes.conflict(
         sync,
         "'not held by the hidden side'",
         "NULL",
@@ -230,7 +257,9 @@ def _refused(sync: Sync, hidden: str, final: str) -> str:
     if not sync.checks:
         return ""
     texts = (f"pg_catalog.format('%s', NEW.{hidden})", f"pg_catalog.format('%s', NEW.{final})")
-    note = _conflict(sync, "'not held by the hidden side'", *texts, "'a CHECK of the old side refuses it'")
+    note = notes.conflict(
+        sync, "'not held by the hidden side'", *texts, "'a CHECK of the old side refuses it'"
+    )
     old = sync.pair.old.column
     values = (f"NEW.{quote(sync.hidden if column == old else column)}" for column in _check_columns(sync))
     return f"""
@@ -239,12 +268,15 @@ def _refused(sync: Sync, hidden: str, final: str) -> str:
             END IF;"""
 
 
-def _trigger(name: str, table: RelationName, function: RelationName, when: str) -> tuple[str, str]:
+def _trigger(
+    name: str, table: RelationName, function: RelationName, when: str, argument: str = ""
+) -> tuple[str, str]:
     # SHARE ROW EXCLUSIVE, on a partitioned table for every partition as well. No UPDATE OF: it sees the
     # statement's SET list only, not what other triggers write.
     events = f"BEFORE INSERT OR UPDATE ON {table.sql}"
+    call = f"{function.sql}({argument and literal(argument)})"
     return (
-        f"CREATE TRIGGER {quote(name)} {events} FOR EACH ROW{when} EXECUTE FUNCTION {function.sql}()",
+        f"CREATE TRIGGER {quote(name)} {events} FOR EACH ROW{when} EXECUTE FUNCTION {call}",
         # Without ALWAYS logical replication (session_replication_role = replica) would write past it.
         f"ALTER TABLE {table.sql} ENABLE ALWAYS TRIGGER {quote(name)}",
     )
@@ -254,8 +286,7 @@ def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
     pair = sync.pair
     old, new = quote(pair.old.column), quote(pair.new.column)
     new_default = sync.new_default if ready else None
-    typed_null = predicates.null(pair.new.type)
-    was_new = "was_new" if not ready and pair.mode == Mode.MIRROR else f"OLD.{new}"
+    outside = pair.computed_outside
     return {
         "function": sync.function.sql,
         "table": pair.table.sql,
@@ -265,19 +296,24 @@ def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
         "stage": "From ready on."
         if ready
         else "Until ready: a row may be unfilled, and NULL in the new side never goes back.",
-        "declare": "" if ready else f"\n    was_new {qualify_type(pair.new.type)};",
+        "declare": "" if outside else rows.declare(),
+        "moved": rows.moved(pair, sync.change, sync.partition_keys),
+        "left": "" if outside else rows.left(sync.change, old, new),
+        "leave": rows.moves(pair, sync.change, sync.partition_keys)
+        + ("" if outside else rows.leave(sync.change, old, new)),
+        "faults": notes.faults(sync, rows.NAMES),
+        "later_defaults": "" if outside else notes.later_defaults(sync, new_default),
         "new_is_default": predicates.same_new(
-            pair,
-            f"NEW.{new}",
-            _default(new_default, sync.default, pair.new.type) if new_default else typed_null,
-        ),
+            pair, f"NEW.{new}", _default(new_default, sync.default, pair.new.type)
+        )
+        if new_default
+        else predicates.absent(f"NEW.{new}"),
         "old_is_default": _old_is_default(sync, old),
-        "old_default_yields": " AND NOT new_given" if pair.old.volatile_default else "",
         "complete": ""
         if ready
-        else f"\n        was_new := OLD.{new};\n        IF was_new IS NULL THEN\n"
-        f"            was_new := {predicates.forward(pair, f'OLD.{old}')};\n        END IF;",
-        "new_unchanged": predicates.same_new(pair, f"NEW.{new}", was_new),
+        else f"\n        IF OLD.{new} IS NULL THEN\n"
+        f"            OLD.{new} := {predicates.forward(pair, f'OLD.{old}')};\n        END IF;",
+        "new_unchanged": predicates.same_new(pair, f"NEW.{new}", f"OLD.{new}"),
         "null_is_silence": "" if ready else f" AND NEW.{new} IS NOT NULL",
         "not_carried": _not_carried(pair, old, new),
         # Who is called for a pair of the very same values was called because they differ.
@@ -285,21 +321,18 @@ def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
         if pair.identity
         else f"ELSIF old_given OR {predicates.out_of_sync(pair, 'NEW')} THEN",
         "old_unchanged": predicates.same_old(pair, f"NEW.{old}", f"OLD.{old}"),
-        "note_conflict": f"{quote(sync.schema)}.note_conflict",
-        "key": _key(sync.key),
-        "old_text": f"pg_catalog.format('%s', NEW.{old})",
-        "new_text": f"pg_catalog.format('%s', NEW.{new})",
+        "note_both": notes.note_both(sync, "'the new side won'"),
         "back": predicates.back(pair, f"NEW.{new}"),
         "forward": predicates.forward(pair, f"NEW.{old}"),
-        "back_fits": _back_fits(sync, old, new),
+        "back_fits": notes.back_fits(sync, old, new),
         # Left NULL, the row would be out of sync, and some later write would change it unasked.
         "null_again": f"\n        IF NEW.{new} IS NULL THEN\n            NEW.{new} := "
         f"{predicates.forward(pair, f'NEW.{old}')};\n        END IF;"
         if pair.fills_null
         else "",
-        "forward_fits": _forward_fits(sync, old, new),
-        "note_new": _note_use(sync, "new", ready=ready),
-        "note_old": _note_use(sync, "old", ready=ready),
+        "forward_fits": notes.forward_fits(sync, old, new),
+        "note_new": notes.note_use(sync, "new", ready=ready),
+        "note_old": notes.note_use(sync, "old", ready=ready),
     }
 
 
@@ -316,85 +349,10 @@ def _old_is_default(sync: Sync, old: str) -> str:
     # A volatile default (nextval) makes another value at each call: the value is taken as given, unless new
     # was given.
     if pair.old.default is None or pair.old.volatile_default:
-        return predicates.same_old(pair, f"NEW.{old}", predicates.null(pair.old.type))
+        return predicates.absent(f"NEW.{old}")
     return predicates.same_old(
         pair, f"NEW.{old}", _default(pair.old.default, sync.old_default, pair.old.type)
     )
-
-
-def _key(columns: Sequence[str]) -> str:
-    if not columns:
-        return "NULL"
-    pairs = ", ".join(f"{literal(column)}, NEW.{quote(column)}" for column in columns)
-    return f"pg_catalog.jsonb_build_object({pairs})::pg_catalog.text"
-
-
-def _conflict(sync: Sync, kind: str, old_text: str, new_text: str, sentence: str) -> str:
-    schema, change = quote(sync.schema), literal(sync.change)
-    arguments = f"{change}, {kind}, {_key(sync.key)}, {old_text}, {new_text}, current_user, {sentence}"
-    return f"PERFORM {schema}.note_conflict({arguments});"
-
-
-def note_settings(change: str, side: str) -> tuple[tuple[str, str], tuple[str, str]]:
-    """Return the settings of a session that tell when it used a side last, until ready and from then on, each
-    with its value for now as SQL.
-
-    Another name from ready on: who was noted a moment before is noted again, and seen to be there still.
-    """
-    minute = "pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')"
-    moment = f"pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', {minute})"
-    name = f"expandcontract.{side}_{hashlib.sha256(change.encode()).hexdigest()[:10]}"
-    return (name, moment), (f"{name}_ready", moment)
-
-
-def _note_use(sync: Sync, side: str, *, ready: bool) -> str:
-    # Once a minute per session and application_name. A plain INSERT: an upsert here is a hot lock that made
-    # two applications deadlock.
-    name, moment = note_settings(sync.change, side)[ready]
-    setting = literal(name)
-    indent = "\n            " if side == "old" else "\n        "
-    return (
-        f"IF COALESCE(pg_catalog.current_setting({setting}, true), '') OPERATOR(pg_catalog.<>) {moment} THEN"
-        f"{indent}    PERFORM pg_catalog.set_config({setting}, {moment}, false);"
-        f"{indent}    PERFORM {quote(sync.schema)}.note_use({literal(sync.change)}, '{side}', current_user);"
-        f"{indent}END IF;"
-    )
-
-
-def _forward_fits(sync: Sync, old: str, new: str) -> str:
-    pair = sync.pair
-    if pair.identity:
-        return ""
-    if pair.back is None or pair.unfit == Unfit.ACCEPT:
-        misfit = f"NEW.{new} IS NULL AND NEW.{old} IS NOT NULL"
-    else:
-        returns = predicates.same_old(pair, f"NEW.{old}", predicates.back(pair, f"NEW.{new}"))
-        misfit = f"NEW.{old} IS NOT NULL AND NOT {returns}"
-    return _misfit(sync, misfit, old, "old")
-
-
-def _back_fits(sync: Sync, old: str, new: str) -> str:
-    if sync.pair.identity or sync.pair.back is None:
-        return ""
-    return _misfit(sync, f"NEW.{old} IS NULL AND NEW.{new} IS NOT NULL", new, "new")
-
-
-def _misfit(sync: Sync, condition: str, column: str, side: str) -> str:
-    value = f"pg_catalog.format('%s', NEW.{column})"
-    if sync.pair.unfit == Unfit.RECORD:
-        texts = (value, "NULL") if side == "old" else ("NULL", value)
-        body = _conflict(
-            sync, "'does not fit'", *texts, f"'the other side cannot hold what was written to {side}'"
-        )
-    else:
-        other = sync.pair.new if side == "old" else sync.pair.old
-        message = literal(f"the value does not fit {other.column} {other.type} of {sync.pair.table.sql}")
-        hint = literal(
-            f"The schema change {sync.change} holds both columns in sync; a value that only one of them can "
-            "hold is refused."
-        )
-        body = f"RAISE EXCEPTION USING ERRCODE = '{UNFIT_SQLSTATE}', MESSAGE = {message}, HINT = {hint};"
-    return f"\n            IF {condition} THEN\n                {body}\n            END IF;"
 
 
 def _render(template: str, **fields: str) -> str:

@@ -1,0 +1,165 @@
+"""What the sync function tells, refuses and lets pass, as pieces of its body. A note is never worth a failed
+write.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from expandcontract.model.change import Unfit
+from expandcontract.model.names import literal, quote
+from expandcontract.steps.sync import predicates
+
+if TYPE_CHECKING:
+    from expandcontract.steps.sync.triggers import Sync
+
+#: What the guards of a write refused by policy are known by.
+UNFIT_SQLSTATE = "EC320"
+
+
+def later_defaults(sync: "Sync", new_default: str | None) -> str:
+    """What a default gives that came after the function was made, nobody gave. Where it is more than a
+    constant it is not evaluated: then the old side's value stays, if that is one that somebody gave.
+    """
+    pair = sync.pair
+    old = quote(pair.old.column)
+
+    def is_default(column: str, compiled: str | None) -> str:
+        known = "NULL" if compiled is None else literal(compiled)
+        value = f"NEW.{quote(column)}"
+        return f"{quote(sync.schema)}.is_default(TG_RELID, {literal(column)}, {value}, {known})"
+
+    new_later, old_later = (
+        is_default(pair.new.column, new_default),
+        is_default(pair.old.column, pair.old.default),
+    )
+    note = note_both(sync, "'the old side won: the new one has a default that came later'")
+    keep_old = f"""
+            ELSIF later IS NULL AND old_given THEN
+                {note}
+                new_given := false;"""
+    return f"""
+        IF new_given AND NOT (NEW.{old} IS NULL) THEN
+            later := {new_later};
+            IF later THEN
+                new_given := false;{"" if pair.old.volatile_default else keep_old}
+            ELSIF {"NOT later" if pair.old.volatile_default else f"old_given AND {old_later}"} THEN
+                old_given := false;
+            END IF;
+        END IF;"""
+
+
+def note_both(sync: "Sync", sentence: str) -> str:
+    """Return what keeps the value that lost where both sides were given; `sentence` is SQL."""
+    old, new = quote(sync.pair.old.column), quote(sync.pair.new.column)
+    texts = (f"pg_catalog.format('%s', NEW.{old})", f"pg_catalog.format('%s', NEW.{new})")
+    return conflict(sync, "'both written'", *texts, sentence)
+
+
+def faults(sync: "Sync", conditions: str) -> str:
+    """What the function rests on may be renamed or taken away: the write goes on all the same, and the note
+    keeps contract shut. Once a minute per session, as all that is noted.
+    """
+    (name, moment), _ = note_settings(sync.change, "fault")
+    setting = literal(name)
+    sentence = "pg_catalog.concat('rows are not kept in sync: ', SQLERRM)"
+    note = conflict(sync, "'does not fit'", "NULL", "NULL", sentence, "NULL")
+    return f"""EXCEPTION
+    WHEN {conditions} THEN
+        IF COALESCE(pg_catalog.current_setting({setting}, true), '') OPERATOR(pg_catalog.<>) {moment} THEN
+            PERFORM pg_catalog.set_config({setting}, {moment}, false);
+            {note}
+        END IF;
+        RETURN NEW;
+"""
+
+
+def _safely(statement: str) -> str:
+    """A note is never worth a failed write."""
+    return f"BEGIN {statement} EXCEPTION WHEN OTHERS THEN NULL; END;"
+
+
+def _key(columns: Sequence[str]) -> str:
+    if not columns:
+        return "NULL"
+    pairs = ", ".join(f"{literal(column)}, NEW.{quote(column)}" for column in columns)
+    return f"pg_catalog.jsonb_build_object({pairs})::pg_catalog.text"
+
+
+def conflict(
+    sync: "Sync", kind: str, old_text: str, new_text: str, sentence: str, key: str | None = None
+) -> str:
+    """Return what keeps a value in `conflict`; all arguments are SQL. `key` is the row's own unless given."""
+    schema, change = quote(sync.schema), literal(sync.change)
+    named = _key(sync.key) if key is None else key
+    arguments = f"{change}, {kind}, {named}, {old_text}, {new_text}, current_user, {sentence}"
+    return _safely(f"PERFORM {schema}.note_conflict({arguments});")
+
+
+def note_settings(change: str, side: str) -> tuple[tuple[str, str], tuple[str, str]]:
+    """Return the settings of a session that tell when it used a side last, until ready and from then on, each
+    with its value for now as SQL.
+
+    Another name from ready on: who was noted a moment before is noted again, and seen to be there still.
+    """
+    minute = "pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')"
+    moment = f"pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', {minute})"
+    name = f"expandcontract.{side}_{hashlib.sha256(change.encode()).hexdigest()[:10]}"
+    return (name, moment), (f"{name}_ready", moment)
+
+
+def note_use(sync: "Sync", side: str, *, ready: bool) -> str:
+    """Return what notes that a session writes `side`."""
+    # Once a minute per session and application_name. A plain INSERT: an upsert here is a hot lock that made
+    # two applications deadlock.
+    name, moment = note_settings(sync.change, side)[ready]
+    setting = literal(name)
+    width = 12 if side == "old" else 8
+    indent = "\n" + " " * width
+    first = "" if sync.pair.computed_outside else "NOT altered AND "
+    call = f"PERFORM {quote(sync.schema)}.note_use({literal(sync.change)}, '{side}', current_user);"
+    written = f"COALESCE(pg_catalog.current_setting({setting}, true), '')"
+    return (
+        f"IF {first}{written} OPERATOR(pg_catalog.<>) {moment} THEN"
+        f"{indent}    PERFORM pg_catalog.set_config({setting}, {moment}, false);"
+        f"{indent}    {_safely(call)}"
+        f"{indent}END IF;"
+    )
+
+
+def forward_fits(sync: "Sync", old: str, new: str) -> str:
+    """Return what happens to a value of the old side that the new one cannot hold."""
+    pair = sync.pair
+    if pair.identity:
+        return ""
+    if pair.back is None or pair.unfit == Unfit.ACCEPT:
+        misfit = f"NEW.{new} IS NULL AND NEW.{old} IS NOT NULL"
+    else:
+        returns = predicates.same_old(pair, f"NEW.{old}", predicates.back(pair, f"NEW.{new}"))
+        misfit = f"NEW.{old} IS NOT NULL AND NOT {returns}"
+    return _misfit(sync, misfit, old, "old")
+
+
+def back_fits(sync: "Sync", old: str, new: str) -> str:
+    """Return what happens to a value of the new side that the old one cannot hold."""
+    if sync.pair.identity or sync.pair.back is None:
+        return ""
+    return _misfit(sync, f"NEW.{old} IS NULL AND NEW.{new} IS NOT NULL", new, "new")
+
+
+def _misfit(sync: "Sync", condition: str, column: str, side: str) -> str:
+    value = f"pg_catalog.format('%s', NEW.{column})"
+    if sync.pair.unfit == Unfit.RECORD:
+        texts = (value, "NULL") if side == "old" else ("NULL", value)
+        body = conflict(
+            sync, "'does not fit'", *texts, f"'the other side cannot hold what was written to {side}'"
+        )
+    else:
+        other = sync.pair.new if side == "old" else sync.pair.old
+        message = literal(f"the value does not fit {other.column} {other.type} of {sync.pair.table.sql}")
+        hint = literal(
+            f"The schema change {sync.change} holds both columns in sync; a value that only one of them can "
+            "hold is refused."
+        )
+        body = f"RAISE EXCEPTION USING ERRCODE = '{UNFIT_SQLSTATE}', MESSAGE = {message}, HINT = {hint};"
+    return f"\n            IF {condition} THEN\n                {body}\n            END IF;"

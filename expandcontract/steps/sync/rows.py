@@ -1,0 +1,103 @@
+"""What the sync function knows of a row beyond OLD and NEW, as pieces of its body.
+
+Two triggers of ours may call it for one row, the first of all and the last of all, with those of the user
+between them. And a row that moves to another partition is an INSERT there. Both are told by settings of the
+transaction, one for each depth of triggers, since a trigger of the user may write other rows in between.
+"""
+
+import hashlib
+from collections.abc import Sequence
+
+from expandcontract.model.change import Pair
+from expandcontract.model.names import literal, quote
+from expandcontract.steps.sync import predicates
+
+#: The arguments by which the function tells its two triggers apart; a trigger that is alone has none.
+FIRST, LAST = "first", "last"
+#: Errors of what a function names, not of what it does: a column or type that was renamed, a value of an
+#: enum, a function or a schema that is gone or that a role may not use.
+NAMES = "syntax_error_or_access_rule_violation OR data_exception OR invalid_schema_name"
+
+
+def _setting(change: str, what: str) -> str:
+    name = literal(f"expandcontract.{what}_{hashlib.sha256(change.encode()).hexdigest()[:10]}_")
+    return f"pg_catalog.concat({name}, pg_catalog.pg_trigger_depth())"
+
+
+def _print(column: str) -> str:
+    """Return SQL for a value's fingerprint: NULL and 'NULL' differ, and it is short for any value."""
+    return f"pg_catalog.md5(pg_catalog.format('%L', NEW.{column}))"
+
+
+def declare() -> str:
+    """Return the variables of `left` and `leave`."""
+    return (
+        "\n    altered boolean := false;  -- by a trigger of the user, since our first one"
+        "\n    place pg_catalog.text;\n    seen pg_catalog.text[];"
+        "\n    old_left boolean;\n    new_left boolean;\n    later boolean;"
+    )
+
+
+def left(change: str, old: str, new: str) -> str:
+    """Return what the last trigger does with what the first one left: only what others changed since counts
+    as given, and nobody is noted for it.
+
+    An INSERT has no place that would tell its row from another: there it counts only where both sides would.
+    """
+    return f"""
+    IF TG_NARGS OPERATOR(pg_catalog.>) 0 THEN
+        place := pg_catalog.concat(TG_RELID, OLD.ctid);
+        seen := pg_catalog.string_to_array(pg_catalog.current_setting({_setting(change, "left")}, true), ' ');
+        IF TG_ARGV[0] OPERATOR(pg_catalog.=) '{LAST}' AND seen[1] OPERATOR(pg_catalog.=) place THEN
+            old_left := seen[2] OPERATOR(pg_catalog.=) {_print(old)};
+            new_left := seen[3] OPERATOR(pg_catalog.=) {_print(new)};
+            IF old_left AND new_left THEN
+                RETURN NEW;
+            ELSIF (old_left OR new_left)
+                AND (TG_OP OPERATOR(pg_catalog.=) 'UPDATE' OR old_given AND new_given)
+            THEN
+                altered := true;
+                new_given := old_left;
+                old_given := new_left;
+            END IF;
+        END IF;
+    END IF;"""
+
+
+def leave(change: str, old: str, new: str) -> str:
+    """Return what the first trigger leaves for the last one."""
+    value = f"pg_catalog.concat_ws(' ', place, {_print(old)}, {_print(new)})"
+    return f"""
+    IF TG_NARGS OPERATOR(pg_catalog.>) 0 AND TG_ARGV[0] OPERATOR(pg_catalog.=) '{FIRST}' THEN
+        PERFORM pg_catalog.set_config({_setting(change, "left")}, {value}, true);
+    END IF;"""
+
+
+def moved(pair: Pair, change: str, keys: Sequence[str]) -> str:
+    """Return what makes of an INSERT that is a row's move to another partition what it is: no write.
+
+    An UPDATE that changes the partition key leaves what the row holds; `keys` are that key's columns.
+    """
+    if not keys:
+        return ""
+    setting = _setting(change, "moved")
+    value = f"pg_catalog.concat({_print(quote(pair.old.column))}, {_print(quote(pair.new.column))})"
+    return f"""
+    IF TG_OP OPERATOR(pg_catalog.=) 'INSERT'
+        AND pg_catalog.current_setting({setting}, true) OPERATOR(pg_catalog.=) {value}
+    THEN
+        RETURN NEW;
+    END IF;"""
+
+
+def moves(pair: Pair, change: str, keys: Sequence[str]) -> str:
+    """Return what an UPDATE leaves for `moved`."""
+    if not keys:
+        return ""
+    setting = _setting(change, "moved")
+    value = f"pg_catalog.concat({_print(quote(pair.old.column))}, {_print(quote(pair.new.column))})"
+    stays = " AND ".join(predicates.same(f"NEW.{quote(k)}", f"OLD.{quote(k)}") for k in keys)
+    return f"""
+    IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND NOT ({stays}) THEN
+        PERFORM pg_catalog.set_config({setting}, {value}, true);
+    END IF;"""
