@@ -195,12 +195,14 @@ async def test_no_write_is_lost_in_a_whole_life(database: str, example: str) -> 
     """Inserts, updates, deletes, keys that change and come back, aborts, savepoints, upserts, COPY: every row
     is as it was committed, after every step.
     """
-    async with _play(database, EXAMPLES[example], seed=1) as play:
-        await _whole_life(play, between=600)
-        _require_variety(play.fleet, least=5_000)
+    async with _play(database, EXAMPLES[example], seed=1, rows=1_000) as play:
+        await _whole_life(play, between=200)
+        _require_variety(play.fleet, least=2_000)
 
 
-@pytest.mark.parametrize("example", EXAMPLES)
+@pytest.mark.parametrize(
+    "example", ["rename", *(pytest.param(each, marks=pytest.mark.slow) for each in ("to", "swap"))]
+)
 async def test_no_write_is_lost_by_a_rollback(database: str, example: str) -> None:
     """What new code wrote before a rollback, old code reads after it; a second attempt begins from there."""
     async with _play(database, EXAMPLES[example], seed=2, rows=1_000) as play:
@@ -210,11 +212,11 @@ async def test_no_write_is_lost_by_a_rollback(database: str, example: str) -> No
             await play.give("start")
             await play.give("backfill")
             await play.deploy(*both)
-            await play.fleet.wrote(300)
+            await play.fleet.wrote(150)
             await play.compare("ready")
             await play.deploy(*old)
             await play.give("rollback")
-        assert play.fleet.writes > 1_000
+        assert play.fleet.writes > 500
 
 
 @pytest.mark.slow
@@ -256,7 +258,7 @@ async def _both_at_once(database: str, rounds: int) -> None:
 
 async def test_two_sides_of_a_row_written_at_the_same_moment(database: str) -> None:
     """W3: each row ends in sync, and as one of the two orders would have left it."""
-    await _both_at_once(database, 1_000)
+    await _both_at_once(database, 500)
 
 
 @pytest.mark.slow

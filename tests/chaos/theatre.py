@@ -6,12 +6,14 @@ again from a template that was kept of it.
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import json
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import asyncpg
 
+from expandcontract.model.plan import Action, Transactional, from_data
 from expandcontract.testing.server import Server
 from tests.chaos import life
 from tests.chaos.life import EXAMPLES, TABLE, After
@@ -47,6 +49,7 @@ class Theatre:
         self.nursery = nursery
         self._server = server
         self._played: dict[tuple[str, tuple[str, ...]], Played] = {}
+        self._actions: dict[str, dict[tuple[str, str], str]] = {}
 
     @property
     def url(self) -> str:
@@ -63,6 +66,19 @@ class Theatre:
     def set(self, example: str, acts: tuple[str, ...]) -> None:
         """Set the stage as it was after those acts."""
         self._set(self.played(example, acts).template)
+
+    def actions(self, example: str) -> Mapping[tuple[str, str], str]:
+        """Return the action of each step of the example's plan, by section and step."""
+        if example not in self._actions:
+            self.set(example, ("start",))
+            query = "SELECT plan::text FROM expandcontract.change"
+            plan = from_data(json.loads(self.watch(lambda application: application.fetchval(query))))
+            self._actions[example] = {
+                (section.value, step.id): _kind(step.action)
+                for section, steps in plan.sections.items()
+                for step in steps
+            }
+        return self._actions[example]
 
     def watch(self, look: "Callable[[asyncpg.Connection[Any]], Coroutine[Any, Any, T]]") -> T:
         """Run something in a session of the application."""
@@ -107,6 +123,11 @@ class Theatre:
                 await connection.execute(statement)
 
         _run(_watch(self._server.url(), each))
+
+
+def _kind(action: Action) -> str:
+    patient = isinstance(action, Transactional) and action.patient
+    return f"{type(action).__name__}{', patient' if patient else ''}"
 
 
 def require_values(now: life.Values, undisturbed: life.Values, written: life.Written) -> None:
