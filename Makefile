@@ -14,7 +14,12 @@ export PIP_BUILD_CONSTRAINT := constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test slow fmt lint type bench docs clean
+.PHONY: help install demo test slow soak oldest fmt lint type bench docs clean
+
+# What depends on the server's version: the statements, the catalog and the errors, one room at a time and plans by
+# script; the verbs and the sweep's arithmetic are the same on each.
+ON_EACH_VERSION := tests/postgres $(wildcard tests/acceptance/test_cases_*.py tests/acceptance/test_attacks_*.py) \
+	tests/acceptance/test_phases.py tests/acceptance/test_refusals.py tests/acceptance/test_unfit.py
 
 help: ## show this
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1\t/' | expand -t 10
@@ -27,11 +32,23 @@ demo: .venv/installed-demo ## rename a column of a live table of 1,000,000 rows,
 test: .venv/installed-dev ## run the tests, but for the slow ones
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow"
 
-# What touches a server also runs on older major versions; EC_REQUIRE_ALL=1 fails where one is missing.
-slow: .venv/installed-dev ## run the slow tests, and those that touch a server on PostgreSQL 16 and 15 too
+# What depends on the server also runs on older major versions; EC_REQUIRE_ALL=1 fails where one is missing.
+slow: .venv/installed-dev ## run the slow tests, and what depends on the server on PostgreSQL 16 and 15 too
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m slow
 	EC_TEST_PG=16 $(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow" tests/postgres
-	EC_TEST_PG=15 $(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow" tests/postgres tests/acceptance
+	EC_TEST_PG=15 $(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow" $(ON_EACH_VERSION)
+
+# Examples that nobody has seen, half an hour on each shape of table, and whatever else is spread over commits.
+soak: export EC_TEST_ALL := 1
+soak: export EC_MACHINE_SEED ?= random
+soak: export EC_MACHINE_SECONDS ?= 1800
+soak: .venv/installed-dev ## run for hours: all of the big matrices, and the machine with fresh seeds
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal tests/property tests/chaos tests/acceptance/test_shapes_written.py
+
+oldest: .venv-oldest/installed ## run a part of the tests with the oldest dependencies that are allowed
+	.venv-oldest/bin/pytest -n $(WORKERS) --dist worksteal -m "not slow" tests/unit tests/golden/test_views.py \
+		tests/postgres/test_cli.py tests/postgres/test_connect.py tests/postgres/test_ledger_lease.py \
+		tests/postgres/test_sweep_copy.py tests/acceptance/test_phases.py
 
 fmt: .venv/installed-dev ## format the code
 	$(BIN)/ruff format
@@ -55,7 +72,7 @@ docs: .venv/installed-dev ## check the links of the documentation
 	$(BIN)/pytest tests/unit/test_docs.py
 
 clean: ## remove what these targets made
-	rm -rf .venv .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf .venv .venv-oldest .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find expandcontract tests -name __pycache__ -type d -prune -exec rm -r {} +
 
 # A stamp is as new as what was installed from, so that a second run sets up nothing.
@@ -76,3 +93,10 @@ clean: ## remove what these targets made
 .venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/pip
 	$(BIN)/pip install --quiet --editable '.[dev]'
 	@touch $@ .venv/installed .venv/installed-demo
+
+.venv-oldest/installed: export PIP_CONSTRAINT := constraints-oldest.txt
+.venv-oldest/installed: export PIP_BUILD_CONSTRAINT := constraints-oldest.txt
+.venv-oldest/installed: pyproject.toml constraints-oldest.txt
+	$(PYTHON) -m venv --clear .venv-oldest
+	.venv-oldest/bin/pip install --quiet --editable '.[test]'
+	@touch $@

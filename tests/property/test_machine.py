@@ -1,9 +1,9 @@
 """Any verb at any time, dying at any point, between any writes of old and new code and whatever others do to
 table, trigger and server: both sides always hold what was written, and nothing is contracted without proof.
 
-`EC_MACHINE_SECONDS` is for how long each shape of table is worked on: a few seconds in `make test`, a minute in
-CI, as long as one likes in `make soak`. `EC_MACHINE_SEED` gives other examples, `random` others each time; a
-failure names its seed.
+`EC_MACHINE_SECONDS` is for how long each shape of table is worked on: a few seconds in `make test`, a minute
+in CI, as long as one likes in `make soak`. `EC_MACHINE_SEED` gives other examples, `random` others each time;
+a failure names its seed.
 """
 
 import asyncio
@@ -29,6 +29,8 @@ from tests.conftest import SETTINGS, VERSION
 from tests.property.hands import SHAPES, Shape
 from tests.property.machine import Machine, execute
 
+#: What is asked for instead of each test's own.
+SECONDS = float(os.environ.get("EC_MACHINE_SECONDS", "0"))
 #: What a run must have done to mean something.
 SOME = ("start", "backfill", "contract", "old", "new")
 
@@ -65,7 +67,7 @@ def _lay(server: Server, shape: Shape) -> None:
 
 def _run(machine: type[Machine], *, seconds: float, steps: int, first: int = 0) -> None:
     """Run one example after another; the same ones, as many as there is time for."""
-    machine.until = time.monotonic() + float(os.environ.get("EC_MACHINE_SECONDS", seconds))
+    machine.until = time.monotonic() + (SECONDS or seconds)
     asked = os.environ.get("EC_MACHINE_SEED", "")
     number = random.SystemRandom().randrange(1 << 32) if asked == "random" else int(asked or first)
     limits = settings(
@@ -90,7 +92,7 @@ def _run(machine: type[Machine], *, seconds: float, steps: int, first: int = 0) 
 every_shape = pytest.mark.parametrize("machine", SHAPES, indirect=True)
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(900 + SECONDS)
 @every_shape
 def test_whatever_happens(machine: type[Machine]) -> None:
     """The same examples each time, for ten seconds on each shape."""
@@ -99,7 +101,7 @@ def test_whatever_happens(machine: type[Machine]) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(7_200)
+@pytest.mark.timeout(1_800 + SECONDS)
 @every_shape
 def test_whatever_happens_at_length(machine: type[Machine]) -> None:
     """Longer lives, other ones, and enough of them that everything has happened: a minute on each shape, or
