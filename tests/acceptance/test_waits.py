@@ -24,7 +24,7 @@ from expandcontract.testing.server import Server
 from tests.acceptance.cycle import Expected
 from tests.acceptance.probe import Probe, longest, probing, require_short
 from tests.conftest import SETTINGS, VERSION
-from tests.waiting import until
+from tests.waiting import SECONDS, until
 
 CHANGE = Change("0001_t", "rename-column", {"column": "t.name", "new_name": "label"})
 PROBES = (
@@ -222,7 +222,7 @@ async def test_nobody_waits_long_beside_a_vacuum(database: str) -> None:
         )
         await connection.execute("UPDATE t SET pad = 'dead'")
         task = asyncio.create_task(connection.execute("VACUUM (INDEX_CLEANUP ON) t"))
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(SECONDS):
             await _until_vacuuming(database)
         try:
             yield
@@ -256,7 +256,7 @@ async def test_autovacuum_gives_way() -> None:
                     "ALTER TABLE t SET (autovacuum_vacuum_threshold = 1, autovacuum_vacuum_scale_factor = 0)",
                     "UPDATE t SET pad = 'dead'",
                 )
-                async with asyncio.timeout(60):
+                async with asyncio.timeout(SECONDS):
                     await _until_vacuuming(url)
                 async with asyncio.timeout(30):
                     return await _waits(url, lambda: operator.give("start"))

@@ -14,6 +14,7 @@ from expandcontract.model.errors import LockBudgetSpent
 from tests.acceptance.catalog import Connection
 from tests.postgres import ledgers
 from tests.postgres.ledgers import Ledger
+from tests.waiting import SECONDS
 
 USE = "SELECT expandcontract_sync.note_use('0001_rename', $1, $2)"
 CONFLICT = "SELECT expandcontract_sync.note_conflict('0001_rename', $1, $2, 'a', 'b', current_user, 'why')"
@@ -168,7 +169,7 @@ async def test_an_advisory_lock_that_somebody_keeps_is_named(
         await conn.execute(f"SELECT pg_advisory_lock(hashtext('{name}'), hashint8({number}))")
         work = migrate(ledger.database) if number == 0 else _leased(ledger)
         with pytest.raises(LockBudgetSpent, match="role stranger"):
-            await asyncio.wait_for(work, 60)
+            await asyncio.wait_for(work, SECONDS)
 
 
 async def _leased(ledger: Ledger) -> None:

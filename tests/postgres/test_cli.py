@@ -14,6 +14,7 @@ import pytest
 
 from expandcontract.cli.entry import run
 from expandcontract.cli.settings import Settings
+from tests.waiting import SECONDS
 
 NAME = "0001_rename_users_name"
 SEED = """
@@ -368,7 +369,7 @@ def test_watching_ends_with_a_signal(ec: Ec) -> None:
         assert process.stdout is not None
         (change,) = json.loads(process.stdout.readline())["changes"]
         process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=SECONDS)
     assert (process.returncode, err) == (130, "")
     assert change["phases"]["backfill"]["stage"] == "copy"
     assert all(json.loads(line)["schema"] == "ec.status/1" for line in out.splitlines())
@@ -382,7 +383,7 @@ def test_watching_ends_with_the_phase(ec: Ec) -> None:
         assert process.stdout is not None
         first = process.stdout.readline()
         ec("tune max-rate=auto")
-        out, err = process.communicate(timeout=60)
+        out, err = process.communicate(timeout=SECONDS)
     assert (process.returncode, err) == (3, "")
     assert f"UTC  {NAME}  copy " in first
     assert "backfill    done" in out
@@ -401,7 +402,7 @@ def test_a_signal_ends_after_the_checkpoint(ec: Ec, number: signal.Signals, code
     """It says how to go on, and the same command goes on from there."""
     with slow_backfill(ec) as process:
         process.send_signal(number)
-        _, talk = process.communicate(timeout=30)
+        _, talk = process.communicate(timeout=SECONDS)
     assert process.returncode == code, talk
     assert "event=signal" in talk
     assert "code=EC130" in talk

@@ -9,7 +9,7 @@ import pytest
 from expandcontract.model.errors import LeaseLost
 from expandcontract.sweep import Options
 from tests.postgres.sweeping import Swept, swept
-from tests.waiting import until
+from tests.waiting import SECONDS, until
 
 ROWS = 20_000
 SLOW = Options(batch=100, max_rate=4_000)
@@ -40,7 +40,7 @@ async def test_a_signal_finishes_the_batch_and_frees_the_chunk(database: str) ->
         work = asyncio.create_task(table.sweep(options=SLOW, stop=stop))
         await until(lambda: _begun(table))
         stop.set()
-        outcome = await asyncio.wait_for(work, 2)
+        outcome = await asyncio.wait_for(work, SECONDS)
         assert (outcome.finished, outcome.stopped_by) == (False, "signal")
         assert outcome.rows == ROWS - await table.out_of_sync()
         assert [c["status"] for c in await table.chunks()] == ["pending"]
@@ -78,7 +78,7 @@ async def test_a_paused_worker_holds_no_transaction_and_goes_on_when_resumed(dat
         )
         assert not work.done()
         await _wish(table, paused=False, max_rate=1e9)
-        outcome = await asyncio.wait_for(work, 20)
+        outcome = await asyncio.wait_for(work, SECONDS)
         assert (outcome.rows, outcome.finished) == (ROWS, True)
         (chunk,) = await table.chunks()
         assert (chunk["attempts"], before["status"]) == (1, "running")
@@ -109,7 +109,7 @@ async def test_tune_reaches_workers_at_work(database: str) -> None:
         work = asyncio.create_task(table.sweep(options=Options(workers=2, batch=50, max_rate=2_000)))
         await until(lambda: _begun(table))
         await _wish(table, batch=77, max_rate=1e9, workers=4)
-        outcome = await asyncio.wait_for(work, 30)
+        outcome = await asyncio.wait_for(work, SECONDS)
         chunks = await table.chunks()
         assert (outcome.rows, outcome.finished) == (60_000, True)
         assert {c["batch"] for c in chunks if c["batch"] != 50} == {77}

@@ -14,7 +14,7 @@ from expandcontract.sweep import Options, vacuum
 from expandcontract.sweep.statements import copy, settings
 from expandcontract.throttles import courtesy
 from tests.postgres.sweeping import TRIGGER, Swept, action, swept
-from tests.waiting import until
+from tests.waiting import SECONDS, until
 
 ROWS = 20_000
 #: Enough that something can happen in the middle of copying them in small batches.
@@ -206,7 +206,7 @@ async def test_locked_rows_are_waited_for_and_nobody_waits_for_us(database: str)
         await holder.execute("SET LOCAL lock_timeout = '1s'")
         await holder.execute("UPDATE things SET old = 'mine' WHERE id IN (3, 500, 501)")
         await transaction.rollback()
-        outcome = await asyncio.wait_for(work, 10)
+        outcome = await asyncio.wait_for(work, SECONDS)
         await holder.close()
         assert (outcome.rows, outcome.finished) == (2_000, True)
         assert await table.out_of_sync() == 0
@@ -277,7 +277,7 @@ async def test_a_rewrite_in_the_middle(database: str, statement: str) -> None:
         await until(lambda: _some_rows(table))
         assert not work.done()
         await table.raw.execute(statement)
-        outcome = await asyncio.wait_for(work, 30)
+        outcome = await asyncio.wait_for(work, SECONDS)
         assert (outcome.rows, outcome.finished) == (FEW - 1500, True)
         assert await table.out_of_sync() == 0
         assert len({c["filenode"] for c in await table.chunks()}) == 2
@@ -296,7 +296,7 @@ async def test_truncate_in_the_middle(database: str) -> None:
         await until(lambda: _some_rows(table))
         await table.raw.execute("TRUNCATE things")
         await table.raw.execute("INSERT INTO things (id, old) SELECT g, 'n' FROM generate_series(1, 10) g")
-        outcome = await asyncio.wait_for(work, 30)
+        outcome = await asyncio.wait_for(work, SECONDS)
         assert outcome.finished
         assert await table.out_of_sync() == 0
 
@@ -322,7 +322,7 @@ async def test_a_partition_goes_in_the_middle(database: str, statement: str) -> 
             "INSERT INTO expandcontract.control (change_id, max_rate, changed_by) VALUES ($1, 1e9, 'test')",
             table.job.change_id,
         )
-        assert (await asyncio.wait_for(work, 30)).finished
+        assert (await asyncio.wait_for(work, SECONDS)).finished
         assert await table.out_of_sync() == 0
 
 
@@ -336,7 +336,7 @@ async def test_a_killed_connection_is_made_anew(database: str) -> None:
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                 " WHERE application_name = 'ec' AND datname = current_database()"
             )
-        outcome = await asyncio.wait_for(work, 30)
+        outcome = await asyncio.wait_for(work, SECONDS)
         assert (outcome.rows, outcome.finished) == (FEW, True)
         assert await table.out_of_sync() == 0
 

@@ -15,7 +15,7 @@ from expandcontract.testing.server import Server
 from tests.conftest import VERSION
 from tests.postgres.sweep_process import command
 from tests.postgres.sweeping import WANTED, Swept, swept
-from tests.waiting import until
+from tests.waiting import SECONDS, until
 
 ROWS = 3_000
 ROOT = Path(__file__).parents[2]
@@ -50,7 +50,11 @@ async def test_a_killed_process_is_gone_on_from(database: str, point: str) -> No
         assert await process.wait() == -signal.SIGKILL
         if point != "chunk.done":
             assert await table.out_of_sync() > 0
-        async with asyncio.timeout(5):
+        # Long enough that waiting for it would be noticed.
+        await table.raw.execute(
+            "UPDATE expandcontract.chunk SET leased_until = now() + '1 hour' WHERE status = 'running'"
+        )
+        async with asyncio.timeout(SECONDS):
             outcome = await table.walk(void_leases=True)
         assert (outcome.rows, outcome.finished) == (ROWS, True)
         assert await table.out_of_sync() == 0
@@ -82,7 +86,7 @@ async def test_a_stopped_process_is_taken_over_and_changes_nothing_when_it_wakes
         await table.raw.execute("UPDATE expandcontract.chunk SET leased_until = now() - interval '1 second'")
         outcome = await table.walk()
         os.kill(process.pid, signal.SIGCONT)
-        assert await asyncio.wait_for(process.wait(), 20) == 0
+        assert await asyncio.wait_for(process.wait(), SECONDS) == 0
         assert (outcome.rows, outcome.finished) == (ROWS, True)
         assert await table.out_of_sync() == 0
         (chunk,) = await table.chunks()
@@ -121,7 +125,7 @@ async def test_a_lease_that_runs_is_respected(database: str) -> None:
         await until(seen_twice)
         assert await table.out_of_sync() == ROWS
         await table.raw.execute("UPDATE expandcontract.chunk SET status = 'done', next_block = end_block")
-        assert (await asyncio.wait_for(work, 10)).rows == 0
+        assert (await asyncio.wait_for(work, SECONDS)).rows == 0
 
 
 @pytest.mark.parametrize(("point", "times"), [("compare.slice.after", 1), ("compare.slice.committed", 1)])
@@ -167,7 +171,7 @@ async def test_a_crash_of_the_server_loses_neither_rows_nor_checkpoint(crash: st
                 pid = await table.raw.fetchval("SELECT pg_backend_pid()")
                 os.kill(pid, signal.SIGKILL)
             held.set()
-            outcome = await asyncio.wait_for(work, 30)
+            outcome = await asyncio.wait_for(work, SECONDS)
             again: asyncpg.Connection[Any] = await asyncpg.connect(server.url())
             assert (outcome.rows, outcome.finished) == (8_000, True)
             assert await again.fetchval(f"SELECT count(*) FROM things t WHERE {WANTED}") == 0

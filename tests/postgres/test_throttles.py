@@ -20,7 +20,7 @@ from expandcontract.throttles.limits import MEGABYTE, Limits
 from expandcontract.throttles.watch import NAMES, Watch
 from tests.conftest import VERSION
 from tests.postgres.sweeping import Swept, swept
-from tests.waiting import until
+from tests.waiting import SECONDS, until
 
 ROWS = 5_000
 SETTINGS = {"fsync": "off", "shared_buffers": "32MB"}
@@ -39,7 +39,7 @@ async def _throttled(table: Swept) -> str:
 
 
 async def _goes_on(table: Swept, work: "asyncio.Task[object]") -> None:
-    await asyncio.wait_for(work, 30)
+    await asyncio.wait_for(work, SECONDS)
     assert await table.out_of_sync() == 0
 
 
@@ -304,7 +304,7 @@ async def test_a_standby_that_stops(seconds: int) -> None:
             # What is written between a reading and the batch is not ours; there is always a page or two.
             assert max(begun) - start <= budget + 16 * 8192
             await standby.execute("SELECT pg_wal_replay_resume()")
-            await asyncio.wait_for(work, 60)
+            await asyncio.wait_for(work, SECONDS)
             assert await table.out_of_sync() == 0
             await standby.close()
 

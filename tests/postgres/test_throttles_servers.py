@@ -17,7 +17,7 @@ from expandcontract.throttles.limits import MEGABYTE, Limits
 from expandcontract.throttles.watch import Watch
 from tests.conftest import VERSION
 from tests.postgres.sweeping import Swept, swept
-from tests.waiting import until
+from tests.waiting import SECONDS, until
 
 pytestmark = pytest.mark.skipif(VERSION not in available_versions(), reason=f"needs PostgreSQL {VERSION}")
 
@@ -54,7 +54,7 @@ async def _held_back(table: Swept, limits: Limits, reason: str) -> AsyncIterator
     await until(pulsed)
     assert (await table.totals()).rows == written
     yield
-    outcome = await asyncio.wait_for(work, 60)
+    outcome = await asyncio.wait_for(work, SECONDS)
     assert (outcome.rows, outcome.finished) == (ROWS, True)
     assert await table.out_of_sync() == 0
 
