@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expandcontract.engine import concurrent, gatekeeper, transactional
+from expandcontract.engine import concurrent, departed, gatekeeper, transactional
 from expandcontract.engine.telling import telling
 from expandcontract.engine.transactional import Ending
 from expandcontract.engine.work import Work
@@ -114,7 +114,12 @@ async def _apart(work: Work, section: Section, step: Step, action: Concurrent) -
         await gatekeeper.require_table(conn, work.situation)
         await journal.begin(conn, context.tables, journal.entry(work.situation, section, step))
     killpoints.reach(f"{work.key(section, step.id)}.begun")
-    await concurrent.run(work, section, step, action)
+    if action.relation in (await departed.of(work)).all:
+        work.context.notice(
+            work.name, f"{action.relation} is no longer part of the table: nothing is built there."
+        )
+    else:
+        await concurrent.run(work, section, step, action)
     killpoints.reach(f"{work.key(section, step.id)}.acted")
     async with context.database.transaction() as conn:
         await work.check(conn)

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import ClauseElement
 
-from expandcontract.engine import gatekeeper
+from expandcontract.engine import departed, gatekeeper
 from expandcontract.engine.work import Refusal, Work
 from expandcontract.ledger import change as change_writer
 from expandcontract.ledger import phase as phase_writer
@@ -41,6 +41,7 @@ async def run(work: Work, section: Section, step: Step, action: Transactional, e
     """Run a step and journal it, once. Raises DBAPIError, or what stopped it before anything was done."""
     context = work.context
     began = time.monotonic()
+    action = departed.without(action, await departed.of(work))
 
     async def prepare(conn: AsyncConnection) -> Sequence[str]:
         await work.check(conn)

@@ -170,9 +170,14 @@ async def _note_laid(conn: AsyncConnection, tables: Tables, round_: Round) -> No
 INSERT INTO {tables.qualified("event")} (change_id, kind, who, data)
 SELECT $1, '{COMPARE_LAID}', SESSION_USER, pg_catalog.jsonb_build_object(
     'attempt', $2::pg_catalog.int4, 'round', $3::pg_catalog.int4,
-    'blocks', COALESCE(pg_catalog.sum(c.end_block - c.first_block), 0)::pg_catalog.int8)
-FROM {tables.qualified("chunk")} c
-WHERE c.change_id = $1 AND c.attempt = $2 AND c.purpose = 'compare' AND c.round = $3
+    'blocks', COALESCE(pg_catalog.sum(c.blocks), 0)::pg_catalog.int8,
+    'leaves', COALESCE(pg_catalog.jsonb_object_agg(c.relation, c.blocks), '{{}}'))
+FROM (
+  SELECT relation, pg_catalog.sum(end_block - first_block)::pg_catalog.int8 AS blocks
+  FROM {tables.qualified("chunk")}
+  WHERE change_id = $1 AND attempt = $2 AND purpose = 'compare' AND round = $3
+  GROUP BY relation
+) c
 HAVING NOT EXISTS (
     SELECT FROM {tables.qualified("event")} e
     WHERE e.change_id = $1 AND e.kind = '{COMPARE_LAID}'

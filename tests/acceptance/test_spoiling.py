@@ -91,8 +91,11 @@ DEEDS = {
         "extra was attached",
         5,
     ),
-    "leaf detached": Deed(
-        "ALTER TABLE t DETACH PARTITION high", "public.high is no longer part of the table"
+    "leaf detached for a moment": Deed(
+        "ALTER TABLE t DETACH PARTITION high; UPDATE high SET name = 'astray' WHERE id <= 1003; "
+        "ALTER TABLE t ATTACH PARTITION high FOR VALUES FROM (1000) TO (9000)",
+        "trigger ~ec_0001_change_t_name_type of public.high",
+        4,
     ),
     "column altered": Deed(
         "ALTER TABLE t ALTER label SET STATISTICS 7", "column label of public.low was altered"

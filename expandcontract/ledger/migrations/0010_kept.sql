@@ -184,3 +184,78 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     ) laid ON true
     WHERE c.id = change_id
 $$;
+
+-- What differs, as sentences. Empty: what held then holds now. A partition that was dropped or detached since takes its rows with it, and
+-- nothing of it has to hold; one that comes back has other triggers.
+CREATE OR REPLACE FUNCTION {schema}.bound_differences(before jsonb, after jsonb) RETURNS text[]
+LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT coalesce(array_agg(sentence ORDER BY place), '{}') FROM (
+        SELECT 1, 'this database is a copy of the one in which the proof was made'
+        WHERE {schema}.elsewhere(before, after)
+        UNION ALL
+        SELECT 2, CASE
+            WHEN leaf.was IS NULL THEN format('%s was attached', leaf.is_now->>'name')
+            ELSE format('%s was rewritten (VACUUM FULL, CLUSTER, TRUNCATE or ALTER TABLE)', leaf.is_now->>'name')
+        END
+        FROM {schema}.side_by_side(before->'leaves', after->'leaves', 'oid') leaf
+        WHERE leaf.is_now IS NOT NULL AND leaf.was->'filenode' IS DISTINCT FROM leaf.is_now->'filenode'
+        UNION ALL
+        SELECT 2, 'the table is gone' WHERE after->'leaves' = '[]' AND before->'leaves' <> '[]'
+        UNION ALL
+        SELECT 3, CASE
+            WHEN t.is_now IS NULL THEN format('trigger %s of %s was dropped', t.was->>'name', leaf.is_now->>'name')
+            WHEN t.was IS NULL THEN format('trigger %s of %s is new', t.is_now->>'name', leaf.is_now->>'name')
+            WHEN t.was->'enabled' = t.is_now->'enabled'
+                THEN format('trigger %s of %s was altered', t.is_now->>'name', leaf.is_now->>'name')
+            WHEN t.is_now->>'enabled' = 'D' THEN format('trigger %s of %s is disabled', t.is_now->>'name', leaf.is_now->>'name')
+            ELSE format('trigger %s of %s fires under other conditions', t.is_now->>'name', leaf.is_now->>'name')
+        END
+        FROM {schema}.side_by_side(before->'leaves', after->'leaves', 'oid') leaf,
+            {schema}.side_by_side(leaf.was->'triggers', leaf.is_now->'triggers', 'oid') t
+        WHERE leaf.was IS NOT NULL AND leaf.is_now IS NOT NULL AND t.was IS DISTINCT FROM t.is_now
+        UNION ALL
+        SELECT 4, format('column %I of %s %s', coalesce(a.is_now, a.was)->>'name', leaf.is_now->>'name', CASE
+            WHEN a.is_now IS NULL THEN 'is gone'
+            WHEN a.was IS NULL THEN 'is new'
+            ELSE 'was altered'
+        END)
+        FROM {schema}.side_by_side(before->'leaves', after->'leaves', 'oid') leaf,
+            {schema}.side_by_side(leaf.was->'columns', leaf.is_now->'columns', 'name') a
+        WHERE leaf.was IS NOT NULL AND leaf.is_now IS NOT NULL AND a.was IS DISTINCT FROM a.is_now
+        UNION ALL
+        SELECT 5, format('function %s %s', coalesce(f.is_now, f.was)->>'name', CASE
+            WHEN f.is_now IS NULL THEN 'is gone'
+            WHEN f.was IS NULL THEN 'is new'
+            ELSE 'was replaced'
+        END)
+        FROM {schema}.side_by_side(before->'functions', after->'functions', 'oid') f
+        WHERE f.was IS NULL OR f.is_now IS NULL OR f.was->'hash' <> f.is_now->'hash'
+    ) differences(place, sentence)
+$$;
+
+
+-- Whether the chunks of a comparison cover all that was laid for it, of what is part of the table still.
+CREATE OR REPLACE FUNCTION {schema}.compared(change_id bigint, attempt integer, round integer) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    WITH laid AS (
+        SELECT e.data FROM {schema}.event e
+        WHERE e.change_id = compared.change_id AND e.kind = 'compare laid'
+            AND (e.data->>'attempt')::integer = compared.attempt AND (e.data->>'round')::integer = compared.round
+        ORDER BY e.id LIMIT 1
+    ), part AS (
+        SELECT leaf.key::oid AS relation, leaf.value::bigint AS blocks
+        FROM laid, jsonb_each_text(laid.data->'leaves') leaf, {schema}.change c
+        WHERE c.id = compared.change_id AND leaf.key::oid IN (SELECT {schema}.leaves(c.relation))
+        UNION ALL
+        -- Laid by an earlier program, which kept the sum alone.
+        SELECT NULL, (laid.data->>'blocks')::bigint FROM laid WHERE NOT laid.data ? 'leaves'
+    )
+    SELECT EXISTS (SELECT FROM laid) AND NOT EXISTS (
+        SELECT FROM part WHERE NOT (
+            SELECT coalesce(sum(k.next_block - k.first_block), 0)::bigint >= part.blocks AND coalesce(bool_and(k.status = 'done'), true)
+            FROM {schema}.chunk k
+            WHERE (k.change_id, k.attempt, k.purpose, k.round) = (compared.change_id, compared.attempt, 'compare', compared.round)
+                AND (part.relation IS NULL OR k.relation = part.relation)
+        )
+    )
+$$;

@@ -1,0 +1,81 @@
+"""Partitions and children that left the table since the plan was made, which names them.
+
+Retention drops or detaches the oldest of them at any time. What a step would do to one is not missed: its
+rows went with it. A statement that names it would fail for ever.
+"""
+
+import re
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+
+from expandcontract.engine.work import Work
+from expandcontract.model.plan import Transactional
+from expandcontract.postgres.query import rows
+
+
+@dataclass(frozen=True)
+class Departed:
+    """Names, as SQL: `missing` tables are not there any more, the others stand by themselves now."""
+
+    missing: frozenset[str] = frozenset()
+    apart: frozenset[str] = frozenset()
+
+    @property
+    def all(self) -> frozenset[str]:
+        """Those that are not part of the table, whether or not they are there."""
+        return self.missing | self.apart
+
+
+async def of(work: Work) -> Departed:
+    """Return what left the table of a change."""
+    planned = [name for name in work.plan.catalog.get("leaves", ()) if name != work.plan.table.sql]
+    if not planned:
+        return Departed()
+    query = f"""SELECT name, pg_catalog.to_regclass(name) IS NULL
+        FROM pg_catalog.unnest($2::pg_catalog.text[]) AS planned (name)
+        WHERE NOT EXISTS (SELECT FROM {work.context.tables.qualified("leaves")}($1) leaf
+            WHERE leaf OPERATOR(pg_catalog.=) pg_catalog.to_regclass(name)::pg_catalog.oid)"""
+    async with work.context.database.transaction() as conn:
+        found = await rows(conn, query, work.situation.relation, planned)
+    return Departed(
+        frozenset(name for name, missing in found if missing),
+        frozenset(name for name, missing in found if not missing),
+    )
+
+
+def without(action: Transactional, departed: Departed) -> Transactional:
+    """Pure. Return what is left of an action when nothing of those that left is locked or altered.
+
+    From one that stands by itself our triggers are dropped all the same: it kept them if it was a child.
+    """
+    if not departed.all:
+        return action
+    kept = tuple(
+        _if_there(each) if _about(each, departed.apart) else each
+        for each in action.statements
+        if not _is_void(each, departed)
+    )
+    locks = tuple(
+        lock
+        for lock in action.locks
+        if lock.relation not in departed.all
+        or (lock.relation in departed.apart and any(_about(each, {lock.relation}) for each in kept))
+    )
+    return replace(action, statements=kept, locks=locks)
+
+
+def _is_void(statement: str, departed: Departed) -> bool:
+    if _about(statement, departed.missing):
+        return True
+    return not statement.startswith("DROP TRIGGER ") and _about(statement, departed.apart)
+
+
+def _if_there(drop: str) -> str:
+    return drop if " IF EXISTS " in drop else drop.replace("DROP TRIGGER ", "DROP TRIGGER IF EXISTS ", 1)
+
+
+def _about(statement: str, names: Collection[str]) -> bool:
+    if not names:
+        return False
+    one = "|".join(map(re.escape, names))
+    return re.search(rf'(?<![\w$"])(?:TABLE|ON) (?:ONLY )?(?:{one})(?![\w$".])', statement) is not None
