@@ -98,7 +98,7 @@ class ChangeType(Kind[ChangeTypeSpec]):
     def question(self, spec: ChangeTypeSpec, snapshot: Snapshot) -> Question:
         column = columns.old_column(snapshot, parse_target(spec.column).column)
         new = shorten(f"~ec_new_{column.name}") if spec.to is None else parse_column(spec.to)
-        preflight.examine_name(snapshot, new)
+        preflight.examine_name(snapshot, new, ours=spec.to is None)
         return Question(
             column.name,
             new,

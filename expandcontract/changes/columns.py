@@ -46,7 +46,7 @@ def old_column(snapshot: Snapshot, name: str) -> Column:
     if column is None:
         raise AssertionError(f"the snapshot of {snapshot.table} was loaded without {name}")
     preflight.examine(snapshot, column)
-    preflight.examine_name(snapshot, hidden_name(name))
+    preflight.examine_name(snapshot, hidden_name(name), ours=True)
     return column
 
 

@@ -7,6 +7,7 @@ from expandcontract.model.names import check, quote
 from expandcontract.model.plan import Note
 from expandcontract.postgres import watchers
 from expandcontract.postgres.catalog.column import Column
+from expandcontract.postgres.catalog.constraint import Constraint
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.catalog.trigger import Trigger
 
@@ -31,13 +32,18 @@ def examine(snapshot: Snapshot, column: Column) -> None:
         raise UnsupportedShape(sentence, why=remedy)
 
 
-def examine_name(snapshot: Snapshot, name: str) -> None:
+def examine_name(snapshot: Snapshot, name: str, *, ours: bool = False) -> None:
     """Raise BadName or NameTaken when a new column cannot have that name."""
     check(name)
     if snapshot.column(name) is not None:
         raise NameTaken(
             f"{snapshot.table} has a column {quote(name)} already.",
             why="The new side needs a name of its own.",
+        )
+    if name.startswith("~ec_") and not ours:
+        raise NameTaken(
+            f"{quote(name)} begins like what ec makes for itself.",
+            why="Names that begin with ~ec_ are hidden columns, and go with purge.",
         )
     if name in _SYSTEM_COLUMNS:
         raise NameTaken(
@@ -83,8 +89,13 @@ def hazards(snapshot: Snapshot, column: Column) -> Iterator[Note]:
                 f"Trigger {quote(trigger.name)} sorts after the sync trigger: what it writes to the pair is "
                 "not seen.",
             )
-    if len(relation.leaves) > 1 and not relation.partitioned:
-        yield Note("children", "Indexes that only a child table has are not carried.")
+    for leaf in snapshot.leaf_only:
+        yield Note.hazard(
+            "leaf",
+            f"Only {leaf.name} has on {quote(column.name)}: {'; '.join(leaf.things)}. It is not carried, and "
+            "purge drops it: give the new column the same there.",
+            about=leaf.name.sql,
+        )
 
 
 def _fires(snapshot: Snapshot, trigger: Trigger) -> bool:
@@ -220,11 +231,20 @@ def _column(snapshot: Snapshot, column: Column) -> Iterator[tuple[str, str]]:
         yield f"{name} is an identity column.", "There is no recipe yet that hands its sequence over."
     yield from _indexes(snapshot, column)
     for constraint in snapshot.constraints:
+        if constraint.kind == "f" and ", PERIOD " in constraint.definition and _in(constraint, column):
+            yield (
+                f"{name} is part of the temporal foreign key {quote(constraint.name)}.",
+                "PostgreSQL cannot add one without a scan under a lock that stops all writes.",
+            )
         if constraint.inbound and column.name in constraint.columns:
             yield (
                 f"{constraint.table} refers to {name} by foreign key {quote(constraint.name)}.",
                 "There is no recipe yet that moves a reference to the new column.",
             )
+
+
+def _in(constraint: Constraint, column: Column) -> bool:
+    return column.name in (constraint.other_columns if constraint.inbound else constraint.columns)
 
 
 def _indexes(snapshot: Snapshot, column: Column) -> Iterator[tuple[str, str]]:

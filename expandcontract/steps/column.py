@@ -8,7 +8,7 @@ from expandcontract.model.names import RelationName, quote
 from expandcontract.model.phases import Section, State
 from expandcontract.model.plan import Lock, LockMode, Purpose, Step, Sweep, Transactional, Transformation
 from expandcontract.steps import keeping, tables
-from expandcontract.steps.carry import TRAITS, Subject, filled
+from expandcontract.steps.carry import TRAITS, Subject, checks, filled
 from expandcontract.steps.keeping import Keeping
 from expandcontract.steps.sync import conversions, predicates, triggers
 from expandcontract.steps.sync.conversions import Conversion
@@ -181,7 +181,7 @@ def _copy(columns: Columns) -> Step:
     action = _sweep(
         columns,
         Purpose.COPY,
-        predicates.out_of_sync(pair, "t"),
+        _writable(columns, predicates.out_of_sync(pair, "t")),
         assignments=((quote(pair.new.column), predicates.forward(pair, old)),),
     )
     return Step(
@@ -189,10 +189,19 @@ def _copy(columns: Columns) -> Step:
     )
 
 
+def _writable(columns: Columns, wanted: str) -> str:
+    """Leave out rows that PostgreSQL lets nobody update: one of them would stop the whole copy."""
+    broken = [
+        predicates.refused_by(check, "t", columns.subject.column.name, columns.subject.column.name)
+        for check in checks.unchecked(columns.subject)
+    ]
+    return " AND ".join((f"({wanted})", *(f"NOT ({each})" for each in broken))) if broken else wanted
+
+
 def _transform(columns: Columns) -> Step:
     pair = columns.subject.pair
     action = Transformation(
-        **vars(_sweep(columns, Purpose.COPY, predicates.out_of_sync(pair, "t"))),
+        **vars(_sweep(columns, Purpose.COPY, _writable(columns, predicates.out_of_sync(pair, "t")))),
         function=columns.function,
         type=columns.bare_type,
     )

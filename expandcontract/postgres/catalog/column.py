@@ -28,7 +28,8 @@ class Column:
     quoted), None when it is the type's own. `default` is pg_get_expr() under an empty search_path, for a
     generated column its expression. `default_kind` is `constant`, `stable`, `opaque` or `volatile`, judged
     for the column that the change is about; None for the others and without a default. `not_null_name` is the
-    constraint's name (18+). `identity` is pg_attribute.attidentity (`a`, `d` or empty), `generated`
+    constraint's name (18+), `not_null_comment` its comment, and `not_null_inherited` whether children by
+    inheritance must have a value too. `identity` is pg_attribute.attidentity (`a`, `d` or empty), `generated`
     attgenerated (`s`, `v` or empty). `storage` and `compression` are None where they are the type's default.
     `plain_equality` says that `IS NOT DISTINCT FROM` means identical: a built-in type whose default btree
     class has equalimage, with a deterministic collation. `owned_sequences` are the sequences that are OWNED
@@ -55,11 +56,25 @@ class Column:
     grants: tuple[Grant, ...]
     plain_equality: bool
     owned_sequences: tuple[RelationName, ...]
+    not_null_inherited: bool = True
+    not_null_comment: str | None = None
 
 
 #: NOT NULL is a constraint of its own, with a name and perhaps not valid yet, since 18.
 _NOT_NULL_CONSTRAINTS_SINCE = 180000
-_NO_CONSTRAINT = "(SELECT NULL::text AS conname, NULL::boolean AS convalidated) k ON true"
+_NO_CONSTRAINT = (
+    "(SELECT NULL::oid AS oid, NULL::text AS conname, NULL::boolean AS convalidated, "
+    "NULL::boolean AS connoinherit) k ON true"
+)
+#: Before, a child may have let it go.
+_WITHOUT_A_CHILD = """NOT EXISTS (
+    WITH RECURSIVE tree(relation) AS (
+        SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = a.attrelid
+        UNION
+        SELECT i.inhrelid FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.relation
+    )
+    SELECT FROM tree JOIN pg_catalog.pg_attribute b ON b.attrelid = tree.relation
+    WHERE b.attname = a.attname AND NOT b.attisdropped AND NOT b.attnotnull)"""
 _CONSTRAINT = (
     "pg_catalog.pg_constraint k ON k.conrelid = a.attrelid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum]"
 )
@@ -88,7 +103,9 @@ SELECT a.attname::text, a.attnum::int, pg_catalog.format_type(a.atttypid, a.attt
                     AND p.amproclefttype = c.opcintype AND p.amprocrighttype = c.opcintype
                WHERE c.opcdefault AND c.opcintype = CASE a.atttypid
                    WHEN 'pg_catalog.varchar'::pg_catalog.regtype THEN 'pg_catalog.text'::pg_catalog.regtype
-                   ELSE a.atttypid END)
+                   ELSE a.atttypid END),
+       CASE WHEN k.oid IS NULL THEN {without_a_child} ELSE NOT k.connoinherit END,
+       pg_catalog.obj_description(k.oid, 'pg_constraint')
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
@@ -132,14 +149,14 @@ async def load(conn: AsyncConnection, oid: int, version: int, about: str) -> tup
     for name, schema, sequence in await rows(conn, _SEQUENCES, oid):
         sequences[name].append(RelationName(schema, sequence))
     query = _COLUMNS.format(
-        constraint=_CONSTRAINT if version >= _NOT_NULL_CONSTRAINTS_SINCE else _NO_CONSTRAINT
+        constraint=_CONSTRAINT if version >= _NOT_NULL_CONSTRAINTS_SINCE else _NO_CONSTRAINT,
+        without_a_child=_WITHOUT_A_CHILD,
     )
     columns: list[Column] = []
     for row in await rows(conn, query, oid):
         (name, number, type_sql, collation, not_null, not_null_name, not_null_valid, default, *rest) = row
-        (identity, generated, inherited, storage, compression, target, options, comment, plain_equality) = (
-            rest
-        )
+        (identity, generated, inherited, storage, compression, target, options, comment, *rest) = rest
+        (plain_equality, not_null_inherited, not_null_comment) = rest
         if default is not None and is_nothing(default):
             default = None
         judged = default if name == about and not generated else None
@@ -165,6 +182,8 @@ async def load(conn: AsyncConnection, oid: int, version: int, about: str) -> tup
                 grants=tuple(grants[name]),
                 plain_equality=plain_equality,
                 owned_sequences=tuple(sequences[name]),
+                not_null_inherited=not_null_inherited,
+                not_null_comment=not_null_comment,
             )
         )
     return tuple(columns)

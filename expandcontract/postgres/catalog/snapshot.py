@@ -9,11 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.errors import NoSuchObject
 from expandcontract.model.names import RelationName, Target, quote
-from expandcontract.postgres.catalog import column, constraint, dependent, index, relation, trigger
+from expandcontract.postgres.catalog import column, constraint, dependent, index, leaf_only, relation, trigger
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.constraint import Constraint
 from expandcontract.postgres.catalog.dependent import ColumnDependent, Wanted
 from expandcontract.postgres.catalog.index import Index
+from expandcontract.postgres.catalog.leaf_only import LeafOnly
 from expandcontract.postgres.catalog.relation import Relation
 from expandcontract.postgres.catalog.trigger import Trigger
 from expandcontract.postgres.message import driver
@@ -26,7 +27,7 @@ class Snapshot:
 
     `dependents` are those of the column that the change is about. `server_version` is server_version_num.
     `taken_names` are the names of relations in the table's schema and of constraints on the table, which new
-    indexes and constraints must avoid.
+    indexes and constraints must avoid. `leaf_only` is what only relations below the table have on the column.
     """
 
     server_version: int
@@ -37,6 +38,7 @@ class Snapshot:
     triggers: tuple[Trigger, ...]
     dependents: tuple[ColumnDependent, ...]
     taken_names: frozenset[str]
+    leaf_only: tuple[LeafOnly, ...] = ()
 
     @property
     def table(self) -> RelationName:
@@ -99,6 +101,7 @@ async def load(conn: AsyncConnection, target: Target) -> Snapshot:
         triggers=await trigger.load(conn, oid),
         dependents=dependents[0],
         taken_names=frozenset(name for (name,) in await rows(conn, _TAKEN, oid)),
+        leaf_only=await leaf_only.load(conn, oid, target.column),
     )
 
 

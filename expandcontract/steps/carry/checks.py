@@ -78,6 +78,14 @@ class Checks(Trait):
             )
             for check in _checks(subject)
             if check.name not in subject.definitions
+        ) + tuple(
+            Note(
+                "not-valid",
+                f"CHECK {quote(check.name)} is NOT VALID: a row that breaks it cannot be updated, by nobody. "
+                "It is left out of the copy, and verify names it.",
+            )
+            for check in subject.snapshot.constraints
+            if check.kind == "c" and not check.inbound and not check.validated and check.enforced
         )
 
 
@@ -92,6 +100,19 @@ def taken(subject: Subject) -> tuple[Check, ...]:
     )
 
 
+def unchecked(subject: Subject) -> tuple[Check, ...]:
+    """Return the table's CHECKs, and NOT NULLs, that rows from before may break: PostgreSQL refuses every
+    UPDATE of such a row, ours too.
+    """
+    snapshot = subject.snapshot
+    checks = [c for c in snapshot.constraints if c.kind == "c" and not c.validated and c.enforced]
+    columns = [c for c in snapshot.columns if c.not_null and not c.not_null_valid]
+    return (
+        *(Check(_expression(c.definition), c.columns, _types(subject, c.columns)) for c in checks),
+        *(Check(f"({quote(c.name)} IS NOT NULL)", (c.name,), (c.type,)) for c in columns),
+    )
+
+
 def _types(subject: Subject, names: tuple[str, ...]) -> tuple[str, ...]:
     found = (subject.snapshot.column(name) for name in names)
     return tuple(column.type for column in found if column is not None)
@@ -99,7 +120,8 @@ def _types(subject: Subject, names: tuple[str, ...]) -> tuple[str, ...]:
 
 def _expression(definition: str) -> str:
     """CHECK (expression) [NO INHERIT], as pg_get_constraintdef writes it."""
-    return definition.removeprefix("CHECK ").removesuffix(" NO INHERIT")
+    bare = definition.removeprefix("CHECK ").removesuffix(" NOT VALID")
+    return bare.removesuffix(" NO INHERIT")
 
 
 def _checks(subject: Subject) -> list[Constraint]:

@@ -16,12 +16,7 @@ class NotNull(Trait):
     def settle(self, subject: Subject) -> tuple[Step, ...]:
         if not subject.pair.new.not_null or subject.pair.computed_outside:
             return ()
-        return tables.not_null(
-            subject.table,
-            subject.new,
-            subject.new_name(subject.not_null_name),
-            subject.snapshot.server_version,
-        )
+        return _add(subject, subject.new, subject.new_name(subject.not_null_name))
 
     def hide(self, subject: Subject) -> tuple[str, ...]:
         if not subject.column.not_null:
@@ -39,9 +34,21 @@ class NotNull(Trait):
     def after_unhide(self, subject: Subject) -> tuple[Step, ...]:
         if not subject.column.not_null:
             return ()
-        return tables.not_null(
-            subject.table, subject.column.name, subject.not_null_name, subject.snapshot.server_version
-        )
+        return _add(subject, subject.column.name, subject.not_null_name)
+
+
+def _add(subject: Subject, column: str, name: str) -> tuple[Step, ...]:
+    """NOT NULL as the old side has it: on the table alone, or not valid for the rows from before."""
+    old = subject.column
+    return tables.not_null(
+        subject.table,
+        column,
+        name,
+        subject.snapshot.server_version,
+        valid=old.not_null_valid,
+        inherited=old.not_null_inherited,
+        comment=old.not_null_comment,
+    )
 
 
 def _named(subject: Subject) -> bool:
