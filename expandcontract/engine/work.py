@@ -17,6 +17,7 @@ from expandcontract.ledger.lease import Lease
 from expandcontract.model.errors import EcError
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Plan
+from expandcontract.model.presence import at_work
 from expandcontract.model.situation import Situation
 from expandcontract.postgres.message import Query
 from expandcontract.postgres.sqlstate import translate
@@ -74,22 +75,23 @@ async def leased(
     What the body tells its listener goes into the ledger's history as well, as far as that should tell it.
     """
     diary = Diary(context.listen)
-    try:
-        async with (
-            lease.acquire(
-                context.database,
-                context.tables,
-                situation.change_id,
-                verb=verb,
-                exclusive=exclusive,
-                who=context.who,
-                listen=context.listen,
-            ) as held,
-            kept(context, situation, verb, diary),
-        ):
-            yield Work(replace(context, listen=diary), await _now(context, situation.name), held)
-    except DBAPIError as error:
-        raise translate(error) from error
+    with at_work(verb, situation.name):
+        try:
+            async with (
+                lease.acquire(
+                    context.database,
+                    context.tables,
+                    situation.change_id,
+                    verb=verb,
+                    exclusive=exclusive,
+                    who=context.who,
+                    listen=context.listen,
+                ) as held,
+                kept(context, situation, verb, diary),
+            ):
+                yield Work(replace(context, listen=diary), await _now(context, situation.name), held)
+        except DBAPIError as error:
+            raise translate(error) from error
 
 
 async def _now(context: Context, name: str) -> Situation:

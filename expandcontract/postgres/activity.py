@@ -60,7 +60,8 @@ SELECT held.* FROM (
            pg_catalog.date_part('epoch', pg_catalog.clock_timestamp() - a.xact_start)::float8
     FROM pg_catalog.pg_stat_activity a
     WHERE a.datname = pg_catalog.current_database()
-      AND a.application_name <> pg_catalog.current_setting('application_name')
+      AND pg_catalog.split_part(a.application_name, ' ', 1)
+          <> pg_catalog.split_part(pg_catalog.current_setting('application_name'), ' ', 1)
       AND a.backend_type NOT IN ('autovacuum worker', 'walsender')
       AND coalesce(a.backend_xmin, a.backend_xid) IS NOT NULL
     UNION ALL

@@ -14,8 +14,9 @@ from sqlalchemy.pool import NullPool
 
 from expandcontract.model.durations import milliseconds
 from expandcontract.model.errors import NotConnected, PoolerInTheWay, ServerTooOld, UsageError
+from expandcontract.model.presence import named
 from expandcontract.postgres.address import Address, parse
-from expandcontract.postgres.message import MARK, driver, send
+from expandcontract.postgres.message import driver, marked, send
 from expandcontract.postgres.origin import Origins
 from expandcontract.postgres.settings import BEGIN, Lifting, settings
 from expandcontract.postgres.sqlstate import TIMED_OUT, is_disconnect, server_message, sqlstate
@@ -41,7 +42,8 @@ class Database:
         url: SQLAlchemy URL, libpq URI or libpq key=value string.
         direct_url: the way around a pooler, for what cannot run inside a transaction. Must lead to the same
             database.
-        application_name: what pg_stat_activity shows.
+        application_name: the first word of what pg_stat_activity shows, by which our sessions know each
+            other; the verb and the change come after it.
         ledger_schema: the schema of the ledger in this database.
         lock_timeout: how long a statement waits for a lock in a transaction that is not patient.
 
@@ -343,14 +345,14 @@ class _Marking(asyncpg.Connection):
 
     async def prepare(self, query: str, **options: Any) -> "asyncpg.prepared_stmt.PreparedStatement[Any]":  # noqa: ANN401
         made: asyncpg.prepared_stmt.PreparedStatement[Any]
-        made = await super().prepare(f"{query}\n{MARK}", **options)
+        made = await super().prepare(marked(query), **options)
         return made
 
 
 async def _connected(
     address: Address, application_name: str, arguments: dict[str, Any], lifting: Lifting
 ) -> "asyncpg.Connection[Any]":
-    server_settings = {"application_name": application_name}
+    server_settings = {"application_name": named(application_name)}
     if address.options is not None:
         server_settings["options"] = address.options
     try:

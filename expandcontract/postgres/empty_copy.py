@@ -17,7 +17,7 @@ from expandcontract.postgres.catalog.constraint import Constraint
 from expandcontract.postgres.catalog.dependent import ColumnDependent
 from expandcontract.postgres.catalog.index import Index
 from expandcontract.postgres.catalog.snapshot import Snapshot
-from expandcontract.postgres.message import MARK, driver
+from expandcontract.postgres.message import driver, marked
 from expandcontract.postgres.query import rows
 
 T = TypeVar("T")
@@ -104,7 +104,7 @@ async def describe(conn: AsyncConnection, snapshot: Snapshot, column: str) -> Em
 
 async def run(conn: AsyncConnection, statements: Iterable[str]) -> None:
     """Run statements in one message, inside the caller's transaction. Raises asyncpg's errors."""
-    script = "\n;\n".join(f"{statement}\n{MARK}" for statement in statements)
+    script = "\n;\n".join(marked(statement) for statement in statements)
     if script:
         await (await driver(conn)).execute(script)
 

@@ -18,11 +18,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.expression import ClauseElement
 
+from expandcontract.model.presence import mark
 from expandcontract.postgres.sqlstate import is_disconnect
 
-#: Ends every statement of ours but those that begin and end transactions, so that pg_stat_statements and logs
-#: tell it from those of the application.
-MARK = "/* ec */"
 _FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 _QUOTED = """
 SELECT pg_catalog.array_agg(pg_catalog.quote_nullable(text) ORDER BY place)
@@ -64,7 +62,7 @@ async def send(conn: AsyncConnection, *statements: str) -> None:
 
 def marked(statement: str) -> str:
     """Return the statement with the mark that says whose it is."""
-    return f"{statement}\n{MARK}"
+    return f"{statement}\n{mark()}"
 
 
 async def inlined(conn: AsyncConnection, *statements: ClauseElement | Query) -> tuple[str, ...]:

@@ -18,7 +18,8 @@ CROSS JOIN (SELECT e.relation::oid
             FROM pg_catalog.json_array_elements_text($1::pg_catalog.text::pg_catalog.json) e(relation)) t
 WHERE a.datname = pg_catalog.current_database()
   AND coalesce(a.backend_type, 'client backend') = 'client backend'
-  AND a.application_name IS DISTINCT FROM pg_catalog.current_setting('application_name')
+  AND pg_catalog.split_part(a.application_name, ' ', 1)
+      IS DISTINCT FROM pg_catalog.split_part(pg_catalog.current_setting('application_name'), ' ', 1)
   AND a.pid <> pg_catalog.pg_backend_pid() AND a.usesysid IS NOT NULL
   AND pg_catalog.has_any_column_privilege(a.usesysid, t.relation, 'SELECT, INSERT, UPDATE')
 ORDER BY a.backend_start NULLS LAST, a.pid

@@ -8,8 +8,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.names import quote
+from expandcontract.model.presence import MARK
 from expandcontract.model.situation import Source
-from expandcontract.postgres.message import MARK
 from expandcontract.postgres.query import rows
 from expandcontract.postgres.sqlstate import sqlstate
 

@@ -17,7 +17,8 @@ SELECT pg_catalog.count(*) FILTER (WHERE a.state = 'active') AS active,
        pg_catalog.count(*) FILTER (WHERE a.backend_type IS NULL) AS hidden
 FROM pg_catalog.pg_stat_activity a
 WHERE coalesce(a.backend_type, 'client backend') = 'client backend'
-  AND a.application_name IS DISTINCT FROM pg_catalog.current_setting('application_name')
+  AND pg_catalog.split_part(a.application_name, ' ', 1)
+      IS DISTINCT FROM pg_catalog.split_part(pg_catalog.current_setting('application_name'), ' ', 1)
 """
 
 

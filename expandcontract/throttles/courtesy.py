@@ -28,7 +28,8 @@ SELECT pg_catalog.count(*) AS busy,
          WHERE a.backend_type IS NULL OR a.state IN ('active', 'idle in transaction')) AS open
 FROM pg_catalog.pg_stat_activity a
 WHERE a.datname = pg_catalog.current_database()
-  AND a.application_name IS DISTINCT FROM pg_catalog.current_setting('application_name')
+  AND pg_catalog.split_part(a.application_name, ' ', 1)
+      IS DISTINCT FROM pg_catalog.split_part(pg_catalog.current_setting('application_name'), ' ', 1)
   AND (a.backend_type IS NULL
     OR a.backend_type = 'client backend'
       AND (a.state = 'active' OR a.state_change > pg_catalog.clock_timestamp() - INTERVAL '2 seconds'))

@@ -21,7 +21,8 @@ SELECT held.* FROM (
            AS seconds
   FROM pg_catalog.pg_stat_activity a
   WHERE a.datname = pg_catalog.current_database()
-    AND a.application_name <> pg_catalog.current_setting('application_name')
+    AND pg_catalog.split_part(a.application_name, ' ', 1)
+        <> pg_catalog.split_part(pg_catalog.current_setting('application_name'), ' ', 1)
     AND a.backend_type IS DISTINCT FROM 'autovacuum worker'
     AND coalesce(a.backend_xmin, a.backend_xid) IS NOT NULL AND a.xact_start IS NOT NULL
   UNION ALL

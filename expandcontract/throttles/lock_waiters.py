@@ -16,7 +16,8 @@ NAME = "lock-waiters"
 QUERY = """
 WITH ours AS MATERIALIZED (
   SELECT a.pid FROM pg_catalog.pg_stat_activity a
-  WHERE a.application_name = pg_catalog.current_setting('application_name')
+  WHERE pg_catalog.split_part(a.application_name, ' ', 1)
+      = pg_catalog.split_part(pg_catalog.current_setting('application_name'), ' ', 1)
     AND a.usename = SESSION_USER AND a.datname = pg_catalog.current_database()
 ),
 locks AS MATERIALIZED (SELECT * FROM pg_catalog.pg_locks),

@@ -16,7 +16,6 @@ from expandcontract.model import killpoints
 from expandcontract.model.errors import BadExpression, GateShut, Interrupted
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Plan, Sweep
-from expandcontract.postgres.message import MARK
 from expandcontract.testing.server import Server
 from tests.acceptance.catalog import difference, everything
 from tests.acceptance.cycle import Life, living
@@ -56,6 +55,9 @@ NO_EXPRESSIONS = {
     "max(a)": "aggregate",
     "$1::bigint": "parameter",
 }
+
+#: What ends each statement of ours.
+_MARK = re.compile(r" /\* ec[^*]*\*/")
 
 
 @pytest.mark.parametrize("key", ["PRIMARY KEY (id)", "CHECK (true)"])
@@ -228,7 +230,7 @@ async def test_an_interruption_ends_after_the_batch_and_is_resumed(database: str
         assert situation.copy.rows == 20000
 
 
-_LINE = re.compile(r"^\S+ \S+ \S+ \[\d+\] (?P<database>\S+) (?P<app>\S*) (?P<kind>[A-Z]+):  (?P<text>.*)$")
+_LINE = re.compile(r"^\S+ \S+ \S+ \[\d+\] (?P<database>\S+) (?P<app>.*?) (?P<kind>[A-Z]+):  (?P<text>.*)$")
 #: What acts on the table or the catalog. The rest reads, or writes the ledger.
 _ACTS = re.compile(
     r"(ALTER|CREATE|DROP|LOCK|GRANT|REVOKE|COMMENT|ANALYZE|VACUUM|TRUNCATE|REINDEX|WITH|UPDATE|DELETE|INSERT)\b"
@@ -255,10 +257,8 @@ def _logged(server: Server, database: str, since: int) -> list[str]:
                     records[-1] += " " + line.strip()
                 continue
             match = _LINE.match(line.rstrip("\n"))
-            ours = match is not None and (match["database"], match["app"], match["kind"]) == (
-                database,
-                "ec",
-                "LOG",
+            ours = match is not None and (
+                (match["database"], match["app"].split(" ")[0], match["kind"]) == (database, "ec", "LOG")
             )
             if match is not None and ours:
                 records.append(match["text"])
@@ -273,7 +273,7 @@ def _logged(server: Server, database: str, since: int) -> list[str]:
     return [
         one.removeprefix("; ").strip()
         for statement in statements
-        for one in " ".join(statement.split()).split(f" {MARK}")
+        for one in _MARK.split(" ".join(statement.split()))
         if one
     ]
 

@@ -39,7 +39,7 @@ CREATE TABLE written (id int);
 CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN INSERT INTO public.written VALUES (NEW.id); RETURN NULL; END $$;
 CREATE TRIGGER note AFTER UPDATE ON people FOR EACH ROW
-    WHEN (current_setting('application_name') = 'ec') EXECUTE FUNCTION note();
+    WHEN (current_setting('application_name') LIKE 'ec%') EXECUTE FUNCTION note();
 """
 FORWARD = ("start", "backfill", "verify", "contract", "undo", "backfill", "contract", "purge")
 BACKWARD = ("start", "backfill", "rollback")

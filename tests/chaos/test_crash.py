@@ -100,7 +100,7 @@ async def test_connections_that_are_cut_in_the_middle_of_the_backfill(database: 
             await _until(application, f"count(*) > {rows} FROM written")
             await application.execute(
                 """SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-                WHERE application_name = 'ec' AND datname = current_database()"""
+                WHERE application_name LIKE 'ec%' AND datname = current_database()"""
             )
         await asyncio.gather(work, return_exceptions=True)
         error = work.exception()

@@ -334,7 +334,7 @@ async def test_a_killed_connection_is_made_anew(database: str) -> None:
             await until(lambda: _some_rows(table))
             await table.raw.execute(
                 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                " WHERE application_name = 'ec' AND datname = current_database()"
+                " WHERE application_name LIKE 'ec%' AND datname = current_database()"
             )
         outcome = await asyncio.wait_for(work, SECONDS)
         assert (outcome.rows, outcome.finished) == (FEW, True)

@@ -47,7 +47,7 @@ async def _no_transaction(table: Swept) -> bool:
     """Say whether no session of ours holds a lock on the table."""
     return not await table.raw.fetchval(
         "SELECT count(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) "
-        "WHERE l.relation = 'things'::regclass AND a.application_name = 'ec'"
+        "WHERE l.relation = 'things'::regclass AND a.application_name LIKE 'ec%'"
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 from expandcontract import gates
 from expandcontract.cli.output import Output
 from expandcontract.cli.talk import records
+from expandcontract.cli.talk.bar import compact, short
 from expandcontract.cli.talk.lines import EVERY_SECONDS, Lines
 from expandcontract.cli.talk.onlooker import onlooker
 from expandcontract.cli.talk.sentences import sentence
@@ -157,7 +158,7 @@ class Tty(io.StringIO):
 
 
 def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The bar shows the same words as the lines, stands below sentences, and is taken away."""
+    """The bar stands below sentences, its figures in one line, the reason in the next; it is taken away."""
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "120")
     stream = Tty()
@@ -166,7 +167,7 @@ def test_a_bar_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         listener(event)
     listener.close()
     text = stream.getvalue()
-    assert "1,500 rows, 1,500 rows/s, batch 500" in text
+    assert "copy     25 %   1.5k/s  eta 38 s" in text
     assert "throttled by max-rate 2k rows/s" in text
     assert "hunter2" not in text
     assert text.rstrip().endswith("password=*** is in the text") or "\x1b[2K" in text.rsplit("\n", 2)[-1]
@@ -233,9 +234,65 @@ def test_who_looks_on_at_a_terminal_sees_it_drawn_anew(monkeypatch: pytest.Monke
     monkeypatch.setenv("COLUMNS", "200")
     text = _look(Tty(), [COPYING], [replace(COPYING, copy=sweep(50, rows_per_second=500.0))])
     assert "deploy the new code?" in text
-    assert "copy 25 %, 1,500 rows, 500 rows/s, batch 1,000" in text
+    assert "copy     25 %    500/s  eta 2 min" in text
     assert "\x1b[1A" in text  # the cursor goes up, over the drawing before
-    assert "copy 50 %" in text[text.index("\x1b[1A") :]
+    assert "copy     50 %    500/s" in text[text.index("\x1b[1A") :]
+
+
+LONG = replace(THROTTLED, throttled_by="replica-lag 12.4 s > 10 s (" + "standby, " * 30 + ")")
+
+
+@pytest.mark.parametrize("columns", [80, 120])
+@pytest.mark.parametrize("event", [PROGRESS, LONG, SCANNING, WAITING, VALIDATING])
+def test_the_bar_fits_the_terminal(
+    event: events.Event, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two lines at most, neither wider than the terminal: a longer one would leave its rest behind."""
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", str(columns))
+    stream = Tty()
+    listener = Terminal(stream)
+    listener(event)
+    drawing = re.sub(r"\x1b\[[0-9;?]*[a-zA-Z]", "", stream.getvalue()).replace("\r", "\n")
+    listener.close()
+    lines = [line for line in drawing.split("\n") if line.strip()]
+    assert max(map(len, lines)) <= columns
+    assert len(set(lines)) <= 2
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [
+        (0, "0"),
+        (950.4, "950"),
+        (1499.6, "1.5k"),
+        (61_234, "61k"),
+        (999_999, "1000k"),
+        (1.2e6, "1.2M"),
+        (3e7, "30M"),
+    ],
+)
+def test_a_rate_has_five_characters(number: float, words: str) -> None:
+    """So the line does not jump."""
+    assert compact(number) == words
+    assert len(words) <= 5
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.2, "1 s"),
+        (59, "59 s"),
+        (61, "2 min"),
+        (780, "13 min"),
+        (7500, "2 h 5 min"),
+        (7200, "2 h"),
+        (2e5, "3 d"),
+    ],
+)
+def test_what_is_left_is_said_by_its_largest_unit(seconds: float, words: str) -> None:
+    """Rounded up: it is no promise that it is over sooner."""
+    assert short(seconds) == words
 
 
 def test_closing_twice() -> None:

@@ -1,6 +1,7 @@
 """`ec status [CHANGE]`."""
 
 import asyncio
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -22,17 +23,27 @@ if TYPE_CHECKING:
 Watch = Annotated[
     bool, typer.Option("--watch", help="Look on, every second, until the phase that is under way ends.")
 ]
+All = Annotated[bool, typer.Option("--all", help="Those as well that are purged or rolled back.")]
 EVERY_SECONDS = 1.0
+#: A process that dies leaves its phase running: who looks on does not wait for ever. Between two phases
+#: nobody may be at work for a moment.
+LONELY_LOOKS = 3
 PENDING = 3
 
 
 async def status(
-    session: Session, *, change: options.Change = None, watch: Watch = False, check: options.Check = False
+    session: Session,
+    *,
+    change: options.Change = None,
+    every: All = False,
+    watch: Watch = False,
+    check: options.Check = False,
 ) -> int:
-    """Say where changes are."""
+    """Say where changes are. Programs get all of them."""
+    wanted = _Wanted(change, every=every or session.output.json)
     try:
         async with session.context() as context:
-            view = await (_watch if watch else _once)(session, context, change)
+            view = await (_watch if watch else _once)(session, context, wanted)
     except asyncio.CancelledError:
         if watch and session.interruption.received is not None:
             return session.interruption.exit_code  # who looked on has seen enough: that is no error
@@ -40,23 +51,39 @@ async def status(
     return PENDING if check and view.pending else 0
 
 
-async def _once(session: Session, context: "Context", change: str | None) -> "StatusView":
-    view = _view(await _look(context, change))
-    session.show(view)
+@dataclass(frozen=True)
+class _Wanted:
+    """Which changes are asked for: one by name, or those that are open, or every one."""
+
+    name: str | None
+    every: bool
+
+
+async def _once(session: Session, context: "Context", wanted: _Wanted) -> "StatusView":
+    found, finished = await _look(context, wanted)
+    view = _view(found)
+    if finished and not found:
+        session.output.write(f"No change is open; {finished:,} ended before: ec status --all.")
+    else:
+        session.show(view)
     return view
 
 
-async def _watch(session: Session, context: "Context", change: str | None) -> "StatusView":
-    """Show what others do until each phase that was seen running has ended; at once where nobody works."""
+async def _watch(session: Session, context: "Context", wanted: _Wanted) -> "StatusView":
+    """Show what others do until each phase that was seen running has ended, or nobody is at work on it any
+    more; at once where nobody works. What is shown last is what is then.
+    """
     from expandcontract.cli.talk.onlooker import onlooker
 
     seen: dict[str, Phase] = {}
+    lonely = 0
     with onlooker(session.output) as show:
         while True:
-            found = await _look(context, change)
+            found, _ = await _look(context, wanted)
             view = _view(found)
             show(found, view)
-            if not _goes_on(found, seen):
+            lonely = 0 if any(holder.alive for each in found for holder in each.holders) else lonely + 1
+            if not _goes_on(found, seen) or lonely >= LONELY_LOOKS:
                 return view
             await asyncio.sleep(EVERY_SECONDS)
 
@@ -76,11 +103,16 @@ def _goes_on(found: "Sequence[Situation]", seen: "dict[str, Phase]") -> bool:
     return any(holder.alive for each in found for holder in each.holders)
 
 
-async def _look(context: "Context", change: str | None) -> "Sequence[Situation]":
+async def _look(context: "Context", wanted: _Wanted) -> "tuple[Sequence[Situation], int]":
+    """Return the changes that are wanted, and how many others there are."""
     from expandcontract.engine.verbs import status as verb
+    from expandcontract.model.phases import State
 
-    found = await verb.load(context) if change is None else [await verb.one(context, change)]
-    return await verb.beside(context, found)
+    if wanted.name is not None:
+        return await verb.beside(context, [await verb.one(context, wanted.name)]), 0
+    every = await verb.load(context)
+    found = [each for each in every if wanted.every or each.state in (State.ACTIVE, State.HIDDEN)]
+    return await verb.beside(context, found), len(every) - len(found)
 
 
 def _view(found: "Sequence[Situation]") -> "StatusView":

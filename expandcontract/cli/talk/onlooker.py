@@ -6,19 +6,16 @@ from typing import Protocol, TextIO
 
 from rich.console import Console, Group
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 from rich.text import Text
 
 from expandcontract.cli.output import Output
+from expandcontract.cli.talk.bar import drawn
 from expandcontract.cli.talk.sentences import sentence
 from expandcontract.cli.views.format import moment
 from expandcontract.cli.views.status import StatusView
 from expandcontract.engine import under_way
 from expandcontract.model.events import Progress, StepRunning
 from expandcontract.model.situation import Situation
-
-BAR_WIDTH = 24
 
 
 class Onlooker(Protocol):
@@ -66,12 +63,14 @@ class Lines:
 
 def drawing(found: Sequence[Situation], view: StatusView) -> Group:
     """Return the status and below it a bar for each change that somebody works on."""
-    bars = Table.grid(padding=(0, 1))
-    for situation in found:
-        if (event := _event(situation)) is not None:
-            bars.add_row(Text(situation.name), _bar(event), Text(sentence(event)))
     text = Text(view.text())
-    return Group(text, Text(), bars) if bars.row_count else Group(text)
+    named = len(found) > 1
+    bars = [
+        drawn(event, situation.name if named else "")
+        for situation in found
+        if (event := _event(situation)) is not None
+    ]
+    return Group(text, Text(), *bars) if bars else Group(text)
 
 
 def _live(stream: TextIO) -> Live:
@@ -85,9 +84,3 @@ def _event(situation: Situation) -> Progress | StepRunning | None:
 def _words(situation: Situation) -> str | None:
     event = _event(situation)
     return sentence(event) if event else None
-
-
-def _bar(event: Progress | StepRunning) -> ProgressBar:
-    """Return the bar; without a percentage it moves, to say that something goes on."""
-    percent = event.percent if isinstance(event, Progress) else event.build and event.build.percent
-    return ProgressBar(total=None if percent is None else 100.0, completed=percent or 0.0, width=BAR_WIDTH)

@@ -16,6 +16,8 @@ from expandcontract.model.events import StepRunning
 from expandcontract.model.phases import Phase, Section, State, Status
 from expandcontract.model.situation import PhaseRecord, Proof, Situation, Verdict
 
+#: This much of what is in the way stands in a line among others.
+MOST_CHARACTERS = 72
 #: What a caller gives to judge the gates of a situation.
 Judge = Callable[[Situation], Sequence[Verdict]]
 
@@ -251,6 +253,27 @@ class ChangeView(Part):
         """Whether somebody still has something to do here."""
         return self.state in (State.ACTIVE, State.HIDDEN)
 
+    @property
+    def word(self) -> str:
+        """Where it is, in a word or two, for a line among others."""
+        backfill, verify = self.phases.backfill, self.phases.verify
+        if self.state != State.ACTIVE:
+            return self.state.value.replace("_", " ")
+        if self.paused_by:
+            return "paused"
+        if self.phases.contract.status != Status.RUNNING and self.contract.yes:
+            return "may be contracted"
+        if backfill.status == Status.RUNNING and backfill.stage == "copy":
+            return f"copy {percent(backfill.blocks_done / max(backfill.blocks_total, 1))}"
+        if verify.status == Status.RUNNING:
+            return f"verify {percent(verify.blocks_done / max(verify.blocks_total, 1))}"
+        return "ready" if self.ready else f"{self.phase} {getattr(self.phases, self.phase).status}"
+
+    def row(self) -> tuple[str, str, str]:
+        """Return what stands in a line among others: the name, where it is, what is in the way."""
+        way = self.waiting_for or (f"next: {self.next}" if self.next else "")
+        return self.name, self.word, way if len(way) <= MOST_CHARACTERS else f"{way[:MOST_CHARACTERS]}..."
+
     def lines(self) -> list[str]:
         """Return the answers first, then the phases."""
         columns = f"{', '.join(self.old_columns)} -> {', '.join(self.new_columns)}"
@@ -293,10 +316,12 @@ class StatusView(View):
         return any(change.pending for change in self.changes)
 
     def text(self) -> str:
-        """Return each change, answers first."""
+        """Return one change as a block, answers first; of several a line each."""
         if not self.changes:
-            return "No change is in the ledger. next: ec start KIND ARGS"
-        return "\n\n".join("\n".join(change.lines()) for change in self.changes)
+            return "No changes yet. next: ec start KIND ARGS"
+        if len(self.changes) == 1:
+            return "\n".join(self.changes[0].lines())
+        return "\n".join(table([change.row() for change in self.changes]))
 
 
 def _phases(situation: Situation) -> PhasesView:

@@ -40,7 +40,8 @@ _LOOK_SECONDS, _HOOK_SECONDS, _TELL_SECONDS = 1.0, 10.0, 60.0
 _SAMPLE = """
 SELECT pg_catalog.date_part('epoch', pg_catalog.clock_timestamp())::pg_catalog.float8, d.xact_rollback,
        (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity a
-        WHERE a.datid = d.datid AND a.backend_type = 'client backend' AND a.application_name <> $1)
+        WHERE a.datid = d.datid AND a.backend_type = 'client backend'
+          AND pg_catalog.split_part(a.application_name, ' ', 1) <> $1)
 FROM pg_catalog.pg_stat_database d WHERE d.datname = pg_catalog.current_database()
 """
 
