@@ -1,10 +1,10 @@
 """From a change to its plan: ask the catalog and an empty clone, let the kind compose. Changes nothing."""
 
 import difflib
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from expandcontract.changes import registry
 from expandcontract.changes.kind import Spec
 from expandcontract.engine import fitting
+from expandcontract.engine.context import Context
 from expandcontract.engine.rehearsal import rehearse
 from expandcontract.model.change import Change
 from expandcontract.model.errors import BadChangeFile, MissingPrivilege, Refused
@@ -21,7 +22,10 @@ from expandcontract.postgres import empty_copy
 from expandcontract.postgres.catalog import snapshot as snapshots
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Judgement, Question, judge
+from expandcontract.postgres.locks import read_patiently
 from expandcontract.postgres.query import rows
+
+T = TypeVar("T")
 
 #: What the role that runs the change must be able to do; each missing one is named.
 _PRIVILEGES = """
@@ -157,6 +161,15 @@ def compose(change: Change, catalog: Catalog, ledger_schema: str) -> Plan:
         )
     plan = kind.compile(change, spec, catalog.snapshot, catalog.judgement, ledger_schema)
     return replace(plan, program_version=version("expandcontract"))
+
+
+async def patiently(context: Context, change: Change, read: Callable[[AsyncConnection], Awaitable[T]]) -> T:
+    """Return what `read` makes of the catalog in one transaction; somebody may hold the table for a while.
+
+    Raises LockBudgetSpent, which names them, when that is longer than the lock budget.
+    """
+    table = str(change.spec.get("column", change.name)).rpartition(".")[0] or change.name
+    return await read_patiently(context.database, table, context.policy, context.listen, read, context.stop)
 
 
 async def compile_plan(

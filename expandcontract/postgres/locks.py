@@ -16,7 +16,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TypeAlias
+from typing import TypeAlias, TypeVar
 
 import asyncpg
 from sqlalchemy.exc import DBAPIError
@@ -33,6 +33,7 @@ from expandcontract.postgres.message import driver, marked, send
 from expandcontract.postgres.query import rows
 from expandcontract.postgres.sqlstate import is_lock_failure, is_retryable, server_message
 
+T = TypeVar("T")
 #: Asks what must be known, and returns the statements that are then sent.
 Prepare: TypeAlias = Callable[[AsyncConnection], Awaitable[Sequence[str]]]
 
@@ -101,7 +102,7 @@ class _Try:
         return (time.monotonic() if self.ended is None else self.ended) - since
 
 
-async def run_locked(  # noqa: PLR0913 - the last three are for stopping and for tests
+async def run_locked(  # noqa: PLR0913 - the last four are for words, stopping and tests
     database: Database,
     locks: Sequence[Lock],
     policy: Policy,
@@ -109,6 +110,7 @@ async def run_locked(  # noqa: PLR0913 - the last three are for stopping and for
     prepare: Prepare,
     *,
     patient: bool = False,
+    what: str = "what the step needs",
     stop: asyncio.Event | None = None,
     jitter: Callable[[], float] = random.random,
 ) -> None:
@@ -130,6 +132,7 @@ async def run_locked(  # noqa: PLR0913 - the last three are for stopping and for
             attempt.
         patient: the statements take their locks by themselves, ones that stop no reader or writer, and take
             their time. There is no budget then, and no LockHeld.
+        what: whom messages are about where there are no `locks`.
         stop: when set, no further try or pause begins.
         jitter: a number from 0 to 1 that lengthens a pause by that part.
 
@@ -138,10 +141,11 @@ async def run_locked(  # noqa: PLR0913 - the last three are for stopping and for
         Interrupted: `stop` was set. Nothing was done.
     """
     began = time.monotonic()
+    name = _named(locks, what)
     attempt = 0
     seen: tuple[Blocker, ...] = ()
     while True:
-        _unless_stopped(stop, locks)
+        _unless_stopped(stop, name)
         attempt += 1
         this = _Try()
         try:
@@ -158,10 +162,34 @@ async def run_locked(  # noqa: PLR0913 - the last three are for stopping and for
         seen = this.blockers or seen
         pause = _pause(this.felt_seconds(), policy, jitter())
         spent = not patient and time.monotonic() - began + pause > policy.lock_budget.total_seconds()
-        listen(_tried(locks, attempt, 0.0 if spent else pause, this))
+        listen(_tried(locks, what, attempt, 0.0 if spent else pause, this))
         if spent:
-            raise _budget_spent(locks, policy, attempt, seen, failure) from failure
+            raise _budget_spent(name, policy, attempt, seen, failure) from failure
         await _happened(stop or asyncio.Event(), pause)
+
+
+async def read_patiently(
+    database: Database,
+    what: str,
+    policy: Policy,
+    listen: Listener,
+    read: Callable[[AsyncConnection], Awaitable[T]],
+    stop: asyncio.Event | None = None,
+) -> T:
+    """Return what `read` finds in one transaction, which is begun again while somebody keeps `what` locked.
+
+    Raises:
+        LockBudgetSpent: for as long as the lock budget; the message says who.
+        Interrupted: `stop` was set.
+    """
+    found: list[T] = []
+
+    async def prepare(conn: AsyncConnection) -> Sequence[str]:
+        found[:] = [await read(conn)]
+        return ()
+
+    await run_locked(database, (), policy, listen, prepare, what=what, stop=stop)
+    return found[0]
 
 
 async def _once(
@@ -189,7 +217,7 @@ async def _once(
         if gentle is not None:
             await send(conn, *_limits(going, going, silence=_SILENCE), marked(gentle))
             this.gentle_since = time.monotonic()
-        await send(conn, *_limits(short, None, silence=_SILENCE))
+        await send(conn, *_limits(short, None))
         body = await prepare(conn)
         if strong is not None:
             this.short_seconds, this.sent = short.total_seconds(), time.monotonic()
@@ -288,15 +316,16 @@ def _pause(felt_seconds: float, policy: Policy, jitter: float) -> float:
     return PAUSE_FACTOR * max(felt_seconds, policy.lock_timeout.total_seconds()) * (1 + jitter)
 
 
-def _unless_stopped(stop: asyncio.Event | None, locks: Sequence[Lock]) -> None:
+def _unless_stopped(stop: asyncio.Event | None, name: str) -> None:
     if stop is not None and stop.is_set():
         raise Interrupted(
-            f"Interrupted before {_named(locks)} could be locked.", state="Nothing of this step was done."
+            f"Interrupted before {name} could be locked.", state="Nothing of this step was done."
         )
 
 
-def _tried(locks: Sequence[Lock], attempt: int, pause: float, this: _Try) -> LockTried:
-    return LockTried(*_told(locks), attempt, pause, this.blockers, this.felt_seconds())
+def _tried(locks: Sequence[Lock], what: str, attempt: int, pause: float, this: _Try) -> LockTried:
+    relations, mode = _told(locks)
+    return LockTried(relations or (what,), mode, attempt, pause, this.blockers, this.felt_seconds())
 
 
 def _held(locks: Sequence[Lock], attempt: int, this: _Try) -> LockHeld:
@@ -311,12 +340,12 @@ def _told(locks: Sequence[Lock]) -> tuple[tuple[str, ...], LockMode]:
     )
 
 
-def _named(locks: Sequence[Lock]) -> str:
-    return ", ".join(dict.fromkeys(lock.relation for lock in locks)) or "what the step needs"
+def _named(locks: Sequence[Lock], what: str) -> str:
+    return ", ".join(dict.fromkeys(lock.relation for lock in locks)) or what
 
 
 def _budget_spent(
-    locks: Sequence[Lock], policy: Policy, attempts: int, blockers: tuple[Blocker, ...], failure: DBAPIError
+    name: str, policy: Policy, attempts: int, blockers: tuple[Blocker, ...], failure: DBAPIError
 ) -> LockBudgetSpent:
     """Pure. Say who was in the way, and that a vacuum against wraparound has to be waited for."""
     why = f"In the way: {'; '.join(map(str, blockers))}." if blockers else server_message(failure)[0]
@@ -324,7 +353,7 @@ def _budget_spent(
         why += " A vacuum against transaction id wraparound must not be stopped: wait until it is done."
     tries = "1 try" if attempts == 1 else f"{attempts} tries"
     return LockBudgetSpent(
-        f"{_named(locks)} could not be locked within {spell(policy.lock_budget)}, in {tries} of "
+        f"{name} could not be locked within {spell(policy.lock_budget)}, in {tries} of "
         f"{spell(policy.lock_timeout)}.",
         why=why,
         state="Nothing of this step was done.",

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from sqlalchemy.ext.asyncio import AsyncConnection
+
 from expandcontract.changes import registry
 from expandcontract.engine import plan_files, planner
 from expandcontract.engine.context import Context
@@ -27,9 +29,12 @@ async def make(
 
     Raises Refused and its kin when the change cannot be carried through as things are.
     """
-    async with context.database.transaction() as conn:
-        schema = context.database.ledger_schema
-        plan = await planner.compile_plan(conn, change, schema, check_rows=check_rows)
+    schema = context.database.ledger_schema
+
+    async def compiled(conn: AsyncConnection) -> Plan:
+        return await planner.compile_plan(conn, change, schema, check_rows=check_rows)
+
+    plan = await planner.patiently(context, change, compiled)
     if folder is not None:
         plan_files.write(plan, folder, context.database.ledger_schema)
     return plan
@@ -39,8 +44,11 @@ async def look(context: Context, change: Change) -> str:
     """Return everything that the plan of a change is compiled from, as JSON, so that it can be planned
     without a database.
     """
-    async with context.database.transaction() as conn:
+
+    async def asked(conn: AsyncConnection) -> str:
         return planner.to_json(await planner.ask(conn, change))
+
+    return await planner.patiently(context, change, asked)
 
 
 def from_catalog(change: Change, text: str, ledger_schema: str) -> Plan:

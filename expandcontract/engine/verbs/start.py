@@ -107,8 +107,11 @@ async def start(context: Context, change: Change, consent: Consent = Consent()) 
 async def _ask(context: Context, change: Change, known: Situation | None) -> None:
     """Ask the hook before start, which learns of the change what its plan says."""
     if before(Turn.START) in context.hooks.calls:
-        async with context.database.transaction() as conn:
-            plan = await planner.compile_plan(conn, change, context.database.ledger_schema)
+
+        async def compiled(conn: AsyncConnection) -> Plan:
+            return await planner.compile_plan(conn, change, context.database.ledger_schema)
+
+        plan = await planner.patiently(context, change, compiled)
         await hooks.ask(context, plan, Turn.START, known)
 
 
@@ -166,7 +169,7 @@ async def _begun(
 
 
 async def _begin(context: Context, change: Change, consent: Consent, known: Situation | None) -> None:
-    async with context.database.transaction() as conn:
+    async def begin(conn: AsyncConnection) -> None:
         await migrate.check(conn, context.tables)
         schema = context.database.ledger_schema
         plan = await planner.compile_plan(conn, change, schema, check_rows=consent.check_rows)
@@ -183,6 +186,8 @@ async def _begin(context: Context, change: Change, consent: Consent, known: Situ
         await change_writer.acknowledge(conn, context.tables, change_id, agreed, who=context.who)
         # After the row was written: two starts at the same moment see each other then.
         _refuse_shared(plan, await reader.open_beside(conn, context.tables, change_id))
+
+    await planner.patiently(context, change, begin)
     killpoints.reach("start.created")
 
 
