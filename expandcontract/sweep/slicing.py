@@ -17,6 +17,8 @@ from expandcontract.sweep.statements import SliceStatements, slices
 
 #: A slice locks no row; its snapshot holds back the horizon for so long.
 TARGET_SECONDS = 0.15
+#: What is asked after slices takes this part of the time at most: with a thousand partitions it takes long.
+CHECKS_SHARE = 0.1
 START = 64
 TIMEOUT = timedelta(seconds=5)
 HOPELESS = 5
@@ -30,6 +32,7 @@ class Slicing:
         self._pace = Pace.adaptive(START, 1, ledger.LARGEST, TARGET_SECONDS)
         self._timeouts = 0
         self._pause_seconds = 0.0
+        self._check_again = 0.0
 
     async def walk(self, chunk: Chunk) -> None:
         """Go over what is left of the chunk. Raises Braked, ChunkLost, EcError, and what the check raises."""
@@ -53,8 +56,7 @@ class Slicing:
             row = (await conn.exec_driver_sql(statements.slice, (*lease, end, end - first))).first()
             if row is not None and row.mismatches and statements.samples is not None:
                 await conn.exec_driver_sql(statements.samples, (*lease, row.mismatches))
-            if self._shift.check is not None:
-                await self._shift.check(conn)
+            await self._check(conn)
             killpoints.reach(self._shift.at("slice.after"))
             return row
 
@@ -69,6 +71,15 @@ class Slicing:
         self._pace = self._pace.after(end - first, took)
         self._pause_seconds = self._shift.governor.pause_seconds(took)
         self._shift.batch = self._pace.batch
+
+    async def _check(self, conn: AsyncConnection) -> None:
+        """Ask whether all this still means something. Whoever finishes asks once more."""
+        began = time.monotonic()
+        if self._shift.check is None or began < self._check_again:
+            return
+        await self._shift.check(conn)
+        ended = time.monotonic()
+        self._check_again = ended + (ended - began) / CHECKS_SHARE
 
     async def _slower(self, error: TooSlow) -> None:
         """Make slices smaller. Raises StepFailed when that does not help any more."""

@@ -58,9 +58,8 @@ async def walk(  # noqa: PLR0913 - what the engine knows and the sweep does not
         options: how this process takes part.
         listen: hears Progress about once a second, and a Notice when rows or locks are waited for.
         stop: when set, the batches that are being written are finished, and their checkpoints with them.
-        check: called in a transaction of ours, after each slice of a comparison and once a second of a
-        copy. What it raises ends the walk; the
-            transaction is rolled back.
+        check: called in a transaction of ours, after slices of a comparison (for a tenth of the time at most)
+            and once a second of a copy. What it raises ends the walk; the transaction is rolled back.
         void_leases: the caller knows that nobody else works on this change: chunks that dead workers have
         leased are taken at once.
 

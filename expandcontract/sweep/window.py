@@ -9,6 +9,8 @@ from math import ceil
 
 #: In how many transactions a dense window is covered, at most: each makes the pages be pruned once more.
 PASSES = 16
+#: A pass has this many rows at least: it is a transaction, and what few rows move takes little room.
+PASS_ROWS = 32
 #: The first pass has so many times the rows of the last: rows grow, so each leaves less room for the next.
 TAPER = 2.5
 #: A window with a larger share of rows to write than this is dense.
@@ -77,10 +79,10 @@ class Window:
 def passes(look: Look) -> int:
     """Return in how many passes to cover what was looked at.
 
-    One is enough where few rows of a page are written: they find room anyway.
+    One is enough where few rows of a page are written, or few at all: they find room anyway.
     """
     sparse = look.density < 1 or look.density <= look.highest * DENSE
-    return 1 if sparse else min(PASSES, look.highest)
+    return 1 if sparse else max(1, min(PASSES, look.highest, look.wanted // PASS_ROWS))
 
 
 def plan(look: Look, batch: int, strips: int) -> Window:

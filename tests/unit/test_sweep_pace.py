@@ -7,7 +7,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expandcontract.sweep.pace import Pace
-from expandcontract.sweep.window import PASSES, Look, Pass, Strip, blocks_for, passes, plan, split, tapered
+from expandcontract.sweep.window import (
+    PASS_ROWS,
+    PASSES,
+    Look,
+    Pass,
+    Strip,
+    blocks_for,
+    passes,
+    plan,
+    split,
+    tapered,
+)
 
 MEASURED = st.lists(st.tuples(st.integers(0, 20_000), st.floats(0, 10)), max_size=40)
 
@@ -148,6 +159,8 @@ def test_dense_windows_take_passes_and_sparse_ones_do_not() -> None:
     assert passes(Look(700, 0, 99, 7)) == 7
     assert passes(Look(1_000, 0, 99, 100)) == 1
     assert passes(Look(50, 0, 99, 1)) == 1
+    assert passes(Look(10, 0, 0, 10)) == 1
+    assert passes(Look(100, 0, 0, 100)) == 100 // PASS_ROWS
 
 
 @given(st.integers(1, 291), st.integers(1, PASSES))

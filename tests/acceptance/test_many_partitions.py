@@ -1,0 +1,50 @@
+"""A table of many partitions: what each costs, and what the plan says of the locks."""
+
+import re
+
+from expandcontract.engine.many_partitions import MANY
+from tests.acceptance.cycle import opened
+from tests.postgres.sweeping import swept
+
+FIELDS = {"column": "t.name", "new_name": "label"}
+
+
+def table(partitions: int) -> str:
+    """Return the DDL of a table of so many partitions."""
+    return f"""CREATE TABLE t (id int PRIMARY KEY, name text NOT NULL) PARTITION BY HASH (id);
+    DO $$ BEGIN FOR n IN 0..{partitions - 1} LOOP EXECUTE format(
+        'CREATE TABLE t%s PARTITION OF t FOR VALUES WITH (MODULUS {partitions}, REMAINDER %s)', n, n);
+    END LOOP; END $$"""
+
+
+async def test_the_plan_says_how_long_the_longest_lock_is_held(database: str) -> None:
+    """By measuring it on empty partitions; what is measured is no part of what was reviewed."""
+    async with opened(database, "rename-column", FIELDS, table(MANY)) as application:
+        first, again = await application.plan(), await application.plan()
+        assert first.fingerprint == again.fingerprint
+        (said,) = (note.sentence for note in first.costs if note.code == "many-partitions")
+        found = re.search(r"With (\d+) partitions the longest lock is held for about ([\d,]+) ms", said)
+        assert found is not None
+        assert int(found[1]) == MANY
+        assert int(found[2].replace(",", "")) > 0
+        assert await application.value("SELECT count(*) FROM pg_class WHERE relname LIKE 'ec_many%'") == 0
+
+
+async def test_of_few_partitions_the_plan_says_nothing(database: str) -> None:
+    """There the locks are short."""
+    async with opened(database, "rename-column", FIELDS, table(3)) as application:
+        assert "many-partitions" not in {note.code for note in (await application.plan()).costs}
+
+
+async def test_a_small_partition_is_copied_in_three_transactions(database: str) -> None:
+    """It is taken, written and done; ten rows are not worth a transaction each."""
+    ddl = """CREATE TABLE things (id bigint, old text, new text) PARTITION BY HASH (id);
+    DO $$ BEGIN FOR n IN 0..19 LOOP EXECUTE format(
+        'CREATE TABLE things_%s PARTITION OF things FOR VALUES WITH (MODULUS 20, REMAINDER %s)', n, n);
+    END LOOP; END $$"""
+    async with swept(database, rows=200, ddl=ddl) as things:
+        await things.lay()
+        before = await things.raw.fetchval("SELECT pg_current_xact_id()::text::int8")
+        assert (await things.walk()).rows == 200
+        after = await things.raw.fetchval("SELECT pg_current_xact_id()::text::int8")
+        assert after - before <= 20 * 3 + 10  # how far it is is written once a second
