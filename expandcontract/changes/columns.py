@@ -13,7 +13,7 @@ from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Judgement, Question
 from expandcontract.steps import column as steps
-from expandcontract.steps.carry import TRAITS, Subject, checks, indexes
+from expandcontract.steps.carry import TRAITS, Subject, checks, indexes, triggers
 from expandcontract.steps.column import Columns
 from expandcontract.steps.sync import predicates
 from expandcontract.steps.sync.conversions import Conversion
@@ -119,10 +119,11 @@ def compose(
         hidden_functions=steps.hidden_functions(columns),
         catalog=_what_matters(snapshot, column),
         swap=subject.swap,
+        remade=tuple(triggers.named(subject, each) for each in triggers.remade(subject)),
         not_held=predicates.not_held(pair, "t", hidden=question.hidden, final=final),
         barred=predicates.barred(pair, sync.checks, "t", hidden=question.hidden),
         costs=tuple(preflight.costs(snapshot, column)),
-        hazards=(*preflight.hazards(snapshot, column), *_notes(subject, judgement)),
+        hazards=(*preflight.hazards(snapshot, column, swap=subject.swap), *_notes(subject, judgement)),
         server_version=snapshot.server_version,
     )
 

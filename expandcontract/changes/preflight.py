@@ -8,6 +8,7 @@ from expandcontract.model.plan import Note
 from expandcontract.postgres import watchers
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.constraint import Constraint
+from expandcontract.postgres.catalog.dependent import ColumnDependent
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.catalog.trigger import Trigger
 
@@ -54,7 +55,7 @@ def examine_name(snapshot: Snapshot, name: str, *, ours: bool = False) -> None:
 _SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 
 
-def hazards(snapshot: Snapshot, column: Column) -> Iterator[Note]:
+def hazards(snapshot: Snapshot, column: Column, *, swap: bool) -> Iterator[Note]:
     """What the plan must say before it happens."""
     relation = snapshot.relation
     if relation.publications:
@@ -67,11 +68,7 @@ def hazards(snapshot: Snapshot, column: Column) -> Iterator[Note]:
         )
     for dependent in snapshot.dependents:
         if dependent.kind in ("function body", "trigger"):
-            yield Note(
-                f"dependent:{dependent.kind}",
-                f"{dependent.kind} {dependent.name} names {quote(column.name)}: contract waits until it "
-                "does not.",
-            )
+            yield Note(f"dependent:{dependent.kind}", _named(dependent, column, swap=swap))
         elif dependent.kind != "statistics":
             yield Note(
                 f"dependent:{dependent.kind}",
@@ -96,6 +93,17 @@ def hazards(snapshot: Snapshot, column: Column) -> Iterator[Note]:
             "purge drops it: give the new column the same there.",
             about=leaf.name.sql,
         )
+
+
+def _named(dependent: ColumnDependent, column: Column, *, swap: bool) -> str:
+    what = f"{dependent.kind} {dependent.name} names {quote(column.name)}"
+    if not swap and dependent.tied:
+        return f"{what}: contract waits until it does not."
+    if not swap:
+        return f"{what}, or another column of that name: gate mentions asks which."
+    if dependent.kind == "trigger":
+        return f"{what}: it is made anew in the transaction that hides the old column."
+    return f"{what}: from contract on it meets the new type."
 
 
 def _fires(snapshot: Snapshot, trigger: Trigger) -> bool:

@@ -1,5 +1,7 @@
 """Hard: nothing in the database names the old column in a way that breaks when its name goes."""
 
+from collections.abc import Sequence
+
 from expandcontract.model.situation import Dependent, Situation, Verdict
 
 NAME = "dependents-clear"
@@ -8,18 +10,33 @@ ORDER = 50
 
 
 def judge(situation: Situation) -> Verdict:
-    """Open when PostgreSQL renames along whatever depends on the old side; that hinders only purge."""
-    blocking = [dependent for dependent in situation.live.dependents if dependent.blocks_hide]
-    carried = [dependent for dependent in situation.live.dependents if not dependent.blocks_hide]
-    column = ", ".join(situation.plan.old_columns)
+    """Open when PostgreSQL renames along whatever depends on the old side; that hinders only purge.
+
+    A swap keeps the name: bodies go on with the new column, and contract makes the triggers anew that the
+    plan knows. Where only a mention in a text is known, another gate asks.
+    """
+    plan, dependents = situation.plan, situation.live.dependents
+    blocking = [each for each in dependents if each.blocks_hide and not _kept(situation, each)]
+    carried = [each for each in dependents if not each.blocks_hide]
+    column = ", ".join(plan.old_columns)
     if blocking:
-        reason = f"Would fail without {column}: {_list(blocking)}. Replace or drop them."
+        reason = f"Would fail without {column}: {listed(blocking)}. Replace or drop them."
         return Verdict(NAME, HARD, open=False, reason=reason, next=f"ec contract {situation.name}")
     if carried:
-        reason = f"Still on {column}, and in the way of purge: {_list(carried)}."
+        reason = f"Still on {column}, and in the way of purge: {listed(carried)}."
         return Verdict(NAME, HARD, open=True, reason=reason)
+    if any(each.mentions for each in dependents) and not plan.swap:
+        return Verdict(NAME, HARD, open=True, reason=f"Nothing is known to depend on {column}.")
     return Verdict(NAME, HARD, open=True, reason=f"Nothing in the database depends on {column}.")
 
 
-def _list(dependents: list[Dependent]) -> str:
+def _kept(situation: Situation, dependent: Dependent) -> bool:
+    """Whether it goes on all the same, or is another gate's."""
+    if dependent.kind == "function body":
+        return situation.plan.swap or dependent.mentions
+    return dependent.name in situation.plan.remade
+
+
+def listed(dependents: Sequence[Dependent]) -> str:
+    """Return them by kind and name."""
     return ", ".join(f"{dependent.kind} {dependent.name}" for dependent in dependents)

@@ -202,7 +202,8 @@ class Plan:
     `functions` are the schema-qualified functions that keep the sides in sync, `hidden_functions` those that
     keep the hidden side current after contract. `noted_every` is how often at most the trigger notes that a
     session writes one side, so
-    that a session's last write may be that much younger than its note.
+    that a session's last write may be that much younger than its note. `remade` are the triggers of the user,
+    as `name ON table`, that contract and undo make anew, since they name the column (UPDATE OF, WHEN).
     """
 
     change: Change
@@ -224,6 +225,7 @@ class Plan:
     hazards: tuple[Note, ...] = ()
     server_version: int = 0
     noted_every: timedelta = timedelta(minutes=1)
+    remade: tuple[str, ...] = ()
     program_version: str = field(default="", compare=False)
 
     def steps(self, section: Section) -> tuple[Step, ...]:

@@ -3,7 +3,7 @@ gates, status, wait and contract judge it.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -245,12 +245,15 @@ class Dependent:
     """Something in the database that names the old column.
 
     `blocks_hide`: it names the column in text and would fail once the name is gone. Otherwise PostgreSQL
-    carries it along until purge.
+    carries it along until purge. `mentions`: all that is known is that its text has the name, and that of the
+    table, in it; it may mean another column. `text` is a digest of that text.
     """
 
     kind: str
     name: str
     blocks_hide: bool
+    mentions: bool = False
+    text: str = field(default="", compare=False)
 
 
 @dataclass(frozen=True)

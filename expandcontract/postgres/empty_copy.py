@@ -184,6 +184,9 @@ def _standing_on(copied: Snapshot, column: str) -> Iterator[str]:
     for constraint in copied.constraints:
         if column in constraint.columns and not constraint.inbound:
             yield f"ALTER TABLE {table} ADD CONSTRAINT {quote(constraint.name)} {constraint.definition}"
+    for trigger in copied.triggers:
+        if column in trigger.uses and trigger.definition:
+            yield f" ON {(trigger.child or copied.table).sql} ".join(trigger.definition)
     for each in _carried_statistics(copied.dependents):
         columns = ", ".join(map(quote, each.columns))
         yield f"CREATE STATISTICS {each.name}{each.definition} ON {columns} FROM {table}"
@@ -224,9 +227,9 @@ def _speaking_of(
     )
     constraints = tuple(_referring(each, names) for each in snapshot.constraints)
     dependents = tuple(_renamed_statistics(each, names) for each in snapshot.dependents)
-    return _renamed(
-        replace(snapshot, relation=relation, constraints=constraints, dependents=dependents), names
-    )
+    triggers = tuple(each for each in snapshot.triggers if each.child is None or each.child in kept)
+    spoken = replace(snapshot, relation=relation, constraints=constraints, triggers=triggers)
+    return _renamed(replace(spoken, dependents=dependents), names)
 
 
 def _referring(key: Constraint, names: Mapping[RelationName, RelationName]) -> Constraint:

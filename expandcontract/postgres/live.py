@@ -197,7 +197,13 @@ def _live(subject: Subject, seen: Mapping[str, list[Row]], dependents: Sequence[
             Leaf(leaf.oid, leaf.name, leaf.intact or subject.trigger is None, swept=False) for leaf in leaves
         ),
         dependents=tuple(
-            Dependent(each.kind, each.name, blocks_hide=each.kind in _FAILING)
+            Dependent(
+                each.kind,
+                each.name,
+                blocks_hide=each.kind in _FAILING,
+                mentions=not each.tied,
+                text=each.definition,
+            )
             for each in dependents
             # Statistics are carried, and go with the column that they are of.
             if each.kind != "statistics" and not _ours(subject, each)

@@ -98,7 +98,7 @@ async def test_what_depends_on_the_old_column_is_named_and_stops_purge_alone(dat
         for name in ("public.v", "public.m", "p ON", "twice", "public.f()", "text_body()"):
             assert name in hazards
         await life.ready()
-        with pytest.raises(GateShut, match="dependents-clear") as shut:
+        with pytest.raises(GateShut, match="mentions") as shut:
             await life.contract()
         assert "text_body" in shut.value.why
         assert "public.v" not in shut.value.why

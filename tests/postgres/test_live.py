@@ -134,8 +134,9 @@ async def test_dependents_that_would_break_are_told_from_those_that_follow(see: 
         "CREATE VIEW v AS SELECT name FROM users",
         "CREATE FUNCTION f() RETURNS text LANGUAGE sql AS 'SELECT name FROM users'",
     )
+    assert live.dependents[0].text
     assert live.dependents == (
-        Dependent("function body", "public.f()", blocks_hide=True),
+        Dependent("function body", "public.f()", blocks_hide=True, mentions=True),
         Dependent("view", "public.v", blocks_hide=False),
     )
 

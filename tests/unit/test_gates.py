@@ -60,10 +60,10 @@ def test_all_gates_are_there_in_order() -> None:
     """Hard gates come first, in the order in which a change meets them."""
     assert gates.ALL == (
         "backfilled", "verified", "sync-intact", "leaves-covered", "dependents-clear", "no-conflicts",
-        "old-writers", "old-readers", "carried", "new-code-seen", "replicas-caught-up", "fleet", "soak",
-        "approval",
+        "mentions", "old-writers", "old-readers", "carried", "new-code-seen", "replicas-caught-up",
+        "fleet", "soak", "approval",
     )  # fmt: skip
-    assert [gates.is_hard(name) for name in gates.ALL] == [True] * 6 + [False] * 8
+    assert [gates.is_hard(name) for name in gates.ALL] == [True] * 6 + [False] * 9
 
 
 def test_unknown_gate() -> None:
@@ -115,6 +115,12 @@ SHUT = {
     "function body": (
         situation(live=live(dependents=(Dependent("function body", "public.f()", blocks_hide=True),))),
         "dependents-clear", "ec contract",
+    ),
+    "a mention": (
+        situation(
+            live=live(dependents=(Dependent("function body", "f()", blocks_hide=True, mentions=True),))
+        ),
+        "mentions", "ec ack",
     ),
     "unfit value": (situation(conflicts=1), "no-conflicts", "ec verify"),
     "old code writes": (situation(old_writers=(writer(),)), "old-writers", "ec ack"),
@@ -217,6 +223,36 @@ def test_what_postgresql_renames_along_does_not_shut() -> None:
     )
     assert judged.open
     assert "view public.v" in judged.reason
+
+
+TIED = Dependent("function body", "public.tied()", blocks_hide=True)
+MENTIONS = Dependent("function body", "public.other()", blocks_hide=True, mentions=True, text="a1")
+WATCH = Dependent("trigger", "watch ON public.t", blocks_hide=True)
+
+
+def test_a_swap_keeps_the_name_for_whoever_uses_it() -> None:
+    """Bodies go on; a trigger does that contract makes anew, one that came after the plan does not."""
+    swapped = replace(situation().plan, swap=True, remade=(WATCH.name,))
+    found = live(dependents=(TIED, MENTIONS, WATCH))
+    judged = {each.gate: each for each in gates.judge_all(situation(plan=swapped, live=found))}
+    assert judged["dependents-clear"].open
+    assert "mentions" not in judged
+    late = live(dependents=(Dependent("trigger", "late ON public.t", blocks_hide=True),))
+    judged = {each.gate: each for each in gates.judge_all(situation(plan=swapped, live=late))}
+    assert not judged["dependents-clear"].open
+
+
+def test_what_only_mentions_the_name_can_be_acknowledged() -> None:
+    """It may mean another column: whoever read the text says so, of that text and no other."""
+    asked = situation(live=live(dependents=(MENTIONS,)))
+    judged = verdict("mentions", asked)
+    assert (judged.open, judged.hard) == (False, False)
+    assert "public.other()" in judged.reason
+    assert verdict("dependents-clear", asked).open
+    assert "public.other()" in gates.known("mentions", asked)
+    again = situation(live=live(dependents=(replace(MENTIONS, text="b2"),)))
+    assert gates.known("mentions", again) != gates.known("mentions", asked)
+    assert not verdict("dependents-clear", situation(live=live(dependents=(TIED, MENTIONS)))).open
 
 
 def test_values_that_do_not_fit_are_counted() -> None:
@@ -499,7 +535,8 @@ def test_a_hard_gate_stays_shut(gate: str) -> None:
 def test_a_waiver_opens_its_own_gate_only() -> None:
     """Every soft gate is shut; one is acknowledged."""
     all_shut = situation(
-        old_writers=(writer(),), new_code_at=None, live=live(uncarried=('index "ix"',)),
+        old_writers=(writer(),), new_code_at=None,
+        live=live(uncarried=('index "ix"',), dependents=(MENTIONS,)),
         policy=Policy(approval=True, soak=timedelta(days=1), require_version=WEB_42),
         watch=watch(reader()), standbys=(Standby("replica", 90),), ready_wal=100,
     )  # fmt: skip

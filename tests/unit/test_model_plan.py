@@ -72,6 +72,7 @@ def full_plan() -> Plan:
         hazards=(Note("H1", "Hazard.", acknowledge=True), Note("H2", "Rows.", found="3.")),
         server_version=180004,
         noted_every=timedelta(seconds=1),
+        remade=("watch ON public.t",),
         not_held="t.x IS NULL",
         barred="t.x < 0",
         program_version="0.1.0",

@@ -1,5 +1,6 @@
 """What else in the database depends on a column, or names it in text."""
 
+import hashlib
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -19,7 +20,8 @@ class ColumnDependent:
     statistics, function (a standard body, by pg_depend), function body (text that names the column). `name`
     is SQL. `definition` is what would make it anew, where the kind needs it: for statistics the list of their
     kinds with a blank before it, for a publication its column list as SQL. `columns` are those of the column
-    list, or of statistics without expressions.
+    list, or of statistics without expressions. `tied` is whether a function's body is about the table for
+    certain: it is a trigger's on it, or takes or returns its rows. Of a body `definition` is a digest.
     """
 
     kind: str
@@ -27,6 +29,7 @@ class ColumnDependent:
     column: str
     definition: str = ""
     columns: tuple[str, ...] = ()
+    tied: bool = True
 
 
 @dataclass(frozen=True)
@@ -92,7 +95,7 @@ _TRIGGERS = f"""
 SELECT u.tag, 'trigger', pg_catalog.quote_ident(t.tgname) {_ON.format("t.tgrelid")}, '', '{{}}'::text[]
 FROM used u
 JOIN pg_catalog.pg_trigger t ON u.classid = 'pg_catalog.pg_trigger'::regclass AND t.oid = u.objid
-WHERE NOT t.tgisinternal
+WHERE NOT t.tgisinternal AND t.tgparentid = 0
 """
 _STATISTICS = """
 SELECT u.tag, 'statistics', pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(s.stxname),
@@ -193,7 +196,10 @@ def found(
         if body.names(text, row["column"]) and (
             row["tied"] or any(body.names(text, table) for table in row["tables"])
         ):
-            by_tag[row["tag"]].add(ColumnDependent("function body", row["function"], row["column"]))
+            digest = hashlib.sha256(row["source"].encode()).hexdigest()[:12]
+            by_tag[row["tag"]].add(
+                ColumnDependent("function body", row["function"], row["column"], digest, tied=row["tied"])
+            )
     return {w.tag: tuple(sorted(by_tag[w.tag], key=lambda d: (d.kind, d.name))) for w in wanted}
 
 

@@ -1,6 +1,6 @@
 """Triggers of the table, and those that a leaf of it has by itself; those of constraints left out."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,7 +14,9 @@ class Trigger:
     """A user trigger. `enabled` is pg_trigger.tgenabled; `uses` are columns that UPDATE OF or WHEN names.
     `update_of` says that there is an UPDATE OF, so that writing another column does not fire it. `child` is
     the partition or child table whose trigger it is, where it is not the table's. `language`, `source` and
-    `arguments` are what its function is written in, its text, and what the trigger hands to it.
+    `arguments` are what its function is written in, its text, and what the trigger hands to it. `definition`
+    is pg_get_triggerdef() in two parts, without the table's name between them, of those that name a column,
+    `comment` their COMMENT ON TRIGGER.
     """
 
     name: str
@@ -30,6 +32,8 @@ class Trigger:
     language: str = ""
     source: str = ""
     arguments: tuple[str, ...] = ()
+    definition: tuple[str, ...] = ()
+    comment: str | None = None
 
 
 #: The bits of tgtype are those of pg_trigger.h. A partition's copy of its parent's trigger has a tgparentid.
@@ -64,11 +68,39 @@ ORDER BY c.oid <> $1, t.tgname, c.oid
 """
 
 
+#: Of triggers that name a column.
+_TEXTS = """
+WITH RECURSIVE tree(oid) AS (
+    SELECT $1::pg_catalog.oid
+    UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid
+)
+SELECT c.oid = $1, n.nspname::text, c.relname::text, t.tgname::text,
+       pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
+       pg_catalog.pg_get_triggerdef(t.oid), pg_catalog.obj_description(t.oid, 'pg_trigger')
+FROM tree
+JOIN pg_catalog.pg_trigger t ON t.tgrelid = tree.oid AND NOT t.tgisinternal AND t.tgparentid = 0
+JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE pg_catalog.cardinality(t.tgattr::pg_catalog.int2[]) > 0 OR t.tgqual IS NOT NULL
+"""
+
+
 async def load(conn: AsyncConnection, oid: int) -> tuple[Trigger, ...]:
     """Return the triggers of a table in the order of their names, in which PostgreSQL fires them; then those
     of its leaves.
     """
-    return tuple(_trigger(*row) for row in await rows(conn, _TRIGGERS, oid))
+    texts = {}
+    for own, schema, table, name, sql, definition, comment in await rows(conn, _TEXTS, oid):
+        before, _, after = definition.partition(f" ON {sql} ")
+        texts[None if own else RelationName(schema, table), name] = ((before, after), comment)
+    loaded = (_trigger(*row) for row in await rows(conn, _TRIGGERS, oid))
+    return tuple(
+        _with_text(trigger, *texts.get((trigger.child, trigger.name), ((), None))) for trigger in loaded
+    )
+
+
+def _with_text(trigger: Trigger, definition: tuple[str, ...], comment: str | None) -> Trigger:
+    return replace(trigger, definition=definition, comment=comment)
 
 
 def arguments(stored: bytes) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from expandcontract.steps.carry.privileges import Privileges
 from expandcontract.steps.carry.statistics import Statistics
 from expandcontract.steps.carry.storage import Storage
 from expandcontract.steps.carry.subject import Subject, Trait
+from expandcontract.steps.carry.triggers import Triggers
 
 #: In the order of settling: what is cheap to see fail comes before what takes long. Indexes come after the
 #: rows: one on the new column would cost every row its HOT update. A foreign key comes after them: without an
@@ -26,6 +27,7 @@ TRAITS: tuple[Trait, ...] = (
     Privileges(),
     Comment(),
     Default(),
+    Triggers(),
 )
 
 __all__ = ["TRAITS", "Subject", "Trait"]
