@@ -1,12 +1,16 @@
 """What the catalog says of a table, as lines that can be compared before and after."""
 
+import re
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from expandcontract.ledger.migrate import migrations
 
 if TYPE_CHECKING:
     import asyncpg
 
 Connection: TypeAlias = "asyncpg.Connection[Any]"
 
+_OF_THE_LEDGER = re.compile(r"FUNCTION \{sync\}\.(\w+)")
 _TREE = """
 WITH RECURSIVE tree(relation, child) AS (
     SELECT $1::text::regclass::oid, false
@@ -119,5 +123,6 @@ async def sync_functions(conn: Connection) -> list[str]:
     """Return the functions of changes that applications' sessions call; the ledger's own are not."""
     query = """
         SELECT proname::text FROM pg_proc WHERE pronamespace = 'expandcontract_sync'::regnamespace
-        AND proname NOT IN ('note_use', 'note_conflict', 'keep_new', 'heartbeat') ORDER BY 1"""
-    return [row[0] for row in await conn.fetch(query)]
+        AND proname <> ALL ($1) ORDER BY 1"""
+    own = {name for each in migrations() for name in _OF_THE_LEDGER.findall(each.template)}
+    return [row[0] for row in await conn.fetch(query, sorted(own))]
