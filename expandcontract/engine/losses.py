@@ -11,7 +11,8 @@ from expandcontract.ledger import change as change_writer
 from expandcontract.ledger.conflict import Kind
 from expandcontract.model.errors import EcError, NameTaken, Refused, WouldLose
 from expandcontract.model.names import literal, quote
-from expandcontract.model.plan import Plan
+from expandcontract.model.phases import Section
+from expandcontract.model.plan import Plan, Step, Transactional
 from expandcontract.model.situation import Situation
 from expandcontract.postgres.catalog.column import types_of
 from expandcontract.postgres.message import Query
@@ -64,11 +65,13 @@ async def _ask(context: Context, situation: Situation, *, accept: bool) -> tuple
     """Return the newest note, and what kept the hidden side current when the rows were looked at."""
     async with context.database.transaction(patient=True) as conn:
         await _refuse_taken(conn, situation)
+        await _refuse_keys(conn, situation)
         kept, differences = await change_writer.since_hidden(conn, context.tables, situation.change_id)
         if not accept:
             if differences:
                 await _refuse_drift(conn, situation, f"Since contract {'; '.join(differences)}.")
             _refuse_one_way(situation)
+            await _refuse_equal(conn, situation)
         noted = _last_note(context, situation)
         last: int = await value(conn, noted.sql, *noted.values)
         if situation.plan.pair.one_way or last:
@@ -107,6 +110,99 @@ async def _refuse_taken(conn: AsyncConnection, situation: Situation) -> None:
             next=f"ALTER TABLE {plan.table} RENAME COLUMN {quote(name)} TO ...; "
             f"then: ec undo {situation.name}",
         )
+
+
+#: Foreign keys on the new column ($2) of the table ($1), those that refer to it first.
+_KEYS = """
+SELECT k.conname::text, k.conrelid::pg_catalog.regclass::text, k.confrelid = $1::pg_catalog.oid AND
+       a.attnum = ANY (k.confkey)
+FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_constraint k ON k.contype = 'f' AND k.conparentid = 0
+    AND (k.confrelid = a.attrelid AND a.attnum = ANY (k.confkey)
+         OR k.conrelid = a.attrelid AND a.attnum = ANY (k.conkey))
+WHERE a.attrelid = $1::pg_catalog.oid AND a.attname = $2 AND NOT a.attisdropped
+ORDER BY 3 DESC, 1
+"""
+
+
+async def _refuse_keys(conn: AsyncConnection, situation: Situation) -> None:
+    """Raise Refused for a foreign key that somebody put on the new column: it would hold undo up after the
+    indexes were built, or refuse what old code writes.
+    """
+    plan = situation.plan
+    final = plan.pair.old.column if plan.swap else plan.pair.new.column
+    known = {each["name"] for each in plan.catalog.get("constraints", ())}
+    told = "\n".join(s for steps in plan.sections.values() for step in steps for s in _statements(step))
+    for name, table, inbound in await rows(conn, _KEYS, situation.relation, final):
+        if inbound or (name not in known and f"ADD CONSTRAINT {quote(name)} " not in told):
+            what = f"refers to {quote(final)}" if inbound else f"holds {quote(final)} to another table"
+            raise Refused(
+                f"Foreign key {quote(name)} of {table} {what}, and the plan does not know it.",
+                why="Somebody added it after contract; undo takes the unique index away that it stands on, "
+                "or old code's writes would have to satisfy it.",
+                state=_HIDDEN,
+                next=f"ALTER TABLE {table} DROP CONSTRAINT {quote(name)}; then: ec undo {situation.name}",
+            )
+
+
+def _statements(step: Step) -> tuple[str, ...]:
+    return step.action.statements if isinstance(step.action, Transactional) else ()
+
+
+async def _refuse_equal(conn: AsyncConnection, situation: Situation) -> None:
+    """Raise WouldLose where back made equal of values that the old side's UNIQUE held apart: before an index
+    is built, which would find that out at its end.
+    """
+    for columns in unique_again(situation.plan).values():
+        listed = ", ".join(columns)
+        filled = " AND ".join(f"{column} IS NOT NULL" for column in columns)
+        equal = f"SELECT {listed} FROM {situation.plan.table} WHERE {filled} GROUP BY {listed}"
+        ours = ", ".join(f"t.{column}" for column in columns)
+        await _refuse_rows(
+            conn,
+            situation,
+            f"{situation.plan.table} t",
+            f"({ours}) IN ({equal} HAVING pg_catalog.count(*) > 1)",
+            f"are equal on the old side of {situation.name}, which is UNIQUE there",
+            f"Correct them through the new side; or, without that UNIQUE on the old side: "
+            f"ec undo {situation.name} --accept-loss",
+        )
+
+
+def unique_again(plan: Plan) -> dict[str, tuple[str, ...]]:
+    """Return the steps of undo that build a unique index of plain columns again which the rows may not fit,
+    with those columns as SQL.
+    """
+    if plan.pair.identity or plan.pair.one_way:
+        return {}
+    names = {step.id for step in plan.steps(Section.UNDO)}
+    return {
+        f"index:{index['name']}": tuple(
+            quote(plan.hidden_column if column == plan.pair.old.column else column)
+            for column in index["key_columns"]
+        )
+        for index in plan.catalog.get("indexes", ())
+        if f"index:{index['name']}" in names and index.get("key_columns") and _plain(index)
+    }
+
+
+def _plain(index: dict[str, Any]) -> bool:
+    return (
+        bool(index["unique"]) and " WHERE " not in index["definition"] and index["definition"].count("(") == 1
+    )
+
+
+async def not_unique_again(context: Context, situation: Situation) -> frozenset[str]:
+    """Return the steps of undo whose unique index the rows do not fit."""
+    found = []
+    async with context.database.transaction(patient=True) as conn:
+        for step, columns in unique_again(situation.plan).items():
+            filled = " AND ".join(f"{column} IS NOT NULL" for column in columns)
+            listed = ", ".join(columns)
+            equal = f"SELECT FROM {situation.plan.table} WHERE {filled} GROUP BY {listed}"
+            if await value(conn, f"SELECT EXISTS ({equal} HAVING pg_catalog.count(*) > 1)"):
+                found.append(step)
+    return frozenset(found)
 
 
 def _refuse_one_way(situation: Situation) -> None:

@@ -300,6 +300,8 @@ class Live:
     #: What the old column got after the plan was made: constraints, indexes, a default. None of it is on the
     #: new side.
     uncarried: tuple[str, ...] = ()
+    #: What the old column had when the plan was made, and somebody dropped since. The new side has it still.
+    went: tuple[str, ...] = ()
     #: What the new side had when it was ready, and somebody dropped since.
     lost: tuple[Lost, ...] = ()
     #: Rows of all leaves, as the last ANALYZE or VACUUM estimated them; None where one was never looked at.

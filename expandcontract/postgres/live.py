@@ -209,6 +209,9 @@ def _live(subject: Subject, seen: Mapping[str, list[Row]], dependents: Sequence[
             if each.kind != "statistics" and not _ours(subject, each)
         ),
         uncarried=() if subject.planned is None else old_side.came_later(subject.planned, seen["standing"]),
+        went=()
+        if subject.planned is None or subject.old_column in missing
+        else old_side.went(subject.planned, seen["standing"]),
         rows=sum(leaf.rows for leaf in leaves) if all(leaf.rows >= 0 for leaf in leaves) else None,
     )
 

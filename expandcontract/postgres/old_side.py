@@ -68,6 +68,19 @@ def came_later(planned: Planned, standing: Iterable[Mapping[str, Any]]) -> tuple
     )
 
 
+def went(planned: Planned, standing: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
+    """Pure. Return what the plan knows and `standing`, rows of NOW, does not have any more."""
+    there = {(row["kind"], row["name"]) for row in standing}
+    constraints = [name for name in planned.constraints if ("constraint", name) not in there]
+    bare = planned.indexes - set(planned.constraints)
+    indexes = [name for name in sorted(bare) if ("index", name) not in there]
+    return (
+        *(f"constraint {quote(name)}" for name in sorted(constraints) if not name.startswith("~ec_")),
+        *(f"index {quote(name)}" for name in indexes if not name.startswith("~ec_")),
+        *(("NOT NULL",) if planned.not_null and ("not null", "") not in there else ()),
+    )
+
+
 def _known(planned: Planned, kind: str, name: str, definition: str | None) -> bool:
     match kind:
         case "index":

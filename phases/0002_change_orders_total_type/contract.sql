@@ -10,13 +10,13 @@ LOCK TABLE public.ledger_entries, public.orders IN ACCESS EXCLUSIVE MODE;
 DROP TRIGGER IF EXISTS "!ec_0002_change_orders_total_type" ON public.orders;
 DROP TRIGGER "~ec_0002_change_orders_total_type" ON public.orders;
 ALTER TABLE public.orders RENAME COLUMN total TO "~ec_total";
-ALTER TABLE public.orders DROP CONSTRAINT orders_total_positive;
+ALTER TABLE public.orders DROP CONSTRAINT IF EXISTS orders_total_positive;
 ALTER TABLE public.orders ALTER COLUMN "~ec_total" DROP NOT NULL;
-ALTER TABLE public.orders DROP CONSTRAINT orders_number_total_key;
+ALTER TABLE public.orders DROP CONSTRAINT IF EXISTS orders_number_total_key;
 DROP INDEX public.orders_number_total_cents_key;
 ALTER INDEX public."~ec_p_orders_number_total_cents_key" RENAME TO orders_number_total_cents_key;
 ALTER TABLE public.orders ADD CONSTRAINT orders_number_total_cents_key UNIQUE USING INDEX orders_number_total_cents_key;
-ALTER TABLE public.orders DROP CONSTRAINT orders_total_fkey;
+ALTER TABLE public.orders DROP CONSTRAINT IF EXISTS orders_total_fkey;
 ALTER TABLE public.orders ALTER COLUMN "~ec_total" DROP DEFAULT;
 CREATE OR REPLACE FUNCTION expandcontract_sync."~ek_0002_change_orders_total_type"() RETURNS trigger LANGUAGE plpgsql AS $ec$
 -- Keeps "~ec_total" of public.orders, the old side that contract hid, current for undo. It never makes a write fail.

@@ -6,7 +6,7 @@ DROP TRIGGER IF EXISTS "!ec_0003_change_reviews_rating_type" ON public.reviews;
 DROP TRIGGER "~ec_0003_change_reviews_rating_type" ON public.reviews;
 ALTER TABLE public.reviews RENAME COLUMN rating TO "~ec_rating";
 ALTER TABLE public.reviews RENAME COLUMN "~ec_new_rating" TO rating;
-ALTER INDEX public.reviews_rating_idx RENAME TO "reviews_~ec_rating_idx";
+ALTER INDEX IF EXISTS public.reviews_rating_idx RENAME TO "reviews_~ec_rating_idx";
 ALTER INDEX public."reviews_~ec_new_rating_idx" RENAME TO reviews_rating_idx;
 ALTER TABLE public.reviews_rating_idx RENAME COLUMN "~ec_new_rating" TO rating;
 ALTER TABLE public.reviews ALTER COLUMN "~ec_rating" DROP DEFAULT;

@@ -9,7 +9,7 @@ ALTER TABLE public.reviews RENAME COLUMN rating TO "~ec_new_rating";
 ALTER TABLE public.reviews RENAME COLUMN "~ec_rating" TO rating;
 ALTER INDEX public.reviews_rating_idx RENAME TO "reviews_~ec_new_rating_idx";
 ALTER TABLE public."reviews_~ec_new_rating_idx" RENAME COLUMN rating TO "~ec_new_rating";
-ALTER INDEX public."reviews_~ec_rating_idx" RENAME TO reviews_rating_idx;
+ALTER INDEX IF EXISTS public."reviews_~ec_rating_idx" RENAME TO reviews_rating_idx;
 ALTER TABLE public.reviews ALTER COLUMN rating SET DEFAULT '0'::text;
 CREATE OR REPLACE FUNCTION expandcontract_sync."~ec_0003_change_reviews_rating_type"() RETURNS trigger LANGUAGE plpgsql AS $ec$
 -- Keeps rating and "~ec_new_rating" of public.reviews in sync, whoever writes. From ready on.

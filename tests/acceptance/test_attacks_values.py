@@ -3,7 +3,7 @@
 import asyncpg
 import pytest
 
-from expandcontract.model.errors import StepFailed, UnsupportedShape
+from expandcontract.model.errors import UnsupportedShape, WouldLose
 from tests.acceptance.cycle import living
 from tests.acceptance.script import scripted
 
@@ -105,9 +105,10 @@ async def test_undo_when_the_old_side_cannot_be_unique_any_more(database: str) -
         await life.ready()
         await life.contract()
         await life.sql("UPDATE users SET code = '007' WHERE id = 1")
-        with pytest.raises(StepFailed) as failed:
+        with pytest.raises(WouldLose, match="2 rows") as failed:
             await life.undo()
-        assert "(7)" in failed.value.why
+        assert "id=1" in failed.value.why
+        assert "id=7" in failed.value.why
         await life.sql("UPDATE users SET code = '1007' WHERE id = 1")
         await life.undo()
         assert await life.value("SELECT name FROM users WHERE id = 1") == 1007

@@ -10,9 +10,9 @@ from expandcontract.engine.answers import applies
 from expandcontract.engine.context import Context
 from expandcontract.engine.diary import refusals
 from expandcontract.engine.repairing import restore
-from expandcontract.engine.runner import run_section
+from expandcontract.engine.runner import record, run_section
 from expandcontract.engine.transactional import Ending
-from expandcontract.engine.work import at_home, leased
+from expandcontract.engine.work import Work, at_home, leased
 from expandcontract.model.errors import EcError
 from expandcontract.model.hooks import Turn
 from expandcontract.model.phases import Phase, Section, State, Verb
@@ -58,10 +58,22 @@ async def _undo(context: Context, situation: Situation, *, accept_loss: bool) ->
         if applies(context, Verb.UNDO, work.situation):
             looking = work if accept_loss else replace(work, refusals=again)
             try:
+                if accept_loss:
+                    await _leave_out(work)
                 await run_section(looking, Section.UNDO, ending=Ending(Phase.CONTRACT, undone=True))
             except EcError:
                 await taking_back.take_back(work, Section.UNDO)
                 raise
+
+
+async def _leave_out(work: Work) -> None:
+    """Journal as done what cannot be had again: a unique index of values that back makes equal."""
+    for id_ in sorted(await losses.not_unique_again(work.context, work.situation)):
+        step = next(step for step in work.plan.steps(Section.UNDO) if step.id == id_)
+        work.context.notice(work.name, f"Left out, since rows are equal on the old side: {step.sentence}.")
+        async with work.context.database.transaction() as conn:
+            await work.check(conn)
+            await record(work, conn, Section.UNDO, step, 0.0)
 
 
 async def _kept_again(context: Context, situation: Situation) -> Situation:

@@ -32,7 +32,8 @@ class Column:
     inheritance must have a value too. `identity` is pg_attribute.attidentity (`a`, `d` or empty), `generated`
     attgenerated (`s`, `v` or empty). `storage` and `compression` are None where they are the type's default.
     `plain_equality` says that `IS NOT DISTINCT FROM` means identical: a built-in type whose default btree
-    class has equalimage, with a deterministic collation. `owned_sequences` are the sequences that are OWNED
+    class has equalimage, with a deterministic collation. `sequence_types` are the types of
+    `owned_sequences`, which are the sequences that are OWNED
     BY the column (not those of identity).
     """
 
@@ -58,6 +59,7 @@ class Column:
     owned_sequences: tuple[RelationName, ...]
     not_null_inherited: bool = True
     not_null_comment: str | None = None
+    sequence_types: tuple[str, ...] = ()
 
 
 #: NOT NULL is a constraint of its own, with a name and perhaps not valid yet, since 18.
@@ -126,9 +128,10 @@ ORDER BY 1, 2, 3
 
 #: An identity's sequence depends internally (`i`), one that is OWNED BY automatically (`a`).
 _SEQUENCES = """
-SELECT a.attname::text, n.nspname::text, c.relname::text
+SELECT a.attname::text, n.nspname::text, c.relname::text, pg_catalog.format_type(q.seqtypid, NULL)
 FROM pg_catalog.pg_depend d
 JOIN pg_catalog.pg_class c ON c.oid = d.objid AND c.relkind = 'S'
+JOIN pg_catalog.pg_sequence q ON q.seqrelid = c.oid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
 WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
@@ -146,8 +149,10 @@ async def load(conn: AsyncConnection, oid: int, version: int, about: str) -> tup
     for name, grantee, privilege, grantable in await rows(conn, _GRANTS, oid):
         grants[name].append(Grant(grantee, privilege, grantable))
     sequences: defaultdict[str, list[RelationName]] = defaultdict(list)
-    for name, schema, sequence in await rows(conn, _SEQUENCES, oid):
+    types: defaultdict[str, list[str]] = defaultdict(list)
+    for name, schema, sequence, kind in await rows(conn, _SEQUENCES, oid):
         sequences[name].append(RelationName(schema, sequence))
+        types[name].append(kind)
     query = _COLUMNS.format(
         constraint=_CONSTRAINT if version >= _NOT_NULL_CONSTRAINTS_SINCE else _NO_CONSTRAINT,
         without_a_child=_WITHOUT_A_CHILD,
@@ -182,6 +187,7 @@ async def load(conn: AsyncConnection, oid: int, version: int, about: str) -> tup
                 grants=tuple(grants[name]),
                 plain_equality=plain_equality,
                 owned_sequences=tuple(sequences[name]),
+                sequence_types=tuple(types[name]),
                 not_null_inherited=not_null_inherited,
                 not_null_comment=not_null_comment,
             )

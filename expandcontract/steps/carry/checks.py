@@ -39,7 +39,7 @@ class Checks(Trait):
         statements = []
         for check in _checks(subject):
             if not subject.pair.identity:
-                statements.append(f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT {quote(check.name)}")
+                statements.append(tables.drop_constraint(subject.table, check.name))
             if subject.swap and check.name in subject.definitions:
                 statements.append(_rename(subject, subject.new_name(check.name), check.name))
         return tuple(statements)

@@ -1,5 +1,7 @@
 """The column's default, and the sequences that belong to it."""
 
+from collections.abc import Iterator
+
 from expandcontract.model.names import quote
 from expandcontract.steps.carry.subject import Subject, Trait
 
@@ -31,6 +33,8 @@ class Default(Trait):
         alter = f"ALTER TABLE {subject.table.sql} ALTER COLUMN"
         if _moves(subject):
             statements.append(f"{alter} {quote(subject.new)} DROP DEFAULT")
+            if _widens(subject):
+                statements += _narrowed(subject)
         if subject.column.default is not None:
             statements.append(f"{alter} {quote(subject.column.name)} SET DEFAULT {subject.column.default}")
         return (*statements, *_own(subject, subject.column.name))
@@ -42,6 +46,19 @@ def _moves(subject: Subject) -> bool:
 
 def _widens(subject: Subject) -> bool:
     return subject.pair.new.type == "bigint" and subject.pair.old.type in ("integer", "smallint")
+
+
+def _narrowed(subject: Subject) -> Iterator[str]:
+    """Sequences as they were. One whose next value the old type does not hold stays wide."""
+    column = subject.column
+    for sequence, type_ in zip(column.owned_sequences, column.sequence_types, strict=False):
+        if type_ in _LARGEST:
+            # ALTER SEQUENCE refuses a type that its value does not fit, with an error that would stop undo.
+            fits = f"(SELECT last_value FROM {sequence.sql}) <= {_LARGEST[type_]}"
+            yield f"DO $ec$ BEGIN IF {fits} THEN ALTER SEQUENCE {sequence.sql} AS {type_}; END IF; END $ec$"
+
+
+_LARGEST = {"smallint": 2**15 - 1, "integer": 2**31 - 1}
 
 
 def _own(subject: Subject, column: str) -> tuple[str, ...]:

@@ -29,7 +29,7 @@ class ForeignKeys(Trait):
         statements = []
         for key in _keys(subject):
             if not _stays(subject, key):
-                statements.append(f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT {quote(key.name)}")
+                statements.append(tables.drop_constraint(subject.table, key.name))
             if subject.swap:
                 statements.append(_rename(subject, subject.new_name(key.name), key.name))
         return tuple(statements)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from expandcontract.model.change import Mode, Unfit
-from expandcontract.model.names import RelationName, quote, shorten
+from expandcontract.model.names import RelationName, dollar_quote, literal, quote, shorten
 from expandcontract.model.plan import LockMode, Note, Step, Transactional
 from expandcontract.postgres.catalog.index import Index
 from expandcontract.steps import tables
@@ -244,7 +244,7 @@ def _hide(subject: Subject, index: Index) -> list[str]:
     if dropped(subject, index):
         statements.append(_drop(subject, index))
     elif subject.swap:
-        statements.append(_rename(subject, index.name, subject.hidden_name(index.name)))
+        statements.append(_rename(subject, index.name, subject.hidden_name(index.name), there=False))
     if carried and _exchanged(subject, index):
         final = subject.final_name(index.name)
         statements.append(_drop_index(subject, subject.new_name(index.name)))
@@ -298,13 +298,25 @@ def _unhide(subject: Subject, index: Index) -> list[str]:
         statements += _column(subject, index, new, subject.final, subject.new)
         statements += _rename_leaves(subject, index.name, new)
     if dropped(subject, index) and index.valid:
-        statements.append(_rename(subject, _again(index), index.name))
-        statements += _column(subject, index, index.name, subject.hidden, subject.column.name, swap=True)
-        statements += _as_constraint(subject, index, index.name)
-        statements += _decorate(subject, index, index.name)
+        again = [
+            _rename(subject, _again(index), index.name),
+            *_column(subject, index, index.name, subject.hidden, subject.column.name, swap=True),
+            *_as_constraint(subject, index, index.name),
+            *_decorate(subject, index, index.name),
+        ]
+        statements += again if subject.pair.identity else [_where_built(subject, index, again)]
     elif subject.swap and not dropped(subject, index):
-        statements.append(_rename(subject, subject.hidden_name(index.name), index.name))
+        statements.append(_rename(subject, subject.hidden_name(index.name), index.name, there=False))
     return statements
+
+
+def _where_built(subject: Subject, index: Index, statements: list[str]) -> str:
+    """Back may make equal of two values that new code wrote: who accepts that has no unique index again."""
+    built = literal(RelationName(subject.table.schema, _again(index)).sql)
+    body = "; ".join(statements)
+    return "DO " + dollar_quote(
+        f" BEGIN IF pg_catalog.to_regclass({built}) IS NOT NULL THEN {body}; END IF; END "
+    )
 
 
 def _as_constraint(subject: Subject, index: Index, name: str) -> tuple[str, ...]:
@@ -336,17 +348,19 @@ def _decorate(subject: Subject, index: Index, name: str, *, unique: bool = True)
 
 
 def _drop(subject: Subject, index: Index) -> str:
+    # Somebody may have dropped it meanwhile, which a gate has named.
     if index.constraint is not None:
-        return f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT {quote(index.constraint)}"
-    return _drop_index(subject, index.name)
+        return f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT IF EXISTS {quote(index.constraint)}"
+    return f"DROP INDEX IF EXISTS {RelationName(subject.table.schema, index.name).sql}"
 
 
 def _drop_index(subject: Subject, name: str) -> str:
     return f"DROP INDEX {RelationName(subject.table.schema, name).sql}"
 
 
-def _rename(subject: Subject, name: str, to: str) -> str:
-    return f"ALTER INDEX {RelationName(subject.table.schema, name).sql} RENAME TO {quote(to)}"
+def _rename(subject: Subject, name: str, to: str, *, there: bool = True) -> str:
+    exists = "" if there else "IF EXISTS "
+    return f"ALTER INDEX {exists}{RelationName(subject.table.schema, name).sql} RENAME TO {quote(to)}"
 
 
 def _column(
