@@ -10,7 +10,7 @@ from sqlalchemy import func, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expandcontract.engine import concurrent, departed, gatekeeper, transactional
+from expandcontract.engine import concurrent, departed, gatekeeper, late_partitions, transactional
 from expandcontract.engine.telling import telling
 from expandcontract.engine.transactional import Ending
 from expandcontract.engine.work import Work
@@ -91,9 +91,10 @@ async def run_step(work: Work, section: Section, step: Step, *, ending: Ending |
     work.context.listen(StepStarted(work.name, section, step.id, step.sentence))
     try:
         match step.action:
-            case Transactional():
+            case Transactional() as action:
+                await late_partitions.build(work, section, step, action)
                 async with telling(work, section, step):
-                    await transactional.run(work, section, step, step.action, ending)
+                    await transactional.run(work, section, step, action, ending)
             case Concurrent() as action:
                 await _apart(work, section, step, action)
             case Sweep() as action:

@@ -3,7 +3,7 @@
 import re
 
 from expandcontract.engine.many_partitions import MANY
-from tests.acceptance.cycle import opened
+from tests.acceptance.cycle import living, opened
 from tests.postgres.sweeping import swept
 
 FIELDS = {"column": "t.name", "new_name": "label"}
@@ -34,6 +34,26 @@ async def test_of_few_partitions_the_plan_says_nothing(database: str) -> None:
     """There the locks are short."""
     async with opened(database, "rename-column", FIELDS, table(3)) as application:
         assert "many-partitions" not in {note.code for note in (await application.plan()).costs}
+
+
+async def test_an_index_of_a_late_partition_is_built_while_others_write(database: str) -> None:
+    """Attached after start with rows of its own, it would be built under the lock of the whole table. It is
+    built before, under the name that those of the plan have.
+    """
+    given = """CREATE TABLE t (id int NOT NULL, name text NOT NULL) PARTITION BY RANGE (id);
+    CREATE TABLE t0 PARTITION OF t FOR VALUES FROM (0) TO (1000);
+    CREATE INDEX t_name ON t (name);
+    CREATE TABLE late (id int NOT NULL, name text NOT NULL);
+    INSERT INTO late SELECT g, 'name ' || g FROM generate_series(1000, 1500) g"""
+    attach = "ALTER TABLE t ATTACH PARTITION late FOR VALUES FROM (1000) TO (2000)"
+    async with living(database, "rename-column", FIELDS, given) as life:
+        await life.start()
+        await life.sql(f"ALTER TABLE late ADD COLUMN label text; {attach}")
+        await life.backfill()
+        query = """SELECT inhrelid::regclass::text FROM pg_inherits
+        WHERE inhparent = 't_label'::regclass ORDER BY 1"""
+        assert await life.rows(query) == [("late_t_label",), ("t0_t_label",)]
+        assert await life.value("SELECT count(*) FROM t WHERE label IS DISTINCT FROM name") == 0
 
 
 async def test_a_small_partition_is_copied_in_three_transactions(database: str) -> None:
