@@ -75,6 +75,15 @@ def is_of_the_value(error: BaseException) -> bool:
     return isinstance(source, ValueError | TypeError) or isinstance(cause, ValueError | TypeError)
 
 
+def context(error: BaseException | None) -> str:
+    """Return where the server was when the error arose: the functions that it had called, innermost first.
+    Empty for an error of the statement itself.
+    """
+    source = error.orig if isinstance(error, DBAPIError) else error
+    answer = source if isinstance(source, asyncpg.PostgresError) else getattr(source, "__cause__", None)
+    return str(getattr(answer, "context", None) or "")
+
+
 def server_message(error: BaseException) -> tuple[str, str]:
     """Return the server's message, and its detail and hint as one text (empty without any)."""
     source = error.orig if isinstance(error, DBAPIError) else error

@@ -11,6 +11,7 @@ from expandcontract.ledger import chunk as ledger
 from expandcontract.ledger.chunk import Chunk
 from expandcontract.model import killpoints
 from expandcontract.model.errors import StepFailed
+from expandcontract.sweep import culprit
 from expandcontract.sweep.brake import Braked, jittered
 from expandcontract.sweep.line import Line, Row
 from expandcontract.sweep.pace import Pace
@@ -63,7 +64,7 @@ class Copying:
             try:
                 window, end = await self._next(chunk, statements, position)
                 if window is not None:
-                    await self._write(chunk, statements, window)
+                    await self._written(chunk, statements, window)
                     checked = time.monotonic()
                 else:
                     await self._tempo.rest()
@@ -108,6 +109,13 @@ class Copying:
             return None
         highest = row["highest"] or ceil(row["wanted"] / (end - first))
         return Look(row["wanted"], row["first"][0], row["last"][0], highest)
+
+    async def _written(self, chunk: Chunk, statements: CopyStatements, window: Window) -> None:
+        try:
+            await self._write(chunk, statements, window)
+        except StepFailed as error:
+            first, end = window.strips[0].first, window.strips[-1].end
+            raise await culprit.named(self._shift, chunk, first, end, error) from error
 
     async def _write(self, chunk: Chunk, statements: CopyStatements, window: Window) -> None:
         *shares, last = window.passes

@@ -30,6 +30,8 @@ Check = Callable[[AsyncConnection], Awaitable[None]]
 RECONNECTS = 40
 #: Somebody who waits for long is told so, not more often than this.
 NOTICE_SECONDS = 30.0
+#: What a function of the user raises as if it would pass is tried again no longer than this.
+PATIENT_SECONDS = 30.0
 #: A worker that is held back prolongs its lease so often, and says for what it waits.
 HEARTBEAT_SECONDS = 2.0
 
@@ -170,7 +172,9 @@ class Shift:
                 answer = await once()
             except ChunkLost:
                 raise
-            except Exception as error:  # noqa: BLE001 - SQLSTATE decides; what does not pass is raised
+            except Exception as error:  # SQLSTATE decides; what does not pass is raised
+                if codes.context(error) and time.monotonic() - since > PATIENT_SECONDS:
+                    raise codes.translate(error) from error
                 broken = self._judge(error, broken, limited=limited)
             else:
                 self._connected = True
@@ -196,7 +200,8 @@ class Shift:
                 return 0
             case codes.SERIALIZATION_FAILURE | codes.DEADLOCK_DETECTED:
                 return 0
-            case _Code.UNDEFINED_TABLE:
+            # Inside a function, a trigger of the user's as a rule, it is another table that is missing.
+            case _Code.UNDEFINED_TABLE if not codes.context(error):
                 raise ChunkLost from error
             case None:
                 raise error  # not the server's: the caller's check has its own

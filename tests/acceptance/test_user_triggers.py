@@ -5,8 +5,9 @@ from collections.abc import Mapping
 
 import pytest
 
-from expandcontract.model.errors import MissingPrivilege, Refused
+from expandcontract.model.errors import MissingPrivilege, Refused, StepFailed
 from expandcontract.model.events import Notice
+from expandcontract.model.phases import Phase, Status
 from expandcontract.testing.server import Server
 from tests.acceptance.cycle import living
 from tests.conftest import VERSION
@@ -78,6 +79,23 @@ async def test_a_backfill_that_fires_no_trigger_of_the_user(database: str) -> No
         assert await life.value(told) == "the operator"
         checked = "SELECT convalidated FROM pg_constraint WHERE conname = 't_owner_fkey'"
         assert await life.value(checked)
+
+
+async def test_a_copy_that_a_trigger_stopped_has_failed(database: str) -> None:
+    """The ledger says so, with the trigger, the row, why and next; without the trigger it goes on."""
+    given = """CREATE TABLE t (id int PRIMARY KEY, parent int); INSERT INTO t VALUES (1, 1), (2, 2);
+        CREATE FUNCTION closed() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN IF NEW.id = 2 THEN RAISE 'the period is closed'; END IF; RETURN NEW; END $$;
+        CREATE TRIGGER closing BEFORE UPDATE ON t FOR EACH ROW EXECUTE FUNCTION closed()"""
+    async with living(database, "rename-column", RENAME, given) as life:
+        await life.start()
+        with pytest.raises(StepFailed, match="Trigger closing"):
+            await life.backfill()
+        phase = (await life.situation()).phases[Phase.BACKFILL]
+        assert phase.status == Status.FAILED
+        told = str(phase.error)
+        assert all(word in told for word in ("closing", '{"id": 2}', "is closed", "--no-user-triggers"))
+        assert (await life.backfill(user_triggers=False)).ready
 
 
 async def test_a_repair_fires_triggers_because_constraints_are_among_them(database: str) -> None:

@@ -374,6 +374,35 @@ async def test_a_row_that_a_trigger_keeps_is_an_error(database: str) -> None:
         assert [c["status"] for c in await table.chunks()] == ["pending"]
 
 
+@pytest.mark.parametrize(
+    ("each", "body", "key"),
+    [
+        ("ROW", "IF NEW.id = 70 THEN RAISE 'the period is closed'; END IF;", '{"id": 70}'),
+        ("ROW", "IF NEW.id = 70 THEN INSERT INTO not_there VALUES (1); END IF;", '{"id": 70}'),
+        ("STATEMENT", "INSERT INTO not_there SELECT id FROM news;", ""),
+    ],
+    ids=["raises", "names a table that is not there", "has a transition table"],
+)
+async def test_a_trigger_that_fails_is_named(database: str, each: str, body: str, key: str) -> None:
+    """The copy stops at once, and says which trigger it was, for which row, and how to go on without it; what
+    was written stays, and nothing is tried again without end.
+    """
+    async with swept(database, rows=100) as table:
+        news = "REFERENCING NEW TABLE AS news" if each == "STATEMENT" else ""
+        await table.raw.execute(f"""
+            CREATE FUNCTION closed() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN {body} RETURN NULL; END $$;
+            CREATE TRIGGER closing AFTER UPDATE ON things {news} FOR EACH {each} EXECUTE FUNCTION closed()""")
+        with pytest.raises(
+            StepFailed, match=r"Trigger closing \(closed\) of .*things does not let"
+        ) as failed:
+            await table.sweep()
+        assert key in failed.value.why
+        assert "--no-user-triggers" in failed.value.next
+        assert [c["status"] for c in await table.chunks()] == ["pending"]
+        await table.raw.execute("DROP TRIGGER closing ON things")
+        assert (await table.walk()).finished
+
+
 async def test_an_error_of_the_server_stops_all_workers(database: str) -> None:
     """What does not pass by itself is raised as an error of ours, and the chunks are free again."""
     async with swept(database, rows=60_000) as table:

@@ -10,7 +10,7 @@ from expandcontract.engine import situation as situations
 from expandcontract.engine.answers import applies
 from expandcontract.engine.context import Context
 from expandcontract.engine.repairing import make_again, repair, restore
-from expandcontract.engine.runner import begin_phase, record, run_phase
+from expandcontract.engine.runner import begin_phase, fail_phase, record, run_phase
 from expandcontract.engine.sweeping import Pace, copy_to_end, step_of
 from expandcontract.engine.verbs import status, undo, verify
 from expandcontract.engine.work import Work, leased
@@ -104,7 +104,12 @@ async def _copy(work: Work, pace: Pace) -> None:
     began = time.monotonic()
     await begin_phase(work, Phase.BACKFILL)
     await restore(work)
-    await copy_to_end(work, pace)
+    try:
+        await copy_to_end(work, pace)
+    except StepFailed as error:
+        told = (error.message, error.why, error.next and f"Next: {error.next}")
+        await fail_phase(work, Phase.BACKFILL, StepFailed(" ".join(filter(None, told))))
+        raise
     killpoints.reach("backfill.copy.finished")
     step = step_of(work, Section.BACKFILL, Purpose.COPY)
     async with work.context.database.transaction() as conn:
