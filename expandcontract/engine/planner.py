@@ -181,7 +181,13 @@ async def compile_plan(
     Raises what `ask` and `compose` raise, PlanFails where the server would refuse one of its statements, and
     UnsupportedShape where a row would be too large.
     """
-    catalog = await ask(conn, change)
+    return await examined(conn, change, await ask(conn, change), ledger_schema, check_rows=check_rows)
+
+
+async def examined(
+    conn: AsyncConnection, change: Change, catalog: Catalog, ledger_schema: str, *, check_rows: bool = False
+) -> Plan:
+    """Return the plan, as `compile_plan` does, from what was asked in the same transaction."""
     plan = compose(change, catalog, ledger_schema)
     long = await many_partitions.costs(conn, plan, len(catalog.snapshot.relation.leaves))
     plan = replace(plan, costs=(*plan.costs, *long))

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-import asyncpg
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.errors import PlanFails
@@ -64,7 +64,7 @@ async def rehearse(conn: AsyncConnection, copy: EmptyCopy, plan: Plan) -> str:
     try:
         async with aside(conn):
             await empty_copy.run(conn, (s for part in parts for s in part.statements))
-    except asyncpg.PostgresError as error:
+    except DBAPIError as error:
         _raise_unless_refused(error)
     else:
         return ""
@@ -73,7 +73,7 @@ async def rehearse(conn: AsyncConnection, copy: EmptyCopy, plan: Plan) -> str:
         for part in parts:
             try:
                 await empty_copy.run(conn, part.statements)
-            except asyncpg.PostgresError as error:
+            except DBAPIError as error:
                 _raise_unless_refused(error)
                 if part.step is None:
                     return _words(error)
@@ -154,17 +154,18 @@ async def aside(conn: AsyncConnection) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        await savepoint.rollback()
+        if savepoint.is_active:
+            await savepoint.rollback()
 
 
-def _raise_unless_refused(error: asyncpg.PostgresError) -> None:
+def _raise_unless_refused(error: DBAPIError) -> None:
     """Raise an error again that says nothing of the statement: of the session, the moment or the machine."""
     of_the_machine = (sqlstate(error) or "")[:2] in ("53", "57", "58")
     if is_disconnect(error) or is_lock_failure(error) or is_retryable(error) or of_the_machine:
         raise error
 
 
-def _fails(section: str, step: Step, error: asyncpg.PostgresError) -> PlanFails:
+def _fails(section: str, step: Step, error: DBAPIError) -> PlanFails:
     detail = server_message(error)[1]
     return PlanFails(
         f"PostgreSQL would refuse a step of {section}: {step.sentence}.",
@@ -174,5 +175,5 @@ def _fails(section: str, step: Step, error: asyncpg.PostgresError) -> PlanFails:
     )
 
 
-def _words(error: asyncpg.PostgresError) -> str:
+def _words(error: DBAPIError) -> str:
     return f"{server_message(error)[0]} (SQLSTATE {sqlstate(error)})."

@@ -17,7 +17,7 @@ from expandcontract.postgres.catalog.constraint import Constraint
 from expandcontract.postgres.catalog.dependent import ColumnDependent
 from expandcontract.postgres.catalog.index import Index
 from expandcontract.postgres.catalog.snapshot import Snapshot
-from expandcontract.postgres.message import driver, marked
+from expandcontract.postgres.message import marked, send
 from expandcontract.postgres.query import rows
 
 T = TypeVar("T")
@@ -103,10 +103,10 @@ async def describe(conn: AsyncConnection, snapshot: Snapshot, column: str) -> Em
 
 
 async def run(conn: AsyncConnection, statements: Iterable[str]) -> None:
-    """Run statements in one message, inside the caller's transaction. Raises asyncpg's errors."""
-    script = "\n;\n".join(marked(statement) for statement in statements)
-    if script:
-        await (await driver(conn)).execute(script)
+    """Run statements in one message, inside the caller's transaction. Raises DBAPIError."""
+    message = [marked(statement) for statement in statements]
+    if message:
+        await send(conn, *message)
 
 
 def _part(schema: str, name: str, parent_schema: str | None, parent: str | None, *rest: Any) -> _Part:  # noqa: ANN401

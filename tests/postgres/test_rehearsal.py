@@ -6,6 +6,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+from sqlalchemy.exc import DBAPIError
 
 from expandcontract.engine import planner, rehearsal
 from expandcontract.engine.verbs import plan
@@ -13,6 +14,7 @@ from expandcontract.model.errors import PlanFails
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Plan, Sweep
 from expandcontract.postgres.connect import Database
+from expandcontract.postgres.sqlstate import is_lock_failure
 from tests.conftest import VERSION
 
 RENAME = ("rename-column", {"column": "t.v", "new_name": "w"})
@@ -145,3 +147,18 @@ async def test_names_of_not_null_are_those_of_the_table(database: str) -> None:
     async with _sessions(database) as (ours, theirs):
         await theirs.execute("CREATE TABLE t (v int CONSTRAINT there NOT NULL)")
         await _compiled(ours, *SWAP)
+
+
+async def test_whoever_holds_the_table_is_waited_for(database: str) -> None:
+    """A lock that is not had in time is that, wherever in the trial it is: a plan begins anew then."""
+    async with _sessions(database) as (ours, theirs):
+        await theirs.execute("CREATE TABLE t (v int)")
+        async with ours.transaction() as conn:
+            change = plan.named(*RENAME, ())
+            catalog = await planner.ask(conn, change)
+        async with theirs.transaction():
+            await theirs.execute("LOCK TABLE t IN ACCESS EXCLUSIVE MODE")
+            with pytest.raises(DBAPIError) as failed:
+                async with ours.transaction() as conn:
+                    await planner.examined(conn, change, catalog, "expandcontract")
+        assert is_lock_failure(failed.value)

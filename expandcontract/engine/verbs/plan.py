@@ -42,11 +42,14 @@ async def make(
 
 async def look(context: Context, change: Change) -> str:
     """Return everything that the plan of a change is compiled from, as JSON, so that it can be planned
-    without a database.
+    without a database. Raises what `make` raises: nobody else can try the plan later.
     """
+    schema = context.database.ledger_schema
 
     async def asked(conn: AsyncConnection) -> str:
-        return planner.to_json(await planner.ask(conn, change))
+        catalog = await planner.ask(conn, change)
+        await planner.examined(conn, change, catalog, schema)
+        return planner.to_json(catalog)
 
     return await planner.patiently(context, change, asked)
 
