@@ -38,7 +38,7 @@ SETTINGS = {
 #: A third of the time that writing each page of a new database into the WAL takes, where nothing is synced.
 CHEAPLY = "STRATEGY file_copy"
 
-#: Servers live here where there is so much room: a database for each test is made in a third of the time.
+#: Servers live here where there is this much room: a database for each test is made in a third of the time.
 MEMORY, ROOM_BYTES = "/dev/shm", 8 << 30  # noqa: S108 - mkdtemp makes the names
 
 

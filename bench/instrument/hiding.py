@@ -30,7 +30,7 @@ ALTER TABLE users ADD PRIMARY KEY (id);
 CREATE INDEX users_name ON users (name)
 """
 LIMIT_SECONDS = 0.05
-#: For so long nothing else happens before a verb.
+#: For this long nothing else happens before a verb.
 ALONE_SECONDS = 1.0
 VERBS = ("contract", "undo")
 HEAD = ("", "times", "lock held (at most 50 ms)", "p50 of a statement", "longest wait")

@@ -11,7 +11,7 @@ from expandcontract.testing.supervisor import die_with_parent
 from instrument.command import NOWHERE, environment, words
 from instrument.copies import NAME, Subject
 
-#: At most so long until the job does what is wished: it reads that about once a second.
+#: At most this long until the job does what is wished: it reads that about once a second.
 LIMIT_SECONDS = 60.0
 LOOK_SECONDS = 0.02
 

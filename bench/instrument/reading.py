@@ -17,8 +17,8 @@ from instrument.script import say
 from instrument.tables import SHAPES, Shape
 
 WORKERS = (1, 2)
-#: So many times the rows of the other sections: a comparison of half a million is over before its slices have
-#: found their size. More would not fit into shared_buffers.
+#: This many times the rows of the other sections: a comparison of half a million is over before its slices
+#: have found their size. More would not fit into shared_buffers.
 TIMES = 4
 
 

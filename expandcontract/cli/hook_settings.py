@@ -62,7 +62,7 @@ class HookSettings(BaseModel):
         "undone.",
     )
     timeout: Annotated[timedelta, BeforeValidator(_duration), AfterValidator(_positive)] = Field(
-        _DEFAULT.timeout, description="Each hook has so long to answer."
+        _DEFAULT.timeout, description="Each hook has this long to answer."
     )
 
     @property

@@ -40,7 +40,7 @@ def choice(option: str, text: str | None, choices: Sequence[Word]) -> Word | Non
     for word in choices:
         if text == word:
             return word
-    raise UsageError(f"{option} {text} has no meaning.", why=f"Write one of {', '.join(choices)}.")
+    raise UsageError(f"{option} {text} is not valid.", why=f"Write one of {', '.join(choices)}.")
 
 
 def duration(option: str, text: str | None) -> timedelta | None:

@@ -17,7 +17,7 @@ _JSON_LINES = (".jsonl", ".ndjson")
 def written(path: str) -> Iterator[Callable[[Row], None]]:
     """Give what takes a row and writes it. A file that is there is written over; only its owner may read it.
 
-    Raises UsageError before anything else is done: the suffix has no meaning, or the file cannot be written.
+    Raises UsageError before anything else is done: the suffix is not valid, or the file cannot be written.
     """
     form = Path(path).suffix.lower()
     if form not in {".csv", *_JSON_LINES}:

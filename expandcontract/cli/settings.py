@@ -100,7 +100,7 @@ class Settings(BaseSettings):
         _DEFAULT.proof_max_age, description="A proof older than this does not count."
     )
     undo_window: Duration = Field(
-        _DEFAULT.undo_window, description="After contract, purge waits for so long unless it is told --now."
+        _DEFAULT.undo_window, description="After contract, purge waits for this long unless it is told --now."
     )
     require_version: Requirements = Field(
         _DEFAULT.require_version,
@@ -237,7 +237,7 @@ def _bad_setting(field: str, kind: str, message: str, given: Mapping[str, Any]) 
     origin = _origin(field, given)
     if kind == "extra_forbidden":
         return BadSetting(f"{field} in {origin} is no setting.", why=_nearest(field, names()))
-    return BadSetting(f"The value of {origin} has no meaning.", why=message.removeprefix("Value error, "))
+    return BadSetting(f"The value of {origin} is not valid.", why=message.removeprefix("Value error, "))
 
 
 def _origin(field: str, given: Mapping[str, Any]) -> str:

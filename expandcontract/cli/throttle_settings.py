@@ -84,7 +84,7 @@ class ThrottleSettings(BaseModel):
         description="No replication slot may retain more WAL. Without it half of max_slot_wal_keep_size, "
         "where the server has that limit.",
     )
-    max_archive_backlog: Size | None = Field(None, description="So much WAL may wait to be archived.")
+    max_archive_backlog: Size | None = Field(None, description="This much WAL may wait to be archived.")
     max_wal_rate: Size | None = Field(
         None, description="When the server writes more WAL in a second, the copy slows down."
     )
@@ -100,7 +100,7 @@ class ThrottleSettings(BaseModel):
         _DEFAULT.nice_ratio,
         ge=0,
         le=100,
-        description="After each batch, so many times its duration is slept; goes before `courtesy`.",
+        description="After each batch, this many times its duration is slept; goes before `courtesy`.",
     )
     schedule: Annotated[str, AfterValidator(_schedule)] = Field(
         "",
@@ -119,7 +119,7 @@ class ThrottleSettings(BaseModel):
     off: Throttles = Field("", description="Throttles, by name, that are not asked at all.")
     max_wait: Duration = Field(
         _DEFAULT.max_wait,
-        description="After so long one batch is done all the same, so that a signal that is stuck cannot "
+        description="After this long one batch is done all the same, so that a signal that is stuck cannot "
         "stop the work for ever; 0: it can.",
     )
 
@@ -156,4 +156,4 @@ class ThrottleSettings(BaseModel):
             details = error.errors(include_url=False, include_input=False, include_context=False)[0]
             why = details["msg"].removeprefix("Value error, ")
             option = options[str(details["loc"][0])]
-            raise BadSetting(f"The value of {option} has no meaning.", why=why) from None
+            raise BadSetting(f"The value of {option} is not valid.", why=why) from None

@@ -16,7 +16,7 @@ from expandcontract.model.durations import spell
 from expandcontract.model.hooks import Facts
 from expandcontract.throttles.http import opener, signed
 
-#: So much of the end of a command's output is told.
+#: This much of the end of a command's output is told.
 _TOLD_BYTES = 500
 
 
@@ -30,7 +30,7 @@ async def call(target: str, hook: str, facts: Facts, timeout: timedelta) -> str 
 async def _posted(url: str, body: str, timeout: timedelta) -> str | None:  # noqa: ASYNC109 - as above
     seconds = timeout.total_seconds()
     try:
-        # The library waits so long for each step of the way; all of them together may not take longer.
+        # The library waits this long for each step of the way; all of them together may not take longer.
         status = await asyncio.wait_for(asyncio.to_thread(_post, url, body, seconds), seconds + 0.2)
     except TimeoutError:
         return f"no answer within {spell(timeout)}"

@@ -39,7 +39,7 @@ from expandcontract.model.situation import Situation
 from expandcontract.postgres.catalog.snapshot import server_release
 from expandcontract.postgres.sqlstate import translate
 
-#: Throttled time is summed, and written so often.
+#: Throttled time is summed, and written this often.
 THROTTLED_EVERY_SECONDS = 60.0
 #: Between two events of progress further apart than this, the process was not held back but stopped.
 _LONGEST_PULSE_SECONDS = 10.0
@@ -96,7 +96,7 @@ class Diary:
         self.wake.set()
 
     def take(self) -> list[Entry]:
-        """Return the entries that are due, once; throttled time only so often, or when closed."""
+        """Return the entries that are due, once; throttled time only now and then, or when closed."""
         self.wake.clear()
         if self.closed or self._clock() - self._throttled_since >= THROTTLED_EVERY_SECONDS:
             self._sum_up()

@@ -10,8 +10,8 @@ from expandcontract.model.situation import Situation, SweepRecord
 
 #: Below this ratio somebody should know why; of fewer rows a ratio says nothing.
 LOW, ENOUGH_ROWS = 0.7, 1_000
-#: Every batch is a transaction: whoever is older than so many holds back the pruning that the next pass waits
-#: for. What has an age in time is worth a word only after some seconds.
+#: Every batch is a transaction: whoever is older than this many holds back the pruning that the next pass
+#: waits for. What has an age in time is worth a word only after some seconds.
 OLD_TRANSACTIONS, OLD_SECONDS = 20, 5.0
 #: MaxHeapTuplesPerPage, for pages of 8 kB. An updated row takes two line pointers until its page is vacuumed.
 LINE_POINTERS = 291

@@ -16,7 +16,7 @@ Sink: TypeAlias = Callable[[Found], None]
 
 
 async def sample(context: Context, situation: Situation, blocks: int) -> None:
-    """Compare the rows of so many blocks chosen at random, and say what was seen. It never counts as proof.
+    """Compare the rows of this many blocks chosen at random, and say what was seen. It never counts as proof.
 
     Raises Mismatches.
     """

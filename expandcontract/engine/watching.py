@@ -29,9 +29,9 @@ from expandcontract.postgres.usage import Side
 Row: TypeAlias = dict[str, Any]
 
 STATEMENT_TIMEOUT = timedelta(seconds=2)
-#: For so long statements are analysed in one look; the words of the rest decide until the next one.
+#: For this long statements are analysed in one look; the words of the rest decide until the next one.
 ANALYSIS_SECONDS = 0.5
-#: So much of a text is kept.
+#: This much of a text is kept.
 MOST_CHARACTERS = 1000
 
 _WAL = "SELECT pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::pg_catalog.int8"

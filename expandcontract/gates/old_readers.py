@@ -17,9 +17,9 @@ NAME = "old-readers"
 HARD = False
 ORDER = 112
 
-#: So many are told one by one.
+#: This many are told one by one.
 MOST_NAMED = 5
-#: So much of a statement is shown.
+#: This much of a statement is shown.
 MOST_CHARACTERS = 70
 
 #: What is said where nobody can look, with what would change that.

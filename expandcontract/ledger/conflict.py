@@ -44,7 +44,7 @@ class Value:
     sentence: str | None
 
 
-#: So many are read at once.
+#: This many are read at once.
 _PAGE = 1000
 
 

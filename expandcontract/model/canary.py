@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-#: So many times the rollbacks of before are too many,
+#: This many times the rollbacks of before are too many,
 FACTOR = 3.0
 #: but not so few, beside one for each session: whoever cached a plan may meet one error that a retry mends.
 FLOOR = 10
@@ -28,7 +28,7 @@ class Baseline:
 
     @property
     def floor(self) -> int:
-        """So many rollbacks never alarm."""
+        """This many rollbacks never alarm."""
         return FLOOR + self.sessions
 
     def __str__(self) -> str:

@@ -68,7 +68,7 @@ class BadChangeFile(UsageError):
 
 
 class BadSetting(UsageError):
-    """A setting (command line, EC_* variable or [tool.expandcontract]) has no meaning."""
+    """A setting (command line, EC_* variable or [tool.expandcontract]) is not valid."""
 
     code = "EC206"
 

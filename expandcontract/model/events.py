@@ -147,7 +147,7 @@ class Build:
 
 @dataclass(frozen=True)
 class StepRunning:
-    """A step is under way for so long. Of one that builds an index the server tells how far it is."""
+    """A step is under way for this long. Of one that builds an index the server tells how far it is."""
 
     change: str
     section: Section

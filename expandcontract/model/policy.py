@@ -19,11 +19,11 @@ class Policy:
     #: For this long nobody may have been seen to use the old side before contract; it counts from when
     #: looking began.
     quiet_for: timedelta = timedelta(minutes=5)
-    #: Contract wants so much time between ready and contract.
+    #: Contract wants this much time between ready and contract.
     soak: timedelta = timedelta(0)
     #: A proof older than this does not count.
     proof_max_age: timedelta = timedelta(days=7)
-    #: After contract, purge waits for so long unless it is told --now.
+    #: After contract, purge waits for this long unless it is told --now.
     undo_window: timedelta = timedelta(hours=24)
     #: Contract wants every instance of these applications to be at these versions or later.
     require_version: tuple[Requirement, ...] = ()

@@ -305,7 +305,7 @@ async def _watch(database: Database, policy: Policy, this: _Try, done: asyncio.E
 
 
 async def _happened(event: asyncio.Event, within_seconds: float) -> bool:
-    """Wait for the event, at most so long, and return whether it is set."""
+    """Wait for the event, at most this long, and return whether it is set."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(event.wait(), within_seconds)
     return event.is_set()

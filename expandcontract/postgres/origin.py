@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from expandcontract.model.errors import MissingPrivilege, Refused
 from expandcontract.postgres.sqlstate import INSUFFICIENT_PRIVILEGE, sqlstate
 
-#: So many sessions may write under one name, over all processes.
+#: This many sessions may write under one name, over all processes.
 MOST = 32
 
 _IN_USE = "55006"

@@ -30,7 +30,7 @@ class Brake:
         return self._pulled.is_set()
 
     async def rest(self, seconds: float) -> None:
-        """Wait for so long, or until the brake is pulled. Nobody may hold a transaction meanwhile."""
+        """Wait for this long, or until the brake is pulled. Nobody may hold a transaction meanwhile."""
         if seconds <= 0:
             return
         try:

@@ -26,13 +26,13 @@ START, FLOOR, CEILING = 1_000, 100, 20_000
 #: A look locks nothing; it only has to let go of its snapshot soon.
 LOOK_TARGET_SECONDS = 0.1
 LOOK_START = 64
-#: In so many blocks of a look the places of rows on their pages are looked at.
+#: In this many blocks of a look the places of rows on their pages are looked at.
 SAMPLED = 32
-#: Where nothing is written, the checkpoint moves once in so many seconds.
+#: Where nothing is written, the checkpoint moves once in this many seconds.
 CHECKPOINT_SECONDS = 1.0
-#: A page that does not get through its timeout in so many tries never will.
+#: A page that does not get through its timeout in this many tries never will.
 HOPELESS = 20
-#: A row that a trigger does not let us write is tried so many times.
+#: A row that a trigger does not let us write is tried this many times.
 REFUSALS = 3
 
 

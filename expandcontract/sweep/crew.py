@@ -31,7 +31,7 @@ from expandcontract.sweep.transforming import Transforming
 from expandcontract.sweep.vacuum import Vacuum
 
 PULSE_SECONDS = 1.0
-#: Who finds no chunk looks again so often, as long as others work on theirs.
+#: Who finds no chunk looks again this often, as long as others work on theirs.
 IDLE_SECONDS = 0.3
 
 

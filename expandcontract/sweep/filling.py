@@ -20,9 +20,9 @@ from expandcontract.transforms import Failed
 START, FLOOR, CEILING = 100, 10, 5_000
 #: In how many transactions rows are written that lie densely: each finds the room that the one before made.
 PASSES, DENSE = 8, 2
-#: A row that does not get through its timeout in so many tries never will.
+#: A row that does not get through its timeout in this many tries never will.
 HOPELESS = 20
-#: A row that a trigger does not let us write is tried so many times.
+#: A row that a trigger does not let us write is tried this many times.
 REFUSALS = 3
 
 
@@ -162,7 +162,7 @@ class Filling:
 
 
 def _shares(made: Sequence[Filled], most: int) -> Iterator[Sequence[Filled]]:
-    """Divide rows evenly over each page, into parts of at most so many."""
+    """Divide rows evenly over each page, into parts of at most this many."""
     if not made:
         return
     blocks = made[-1].row.place[0] - made[0].row.place[0] + 1

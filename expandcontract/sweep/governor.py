@@ -77,7 +77,7 @@ class Governor:
         return time.monotonic() < self._courteous_until
 
     def pause_seconds(self, batch_seconds: float) -> float:
-        """Return for how long to rest after a batch that took so long."""
+        """Return for how long to rest after a batch that took this long."""
         ratio = self._courtesy.value if self.courteous and self._courtesy is not None else self._nice_ratio
         nice = nice_ratio.pause_seconds(ratio, batch_seconds)
         return min(LONGEST_PAUSE_SECONDS, nice + self._controller.pause_seconds(batch_seconds))

@@ -4,14 +4,14 @@ from collections import deque
 from itertools import pairwise
 from typing import NamedTuple
 
-#: The rate of rows is that of the last so many seconds.
+#: The rate of rows is that of this many seconds until now.
 SPAN_SECONDS = 10.0
 #: An estimate looks back further: a window that takes seconds, or a throttle that comes and goes, must not
 #: make it jump.
 ESTIMATE_SECONDS = 60.0
-#: Before so many seconds, or so many moves of the checkpoints, an estimate means nothing.
+#: Before this many seconds, or this many moves of the checkpoints, an estimate means nothing.
 SETTLED_SECONDS, SETTLED_MOVES = 5.0, 2
-#: After so many seconds without a move nobody knows when the work goes on.
+#: After this many seconds without a move nobody knows when the work goes on.
 STILL_SECONDS = 30.0
 
 

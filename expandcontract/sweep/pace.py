@@ -5,14 +5,14 @@ from typing import Self
 
 #: How much a new measurement weighs in the moving average.
 WEIGHT = 0.3
-#: No step from one batch to the next is larger than this, and nothing counts for more than so many times the
-#: average: a transaction during which the server had to wait for a core says little of the next one.
+#: No step from one batch to the next is larger than this, and nothing counts for more than this many times
+#: the average: a transaction during which the server had to wait for a core says little of the next one.
 GROWTH = 2.0
 
 
 @dataclass(frozen=True)
 class Pace:
-    """A batch of so many units (rows or blocks), chosen so that a transaction takes `target_seconds`.
+    """A batch of this many units (rows or blocks), chosen so that a transaction takes `target_seconds`.
 
     `floor` and `ceiling` bound what it chooses by itself. A transaction that was too slow for its timeout
     halves the batch, and the floor with it if it must. A fixed pace keeps to `ceiling` and only ever leaves

@@ -20,7 +20,7 @@ from expandcontract.sweep.pace import Pace
 from expandcontract.sweep.slicing import START, TARGET_SECONDS, TIMEOUT
 from expandcontract.sweep.statements import settings
 
-#: So many rows are held in memory at once.
+#: This many rows are held in memory at once.
 PAGE = 200
 LARGEST = 4096
 #: How often one who waits looks whether he may go on.
@@ -91,7 +91,7 @@ class Reading:
             return tuple(Leaf(name, blocks) for name, blocks in await rows_of(conn, _LEAVES, table))
 
     async def sample(self, leaves: tuple[Leaf, ...], blocks: int) -> Counts:
-        """Compare the rows of so many blocks, chosen at random among all."""
+        """Compare the rows of this many blocks, chosen at random among all."""
         counts = Counts()
         for leaf, block in _chosen(leaves, blocks):
             await self._go_ahead()

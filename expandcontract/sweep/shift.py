@@ -26,13 +26,13 @@ from expandcontract.throttles.max_rate import MaxRate
 T = TypeVar("T")
 Check = Callable[[AsyncConnection], Awaitable[None]]
 
-#: A broken connection is made anew so many times in a row.
+#: A broken connection is made anew this many times in a row.
 RECONNECTS = 40
 #: Somebody who waits for long is told so, not more often than this.
 NOTICE_SECONDS = 30.0
 #: What a function of the user raises as if it would pass is tried again no longer than this.
 PATIENT_SECONDS = 30.0
-#: A worker that is held back prolongs its lease so often, and says for what it waits.
+#: A worker that is held back prolongs its lease this often, and says for what it waits.
 HEARTBEAT_SECONDS = 2.0
 
 

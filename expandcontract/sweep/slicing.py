@@ -15,7 +15,7 @@ from expandcontract.sweep.pace import Pace
 from expandcontract.sweep.shift import ChunkLost, Shift, TooSlow
 from expandcontract.sweep.statements import SliceStatements, slices
 
-#: A slice locks no row; its snapshot holds back the horizon for so long.
+#: A slice locks no row; its snapshot holds back the horizon for this long.
 TARGET_SECONDS = 0.15
 #: What is asked after slices takes this part of the time at most: with a thousand partitions it takes long.
 CHECKS_SHARE = 0.1

@@ -10,9 +10,9 @@ from expandcontract.sweep.pace import Pace
 from expandcontract.sweep.shift import Shift
 from expandcontract.throttles import courtesy
 
-#: So long is a batch at full speed: who wants one of its rows waits for the rest of it.
+#: This long is a batch at full speed: who wants one of its rows waits for the rest of it.
 TARGET_SECONDS = 0.05
-#: Beside others who are at work batches begin with so many rows, and have no more and no less than these.
+#: Beside others who are at work batches begin with this many rows, and have no more and no less than these.
 GENTLE_START, GENTLE_FLOOR, GENTLE_CEILING = 50, 5, 2_000
 
 
@@ -102,7 +102,7 @@ class Tempo:
         await self._shift.brake.rest(self._rest_until - time.monotonic())
 
     def worked(self, seconds: float) -> None:
-        """Note what took so long until now; a rest follows that is as long as throttles say."""
+        """Note what took this long until now; a rest follows that is as long as throttles say."""
         self._rest_until = time.monotonic() + self._shift.governor.pause_seconds(seconds)
 
     def wrote(self, done: Written, *, moving: bool = False) -> None:
@@ -123,7 +123,7 @@ class Tempo:
         self.worked(done.seconds)
 
     def halve(self, rows: int | None) -> None:
-        """Do half after a transaction of about so many rows ran into its timeout."""
+        """Do half after a transaction of about this many rows ran into its timeout."""
         self._paces = {key: pace.halved(rows) for key, pace in self._paces.items()}
         fixed = self._fixed_pace()
         self._fixed = None if fixed is None else fixed.halved(rows)

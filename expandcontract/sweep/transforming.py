@@ -28,14 +28,14 @@ from expandcontract.transforms import Died, Failed, Made, Outcome, Transformer
 
 T = TypeVar("T")
 
-#: Rows that are computed at once: for so long, and of so many bytes.
+#: Rows that are computed at once: for this long, and of this many bytes.
 COMPUTE_SECONDS, SENT_BYTES = 0.5, 4 * 1024 * 1024
 START, CEILING = 20, 5_000
 READ_SECONDS, READ_START = 0.1, 64
 READ_TIMEOUT = timedelta(seconds=5)
-#: Where nothing is written, the checkpoint moves once in so many seconds.
+#: Where nothing is written, the checkpoint moves once in this many seconds.
 CHECKPOINT_SECONDS = 1.0
-#: A row that cannot be read within its timeout in so many tries never will.
+#: A row that cannot be read within its timeout in this many tries never will.
 HOPELESS = 20
 
 

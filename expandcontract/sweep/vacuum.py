@@ -38,7 +38,7 @@ class Vacuum:
         self._task: asyncio.Task[None] | None = None
 
     def note(self, chunk: Chunk, moved: int, blocks: int, density: float) -> None:
-        """Note that `moved` rows of the chunk left their pages, in a relation of so many blocks."""
+        """Note that `moved` rows of the chunk left their pages, in a relation of this many blocks."""
         if blocks < LEAST_BLOCKS:
             return
         before = self._moved.get(chunk.id, 0)

@@ -19,7 +19,7 @@ from expandcontract.sweep.job import Job, Options, Outcome
 from expandcontract.sweep.shift import Check, Shift
 from expandcontract.throttles.max_rate import MaxRate
 
-#: So long may a batch that adapts itself hold row locks; one that somebody fixed may take up to half of
+#: A batch that adapts itself may hold row locks for this long; one that somebody fixed, for up to half of
 #: deadlock_timeout.
 LONGEST_BATCH = timedelta(milliseconds=200)
 #: Of deadlock_timeout: under half, so that an application that waits for a batch never looks for a deadlock

@@ -11,11 +11,11 @@ from math import ceil
 PASSES = 16
 #: A pass has this many rows at least: it is a transaction, and what few rows move takes little room.
 PASS_ROWS = 32
-#: The first pass has so many times the rows of the last: rows grow, so each leaves less room for the next.
+#: The first pass has this many times the rows of the last: rows grow, so each leaves less room for the next.
 TAPER = 2.5
 #: A window with a larger share of rows to write than this is dense.
 DENSE = 1 / 8
-#: The first pass over a strip has so many batches at the most, while they have no more than so many rows.
+#: The first pass over a strip has this many batches at the most, while they have no more than this many rows.
 WINDOW_BATCHES, WINDOW_ROWS = 10, 1_000
 #: How many strips several workers interleave: a pass frees no room while another worker's transaction,
 #: begun earlier, may still see its old rows.
@@ -113,7 +113,7 @@ def split(first: int, end: int, parts: int) -> tuple[Strip, ...]:
 
 
 def blocks_for(batch: int, strips: int, per_block: float) -> int:
-    """Return how many blocks make a window whose first pass writes so many rows of a block.
+    """Return how many blocks make a window whose first pass writes this many rows of a block.
 
     On each strip that is a batch or, where batches are small, as many as also fill those of smaller passes.
     """

@@ -14,8 +14,8 @@ from expandcontract.throttles.reading import Kind, Reading, tightest
 
 #: No reading is relied on for longer; who is held back asks again sooner.
 REREAD_SECONDS, HELD_REREAD_SECONDS = 1.5, 0.2
-#: The share of the time that is worked is moved once in so many seconds. Below EASY the load leaves room for
-#: more; RAISE times EASY is under 1, so that raising the share is no reason to halve it.
+#: The share of the time that is worked is moved once in this many seconds. Below EASY the load leaves room
+#: for more; RAISE times EASY is under 1, so that raising the share is no reason to halve it.
 STEP_SECONDS, RAISE, EASY = 1.0, 1.25, 0.7
 LEAST_SHARE = 1 / 16
 #: A batch shrinks with the share, but not beyond this: small transactions are no less work.
@@ -26,7 +26,7 @@ LEAST_BATCH = 0.25
 class Decision:
     """What a worker does before its next batch. `reason` says why it is held back or slowed.
 
-    `because_stuck`: it may write one batch although something holds it back, since that lasts for so long.
+    `because_stuck`: it may write one batch although something holds it back, since that lasts for this long.
     """
 
     wait: bool
@@ -90,7 +90,7 @@ class Controller:
         return max(LEAST_BATCH, self.share)
 
     def pause_seconds(self, batch_seconds: float) -> float:
-        """Return for how long to rest after a batch that took so long, so that the share is kept."""
+        """Return for how long to rest after a batch that took this long, so that the share is kept."""
         return batch_seconds * (1 / self.share - 1)
 
 

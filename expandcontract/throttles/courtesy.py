@@ -12,11 +12,11 @@ from expandcontract.throttles.reading import Kind, Reading
 from expandcontract.throttles.signal import Moment, Row
 
 NAME = "courtesy"
-#: A batch is so long, or of so much WAL.
+#: A batch is this long, or of this much WAL.
 BATCH_SECONDS, BATCH_WAL_BYTES = 0.001, 64 * 1024
-#: Its rest is so many times as long; less where others have less than one transaction open on average.
+#: Its rest is this many times as long; less where others have less than one transaction open on average.
 RATIO, LEAST_RATIO = 8.0, 2.0
-#: Who was at work is taken to be so for so long.
+#: Who was at work is taken to be at work for this long.
 LINGERS_SECONDS = 5.0
 
 #: Sessions of this database, without ours, that did something within the last two seconds, and those of them

@@ -34,7 +34,7 @@ def opener() -> OpenerDirector:
 async def read(url: str, *, optional: bool) -> Reading:
     """Ask once, for a second at most."""
     try:
-        # The library waits so long for each step of the way; all of them together may not take longer.
+        # The library waits this long for each step of the way; all of them together may not take longer.
         status = await asyncio.wait_for(asyncio.to_thread(_status, url), TIMEOUT_SECONDS + 0.2)
     except (OSError, TimeoutError, ValueError) as error:
         return Reading.unreadable(

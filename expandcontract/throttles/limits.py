@@ -23,15 +23,15 @@ class Limits:
     standbys: tuple[str, ...] = ()
     #: No slot may retain more WAL. None: half of max_slot_wal_keep_size, where that is set.
     max_slot_wal: int | None = None
-    #: So much WAL may wait to be archived.
+    #: This much WAL may wait to be archived.
     max_archive_backlog: int | None = None
-    #: So much WAL per second may be written, by everybody.
+    #: This much WAL per second may be written, by everybody.
     max_wal_rate: int | None = None
-    #: So many other sessions may be active.
+    #: This many other sessions may be active.
     max_active_sessions: int | None = None
     #: A transaction that holds back the horizon for longer slows the work; None: it is only named.
     max_horizon: timedelta | None = None
-    #: After each batch, so many times its duration is slept. Zero: as courtesy says.
+    #: After each batch, this many times its duration is slept. Zero: as courtesy says.
     nice_ratio: float = 0.0
     #: The copy works in these windows only; empty: always.
     schedule: tuple[Window, ...] = ()
@@ -43,6 +43,6 @@ class Limits:
     optional: frozenset[str] = field(default_factory=frozenset)
     #: Throttles that are not asked at all.
     off: frozenset[str] = field(default_factory=frozenset)
-    #: After so long one batch is written all the same, so that a signal that is stuck cannot stop the work
+    #: After this long one batch is written all the same, so that a signal that is stuck cannot stop the work
     #: for ever. Zero: it can.
     max_wait: timedelta = timedelta(seconds=60)

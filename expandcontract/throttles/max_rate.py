@@ -5,7 +5,7 @@ from collections import deque
 from expandcontract.throttles.reading import Reading
 
 NAME = "max-rate"
-#: The rate that is shown is measured over so many seconds.
+#: The rate that is shown is measured over this many seconds.
 SPAN_SECONDS = 2.0
 
 

@@ -1,4 +1,4 @@
-"""The throttle `nice-ratio`: after each batch, so many times its duration is slept. Pure."""
+"""The throttle `nice-ratio`: after each batch, this many times its duration is slept. Pure."""
 
 from expandcontract.throttles.reading import Kind, Reading
 
@@ -6,7 +6,7 @@ NAME = "nice-ratio"
 
 
 def pause_seconds(ratio: float, batch_seconds: float) -> float:
-    """Return for how long to sleep after a batch that took so long."""
+    """Return for how long to sleep after a batch that took this long."""
     return max(0.0, ratio * batch_seconds)
 
 

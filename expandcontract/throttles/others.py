@@ -1,6 +1,6 @@
 """How many transactions others have open at once: the average of samples taken about once a second. Pure."""
 
-#: The newest sample counts for so much of the average: it is that of about the last ten seconds.
+#: The newest sample counts for this much of the average: it is that of about the last ten seconds.
 WEIGHT = 1 / 8
 #: Until more is known there is always one.
 AT_FIRST = 1.0

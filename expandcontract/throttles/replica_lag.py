@@ -1,4 +1,4 @@
-"""The throttle `replica-lag`: no standby may be behind by more than a time, nor by more than so much WAL.
+"""The throttle `replica-lag`: no standby may be behind by more than a time, nor by more than this much WAL.
 
 On by default. A budget: behind a standby that does not keep up nothing is written.
 """

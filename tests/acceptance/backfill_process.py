@@ -37,7 +37,7 @@ def _meet() -> None:
 
 
 async def main(url: str, change: str, point: str, times: int) -> None:
-    """Backfill, until the point is reached so many times."""
+    """Backfill, until the point is reached this many times."""
     counter = itertools.count(1)
 
     def watch(name: str) -> None:

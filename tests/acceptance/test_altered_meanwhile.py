@@ -36,7 +36,7 @@ OUT_OF_SYNC = "SELECT count(*) FROM t WHERE label IS DISTINCT FROM name"
 
 @contextmanager
 def _at(point: str, act: Callable[[], None], *, after: int = 3, times: int = 1) -> Iterator[list[int]]:
-    """Act when the point is reached for the `after`th time, and so often; yield how often it was."""
+    """Act when the point is reached for the `after`th time, and this often; yield how often it was."""
     reached, acted = 0, [0]
 
     def watch(name: str) -> None:

@@ -10,7 +10,7 @@ FIELDS = {"column": "t.name", "new_name": "label"}
 
 
 def table(partitions: int) -> str:
-    """Return the DDL of a table of so many partitions."""
+    """Return the DDL of a table of this many partitions."""
     return f"""CREATE TABLE t (id int PRIMARY KEY, name text NOT NULL) PARTITION BY HASH (id);
     DO $$ BEGIN FOR n IN 0..{partitions - 1} LOOP EXECUTE format(
         'CREATE TABLE t%s PARTITION OF t FOR VALUES WITH (MODULUS {partitions}, REMAINDER %s)', n, n);

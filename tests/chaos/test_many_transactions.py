@@ -1,6 +1,6 @@
 """Tens of thousands of transactions of an application beside start, backfill and rollback: none fails.
 
-`EC_TRANSACTIONS=100000` runs so many for each table.
+`EC_TRANSACTIONS=100000` runs this many for each table.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ END;
 
 @dataclass(frozen=True)
 class Table:
-    """A table `t` with so many rows, whose `old` is renamed. `key` finds the row of number `{n}`."""
+    """A table `t` with this many rows, whose `old` is renamed. `key` finds the row of number `{n}`."""
 
     given: str
     rows: int

@@ -230,7 +230,7 @@ async def test_no_write_is_lost_in_a_long_life(database: str, example: str) -> N
 
 
 async def _both_at_once(database: str, rounds: int) -> None:
-    """Let old and new code write one row at the same moment, so many times."""
+    """Let old and new code write one row at the same moment, this many times."""
     async with _play(database, EXAMPLES["rename"], seed=4, rows=60) as play:
         await play._verb("start")
         await play._verb("backfill")

@@ -269,7 +269,7 @@ class Fleet:
         assert not [error for client in self.clients for error in client.errors]
 
     async def wrote(self, rows: int) -> None:
-        """Wait until so many rows more were written."""
+        """Wait until this many rows more were written."""
         until = self.writes + rows
         async with asyncio.timeout(300):
             while self.writes < until:
@@ -281,8 +281,8 @@ class Fleet:
 async def fleet(
     url: str, columns: dict[str, Sequence[str]], *, type_: str, rows: int, seed: int, hold: float = 0.0
 ) -> AsyncIterator[Fleet]:
-    """Make the table with so many rows, and for each application as many resting clients as columns are given
-    for it.
+    """Make the table with this many rows, and for each application as many resting clients as columns are
+    given for it.
     """
     connection: asyncpg.Connection[Any] = await asyncpg.connect(url)
     await connection.execute(TABLE.format(type=type_))

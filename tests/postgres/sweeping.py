@@ -137,7 +137,7 @@ def action(purpose: Purpose = Purpose.COPY, *, wanted: str = WANTED, key: tuple[
 async def swept(
     url: str, *, rows: int = 0, ddl: str | None = None, fill: str | None = None, trigger: bool = True
 ) -> AsyncIterator[Swept]:
-    """Make the ledger and the table with so many rows, their new column empty, then put the trigger on."""
+    """Make the ledger and the table with this many rows, their new column empty, then put the trigger on."""
     raw: asyncpg.Connection[Any] = await asyncpg.connect(url)
     database = Database(url)
     try:

@@ -32,7 +32,7 @@ POLICY = Policy()
 PROMISE_SECONDS = POLICY.lock_timeout.total_seconds() + 0.1
 #: How far away a server is, in each direction.
 FAR_SECONDS = 0.02
-#: Who was not answered for so long had to queue.
+#: Who was not answered for this long had to queue.
 QUEUED_SECONDS = 0.03
 
 Session = Callable[[], Awaitable["asyncpg.Connection[asyncpg.Record]"]]

@@ -7,7 +7,7 @@ from expandcontract.testing.server import Server
 from tests.postgres.sweeping import Swept, swept
 
 ROWS = 20_000
-#: A row of the ledger covers so much of the table at least, where one worker lays it.
+#: A row of the ledger covers this much of the table at least, where one worker lays it.
 CHUNK = 128 * 2**20
 SHAPES = {
     "narrow": "CREATE TABLE things (id int PRIMARY KEY, old int, new int)",

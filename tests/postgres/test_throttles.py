@@ -317,7 +317,7 @@ def _position(server: Server) -> int:
 
 
 async def _stay_so(table: Swept, seconds: int) -> None:
-    """Return when the server's clock has gone on by so much."""
+    """Return when the server's clock has gone on by this much."""
     begin = await table.raw.fetchval("SELECT clock_timestamp()")
 
     async def over() -> bool:

@@ -52,7 +52,7 @@ def _phase(phase: Phase, begin: float, end: float) -> PhaseRun:
 
 
 def verification(begin: float, mismatches: int = 0, spoiled: str | None = None) -> Verification:
-    """Return a comparison of a million rows that began so many minutes after the change."""
+    """Return a comparison of a million rows that began this many minutes after the change."""
     return Verification(
         1, 0, BOUND, _after(begin), _after(begin + 1), 1_000_000, mismatches, 0,
         _after(begin + 2) if spoiled else None, spoiled,

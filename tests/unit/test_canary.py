@@ -6,7 +6,7 @@ QUIET = Baseline(rate=0.0, sessions=0)
 
 
 def course(*rates: int, before: int = 0) -> tuple[Sample, ...]:
-    """Return a sample each second, with so many rollbacks in between."""
+    """Return a sample each second, with this many rollbacks in between."""
     found: tuple[Sample, ...] = (Sample(0.0, before),)
     for second, rate in enumerate(rates, start=1):
         found = followed(found, Sample(float(second), found[-1].rollbacks + rate))

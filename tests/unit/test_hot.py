@@ -16,7 +16,7 @@ SLOT = Horizon("replication slot branch", 5_000)
 def _copying(
     hot: float | None = 0.4, rows: int | None = 6_000, per_block: int = 60, **seen: Field
 ) -> Situation:
-    """Return a copy half way, with so many rows on a page of 100."""
+    """Return a copy half way, with this many rows on a page of 100."""
     return situation(
         phases=phases(2, running=True),
         copy=sweep(50, hot_ratio=hot, rows=per_block * 50),

@@ -52,6 +52,15 @@ def test_html_means_nothing_but_what_it_says() -> None:
     assert page.said.count("<script>alert(1)</script>") == 8
 
 
+def test_html_reads_on_a_phone_and_in_the_dark() -> None:
+    """Each cell knows its heading, a wide table moves in a frame of its own, and no word is broken."""
+    page = ReportView.of(history(), FILES).html()
+    assert "prefers-color-scheme: dark" in page
+    assert page.count("<table>") == page.count('<div class="wide">') > 0
+    assert "anywhere" not in page
+    assert page.count("<td data-label=") > page.count('<tr class="head">') > 0
+
+
 def test_html_needs_nothing_from_elsewhere() -> None:
     """No script, no address of anything that would have to be loaded."""
     page = ReportView.of(history(), FILES).html()

@@ -53,7 +53,7 @@ class Copying:
     said: list[tuple[float, float | None]] = field(default_factory=list)
 
     def run(self, seconds: int, rate: Callable[[int], float], *, paused: bool = False) -> None:
-        """Let so many seconds pass at a rate of blocks; checkpoints move in steps of 40 blocks."""
+        """Let this many seconds pass at a rate of blocks; checkpoints move in steps of 40 blocks."""
         for second in range(seconds):
             self.clock += 1
             self.done += 0 if paused else rate(second)

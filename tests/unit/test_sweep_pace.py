@@ -192,7 +192,7 @@ def test_parts_of_a_run_are_even(first: int, length: int, parts: int) -> None:
 
 
 def test_blocks_for_a_batch() -> None:
-    """A window is so many blocks that its first pass writes a batch, or several where batches are small."""
+    """A window is this many blocks that its first pass writes a batch, or several where batches are small."""
     assert blocks_for(10_000, 1, 4.1) == 2_000
     assert blocks_for(10_000, 2, 1.2) == 10_000
     assert blocks_for(10_000, 1, 0.1) == 10_000

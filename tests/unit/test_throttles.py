@@ -211,7 +211,7 @@ def test_load_is_a_gauge() -> None:
 
 
 def test_nice() -> None:
-    """So many times as long as the batch took."""
+    """This many times as long as the batch took."""
     assert nice_ratio.pause_seconds(2.0, 0.05) == pytest.approx(0.1)
     assert nice_ratio.reading(0.0) is None
     reading = nice_ratio.reading(2.0)

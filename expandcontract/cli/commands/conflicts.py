@@ -31,7 +31,7 @@ async def conflicts(
     async with session.context() as context:
         name = change or await recorded(context, "conflicts")
         if name is None:
-            session.show_nothing("No change is in the ledger.")
+            session.show_nothing("No changes yet.")
         elif export is not None:
             session.show(await exported(context, name, export, values=show_values))
         else:

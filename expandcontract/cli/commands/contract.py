@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 Canary = Annotated[
     str | None,
     typer.Option(
-        "--canary", metavar="D", help="Watch for so long, and undo when more is rolled back: 10min."
+        "--canary", metavar="D", help="Watch for this long, and undo when more is rolled back: 10min."
     ),
 ]
 

@@ -19,7 +19,7 @@ async def log(
     async with session.context() as context:
         name = change or await recorded(context, "log")
         if name is None:
-            session.show_nothing("No change is in the ledger.")
+            session.show_nothing("No changes yet.")
             return
         session.show(LogView.of(name, await verb.read(context, name, show_values=show_values)))
 

@@ -30,7 +30,7 @@ async def report(
     async with session.context() as context:
         name = change or await recorded(context, "report")
         if name is None:
-            session.show_nothing("No change is in the ledger.")
+            session.show_nothing("No changes yet.")
             return
         view = ReportView.of(*await verb.read(context, name))
     if html or not session.output.json:

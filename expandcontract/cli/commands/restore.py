@@ -29,7 +29,7 @@ async def restore(session: Session, *, change: options.Change = None, export: Ex
         if export is not None:
             name = change or await recorded(context, "restore")
             if name is None:
-                session.show_nothing("No change is in the ledger.")
+                session.show_nothing("No changes yet.")
             else:
                 session.show(await exported(context, name, export, Kind.ONLY_NEW, values=True))
             return

@@ -10,7 +10,7 @@ from expandcontract.ledger.reader import LogEntry
 from expandcontract.model.change import Mode
 from expandcontract.model.phases import State
 
-#: So many relations, and so many functions, are named; of a table with more leaves the rest is counted.
+#: This many relations, and this many functions, are named; of a table with more leaves the rest is counted.
 _MOST_NAMED = 20
 #: The kinds of the entries of `story`.
 STORY = frozenset({"verified", "proof spoiled"})

@@ -1,4 +1,4 @@
-"""A document as one HTML page: no script, nothing from elsewhere, fit for paper."""
+"""A document as one HTML page: no script, nothing from elsewhere, fit for paper, a phone and the dark."""
 
 from collections.abc import Iterable, Sequence
 from html import escape
@@ -7,17 +7,30 @@ from typing import assert_never
 from expandcontract.cli.report.document import Block, Facts, Fold, Heading, Items, Paragraph, Section, Table
 
 _STYLE = """
-body { font: 15px/1.5 system-ui, sans-serif; color: #222; background: #fff; max-width: 62rem;
-       margin: 2rem auto; padding: 0 1rem; }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; border-bottom: 1px solid #ccc; }
+:root { color-scheme: light dark;
+        --ink: #222; --paper: #fff; --line: #ccc; --head: #f3f3f3; --code: #f7f7f7; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #ddd; --paper: #181a1b; --line: #4a4d50; --head: #25282a; --code: #202324; }
+}
+body { font: 15px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper);
+       max-width: 62rem; margin: 2rem auto; padding: 0 1rem; overflow-wrap: break-word; }
+h1 { font-size: 1.5rem; }
+h2 { font-size: 1.15rem; margin-top: 2rem; border-bottom: 1px solid var(--line); }
 h3 { font-size: 1rem; margin-bottom: 0.3rem; }
-table { border-collapse: collapse; margin: 0.5rem 0; }
-th, td { border: 1px solid #ccc; padding: 0.2rem 0.6rem; text-align: left; vertical-align: top;
-         overflow-wrap: anywhere; }
-th { background: #f3f3f3; font-weight: 600; }
-pre { background: #f7f7f7; padding: 0.6rem; white-space: pre-wrap; font-size: 13px; }
+.wide { overflow-x: auto; margin: 0.5rem 0; }
+table { border-collapse: collapse; }
+th, td { border: 1px solid var(--line); padding: 0.2rem 0.6rem; text-align: left; vertical-align: top; }
+th { background: var(--head); font-weight: 600; }
+pre { background: var(--code); padding: 0.6rem; white-space: pre-wrap; font-size: 13px; }
 summary { cursor: pointer; }
+@media screen and (max-width: 40rem) {
+  table, tbody, tr, th, td { display: block; max-width: 100%; border-width: 0; }
+  tr { border: 1px solid var(--line); margin-bottom: 0.5rem; }
+  tr.head { display: none; }
+  td[data-label]::before { content: attr(data-label) ": "; font-weight: 600; }
+}
 @media print {
+  :root { --ink: #000; --paper: #fff; --line: #ccc; --head: #f3f3f3; --code: #f7f7f7; }
   body { margin: 0; max-width: none; font-size: 11px; }
   h2, h3 { break-after: avoid; } tr, pre { break-inside: avoid; }
   details::details-content { content-visibility: visible; block-size: auto; }
@@ -61,7 +74,7 @@ def _block(block: Block) -> str:
             facts = (f"<tr><th>{escape(name)}</th><td>{escape(what)}</td></tr>" for name, what in rows)
             return _table(facts)
         case Table(head=head, rows=rows):
-            return _table([_row(head, "th"), *(_row(row, "td") for row in rows)])
+            return _table([_head(head), *(_row(head, row) for row in rows)])
         case Items(items=items):
             return f"<ol>{''.join(f'<li>{escape(item)}</li>' for item in items)}</ol>"
         case Fold(title=title, sql=sql):
@@ -73,8 +86,16 @@ def _block(block: Block) -> str:
 
 
 def _table(rows: Iterable[str]) -> str:
-    return "<table>\n" + "\n".join(rows) + "\n</table>"
+    """Wider than the page it moves sideways in its own frame: no word is broken for it."""
+    return '<div class="wide"><table>\n' + "\n".join(rows) + "\n</table></div>"
 
 
-def _row(cells: Sequence[str], tag: str) -> str:
-    return f"<tr>{''.join(f'<{tag}>{escape(cell)}</{tag}>' for cell in cells)}</tr>"
+def _head(cells: Sequence[str]) -> str:
+    return f'<tr class="head">{"".join(f"<th>{escape(cell)}</th>" for cell in cells)}</tr>'
+
+
+def _row(head: Sequence[str], cells: Sequence[str]) -> str:
+    """Each cell knows its heading: on a narrow screen a row is a card, without a row of headings above."""
+    labelled = zip(map(escape, head), map(escape, cells), strict=True)
+    made = "".join(f'<td data-label="{name}">{cell}</td>' for name, cell in labelled)
+    return f"<tr>{made}</tr>"

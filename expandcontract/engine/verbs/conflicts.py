@@ -8,7 +8,7 @@ from expandcontract.engine.context import Context
 from expandcontract.ledger import conflict
 from expandcontract.ledger.conflict import Kind, Value
 
-#: So many are listed.
+#: This many are listed.
 LISTED = 20
 
 

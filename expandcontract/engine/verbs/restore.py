@@ -32,7 +32,7 @@ BATCH, RESTORED = "restoring", "restored"
 BATCH_ROWS = 200
 #: A batch holds its row locks no longer than this.
 _BATCH_TIME = timedelta(milliseconds=500)
-#: A row that somebody has locked is tried again after so long.
+#: A row that somebody has locked is tried again after this long.
 _LOCKED_SECONDS = 0.1
 
 

@@ -85,7 +85,7 @@ async def verify(context: Context, name: str, options: Options = Options()) -> S
 
 
 async def look(context: Context, name: str, blocks: int) -> Situation:
-    """Compare the rows of so many random blocks; no proof is made. Raises Mismatches, WrongState."""
+    """Compare the rows of this many random blocks; no proof is made. Raises Mismatches, WrongState."""
     situation = await situations.one(context, name)
     if applies(context, Verb.VERIFY, situation):
         await looking.sample(context, situation, blocks)

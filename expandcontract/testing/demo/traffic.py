@@ -24,7 +24,7 @@ WORKERS = 4
 #: Seconds between two actions of a worker, on average. All of the demo shares one machine, maybe a small one:
 #: the applications are at work all the time, and leave room for the others.
 PAUSE = 0.03
-#: So many users are busy: both applications pick them often, and meet there.
+#: This many users are busy: both applications pick them often, and meet there.
 BUSY = 1000
 
 
