@@ -211,3 +211,52 @@ async def test_simultaneous_upserts_of_old_code_meet_one_unique_index(database: 
             assert await script.app.fetchval("SELECT count(*) FROM t WHERE other = 8") == 30
             await script.app.execute("DELETE FROM t WHERE other = 8")
         await pool.close()
+
+
+_PARENTS = """CREATE TABLE o (name text PRIMARY KEY); INSERT INTO o VALUES ('a'), ('b');
+    CREATE TABLE t (id int PRIMARY KEY, name text REFERENCES o, CONSTRAINT t_name_key UNIQUE (name));
+    INSERT INTO t VALUES (1, 'a'), (2, 'b')"""
+
+
+@pytest.mark.parametrize("more", ["", "; CREATE INDEX by_name ON t (name, id)"], ids=["unique", "another"])
+async def test_a_foreign_key_never_stands_without_an_index(database: str, more: str) -> None:
+    """Not before the new side's index, and not on the hidden side, whose unique one contract drops."""
+    async with scripted(database, "rename-column", _RENAME, _PARENTS + more) as script:
+        before = await script.describe()
+        ids = [step.id for step in script.planned.steps(Section.BACKFILL)]
+        assert ids.index("index:t_name_key") < ids.index("foreign_key:t_name_fkey")
+        await script.run(*TO_READY)
+        assert await _bare_keys(script) == []
+        await script.run(Section.CONTRACT)
+        assert await _bare_keys(script) == []
+        held = await script.app.fetchval(
+            "SELECT count(*) FROM pg_constraint WHERE conrelid = 't'::regclass AND contype = 'f'"
+        )
+        assert held == (2 if more else 1)
+        await script.run(Section.UNDO)
+        assert await _bare_keys(script) == []
+        assert [line for line in difference(before, await script.describe()) if line.startswith("-")] == []
+
+
+async def _bare_keys(script: Script) -> list[str]:
+    """Foreign keys of the table that no index of it begins with."""
+    query = """
+        SELECT conname::text FROM pg_constraint k
+        WHERE conrelid = 't'::regclass AND contype = 'f' AND NOT EXISTS (
+            SELECT FROM pg_index WHERE indrelid = k.conrelid AND indisvalid AND indkey[0] = k.conkey[1])"""
+    return [row[0] for row in await script.app.fetch(query)]
+
+
+@pytest.mark.parametrize("kind", ["rename-column", "change-type"])
+async def test_nothing_of_a_partitioned_table_has_our_names_after_purge(database: str, kind: str) -> None:
+    """Neither the partitions' indexes nor the columns of any index."""
+    given = """CREATE TABLE t (id int, name text) PARTITION BY LIST (id);
+        CREATE TABLE t_1 PARTITION OF t FOR VALUES IN (1); CREATE TABLE t_2 PARTITION OF t DEFAULT;
+        CREATE INDEX by_name ON t (name, id); INSERT INTO t VALUES (1, 'a'), (2, 'b')"""
+    fields = _RENAME if kind == "rename-column" else _SWAP
+    async with scripted(database, kind, fields, given) as script:
+        before = await script.describe()
+        await script.run(*TO_READY, Section.CONTRACT, Section.UNDO)
+        assert [line for line in difference(before, await script.describe()) if line.startswith("-")] == []
+        await script.run(Section.CONTRACT, Section.PURGE)
+        assert await _ours(script) == []
