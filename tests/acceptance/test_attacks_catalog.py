@@ -7,6 +7,7 @@ import pytest
 from expandcontract.engine.verbs import plan
 from expandcontract.model.errors import ColumnOwned, GateShut, Refused, StepFailed, UnsupportedShape
 from tests.acceptance.cycle import Life, living
+from tests.acceptance.script import scripted
 
 RENAME = ("rename-column", {"column": "public.users.name", "new_name": "display_name"})
 USERS = """CREATE TABLE users(id int PRIMARY KEY, name text, email text);
@@ -180,7 +181,7 @@ async def test_names_that_look_like_our_own_text(database: str) -> None:
     CREATE TABLE {table}(id int PRIMARY KEY, {old} text NOT NULL DEFAULT '\\x' CHECK (length({old}) > 0));
     CREATE UNIQUE INDEX ON {table}({old});
     INSERT INTO {table} SELECT i, i::text FROM generate_series(1, 50) i"""
-    async with living(database, "rename-column", fields, given) as life:
+    async with scripted(database, "rename-column", fields, given) as life:
         await life.ready()
         await life.sql(f"UPDATE {table} SET {old} = 'zz' WHERE id = 3; INSERT INTO {table}(id) VALUES (77)")
         assert await life.rows(f"SELECT {new} FROM {table} WHERE id IN (3, 77) ORDER BY id") == [

@@ -9,6 +9,7 @@ from expandcontract.model.phases import State
 from tests.acceptance.catalog import describe, difference
 from tests.acceptance.cycle import Life, living
 from tests.acceptance.moments import at, elsewhere
+from tests.acceptance.script import scripted
 
 _USERS = """
 CREATE TABLE users(id int PRIMARY KEY, name text);
@@ -322,7 +323,7 @@ _SHAPES: dict[str, tuple[str, dict[str, Any], str, str]] = {
 async def test_every_shape_that_start_accepts_has_its_way_back(database: str, shape: str) -> None:
     """The old side has all that it had, with what new code wrote, and works; contract can follow again."""
     given, fields, write, seen = _SHAPES[shape]
-    async with living(database, "change-type", {"column": "t.v", **fields}, given) as life:
+    async with scripted(database, "change-type", {"column": "t.v", **fields}, given) as life:
         await life.sql("INSERT INTO t(id) SELECT generate_series(1, 5)")
         if shape == "children":
             await life.sql("INSERT INTO c(id) SELECT generate_series(11, 15)")
