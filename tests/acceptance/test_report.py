@@ -93,7 +93,7 @@ async def test_a_change_from_start_to_purge(database: str, application: "asyncpg
     for step in ("expand add_column", "contract hide", "undo unhide", "purge drop"):
         assert f"| {step}" in locks
     story = _section(report, "What happened")
-    assert "| grace | refused | ec contract: EC310" in story
+    assert "| grace as postgres | refused | ec contract: EC310" in story
     assert "contract was undone" in story
     assert page.count("<h2>") == report.count("\n## ")
 
@@ -136,7 +136,7 @@ async def test_what_held_it_back(database: str) -> None:
         await context.database.close()
     report = await _ec(database, "report", NAME)
     assert "| max-rate |" in _section(report, "Rows")
-    assert "| grace | refused | ec rollback:" in _section(report, "What happened")
+    assert "| grace as postgres | refused | ec rollback:" in _section(report, "What happened")
 
 
 @pytest.mark.usefixtures("application")

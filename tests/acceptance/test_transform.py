@@ -182,6 +182,7 @@ async def test_rollback_keeps_what_new_code_wrote(database: str) -> None:
         assert mine == [("1",)]
 
 
+@pytest.mark.slow
 async def test_backfills_of_several_hosts_share_the_rounds(database: str, tmp_path: Path) -> None:
     """The same command run again: each walks the same rounds, and no row is filled twice."""
     given = GIVEN.format(more="").replace("3000", "20000")
@@ -428,7 +429,7 @@ async def test_it_keeps_to_what_is_wished(database: str) -> None:
     async with living(database, "change-type", fields(), GIVEN.format(more="")) as life:
         await life.start()
         with pytest.raises(TimeIsUp):
-            await life.backfill(max_rate=200, max_runtime=timedelta(seconds=2))
+            await life.backfill(max_rate=150, max_runtime=timedelta(seconds=6))
         assert 0 < len(await _secrets(life)) < 1500
         await control.pause(life.context, life.name)
         with pytest.raises(Paused):
