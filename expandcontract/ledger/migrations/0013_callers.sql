@@ -106,7 +106,7 @@ BEGIN
     IF NOT FOUND OR NOT {schema}.may_write(noted.relation) THEN
         RETURN;
     END IF;
-    IF kind NOT IN ('both written', 'does not fit', 'not held by the hidden side') THEN
+    IF kind NOT IN ('both written', 'does not fit', 'not held by the hidden side', 'overwritten') THEN
         RAISE EXCEPTION USING ERRCODE = 'insufficient_privilege', MESSAGE = format('Only ec itself notes %L.', kind);
     END IF;
     BEGIN

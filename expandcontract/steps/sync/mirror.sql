@@ -17,7 +17,7 @@ BEGIN{moved}
         END IF;
         NEW.{old} := {back};{back_fits}{null_again}
         {note_new}
-    {otherwise}
+    {otherwise}{note_drifted}
         NEW.{new} := {forward};
         IF old_given THEN{forward_fits}
             {note_old}

@@ -56,6 +56,20 @@ def note_both(sync: "Sync", sentence: str) -> str:
     return conflict(sync, "'both written'", *texts, sentence)
 
 
+def note_drifted(sync: "Sync") -> str:
+    """Return what keeps the new side's value where a write of another column fills it from the old one again:
+    the two had drifted apart while nothing kept them in sync, and nobody wrote either now.
+    """
+    old, new = quote(sync.pair.old.column), quote(sync.pair.new.column)
+    texts = (f"pg_catalog.format('%s', NEW.{old})", f"pg_catalog.format('%s', NEW.{new})")
+    sentence = "'the two sides had drifted apart, and a write of another column filled the new one again'"
+    note = conflict(sync, "'overwritten'", *texts, sentence)
+    return f"""
+        IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND NOT old_given AND NOT (NEW.{new} IS NULL) THEN
+            {note}
+        END IF;"""
+
+
 def faults(sync: "Sync", conditions: str) -> str:
     """What the function rests on may be renamed or taken away: the write goes on all the same, and the note
     keeps contract shut. Once a minute per session, as all that is noted.

@@ -322,6 +322,7 @@ def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
         else f"ELSIF old_given OR {predicates.out_of_sync(pair, 'NEW')} THEN",
         "old_unchanged": predicates.same_old(pair, f"NEW.{old}", f"OLD.{old}"),
         "note_both": notes.note_both(sync, "'the new side won'"),
+        "note_drifted": notes.note_drifted(sync),
         "back": predicates.back(pair, f"NEW.{new}"),
         "forward": predicates.forward(pair, f"NEW.{old}"),
         "back_fits": notes.back_fits(sync, old, new),
