@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import typer
 
 from expandcontract.cli.app import build
-from expandcontract.model.errors import EcError, Interrupted, UsageError
+from expandcontract.model.errors import ConnectionLost, EcError, Interrupted, UsageError
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -58,6 +58,8 @@ def _traceback(error: BaseException) -> str:
 
 def _translated(error: Exception) -> EcError:
     """Return an error of ours. What SQLAlchemy and asyncpg raise is loaded when they are."""
+    if isinstance(error, ConnectionError | TimeoutError):
+        return ConnectionLost(f"The connection broke: {str(error) or type(error).__name__}.")
     if isinstance(error, OSError):
         return EcError(f"{error.filename or 'The system'}: {error.strerror or error}.")
     if "sqlalchemy" in sys.modules:

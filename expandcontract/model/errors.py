@@ -293,6 +293,20 @@ class Paused(Stopped):
     code = "EC405"
 
 
+class ConnectionLost(Stopped):
+    """The connection to the server broke. What was committed is in the ledger; the same command goes on."""
+
+    code = "EC602"
+
+
+class ServerAway(Stopped):
+    """The server starts up, shuts down or fails over, or has no connection left. It was waited for, for a
+    quarter of a minute; the same command goes on when it is there.
+    """
+
+    code = "EC409"
+
+
 class Blocked(Stopped):
     """Work outside of `ec` must finish first: a prepared transaction, a snapshot that is held open, another
     session's build.
@@ -320,12 +334,6 @@ class StepFailed(EcError):
     """
 
     code = "EC601"
-
-
-class ConnectionLost(EcError):
-    """The connection to the server broke. What was committed is in the ledger; the same command goes on."""
-
-    code = "EC602"
 
 
 class CanaryFailed(EcError):

@@ -13,15 +13,26 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from expandcontract.model.durations import milliseconds
-from expandcontract.model.errors import NotConnected, PoolerInTheWay, ServerTooOld, UsageError
+from expandcontract.model.errors import NotConnected, PoolerInTheWay, ServerAway, ServerTooOld, UsageError
 from expandcontract.model.presence import named
 from expandcontract.postgres.address import Address, parse
 from expandcontract.postgres.message import driver, marked, send
 from expandcontract.postgres.origin import Origins
 from expandcontract.postgres.settings import BEGIN, Lifting, settings
-from expandcontract.postgres.sqlstate import TIMED_OUT, is_disconnect, server_message, sqlstate
+from expandcontract.postgres.sqlstate import TIMED_OUT, is_away, is_disconnect, server_message, sqlstate
 
 OLDEST = 14
+#: A server that starts up, fails over or has no connection left is waited for so long.
+AWAY_SECONDS = 15.0
+#: What a driver that gets no connection raises.
+_REFUSALS = (
+    OSError,
+    TimeoutError,
+    ValueError,
+    asyncpg.PostgresError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+)
 #: In how many tries a second client must have met the first one's backend, if a pooler shares it.
 _POOLER_TRIES = 5
 
@@ -315,8 +326,12 @@ def _engine(
     """Make an engine without named statements: behind a pooler the next transaction is another backend's."""
     lifting = Lifting()
 
+    reached = False
+
     async def connect(**arguments: object) -> "asyncpg.Connection[Any]":
-        connection = await _connected(address, application_name, arguments, lifting)
+        nonlocal reached
+        connection = await _connected(address, application_name, arguments, lifting, reached=reached)
+        reached = True
         if origins is not None:
             try:
                 await origins.adopt(connection)
@@ -350,21 +365,36 @@ class _Marking(asyncpg.Connection):
 
 
 async def _connected(
+    address: Address, application_name: str, arguments: dict[str, Any], lifting: Lifting, *, reached: bool
+) -> "asyncpg.Connection[Any]":
+    """Connect; wait for a server that is away. `reached` says that the address led to one before."""
+    loop = asyncio.get_running_loop()
+    deadline, pause = loop.time() + AWAY_SECONDS, 0.1
+    while True:
+        try:
+            return await _connected_once(address, application_name, arguments, lifting)
+        except _REFUSALS as error:
+            if not (is_away(error) or (reached and is_disconnect(error))):
+                raise _not_connected(address, error) from error
+            if loop.time() + pause > deadline:
+                raise _away(address, error) from error
+        await asyncio.sleep(pause)
+        pause = min(1.5 * pause, 1.0)
+
+
+async def _connected_once(
     address: Address, application_name: str, arguments: dict[str, Any], lifting: Lifting
 ) -> "asyncpg.Connection[Any]":
     server_settings = {"application_name": named(application_name)}
     if address.options is not None:
         server_settings["options"] = address.options
-    try:
-        connection = await lifting.connect(
-            **address.connect_arguments(),
-            **arguments,
-            connection_class=_Marking,
-            server_settings=server_settings,
-            timeout=address.connect_timeout_seconds or 30,
-        )
-    except (OSError, TimeoutError, ValueError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise _not_connected(address, error) from error
+    connection = await lifting.connect(
+        **address.connect_arguments(),
+        **arguments,
+        connection_class=_Marking,
+        server_settings=server_settings,
+        timeout=address.connect_timeout_seconds or 30,
+    )
     if connection.get_server_version().major < OLDEST:
         await connection.close()
         raise ServerTooOld(
@@ -374,8 +404,19 @@ async def _connected(
 
 
 def _not_connected(address: Address, error: Exception) -> NotConnected:
+    return NotConnected(f"Cannot connect to {address}.", why=_words(address, error), next="ec doctor")
+
+
+def _away(address: Address, error: Exception) -> ServerAway:
+    return ServerAway(
+        f"{address} takes no connection now.",
+        why=_words(address, error),
+        state="What was committed is in the ledger.",
+        next="Run the same command again when the server is there.",
+    )
+
+
+def _words(address: Address, error: Exception) -> str:
     message, why = server_message(error)
     text = " ".join(filter(None, (message or type(error).__name__, why)))
-    if address.password:
-        text = text.replace(address.password, "***")
-    return NotConnected(f"Cannot connect to {address}.", why=text, next="ec doctor")
+    return text.replace(address.password, "***") if address.password else text

@@ -33,6 +33,9 @@ _SESSION_GONE = frozenset({"57P01", "57P02", "57P03", "57P04", "57P05", "25P03",
 #: What timeouts of a role end a statement or a session with.
 TIMED_OUT = frozenset({QUERY_CANCELED, "25P03", "25P04", "57P05"})
 
+#: A server that is there and takes no connection: it starts up or shuts down, or has too many already.
+_AWAY = frozenset({"57P03", "57P01", "57P02", "53300"})
+
 #: Classes: data exception, integrity constraint, WITH CHECK OPTION, raised by a PL/pgSQL function.
 _OF_THE_VALUE = frozenset({"22", "23", "44", "P0"})
 
@@ -63,6 +66,13 @@ def is_disconnect(error: BaseException) -> bool:
         return code in _SESSION_GONE or code.startswith("08")
     source = error.orig if isinstance(error, DBAPIError) else error
     return isinstance(source, OSError) or isinstance(getattr(source, "__cause__", None), OSError)
+
+
+def is_away(error: BaseException) -> bool:
+    """Whether a connection was refused for a reason that passes; of several servers, that none takes writes
+    yet.
+    """
+    return sqlstate(error) in _AWAY or isinstance(error, asyncpg.TargetServerAttributeNotMatched)
 
 
 def is_of_the_value(error: BaseException) -> bool:
@@ -103,6 +113,7 @@ def translate(error: BaseException) -> EcError:  # noqa: PLR0911 - one return fo
         return ConnectionLost(
             f"The connection to the server broke: {message}",
             state="What was committed is in the ledger; an open transaction was rolled back by the server.",
+            next="Run the same command again.",
         )
     code = sqlstate(error)
     if code in _GUARDS:

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from expandcontract.ledger import chunk as ledger
 from expandcontract.ledger.chunk import Chunk, Round
 from expandcontract.ledger.tables import Tables
-from expandcontract.model.errors import NotConnected
+from expandcontract.model.errors import NotConnected, ServerAway
 from expandcontract.model.events import Listener, Notice
 from expandcontract.model.situation import Wish
 from expandcontract.postgres import sqlstate as codes
@@ -189,6 +189,11 @@ class Shift:
 
     def _judge(self, error: Exception, broken: int, *, limited: bool) -> int:
         """Return how many connections broke in a row. Raises what does not pass by itself."""
+        if isinstance(error, ServerAway):
+            # It was waited for already.
+            if broken < RECONNECTS:
+                return broken + RECONNECTS // 2
+            raise error
         if codes.is_disconnect(error) or (isinstance(error, NotConnected) and self._connected):
             if broken < RECONNECTS:
                 return broken + 1

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from expandcontract.cli.redaction import redact
 from expandcontract.cli.views.view import View
-from expandcontract.model.errors import EcError
+from expandcontract.model.errors import EcError, Stopped
 
 
 class ErrorView(View):
@@ -27,7 +27,7 @@ class ErrorView(View):
             message=redact(error.message),
             why=redact(error.why),
             state=redact(error.state),
-            next=redact(error.next),
+            next=redact(error.next or _next(error)),
         )
 
     def text(self) -> str:
@@ -35,6 +35,13 @@ class ErrorView(View):
         rest = (("why", self.why), ("state", self.state), ("next", self.next))
         lines = [f"  {label:<6} {text}" for label, words in rest if words for text in _hang(words)]
         return "\n".join([f"error[{self.code}]: {self.message}", *lines])
+
+
+def _next(error: EcError) -> str:
+    """Return what to do where the error itself does not say."""
+    if isinstance(error, Stopped):
+        return "Run the same command again."
+    return f"ec explain {error.code}"
 
 
 def _hang(words: str) -> list[str]:
