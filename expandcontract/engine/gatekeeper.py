@@ -10,7 +10,7 @@ from expandcontract.engine import situation as situations
 from expandcontract.engine.context import Context
 from expandcontract.ledger import event
 from expandcontract.model.errors import GateShut, Refused
-from expandcontract.model.names import quote
+from expandcontract.model.names import RelationName, quote
 from expandcontract.model.situation import Situation, Verdict
 
 
@@ -50,6 +50,8 @@ async def require_table(conn: AsyncConnection, situation: Situation) -> None:
     table = situation.plan.table.sql
     query = "SELECT pg_catalog.to_regclass($1)::pg_catalog.oid::pg_catalog.int8"
     found = (await conn.exec_driver_sql(query, (table,))).scalar_one()
+    if found is None:
+        await _refuse_moved(conn, situation)
     if found is not None and found != situation.relation:
         raise Refused(
             f"{table} is another table than the one that {situation.name} was started on.",
@@ -57,6 +59,26 @@ async def require_table(conn: AsyncConnection, situation: Situation) -> None:
             state="Nothing of this step was done.",
             next="Give the tables their names back, then run the same command again.",
         )
+
+
+async def _refuse_moved(conn: AsyncConnection, situation: Situation) -> None:
+    """Raise Refused with the table's name of now, where it has another one than the plan's statements."""
+    query = """SELECT n.nspname, c.relname FROM pg_catalog.pg_class c
+        JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+        WHERE c.oid OPERATOR(pg_catalog.=) $1::pg_catalog.oid"""
+    row = (await conn.exec_driver_sql(query, (situation.relation,))).first()
+    if row is None:
+        return
+    was, now = situation.plan.table, RelationName(row.nspname, row.relname)
+    back = [f"ALTER TABLE {now} SET SCHEMA {quote(was.schema)}"] if was.schema != now.schema else []
+    if was.name != now.name:
+        back.append(f"ALTER TABLE {RelationName(was.schema, now.name)} RENAME TO {quote(was.name)}")
+    raise Refused(
+        f"{was} is called {now} now.",
+        why="Somebody renamed or moved it. The statements of the plan name it as it was called at start.",
+        state="Nothing of this step was done; both sides stay in sync.",
+        next=f"{'; '.join(back)}; then run the same command again. Once the change is over, rename it.",
+    )
 
 
 def refuse_last_copy(situation: Situation, staying: str, next_: str) -> None:

@@ -22,7 +22,7 @@ from expandcontract.model.phases import Phase, Section, State, Status
 from expandcontract.model.plan import Step, Transactional
 from expandcontract.postgres.locks import run_locked
 from expandcontract.postgres.message import Query, inlined
-from expandcontract.postgres.sqlstate import server_message, sqlstate
+from expandcontract.postgres.sqlstate import UNDEFINED_TABLE, server_message, sqlstate
 from expandcontract.postgres.standby import wait_until_unused
 from expandcontract.steps.column import MAKES_SYNC
 
@@ -71,6 +71,10 @@ async def run(work: Work, section: Section, step: Step, action: Transactional, e
         for refusal in work.refusals:
             if _is(refusal, error):
                 raise refusal.error from error
+        if sqlstate(error) == UNDEFINED_TABLE:
+            # Before it has its locks a step knows its table by name alone.
+            async with context.database.transaction() as conn:
+                await gatekeeper.require_table(conn, work.situation)
         raise
 
 

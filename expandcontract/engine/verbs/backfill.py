@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from expandcontract.engine import closing, hooks, taking_back, writing
+from expandcontract.engine import closing, hooks, orphans, taking_back, writing
 from expandcontract.engine import situation as situations
 from expandcontract.engine.answers import applies
 from expandcontract.engine.context import Context
@@ -86,6 +86,7 @@ async def _advance(context: Context, situation: Situation, options: Options) -> 
         return await situations.one(context, situation.name)
     if COPIED not in situation.steps_done:
         async with leased(context, situation, "backfill", exclusive=False) as work:
+            orphans.require_table(work.situation)
             await _copy(work, options)
             return replace(work.situation, steps_done=work.situation.steps_done | {COPIED})
     try:

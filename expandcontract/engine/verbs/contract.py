@@ -1,7 +1,7 @@
 """`ec contract`: ask the gates, then hide the old side."""
 
 from expandcontract import gates
-from expandcontract.engine import closing, gatekeeper, hooks, keeping, standing
+from expandcontract.engine import closing, gatekeeper, hooks, keeping, orphans, standing
 from expandcontract.engine import situation as situations
 from expandcontract.engine.answers import applies
 from expandcontract.engine.context import Context
@@ -28,6 +28,7 @@ async def contract(context: Context, name: str) -> Situation:
         gatekeeper.require_open(situation, gates.judge_all(situation))
         await hooks.begin(context, situation, Turn.CONTRACT)
     async with leased(context, situation, "contract") as work:
+        orphans.require_table(work.situation)
         if applies(context, Verb.CONTRACT, work.situation):
             verdicts = gates.judge_all(work.situation)
             gatekeeper.require_open(work.situation, verdicts)

@@ -1,12 +1,12 @@
 """`ec rollback`: remove what start added, before contract."""
 
-from expandcontract.engine import gatekeeper, hooks, keeping, writing
+from expandcontract.engine import gatekeeper, hooks, keeping, orphans, writing
 from expandcontract.engine import situation as situations
 from expandcontract.engine.answers import applies
 from expandcontract.engine.context import Context
 from expandcontract.engine.diary import refusals
 from expandcontract.engine.verbs import undo
-from expandcontract.engine.work import leased
+from expandcontract.engine.work import Work, leased
 from expandcontract.model.errors import NotConfirmed
 from expandcontract.model.hooks import Turn
 from expandcontract.model.phases import Verb
@@ -35,17 +35,24 @@ async def rollback(
             )
         await hooks.begin(context, situation, Turn.ROLLBACK)
     async with leased(context, situation, "rollback") as work:
-        if not discard:
-            _refuse_last_copy(work.situation)
-        # Before dual_write the new side is empty, and the functions that tell what only it holds are missing.
-        written = any(step.startswith("dual_write.") for step in work.situation.steps_done)
-        live = work.situation.live
-        gone = work.plan.pair.new.column in live.missing_columns
-        remove = keeping.remove if discard or gone or not written else keeping.keep_and_remove
-        await remove(keeping.completed(work))
+        await _remove(work, discard=discard)
     await writing.unmark(context, situation)
     await hooks.end(context, name, Turn.ROLLBACK)
     return await situations.one(context, name)
+
+
+async def _remove(work: Work, *, discard: bool) -> None:
+    if orphans.is_orphan(work.situation):
+        await orphans.close_here(work)
+        return
+    if not discard:
+        _refuse_last_copy(work.situation)
+    # Before dual_write the new side is empty, and the functions that tell what only it holds are missing.
+    written = any(step.startswith("dual_write.") for step in work.situation.steps_done)
+    live = work.situation.live
+    gone = work.plan.pair.new.column in live.missing_columns
+    remove = keeping.remove if discard or gone or not written else keeping.keep_and_remove
+    await remove(keeping.completed(work))
 
 
 def _refuse_last_copy(situation: Situation) -> None:

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expandcontract.engine import hooks, plan_files, planner
+from expandcontract.engine import hooks, orphans, plan_files, planner
 from expandcontract.engine import situation as situations
 from expandcontract.engine.answers import applies, place, require_undamaged
 from expandcontract.engine.context import Context
@@ -83,6 +83,9 @@ async def start(context: Context, change: Change, consent: Consent = Consent()) 
         known = await _known(context, change.name)
         if known is not None:
             _require_same(change, known)
+            if orphans.is_orphan(known):
+                await orphans.close(context, known, "start")
+                continue
         if known is not None and not applies(context, Verb.START, known):
             await hooks.end(context, change.name, Turn.START)
             require_undamaged(known)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expandcontract.engine import looking, standing
+from expandcontract.engine import looking, orphans, standing
 from expandcontract.engine import situation as situations
 from expandcontract.engine.answers import applies
 from expandcontract.engine.context import Context
@@ -110,6 +110,7 @@ async def prove(
     again and again.
     """
     async with leased(context, situation, verb, exclusive=False) as work:
+        orphans.require_table(work.situation)
         for _ in range(MOST_TRIES):
             try:
                 return await _once(work, pace, naming or Naming())
