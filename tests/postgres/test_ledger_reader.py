@@ -170,6 +170,14 @@ async def test_what_a_walker_says_is_forgotten(database: str) -> None:
         assert copy.throttled_by == "max-rate"
         await ledger.sql("UPDATE expandcontract.walk SET said_at = said_at - interval '11 seconds'")
         assert await read() == (10, None, 20)
+        # A killed worker is held back by nothing.
+        held = "UPDATE expandcontract.chunk SET throttled_by = 'lag', leased_until = now() + interval '{}'"
+        for lease, waits_for in (("9 s", "lag"), ("-1 s", None)):
+            await ledger.sql(held.format(lease))
+            copy = (await ledger.situation()).copy
+            assert copy is not None
+            assert copy.throttled_by == waits_for
+        await ledger.sql("UPDATE expandcontract.chunk SET leased_until = NULL")
         await ledger.sql("""
             UPDATE expandcontract.walk SET said_at = clock_timestamp();
             UPDATE expandcontract.chunk SET status = 'done', next_block = end_block

@@ -259,3 +259,44 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         )
     )
 $$;
+
+-- As in 0007, but that a worker of whom nothing was heard for as long as its lease is dead: it waits for nothing.
+CREATE OR REPLACE VIEW {schema}.round AS
+SELECT w.change_id, w.attempt, w.purpose, w.round,
+    w.blocks_done + begun.blocks AS blocks_done,
+    w.blocks AS blocks_total,
+    w.chunks - w.chunks_done AS chunks_open,
+    w.rows + begun.rows AS rows,
+    w.mismatches + begun.mismatches AS mismatches,
+    w.unfit + begun.unfit AS unfit,
+    (w.hot_rows + begun.hot_rows)::double precision / NULLIF(w.rows + begun.rows, 0)::double precision AS hot_ratio,
+    coalesce(
+        EXTRACT(epoch FROM greatest(w.updated_at, begun.updated_at) - least(w.started_at, begun.started_at)), 0
+    )::double precision AS seconds,
+    CASE WHEN said.lately THEN w.batch ELSE begun.batch END AS batch,
+    CASE WHEN said.lately THEN w.throttled_by ELSE begun.throttled_by END AS throttled_by,
+    w.hot_rows + begun.hot_rows AS hot_rows,
+    begun.running,
+    CASE WHEN said.lately THEN w.rows_per_second END AS rows_per_second,
+    CASE WHEN said.lately THEN w.eta_seconds END AS eta_seconds
+FROM {schema}.walk w
+CROSS JOIN LATERAL (SELECT coalesce(w.said_at > pg_catalog.clock_timestamp() - INTERVAL '10 seconds', false) AS lately) said
+CROSS JOIN LATERAL (
+    SELECT
+        coalesce(pg_catalog.sum(c.next_block - c.first_block), 0)::bigint AS blocks,
+        coalesce(pg_catalog.sum(c.rows), 0)::bigint AS rows,
+        coalesce(pg_catalog.sum(c.hot_rows), 0)::bigint AS hot_rows,
+        coalesce(pg_catalog.sum(c.mismatches), 0)::bigint AS mismatches,
+        coalesce(pg_catalog.sum(c.unfit), 0)::bigint AS unfit,
+        pg_catalog.min(c.started_at) AS started_at,
+        pg_catalog.max(c.updated_at) AS updated_at,
+        pg_catalog.count(*) FILTER (WHERE c.status = 'running' AND c.leased_until >= pg_catalog.clock_timestamp()) AS running,
+        (pg_catalog.array_agg(c.batch ORDER BY c.updated_at DESC NULLS LAST) FILTER (WHERE held.alive))[1] AS batch,
+        (pg_catalog.array_agg(c.throttled_by ORDER BY c.updated_at DESC NULLS LAST) FILTER (WHERE held.alive))[1] AS throttled_by
+    FROM {schema}.chunk c
+    CROSS JOIN LATERAL (
+        SELECT c.status = 'running' AND coalesce(c.leased_until >= pg_catalog.clock_timestamp(), true) AS alive
+    ) held
+    WHERE (c.change_id, c.attempt, c.purpose, c.round) = (w.change_id, w.attempt, w.purpose, w.round)
+        AND c.status <> 'done' AND c.started_at IS NOT NULL
+) begun;
