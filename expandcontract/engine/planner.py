@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.changes import registry
 from expandcontract.changes.kind import Spec
-from expandcontract.engine import fitting, many_partitions
+from expandcontract.engine import at_once, fitting, many_partitions
 from expandcontract.engine.context import Context
 from expandcontract.engine.rehearsal import rehearse
 from expandcontract.model.change import Change
@@ -192,6 +192,7 @@ async def examined(
     long = await many_partitions.costs(conn, plan, len(catalog.snapshot.relation.leaves))
     plan = replace(plan, costs=(*plan.costs, *long))
     copy = await empty_copy.describe(conn, catalog.snapshot, catalog.question.column)
+    plan = replace(plan, costs=(*plan.costs, *await at_once.costs(conn, plan, copy, catalog.question.column)))
     tried = compose(change, replace(catalog, snapshot=copy.snapshot), TEMPORARY)
     not_tried = await rehearse(conn, copy, tried)
     if not_tried:
