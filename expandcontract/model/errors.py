@@ -296,7 +296,7 @@ class Paused(Stopped):
 class ConnectionLost(Stopped):
     """The connection to the server broke. What was committed is in the ledger; the same command goes on."""
 
-    code = "EC602"
+    code = "EC410"
 
 
 class ServerAway(Stopped):
