@@ -10,6 +10,8 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit, urlunsplit
 
 COMMIT = b"COMMIT"
+#: Ends the answer of a server that has no transaction any more.
+READY = b"Z\x00\x00\x00\x05I"
 #: How often somebody looks depends on the clock.
 _WRITES = re.compile(rb"\b(INSERT|UPDATE|DELETE|CREATE|ALTER|DROP)\b")
 #: Of a message: its type, and its length with itself.
@@ -72,6 +74,8 @@ class Proxy:
     async def _down(self, server: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
         while answer := await server.read(65_536):
             if client in self._cut:
+                if not answer.endswith(READY):
+                    continue  # the server tells something on its way
                 self.lost = True
                 return
             await self._travel()
