@@ -175,6 +175,25 @@ def costs(snapshot: Snapshot, column: Column) -> Iterator[Note]:
             "The heap grows by a fifth to a half while rows are copied; indexes hardly. Settling builds "
             "each index that uses the column once more.",
         )
+    yield from _order(snapshot)
+
+
+def _order(snapshot: Snapshot) -> Iterator[Note]:
+    """What rests on where rows lie: the backfill writes each of them once more, mostly on another page."""
+    brin = [quote(index.name) for index in snapshot.indexes if index.definition.startswith("brin ")]
+    if brin:
+        yield Note(
+            "brin",
+            f"BRIN index {', '.join(brin)}: rows leave the pages on which they were inserted, and the "
+            "ranges get wider. Make it anew after the backfill (REINDEX CONCURRENTLY), or order the rows.",
+        )
+    for index in snapshot.indexes:
+        if index.clustered:
+            yield Note(
+                "cluster",
+                f"{snapshot.table} is marked for CLUSTER by {quote(index.name)}: its rows lie less in "
+                "that order after the backfill.",
+            )
 
 
 def _table(snapshot: Snapshot) -> Iterator[tuple[str, str]]:

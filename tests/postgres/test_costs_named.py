@@ -1,0 +1,26 @@
+"""What a change costs that the catalog shows, and nothing but the catalog."""
+
+import asyncpg
+
+from expandcontract.model.change import Change
+from tests.postgres.scripted import compiled
+
+
+async def test_what_rests_on_where_rows_lie_is_named(database: str) -> None:
+    """A BRIN index on the order of insertion, and a mark for CLUSTER; a table without either has no such
+    cost.
+    """
+    connection = await asyncpg.connect(database)
+    try:
+        await connection.execute("CREATE TABLE t (id int PRIMARY KEY, at timestamp, v int)")
+        change = Change("0001_t", "rename-column", {"column": "t.v", "new_name": "w"})
+        before = {note.code for note in (await compiled(database, change)).costs}
+        await connection.execute(
+            "CREATE INDEX in_order ON t USING brin (at); ALTER TABLE t CLUSTER ON t_pkey"
+        )
+        after = {note.code: note.sentence for note in (await compiled(database, change)).costs}
+        assert after.keys() - before == {"brin", "cluster"}
+        assert "in_order" in after["brin"]
+        assert "t_pkey" in after["cluster"]
+    finally:
+        await connection.close()
