@@ -6,6 +6,7 @@ from expandcontract.model.errors import NameTaken, UnsupportedShape
 from expandcontract.model.names import check, quote
 from expandcontract.model.plan import Note
 from expandcontract.postgres import watchers
+from expandcontract.postgres.catalog import body
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.constraint import Constraint
 from expandcontract.postgres.catalog.dependent import ColumnDependent
@@ -75,6 +76,24 @@ def hazards(snapshot: Snapshot, column: Column, *, swap: bool) -> Iterator[Note]
                 f"{dependent.kind} {dependent.name} uses {quote(column.name)}: it goes on with the hidden "
                 "column after contract, and purge waits until it does not.",
             )
+    yield from _triggers(snapshot, column, swap=swap)
+    for function in snapshot.row_functions:
+        yield Note.hazard(
+            "row-function",
+            f"Function {function} returns rows of {snapshot.table}: unless it selects *, it fails as soon as "
+            "the table has a column more.",
+            about=function,
+        )
+    for leaf in snapshot.leaf_only:
+        yield Note.hazard(
+            "leaf",
+            f"Only {leaf.name} has on {quote(column.name)}: {'; '.join(leaf.things)}. It is not carried, and "
+            "purge drops it: give the new column the same there.",
+            about=leaf.name.sql,
+        )
+
+
+def _triggers(snapshot: Snapshot, column: Column, *, swap: bool) -> Iterator[Note]:
     for trigger in snapshot.triggers:
         if trigger.name.startswith(watchers.OURS):
             continue  # another change's sync trigger: it writes other columns, and comes and goes
@@ -86,12 +105,35 @@ def hazards(snapshot: Snapshot, column: Column, *, swap: bool) -> Iterator[Note]
                 f"Trigger {quote(trigger.name)} sorts after the sync trigger: what it writes to the pair is "
                 "not seen.",
             )
-    for leaf in snapshot.leaf_only:
+        yield from _by_name(trigger, column, swap=swap)
+
+
+def _by_name(trigger: Trigger, column: Column, *, swap: bool) -> Iterator[Note]:
+    """What a trigger does by the column's name, or by the number of columns: no trigger of ours can bring it
+    about.
+    """
+    who = f"Trigger {quote(trigger.name)} ({trigger.function})"
+    # By a swap nobody writes the new side under a name of its own.
+    if not swap and trigger.update_of and trigger.on_update and column.name in trigger.uses:
         yield Note.hazard(
-            "leaf",
-            f"Only {leaf.name} has on {quote(column.name)}: {'; '.join(leaf.things)}. It is not carried, and "
-            "purge drops it: give the new column the same there.",
-            about=leaf.name.sql,
+            "update-of",
+            f"{who} fires where an UPDATE sets {quote(column.name)}, and not where new code sets the new "
+            "column alone: make it UPDATE OF both once the new column is there.",
+            about=trigger.name,
+        )
+    if not swap and column.name in trigger.arguments:
+        yield Note.hazard(
+            "trigger-argument",
+            f"{who} gets the name {quote(column.name)} as an argument: it may not see an UPDATE of the new "
+            "column alone, and contract waits until it names the new one.",
+            about=trigger.name,
+        )
+    if trigger.language == "plpgsql" and body.inserts_rows(body.without_comments(trigger.source)):
+        yield Note.hazard(
+            "whole-row",
+            f"{who} inserts whole rows of the table elsewhere: from expand on they have a column more, and "
+            "every write fails that fires it, unless the other table has it as well. Name the columns.",
+            about=trigger.name,
         )
 
 

@@ -191,7 +191,7 @@ async def examined(
     plan = compose(change, catalog, ledger_schema)
     long = await many_partitions.costs(conn, plan, len(catalog.snapshot.relation.leaves))
     plan = replace(plan, costs=(*plan.costs, *long))
-    copy = await empty_copy.describe(conn, catalog.snapshot, catalog.question.column)
+    copy = await empty_copy.describe(conn, catalog.snapshot, catalog.question.column, triggers=plan.swap)
     plan = replace(plan, costs=(*plan.costs, *await at_once.costs(conn, plan, copy, catalog.question.column)))
     tried = compose(change, replace(catalog, snapshot=copy.snapshot), TEMPORARY)
     not_tried = await rehearse(conn, copy, tried)

@@ -77,8 +77,12 @@ class EmptyCopy:
     statements: tuple[str, ...]
 
 
-async def describe(conn: AsyncConnection, snapshot: Snapshot, column: str) -> EmptyCopy:
-    """Return how to make the empty copy of the snapshot's table with what stands on `column`."""
+async def describe(
+    conn: AsyncConnection, snapshot: Snapshot, column: str, *, triggers: bool = True
+) -> EmptyCopy:
+    """Return how to make the empty copy of the snapshot's table with what stands on `column`; without
+    `triggers` where the plan leaves those that name it alone, and contract waits until there is none.
+    """
     parts = _kept([_part(*row) for row in await rows(conn, _TREE, snapshot.table.sql)])
     keys = [
         each
@@ -97,7 +101,7 @@ async def describe(conn: AsyncConnection, snapshot: Snapshot, column: str) -> Em
           for s in await _other(conn, other, keys, names)],
         *(f"CREATE TEMPORARY SEQUENCE {names[each].sql} OWNED BY {copied.table.sql}.{quote(column)}"
           for each in sequences),
-        *_standing_on(copied, column),
+        *_standing_on(copied, column, triggers=triggers),
     ]  # fmt: skip
     return EmptyCopy(copied, tuple(statements))
 
@@ -175,7 +179,7 @@ async def _other(
     return statements
 
 
-def _standing_on(copied: Snapshot, column: str) -> Iterator[str]:
+def _standing_on(copied: Snapshot, column: str, *, triggers: bool) -> Iterator[str]:
     """Return what stands on the column, under the names that the plan knows."""
     table = copied.table.sql
     for index in copied.indexes:
@@ -185,7 +189,7 @@ def _standing_on(copied: Snapshot, column: str) -> Iterator[str]:
         if column in constraint.columns and not constraint.inbound:
             yield f"ALTER TABLE {table} ADD CONSTRAINT {quote(constraint.name)} {constraint.definition}"
     for trigger in copied.triggers:
-        if column in trigger.uses and trigger.definition:
+        if triggers and column in trigger.uses and trigger.definition:
             yield f" ON {(trigger.child or copied.table).sql} ".join(trigger.definition)
     for each in _carried_statistics(copied.dependents):
         columns = ", ".join(map(quote, each.columns))

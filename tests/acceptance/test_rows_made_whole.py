@@ -190,3 +190,34 @@ async def test_a_trigger_that_comes_later_is_named_and_a_repair_puts_ours_before
         assert await life.rows("SELECT tgname::text FROM pg_trigger WHERE tgrelid = 't'::regclass") == [
             ("slug",)
         ]
+
+
+async def test_what_no_trigger_of_ours_can_bring_about_is_acknowledged(database: str) -> None:
+    """By the column's name or by a column more: each is named before start, and one that would break every
+    write after contract keeps that shut.
+    """
+    given = """
+        CREATE TABLE t (id int PRIMARY KEY, title text, tsv tsvector, verified bool);
+        CREATE TABLE audit (id int);
+        CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN -- INSERT INTO audit SELECT NEW.*;
+            NEW.verified := row_to_json(NEW.*) IS NULL; RETURN NEW; END $$;
+        CREATE FUNCTION archive() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN INSERT INTO audit SELECT 'U', now(), NEW.*; RETURN NULL; END $$;
+        CREATE TRIGGER verify BEFORE UPDATE OF title ON t FOR EACH ROW EXECUTE FUNCTION note();
+        CREATE TRIGGER tsv BEFORE INSERT OR UPDATE ON t FOR EACH ROW
+            EXECUTE FUNCTION tsvector_update_trigger(tsv, 'pg_catalog.simple', 'title');
+        CREATE TRIGGER archive AFTER UPDATE ON t FOR EACH ROW EXECUTE FUNCTION archive();
+        CREATE FUNCTION latest() RETURNS SETOF t LANGUAGE sql AS 'SELECT id, title, tsv, verified FROM t';
+        CREATE FUNCTION counted() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM t';
+    """
+    async with scripted(database, "rename-column", RENAME, given) as life:
+        codes = {note.code for note in life.planned.hazards if note.acknowledge}
+        assert codes == {
+            "update-of:verify",
+            "trigger-argument:tsv",
+            "whole-row:archive",
+            "row-function:public.latest()",
+        }
+        sentences = [note.sentence for note in life.planned.hazards if note.code == "dependent:trigger"]
+        assert any("trigger tsv ON public.t names title" in sentence for sentence in sentences)

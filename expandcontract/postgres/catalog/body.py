@@ -71,3 +71,21 @@ def takes_rows(body: str) -> bool:
     `to_jsonb(NEW)`, `OLD IS DISTINCT FROM NEW`, `NEW := ...`. Returning them does not count.
     """
     return _WHOLE.search(_RETURNED.sub(";", body)) is not None
+
+
+#: All columns of the row that a trigger is called for: NEW.*, (OLD).*, or by a parameter of dynamic SQL.
+_EVERY_COLUMN = re.compile(r"(?i)(?<![\w$.])\(?\s*(?:new|old|\$\d+)\s*\)?\s*\.\s*\*")
+#: They take a row as a whole, however many columns it has.
+_TAKES_ONE = re.compile(r"(?i)(?:json\w*|hstore|row)\s*\(\s*\(?\s*(?:new|old)\s*\)?\s*\.\s*\*\s*\)")
+_INSERTS = re.compile(r"(?i)\binsert\s+into\b")
+
+
+def inserts_rows(body: str) -> bool:
+    """Whether the body of a trigger's function, comments taken out, inserts all columns of NEW or OLD into a
+    table: one column more, and the statement fails.
+    """
+    return any(
+        _INSERTS.search(statement) is not None
+        and _EVERY_COLUMN.search(_TAKES_ONE.sub("", statement)) is not None
+        for statement in body.split(";")
+    )

@@ -96,6 +96,14 @@ SELECT u.tag, 'trigger', pg_catalog.quote_ident(t.tgname) {_ON.format("t.tgrelid
 FROM used u
 JOIN pg_catalog.pg_trigger t ON u.classid = 'pg_catalog.pg_trigger'::regclass AND t.oid = u.objid
 WHERE NOT t.tgisinternal AND t.tgparentid = 0
+UNION
+-- Whoever hands the column's name to its function: tgargs are texts that each end in a zero byte.
+SELECT s.tag, 'trigger', pg_catalog.quote_ident(t.tgname) {_ON.format("t.tgrelid")}, '', '{{}}'::text[]
+FROM site s
+JOIN pg_catalog.pg_attribute a ON a.attrelid = s.relation AND a.attnum = s.attnum
+JOIN pg_catalog.pg_trigger t ON t.tgrelid = s.relation AND NOT t.tgisinternal AND t.tgparentid = 0
+CROSS JOIN pg_catalog.convert_to(a.attname::text, pg_catalog.getdatabaseencoding()) called
+WHERE position('\\x00'::bytea || called || '\\x00'::bytea IN '\\x00'::bytea || t.tgargs) > 0
 """
 _STATISTICS = """
 SELECT u.tag, 'statistics', pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(s.stxname),

@@ -9,7 +9,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.errors import NoSuchObject
 from expandcontract.model.names import RelationName, Target, quote
-from expandcontract.postgres.catalog import column, constraint, dependent, index, leaf_only, relation, trigger
+from expandcontract.postgres.catalog import (
+    column,
+    constraint,
+    dependent,
+    index,
+    leaf_only,
+    relation,
+    row_function,
+    trigger,
+)
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.constraint import Constraint
 from expandcontract.postgres.catalog.dependent import ColumnDependent, Wanted
@@ -28,6 +37,7 @@ class Snapshot:
     `dependents` are those of the column that the change is about. `server_version` is server_version_num.
     `taken_names` are the names of relations in the table's schema and of constraints on the table, which new
     indexes and constraints must avoid. `leaf_only` is what only relations below the table have on the column.
+    `row_functions` are the functions that return rows of the table.
     """
 
     server_version: int
@@ -39,6 +49,7 @@ class Snapshot:
     dependents: tuple[ColumnDependent, ...]
     taken_names: frozenset[str]
     leaf_only: tuple[LeafOnly, ...] = ()
+    row_functions: tuple[str, ...] = ()
 
     @property
     def table(self) -> RelationName:
@@ -102,6 +113,7 @@ async def load(conn: AsyncConnection, target: Target) -> Snapshot:
         dependents=dependents[0],
         taken_names=frozenset(name for (name,) in await rows(conn, _TAKEN, oid)),
         leaf_only=await leaf_only.load(conn, oid, target.column),
+        row_functions=await row_function.load(conn, oid),
     )
 
 
