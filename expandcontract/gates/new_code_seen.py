@@ -59,5 +59,7 @@ def _beats(situation: Situation) -> bool:
 
 
 def _old_alone(situation: Situation) -> tuple[OldWriter, ...]:
-    ready = situation.ready_at
-    return tuple(each for each in situation.old_writers if ready is not None and each.last_seen >= ready)
+    """Return who wrote the old side since ready, or since the undo that let old code come back."""
+    undone = situation.noting_since if situation.cycle else None
+    since = max(filter(None, (situation.ready_at, undone)), default=situation.now)
+    return tuple(each for each in situation.old_writers if each.last_seen >= since)

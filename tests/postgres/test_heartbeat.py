@@ -38,7 +38,8 @@ async def _application(url: str) -> AsyncIterator[AsyncEngine]:
 
 async def _alive(ledger: Ledger) -> list[Instance]:
     async with ledger.database.transaction() as conn:
-        rows = (await conn.execute(ledger.tables.fleet_v1.select())).mappings()
+        fleet = ledger.tables.fleet_v1
+        rows = (await conn.execute(fleet.select().where(~fleet.c.silent))).mappings()
         return sorted(
             (Instance(**row) for row in rows), key=lambda each: (each.application, each.name, each.role)
         )
