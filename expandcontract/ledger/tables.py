@@ -285,11 +285,11 @@ class Tables:
             Column("max_rate", Double),
             _integer("workers", nullable=True),
             Column("max_lag_seconds", Double),
+            _text("changed_by"),
+            _moment("changed_at", nullable=False),
             _moment("paused_at"),
             _text("paused_why", nullable=True),
             _moment("paused_until"),
-            _text("changed_by"),
-            _moment("changed_at", nullable=False),
         )
 
     @cached_property

@@ -41,7 +41,8 @@ async def _alive(ledger: Ledger) -> list[Instance]:
         fleet = ledger.tables.fleet_v1
         rows = (await conn.execute(fleet.select().where(~fleet.c.silent))).mappings()
         return sorted(
-            (Instance(**row) for row in rows), key=lambda each: (each.application, each.name, each.role)
+            (each for each in (Instance(**row) for row in rows) if not each.silent),
+            key=lambda each: (each.application, each.name, each.role),
         )
 
 
