@@ -65,6 +65,10 @@ def execute(verb: Verb, written: Mapping[str, Any], *, checkpoints: bool, extra:
     from expandcontract.cli.signals import Interruption, run
     from expandcontract.model.presence import at_work
 
+    if written.get("show_values"):
+        from expandcontract.postgres.sqlstate import values_shown
+
+        values_shown.set(True)
     arguments = {p.name: written.get(p.name, p.default) for p in own_parameters(verb)} | dict(extra)
     loaded = load({name: written[name] for name in SETTING_NAMES if name in written})
     output = Output(json=bool(written.get("json")), log_format=loaded.log_format)

@@ -9,6 +9,7 @@ from typing import TextIO
 from expandcontract.cli.talk import records
 from expandcontract.cli.views.error import ErrorView
 from expandcontract.cli.views.view import View
+from expandcontract.model.words import printable
 
 
 class Output:
@@ -56,7 +57,7 @@ class Output:
 
     def write(self, text: str) -> None:
         """Write a result that is text already."""
-        print(text.rstrip("\n"), file=self.stdout, flush=True)
+        print(printable(text.rstrip("\n")), file=self.stdout, flush=True)
 
     def say(
         self,

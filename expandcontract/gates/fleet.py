@@ -11,6 +11,7 @@ from humanize import naturaldelta
 from expandcontract.model.durations import spell
 from expandcontract.model.situation import Instance, Situation, Verdict
 from expandcontract.model.versions import Requirement, comparable
+from expandcontract.model.words import one_line
 
 NAME = "fleet"
 HARD = False
@@ -37,7 +38,7 @@ def judge(situation: Situation) -> Verdict | None:
 def known(situation: Situation) -> str:
     """Which instances are old: another one that shows up is not covered."""
     old = sorted(
-        f"{each.application} {each.name} {each.version}"
+        one_line(f"{each.application} {each.name} {each.version}")
         for required in situation.policy.require_version
         for each in _old(required, situation)
     )

@@ -12,6 +12,7 @@ from humanize import naturaldelta
 
 from expandcontract.model.durations import spell
 from expandcontract.model.situation import OldReader, OldSession, Situation, Source, Verdict, Watch
+from expandcontract.model.words import one_line
 
 NAME = "old-readers"
 HARD = False
@@ -64,7 +65,7 @@ def known(situation: Situation) -> str:
     watch = situation.watch
     if watch is None:
         return f"attempt {situation.attempt}, cycle {situation.cycle}: nobody looked"
-    seen = sorted({f"{reader.role} {reader.query_id}" for reader in watch.readers})
+    seen = sorted({one_line(f"{reader.role} {reader.query_id}") for reader in watch.readers})
     since = watch.since.isoformat() if watch.source == Source.READ else watch.source
     return (
         f"attempt {situation.attempt}, cycle {situation.cycle}, since {since}: {'; '.join(seen) or 'nobody'}"
@@ -167,7 +168,8 @@ def _grouped(sessions: Sequence[OldSession]) -> str:
     groups: dict[str, list[OldSession]] = {}
     for session in sessions:
         name = session.application_name or "an application without a name"
-        groups.setdefault(f"{name} (role {session.role}, {session.address or 'local'})", []).append(session)
+        who = one_line(f"{name} (role {session.role}, {session.address or 'local'})")
+        groups.setdefault(who, []).append(session)
     told = [f"{who}, {_pids(group)}" for who, group in sorted(groups.items())]
     more = len(told) - MOST_NAMED
     return "; ".join(told[:MOST_NAMED]) + (f"; and {more:,} more applications" if more > 0 else "")

@@ -12,6 +12,7 @@ from humanize import naturaldelta
 
 from expandcontract.model.durations import spell
 from expandcontract.model.situation import OldWriter, Situation, Verdict
+from expandcontract.model.words import one_line
 
 NAME = "old-writers"
 HARD = False
@@ -87,4 +88,4 @@ def _when(writer: OldWriter, situation: Situation) -> str:
 
 def _who(writer: OldWriter) -> str:
     name = writer.application_name or "an application without a name"
-    return f"{name} (role {writer.role}, {writer.address or 'local'})"
+    return one_line(f"{name} (role {writer.role}, {writer.address or 'local'})")

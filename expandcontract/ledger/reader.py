@@ -32,6 +32,7 @@ from expandcontract.model.situation import (
     Watch,
     Wish,
 )
+from expandcontract.model.words import one_line
 
 #: The columns of status_v1 that a Situation needs. The others are for people and scripts.
 _NEEDED = (
@@ -62,8 +63,9 @@ class LogEntry:
     def by(self) -> str:
         """Who it was, by their own word, and beside it what the server knows."""
         if self.role is None or (self.role == self.who and self.address is None):
-            return self.who
-        return f"{self.who} as {self.role}" + ("" if self.address is None else f" from {self.address}")
+            return one_line(self.who)
+        place = "" if self.address is None else f" from {self.address}"
+        return one_line(f"{self.who} as {self.role}{place}")
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.events import Blocker
+from expandcontract.model.words import one_line
 from expandcontract.postgres.query import rows
 
 #: A VACUUM against transaction id wraparound does not give way to anybody, and must not be made to.
@@ -109,6 +110,6 @@ async def older_snapshots(
 
 def _blockers(found: list[tuple[Any, ...]]) -> tuple[Blocker, ...]:
     return tuple(
-        Blocker(pid, application_name, role, state, age, query, kind)
+        Blocker(pid, one_line(application_name), one_line(role), state, age, one_line(query), kind)
         for pid, application_name, role, state, age, query, kind in found
     )

@@ -1,5 +1,7 @@
 """What a server error means, judged by its SQLSTATE alone: messages are translated, codes are not."""
 
+from contextvars import ContextVar
+
 import asyncpg
 from sqlalchemy.exc import DBAPIError
 
@@ -13,6 +15,7 @@ from expandcontract.model.errors import (
     StepFailed,
     Stopped,
 )
+from expandcontract.model.words import one_line
 
 LOCK_NOT_AVAILABLE = "55P03"
 QUERY_CANCELED = "57014"
@@ -36,6 +39,9 @@ TIMED_OUT = frozenset({QUERY_CANCELED, "25P03", "25P04", "57P05"})
 
 #: A server that is there and takes no connection: it starts up or shuts down, or has too many already.
 _AWAY = frozenset({"57P03", "57P01", "57P02", "53300"})
+
+#: Whether the operator asked for the values of rows in what is said (`--show-values`).
+values_shown: ContextVar[bool] = ContextVar("values_shown", default=False)
 
 #: Classes: data exception, integrity constraint, WITH CHECK OPTION, raised by a PL/pgSQL function.
 _OF_THE_VALUE = frozenset({"22", "23", "44", "P0"})
@@ -96,13 +102,20 @@ def context(error: BaseException | None) -> str:
 
 
 def server_message(error: BaseException) -> tuple[str, str]:
-    """Return the server's message, and its detail and hint as one text (empty without any)."""
+    """Return the server's message, and its detail and hint as one text (empty without any).
+
+    Where a value is at fault, the detail holds it (a duplicate key, a failing row): it is left out unless
+    `values_shown`.
+    """
     source = error.orig if isinstance(error, DBAPIError) else error
     answer = source if isinstance(source, asyncpg.PostgresError) else getattr(source, "__cause__", None)
     if not isinstance(answer, asyncpg.PostgresError):
         return str(source), ""
-    parts = (getattr(answer, "detail", None), getattr(answer, "hint", None))
-    return getattr(answer, "message", None) or str(answer), " ".join(part for part in parts if part)
+    detail, hint = getattr(answer, "detail", None), getattr(answer, "hint", None)
+    if detail and not values_shown.get() and (sqlstate(error) or "")[:2] in _OF_THE_VALUE:
+        detail = "The detail holds values of rows: --show-values shows it, where the verb has it."
+    message = getattr(answer, "message", None) or str(answer)
+    return one_line(message), one_line(" ".join(part for part in (detail, hint) if part))
 
 
 def translate(error: BaseException) -> EcError:  # noqa: PLR0911 - one return for each meaning

@@ -14,6 +14,7 @@ from expandcontract.cli.redaction import redact
 from expandcontract.cli.talk.sentences import sentence
 from expandcontract.cli.views.format import held, percent
 from expandcontract.model.events import Progress, StepRunning
+from expandcontract.model.words import one_line
 
 BAR_WIDTH = 24
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
@@ -31,7 +32,7 @@ def drawn(event: Progress | StepRunning, label: str = "") -> Group:
     row.add_column(no_wrap=True, overflow="ellipsis")
     row.add_row(bar, Text(f"{label}  {figures(event)}" if label else figures(event), no_wrap=True))
     why = reason(event)
-    below = [Text(redact(why), no_wrap=True, overflow="ellipsis")] if why else []
+    below = [Text(one_line(redact(why)), no_wrap=True, overflow="ellipsis")] if why else []
     return Group(row, *below)
 
 

@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, Literal, TextIO
 
 from expandcontract.cli.redaction import redact
+from expandcontract.model.words import one_line, printable
 
 #: How records are written. `text` is the message alone, as it stands on a terminal.
 Form = Literal["json", "logfmt", "text"]
@@ -45,7 +46,7 @@ def write(
 ) -> None:
     """Write a record. Passwords are hidden; a message of several lines is one record nonetheless."""
     if form == "text":
-        print(redact(message.rstrip("\n")), file=stream, flush=True)
+        print(printable(redact(message.rstrip("\n"))), file=stream, flush=True)
         return
     import structlog
 
@@ -71,4 +72,4 @@ def _clean(record: Mapping[str, Any]) -> MutableMapping[str, Any]:
 def _told(value: object) -> object:
     if isinstance(value, list | tuple):
         value = "; ".join(map(str, value))
-    return redact(value) if isinstance(value, str) else value
+    return one_line(redact(value)) if isinstance(value, str) else value

@@ -10,6 +10,7 @@ from expandcontract.cli.redaction import redact
 from expandcontract.cli.talk.bar import drawn
 from expandcontract.cli.talk.sentences import detail, sentence
 from expandcontract.model import events
+from expandcontract.model.words import printable
 
 
 class Terminal:
@@ -27,7 +28,7 @@ class Terminal:
         if isinstance(event, events.Progress | events.StepRunning):
             self._draw(event)
         elif self._verbose or not detail(event):
-            self._console.print(escape(redact(sentence(event))))
+            self._console.print(escape(printable(redact(sentence(event)))))
 
     def close(self) -> None:
         """Take the bar away."""

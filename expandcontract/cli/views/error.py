@@ -7,6 +7,7 @@ from pydantic import Field
 from expandcontract.cli.redaction import redact
 from expandcontract.cli.views.view import View
 from expandcontract.model.errors import EcError, Stopped
+from expandcontract.model.words import one_line
 
 
 class ErrorView(View):
@@ -24,7 +25,7 @@ class ErrorView(View):
         """Read an error; passwords in its words are hidden."""
         return cls(
             code=error.code,
-            message=redact(error.message),
+            message=one_line(redact(error.message)),
             why=redact(error.why),
             state=redact(error.state),
             next=redact(error.next or _next(error)),

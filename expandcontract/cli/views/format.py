@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import humanize
 
+from expandcontract.model.words import one_line
+
 
 def count(number: float, noun: str = "", plural: str = "") -> str:
     """Return `1,000 rows`, `1 row`; without a noun the number alone."""
@@ -57,9 +59,12 @@ def build_phase(phase: str, done: int, total: int, unit: str, waits_for: str | N
 
 
 def table(rows: Sequence[Sequence[str]], indent: str = "") -> list[str]:
-    """Align rows in columns, two blanks apart; the last column is free."""
+    """Align rows in columns, two blanks apart; the last column is free. A row is one line, whatever it
+    holds.
+    """
     if not rows:
         return []
+    rows = [[one_line(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in rows if len(row) > i) for i in range(max(map(len, rows)))]
     padded = ([cell.ljust(width) for cell, width in zip(row, widths, strict=False)] for row in rows)
     return [(indent + "  ".join(cells)).rstrip() for cells in padded]

@@ -11,6 +11,7 @@ from expandcontract.cli.report.compose import compose
 from expandcontract.cli.report.document import Section
 from expandcontract.cli.views.view import View
 from expandcontract.ledger.history import History
+from expandcontract.model.words import printable
 
 
 class ReportView(View):
@@ -32,8 +33,8 @@ class ReportView(View):
 
     def text(self) -> str:
         """Return it as Markdown."""
-        return redact(markdown.render(self.title, self.sections))
+        return printable(redact(markdown.render(self.title, self.sections)))
 
     def html(self) -> str:
         """Return it as a page of HTML that needs nothing else."""
-        return redact(html.render(self.title, self.sections))
+        return printable(redact(html.render(self.title, self.sections)))
