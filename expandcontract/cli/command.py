@@ -70,10 +70,11 @@ def execute(verb: Verb, written: Mapping[str, Any], *, checkpoints: bool, extra:
 
         values_shown.set(True)
     arguments = {p.name: written.get(p.name, p.default) for p in own_parameters(verb)} | dict(extra)
-    loaded = load({name: written[name] for name in SETTING_NAMES if name in written})
+    chosen = {name: written[name] for name in SETTING_NAMES if name in written}
+    loaded = load(chosen)
     output = Output(json=bool(written.get("json")), log_format=loaded.log_format)
     interruption = Interruption(lambda text: output.say(text, "signal"), checkpoints=checkpoints)
-    session = Session(loaded, output, interruption, verbose=bool(written.get("verbose")))
+    session = Session(loaded, output, interruption, verbose=bool(written.get("verbose")), given=chosen)
     named = arguments.get("change")
     with at_work(verb.__name__, named if isinstance(named, str) else ""):
         return run(lambda: verb(session, **arguments), interruption) or 0

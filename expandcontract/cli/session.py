@@ -2,15 +2,15 @@
 
 import getpass
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from expandcontract.cli.options import THROTTLES
 from expandcontract.cli.output import Output
-from expandcontract.cli.settings import Settings
+from expandcontract.cli.settings import Settings, left_out
 from expandcontract.cli.signals import Interruption
 from expandcontract.cli.talk.listener import CloseableListener
 from expandcontract.cli.views.view import View
@@ -23,12 +23,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Session:
-    """What a verb gets. `interruption.stop` is set by the first signal."""
+    """What a verb gets. `interruption.stop` is set by the first signal; `given` are the settings of the
+    command line.
+    """
 
     settings: Settings
     output: Output
     interruption: Interruption
     verbose: bool = False
+    given: Mapping[str, object] = field(default_factory=dict)
 
     @property
     def phases(self) -> Path:
@@ -95,7 +98,12 @@ class Session:
         if self.settings.database_url is None:
             raise BadSetting(
                 "No database was named.",
-                why="Set EC_DATABASE_URL, or database_url in [tool.expandcontract] of pyproject.toml.",
+                why=" ".join(
+                    (
+                        "Set EC_DATABASE_URL, or database_url in [tool.expandcontract] of pyproject.toml.",
+                        *(f"Not used: {each}." for each in left_out()),
+                    )
+                ),
                 next="EC_DATABASE_URL=postgresql://user@host/database ec status",
             )
         return self.settings.database_url.get_secret_value()

@@ -2,10 +2,8 @@
 
 import difflib
 import os
-import tomllib
 from collections.abc import Mapping
 from datetime import timedelta
-from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -14,6 +12,7 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
 from expandcontract.cli.hook_settings import HookSettings
+from expandcontract.cli.project_file import ProjectFile
 from expandcontract.cli.throttle_settings import ThrottleSettings
 from expandcontract.model.durations import parse_duration
 from expandcontract.model.errors import BadSetting, EcError
@@ -162,48 +161,6 @@ class Settings(BaseSettings):
         )
 
 
-class ProjectFile:
-    """The nearest pyproject.toml, here or above, that has a table [tool.expandcontract]."""
-
-    def __init__(self, path: Path | None, values: Mapping[str, Any]) -> None:
-        self.path = path
-        self._table = values
-
-    @classmethod
-    def find(cls, start: Path) -> "ProjectFile":
-        """Look in `start` and the folders above. Raises BadSetting for a file that is not TOML."""
-        for folder in (start, *start.parents):
-            path = folder / "pyproject.toml"
-            if path.is_file() and (table := _table(path)) is not None:
-                return cls(path, table)
-        return cls(None, {})
-
-    @cached_property
-    def values(self) -> dict[str, Any]:
-        """The table by field name. `phases` is relative to the file, so that `ec` works from every folder."""
-        found = _underscored(self._table)
-        for name in TABLES:
-            if isinstance(found.get(name), dict):
-                found[name] = _underscored(found[name])
-        if self.path is not None and isinstance(found.get("phases", ""), str):
-            found["phases"] = str(self.path.parent / found.get("phases", "phases"))
-        return found
-
-
-def _underscored(table: Mapping[str, Any]) -> dict[str, Any]:
-    return {key.replace("-", "_"): value for key, value in table.items()}
-
-
-def _table(path: Path) -> Mapping[str, Any] | None:
-    try:
-        table = tomllib.loads(path.read_text()).get("tool", {}).get("expandcontract")
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise BadSetting(f"{path} is not TOML.", why=str(error)) from error
-    if table is not None and not isinstance(table, dict):
-        raise BadSetting(f"tool.expandcontract in {path} is not a table.")
-    return table
-
-
 class _ProjectSource(PydanticBaseSettingsSource):
     def __init__(self, settings_cls: type[BaseSettings], file: ProjectFile) -> None:
         super().__init__(settings_cls)
@@ -240,7 +197,7 @@ def _bad_setting(field: str, kind: str, message: str, given: Mapping[str, Any]) 
     return BadSetting(f"The value of {origin} is not valid.", why=message.removeprefix("Value error, "))
 
 
-def _origin(field: str, given: Mapping[str, Any]) -> str:
+def _origin(field: str, given: Mapping[str, object]) -> str:
     if field in given:
         return f"--{field.replace('_', '-')}"
     variable = _variable(field)
@@ -266,6 +223,24 @@ def names() -> list[str]:
     """Return the names of all settings; those of a table as `TABLE.NAME`."""
     own = [name for name in Settings.model_fields if name not in TABLES]
     return own + [f"{table}.{name}" for table, of in TABLES.items() for name in of.model_fields]
+
+
+def origins(given: Mapping[str, object]) -> tuple[tuple[str, str], ...]:
+    """Return each setting that is not left at its default, with where it comes from; values are not told."""
+    file = ProjectFile.find(Path.cwd())
+    inner = {f"{table}.{name}" for table in TABLES for name in file.values.get(table) or {}}
+    in_file = {*file.values, *inner} - set(TABLES)
+    return tuple(
+        (name, _origin(name, given))
+        for name in names()
+        if name in given or os.environ.get(_variable(name)) or (name in in_file and file.path is not None)
+    )
+
+
+def left_out() -> tuple[str, ...]:
+    """Return the settings of the project's file that are not used, each with why."""
+    file = ProjectFile.find(Path.cwd())
+    return tuple(f"{name} of {TABLE} in {file.path}: {file.doubt}" for name in file.left_out)
 
 
 def _variable(field: str) -> str:

@@ -55,7 +55,7 @@ def test_the_log_has_a_line_for_each_entry() -> None:
 def test_an_error_begins_no_other_line_like_one() -> None:
     """The message is one line; what hangs below it is indented."""
     stream = io.StringIO()
-    Output(json=False, stderr=stream, form="text").say_error(ErrorView.of(EcError(BAD, why=BAD)))
+    Output(json=False, stderr=stream, log_format="text").say_error(ErrorView.of(EcError(BAD, why=BAD)))
     first, *rest = stream.getvalue().rstrip("\n").split("\n")
     assert first.startswith("error[EC100]: eve\\n")
     assert all(line.startswith("  ") for line in rest)

@@ -1,6 +1,7 @@
 """`ec doctor`."""
 
-from typing import Annotated
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from typer.core import TyperCommand
@@ -8,6 +9,9 @@ from typer.core import TyperCommand
 from expandcontract.cli.build import single
 from expandcontract.cli.command import command
 from expandcontract.cli.session import Session
+
+if TYPE_CHECKING:
+    from expandcontract.engine.verbs.doctor import Finding
 
 ATTENTION = 1
 
@@ -24,9 +28,25 @@ async def doctor(session: Session, *, repair: Repair = False) -> int:
 
     async with session.context() as context:
         mended = await mend.mend(context) if repair else ()
-        view = DoctorView.of([*mended, *await verb.examine(context)])
+        view = DoctorView.of([*_settings(session), *mended, *await verb.examine(context)])
     session.show(view)
     return 0 if view.well else ATTENTION
+
+
+def _settings(session: Session) -> Iterator["Finding"]:
+    """Yield where each setting comes from, and which of a file are not used."""
+    from expandcontract.cli.settings import left_out, origins
+    from expandcontract.engine.verbs.doctor import Finding
+
+    found = ", ".join(f"{name} from {origin}" for name, origin in origins(session.given))
+    yield Finding("settings", True, f"{found or 'none is set'}; all others have their defaults.")
+    for each in left_out():
+        yield Finding(
+            "settings",
+            False,
+            f"Not used: {each}.",
+            "Set it in the environment, or take the file into your own hands: chown, chmod go-w",
+        )
 
 
 def build(name: str, summary: str) -> TyperCommand:
