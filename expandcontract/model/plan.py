@@ -90,7 +90,8 @@ class Sweep:
     a row; without any the row's ctid does.
     `old` and `new` are the columns (as SQL) whose values keep records. `unfit` is a predicate over `t` of the
     rows whose value the other side cannot
-    hold; compare counts them apart.
+    hold; compare counts them apart. With `own_path` rows are written under the search_path of the role,
+    as the application's are: plans of before name operators without their schema, and may not be.
     """
 
     purpose: Purpose
@@ -101,6 +102,7 @@ class Sweep:
     old: str = ""
     new: str = ""
     unfit: str = "false"
+    own_path: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -254,6 +254,7 @@ def _sweep(
         old=quote(pair.old.column),
         new=quote(pair.new.column),
         unfit=unfit,
+        own_path=purpose == Purpose.COPY,
     )
 
 

@@ -16,7 +16,7 @@ from expandcontract.model.errors import PoolerInTheWay
 from expandcontract.postgres.message import driver
 from expandcontract.postgres.sqlstate import is_disconnect
 from expandcontract.sweep.shift import Shift, refuse_memory
-from expandcontract.sweep.statements import settings
+from expandcontract.sweep.statements import OWN_PATH, settings
 
 if TYPE_CHECKING:
     from asyncpg.prepared_stmt import PreparedStatement
@@ -38,6 +38,8 @@ class Line:
         self._incarnation = ""
         self._prepared: dict[str, PreparedStatement[asyncpg.Record]] = {}
         self._pooled = False
+        # What fires and is evaluated where a row is written may name a table without its schema.
+        self._own_path = shift.job.action.own_path
 
     async def run(self, chunk: Chunk, statement: str, parameters: tuple[Any, ...]) -> Row | None:
         """Run a statement that commits by itself; return its row.
@@ -53,6 +55,8 @@ class Line:
                 self._pooled = True
 
         async def body(conn: AsyncConnection) -> Row | None:
+            if self._own_path:
+                await conn.exec_driver_sql(OWN_PATH.format(scope="true"))
             row = (await conn.exec_driver_sql(statement, parameters)).mappings().first()
             return None if row is None else dict(row)
 
@@ -102,4 +106,6 @@ class Line:
         )
         query = settings(self._shift.options.session_settings, local=False)
         self._incarnation = (await self._conn.exec_driver_sql(query)).one().incarnation
+        if self._own_path:
+            await self._conn.exec_driver_sql(OWN_PATH.format(scope="false"))
         return await driver(self._conn)

@@ -15,18 +15,23 @@ from expandcontract.ledger.chunk import INCARNATION
 from expandcontract.model.names import literal, quote, split
 from expandcontract.model.plan import Purpose, Sweep
 
+#: Rows are written under the search_path of the role, for the sake of what the table's own triggers call. So
+#: every operator is named with its schema, here as in what a plan says of rows.
+EQ, GE, LE, LT, PLUS, MINUS, TIMES, PER, JOIN, FIELD, TEXT_OF = (
+    f"OPERATOR(pg_catalog.{sign})" for sign in ("=", ">=", "<=", "<", "+", "-", "*", "/", "||", "->", "->>")
+)
 #: For how long a chunk belongs to a worker of whom nothing is heard.
 LEASE = "INTERVAL '10 seconds'"
 #: A row's place on its page: the last two bytes that a tid sends.
 _PLACE = (
-    "256 * pg_catalog.get_byte(pg_catalog.tidsend(t.ctid), 4)"
-    " + pg_catalog.get_byte(pg_catalog.tidsend(t.ctid), 5)"
+    f"256 {TIMES} pg_catalog.get_byte(pg_catalog.tidsend(t.ctid), 4)"
+    f" {PLUS} pg_catalog.get_byte(pg_catalog.tidsend(t.ctid), 5)"
 )
 _WAL = "pg_catalog.pg_current_wal_insert_lsn()"
 #: What the statement has cost until now. The WAL of others meanwhile is in it.
 COST = f"""
   pg_catalog.pg_wal_lsn_diff({_WAL}, mine.began_at)::pg_catalog.float8 AS wal_bytes,
-  extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.statement_timestamp())::pg_catalog.float8
+  extract(epoch FROM pg_catalog.clock_timestamp() {MINUS} pg_catalog.statement_timestamp())::pg_catalog.float8
     AS seconds""".lstrip()
 #: How many rows of a chunk are named when they do not match.
 SAMPLES = 10
@@ -54,6 +59,13 @@ def settings(more: Sequence[tuple[str, str]] = (), *, local: bool) -> str:
         for name, value in (*_SETTINGS.items(), *more)
     ]
     return f"SELECT {', '.join(calls)}, {INCARNATION} AS incarnation"
+
+
+#: What the role, the database or the server says of search_path: as in a session of the application.
+OWN_PATH = """
+SELECT pg_catalog.set_config('search_path', s.reset_val, {scope})
+FROM pg_catalog.pg_settings s WHERE s.name OPERATOR(pg_catalog.=) 'search_path'
+""".strip()
 
 
 @dataclass(frozen=True)
@@ -104,12 +116,12 @@ def _look(action: Sweep, relation: str) -> str:
 SELECT pg_catalog.count(*) AS wanted,
        pg_catalog.min(t.ctid) AS first,
        pg_catalog.max(t.ctid) AS last,
-       pg_catalog.max({_PLACE}) FILTER (WHERE t.ctid < $3) AS highest,
+       pg_catalog.max({_PLACE}) FILTER (WHERE t.ctid {LT} $3) AS highest,
        {filenode(relation)} AS filenode,
        pg_catalog.pg_relation_size({_regclass(relation)})
-         / pg_catalog.current_setting('block_size')::pg_catalog.int8 AS blocks
+         {PER} pg_catalog.current_setting('block_size')::pg_catalog.int8 AS blocks
 FROM ONLY {relation} t
-WHERE t.ctid >= $1 AND t.ctid < $2 AND ({action.wanted})
+WHERE t.ctid {GE} $1 AND t.ctid {LT} $2 AND ({action.wanted})
 """.strip()
 
 
@@ -124,11 +136,11 @@ WITH {mine(relation, schema, writes=True)},
 UPDATE {_chunk(schema)} c
 SET {checkpoint()},
     batch = $5, throttled_by = $6,
-    rows = c.rows + written.rows,
-    hot_rows = c.hot_rows + {hot(relation)}
+    rows = c.rows {PLUS} written.rows,
+    hot_rows = c.hot_rows {PLUS} {hot(relation)}
 FROM mine, written
-WHERE c.id = mine.id
-RETURNING written.rows AS written, c.rows - c.hot_rows AS moved, {COST}
+WHERE c.id {EQ} mine.id
+RETURNING written.rows AS written, c.rows {MINUS} c.hot_rows AS moved, {COST}
 """.strip()
 
 
@@ -143,17 +155,17 @@ WITH {mine(relation, schema, writes=True)},
 found AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows
   FROM ONLY {relation} t
-  WHERE t.ctid >= $3 AND t.ctid < $4 AND ({action.wanted})
+  WHERE t.ctid {GE} $3 AND t.ctid {LT} $4 AND ({action.wanted})
 )
 UPDATE {_chunk(schema)} c
 SET {checkpoint()},
     batch = $5, throttled_by = $6,
-    rows = c.rows + written.rows,
-    hot_rows = c.hot_rows + {hot(relation)},
-    next_block = CASE WHEN found.rows <= written.rows THEN $7 ELSE c.next_block END
+    rows = c.rows {PLUS} written.rows,
+    hot_rows = c.hot_rows {PLUS} {hot(relation)},
+    next_block = CASE WHEN found.rows {LE} written.rows THEN $7 ELSE c.next_block END
 FROM mine, written, found
-WHERE c.id = mine.id
-RETURNING written.rows AS written, c.rows - c.hot_rows AS moved,
+WHERE c.id {EQ} mine.id
+RETURNING written.rows AS written, c.rows {MINUS} c.hot_rows AS moved,
   (SELECT pg_catalog.count(*) FROM chosen) AS locked, found.rows AS found, {COST}
 """.strip()
 
@@ -166,7 +178,7 @@ seen AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows,
          pg_catalog.count(*) FILTER (WHERE {action.wanted}) AS mismatches
   FROM ONLY {relation} t
-  WHERE t.ctid >= $3 AND t.ctid < {end_of_mine("$4")}
+  WHERE t.ctid {GE} $3 AND t.ctid {LT} {end_of_mine("$4")}
 )
 {_slice_checkpoint(schema)}
 """.strip()
@@ -181,7 +193,7 @@ kept AS (
   SELECT mine.change_id, 'kept', {key(action)}, {_text(action.old)}, {_text(action.new)}, CURRENT_USER,
          'only the new side held this value when the change was rolled back'
   FROM ONLY {relation} t, mine
-  WHERE t.ctid >= $3 AND t.ctid < $4 AND ({action.wanted})
+  WHERE t.ctid {GE} $3 AND t.ctid {LT} $4 AND ({action.wanted})
   RETURNING 1
 ),
 seen AS MATERIALIZED (
@@ -196,20 +208,20 @@ def _samples(action: Sweep, relation: str, schema: str) -> str:
     # A snapshot of its own: a row may have got a value that does not fit since they were counted.
     return f"""
 UPDATE {_chunk(schema)} c
-SET unfit = c.unfit + LEAST($5, (
+SET unfit = c.unfit {PLUS} LEAST($5, (
   SELECT pg_catalog.count(*)
   FROM ONLY {relation} t
-  WHERE t.ctid >= $3 AND t.ctid < $4 AND ({action.unfit})
-)), samples = c.samples || COALESCE((
+  WHERE t.ctid {GE} $3 AND t.ctid {LT} $4 AND ({action.unfit})
+)), samples = c.samples {JOIN} COALESCE((
   SELECT pg_catalog.jsonb_agg(named.key)
   FROM (
     SELECT {key(action)} AS key
     FROM ONLY {relation} t
-    WHERE t.ctid >= $3 AND t.ctid < $4 AND ({action.wanted})
-    LIMIT {SAMPLES} - pg_catalog.jsonb_array_length(c.samples)
+    WHERE t.ctid {GE} $3 AND t.ctid {LT} $4 AND ({action.wanted})
+    LIMIT {SAMPLES} {MINUS} pg_catalog.jsonb_array_length(c.samples)
   ) named
 ), '[]')
-WHERE c.id = $1 AND c.token = $2
+WHERE c.id {EQ} $1 AND c.token {EQ} $2
 """.strip()
 
 
@@ -220,7 +232,8 @@ def mine(relation: str, schema: str, *, writes: bool = False) -> str:
     return f"""mine AS MATERIALIZED (
   SELECT c.id, c.change_id{before}
   FROM {_chunk(schema)} c
-  WHERE c.id = $1 AND c.token = $2 AND c.status = 'running' AND c.filenode = {filenode(relation)}
+  WHERE c.id {EQ} $1 AND c.token {EQ} $2 AND c.status {EQ} 'running'
+    AND c.filenode {EQ} {filenode(relation)}
   FOR UPDATE
 )"""
 
@@ -242,7 +255,7 @@ def _chosen(rows: str) -> str:
 def _wanted(action: Sweep, relation: str) -> str:
     return f"""SELECT t.ctid{_drifted(action)}
   FROM ONLY {relation} t
-  WHERE t.ctid >= $3 AND t.ctid < {end_of_mine("$4")} AND ({action.wanted})
+  WHERE t.ctid {GE} $3 AND t.ctid {LT} {end_of_mine("$4")} AND ({action.wanted})
   LIMIT $5::pg_catalog.int8
   FOR NO KEY UPDATE SKIP LOCKED"""
 
@@ -254,7 +267,7 @@ def _strided(action: Sweep, relation: str) -> str:
   CROSS JOIN LATERAL (
     SELECT t.ctid{_drifted(action)}
     FROM ONLY {relation} t
-    WHERE t.ctid >= {_tid("$7")} AND t.ctid < {_tid("$8")} AND ({action.wanted})
+    WHERE t.ctid {GE} {_tid("$7")} AND t.ctid {LT} {_tid("$8")} AND ({action.wanted})
     FOR NO KEY UPDATE SKIP LOCKED
   ) AS share
   WHERE EXISTS (SELECT FROM mine)
@@ -282,8 +295,8 @@ def _overwritten(action: Sweep, schema: str) -> str:
         return ""
     return f"""overwritten AS (
   INSERT INTO {quote(schema)}.conflict (change_id, kind, key, old_value, new_value, role, sentence)
-  SELECT mine.change_id, 'overwritten', drifted->0, drifted->>1, drifted->>2, CURRENT_USER,
-         'the two sides had drifted apart, and the new one was filled from the old one again'
+  SELECT mine.change_id, 'overwritten', drifted {FIELD} 0, drifted {TEXT_OF} 1, drifted {TEXT_OF} 2,
+         CURRENT_USER, 'the two sides had drifted apart, and the new one was filled from the old one again'
   FROM chosen, mine
   WHERE chosen.drifted IS NOT NULL
 ),
@@ -295,7 +308,7 @@ def _written(action: Sweep, relation: str) -> str:
     return f"""updated AS (
   UPDATE ONLY {relation} t
   SET {assignments}
-  WHERE t.ctid = ANY (ARRAY(SELECT chosen.ctid FROM chosen)) AND ({action.wanted})
+  WHERE t.ctid {EQ} ANY (ARRAY(SELECT chosen.ctid FROM chosen)) AND ({action.wanted})
   RETURNING 1
 ),
 written AS MATERIALIZED (
@@ -305,25 +318,26 @@ written AS MATERIALIZED (
 
 def checkpoint() -> str:
     """Return the assignments that every statement of a worker makes to its chunk."""
-    return f"leased_until = pg_catalog.clock_timestamp() + {LEASE}, updated_at = pg_catalog.clock_timestamp()"
+    until = f"pg_catalog.clock_timestamp() {PLUS} {LEASE}"
+    return f"leased_until = {until}, updated_at = pg_catalog.clock_timestamp()"
 
 
 def _slice_checkpoint(schema: str) -> str:
     return f"""UPDATE {_chunk(schema)} c
 SET {checkpoint()},
     batch = $6,
-    rows = c.rows + seen.rows,
-    mismatches = c.mismatches + seen.mismatches,
+    rows = c.rows {PLUS} seen.rows,
+    mismatches = c.mismatches {PLUS} seen.mismatches,
     next_block = $5
 FROM mine, seen
-WHERE c.id = mine.id
+WHERE c.id {EQ} mine.id
 RETURNING seen.rows, seen.mismatches"""
 
 
 def hot(relation: str) -> str:
     """Return how many rows `written` wrote without leaving their page."""
     # CASE: the counter is read after the rows were written.
-    return f"CASE WHEN written.rows >= 0 THEN {_counter(relation)} - mine.hot END"
+    return f"CASE WHEN written.rows {GE} 0 THEN {_counter(relation)} {MINUS} mine.hot END"
 
 
 def _counter(relation: str) -> str:

@@ -9,7 +9,19 @@ from dataclasses import dataclass
 
 from expandcontract.model.names import quote
 from expandcontract.model.plan import Transformation
-from expandcontract.sweep.statements import COST, checkpoint, end_of_mine, filenode, hot, key, mine
+from expandcontract.sweep.statements import (
+    COST,
+    EQ,
+    GE,
+    LT,
+    PLUS,
+    checkpoint,
+    end_of_mine,
+    filenode,
+    hot,
+    key,
+    mine,
+)
 
 
 @dataclass(frozen=True)
@@ -57,7 +69,7 @@ def _fill(action: Transformation, relation: str, schema: str) -> str:
 WITH {mine(relation, schema, writes=True)},
 scanned AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows FROM ONLY {relation} t
-  WHERE t.ctid >= $6 AND t.ctid < {end_of_mine("$7")}
+  WHERE t.ctid {GE} $6 AND t.ctid {LT} {end_of_mine("$7")}
 ),
 computed AS MATERIALIZED (
   SELECT * FROM ROWS FROM (
@@ -67,15 +79,15 @@ computed AS MATERIALIZED (
 ),
 chosen AS MATERIALIZED (
   SELECT t.ctid, computed.version, computed.value
-  FROM computed JOIN ONLY {relation} t ON t.ctid = computed.place AND t.xmin = computed.version
-  WHERE ({action.wanted}) AND (SELECT scanned.rows FROM scanned) > 0
+  FROM computed JOIN ONLY {relation} t ON t.ctid {EQ} computed.place AND t.xmin {EQ} computed.version
+  WHERE ({action.wanted}) AND (SELECT scanned.rows FROM scanned) {GE} 1
   FOR NO KEY UPDATE OF t SKIP LOCKED
 ),
 updated AS (
   UPDATE ONLY {relation} t
   SET {action.new} = chosen.value
   FROM chosen
-  WHERE t.ctid = chosen.ctid AND t.xmin = chosen.version AND ({action.wanted})
+  WHERE t.ctid {EQ} chosen.ctid AND t.xmin {EQ} chosen.version AND ({action.wanted})
   RETURNING chosen.ctid
 ),
 written AS MATERIALIZED (
@@ -84,12 +96,12 @@ written AS MATERIALIZED (
 UPDATE {quote(schema)}.chunk c
 SET {checkpoint()},
     batch = $8, throttled_by = $9,
-    rows = c.rows + written.rows,
-    hot_rows = c.hot_rows + {hot(relation)},
-    next_block = CASE WHEN written.rows = pg_catalog.cardinality($3) THEN COALESCE($10, c.next_block)
+    rows = c.rows {PLUS} written.rows,
+    hot_rows = c.hot_rows {PLUS} {hot(relation)},
+    next_block = CASE WHEN written.rows {EQ} pg_catalog.cardinality($3) THEN COALESCE($10, c.next_block)
                       ELSE c.next_block END
 FROM mine, written
-WHERE c.id = mine.id
+WHERE c.id {EQ} mine.id
 RETURNING written.rows AS written, (SELECT pg_catalog.count(*) FROM chosen) AS locked, {COST}
 """.strip()
 
@@ -112,9 +124,9 @@ kept AS (
 )
 UPDATE {quote(schema)}.chunk c
 SET {checkpoint()},
-    mismatches = c.mismatches + pg_catalog.cardinality($3),
+    mismatches = c.mismatches {PLUS} pg_catalog.cardinality($3),
     next_block = COALESCE($5, c.next_block)
 FROM mine
-WHERE c.id = mine.id
+WHERE c.id {EQ} mine.id
 RETURNING c.id
 """.strip()

@@ -3,16 +3,17 @@
 SELECT pg_catalog.count(*) AS wanted,
        pg_catalog.min(t.ctid) AS first,
        pg_catalog.max(t.ctid) AS last,
-       pg_catalog.max(256 * pg_catalog.get_byte(pg_catalog.tidsend(t.ctid), 4) + pg_catalog.get_byte(pg_catalog.tidsend(t.ctid), 5)) FILTER (WHERE t.ctid < $3) AS highest,
+       pg_catalog.max(256 OPERATOR(pg_catalog.*) pg_catalog.get_byte(pg_catalog.tidsend(t.ctid), 4) OPERATOR(pg_catalog.+) pg_catalog.get_byte(pg_catalog.tidsend(t.ctid), 5)) FILTER (WHERE t.ctid OPERATOR(pg_catalog.<) $3) AS highest,
        pg_catalog.pg_relation_filenode('public.orders'::pg_catalog.regclass) AS filenode,
        pg_catalog.pg_relation_size('public.orders'::pg_catalog.regclass)
-         / pg_catalog.current_setting('block_size')::pg_catalog.int8 AS blocks
+         OPERATOR(pg_catalog./) pg_catalog.current_setting('block_size')::pg_catalog.int8 AS blocks
 FROM ONLY public.orders t
-WHERE t.ctid >= $1 AND t.ctid < $2 AND (NOT ((CASE WHEN t.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(t.total) IS NULL ELSE COALESCE(t.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(t.total), false) END) OR (t.total_cents IS NOT NULL AND (CASE WHEN t.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents) IS NULL ELSE COALESCE(t.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents), false) END))));
+WHERE t.ctid OPERATOR(pg_catalog.>=) $1 AND t.ctid OPERATOR(pg_catalog.<) $2 AND (NOT ((CASE WHEN t.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(t.total) IS NULL ELSE COALESCE(t.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(t.total), false) END) OR (t.total_cents IS NOT NULL AND (CASE WHEN t.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents) IS NULL ELSE COALESCE(t.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents), false) END))));
 WITH mine AS MATERIALIZED (
   SELECT c.id, c.change_id, pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.orders'::pg_catalog.regclass) AS hot, pg_catalog.pg_current_wal_insert_lsn() AS began_at
   FROM expandcontract.chunk c
-  WHERE c.id = $1 AND c.token = $2 AND c.status = 'running' AND c.filenode = pg_catalog.pg_relation_filenode('public.orders'::pg_catalog.regclass)
+  WHERE c.id OPERATOR(pg_catalog.=) $1 AND c.token OPERATOR(pg_catalog.=) $2 AND c.status OPERATOR(pg_catalog.=) 'running'
+    AND c.filenode OPERATOR(pg_catalog.=) pg_catalog.pg_relation_filenode('public.orders'::pg_catalog.regclass)
   FOR UPDATE
 ),
 chosen AS MATERIALIZED (
@@ -23,7 +24,7 @@ chosen AS MATERIALIZED (
          CASE WHEN NOT (t.total_cents IS NULL) THEN pg_catalog.jsonb_build_array(
            pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.total)::pg_catalog.text, (t.total_cents)::pg_catalog.text) END AS drifted
     FROM ONLY public.orders t
-    WHERE t.ctid >= pg_catalog.concat('(', page.number, ',', $7::pg_catalog.int4, ')')::pg_catalog.tid AND t.ctid < pg_catalog.concat('(', page.number, ',', $8::pg_catalog.int4, ')')::pg_catalog.tid AND (NOT ((CASE WHEN t.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(t.total) IS NULL ELSE COALESCE(t.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(t.total), false) END) OR (t.total_cents IS NOT NULL AND (CASE WHEN t.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents) IS NULL ELSE COALESCE(t.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents), false) END))))
+    WHERE t.ctid OPERATOR(pg_catalog.>=) pg_catalog.concat('(', page.number, ',', $7::pg_catalog.int4, ')')::pg_catalog.tid AND t.ctid OPERATOR(pg_catalog.<) pg_catalog.concat('(', page.number, ',', $8::pg_catalog.int4, ')')::pg_catalog.tid AND (NOT ((CASE WHEN t.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(t.total) IS NULL ELSE COALESCE(t.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(t.total), false) END) OR (t.total_cents IS NOT NULL AND (CASE WHEN t.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents) IS NULL ELSE COALESCE(t.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents), false) END))))
     FOR NO KEY UPDATE SKIP LOCKED
   ) AS share
   WHERE EXISTS (SELECT FROM mine)
@@ -31,34 +32,35 @@ chosen AS MATERIALIZED (
 ),
 overwritten AS (
   INSERT INTO expandcontract.conflict (change_id, kind, key, old_value, new_value, role, sentence)
-  SELECT mine.change_id, 'overwritten', drifted->0, drifted->>1, drifted->>2, CURRENT_USER,
-         'the two sides had drifted apart, and the new one was filled from the old one again'
+  SELECT mine.change_id, 'overwritten', drifted OPERATOR(pg_catalog.->) 0, drifted OPERATOR(pg_catalog.->>) 1, drifted OPERATOR(pg_catalog.->>) 2,
+         CURRENT_USER, 'the two sides had drifted apart, and the new one was filled from the old one again'
   FROM chosen, mine
   WHERE chosen.drifted IS NOT NULL
 ),
 updated AS (
   UPDATE ONLY public.orders t
   SET total_cents = expandcontract_sync."0002_change_orders_total_type_forward"(t.total)
-  WHERE t.ctid = ANY (ARRAY(SELECT chosen.ctid FROM chosen)) AND (NOT ((CASE WHEN t.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(t.total) IS NULL ELSE COALESCE(t.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(t.total), false) END) OR (t.total_cents IS NOT NULL AND (CASE WHEN t.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents) IS NULL ELSE COALESCE(t.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents), false) END))))
+  WHERE t.ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT chosen.ctid FROM chosen)) AND (NOT ((CASE WHEN t.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(t.total) IS NULL ELSE COALESCE(t.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(t.total), false) END) OR (t.total_cents IS NOT NULL AND (CASE WHEN t.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents) IS NULL ELSE COALESCE(t.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents), false) END))))
   RETURNING 1
 ),
 written AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows FROM updated
 )
 UPDATE expandcontract.chunk c
-SET leased_until = pg_catalog.clock_timestamp() + INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
+SET leased_until = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
     batch = $5, throttled_by = $6,
-    rows = c.rows + written.rows,
-    hot_rows = c.hot_rows + CASE WHEN written.rows >= 0 THEN pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.orders'::pg_catalog.regclass) - mine.hot END
+    rows = c.rows OPERATOR(pg_catalog.+) written.rows,
+    hot_rows = c.hot_rows OPERATOR(pg_catalog.+) CASE WHEN written.rows OPERATOR(pg_catalog.>=) 0 THEN pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.orders'::pg_catalog.regclass) OPERATOR(pg_catalog.-) mine.hot END
 FROM mine, written
-WHERE c.id = mine.id
-RETURNING written.rows AS written, c.rows - c.hot_rows AS moved, pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), mine.began_at)::pg_catalog.float8 AS wal_bytes,
-  extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.statement_timestamp())::pg_catalog.float8
+WHERE c.id OPERATOR(pg_catalog.=) mine.id
+RETURNING written.rows AS written, c.rows OPERATOR(pg_catalog.-) c.hot_rows AS moved, pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), mine.began_at)::pg_catalog.float8 AS wal_bytes,
+  extract(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.statement_timestamp())::pg_catalog.float8
     AS seconds;
 WITH mine AS MATERIALIZED (
   SELECT c.id, c.change_id, pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.orders'::pg_catalog.regclass) AS hot, pg_catalog.pg_current_wal_insert_lsn() AS began_at
   FROM expandcontract.chunk c
-  WHERE c.id = $1 AND c.token = $2 AND c.status = 'running' AND c.filenode = pg_catalog.pg_relation_filenode('public.orders'::pg_catalog.regclass)
+  WHERE c.id OPERATOR(pg_catalog.=) $1 AND c.token OPERATOR(pg_catalog.=) $2 AND c.status OPERATOR(pg_catalog.=) 'running'
+    AND c.filenode OPERATOR(pg_catalog.=) pg_catalog.pg_relation_filenode('public.orders'::pg_catalog.regclass)
   FOR UPDATE
 ),
 chosen AS MATERIALIZED (
@@ -66,21 +68,21 @@ chosen AS MATERIALIZED (
          CASE WHEN NOT (t.total_cents IS NULL) THEN pg_catalog.jsonb_build_array(
            pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.total)::pg_catalog.text, (t.total_cents)::pg_catalog.text) END AS drifted
   FROM ONLY public.orders t
-  WHERE t.ctid >= $3 AND t.ctid < (SELECT $4::pg_catalog.tid FROM mine) AND (NOT ((CASE WHEN t.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(t.total) IS NULL ELSE COALESCE(t.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(t.total), false) END) OR (t.total_cents IS NOT NULL AND (CASE WHEN t.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents) IS NULL ELSE COALESCE(t.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents), false) END))))
+  WHERE t.ctid OPERATOR(pg_catalog.>=) $3 AND t.ctid OPERATOR(pg_catalog.<) (SELECT $4::pg_catalog.tid FROM mine) AND (NOT ((CASE WHEN t.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(t.total) IS NULL ELSE COALESCE(t.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(t.total), false) END) OR (t.total_cents IS NOT NULL AND (CASE WHEN t.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents) IS NULL ELSE COALESCE(t.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents), false) END))))
   LIMIT $5::pg_catalog.int8
   FOR NO KEY UPDATE SKIP LOCKED
 ),
 overwritten AS (
   INSERT INTO expandcontract.conflict (change_id, kind, key, old_value, new_value, role, sentence)
-  SELECT mine.change_id, 'overwritten', drifted->0, drifted->>1, drifted->>2, CURRENT_USER,
-         'the two sides had drifted apart, and the new one was filled from the old one again'
+  SELECT mine.change_id, 'overwritten', drifted OPERATOR(pg_catalog.->) 0, drifted OPERATOR(pg_catalog.->>) 1, drifted OPERATOR(pg_catalog.->>) 2,
+         CURRENT_USER, 'the two sides had drifted apart, and the new one was filled from the old one again'
   FROM chosen, mine
   WHERE chosen.drifted IS NOT NULL
 ),
 updated AS (
   UPDATE ONLY public.orders t
   SET total_cents = expandcontract_sync."0002_change_orders_total_type_forward"(t.total)
-  WHERE t.ctid = ANY (ARRAY(SELECT chosen.ctid FROM chosen)) AND (NOT ((CASE WHEN t.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(t.total) IS NULL ELSE COALESCE(t.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(t.total), false) END) OR (t.total_cents IS NOT NULL AND (CASE WHEN t.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents) IS NULL ELSE COALESCE(t.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents), false) END))))
+  WHERE t.ctid OPERATOR(pg_catalog.=) ANY (ARRAY(SELECT chosen.ctid FROM chosen)) AND (NOT ((CASE WHEN t.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(t.total) IS NULL ELSE COALESCE(t.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(t.total), false) END) OR (t.total_cents IS NOT NULL AND (CASE WHEN t.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents) IS NULL ELSE COALESCE(t.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents), false) END))))
   RETURNING 1
 ),
 written AS MATERIALIZED (
@@ -89,19 +91,19 @@ written AS MATERIALIZED (
 found AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows
   FROM ONLY public.orders t
-  WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT ((CASE WHEN t.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(t.total) IS NULL ELSE COALESCE(t.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(t.total), false) END) OR (t.total_cents IS NOT NULL AND (CASE WHEN t.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents) IS NULL ELSE COALESCE(t.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents), false) END))))
+  WHERE t.ctid OPERATOR(pg_catalog.>=) $3 AND t.ctid OPERATOR(pg_catalog.<) $4 AND (NOT ((CASE WHEN t.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(t.total) IS NULL ELSE COALESCE(t.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(t.total), false) END) OR (t.total_cents IS NOT NULL AND (CASE WHEN t.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents) IS NULL ELSE COALESCE(t.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents), false) END))))
 )
 UPDATE expandcontract.chunk c
-SET leased_until = pg_catalog.clock_timestamp() + INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
+SET leased_until = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
     batch = $5, throttled_by = $6,
-    rows = c.rows + written.rows,
-    hot_rows = c.hot_rows + CASE WHEN written.rows >= 0 THEN pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.orders'::pg_catalog.regclass) - mine.hot END,
-    next_block = CASE WHEN found.rows <= written.rows THEN $7 ELSE c.next_block END
+    rows = c.rows OPERATOR(pg_catalog.+) written.rows,
+    hot_rows = c.hot_rows OPERATOR(pg_catalog.+) CASE WHEN written.rows OPERATOR(pg_catalog.>=) 0 THEN pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.orders'::pg_catalog.regclass) OPERATOR(pg_catalog.-) mine.hot END,
+    next_block = CASE WHEN found.rows OPERATOR(pg_catalog.<=) written.rows THEN $7 ELSE c.next_block END
 FROM mine, written, found
-WHERE c.id = mine.id
-RETURNING written.rows AS written, c.rows - c.hot_rows AS moved,
+WHERE c.id OPERATOR(pg_catalog.=) mine.id
+RETURNING written.rows AS written, c.rows OPERATOR(pg_catalog.-) c.hot_rows AS moved,
   (SELECT pg_catalog.count(*) FROM chosen) AS locked, found.rows AS found, pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), mine.began_at)::pg_catalog.float8 AS wal_bytes,
-  extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.statement_timestamp())::pg_catalog.float8
+  extract(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.statement_timestamp())::pg_catalog.float8
     AS seconds;
 
 -- + new rows must satisfy CHECK orders_total_cents_positive

@@ -8,12 +8,13 @@ LIMIT $3::pg_catalog.int8;
 WITH mine AS MATERIALIZED (
   SELECT c.id, c.change_id, pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.articles'::pg_catalog.regclass) AS hot, pg_catalog.pg_current_wal_insert_lsn() AS began_at
   FROM expandcontract.chunk c
-  WHERE c.id = $1 AND c.token = $2 AND c.status = 'running' AND c.filenode = pg_catalog.pg_relation_filenode('public.articles'::pg_catalog.regclass)
+  WHERE c.id OPERATOR(pg_catalog.=) $1 AND c.token OPERATOR(pg_catalog.=) $2 AND c.status OPERATOR(pg_catalog.=) 'running'
+    AND c.filenode OPERATOR(pg_catalog.=) pg_catalog.pg_relation_filenode('public.articles'::pg_catalog.regclass)
   FOR UPDATE
 ),
 scanned AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows FROM ONLY public.articles t
-  WHERE t.ctid >= $6 AND t.ctid < (SELECT $7::pg_catalog.tid FROM mine)
+  WHERE t.ctid OPERATOR(pg_catalog.>=) $6 AND t.ctid OPERATOR(pg_catalog.<) (SELECT $7::pg_catalog.tid FROM mine)
 ),
 computed AS MATERIALIZED (
   SELECT * FROM ROWS FROM (
@@ -23,36 +24,37 @@ computed AS MATERIALIZED (
 ),
 chosen AS MATERIALIZED (
   SELECT t.ctid, computed.version, computed.value
-  FROM computed JOIN ONLY public.articles t ON t.ctid = computed.place AND t.xmin = computed.version
-  WHERE ((t.plain_title IS NULL AND NOT (t.title IS NULL))) AND (SELECT scanned.rows FROM scanned) > 0
+  FROM computed JOIN ONLY public.articles t ON t.ctid OPERATOR(pg_catalog.=) computed.place AND t.xmin OPERATOR(pg_catalog.=) computed.version
+  WHERE ((t.plain_title IS NULL AND NOT (t.title IS NULL))) AND (SELECT scanned.rows FROM scanned) OPERATOR(pg_catalog.>=) 1
   FOR NO KEY UPDATE OF t SKIP LOCKED
 ),
 updated AS (
   UPDATE ONLY public.articles t
   SET plain_title = chosen.value
   FROM chosen
-  WHERE t.ctid = chosen.ctid AND t.xmin = chosen.version AND ((t.plain_title IS NULL AND NOT (t.title IS NULL)))
+  WHERE t.ctid OPERATOR(pg_catalog.=) chosen.ctid AND t.xmin OPERATOR(pg_catalog.=) chosen.version AND ((t.plain_title IS NULL AND NOT (t.title IS NULL)))
   RETURNING chosen.ctid
 ),
 written AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows FROM updated
 )
 UPDATE expandcontract.chunk c
-SET leased_until = pg_catalog.clock_timestamp() + INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
+SET leased_until = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
     batch = $8, throttled_by = $9,
-    rows = c.rows + written.rows,
-    hot_rows = c.hot_rows + CASE WHEN written.rows >= 0 THEN pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.articles'::pg_catalog.regclass) - mine.hot END,
-    next_block = CASE WHEN written.rows = pg_catalog.cardinality($3) THEN COALESCE($10, c.next_block)
+    rows = c.rows OPERATOR(pg_catalog.+) written.rows,
+    hot_rows = c.hot_rows OPERATOR(pg_catalog.+) CASE WHEN written.rows OPERATOR(pg_catalog.>=) 0 THEN pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.articles'::pg_catalog.regclass) OPERATOR(pg_catalog.-) mine.hot END,
+    next_block = CASE WHEN written.rows OPERATOR(pg_catalog.=) pg_catalog.cardinality($3) THEN COALESCE($10, c.next_block)
                       ELSE c.next_block END
 FROM mine, written
-WHERE c.id = mine.id
+WHERE c.id OPERATOR(pg_catalog.=) mine.id
 RETURNING written.rows AS written, (SELECT pg_catalog.count(*) FROM chosen) AS locked, pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), mine.began_at)::pg_catalog.float8 AS wal_bytes,
-  extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.statement_timestamp())::pg_catalog.float8
+  extract(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.statement_timestamp())::pg_catalog.float8
     AS seconds;
 WITH mine AS MATERIALIZED (
   SELECT c.id, c.change_id
   FROM expandcontract.chunk c
-  WHERE c.id = $1 AND c.token = $2 AND c.status = 'running' AND c.filenode = pg_catalog.pg_relation_filenode('public.articles'::pg_catalog.regclass)
+  WHERE c.id OPERATOR(pg_catalog.=) $1 AND c.token OPERATOR(pg_catalog.=) $2 AND c.status OPERATOR(pg_catalog.=) 'running'
+    AND c.filenode OPERATOR(pg_catalog.=) pg_catalog.pg_relation_filenode('public.articles'::pg_catalog.regclass)
   FOR UPDATE
 ),
 kept AS (
@@ -68,11 +70,11 @@ kept AS (
   )
 )
 UPDATE expandcontract.chunk c
-SET leased_until = pg_catalog.clock_timestamp() + INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
-    mismatches = c.mismatches + pg_catalog.cardinality($3),
+SET leased_until = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
+    mismatches = c.mismatches OPERATOR(pg_catalog.+) pg_catalog.cardinality($3),
     next_block = COALESCE($5, c.next_block)
 FROM mine
-WHERE c.id = mine.id
+WHERE c.id OPERATOR(pg_catalog.=) mine.id
 RETURNING c.id;
 
 -- + build index ix_articles_plain_title without stopping anybody

@@ -12,7 +12,8 @@ ALTER TABLE public.articles ENABLE ALWAYS TRIGGER "~es_0004_change_articles_titl
 WITH mine AS MATERIALIZED (
   SELECT c.id, c.change_id
   FROM expandcontract.chunk c
-  WHERE c.id = $1 AND c.token = $2 AND c.status = 'running' AND c.filenode = pg_catalog.pg_relation_filenode('public.articles'::pg_catalog.regclass)
+  WHERE c.id OPERATOR(pg_catalog.=) $1 AND c.token OPERATOR(pg_catalog.=) $2 AND c.status OPERATOR(pg_catalog.=) 'running'
+    AND c.filenode OPERATOR(pg_catalog.=) pg_catalog.pg_relation_filenode('public.articles'::pg_catalog.regclass)
   FOR UPDATE
 ),
 kept AS (
@@ -20,20 +21,20 @@ kept AS (
   SELECT mine.change_id, 'kept', pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.title)::pg_catalog.text, (t.plain_title)::pg_catalog.text, CURRENT_USER,
          'only the new side held this value when the change was rolled back'
   FROM ONLY public.articles t, mine
-  WHERE t.ctid >= $3 AND t.ctid < $4 AND (NOT (t.plain_title IS NULL) AND EXISTS (SELECT FROM expandcontract.old_use u JOIN expandcontract.change c ON c.id OPERATOR(pg_catalog.=) u.change_id WHERE c.name OPERATOR(pg_catalog.=) '0004_change_articles_title_type' AND u.side OPERATOR(pg_catalog.=) 'new'))
+  WHERE t.ctid OPERATOR(pg_catalog.>=) $3 AND t.ctid OPERATOR(pg_catalog.<) $4 AND (NOT (t.plain_title IS NULL) AND EXISTS (SELECT FROM expandcontract.old_use u JOIN expandcontract.change c ON c.id OPERATOR(pg_catalog.=) u.change_id WHERE c.name OPERATOR(pg_catalog.=) '0004_change_articles_title_type' AND u.side OPERATOR(pg_catalog.=) 'new'))
   RETURNING 1
 ),
 seen AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows, 0::pg_catalog.int8 AS mismatches FROM kept
 )
 UPDATE expandcontract.chunk c
-SET leased_until = pg_catalog.clock_timestamp() + INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
+SET leased_until = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
     batch = $6,
-    rows = c.rows + seen.rows,
-    mismatches = c.mismatches + seen.mismatches,
+    rows = c.rows OPERATOR(pg_catalog.+) seen.rows,
+    mismatches = c.mismatches OPERATOR(pg_catalog.+) seen.mismatches,
     next_block = $5
 FROM mine, seen
-WHERE c.id = mine.id
+WHERE c.id OPERATOR(pg_catalog.=) mine.id
 RETURNING seen.rows, seen.mismatches;
 
 -- - remove plain_title and what keeps it in sync

@@ -6,6 +6,10 @@ from pathlib import Path
 import pytest
 
 from expandcontract.model.names import qualify_constant, qualify_type
+from expandcontract.model.plan import Purpose, Sweep, Transformation
+from expandcontract.steps.sync import predicates
+from expandcontract.sweep import statements
+from expandcontract.sweep.transform_statements import render as transformed
 
 PLANS = sorted((Path(__file__).parents[2] / "phases").glob("*/*.sql"))
 _BODY = re.compile(r"LANGUAGE plpgsql.*? AS (\$ec+\$)(.*?)\1", re.DOTALL)
@@ -13,7 +17,7 @@ _WHEN = re.compile(r"FOR EACH ROW WHEN \((.*)\) EXECUTE FUNCTION")
 _COMMENT, _QUOTED = re.compile(r"--[^\n]*"), re.compile(r'"(?:[^"]|"")*"')
 #: What is qualified already. `:=`, `=>` and what RAISE is given are no operators.
 _STRING = re.compile(r"'(?:[^']|'')*'")
-_DONE = re.compile(r"RAISE EXCEPTION USING [^;]*;|OPERATOR\(pg_catalog\.[^)]+\)|:=|=>")
+_DONE = re.compile(r"RAISE EXCEPTION USING [^;]*;|OPERATOR\(pg_catalog\.[^)]+\)|:=|=>|\(\*\)|\.\*|SELECT \*")
 _OPERATOR = re.compile(r"[-+*/<>=~!@#%^&|`?]+")
 _LOOKED_UP = re.compile(
     r"\b(IS\s+(?:NOT\s+)?DISTINCT\s+FROM\b(?!\s+NULL\b(?!\s*::))|BETWEEN|NULLIF|I?LIKE|SIMILAR|IN\s*\()",
@@ -22,6 +26,18 @@ _LOOKED_UP = re.compile(
 _TYPE = re.compile(r"::\s*(\w+)(?!\.)\b(?!\s*\.)")
 _CALL = re.compile(r"(?<![\w.\"])([a-z_]\w*)\s*\(")
 _KEYWORDS = {
+    "as",
+    "materialized",
+    "lateral",
+    "array",
+    "any",
+    "extract",
+    "least",
+    "filter",
+    "where",
+    "set",
+    "page",
+    "v",
     "coalesce",
     "row",
     "if",
@@ -55,6 +71,30 @@ def test_what_a_plan_makes_names_everything_with_its_schema(path: Path) -> None:
     text = path.read_text(encoding="utf-8")
     bodies = [body for _, body in _BODY.findall(text)] + _WHEN.findall(text)
     assert {body: left for body in bodies if (left := unqualified(body))} == {}
+
+
+_ASSIGNED = re.compile(r'(SET|,)\s+(?:\w+|"[^"]+") = ')
+SWEEP = Sweep(
+    Purpose.COPY,
+    "public.t",
+    predicates.same("t.b", "t.a"),
+    (("b", "t.a"),),
+    key=("id",),
+    old="a",
+    new="b",
+    own_path=True,
+)
+TRANSFORMED = Transformation(
+    Purpose.COPY, "public.t", "false", key=("id",), old="a", new="b", function="m:f", type="pg_catalog.text"
+)
+
+
+def test_what_writes_rows_names_everything_with_its_schema() -> None:
+    """The copy's statements run under the search_path of the role, which others may have a hand in."""
+    copied = statements.copy(SWEEP, "public.t", "ledger")
+    filled = transformed(TRANSFORMED, "public.t", "ledger")
+    texts = (copied.look, copied.share, copied.rest, filled.fill)
+    assert [unqualified(_ASSIGNED.sub(r"\1 ", text)) for text in texts] == [[], [], [], []]
 
 
 @pytest.mark.parametrize(

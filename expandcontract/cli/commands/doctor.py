@@ -11,7 +11,7 @@ from expandcontract.cli.command import command
 from expandcontract.cli.session import Session
 
 if TYPE_CHECKING:
-    from expandcontract.engine.verbs.doctor import Finding
+    from expandcontract.engine.health import Finding
 
 ATTENTION = 1
 
@@ -36,7 +36,7 @@ async def doctor(session: Session, *, repair: Repair = False) -> int:
 def _settings(session: Session) -> Iterator["Finding"]:
     """Yield where each setting comes from, and which of a file are not used."""
     from expandcontract.cli.settings import left_out, origins
-    from expandcontract.engine.verbs.doctor import Finding
+    from expandcontract.engine.health import Finding
 
     found = ", ".join(f"{name} from {origin}" for name, origin in origins(session.given))
     yield Finding("settings", True, f"{found or 'none is set'}; all others have their defaults.")
