@@ -16,12 +16,12 @@ from expandcontract.engine.context import Context
 from expandcontract.engine.rehearsal import rehearse
 from expandcontract.model.change import Change
 from expandcontract.model.errors import BadChangeFile, MissingPrivilege, Refused
-from expandcontract.model.names import TEMPORARY, sync_schema
+from expandcontract.model.names import TEMPORARY, quote, sync_schema
 from expandcontract.model.plan import Note, Plan
 from expandcontract.postgres import empty_copy
 from expandcontract.postgres.catalog import snapshot as snapshots
 from expandcontract.postgres.catalog.snapshot import Snapshot
-from expandcontract.postgres.clone import Judgement, Question, judge
+from expandcontract.postgres.clone import Judgement, Question, as_owner, judge
 from expandcontract.postgres.locks import read_patiently
 from expandcontract.postgres.query import rows
 
@@ -48,6 +48,18 @@ SELECT 'REFERENCES on ' || other FROM unnest($3::text[]) AS other
 WHERE NOT pg_catalog.has_table_privilege(other, 'REFERENCES')
 """
 
+
+#: Owners of the table, and of what is below it, whose code a superuser would run. $1 the table.
+_FOREIGN = """
+WITH RECURSIVE tree(oid) AS (
+    SELECT $1::text::pg_catalog.regclass::oid
+    UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid
+)
+SELECT DISTINCT o.rolname::text FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.oid
+JOIN pg_catalog.pg_roles o ON o.oid = c.relowner
+WHERE NOT o.rolsuper AND (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = session_user)
+ORDER BY 1
+"""
 
 #: What a role needs to make a plan: the empty clone is a temporary table like the one that is changed.
 _TO_ASK = """
@@ -194,14 +206,17 @@ async def examined(
     copy = await empty_copy.describe(conn, catalog.snapshot, catalog.question.column, triggers=plan.swap)
     plan = replace(plan, costs=(*plan.costs, *await at_once.costs(conn, plan, copy, catalog.question.column)))
     tried = compose(change, replace(catalog, snapshot=copy.snapshot), TEMPORARY)
-    not_tried = await rehearse(conn, copy, tried)
+    async with as_owner(conn, plan.table):
+        not_tried = await rehearse(conn, copy, tried)
     if not_tried:
         why = f"The plan could not be tried on an empty copy of the table, which cannot be made: {not_tried}"
         return replace(plan, hazards=(*plan.hazards, Note("not-tried", why)))
     expressions = (catalog.judgement.forward, catalog.judgement.back)
     volatile = any(each is not None and each.volatile for each in expressions)
     asked = fitting.Rows(plan.table, copy, tried, catalog.question, volatile, whole=check_rows)
-    return replace(plan, hazards=(*plan.hazards, *await fitting.hazards(conn, asked)))
+    async with as_owner(conn, plan.table):
+        found = await fitting.hazards(conn, asked)
+    return replace(plan, hazards=(*plan.hazards, *found))
 
 
 async def check_privileges(conn: AsyncConnection, plan: Plan, ledger_schema: str) -> None:
@@ -216,6 +231,25 @@ async def check_privileges(conn: AsyncConnection, plan: Plan, ledger_schema: str
             f"The role lacks: {'; '.join(missing)}.",
             why=f"The change alters {plan.table} and creates functions and indexes.",
         )
+
+
+async def hazards_of_role(conn: AsyncConnection, plan: Plan) -> tuple[Note, ...]:
+    """Return what is a hazard for whoever runs the change now, and no part of the plan."""
+    owners = [row[0] for row in await conn.exec_driver_sql(_FOREIGN, (plan.table.sql,))]
+    if not owners:
+        return ()
+    names = ", ".join(map(quote, owners))
+    return (
+        Note(
+            "foreign-owner",
+            f"{plan.table} belongs to {names}, and this role is a superuser: triggers, CHECKs, expressions "
+            "of indexes and functions, those that are made later among them, are run by the copy with the "
+            f"rights of a superuser, and whoever is {names} may write them. Acknowledge it if you trust "
+            f"{names} with the server; otherwise run ec as a role that is a member of the owner and of no "
+            "other.",
+            acknowledge=True,
+        ),
+    )
 
 
 _CATALOG = TypeAdapter(Catalog)

@@ -45,6 +45,16 @@ _WIDENING = {
 _INTEGER_BYTES = {"int2": 2, "int4": 4, "int8": 8}
 
 _NO_PATH = "SELECT pg_catalog.set_config('search_path', '', true)"
+#: What is evaluated, or only folded when it is planned, has the owner's rights, where the role may take them.
+#: $1 the table. PostgreSQL does so for REINDEX and VACUUM.
+_AS_OWNER = """
+SELECT pg_catalog.set_config('role', o.rolname, true)
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles o ON o.oid = c.relowner
+WHERE c.oid = $1::text::pg_catalog.regclass AND o.rolname <> current_user
+  AND pg_catalog.pg_has_role(o.oid, CASE WHEN pg_catalog.current_setting('server_version_num')::int4 >= 160000
+                                        THEN 'SET' ELSE 'MEMBER' END)
+  AND pg_catalog.has_database_privilege(o.oid, pg_catalog.current_database(), 'TEMPORARY')
+"""
 #: Users write expressions as in their own sessions.
 _OWN_PATH = """
 SELECT pg_catalog.set_config('search_path', reset_val, true)
@@ -224,6 +234,7 @@ async def judge(conn: AsyncConnection, snapshot: Snapshot, question: Question) -
     if column is None:
         raise AssertionError(f"the snapshot of {snapshot.table} was loaded without {question.column}")
     async with _savepoint(conn):
+        await rows(conn, _AS_OWNER, snapshot.table.sql)
         await conn.exec_driver_sql(f"CREATE TEMPORARY TABLE ec_clone (LIKE {snapshot.table.sql})")
         if not await _takes_null(conn, column.type):
             raise UnsupportedShape(
@@ -249,6 +260,17 @@ async def judge(conn: AsyncConnection, snapshot: Snapshot, question: Question) -
         tuple((role, name) for role, name in denied),
         final,
     )
+
+
+@asynccontextmanager
+async def as_owner(conn: AsyncConnection, table: RelationName) -> AsyncIterator[None]:
+    """Do what the body does with the rights of the table's owner, and roll it back in any case."""
+    savepoint = await conn.begin_nested()
+    try:
+        await rows(conn, _AS_OWNER, table.sql)
+        yield
+    finally:
+        await savepoint.rollback()
 
 
 @asynccontextmanager

@@ -4,7 +4,7 @@ import asyncio
 import shlex
 import socket
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,7 +35,7 @@ from expandcontract.model.errors import (
 from expandcontract.model.hooks import Turn, before
 from expandcontract.model.names import quote
 from expandcontract.model.phases import Phase, Stage, Status, Verb
-from expandcontract.model.plan import Plan
+from expandcontract.model.plan import Note, Plan
 from expandcontract.model.situation import Situation
 from expandcontract.postgres.sqlstate import is_lock_failure, translate
 from expandcontract.transforms import require
@@ -177,7 +177,8 @@ async def _begin(context: Context, change: Change, consent: Consent, known: Situ
         schema = context.database.ledger_schema
         plan = await planner.compile_plan(conn, change, schema, check_rows=consent.check_rows)
         await planner.check_privileges(conn, plan, schema)
-        _require_consent(plan, consent, context.database.ledger_schema)
+        hazards = (*plan.to_acknowledge, *await planner.hazards_of_role(conn, plan))
+        _require_consent(plan, hazards, consent, context.database.ledger_schema)
         for function in plan.transforms:
             await require(function)
         try:
@@ -185,7 +186,7 @@ async def _begin(context: Context, change: Change, consent: Consent, known: Situ
         except DBAPIError as error:
             # A guard of the ledger: another open change has one of the columns.
             raise translate(error) from error
-        agreed = [note for note in plan.to_acknowledge if note.code in consent.acknowledged]
+        agreed = [note for note in hazards if note.code in consent.acknowledged]
         await change_writer.acknowledge(conn, context.tables, change_id, agreed, who=context.who)
         # After the row was written: two starts at the same moment see each other then.
         _refuse_shared(plan, await reader.open_beside(conn, context.tables, change_id))
@@ -239,17 +240,17 @@ async def _insert(conn: AsyncConnection, context: Context, plan: Plan, known: Si
     return known.change_id
 
 
-def _require_consent(plan: Plan, consent: Consent, ledger_schema: str) -> None:
+def _require_consent(plan: Plan, hazards: Sequence[Note], consent: Consent, ledger_schema: str) -> None:
     if consent.reviewed is not None and plan.fingerprint not in (consent.reviewed, consent.accept):
         what = plan_files.difference(plan, consent.folder, ledger_schema) if consent.folder else ""
-        line = _line(plan, replace(consent, accept=plan.fingerprint))
+        line = _line(plan, hazards, replace(consent, accept=plan.fingerprint))
         raise PlanDrifted(
             f"{plan.change.name} compiles to another plan than the one that was reviewed: "
             f"{plan.fingerprint}, not {consent.reviewed}.",
             why=what or "Its costs, hazards or expressions are others.",
             next=f"ec plan {plan.change.name} to review it, or {line}",
         )
-    missing = [note for note in plan.to_acknowledge if note.code not in consent.acknowledged]
+    missing = [note for note in hazards if note.code not in consent.acknowledged]
     if missing:
         count = "a hazard" if len(missing) == 1 else f"{len(missing)} hazards"
         raise NeedsAcknowledgement(
@@ -257,13 +258,13 @@ def _require_consent(plan: Plan, consent: Consent, ledger_schema: str) -> None:
             f"{', '.join(note.code for note in missing)}.",
             why=" ".join(note.said for note in missing),
             state="Nothing was changed.",
-            next=_line(plan, consent),
+            next=_line(plan, hazards, consent),
         )
 
 
-def _line(plan: Plan, consent: Consent) -> str:
+def _line(plan: Plan, hazards: Sequence[Note], consent: Consent) -> str:
     """Return the one line to copy that agrees to everything, also to what was acknowledged already."""
     accept = ["--accept", consent.accept] if consent.accept else []
-    flags = [word for note in plan.to_acknowledge for word in ("--acknowledge", note.code)]
+    flags = [word for note in hazards for word in ("--acknowledge", note.code)]
     command = consent.again or f"ec start {plan.change.name}"
     return f"{command} {shlex.join([*accept, *flags])}".rstrip()
