@@ -112,7 +112,7 @@ def test_everything_off_a_terminal_is_of_one_form(form: records.Form) -> None:
     lines = stream.getvalue().splitlines()
     assert "hunter2" not in stream.getvalue()
     if form == "text":
-        assert lines[:2] == ["SIGTERM: finishing.", "error[EC312]: no"]
+        assert lines[:2] == ["SIGTERM: finishing.", "error[EC312]: no\\npassword=***"]
         return
     assert len(lines) == 2
     if form == "json":
