@@ -25,7 +25,7 @@ class ErrorView(View):
         """Read an error; passwords in its words are hidden."""
         return cls(
             code=error.code,
-            message=one_line(redact(error.message)),
+            message=redact(error.message),
             why=redact(error.why),
             state=redact(error.state),
             next=redact(error.next or _next(error)),
@@ -35,7 +35,7 @@ class ErrorView(View):
         """Return `error[CODE]: message` and a line for each of the rest that has something to say."""
         rest = (("why", self.why), ("state", self.state), ("next", self.next))
         lines = [f"  {label:<6} {text}" for label, words in rest if words for text in _hang(words)]
-        return "\n".join([f"error[{self.code}]: {self.message}", *lines])
+        return "\n".join([f"error[{self.code}]: {one_line(self.message)}", *lines])
 
 
 def _next(error: EcError) -> str:
