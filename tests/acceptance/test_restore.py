@@ -65,6 +65,20 @@ async def test_kept_values_come_back_where_nobody_wrote_since(database: str) -> 
         assert (await life.verify()).proof is not None
 
 
+async def test_a_trigger_finds_what_it_names_without_a_schema(database: str) -> None:
+    """What is given back is written as the application writes, under the search_path of the role."""
+    audited = """;
+        CREATE TABLE audit (id int);
+        CREATE FUNCTION audited() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN INSERT INTO audit VALUES (NEW.id); RETURN NULL; END $$;
+        CREATE TRIGGER audited AFTER UPDATE ON users FOR EACH ROW EXECUTE FUNCTION audited()"""
+    write = "UPDATE users SET handle = upper(handle) WHERE id <= 2"
+    async with _kept(database, write, given=_GIVEN + audited) as life:
+        await life.sql("TRUNCATE audit")
+        assert (await restore.restore(life.context, life.name)).written == 2
+        assert await life.value("SELECT count(*) FROM audit") == 2
+
+
 async def test_restore_again_gives_nothing_back_twice(database: str) -> None:
     """What new code makes of a value after that is newer, also when it is what the old side makes of it."""
     async with _kept(database, "UPDATE users SET handle = upper(handle) WHERE id <= 5") as life:

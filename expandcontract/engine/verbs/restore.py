@@ -18,7 +18,7 @@ from expandcontract.ledger import event
 from expandcontract.ledger.conflict import Kind
 from expandcontract.model import killpoints
 from expandcontract.model.errors import EcError, Interrupted, Refused
-from expandcontract.model.names import literal, quote
+from expandcontract.model.names import literal, qualify_type, quote
 from expandcontract.model.phases import Verb
 from expandcontract.model.situation import Situation
 from expandcontract.postgres import sqlstate as codes
@@ -26,6 +26,7 @@ from expandcontract.postgres.catalog.column import types_of
 from expandcontract.postgres.query import rows
 from expandcontract.steps.sync import predicates
 from expandcontract.steps.sync.notes import UNFIT_SQLSTATE, note_settings
+from expandcontract.sweep.statements import EQ, LT, OWN_PATH, TEXT_OF
 
 #: Kinds of events: a batch with its checkpoint, and the end.
 BATCH, RESTORED = "restoring", "restored"
@@ -169,7 +170,10 @@ async def _batch(work: Work, statement: str, span: Span, limit: int) -> Span:
             # What is given back is no sign of new code.
             await conn.exec_driver_sql(f"SELECT {silenced}")
             parameters = (change_id, span.below, span.bottom, limit)
+            # As the application writes: what fires may name a table without its schema.
+            await conn.exec_driver_sql(OWN_PATH.format(scope="true"))
             ((lowest, found, written),) = await rows(conn, statement, *parameters)
+            await conn.exec_driver_sql("SELECT pg_catalog.set_config('search_path', '', true)")
             locked = found > written
             below = span.below if locked else (span.bottom if lowest is None else lowest)
             span = Span(span.top, span.bottom, below, span.written + written)
@@ -215,21 +219,25 @@ async def _statement(conn: AsyncConnection, work: Work) -> str:
     if set(types) != set(keys):
         raise EcError(f"{plan.table} has not the primary key any more that the plan knows.")
     old, new = f"t.{quote(pair.old.column)}", f"t.{quote(pair.new.column)}"
-    match = " AND ".join(f"t.{quote(key)} = (kept.key->>{literal(key)})::{types[key]}" for key in keys)
-    value = f"(kept.new_value)::{pair.new.type}"
+    match = " AND ".join(
+        f"t.{quote(key)} {EQ} (kept.key {TEXT_OF} {literal(key)})::{qualify_type(types[key])}" for key in keys
+    )
+    value = f"(kept.new_value)::{qualify_type(pair.new.type)}"
     untouched = f"{predicates.same_new(pair, new, predicates.forward(pair, old))}"
     fits = "true" if pair.one_way else predicates.same_old(pair, old, predicates.back(pair, value))
-    wanted = f"{match} AND {untouched} AND ({old})::text IS NOT DISTINCT FROM kept.old_value AND {fits}"
+    text = f"({old})::pg_catalog.text"
+    as_kept = f"COALESCE({text} {EQ} kept.old_value, {text} IS NULL AND kept.old_value IS NULL)"
+    wanted = f"{match} AND {untouched} AND {as_kept} AND {fits}"
     conflict = work.context.tables.qualified("conflict")
     return f"""
 WITH considered AS MATERIALIZED (
   SELECT f.id, f.key, f.old_value, f.new_value FROM {conflict} f
-  WHERE f.change_id = $1 AND f.kind = {literal(Kind.ONLY_NEW)} AND f.id < $2 AND f.id > $3
+  WHERE f.change_id {EQ} $1 AND f.kind {EQ} {literal(Kind.ONLY_NEW)} AND f.id {LT} $2 AND $3 {LT} f.id
   ORDER BY f.id DESC LIMIT $4::pg_catalog.int8
 ),
 kept AS MATERIALIZED (
   SELECT DISTINCT ON (c.key) c.* FROM considered c
-  WHERE pg_catalog.jsonb_typeof(c.key) = 'object' ORDER BY c.key, c.id DESC
+  WHERE pg_catalog.jsonb_typeof(c.key) {EQ} 'object' ORDER BY c.key, c.id DESC
 ),
 found AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows FROM kept JOIN {plan.table} t ON {wanted}
