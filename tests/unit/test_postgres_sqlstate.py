@@ -66,6 +66,6 @@ def test_every_error_becomes_one_of_ours(error: Exception, expected: type[EcErro
 
 def test_detail_and_hint_of_the_server_are_kept() -> None:
     """The server's own explanation is the reason that is shown."""
-    error = translate(wrapped("23505", "doppelter Schlüssel"))
-    assert error.message == "doppelter Schlüssel (SQLSTATE 23505)"
+    error = translate(wrapped("42P07", "gibt es schon"))
+    assert error.message == "gibt es schon (SQLSTATE 42P07)"
     assert error.why == "Detail. Hint."
