@@ -75,15 +75,16 @@ class Lifting:
         Args:
             server_settings: ours go before them.
         """
+        lifted = self._lifted  # another connection may learn of a pooler meanwhile
         try:
             connection: asyncpg.Connection[Any] = await asyncpg.connect(
-                server_settings=self._lifted | server_settings, **arguments
+                server_settings=lifted | server_settings, **arguments
             )
         except asyncpg.PostgresError as error:
-            if not self._lifted or error.sqlstate != _NOT_TAKEN:
+            if not lifted or error.sqlstate != _NOT_TAKEN:
                 raise
             self._lifted = {}
             return await self.connect(server_settings=server_settings, **arguments)
-        if self._lifted and connection.get_server_version().major >= _TRANSACTION_TIMEOUT_SINCE // 10000:
+        if lifted and connection.get_server_version().major >= _TRANSACTION_TIMEOUT_SINCE // 10000:
             await connection.execute("SET transaction_timeout = 0")
         return connection
