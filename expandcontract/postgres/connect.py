@@ -242,6 +242,8 @@ class Database:
         """
         if (await driver(conn)).get_server_pid() == await _backend(conn):
             return
+        # In a transaction we would keep the backend that the other client has to meet.
+        await _roll_back(conn)
         for _ in range(_POOLER_TRIES):
             mine = await _backend(conn)
             other = await self._straight()
