@@ -4,7 +4,7 @@ Whether it does is asked of the server on the empty copy: the files of the table
 they are. What CHECKs and foreign keys make it look at, an empty table does not show: there it is not said.
 """
 
-import asyncpg
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.names import quote
@@ -12,6 +12,7 @@ from expandcontract.model.plan import Note, Plan
 from expandcontract.postgres import empty_copy
 from expandcontract.postgres.empty_copy import EmptyCopy
 from expandcontract.postgres.query import value
+from expandcontract.postgres.sqlstate import is_disconnect, is_lock_failure
 
 #: Fields of a change with which it is more than another type.
 _MORE = ("using", "back", "transform", "to")
@@ -45,7 +46,9 @@ async def costs(conn: AsyncConnection, plan: Plan, copy: EmptyCopy, column: str)
         before = await value(conn, _FILES, copy.snapshot.table.sql)
         await empty_copy.run(conn, (f"ALTER TABLE {copy.snapshot.table.sql} {alter}",))
         at_once = sorted(before) == sorted(await value(conn, _FILES, copy.snapshot.table.sql))
-    except asyncpg.PostgresError:
+    except DBAPIError as error:
+        if is_disconnect(error) or is_lock_failure(error):
+            raise
         at_once = False
     finally:
         await savepoint.rollback()

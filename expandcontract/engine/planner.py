@@ -16,7 +16,7 @@ from expandcontract.engine.context import Context
 from expandcontract.engine.rehearsal import rehearse
 from expandcontract.model.change import Change
 from expandcontract.model.errors import BadChangeFile, MissingPrivilege, Refused
-from expandcontract.model.names import TEMPORARY, quote, sync_schema
+from expandcontract.model.names import TEMPORARY, Target, quote, sync_schema
 from expandcontract.model.plan import Note, Plan
 from expandcontract.postgres import empty_copy
 from expandcontract.postgres.catalog import snapshot as snapshots
@@ -107,6 +107,11 @@ def _bad_field(
     return BadChangeFile(f"{where}: {said.removeprefix('Value error, ')}.", why=described, next=help_)
 
 
+def target(change: Change) -> Target:
+    """Return the column that a change is about. Raises BadChangeFile, BadName."""
+    return registry.load(change.kind).target(validate(change.kind, change.spec))
+
+
 @dataclass(frozen=True)
 class Catalog:
     """All that the server said for one change: what was asked, the table, and the clone's answers. It can be
@@ -140,7 +145,7 @@ async def ask(conn: AsyncConnection, change: Change) -> Catalog:
     kind = registry.load(change.kind)
     spec = validate(change.kind, change.spec)
     await _refuse_read_only(conn)
-    snapshot = await snapshots.load(conn, kind.target(spec))
+    snapshot = await snapshots.load(conn, target(change))
     question = kind.question(spec, snapshot)
     missing = [row[0] for row in await conn.exec_driver_sql(_TO_ASK, (snapshot.table.sql,))]
     if missing:

@@ -115,6 +115,21 @@ async def open_beside(conn: AsyncConnection, tables: Tables, change_id: int) -> 
     return tuple(from_data(plan) for plan in (await conn.execute(query)).scalars())
 
 
+async def owner(
+    conn: AsyncConnection, tables: Tables, relation: int, column: str, *, leave_out: str
+) -> str | None:
+    """Return the name of the change, not finished, that the column belongs to; None where it is free."""
+    c = tables.change.c
+    where = (
+        c.relation == relation,
+        c.columns.contains([column]),
+        c.state.in_([State.ACTIVE, State.HIDDEN]),
+        c.name != leave_out,
+    )
+    found: str | None = (await conn.execute(select(c.name).where(*where).limit(1))).scalar_one_or_none()
+    return found
+
+
 async def load_log(conn: AsyncConnection, tables: Tables, name: str) -> tuple[LogEntry, ...]:
     """Return what happened to a change, in order: its events, the steps of its journal as they ended, and
     what became of its proofs.

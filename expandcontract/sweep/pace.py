@@ -59,8 +59,11 @@ class Pace:
 
     def halved(self, units: int | None = None) -> Self:
         """Return the pace after a transaction of about `units` that ran into its timeout."""
-        slower = None if self.seconds_per_unit is None else self.seconds_per_unit * GROWTH
         batch = max(1, min(self.batch, units or self.batch) // 2)
+        # So slow that this batch is the right one; more often halved than it can be, it is no slower.
+        slower = (
+            None if self.seconds_per_unit is None else max(self.seconds_per_unit, self.target_seconds / batch)
+        )
         return replace(self, batch=batch, floor=min(self.floor, batch), seconds_per_unit=slower)
 
     def _average(self, measured: float) -> float:

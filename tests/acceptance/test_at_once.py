@@ -14,6 +14,12 @@ AT_ONCE = {
     "an index that is built anew": (
         "varchar(20)", "text", "CREATE INDEX ON t (c varchar_pattern_ops) WHERE length(c) > 1", False,
     ),
+    "with a trigger that names it": (
+        "varchar(20)", "text",
+        ("CREATE TRIGGER r BEFORE UPDATE OF c ON t FOR EACH ROW "
+         "EXECUTE FUNCTION suppress_redundant_updates_trigger()"),
+        False,
+    ),
 }  # fmt: skip
 
 

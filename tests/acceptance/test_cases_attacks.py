@@ -163,6 +163,9 @@ async def test_two_open_changes_cannot_share_a_column(database: str) -> None:
             with pytest.raises(ColumnOwned, match=life.name) as refused:
                 await start.start(life.context, second)
             assert refused.value.exit_code == 4
+        swap = plan.named("change-type", {"column": "t.name", "type": "varchar", "swap": True}, (life.name,))
+        with pytest.raises(ColumnOwned, match=life.name):
+            await start.start(life.context, swap)
         assert await everything(life.app) == before
         await life.rollback()
         again = plan.named("rename-column", {"column": "t.name", "new_name": "third"}, (life.name,))

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from expandcontract.sweep.pace import Pace
@@ -54,6 +54,7 @@ def test_the_batch_finds_the_target(rows_per_second: float) -> None:
 
 
 @given(st.lists(st.booleans(), max_size=60))
+@example([False] + [True] * 59)
 def test_halving_ends_at_one_row_and_recovers(slow: list[bool]) -> None:
     """However often a batch was too slow, one row remains to be tried, and speed measured afterwards makes
     it grow again.

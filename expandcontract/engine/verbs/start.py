@@ -30,6 +30,7 @@ from expandcontract.model.errors import (
     NoSuchObject,
     OtherSpec,
     PlanDrifted,
+    PlanFails,
     WrongState,
 )
 from expandcontract.model.hooks import Turn, before
@@ -37,6 +38,7 @@ from expandcontract.model.names import quote
 from expandcontract.model.phases import Phase, Stage, Status, Verb
 from expandcontract.model.plan import Note, Plan
 from expandcontract.model.situation import Situation
+from expandcontract.postgres.catalog import relation
 from expandcontract.postgres.sqlstate import is_lock_failure, translate
 from expandcontract.transforms import require
 
@@ -175,7 +177,16 @@ async def _begin(context: Context, change: Change, consent: Consent, known: Situ
     async def begin(conn: AsyncConnection) -> None:
         await migrate.check(conn, context.tables)
         schema = context.database.ledger_schema
-        plan = await planner.compile_plan(conn, change, schema, check_rows=consent.check_rows)
+        try:
+            plan = await planner.compile_plan(conn, change, schema, check_rows=consent.check_rows)
+        except PlanFails:
+            # What another change has put on the column may be what is in the way.
+            target = planner.target(change)
+            oid = await relation.find(conn, target)
+            owner = await reader.owner(conn, context.tables, oid, target.column, leave_out=change.name)
+            if owner is not None:
+                raise _owned(target.column, owner) from None
+            raise
         await planner.check_privileges(conn, plan, schema)
         hazards = (*plan.to_acknowledge, *await planner.hazards_of_role(conn, plan))
         _require_consent(plan, hazards, consent, context.database.ledger_schema)
@@ -193,6 +204,13 @@ async def _begin(context: Context, change: Change, consent: Consent, known: Situ
 
     await planner.patiently(context, change, begin)
     killpoints.reach("start.created")
+
+
+def _owned(column: str, owner: str) -> ColumnOwned:
+    return ColumnOwned(
+        f"Column {quote(column)} belongs to change {owner}, which is not finished.",
+        next=f"ec status {owner}",
+    )
 
 
 def _refuse_shared(plan: Plan, others: Collection[Plan]) -> None:
