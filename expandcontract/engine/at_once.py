@@ -29,7 +29,9 @@ WITH RECURSIVE tree(oid) AS (
     UNION
     SELECT x.indexrelid FROM tree t JOIN pg_catalog.pg_index x ON x.indrelid = t.oid
 )
-SELECT pg_catalog.array_agg(pg_catalog.pg_relation_filenode(oid)::int8 ORDER BY 1) FROM relation
+SELECT pg_catalog.array_agg(file ORDER BY file)
+FROM relation, pg_catalog.pg_relation_filenode(oid) file
+WHERE file IS NOT NULL
 """
 
 
@@ -45,7 +47,7 @@ async def costs(conn: AsyncConnection, plan: Plan, copy: EmptyCopy, column: str)
         await empty_copy.run(conn, copy.statements)
         before = await value(conn, _FILES, copy.snapshot.table.sql)
         await empty_copy.run(conn, (f"ALTER TABLE {copy.snapshot.table.sql} {alter}",))
-        at_once = sorted(before) == sorted(await value(conn, _FILES, copy.snapshot.table.sql))
+        at_once = before == await value(conn, _FILES, copy.snapshot.table.sql)
     except DBAPIError as error:
         if is_disconnect(error) or is_lock_failure(error):
             raise
