@@ -64,11 +64,8 @@ def execute(verb: Verb, written: Mapping[str, Any], *, checkpoints: bool, extra:
     from expandcontract.cli.settings import load
     from expandcontract.cli.signals import Interruption, run
     from expandcontract.model.presence import at_work
+    from expandcontract.postgres.sqlstate import values_shown
 
-    if written.get("show_values"):
-        from expandcontract.postgres.sqlstate import values_shown
-
-        values_shown.set(True)
     arguments = {p.name: written.get(p.name, p.default) for p in own_parameters(verb)} | dict(extra)
     chosen = {name: written[name] for name in SETTING_NAMES if name in written}
     loaded = load(chosen)
@@ -76,5 +73,9 @@ def execute(verb: Verb, written: Mapping[str, Any], *, checkpoints: bool, extra:
     interruption = Interruption(lambda text: output.say(text, "signal"), checkpoints=checkpoints)
     session = Session(loaded, output, interruption, verbose=bool(written.get("verbose")), given=chosen)
     named = arguments.get("change")
-    with at_work(verb.__name__, named if isinstance(named, str) else ""):
-        return run(lambda: verb(session, **arguments), interruption) or 0
+    shown = values_shown.set(bool(written.get("show_values")))
+    try:
+        with at_work(verb.__name__, named if isinstance(named, str) else ""):
+            return run(lambda: verb(session, **arguments), interruption) or 0
+    finally:
+        values_shown.reset(shown)

@@ -13,6 +13,7 @@ from expandcontract.model.errors import Refused
 from expandcontract.model.phases import Phase, Section, Stage, State
 from expandcontract.model.plan import Transactional
 from expandcontract.model.situation import Situation
+from expandcontract.postgres.query import value
 
 #: The kind of the event that closes the attempt.
 ORPHANED = "orphaned"
@@ -36,6 +37,13 @@ def require_table(situation: Situation) -> None:
         why="It was dropped. One that has its name now was never part of the change.",
         next=f"ec start {situation.name} to begin anew on what is there, or: ec rollback {situation.name}",
     )
+
+
+async def has_successor(context: Context, situation: Situation) -> bool:
+    """Return whether another table has the name of the one that is gone."""
+    query = "SELECT pg_catalog.to_regclass($1::pg_catalog.text) IS NOT NULL"
+    async with context.database.transaction() as conn:
+        return bool(await value(conn, query, situation.plan.table.sql))
 
 
 async def close(context: Context, situation: Situation, verb: str) -> None:

@@ -24,6 +24,7 @@ SELECT pg_catalog.set_config('statement_timeout', '{statement_timeout}', {scope}
        pg_catalog.set_config('bytea_output', 'hex', {scope}),
        pg_catalog.set_config('extra_float_digits', '1', {scope}),
        pg_catalog.set_config('quote_all_identifiers', 'off', {scope}),
+       pg_catalog.set_config('standard_conforming_strings', 'on', {scope}),
        pg_catalog.set_config('client_min_messages', 'warning', {scope})
 """
 _TRANSACTION_TIMEOUT_SINCE = 170000

@@ -85,8 +85,7 @@ async def start(context: Context, change: Change, consent: Consent = Consent()) 
         known = await _known(context, change.name)
         if known is not None:
             _require_same(change, known)
-            if orphans.is_orphan(known):
-                await orphans.close(context, known, "start")
+            if await _closed(context, known):
                 continue
         if known is not None and not applies(context, Verb.START, known):
             await hooks.end(context, change.name, Turn.START)
@@ -107,6 +106,20 @@ async def start(context: Context, change: Change, consent: Consent = Consent()) 
                 await run_phase(work, phase)
     await hooks.end(context, change.name, Turn.START)
     return await status.looked(context, await situations.one(context, change.name))
+
+
+async def _closed(context: Context, known: Situation) -> bool:
+    """Close the attempt of a change whose table was made again under its name; return whether it was.
+
+    Raises NotReady or Refused where the table is gone and nothing has its name.
+    """
+    if not orphans.is_orphan(known):
+        return False
+    if not await orphans.has_successor(context, known):
+        require_undamaged(known)
+        orphans.require_table(known)
+    await orphans.close(context, known, "start")
+    return True
 
 
 async def _ask(context: Context, change: Change, known: Situation | None) -> None:
