@@ -126,7 +126,7 @@ CROSS JOIN LATERAL (SELECT CASE WHEN n < 26602 THEN now() END AS moment) begun
 
 async def test_status_of_ten_terabytes(database: str) -> None:
     """A table of 10 TB and 10^10 rows has a row of ledger for 128 MB, and none of the 80,000 is counted when
-    somebody asks: `ec status` takes under 50 ms, and sums exactly.
+    somebody asks: `ec status` works no longer than for an empty table, and sums exactly.
     """
     db = Database(database)
     context = Context(db, Policy(), lambda _: None, "tests")
@@ -134,6 +134,7 @@ async def test_status_of_ten_terabytes(database: str) -> None:
     await _made(database, "CREATE TABLE t (id int PRIMARY KEY, name text)")
     change = plan.named("rename-column", {"column": "t.name", "new_name": "title"}, ())
     await start.start(context, change)
+    empty = min([await _work(context) for _ in range(3)])
     await _made(database, TEN_TERABYTES)
     (seen,) = await status.load(context)
     assert seen.copy is not None
@@ -142,7 +143,7 @@ async def test_status_of_ten_terabytes(database: str) -> None:
     assert (seen.copy.rows, seen.copy.chunks_open) == (26_601 * 125_000, 80_000 - 26_600)
     assert seen.copy.hot_ratio == 0.8
     work = min([await _work(context) for _ in range(3)])
-    assert work < 0.05, f"{work * 1000:.0f} ms"
+    assert work < 3 * empty, f"{work * 1000:.0f} ms, {empty * 1000:.0f} ms of an empty table"
     await db.close()
 
 
