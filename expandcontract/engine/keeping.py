@@ -9,7 +9,7 @@ anew.
 from dataclasses import dataclass, replace
 
 from expandcontract.engine import sweeping
-from expandcontract.engine.runner import run_section, run_step
+from expandcontract.engine.runner import finished, run_section, run_step
 from expandcontract.engine.work import Refusal, Work
 from expandcontract.ledger import event
 from expandcontract.model.errors import Blocked, EcError, GuardRefused
@@ -96,7 +96,8 @@ async def sweep(work: Work, action: Sweep) -> None:
 
 async def _keep(work: Work) -> None:
     found = await _found(work)
-    if found.complete:
+    # A process that died after the last row was looked at has not journaled that it was.
+    if found.complete and steps.KEEP in await finished(work, Section.ROLLBACK):
         return
     if not found.stood:
         await run_step(work, Section.ROLLBACK, _step(work.plan, Section.ROLLBACK, steps.KEEP_WRITES))

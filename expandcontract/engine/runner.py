@@ -78,9 +78,9 @@ async def run_section(
     """Run the steps of a section that the journal does not have as done, in order; `ending` goes with the
     step that moves the change.
     """
-    finished = await _finished(work, section)
+    done = await finished(work, section)
     for step in work.plan.steps(section):
-        if step.id not in finished | leave_out:
+        if step.id not in done | leave_out:
             work.context.check_stop(work.name)
             await run_step(work, section, step, ending=ending if step.becomes is not None else None)
 
@@ -144,7 +144,8 @@ async def record(work: Work, conn: AsyncConnection, section: Section, step: Step
     await journal.done(conn, work.context.tables, journal.entry(work.situation, section, step), seconds)
 
 
-async def _finished(work: Work, section: Section) -> set[str]:
+async def finished(work: Work, section: Section) -> set[str]:
+    """Return the steps of a section that the journal has as done."""
     table, situation = work.context.tables.step, work.situation
     cycle = situation.cycle if section in journal.CYCLIC else 0
     where = (
