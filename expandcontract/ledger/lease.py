@@ -25,6 +25,8 @@ from expandcontract.postgres.sqlstate import INSUFFICIENT_PRIVILEGE, sqlstate
 #: For how long a silent holder keeps its lease, and how often it beats.
 TTL_SECONDS = 10.0
 BEAT_SECONDS = 2.5
+#: A process that is stopped while it takes or prolongs its lease must keep neither the row nor the turn.
+_SILENCE = timedelta(seconds=TTL_SECONDS)
 #: How often a holder that is dying is looked at, and a broken heartbeat is tried again.
 _RETRY_SECONDS = 0.05
 #: Leases of a change are taken one at a time, each in a moment. Not under the change's row, which a step's
@@ -142,7 +144,7 @@ async def _take_patiently(
     deadline = loop.time() + TTL_SECONDS + 1
     while True:
         try:
-            async with database.transaction_on(conn):
+            async with database.transaction_on(conn, silence=_SILENCE):
                 return await _take(conn, tables, wanted, patient=loop.time() < deadline)
         except _Waiting:
             await asyncio.sleep(_RETRY_SECONDS)
@@ -273,7 +275,7 @@ async def _keep_beating(database: Database, conn: AsyncConnection, tables: Table
 
 
 async def _beat(database: Database, conn: AsyncConnection, tables: Tables, lease: Lease) -> bool:
-    async with database.transaction_on(conn):
+    async with database.transaction_on(conn, silence=_SILENCE):
         beaten = await conn.exec_driver_sql(
             f"UPDATE {tables.qualified('lease')} SET until = {_UNTIL}, "
             f"(backend_pid, backend_start) = (SELECT {_SESSION}) WHERE token = $3",

@@ -104,6 +104,7 @@ class Database:
         patient: bool = False,
         synchronous: bool = True,
         statement_timeout: timedelta | None = None,
+        silence: timedelta | None = None,
     ) -> AsyncIterator[AsyncConnection]:
         """Run the body in one transaction, READ COMMITTED, that any exception rolls back.
 
@@ -111,13 +112,15 @@ class Database:
             patient: wait for locks without a limit.
             synchronous: whether the commit waits for the disk.
             statement_timeout: a limit for each statement; none when left out.
+            silence: the server ends a session that says nothing for this long: its process was stopped.
 
         Raises:
             NotConnected: no connection could be made.
             ServerTooOld: the server is older than PostgreSQL 14.
         """
         lock_timeout = "0" if patient else _timeout(self.lock_timeout)
-        ours = settings(lock_timeout, _timeout(statement_timeout), local=True, synchronous=synchronous)
+        limits = lock_timeout, _timeout(statement_timeout)
+        ours = settings(*limits, local=True, synchronous=synchronous, silence=_timeout(silence))
         closed_times = self._closed_times
         conn = await self._begun(*BEGIN, ours)
         try:
@@ -146,9 +149,13 @@ class Database:
             await self._give_back(conn, closed_times)
 
     @asynccontextmanager
-    async def transaction_on(self, conn: AsyncConnection) -> AsyncIterator[None]:
-        """Run the body in one patient transaction of a `session`; any exception rolls it back."""
-        ours = settings("0", "0", local=True, synchronous=True)
+    async def transaction_on(
+        self, conn: AsyncConnection, *, silence: timedelta | None = None
+    ) -> AsyncIterator[None]:
+        """Run the body in one patient transaction of a `session`; any exception rolls it back. `silence` is
+        as for `transaction`.
+        """
+        ours = settings("0", "0", local=True, synchronous=True, silence=_timeout(silence))
         try:
             await send(conn, *BEGIN, ours)
             yield

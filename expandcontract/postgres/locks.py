@@ -295,11 +295,11 @@ async def _lookout(database: Database, policy: Policy, this: _Try) -> AsyncItera
 async def _watch(database: Database, policy: Policy, this: _Try, done: asyncio.Event) -> None:
     every_seconds = policy.lock_timeout.total_seconds() / 2
     # What it takes to connect is more than a blocked try lasts.
-    async with database.transaction():
+    async with database.transaction(silence=_SILENCE):
         pass
     while not await _happened(done, every_seconds):
         if this.pid is not None:
-            async with database.transaction() as conn:
+            async with database.transaction(silence=_SILENCE) as conn:
                 found = await blockers_of(conn, this.pid, confidential=policy.confidential)
             this.blockers = found or this.blockers
 

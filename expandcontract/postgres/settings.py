@@ -9,7 +9,7 @@ import asyncpg
 #: the session's own would kill us between two statements of a step.
 _SETTINGS = """
 SELECT pg_catalog.set_config('statement_timeout', '{statement_timeout}', {scope}),
-       pg_catalog.set_config('idle_in_transaction_session_timeout', '0', {scope}),
+       pg_catalog.set_config('idle_in_transaction_session_timeout', '{silence}', {scope}),
        CASE WHEN pg_catalog.current_setting('server_version_num')::int >= {transaction_timeout_since}
             THEN pg_catalog.set_config('transaction_timeout', '0', {scope}) END,
        pg_catalog.set_config('lock_timeout', '{lock_timeout}', {scope}),
@@ -32,7 +32,9 @@ _TRANSACTION_TIMEOUT_SINCE = 170000
 BEGIN = ("BEGIN ISOLATION LEVEL READ COMMITTED", "SET LOCAL statement_timeout = 0")
 
 
-def settings(lock_timeout: str, statement_timeout: str, *, local: bool, synchronous: bool) -> str:
+def settings(
+    lock_timeout: str, statement_timeout: str, *, local: bool, synchronous: bool, silence: str = "0"
+) -> str:
     """Return the statement that puts our settings in force, for the transaction (`local`) or the session.
 
     Args:
@@ -40,8 +42,11 @@ def settings(lock_timeout: str, statement_timeout: str, *, local: bool, synchron
         statement_timeout: in milliseconds; 0 for none.
         local: whether for this transaction only.
         synchronous: whether commits wait for the disk.
+        silence: in milliseconds, after which the server ends a session that says nothing in a transaction;
+            0 for never.
     """
     return _SETTINGS.format(
+        silence=silence,
         lock_timeout=lock_timeout,
         statement_timeout=statement_timeout,
         scope=str(local).lower(),

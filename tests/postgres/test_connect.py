@@ -13,6 +13,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.errors import ConnectionLost, NotConnected, PoolerInTheWay, Refused, UsageError
 from expandcontract.postgres import origin
@@ -72,6 +73,38 @@ async def test_a_transaction_behaves_the_same_whatever_the_database_sets(databas
             key: ours for key, (_, ours) in OURS.items()
         }
         assert await value(conn, SETTING, "transaction_isolation") == "read committed"
+
+
+async def test_a_silent_transaction_is_ended_where_that_is_asked_for(database: str) -> None:
+    """A process that was stopped in it leaves neither a transaction nor a lock behind, also on a session that
+    is kept.
+    """
+    silence = timedelta(milliseconds=50)
+    query = "SELECT count(*) = 0 FROM pg_stat_activity WHERE pid = $1"
+    pid = "SELECT pg_catalog.pg_backend_pid()"
+    db, other = Database(database), Database(database)
+
+    async def ended(silent: int) -> bool:
+        async with other.transaction() as conn:
+            return bool((await conn.exec_driver_sql(query, (silent,))).scalar_one())
+
+    async def sleep() -> None:
+        async with db.transaction(silence=silence) as conn:
+            silent = await value(conn, pid)
+            await until(lambda: ended(silent))
+
+    async def sleep_on(conn: AsyncConnection) -> None:
+        async with db.transaction_on(conn, silence=silence):
+            silent = await value(conn, pid)
+            await until(lambda: ended(silent))
+
+    with pytest.raises(DBAPIError):
+        await sleep()
+    async with db.session() as kept:
+        with pytest.raises(DBAPIError):
+            await sleep_on(kept)
+    await db.close()
+    await other.close()
 
 
 async def test_timeouts_of_a_few_milliseconds_end_nothing_of_ours(database: str) -> None:
