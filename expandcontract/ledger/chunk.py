@@ -312,17 +312,26 @@ async def is_open(conn: AsyncConnection, tables: Tables, round_: Round) -> bool:
 async def samples(
     conn: AsyncConnection, tables: Tables, round_: Round, most: int = 10
 ) -> tuple[dict[str, str], ...]:
-    """Return up to `most` keys of rows that did not match, in the order of the chunks."""
+    """Return up to `most` keys of rows that did not match, in the order of the chunks; none of what left the
+    table since.
+    """
     c = tables.chunk.c
     found = (
         await conn.execute(
             select(c.samples)
-            .where(_of(tables.chunk, round_), c.mismatches > 0)
+            .where(_of(tables.chunk, round_), c.mismatches > 0, is_part(tables, literal(round_.change_id)))
             .order_by(c.relation_name, c.first_block)
             .limit(most)
         )
     ).all()
     return tuple(key for (keys,) in found for key in keys)[:most]
+
+
+def is_part(tables: Tables, change_id: ColumnElement[int]) -> ColumnElement[bool]:
+    """Whether the relation of a chunk is part of the change's table still."""
+    change = tables.change.c
+    leaves = getattr(func, tables.schema).leaves(change.relation)
+    return tables.chunk.c.relation.in_(select(leaves).where(change.id == change_id))
 
 
 def _of(chunk: Table, round_: Round) -> ColumnElement[bool]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from expandcontract.ledger.chunk import is_part
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.plan import Purpose
 
@@ -67,12 +68,16 @@ async def differences(conn: AsyncConnection, tables: Tables, proof_id: int) -> t
 
 
 async def finish(conn: AsyncConnection, tables: Tables, proof_id: int) -> Finding:
-    """End a proof with the sums of its chunks, all of which must be done. A finished one stays as it is."""
-    proof, chunk = tables.proof.c, tables.chunk.c
+    """End a proof with the sums of its chunks, all of which must be done. A finished one stays as it is.
+
+    What left the table meanwhile does not count: nothing of it has to hold, and nothing keeps it in sync.
+    """
+    proof, chunk, own = tables.proof.c, tables.chunk.c, tables.proof.alias()
     of_proof = (
         chunk.change_id == proof.change_id,
         chunk.attempt == proof.attempt,
         chunk.round == proof.round,
+        is_part(tables, select(own.c.change_id).where(own.c.id == proof_id).scalar_subquery()),
     )
     sums = {
         name: select(func.coalesce(func.sum(chunk[column]), 0))
