@@ -141,9 +141,10 @@ async def test_a_build_that_died_with_its_server_session_is_made_anew(database: 
         holder: asyncpg.Connection[Any] = await asyncpg.connect(database)
         await holder.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1")
         work = asyncio.create_task(life.act(database, RENAME, "backfill"))
-        await _until(application, "count(*) FROM pg_stat_progress_create_index")
-        await application.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_progress_create_index")
-        await _until(application, "count(*) = 0 FROM pg_stat_progress_create_index")
+        builds = "pg_stat_progress_create_index WHERE datname = current_database()"
+        await _until(application, f"count(*) FROM {builds}")
+        await application.execute(f"SELECT pg_terminate_backend(pid) FROM {builds}")
+        await _until(application, f"count(*) = 0 FROM {builds}")
         await holder.execute("COMMIT")
         await holder.close()
         await asyncio.gather(work, return_exceptions=True)
@@ -362,7 +363,8 @@ async def test_a_process_that_falls_asleep_before_it_locks_keeps_nobody_waiting(
     assert asleep.how == STOPPED
     await application.execute("SET lock_timeout = '100ms'; UPDATE people SET pad = 'served' WHERE id = 1")
     await application.execute("SET lock_timeout = 0; LOCK TABLE people IN ACCESS EXCLUSIVE MODE")
-    await _until(application, "count(*) = 0 FROM pg_stat_activity WHERE state = 'idle in transaction'")
+    ours = "datname = current_database() AND state = 'idle in transaction'"
+    await _until(application, f"count(*) = 0 FROM pg_stat_activity WHERE {ours}")
     assert (await asyncio.to_thread(nursery.wake, asleep.pid)).code == "EC410"
     await life.act(database, RENAME, verb)
     await application.close()
