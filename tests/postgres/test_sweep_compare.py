@@ -126,7 +126,7 @@ async def test_chunks_are_laid_once(database: str) -> None:
 
 
 async def test_ten_terabytes_are_laid_in_seconds(server: Server, database: str) -> None:
-    """80,000 chunks of a table of 10 TB are laid with less than 2 seconds of work, of client and server."""
+    """80,000 chunks of a table of 10 TB are laid with a few seconds of work, of client and server."""
     async with swept(database, rows=1) as table:
         path = server.data_directory / await table.raw.fetchval("SELECT pg_relation_filepath('things')")
         for segment in range(10_000):
