@@ -23,7 +23,7 @@ CHANGE = ("start", "rename-column", "pgbench_accounts.abalance", "balance")
 TRIGGER = '"~ec_0001_rename_pgbench_accounts_abalance"'
 FUNCTION = f"SELECT pg_get_functiondef('expandcontract_sync.{TRIGGER}'::regproc)"
 #: Who writes which side is noted in such a block.
-NOTE = re.compile(r"IF pg_catalog\.current_setting\(.*?END IF;", re.DOTALL)
+NOTE = re.compile(r"IF (?:NOT altered AND )?COALESCE\(pg_catalog\.current_setting\(.*?END IF;", re.DOTALL)
 WITH, UNNOTED, WITHOUT = "with the trigger", "with it, but for its notes", "without the trigger"
 DATABASES = {WITH: "standing", UNNOTED: "unnoted", WITHOUT: "bare"}
 #: A commit that waits for the disk would hide what the trigger takes.
