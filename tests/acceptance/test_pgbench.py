@@ -10,7 +10,7 @@ from expandcontract.testing.server import Server
 from tests.conftest import VERSION
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1200)
 @pytest.mark.slow
 async def test_a_column_of_pgbench_is_renamed_under_its_own_load(tmp_path: Path) -> None:
     """While a million accounts are copied no transaction fails, and every delta ends where it belongs."""
