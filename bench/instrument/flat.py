@@ -3,7 +3,7 @@
 from argparse import Namespace
 from functools import partial
 
-from expandcontract.engine.sweeping import Pace
+from expandcontract.engine.sweep_rounds import SweepPace
 from expandcontract.testing.server import Server
 from instrument import page
 from instrument.command import resident_bytes
@@ -30,7 +30,7 @@ async def batches(server: Server, told: Namespace) -> str:
     for number in range(told.repeat):
         for batch in BATCHES if number % 2 == 0 else reversed(BATCHES):
             async with copies.fresh(MIDDLING, told.rows, started=True) as subject:
-                run = await measure(subject, partial(sweep, pace=Pace(batch=batch)))
+                run = await measure(subject, partial(sweep, pace=SweepPace(batch=batch)))
             found[batch].append((1e6 / run.rows_per_second, run.cpu))
             say(f"batch {batch}: {found[batch][-1][0]:.2f} us a row")
     await copies.forget()

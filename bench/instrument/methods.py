@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TypeAlias
 
+from expandcontract.engine.leased_work import leased
 from expandcontract.engine.runner import begin_phase
-from expandcontract.engine.sweeping import Pace, copy_to_end
-from expandcontract.engine.work import leased
+from expandcontract.engine.sweep_rounds import SweepPace, copy_to_end
 from expandcontract.model.phases import Phase
 from instrument.copies import Subject
 
@@ -108,7 +108,7 @@ async def firing(subject: Subject) -> None:
     await subject.raw.execute(FIRING.format(forward=subject.shape.forward))
 
 
-async def sweep(subject: Subject, *, pace: Pace, anew: bool = False) -> Run:
+async def sweep(subject: Subject, *, pace: SweepPace, anew: bool = False) -> Run:
     """Fill it by the copy stage of `ec backfill`; rows and time are those of the ledger."""
     async with leased(subject.context, await subject.situation(), "backfill", exclusive=False) as work:
         await begin_phase(work, Phase.BACKFILL)
@@ -149,6 +149,6 @@ METHODS = (
     Method("the same, our sync trigger standing", blocking, started=True),
     Method("OFFSET loop, row by row", by_offset, keyed=True, share=0.05),
     Method("1,000 by primary key, trigger fires", by_key, keyed=True, prepare=firing),
-    Method("ec backfill, 1 worker", partial(sweep, pace=Pace(workers=1)), started=True, workers=1),
-    Method("ec backfill, 2 workers", partial(sweep, pace=Pace(workers=2)), started=True, workers=2),
+    Method("ec backfill, 1 worker", partial(sweep, pace=SweepPace(workers=1)), started=True, workers=1),
+    Method("ec backfill, 2 workers", partial(sweep, pace=SweepPace(workers=2)), started=True, workers=2),
 )

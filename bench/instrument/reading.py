@@ -5,9 +5,9 @@ from argparse import Namespace
 from functools import partial
 from statistics import median
 
-from expandcontract.engine.sweeping import Pace
+from expandcontract.engine.sweep_rounds import SweepPace
 from expandcontract.engine.verbs import verify
-from expandcontract.engine.verbs.backfill import Options, backfill
+from expandcontract.engine.verbs.backfill import BackfillOptions, backfill
 from expandcontract.testing.server import Server
 from instrument import page
 from instrument.copies import NAME, Copies, Subject
@@ -28,10 +28,10 @@ async def run(server: Server, told: Namespace) -> str:
     for shape in (SHAPES[name] for name in told.tables):
         rows = int(told.rows * TIMES * shape.scale)
         async with copies.fresh(shape, rows, started=True) as subject:
-            await sweep(subject, pace=Pace())
+            await sweep(subject, pace=SweepPace())
             # What the first run has left to others: hint bits, which the first reader of a page writes.
             await subject.raw.execute("VACUUM t")
-            again = await measure(subject, partial(sweep, pace=Pace(), anew=True))
+            again = await measure(subject, partial(sweep, pace=SweepPace(), anew=True))
             cells = page.count(again.rows_per_second), page.growth(again.heap), page.size(again.wal)
             second.append([shape.name, *cells])
             say(" | ".join(second[-1]))
@@ -65,7 +65,7 @@ def _explained(told: Namespace) -> str:
 
 
 async def _compared(subject: Subject, shape: Shape, repeat: int) -> list[list[str]]:
-    await backfill(subject.context, NAME, Options(verify=False))
+    await backfill(subject.context, NAME, BackfillOptions(verify=False))
     await subject.raw.execute("VACUUM ANALYZE t")
     await subject.raw.execute("CHECKPOINT")
     rows = []
@@ -101,6 +101,6 @@ async def _counted(subject: Subject, workers: int, what: str) -> float:
 
 async def _verified(subject: Subject, workers: int) -> float:
     """Return how many rows a second are compared, by the ledger."""
-    await verify.prove(subject.context, await subject.situation(), Pace(workers=workers), verb="verify")
+    await verify.prove(subject.context, await subject.situation(), SweepPace(workers=workers), verb="verify")
     found = await swept(subject, "compare")
     return found.rows / found.seconds

@@ -7,11 +7,11 @@ from expandcontract.cli.views.conflicts import ConflictView, ExportView
 
 if TYPE_CHECKING:
     from expandcontract.engine.context import Context
-    from expandcontract.ledger.conflict import Kind
+    from expandcontract.ledger.conflict import ConflictKind
 
 
 async def exported(
-    context: "Context", name: str, path: str, kind: "Kind | None" = None, *, values: bool
+    context: "Context", name: str, path: str, kind: "ConflictKind | None" = None, *, values: bool
 ) -> ExportView:
     """Write the values of a kind, or all, newest first. Raises UsageError and UnknownChange."""
     from expandcontract.engine.verbs import conflicts

@@ -12,7 +12,7 @@ from expandcontract.model.errors import BadSetting, EcError
 from expandcontract.model.sizes import parse_size
 from expandcontract.throttles.limits import Limits
 from expandcontract.throttles.schedule import parse as parse_schedule
-from expandcontract.throttles.watch import NAMES
+from expandcontract.throttles.signal_reader import NAMES
 
 
 def _read(parse: Callable[[str], Any]) -> Callable[[object], object]:

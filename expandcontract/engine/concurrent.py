@@ -9,7 +9,7 @@ from contextlib import suppress
 
 from sqlalchemy.exc import DBAPIError
 
-from expandcontract.engine.work import Work
+from expandcontract.engine.leased_work import Work
 from expandcontract.ledger import lease
 from expandcontract.model import killpoints
 from expandcontract.model.durations import spell

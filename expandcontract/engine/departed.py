@@ -8,7 +8,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
-from expandcontract.engine.work import Work
+from expandcontract.engine.leased_work import Work
 from expandcontract.model.plan import Transactional
 from expandcontract.postgres.query import rows
 

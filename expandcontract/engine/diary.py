@@ -49,7 +49,7 @@ _MOST_NOTICES = 100
 _LAST_WORDS_SECONDS = 5.0
 
 #: Kind and data of an event of the ledger.
-Entry: TypeAlias = tuple[str, dict[str, Any]]
+EventEntry: TypeAlias = tuple[str, dict[str, Any]]
 
 
 class Diary:
@@ -63,7 +63,7 @@ class Diary:
         self.closed = False
         self._listen = listen
         self._clock = clock
-        self._due: list[Entry] = []
+        self._due: list[EventEntry] = []
         self._step: dict[str, Any] = {}
         self._tries: list[LockTried] = []
         self._waiting: tuple[float, dict[str, None]] | None = None
@@ -95,7 +95,7 @@ class Diary:
         self.closed = True
         self.wake.set()
 
-    def take(self) -> list[Entry]:
+    def take(self) -> list[EventEntry]:
         """Return the entries that are due, once; throttled time only now and then, or when closed."""
         self.wake.clear()
         if self.closed or self._clock() - self._throttled_since >= THROTTLED_EVERY_SECONDS:
@@ -227,7 +227,7 @@ async def _without_fail() -> AsyncIterator[None]:
             yield
 
 
-async def _write(context: Context, change_id: int, entries: Sequence[Entry]) -> None:
+async def _write(context: Context, change_id: int, entries: Sequence[EventEntry]) -> None:
     if not entries:
         return
     async with context.database.transaction() as conn:

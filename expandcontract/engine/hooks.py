@@ -7,8 +7,8 @@ import time
 from sqlalchemy import func, select
 
 from expandcontract.engine import situation as situations
-from expandcontract.engine.call import call
 from expandcontract.engine.context import Context
+from expandcontract.engine.hook_call import call
 from expandcontract.ledger import event
 from expandcontract.model import killpoints
 from expandcontract.model.errors import HookRefused

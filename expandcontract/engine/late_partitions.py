@@ -7,7 +7,7 @@ missing, all the while writers of every partition wait.
 from dataclasses import replace
 
 from expandcontract.engine import concurrent
-from expandcontract.engine.work import Work
+from expandcontract.engine.leased_work import Work
 from expandcontract.model.names import RelationName, shorten, split
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Concurrent, Step, Transactional

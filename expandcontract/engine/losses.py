@@ -6,9 +6,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.engine.context import Context
-from expandcontract.engine.work import Refusal
+from expandcontract.engine.leased_work import Refusal
 from expandcontract.ledger import change as change_writer
-from expandcontract.ledger.conflict import Kind
+from expandcontract.ledger.conflict import ConflictKind
 from expandcontract.model.errors import EcError, NameTaken, Refused, WouldLose
 from expandcontract.model.names import literal, quote
 from expandcontract.model.phases import Section
@@ -256,7 +256,7 @@ def _last_note(context: Context, situation: Situation) -> Query:
     """The newest note of a value that the hidden side could not hold; 0 without any since contract."""
     query = f"""SELECT coalesce(pg_catalog.max(id), 0) FROM {context.tables.qualified("conflict")}
         WHERE change_id = $1 AND kind = $2 AND at >= $3"""
-    return Query(query, (situation.change_id, Kind.NOT_HELD.value, situation.hidden_at))
+    return Query(query, (situation.change_id, ConflictKind.NOT_HELD.value, situation.hidden_at))
 
 
 def _every_row(plan: Plan) -> str:
@@ -272,7 +272,7 @@ async def _noted(conn: AsyncConnection, context: Context, situation: Situation) 
         return _every_row(plan)
     match = " AND ".join(f"t.{quote(n)} = (noted.key->>{literal(n)})::{types[n]}" for n in names)
     return f"""(SELECT DISTINCT f.key FROM {context.tables.qualified("conflict")} f
-        WHERE f.change_id = {situation.change_id} AND f.kind = {literal(Kind.NOT_HELD)}
+        WHERE f.change_id = {situation.change_id} AND f.kind = {literal(ConflictKind.NOT_HELD)}
           AND f.at >= {literal(str(situation.hidden_at))} AND pg_catalog.jsonb_typeof(f.key) = 'object'
     ) noted JOIN {plan.table} t ON {match}"""
 

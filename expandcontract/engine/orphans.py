@@ -5,7 +5,7 @@ next one begins on what is there.
 """
 
 from expandcontract.engine.context import Context
-from expandcontract.engine.work import Work, leased
+from expandcontract.engine.leased_work import Work, leased
 from expandcontract.ledger import change as change_writer
 from expandcontract.ledger import event
 from expandcontract.ledger import phase as phase_writer

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.changes import registry
 from expandcontract.changes.kind import Spec
-from expandcontract.engine import at_once, fitting, many_partitions
+from expandcontract.engine import at_once, many_partitions, row_fit
 from expandcontract.engine.context import Context
 from expandcontract.engine.rehearsal import rehearse
 from expandcontract.model.change import Change
@@ -218,9 +218,9 @@ async def examined(
         return replace(plan, hazards=(*plan.hazards, Note("not-tried", why)))
     expressions = (catalog.judgement.forward, catalog.judgement.back)
     volatile = any(each is not None and each.volatile for each in expressions)
-    asked = fitting.Rows(plan.table, copy, tried, catalog.question, volatile, whole=check_rows)
+    asked = row_fit.Rows(plan.table, copy, tried, catalog.question, volatile, whole=check_rows)
     async with as_owner(conn, plan.table):
-        found = await fitting.hazards(conn, asked)
+        found = await row_fit.hazards(conn, asked)
     return replace(plan, hazards=(*plan.hazards, *found))
 
 

@@ -29,12 +29,12 @@ from expandcontract.postgres.sqlstate import (
     sqlstate,
 )
 from expandcontract.steps import column as steps
-from expandcontract.steps import keeping, standing
+from expandcontract.steps import keep_on_rollback, standing_constraint
 from expandcontract.steps.carry import filled
 
 
 @dataclass(frozen=True)
-class Part:
+class RehearsedPart:
     """Statements that are run together; `section` and `step` say which of the plan they are."""
 
     statements: tuple[str, ...]
@@ -43,8 +43,8 @@ class Part:
 
 
 _SAVE, _BACK = (
-    Part(("SAVEPOINT ec_aside",)),
-    Part(("ROLLBACK TO SAVEPOINT ec_aside", "RELEASE SAVEPOINT ec_aside")),
+    RehearsedPart(("SAVEPOINT ec_aside",)),
+    RehearsedPart(("ROLLBACK TO SAVEPOINT ec_aside", "RELEASE SAVEPOINT ec_aside")),
 )
 
 
@@ -60,7 +60,7 @@ async def rehearse(conn: AsyncConnection, copy: EmptyCopy, plan: Plan) -> str:
     Returns why nothing could be tried, or the empty string. Raises PlanFails naming the step that the server
     refuses.
     """
-    parts = [Part((*copy.statements, _KEEP_NEW)), *script(plan)]
+    parts = [RehearsedPart((*copy.statements, _KEEP_NEW)), *script(plan)]
     try:
         async with aside(conn):
             await empty_copy.run(conn, (s for part in parts for s in part.statements))
@@ -81,10 +81,10 @@ async def rehearse(conn: AsyncConnection, copy: EmptyCopy, plan: Plan) -> str:
     return ""
 
 
-def script(plan: Plan) -> Iterator[Part]:
+def script(plan: Plan) -> Iterator[RehearsedPart]:
     """Pure. Return everything in order, with the ways out of each place tried aside."""
     rollback = tuple(_section(plan, Section.ROLLBACK))
-    kept = frozenset({keeping.KEEP_WRITES, keeping.KEEP})
+    kept = frozenset({keep_on_rollback.KEEP_WRITES, keep_on_rollback.KEEP})
     yield from _section(plan, Section.EXPAND)
     # Before dual_write there is nothing to keep.
     yield from _aside_parts(part for part in rollback if part.step is not None and part.step.id not in kept)
@@ -104,35 +104,35 @@ def script(plan: Plan) -> Iterator[Part]:
     yield from _section(plan, Section.PURGE)
 
 
-def _contract(plan: Plan) -> Iterator[Part]:
+def _contract(plan: Plan) -> Iterator[RehearsedPart]:
     # A rollback that was given up.
-    yield from _section(plan, Section.ROLLBACK, only=keeping.KEEP_WRITES)
-    yield from _repair(plan, keeping.STOP)
+    yield from _section(plan, Section.ROLLBACK, only=keep_on_rollback.KEEP_WRITES)
+    yield from _repair(plan, keep_on_rollback.STOP)
     yield from _repair(plan, filled.REQUIRE, filled.ALLOW, filled.REQUIRE, filled.PROVE)
     yield from _section(plan, Section.CONTRACT)
 
 
-def _standing(plan: Plan) -> Iterator[Part]:
+def _standing(plan: Plan) -> Iterator[RehearsedPart]:
     if plan.pair.computed_outside:
         return
-    for step in (*standing.put_up(plan), standing.take_down(plan)):
-        yield Part(_statements(step), "verify", step)
+    for step in (*standing_constraint.put_up(plan), standing_constraint.take_down(plan)):
+        yield RehearsedPart(_statements(step), "verify", step)
 
 
-def _section(plan: Plan, section: Section, *, only: str | None = None) -> Iterator[Part]:
+def _section(plan: Plan, section: Section, *, only: str | None = None) -> Iterator[RehearsedPart]:
     return (
-        Part(_statements(step), section.value, step)
+        RehearsedPart(_statements(step), section.value, step)
         for step in plan.steps(section)
         if only is None or step.id == only
     )
 
 
-def _repair(plan: Plan, *wanted: str) -> Iterator[Part]:
+def _repair(plan: Plan, *wanted: str) -> Iterator[RehearsedPart]:
     by_id = {step.id: step for step in plan.steps(Section.REPAIR)}
-    return (Part(_statements(by_id[id_]), "repair", by_id[id_]) for id_ in wanted if id_ in by_id)
+    return (RehearsedPart(_statements(by_id[id_]), "repair", by_id[id_]) for id_ in wanted if id_ in by_id)
 
 
-def _aside_parts(parts: Iterable[Part]) -> tuple[Part, ...]:
+def _aside_parts(parts: Iterable[RehearsedPart]) -> tuple[RehearsedPart, ...]:
     return (_SAVE, *parts, _BACK)
 
 

@@ -11,9 +11,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.engine import concurrent, departed, gatekeeper, late_partitions, transactional
-from expandcontract.engine.telling import telling
+from expandcontract.engine.leased_work import Work
+from expandcontract.engine.step_clock import telling
 from expandcontract.engine.transactional import Ending
-from expandcontract.engine.work import Work
 from expandcontract.ledger import phase as phase_writer
 from expandcontract.ledger import step as journal
 from expandcontract.model import killpoints
@@ -130,10 +130,10 @@ async def _apart(work: Work, section: Section, step: Step, action: Concurrent) -
 async def _swept(work: Work, section: Section, step: Step, action: Sweep) -> None:
     # Copy and compare belong to their verbs, which know about rounds and proofs; what is left is kept and
     # then dropped.
-    from expandcontract.engine import keeping
+    from expandcontract.engine import kept_on_rollback
 
     began = time.monotonic()
-    await keeping.sweep(work, action)
+    await kept_on_rollback.sweep(work, action)
     async with work.context.database.transaction() as conn:
         await work.check(conn)
         await record(work, conn, section, step, time.monotonic() - began)

@@ -7,13 +7,13 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.engine.context import Context
-from expandcontract.engine.surroundings import around
+from expandcontract.engine.soft_evidence import around
 from expandcontract.ledger import migrate, reader
 from expandcontract.model.errors import UnknownChange
 from expandcontract.model.phases import Phase, State, Status
 from expandcontract.model.plan import Plan
 from expandcontract.model.situation import Live, Situation
-from expandcontract.postgres.live import Subject, observe
+from expandcontract.postgres.live import WatchedTable, observe
 from expandcontract.postgres.old_side import Planned
 from expandcontract.postgres.sqlstate import UNDEFINED, sqlstate
 
@@ -72,11 +72,11 @@ async def unknown(context: Context, name: str) -> UnknownChange:
     )
 
 
-def _subject(situation: Situation) -> Subject:
+def _subject(situation: Situation) -> WatchedTable:
     plan = situation.plan
     hidden, unkept = situation.state == State.HIDDEN, _unkept(situation)
     old, new = _names(situation)
-    return Subject(
+    return WatchedTable(
         change_id=situation.change_id,
         table=plan.table,
         relation=situation.relation,

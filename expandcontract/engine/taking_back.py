@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.engine import concurrent
 from expandcontract.engine import situation as situations
-from expandcontract.engine.work import Work
+from expandcontract.engine.leased_work import Work
 from expandcontract.ledger import step as journal
 from expandcontract.model.errors import EcError
 from expandcontract.model.phases import Phase, Section, State, Status

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import ClauseElement
 
 from expandcontract.engine import departed, gatekeeper
-from expandcontract.engine.work import Refusal, Work
+from expandcontract.engine.leased_work import Refusal, Work
 from expandcontract.ledger import change as change_writer
 from expandcontract.ledger import phase as phase_writer
 from expandcontract.ledger import step as journal

@@ -11,7 +11,7 @@ from datetime import datetime
 from humanize import naturaldelta
 
 from expandcontract.model.durations import spell
-from expandcontract.model.situation import OldReader, OldSession, Situation, Source, Verdict, Watch
+from expandcontract.model.situation import OldReader, OldSession, ReaderWatch, Situation, Source, Verdict
 from expandcontract.model.words import one_line
 
 NAME = "old-readers"
@@ -72,7 +72,7 @@ def known(situation: Situation) -> str:
     )
 
 
-def _opens_at(situation: Situation, watch: Watch) -> datetime | None:
+def _opens_at(situation: Situation, watch: ReaderWatch) -> datetime | None:
     """Count from the last look that saw one, or from when looking began or began anew."""
     quiet_for = situation.policy.quiet_for
     if not quiet_for:
@@ -84,7 +84,7 @@ def _opened(situation: Situation, reason: str) -> Verdict:
     return Verdict(NAME, HARD, open=True, reason=f"{reason}{_sessions(situation)}")
 
 
-def _shut(situation: Situation, watch: Watch, opens: datetime) -> Verdict:
+def _shut(situation: Situation, watch: ReaderWatch, opens: datetime) -> Verdict:
     when = naturaldelta(opens - situation.now) if opens > situation.now else "a moment"
     seen = f"{_seen(situation, watch)}{_gap(watch)}{_evicted(watch)}"
     until = f"Opens in {when}, at {opens:%H:%M:%S}, when a look then sees none."
@@ -92,29 +92,29 @@ def _shut(situation: Situation, watch: Watch, opens: datetime) -> Verdict:
     return Verdict(NAME, HARD, open=False, reason=reason)
 
 
-def _looked(situation: Situation, watch: Watch) -> str:
+def _looked(situation: Situation, watch: ReaderWatch) -> str:
     looked, quiet_for = watch.at - watch.since, situation.policy.quiet_for
     return "" if looked >= quiet_for else f"Looked for {naturaldelta(looked)} of {spell(quiet_for)}. "
 
 
-def _blind(watch: Watch | None) -> str:
+def _blind(watch: ReaderWatch | None) -> str:
     if watch is None:
         return "Nobody has looked yet who reads the old side."
     return f"Who reads the old side is not known: {BLIND[watch.source]}"
 
 
-def _quiet(situation: Situation, watch: Watch) -> str:
+def _quiet(situation: Situation, watch: ReaderWatch) -> str:
     looked = f"last look {naturaldelta(situation.since(watch.at))} ago"
     return f"No statement that uses it was run for {spell(situation.policy.quiet_for)} ({looked})."
 
 
-def _gap(watch: Watch) -> str:
+def _gap(watch: ReaderWatch) -> str:
     if not watch.was_reset:
         return ""
     return f" pg_stat_statements was reset at {watch.since:%H:%M:%S}: what ran shortly before is not known."
 
 
-def _evicted(watch: Watch) -> str:
+def _evicted(watch: ReaderWatch) -> str:
     if not watch.evicted:
         return ""
     return (
@@ -123,7 +123,7 @@ def _evicted(watch: Watch) -> str:
     )
 
 
-def _seen(situation: Situation, watch: Watch) -> str:
+def _seen(situation: Situation, watch: ReaderWatch) -> str:
     if not watch.readers:
         return f"Nobody was seen using it since {watch.since:%Y-%m-%d %H:%M:%S}."
     told = "; ".join(_tell(reader, situation) for reader in watch.readers[:MOST_NAMED])

@@ -14,7 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from expandcontract.ledger.tables import Tables
 
 
-class Kind(StrEnum):
+class ConflictKind(StrEnum):
     """Why a value is kept."""
 
     #: A write gave both sides and they disagreed; the new side won.
@@ -67,7 +67,7 @@ async def newest(conn: AsyncConnection, tables: Tables, change_id: int, number: 
 
 
 async def every(
-    conn: AsyncConnection, tables: Tables, change_id: int, kind: Kind | None = None
+    conn: AsyncConnection, tables: Tables, change_id: int, kind: ConflictKind | None = None
 ) -> AsyncIterator[Value]:
     """Yield the values of a kind, or all, newest first, without having all of them in memory."""
     async for value in _pages(conn, tables, change_id, kind, None):
@@ -75,7 +75,7 @@ async def every(
 
 
 async def _pages(
-    conn: AsyncConnection, tables: Tables, change_id: int, kind: Kind | None, number: int | None
+    conn: AsyncConnection, tables: Tables, change_id: int, kind: ConflictKind | None, number: int | None
 ) -> AsyncIterator[Value]:
     c = tables.conflict.c
     columns = (c.id, c.at, c.kind, c.key, c.old_value, c.new_value, c.application_name, c.role, c.sentence)

@@ -100,7 +100,7 @@ class Writer:
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptCount:
     """How many values of one kind the ledger keeps. Which ones is not told here."""
 
     kind: str
@@ -133,7 +133,7 @@ class History:
     verifications: tuple[Verification, ...]
     opened: tuple[Opened, ...]
     writers: tuple[Writer, ...]
-    kept: tuple[Kept, ...]
+    kept: tuple[KeptCount, ...]
     events: tuple[LogEntry, ...]
 
     def events_of(self, kind: str) -> tuple[LogEntry, ...]:
@@ -212,7 +212,7 @@ async def _writers(conn: AsyncConnection, tables: Tables, change_id: int) -> tup
     return await _all(conn, Writer, query)
 
 
-async def _kept(conn: AsyncConnection, tables: Tables, change_id: int) -> tuple[Kept, ...]:
+async def _kept(conn: AsyncConnection, tables: Tables, change_id: int) -> tuple[KeptCount, ...]:
     c = tables.conflict.c
     first = func.min(c.at).label("first")
     query = (
@@ -221,4 +221,4 @@ async def _kept(conn: AsyncConnection, tables: Tables, change_id: int) -> tuple[
         .group_by(c.kind)
         .order_by(first)
     )
-    return await _all(conn, Kept, query)
+    return await _all(conn, KeptCount, query)

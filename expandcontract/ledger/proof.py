@@ -20,7 +20,7 @@ class Begun:
 
 
 @dataclass(frozen=True)
-class Finding:
+class ProofCounts:
     """What a finished verification found."""
 
     rows_compared: int
@@ -67,7 +67,7 @@ async def differences(conn: AsyncConnection, tables: Tables, proof_id: int) -> t
     return ("the ledger has lost what was compared",) if found is None else tuple(found)
 
 
-async def finish(conn: AsyncConnection, tables: Tables, proof_id: int) -> Finding:
+async def finish(conn: AsyncConnection, tables: Tables, proof_id: int) -> ProofCounts:
     """End a proof with the sums of its chunks, all of which must be done. A finished one stays as it is.
 
     What left the table meanwhile does not count: nothing of it has to hold, and nothing keeps it in sync.
@@ -88,7 +88,7 @@ async def finish(conn: AsyncConnection, tables: Tables, proof_id: int) -> Findin
     open_ = (proof.id == proof_id, proof.finished_at.is_(None))
     await conn.execute(update(tables.proof).where(*open_).values(finished_at=func.clock_timestamp(), **sums))
     found = select(proof.rows_compared, proof.mismatches, proof.unfit).where(proof.id == proof_id)
-    return Finding(*(await conn.execute(found)).one())
+    return ProofCounts(*(await conn.execute(found)).one())
 
 
 async def compared(conn: AsyncConnection, tables: Tables, proof_id: int) -> bool:

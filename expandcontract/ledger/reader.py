@@ -25,11 +25,11 @@ from expandcontract.model.situation import (
     OldWriter,
     PhaseRecord,
     Proof,
+    ReaderWatch,
     Situation,
     Source,
     SweepRecord,
     Waiver,
-    Watch,
     Wish,
 )
 from expandcontract.model.words import one_line
@@ -204,10 +204,10 @@ def _with_watch(situation: Situation, row: Mapping[str, Any], instances: tuple[I
     )
 
 
-def _watch(row: Mapping[str, Any]) -> Watch | None:
+def _watch(row: Mapping[str, Any]) -> ReaderWatch | None:
     if row["source"] is None:
         return None
-    return Watch(
+    return ReaderWatch(
         source=Source(row["source"]),
         at=datetime.fromisoformat(row["at"]),
         since=datetime.fromisoformat(row["since"]),

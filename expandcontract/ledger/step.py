@@ -22,7 +22,7 @@ _KEY = ("change_id", "attempt", "cycle", "section", "step")
 
 
 @dataclass(frozen=True)
-class Entry:
+class JournalEntry:
     """Which step of which run of a change."""
 
     change_id: int
@@ -33,35 +33,37 @@ class Entry:
     hash: str
 
 
-def entry(situation: Situation, section: Section, step: Step) -> Entry:
+def entry(situation: Situation, section: Section, step: Step) -> JournalEntry:
     """Return the journal's entry for a step of the present attempt and cycle."""
     cycle = situation.cycle if section in CYCLIC else 0
-    return Entry(situation.change_id, situation.attempt, cycle, section, step.id, step.hash)
+    return JournalEntry(situation.change_id, situation.attempt, cycle, section, step.id, step.hash)
 
 
-async def begin(conn: AsyncConnection, tables: Tables, entry: Entry) -> None:
+async def begin(conn: AsyncConnection, tables: Tables, entry: JournalEntry) -> None:
     """Journal that a step starts; each time counts as an attempt."""
     await conn.execute(beginning(tables, entry))
 
 
-def beginning(tables: Tables, entry: Entry) -> Insert:
+def beginning(tables: Tables, entry: JournalEntry) -> Insert:
     """Return the statement that journals a step as begun, and as not done where it was."""
     now = func.clock_timestamp()
     again = {"attempts": tables.step.c.attempts + 1, "started_at": now, "finished_at": None, "seconds": None}
     return _writing(tables, entry, {"status": "started", "error": None}, again)
 
 
-async def done(conn: AsyncConnection, tables: Tables, entry: Entry, seconds: float) -> None:
+async def done(conn: AsyncConnection, tables: Tables, entry: JournalEntry, seconds: float) -> None:
     """Journal that a step is done, and how long it took."""
     await conn.execute(_ending(tables, entry, literal(seconds), {"status": "done", "error": None}))
 
 
-async def fail(conn: AsyncConnection, tables: Tables, entry: Entry, seconds: float, error: str) -> None:
+async def fail(
+    conn: AsyncConnection, tables: Tables, entry: JournalEntry, seconds: float, error: str
+) -> None:
     """Journal that a step failed, and why."""
     await conn.execute(_ending(tables, entry, literal(seconds), {"status": "failed", "error": error}))
 
 
-def ending(tables: Tables, entry: Entry, seconds: float) -> Insert:
+def ending(tables: Tables, entry: JournalEntry, seconds: float) -> Insert:
     """Return the statement that journals a step as done, for a transactional step in its own transaction.
 
     It took `seconds` until the message that this statement is part of arrived, and what the server has needed
@@ -71,7 +73,7 @@ def ending(tables: Tables, entry: Entry, seconds: float) -> Insert:
     return _ending(tables, entry, literal(seconds) + since, {"status": "done", "error": None})
 
 
-def _ending(tables: Tables, entry: Entry, taken: ColumnElement[Any], row: dict[str, Any]) -> Insert:
+def _ending(tables: Tables, entry: JournalEntry, taken: ColumnElement[Any], row: dict[str, Any]) -> Insert:
     step, now = tables.step.c, func.clock_timestamp()
     seconds = cast(taken, Double)
     started = now - func.make_interval(0, 0, 0, 0, 0, 0, seconds)
@@ -85,7 +87,7 @@ def _ending(tables: Tables, entry: Entry, taken: ColumnElement[Any], row: dict[s
     return _writing(tables, entry, row | {"started_at": started}, again)
 
 
-def _writing(tables: Tables, entry: Entry, row: dict[str, Any], again: dict[str, Any]) -> Insert:
+def _writing(tables: Tables, entry: JournalEntry, row: dict[str, Any], again: dict[str, Any]) -> Insert:
     statement = insert(tables.step).values(
         asdict(entry) | {"attempts": 1, "started_at": func.clock_timestamp()} | row
     )

@@ -116,7 +116,7 @@ class Source(StrEnum):
 
 
 @dataclass(frozen=True)
-class Watch:
+class ReaderWatch:
     """What looking at pg_stat_statements showed until `at`, the last look.
 
     It was watched without a gap from `since` on: the first look, or a reset of the statistics. `evicted`
@@ -344,7 +344,7 @@ class Situation:
     #: What goes on in the server; only `ec status` looks.
     activity: Activity | None = None
     #: None when nobody has looked yet.
-    watch: Watch | None = None
+    watch: ReaderWatch | None = None
     #: When the first write came through the new side after ready, as the sync trigger noted it.
     new_code_at: datetime | None = None
     #: Since when, without a gap, the sync trigger notes who writes the old side; None before it stands.

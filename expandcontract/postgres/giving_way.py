@@ -54,7 +54,7 @@ BEGIN
 END $ec$"""
 
 
-class Watch:
+class DeadlockWatch:
     """Looks, in the server, whether a session is part of a deadlock."""
 
     def __init__(self) -> None:
@@ -79,9 +79,9 @@ class Watch:
 
 
 @asynccontextmanager
-async def giving_way(database: Database, pid: int) -> AsyncIterator[Watch]:
+async def giving_way(database: Database, pid: int) -> AsyncIterator[DeadlockWatch]:
     """While the body runs, cancel what the session `pid` is at as soon as it is part of a deadlock."""
-    watch = Watch()
+    watch = DeadlockWatch()
     async with database.direct() as conn:
         raw = await driver(conn)
         raw.add_log_listener(watch.hear)

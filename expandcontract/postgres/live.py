@@ -11,16 +11,16 @@ from expandcontract.model.names import RelationName, keeping_triggers, quote
 from expandcontract.model.situation import Dependent, Leaf, Live
 from expandcontract.postgres import old_side, watchers
 from expandcontract.postgres.catalog import dependent
-from expandcontract.postgres.catalog.dependent import ColumnDependent, Wanted
+from expandcontract.postgres.catalog.dependent import ColumnDependent, WatchedColumn
 from expandcontract.postgres.catalog.snapshot import server_version
 from expandcontract.postgres.old_side import Planned
 from expandcontract.postgres.query import together
 
-Row: TypeAlias = dict[str, Any]
+CatalogRow: TypeAlias = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Subject:
+class WatchedTable:
     """What is looked at for one change.
 
     `table` is the name that the plan knows, `relation` the table's oid. `old_column` is the present name of
@@ -41,7 +41,7 @@ class Subject:
     planned: Planned | None = None
     first: str = ""
 
-    def asked(self) -> Row:
+    def asked(self) -> CatalogRow:
         """As a row of `asked`."""
         return {
             "change": self.change_id,
@@ -144,7 +144,7 @@ _QUERIES = {
 }
 
 
-async def observe(conn: AsyncConnection, subjects: Sequence[Subject]) -> dict[int, Live]:
+async def observe(conn: AsyncConnection, subjects: Sequence[WatchedTable]) -> dict[int, Live]:
     """Return what is there now, by change id, by one query, however many changes there are.
 
     Of Live, `is_copy`, `lost` and each leaf's `swept` are not known here and keep their defaults (`swept`
@@ -156,7 +156,9 @@ async def observe(conn: AsyncConnection, subjects: Sequence[Subject]) -> dict[in
     queries = _QUERIES | dependent.queries(version)
     beside = f"{_ASKED}{dependent.SITES.rstrip()},{old_side.OWN}"
     seen = await together(conn, queries, [subject.asked() for subject in subjects], beside=beside)
-    dependents = dependent.found(seen, [Wanted(s.change_id, s.relation, s.old_column) for s in subjects])
+    dependents = dependent.found(
+        seen, [WatchedColumn(s.change_id, s.relation, s.old_column) for s in subjects]
+    )
     by_change = {name: _by_change(rows) for name, rows in seen.items() if name in _QUERIES}
     return {
         subject.change_id: _live(
@@ -168,14 +170,16 @@ async def observe(conn: AsyncConnection, subjects: Sequence[Subject]) -> dict[in
     }
 
 
-def _by_change(rows: Iterable[Row]) -> dict[int, list[Row]]:
-    found: defaultdict[int, list[Row]] = defaultdict(list)
+def _by_change(rows: Iterable[CatalogRow]) -> dict[int, list[CatalogRow]]:
+    found: defaultdict[int, list[CatalogRow]] = defaultdict(list)
     for row in rows:
         found[row["change"]].append(row)
     return found
 
 
-def _live(subject: Subject, seen: Mapping[str, list[Row]], dependents: Sequence[ColumnDependent]) -> Live:
+def _live(
+    subject: WatchedTable, seen: Mapping[str, list[CatalogRow]], dependents: Sequence[ColumnDependent]
+) -> Live:
     """Pure. Put together what one change's subject shows."""
     if not seen["tables"]:
         return Live(table_exists=False, sync_faults=(f"Table {subject.table} is gone.",))
@@ -216,7 +220,7 @@ def _live(subject: Subject, seen: Mapping[str, list[Row]], dependents: Sequence[
     )
 
 
-def _leaf(row: Row) -> _LeafState:
+def _leaf(row: CatalogRow) -> _LeafState:
     return _LeafState(
         oid=row["oid"],
         name=row["name"],
@@ -228,14 +232,14 @@ def _leaf(row: Row) -> _LeafState:
     )
 
 
-def _retyped(subject: Subject, row: Row) -> str:
+def _retyped(subject: WatchedTable, row: CatalogRow) -> str:
     return (
         f"Column {quote(row['name'])} of {subject.table} is of type {row['type']} now: "
         f"the change needs {row['needed']}."
     )
 
 
-def _column_faults(subject: Subject, missing: Sequence[str]) -> list[str]:
+def _column_faults(subject: WatchedTable, missing: Sequence[str]) -> list[str]:
     """Pure. A renamed column cannot be told from a dropped one: its old name is just not there."""
     expected = " and ".join(quote(name) for name, _ in subject.columns)
     return [
@@ -245,7 +249,7 @@ def _column_faults(subject: Subject, missing: Sequence[str]) -> list[str]:
     ]
 
 
-def _trigger_faults(subject: Subject, leaf: _LeafState) -> list[str]:
+def _trigger_faults(subject: WatchedTable, leaf: _LeafState) -> list[str]:
     """Pure. Say what is wrong with the sync trigger on one relation."""
     if subject.trigger is None:
         return []
@@ -267,7 +271,7 @@ def _trigger_faults(subject: Subject, leaf: _LeafState) -> list[str]:
     return faults
 
 
-def _order_faults(subject: Subject, leaves: Sequence[_LeafState], lookers: Sequence[str]) -> list[str]:
+def _order_faults(subject: WatchedTable, leaves: Sequence[_LeafState], lookers: Sequence[str]) -> list[str]:
     """Pure. Say where triggers of the user would look at a row before any of ours has made it whole."""
     if not subject.first or not lookers:
         return []
@@ -283,7 +287,7 @@ def _order_faults(subject: Subject, leaves: Sequence[_LeafState], lookers: Seque
     return [f"Trigger {who} looks at the pair, and {missing}."]
 
 
-def _ours(subject: Subject, each: ColumnDependent) -> bool:
+def _ours(subject: WatchedTable, each: ColumnDependent) -> bool:
     """Pure. Whether the dependent is what keeps the sides in sync."""
     if each.kind == "trigger":
         if subject.trigger is None:

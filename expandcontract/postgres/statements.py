@@ -46,7 +46,7 @@ WHERE s.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalo
 
 
 @dataclass(frozen=True)
-class Entry:
+class StatementEntry:
     """A statement of one role. `path` is where the role looks for unqualified names, as it is set."""
 
     role_oid: int
@@ -68,17 +68,17 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Statistics:
+class StatementStatistics:
     """What pg_stat_statements says now. `evictions` are counted since `reset_at`."""
 
     source: Source
     at: datetime
     reset_at: datetime | None = None
     evictions: int = 0
-    entries: tuple[Entry, ...] = ()
+    entries: tuple[StatementEntry, ...] = ()
 
 
-async def read(conn: AsyncConnection, names: Collection[str]) -> Statistics:
+async def read(conn: AsyncConnection, names: Collection[str]) -> StatementStatistics:
     """Return the statements of this database, not ours, whose text contains one of `names`.
 
     Names in quotes are written as SQL writes them, with every quote doubled.
@@ -86,24 +86,28 @@ async def read(conn: AsyncConnection, names: Collection[str]) -> Statistics:
     ((now,),) = await rows(conn, "SELECT pg_catalog.clock_timestamp()")
     installed = await rows(conn, _INSTALLED)
     if not installed:
-        return Statistics(Source.ABSENT, now)
+        return StatementStatistics(Source.ABSENT, now)
     schema, current, allowed = installed[0]
     if not (current and allowed):
-        return Statistics(Source.HIDDEN if current else Source.OUTDATED, now)
+        return StatementStatistics(Source.HIDDEN if current else Source.OUTDATED, now)
     try:
         # A role without the right on the view itself fails here as well.
         async with conn.begin_nested():
             return await _counted(conn, schema, now, names)
     except DBAPIError as error:
-        return Statistics(Source.UNLOADED if sqlstate(error) == NOT_LOADED else Source.HIDDEN, now)
+        return StatementStatistics(Source.UNLOADED if sqlstate(error) == NOT_LOADED else Source.HIDDEN, now)
 
 
-async def _counted(conn: AsyncConnection, schema: str, now: datetime, names: Collection[str]) -> Statistics:
+async def _counted(
+    conn: AsyncConnection, schema: str, now: datetime, names: Collection[str]
+) -> StatementStatistics:
     info = f"SELECT stats_reset, dealloc FROM {quote(schema)}.pg_stat_statements_info"
     ((reset_at, evictions),) = await rows(conn, info)
     query = _ENTRIES.format(schema=quote(schema))
     found = await rows(conn, query, _shortest(names), f"%{MARK}%")
-    return Statistics(Source.READ, now, reset_at, evictions, tuple(Entry(*each) for each in found))
+    return StatementStatistics(
+        Source.READ, now, reset_at, evictions, tuple(StatementEntry(*each) for each in found)
+    )
 
 
 def _shortest(names: Collection[str]) -> list[str]:

@@ -18,7 +18,7 @@ from expandcontract.model import sql_words
 from expandcontract.model.names import quote
 from expandcontract.postgres.query import rows, value
 from expandcontract.postgres.sqlstate import is_disconnect
-from expandcontract.postgres.statements import Entry
+from expandcontract.postgres.statements import StatementEntry
 
 _NAME = "~ec_usage"
 
@@ -91,7 +91,7 @@ class Dependency(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Side:
+class NamedSide:
     """The old side wherever it can be named.
 
     `sites` are the relations that have the column, with its number there; `views` are those over it. Both by
@@ -130,7 +130,7 @@ class Usage:
     through: str | None = None
 
 
-async def sides(conn: AsyncConnection, wanted: Sequence[tuple[str, int, str]]) -> list[Side]:
+async def sides(conn: AsyncConnection, wanted: Sequence[tuple[str, int, str]]) -> list[NamedSide]:
     """Return where each column is found now. One query.
 
     `wanted` has the schema in which unqualified names of the table are looked up, its oid, and the column.
@@ -142,10 +142,10 @@ async def sides(conn: AsyncConnection, wanted: Sequence[tuple[str, int, str]]) -
     return [_side(schema, column, found[place]) for place, (schema, _, column) in enumerate(wanted, start=1)]
 
 
-def _side(schema: str, column: str, found: Sequence[tuple[int, int, str]]) -> Side:
+def _side(schema: str, column: str, found: Sequence[tuple[int, int, str]]) -> NamedSide:
     """Pure. A number of 0 is that of a view."""
     sites = [each for each in found if each[1]]
-    return Side(
+    return NamedSide(
         schema=schema,
         column=column,
         sites={oid: number for oid, number, _ in sites},
@@ -154,7 +154,7 @@ def _side(schema: str, column: str, found: Sequence[tuple[int, int, str]]) -> Si
     )
 
 
-async def analysed(conn: AsyncConnection, schema: str, entry: Entry, old: Side) -> Usage:
+async def analysed(conn: AsyncConnection, schema: str, entry: StatementEntry, old: NamedSide) -> Usage:
     """Ask the server, in the caller's transaction, in which nothing is left behind.
 
     Where it cannot say - a constant that must be one stands where `$1` stands now, a command that is not a
@@ -173,7 +173,7 @@ async def analysed(conn: AsyncConnection, schema: str, entry: Entry, old: Side) 
     return by_name(words, old) if found is None else Usage(uses=False)
 
 
-def by_name(words: list[str], old: Side) -> Usage:
+def by_name(words: list[str], old: NamedSide) -> Usage:
     """Pure. Judge by the words of a text alone."""
     through = next((name for name in sorted(old.views.values()) if name in words), None)
     uses = through is not None or sql_words.names_column(words, old.tables, old.column)
@@ -181,7 +181,7 @@ def by_name(words: list[str], old: Side) -> Usage:
 
 
 async def _dependencies(
-    conn: AsyncConnection, schema: str, entry: Entry, path: str
+    conn: AsyncConnection, schema: str, entry: StatementEntry, path: str
 ) -> list[Dependency] | None:
     """Return what the statement depends on, or None where the server does not take it under this path."""
     savepoint = await conn.begin_nested()
@@ -196,7 +196,7 @@ async def _dependencies(
             await savepoint.rollback()
 
 
-async def _recorded(conn: AsyncConnection, schema: str, entry: Entry, path: str) -> list[Dependency]:
+async def _recorded(conn: AsyncConnection, schema: str, entry: StatementEntry, path: str) -> list[Dependency]:
     await conn.exec_driver_sql("SELECT pg_catalog.set_config('search_path', $1, true)", (path,))
     name = quote(_NAME)
     # PREPARE analyses as well, and says of which types the parameters are.
@@ -210,7 +210,7 @@ async def _recorded(conn: AsyncConnection, schema: str, entry: Entry, path: str)
     return [Dependency(*found) for found in await rows(conn, _USED, schema, _NAME)]
 
 
-def _judged(found: list[Dependency], old: Side) -> Usage:
+def _judged(found: list[Dependency], old: NamedSide) -> Usage:
     """Pure. Say what the dependencies of a statement mean."""
     through = next((old.views[each.relation] for each in found if each.relation in old.views), None)
     return Usage(through is not None or any(old.is_used_by(each) for each in found), through=through)

@@ -7,9 +7,9 @@ from typing import TypeVar
 from expandcontract.model.names import RelationName, quote
 from expandcontract.model.phases import Section, State
 from expandcontract.model.plan import Lock, LockMode, Purpose, Step, Sweep, Transactional, Transformation
-from expandcontract.steps import keeping, tables
+from expandcontract.steps import keep_on_rollback, tables
 from expandcontract.steps.carry import TRAITS, Subject, checks, filled
-from expandcontract.steps.keeping import Keeping
+from expandcontract.steps.keep_on_rollback import Keeping
 from expandcontract.steps.sync import conversions, predicates, triggers
 from expandcontract.steps.sync.conversions import Conversion
 from expandcontract.steps.sync.triggers import Sync
@@ -71,11 +71,11 @@ def sections(columns: Columns) -> dict[Section, tuple[Step, ...]]:
             _restore(columns, ready=True),
             *_restore_hidden(columns),
             *filled.repairs(columns.subject),
-            keeping.stop(_keeping(columns)),
+            keep_on_rollback.stop(_keeping(columns)),
         ),
         Section.CONTRACT: (*_settle(columns, at_contract=True), *_before_hide(columns), _hide(columns)),
         Section.UNDO: (*_before_unhide(columns), _unhide(columns), *_after_unhide(columns)),
-        Section.ROLLBACK: (*keeping.steps(_keeping(columns)), _remove(columns)),
+        Section.ROLLBACK: (*keep_on_rollback.steps(_keeping(columns)), _remove(columns)),
         Section.PURGE: (_drop(columns),),
     }
 
@@ -338,7 +338,7 @@ def _remove(columns: Columns) -> Step:
     subject = columns.subject
     drop = f"ALTER TABLE {columns.table.sql} DROP COLUMN IF EXISTS {quote(subject.new)}"
     statements = (
-        *keeping.drop(_keeping(columns)),
+        *keep_on_rollback.drop(_keeping(columns)),
         *_drop_sync(columns),
         drop,
         *_drop_conversions(columns),

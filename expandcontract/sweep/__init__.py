@@ -1,6 +1,6 @@
 """Walks the heap blocks of a table's leaves, to copy or to compare rows: what it does is model.plan.Sweep."""
 
-from expandcontract.sweep.job import Job, Options, Outcome
+from expandcontract.sweep.job import Job, SweepOptions, SweepOutcome
 from expandcontract.sweep.walk import lay, walk
 
-__all__ = ["Job", "Options", "Outcome", "lay", "walk"]
+__all__ = ["Job", "SweepOptions", "SweepOutcome", "lay", "walk"]

@@ -13,13 +13,13 @@ from expandcontract.model import killpoints
 from expandcontract.model.errors import StepFailed
 from expandcontract.sweep import culprit
 from expandcontract.sweep.brake import Braked, jittered
-from expandcontract.sweep.line import Line, Row
+from expandcontract.sweep.line import Answer, Line
 from expandcontract.sweep.pace import Pace
 from expandcontract.sweep.shift import NOTICE_SECONDS, ChunkLost, Shift, TooSlow
 from expandcontract.sweep.statements import CopyStatements, copy
 from expandcontract.sweep.tempo import Tempo, Written
 from expandcontract.sweep.vacuum import Vacuum
-from expandcontract.sweep.window import INTERLEAVED, Look, Pass, Strip, Window, blocks_for, plan
+from expandcontract.sweep.window import INTERLEAVED, BlockCounts, Pass, Strip, Window, blocks_for, plan
 
 #: Rows in a batch.
 START, FLOOR, CEILING = 1_000, 100, 20_000
@@ -95,7 +95,9 @@ class Copying:
         behind = window.strips[-1].end
         return window, end if behind > look.last else behind
 
-    async def _look(self, chunk: Chunk, statements: CopyStatements, first: int, end: int) -> Look | None:
+    async def _look(
+        self, chunk: Chunk, statements: CopyStatements, first: int, end: int
+    ) -> BlockCounts | None:
         started = time.monotonic()
         row = await self._line.run(chunk, statements.look, ((first, 0), (end, 0), (first + SAMPLED, 0)))
         if row is None or row["filenode"] != chunk.filenode:
@@ -108,7 +110,7 @@ class Copying:
         if not row["wanted"]:
             return None
         highest = row["highest"] or ceil(row["wanted"] / (end - first))
-        return Look(row["wanted"], row["first"][0], row["last"][0], highest)
+        return BlockCounts(row["wanted"], row["first"][0], row["last"][0], highest)
 
     async def _written(self, chunk: Chunk, statements: CopyStatements, window: Window) -> None:
         try:
@@ -173,7 +175,7 @@ class Copying:
         more: tuple[int, ...],
         *,
         moving: bool = False,
-    ) -> tuple[Row, int]:
+    ) -> tuple[Answer, int]:
         """Write one batch with its checkpoint, when nothing holds it back; return of how many rows it was."""
         await self._tempo.wait(chunk)
         batch = self._tempo.rows(moving=moving)

@@ -12,8 +12,8 @@ from expandcontract.postgres.connect import Database
 from expandcontract.throttles import courtesy, nice_ratio
 from expandcontract.throttles.controller import Controller, Decision
 from expandcontract.throttles.limits import Limits
-from expandcontract.throttles.reading import Kind, Reading
-from expandcontract.throttles.watch import NAMES, Watch
+from expandcontract.throttles.reading import Reading, ReadingKind
+from expandcontract.throttles.signal_reader import NAMES, SignalReader
 
 #: What only deserves a line is told no more often than this.
 TOLD_SECONDS = 300.0
@@ -32,7 +32,7 @@ class Governor:
         self, database: Database, purpose: Purpose, limits: Limits, tell: Callable[[str], None]
     ) -> None:
         self._limits = replace(limits, off=frozenset(NAMES)) if purpose == Purpose.KEEP else limits
-        self._watch = Watch(database, self._limits, load_only=purpose != Purpose.COPY)
+        self._watch = SignalReader(database, self._limits, load_only=purpose != Purpose.COPY)
         self._nice_ratio = 0.0 if purpose == Purpose.KEEP else limits.nice_ratio
         self._controller = Controller(limits.max_wait.total_seconds() or None)
         self._tell = tell
@@ -87,7 +87,7 @@ class Governor:
         readings = await self._watch.read()
         self._controller = self._controller.read(readings, at)
         for reading in readings:
-            if reading.kind == Kind.COURTESY and reading.over:
+            if reading.kind == ReadingKind.COURTESY and reading.over:
                 self._courtesy, self._courteous_until = reading, at + courtesy.LINGERS_SECONDS
         for reading in _told_of(readings):
             self._once_in_a_while(reading)
@@ -104,5 +104,5 @@ def _told_of(readings: Sequence[Reading]) -> list[Reading]:
     return [
         reading
         for reading in readings
-        if (reading.error and reading.optional) or (reading.over and reading.kind == Kind.NOTICE)
+        if (reading.error and reading.optional) or (reading.over and reading.kind == ReadingKind.NOTICE)
     ]

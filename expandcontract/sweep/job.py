@@ -35,7 +35,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Options:
+class SweepOptions:
     """How a process takes part in a walk. What `ec tune` wishes meanwhile goes before these.
 
     `batch` fixes the rows that a transaction writes; None adapts them. `max_rate` is in rows per second,
@@ -56,7 +56,7 @@ class Options:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SweepOutcome:
     """What the round has come to, over all chunks and all processes.
 
     `rows` are those that were written (copy), compared (compare) or kept (keep).

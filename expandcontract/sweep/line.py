@@ -21,7 +21,7 @@ from expandcontract.sweep.statements import OWN_PATH, settings
 if TYPE_CHECKING:
     from asyncpg.prepared_stmt import PreparedStatement
 
-Row = Mapping[str, Any]
+Answer = Mapping[str, Any]
 
 
 class Line:
@@ -41,7 +41,7 @@ class Line:
         # What fires and is evaluated where a row is written may name a table without its schema.
         self._own_path = shift.job.action.own_path
 
-    async def run(self, chunk: Chunk, statement: str, parameters: tuple[Any, ...]) -> Row | None:
+    async def run(self, chunk: Chunk, statement: str, parameters: tuple[Any, ...]) -> Answer | None:
         """Run a statement that commits by itself; return its row.
 
         Raises what `Shift.transact` raises.
@@ -54,7 +54,7 @@ class Line:
             except PoolerInTheWay:
                 self._pooled = True
 
-        async def body(conn: AsyncConnection) -> Row | None:
+        async def body(conn: AsyncConnection) -> Answer | None:
             if self._own_path:
                 await conn.exec_driver_sql(OWN_PATH.format(scope="true"))
             row = (await conn.exec_driver_sql(statement, parameters)).mappings().first()
@@ -70,7 +70,7 @@ class Line:
         self._prepared.clear()
         await self._stack.aclose()
 
-    async def _once(self, chunk: Chunk, statement: str, parameters: tuple[Any, ...]) -> Row | None:
+    async def _once(self, chunk: Chunk, statement: str, parameters: tuple[Any, ...]) -> Answer | None:
         try:
             prepared = await self._ready(statement)
             # A session dies with its server: what it is told was not lost since it began.

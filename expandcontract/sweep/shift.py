@@ -19,12 +19,12 @@ from expandcontract.postgres import sqlstate as codes
 from expandcontract.postgres.connect import Database
 from expandcontract.sweep.brake import Brake, Braked, jittered
 from expandcontract.sweep.governor import Governor
-from expandcontract.sweep.job import Job, Options
+from expandcontract.sweep.job import Job, SweepOptions
 from expandcontract.sweep.statements import settings
 from expandcontract.throttles.max_rate import MaxRate
 
 T = TypeVar("T")
-Check = Callable[[AsyncConnection], Awaitable[None]]
+SliceCheck = Callable[[AsyncConnection], Awaitable[None]]
 
 #: A broken connection is made anew this many times in a row.
 RECONNECTS = 40
@@ -62,9 +62,9 @@ class Shift:
     database: Database
     tables: Tables
     job: Job
-    options: Options
+    options: SweepOptions
     listen: Listener
-    check: Check | None
+    check: SliceCheck | None
     brake: Brake
     throttle: MaxRate
     governor: Governor

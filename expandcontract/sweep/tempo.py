@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from expandcontract.ledger.chunk import Chunk
-from expandcontract.sweep.line import Row
+from expandcontract.sweep.line import Answer
 from expandcontract.sweep.pace import Pace
 from expandcontract.sweep.shift import Shift
 from expandcontract.throttles import courtesy
@@ -27,7 +27,7 @@ class Written:
     wal_bytes: float
 
     @classmethod
-    def of(cls, row: Row, asked: int, seconds: float) -> Self:
+    def of(cls, row: Answer, asked: int, seconds: float) -> Self:
         """Take what the statement answered."""
         return cls(asked, row["written"], seconds, row["seconds"], row["wal_bytes"])
 

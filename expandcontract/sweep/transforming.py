@@ -19,12 +19,12 @@ from expandcontract.model import killpoints
 from expandcontract.model.errors import StepFailed, TransformFailed
 from expandcontract.model.plan import Transformation
 from expandcontract.sweep.brake import Braked, jittered
-from expandcontract.sweep.filling import Filled, Filling, Refused, Unfilled
+from expandcontract.sweep.filled_rows import FilledRow, Filling, RefusedRow, Unfilled
 from expandcontract.sweep.line import Line
 from expandcontract.sweep.pace import Pace
 from expandcontract.sweep.shift import HEARTBEAT_SECONDS, NOTICE_SECONDS, ChunkLost, Shift, TooSlow
 from expandcontract.sweep.transform_statements import TransformStatements, file_of, render
-from expandcontract.transforms import Died, Failed, Made, Outcome, Transformer
+from expandcontract.transforms import Computed, Died, Failed, Made, Transformer
 
 T = TypeVar("T")
 
@@ -136,8 +136,8 @@ class Transforming:
         killpoints.reach("transform.computed")
         # Of large values there are fewer than rows: the others are read again.
         became = list(zip(batch.rows, outcomes, strict=False))
-        made = [Filled(row, outcome.value) for row, outcome in became if isinstance(outcome, Made)]
-        bad = [Refused(row, outcome) for row, outcome in became if isinstance(outcome, Failed)]
+        made = [FilledRow(row, outcome.value) for row, outcome in became if isinstance(outcome, Made)]
+        bad = [RefusedRow(row, outcome) for row, outcome in became if isinstance(outcome, Failed)]
         whole = len(became) == len(batch.rows)
         behind = batch.behind if whole and not bad else None
         written, refused = await self._filling.write(chunk, statements, made, behind)
@@ -147,7 +147,7 @@ class Transforming:
             await self._leave_out(chunk, statements, bad, batch.behind if done == len(batch.rows) else None)
         return done
 
-    async def _outcomes(self, chunk: Chunk, rows: Sequence[Unfilled]) -> list[Outcome]:
+    async def _outcomes(self, chunk: Chunk, rows: Sequence[Unfilled]) -> list[Computed]:
         """Compute. Where the process dies of a row, that row is found by halves."""
         started = time.monotonic()
         try:
@@ -182,7 +182,7 @@ class Transforming:
                 await self._transformer.close()
 
     async def _leave_out(
-        self, chunk: Chunk, statements: TransformStatements, bad: Sequence[Refused], behind: int | None
+        self, chunk: Chunk, statements: TransformStatements, bad: Sequence[RefusedRow], behind: int | None
     ) -> None:
         """Keep in the ledger which rows stay unfilled. Raises TransformFailed unless they may."""
         if self._shift.options.on_error == "stop":
@@ -198,7 +198,7 @@ class Transforming:
             raise ChunkLost
         self._left_out |= {each.row.place: each.row.version for each in bad}
 
-    def _failed(self, bad: Refused) -> TransformFailed:
+    def _failed(self, bad: RefusedRow) -> TransformFailed:
         name = self._shift.job.name
         words = f"{bad.failed.words}; the old value is {bad.row.old!r}."
         return TransformFailed(

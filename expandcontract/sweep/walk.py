@@ -15,8 +15,8 @@ from expandcontract.postgres.connect import Database
 from expandcontract.sweep.brake import Brake
 from expandcontract.sweep.crew import Crew
 from expandcontract.sweep.governor import Governor
-from expandcontract.sweep.job import Job, Options, Outcome
-from expandcontract.sweep.shift import Check, Shift
+from expandcontract.sweep.job import Job, SweepOptions, SweepOutcome
+from expandcontract.sweep.shift import Shift, SliceCheck
 from expandcontract.throttles.max_rate import MaxRate
 
 #: A batch that adapts itself may hold row locks for this long; one that somebody fixed, for up to half of
@@ -43,12 +43,12 @@ async def walk(  # noqa: PLR0913 - what the engine knows and the sweep does not
     tables: Tables,
     job: Job,
     *,
-    options: Options | None = None,
+    options: SweepOptions | None = None,
     listen: Listener = ignore,
     stop: asyncio.Event | None = None,
-    check: Check | None = None,
+    check: SliceCheck | None = None,
     void_leases: bool = False,
-) -> Outcome:
+) -> SweepOutcome:
     """Walk the chunks of a job, together with whoever else does, until none is open or this process stops.
 
     Args:
@@ -67,7 +67,7 @@ async def walk(  # noqa: PLR0913 - what the engine knows and the sweep does not
         StepFailed, ConnectionLost, MissingPrivilege: what was committed is in the ledger, and the chunks
         are free again.
     """
-    options = options or Options()
+    options = options or SweepOptions()
     governor = Governor(database, job.purpose, options.limits, lambda text: listen(Notice(job.name, text)))
     rate = MaxRate(options.max_rate)
     shift = Shift(database, tables, job, options, listen, check, Brake(), rate, governor, LONGEST_BATCH)
@@ -77,7 +77,7 @@ async def walk(  # noqa: PLR0913 - what the engine knows and the sweep does not
     async with _braked_by(stop, shift.brake):
         totals = await Crew(shift).work()
     reason = shift.brake.reason if totals.open and shift.brake.reason != "error" else None
-    return Outcome(totals.rows, totals.mismatches, totals.unfit, totals.open == 0, reason)
+    return SweepOutcome(totals.rows, totals.mismatches, totals.unfit, totals.open == 0, reason)
 
 
 def _round(job: Job) -> ledger.Round:

@@ -23,7 +23,7 @@ INTERLEAVED = 3
 
 
 @dataclass(frozen=True)
-class Look:
+class BlockCounts:
     """What a run of blocks holds: the rows to be written, the first and last block with such a row, and the
     highest place that one had on a page.
     """
@@ -76,7 +76,7 @@ class Window:
     passes: tuple[Pass, ...]
 
 
-def passes(look: Look) -> int:
+def passes(look: BlockCounts) -> int:
     """Return in how many passes to cover what was looked at.
 
     One is enough where few rows of a page are written, or few at all: they find room anyway.
@@ -85,7 +85,7 @@ def passes(look: Look) -> int:
     return 1 if sparse else max(1, min(PASSES, look.highest, look.wanted // PASS_ROWS))
 
 
-def plan(look: Look, batch: int, strips: int) -> Window:
+def plan(look: BlockCounts, batch: int, strips: int) -> Window:
     """Return the window at the beginning of `look`."""
     places = tapered(look.highest, passes(look))
     shares = tuple(

@@ -6,8 +6,8 @@ Off until it is given a limit.
 from collections.abc import Sequence
 
 from expandcontract.throttles.limits import Limits
-from expandcontract.throttles.reading import Kind, Reading
-from expandcontract.throttles.signal import Moment, Row
+from expandcontract.throttles.reading import Reading, ReadingKind
+from expandcontract.throttles.signal import Moment, SignalRow
 
 NAME = "active-sessions"
 
@@ -27,7 +27,7 @@ def wanted(limits: Limits) -> bool:
     return limits.max_active_sessions is not None and NAME not in limits.off
 
 
-def readings(rows: Sequence[Row], now: Moment) -> tuple[Reading, ...]:
+def readings(rows: Sequence[SignalRow], now: Moment) -> tuple[Reading, ...]:
     """Return how many sessions are active."""
     (row,) = rows
     limit = now.limits.max_active_sessions
@@ -36,4 +36,4 @@ def readings(rows: Sequence[Row], now: Moment) -> tuple[Reading, ...]:
     if row["hidden"]:
         why = "sessions of others are hidden from this role; grant it pg_monitor"
         return (Reading.unreadable(NAME, why, optional=NAME in now.limits.optional),)
-    return (Reading(NAME, row["active"], limit, "sessions", kind=Kind.GAUGE),)
+    return (Reading(NAME, row["active"], limit, "sessions", kind=ReadingKind.GAUGE),)

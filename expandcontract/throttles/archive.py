@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from expandcontract.throttles.limits import MEGABYTE, Limits
 from expandcontract.throttles.reading import Reading
-from expandcontract.throttles.signal import Moment, Row
+from expandcontract.throttles.signal import Moment, SignalRow
 
 NAME = "archive"
 
@@ -31,7 +31,7 @@ def wanted(limits: Limits) -> bool:
     return limits.max_archive_backlog is not None and NAME not in limits.off
 
 
-def readings(rows: Sequence[Row], now: Moment) -> tuple[Reading, ...]:
+def readings(rows: Sequence[SignalRow], now: Moment) -> tuple[Reading, ...]:
     """Return how much WAL is written and not archived; nothing where the server does not archive."""
     (row,) = rows
     limit = now.limits.max_archive_backlog

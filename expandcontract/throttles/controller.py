@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from math import inf
 from typing import Self
 
-from expandcontract.throttles.reading import Kind, Reading, tightest
+from expandcontract.throttles.reading import Reading, ReadingKind, tightest
 
 #: No reading is relied on for longer; who is held back asks again sooner.
 REREAD_SECONDS, HELD_REREAD_SECONDS = 1.5, 0.2
@@ -70,7 +70,7 @@ class Controller:
         """Say whether a batch may be written now."""
         stop = tightest(reading for reading in self.readings if reading.holds_back)
         if stop is None or self.held_since is None:
-            slow = tightest(reading for reading in self.readings if reading.kind == Kind.GAUGE)
+            slow = tightest(reading for reading in self.readings if reading.kind == ReadingKind.GAUGE)
             reason = slow.sentence if slow is not None and self.share < 1 else None
             return self, Decision(wait=False, reason=reason)
         if not self._waited_enough(at):
@@ -81,7 +81,7 @@ class Controller:
     def _waited_enough(self, at: float) -> bool:
         if self.max_wait_seconds is None or self.held_since is None:
             return False
-        closed = any(reading.holds_back and reading.kind == Kind.CALENDAR for reading in self.readings)
+        closed = any(reading.holds_back and reading.kind == ReadingKind.CALENDAR for reading in self.readings)
         return not closed and at - self.held_since >= self.max_wait_seconds
 
     @property
@@ -96,7 +96,9 @@ class Controller:
 
 def _stepped(share: float, readings: Sequence[Reading]) -> float:
     """Halve the share where a gauge is over its threshold, raise it where all leave room."""
-    used = max((reading.utilization for reading in readings if reading.kind == Kind.GAUGE), default=0.0)
+    used = max(
+        (reading.utilization for reading in readings if reading.kind == ReadingKind.GAUGE), default=0.0
+    )
     if used > 1:
         return max(LEAST_SHARE, share / 2)
     return min(1.0, share * RAISE) if used < EASY else share

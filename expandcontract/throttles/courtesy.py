@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from expandcontract.throttles.limits import Limits
 from expandcontract.throttles.others import Others
-from expandcontract.throttles.reading import Kind, Reading
-from expandcontract.throttles.signal import Moment, Row
+from expandcontract.throttles.reading import Reading, ReadingKind
+from expandcontract.throttles.signal import Moment, SignalRow
 
 NAME = "courtesy"
 #: A batch is this long, or of this much WAL.
@@ -41,13 +41,13 @@ def wanted(limits: Limits) -> bool:
     return limits.nice_ratio == 0 and NAME not in limits.off
 
 
-def readings(rows: Sequence[Row], now: Moment) -> tuple[Reading, ...]:
+def readings(rows: Sequence[SignalRow], now: Moment) -> tuple[Reading, ...]:
     """Return how many times a batch has to be rested; none while no session is at work."""
     busy = rows[0]["busy"]
     ratio = rest_ratio(now.others) if busy else 0.0
     who = f"{busy} session{'s' * (busy != 1)} of others at work"
     words = f"{who} (sleeps {ratio:.2g} times as long as it works)"
-    return (Reading(NAME, ratio, 0, kind=Kind.COURTESY, words=words),)
+    return (Reading(NAME, ratio, 0, kind=ReadingKind.COURTESY, words=words),)
 
 
 def rest_ratio(others: Others) -> float:

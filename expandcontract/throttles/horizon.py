@@ -7,8 +7,8 @@ On by default as a warning after five minutes. With a limit it is a gauge.
 from collections.abc import Sequence
 
 from expandcontract.throttles.limits import Limits
-from expandcontract.throttles.reading import Kind, Reading
-from expandcontract.throttles.signal import Moment, Row
+from expandcontract.throttles.reading import Reading, ReadingKind
+from expandcontract.throttles.signal import Moment, SignalRow
 
 NAME = "horizon"
 WARNING_SECONDS = 300.0
@@ -39,10 +39,12 @@ def wanted(limits: Limits) -> bool:
     return NAME not in limits.off
 
 
-def readings(rows: Sequence[Row], now: Moment) -> tuple[Reading, ...]:
+def readings(rows: Sequence[SignalRow], now: Moment) -> tuple[Reading, ...]:
     """Return the age of the oldest transaction, and whose it is."""
     limit = now.limits.max_horizon
-    kind, threshold = (Kind.NOTICE, WARNING_SECONDS) if limit is None else (Kind.GAUGE, limit.total_seconds())
+    kind, threshold = (
+        (ReadingKind.NOTICE, WARNING_SECONDS) if limit is None else (ReadingKind.GAUGE, limit.total_seconds())
+    )
     return tuple(
         Reading(NAME, row["seconds"], threshold, "s", kind=kind, subject=str(row["who"])) for row in rows
     )

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 
-from expandcontract.throttles.schedule import Window
+from expandcontract.throttles.schedule import WeeklyWindow
 
 MEGABYTE = 1024 * 1024
 
@@ -34,7 +34,7 @@ class Limits:
     #: After each batch, this many times its duration is slept. Zero: as courtesy says.
     nice_ratio: float = 0.0
     #: The copy works in these windows only; empty: always.
-    schedule: tuple[Window, ...] = ()
+    schedule: tuple[WeeklyWindow, ...] = ()
     #: The copy waits while this query returns a value over zero, or true.
     query: str | None = None
     #: The copy waits while this URL answers with another status than 200.

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from expandcontract.throttles.limits import Limits
 from expandcontract.throttles.reading import Reading
-from expandcontract.throttles.signal import Moment, Row
+from expandcontract.throttles.signal import Moment, SignalRow
 
 NAME = "lock-waiters"
 
@@ -46,7 +46,7 @@ def wanted(limits: Limits) -> bool:
     return NAME not in limits.off
 
 
-def readings(rows: Sequence[Row], now: Moment) -> tuple[Reading, ...]:
+def readings(rows: Sequence[SignalRow], now: Moment) -> tuple[Reading, ...]:
     """Return how many sessions wait, and who."""
     del now
     who = ", ".join(f"pid {row['pid']} {row['name']}".rstrip() for row in rows)

@@ -1,6 +1,6 @@
 """The throttle `nice-ratio`: after each batch, this many times its duration is slept. Pure."""
 
-from expandcontract.throttles.reading import Kind, Reading
+from expandcontract.throttles.reading import Reading, ReadingKind
 
 NAME = "nice-ratio"
 
@@ -15,4 +15,4 @@ def reading(ratio: float) -> Reading | None:
     if ratio <= 0:
         return None
     words = f"{ratio:g} (sleeps {ratio:g} times as long as it works)"
-    return Reading(NAME, ratio, ratio, kind=Kind.GAUGE, words=words)
+    return Reading(NAME, ratio, ratio, kind=ReadingKind.GAUGE, words=words)

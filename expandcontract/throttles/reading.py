@@ -9,7 +9,7 @@ from math import inf
 HALF = 0.5
 
 
-class Kind(StrEnum):
+class ReadingKind(StrEnum):
     """What a reading over its threshold means."""
 
     #: Lag, disk, somebody who waits: nothing is written until there is room again.
@@ -37,7 +37,7 @@ class Reading:
     value: float
     threshold: float
     unit: str = ""
-    kind: Kind = Kind.BUDGET
+    kind: ReadingKind = ReadingKind.BUDGET
     subject: str = ""
     growth: float = 0.0
     words: str = ""
@@ -66,7 +66,7 @@ class Reading:
     @property
     def holds_back(self) -> bool:
         """Whether the work has to wait."""
-        return self.over and (bool(self.error) or self.kind in (Kind.BUDGET, Kind.CALENDAR))
+        return self.over and (bool(self.error) or self.kind in (ReadingKind.BUDGET, ReadingKind.CALENDAR))
 
     @property
     def fresh_seconds(self) -> float:
@@ -74,7 +74,7 @@ class Reading:
 
         When over half is used up, no estimate is good enough: it is read again before every batch.
         """
-        if self.kind != Kind.BUDGET or self.growth <= 0:
+        if self.kind != ReadingKind.BUDGET or self.growth <= 0:
             return inf
         if self.utilization > HALF:
             return 0.0

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from expandcontract.throttles.limits import MEGABYTE, Limits
 from expandcontract.throttles.reading import Reading
-from expandcontract.throttles.signal import Moment, Row
+from expandcontract.throttles.signal import Moment, SignalRow
 
 NAME = "replica-lag"
 
@@ -34,7 +34,7 @@ def wanted(limits: Limits) -> bool:
     return NAME not in limits.off
 
 
-def readings(rows: Sequence[Row], now: Moment) -> tuple[Reading, ...]:
+def readings(rows: Sequence[SignalRow], now: Moment) -> tuple[Reading, ...]:
     """Return two readings for each standby that counts, in time and in bytes; or what is missing."""
     limits = now.limits
     if any(row["name"] is None or row["state"] is None for row in rows):
@@ -54,7 +54,7 @@ def _missing(name: str, limits: Limits) -> Reading:
     return Reading.unreadable(NAME, "not connected", optional=NAME in limits.optional, subject=name)
 
 
-def _of(row: Row, now: Moment) -> tuple[Reading, Reading]:
+def _of(row: SignalRow, now: Moment) -> tuple[Reading, Reading]:
     name, unreplayed = str(row["name"]), max(0, int(row["unreplayed"]))
     budget = now.limits.max_lag.total_seconds()
     return (
@@ -70,7 +70,7 @@ def _of(row: Row, now: Moment) -> tuple[Reading, Reading]:
     )
 
 
-def _seconds(row: Row, now: Moment) -> float:
+def _seconds(row: SignalRow, now: Moment) -> float:
     """Return how old the WAL is that the standby has to replay next.
 
     The server's replay_lag is NULL when nothing happens, and keeps its last value when a standby that has

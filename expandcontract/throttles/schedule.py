@@ -7,7 +7,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from expandcontract.model.errors import BadSetting
-from expandcontract.throttles.reading import Kind, Reading
+from expandcontract.throttles.reading import Reading, ReadingKind
 
 NAME = "schedule"
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -19,7 +19,7 @@ _WINDOW = re.compile(
 
 
 @dataclass(frozen=True)
-class Window:
+class WeeklyWindow:
     """From `begin` to `end` on the days on which it begins; past midnight when `end` is not later."""
 
     days: frozenset[int]
@@ -41,7 +41,7 @@ class Window:
         return next(found for found in openings if found[1] > now)
 
 
-def parse(text: str) -> tuple[Window, ...]:
+def parse(text: str) -> tuple[WeeklyWindow, ...]:
     """Read windows with a semicolon between them: `Mon-Fri 22:00-06:00 Europe/Berlin; Sat,Sun 00:00-00:00`.
 
     Without days they are open on all of them; without a time zone they are in UTC. Raises BadSetting.
@@ -49,7 +49,7 @@ def parse(text: str) -> tuple[Window, ...]:
     return tuple(_window(part.strip()) for part in text.split(";") if part.strip())
 
 
-def reading(windows: tuple[Window, ...], now: datetime) -> Reading | None:
+def reading(windows: tuple[WeeklyWindow, ...], now: datetime) -> Reading | None:
     """Return what is said outside of all windows; None inside of one, and without any."""
     if not windows:
         return None
@@ -59,10 +59,10 @@ def reading(windows: tuple[Window, ...], now: datetime) -> Reading | None:
     if opening[0] <= now:
         return None
     opens = f"{opening[0].astimezone(window.zone):%a %H:%M} {window.zone.key}"
-    return Reading(NAME, 1.0, 0.0, kind=Kind.CALENDAR, words=f"is closed until {opens}")
+    return Reading(NAME, 1.0, 0.0, kind=ReadingKind.CALENDAR, words=f"is closed until {opens}")
 
 
-def _window(text: str) -> Window:
+def _window(text: str) -> WeeklyWindow:
     match = _WINDOW.fullmatch(text)
     if match is None:
         raise _unreadable(text)
@@ -71,7 +71,7 @@ def _window(text: str) -> Window:
         zone = ZoneInfo(match["zone"] or "UTC")
     except (ValueError, OSError, KeyError) as error:  # ZoneInfoNotFoundError is a KeyError
         raise _unreadable(text, str(error).strip("'\"")) from error
-    return Window(_days(match["days"]), begin, end, zone)
+    return WeeklyWindow(_days(match["days"]), begin, end, zone)
 
 
 def _days(text: str | None) -> frozenset[int]:

@@ -9,7 +9,7 @@ from expandcontract.throttles.others import Others
 from expandcontract.throttles.reading import Reading
 from expandcontract.throttles.wal import Wal
 
-Row: TypeAlias = Mapping[str, Any]
+SignalRow: TypeAlias = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -31,5 +31,5 @@ class Signal(Protocol):
     def wanted(self, limits: Limits) -> bool:
         """Say whether the throttle takes part."""
 
-    def readings(self, rows: Sequence[Row], now: Moment) -> tuple[Reading, ...]:
+    def readings(self, rows: Sequence[SignalRow], now: Moment) -> tuple[Reading, ...]:
         """Say what the rows mean. Pure."""

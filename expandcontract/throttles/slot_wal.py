@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from expandcontract.throttles.limits import MEGABYTE, Limits
 from expandcontract.throttles.reading import Reading
-from expandcontract.throttles.signal import Moment, Row
+from expandcontract.throttles.signal import Moment, SignalRow
 
 NAME = "slot-wal"
 #: Of max_slot_wal_keep_size: beyond that the server invalidates the slot, and its standby is lost.
@@ -30,7 +30,7 @@ def wanted(limits: Limits) -> bool:
     return NAME not in limits.off
 
 
-def readings(rows: Sequence[Row], now: Moment) -> tuple[Reading, ...]:
+def readings(rows: Sequence[SignalRow], now: Moment) -> tuple[Reading, ...]:
     """Return a reading for each slot, where there is a limit."""
     return tuple(
         Reading(
@@ -46,7 +46,7 @@ def readings(rows: Sequence[Row], now: Moment) -> tuple[Reading, ...]:
     )
 
 
-def _limit(row: Row, limits: Limits) -> float | None:
+def _limit(row: SignalRow, limits: Limits) -> float | None:
     if limits.max_slot_wal is not None:
         return limits.max_slot_wal
     return SHARE * row["keep"] if row["keep"] > 0 else None

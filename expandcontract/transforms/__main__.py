@@ -14,7 +14,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
-from expandcontract.transforms.outcome import Failed, Made, Outcome
+from expandcontract.transforms.outcome import Computed, Failed, Made
 from expandcontract.transforms.plain import LARGEST, NoValue, plain
 from expandcontract.transforms.wire import LENGTH, packed
 
@@ -59,9 +59,9 @@ def _load(name: str) -> Function:
     return found
 
 
-def _computed(function: Function, values: Sequence[object]) -> list[Outcome]:
+def _computed(function: Function, values: Sequence[object]) -> list[Computed]:
     """Return what the function makes of the values, of the first ones where that is much."""
-    outcomes, size = list[Outcome](), 0
+    outcomes, size = list[Computed](), 0
     for value in values:
         outcome = _made(function, value)
         outcomes.append(outcome)
@@ -72,7 +72,7 @@ def _computed(function: Function, values: Sequence[object]) -> list[Outcome]:
     return outcomes
 
 
-def _made(function: Function, value: object) -> Outcome:
+def _made(function: Function, value: object) -> Computed:
     try:
         made = function(value)
         return Failed("NoneReturned", "it returned None") if made is None else Made(plain(made))

@@ -21,4 +21,4 @@ class Made:
     value: Any
 
 
-Outcome: TypeAlias = Made | Failed
+Computed: TypeAlias = Made | Failed

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from expandcontract.model.errors import BadTransform
-from expandcontract.transforms.outcome import Failed, Made, Outcome
+from expandcontract.transforms.outcome import Computed, Failed, Made
 from expandcontract.transforms.wire import LENGTH, packed
 
-__all__ = ["Died", "Failed", "Made", "Outcome", "Transformer", "require"]
+__all__ = ["Computed", "Died", "Failed", "Made", "Transformer", "require"]
 
 #: A module that takes longer to import has something wrong with it.
 LONGEST_IMPORT_SECONDS = 60.0
@@ -54,7 +54,7 @@ class Transformer:
             await self.close()
             raise _bad(self._function, refused)
 
-    async def compute(self, values: Sequence[object]) -> list[Outcome]:
+    async def compute(self, values: Sequence[object]) -> list[Computed]:
         """Return what the function makes of each value, of the first ones alone where that is much.
 
         Raises Died, and BadTransform as `start` does.
@@ -69,7 +69,7 @@ class Transformer:
             raise _bad(self._function, Failed(type(error).__qualname__, words)) from error
         self.sent_bytes = len(message)
         try:
-            answer: list[Outcome] = await self._ask(self._process, message)
+            answer: list[Computed] = await self._ask(self._process, message)
         except Died:
             await self.close()
             raise

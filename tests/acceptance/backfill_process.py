@@ -48,7 +48,7 @@ async def main(url: str, change: str, point: str, times: int) -> None:
 
     killpoints.watch(watch)
     context = Context(Database(url), POLICY, ignore, "the operator")
-    await backfill.backfill(context, change, backfill.Options(batch=20, workers=2))
+    await backfill.backfill(context, change, backfill.BackfillOptions(batch=20, workers=2))
 
 
 if __name__ == "__main__":

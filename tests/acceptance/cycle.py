@@ -10,7 +10,7 @@ import asyncpg
 
 from expandcontract import gates
 from expandcontract.engine.context import Context
-from expandcontract.engine.looking import Sink
+from expandcontract.engine.mismatches import Sink
 from expandcontract.engine.verbs import (
     backfill,
     contract,
@@ -104,7 +104,7 @@ class Life(Application):
 
     async def backfill(self, **options: Any) -> Situation:  # noqa: ANN401 - fields of Options
         """Bring the change to ready, and prove it."""
-        return await backfill.backfill(self.context, self.name, backfill.Options(**options))
+        return await backfill.backfill(self.context, self.name, backfill.BackfillOptions(**options))
 
     async def ready(self, **consent: Any) -> Situation:  # noqa: ANN401 - fields of Consent
         """Start and backfill."""
@@ -120,7 +120,7 @@ class Life(Application):
     ) -> Situation:
         """Compare every row."""
         naming = verify.Naming(show_values, export)
-        return await verify.verify(self.context, self.name, verify.Options(naming=naming, **options))
+        return await verify.verify(self.context, self.name, verify.VerifyOptions(naming=naming, **options))
 
     async def contract(self) -> Situation:
         """Hide the old side. That nobody was seen through the new one is acknowledged, as operators do."""

@@ -10,9 +10,9 @@ import asyncpg
 
 from expandcontract.engine import under_way
 from expandcontract.engine.context import Context
-from expandcontract.engine.hot import spoilers
+from expandcontract.engine.hot_updates import spoilers
 from expandcontract.engine.verbs import init, plan, start, status
-from expandcontract.engine.verbs.backfill import Options, backfill
+from expandcontract.engine.verbs.backfill import BackfillOptions, backfill
 from expandcontract.engine.verbs.verify import verify
 from expandcontract.model.events import Event, Progress, StepRunning
 from expandcontract.model.phases import Phase, Status
@@ -109,7 +109,7 @@ async def test_a_validation_and_a_build_are_seen_from_here_and_elsewhere(databas
         await application.execute("SELECT pg_advisory_lock(77)")
         report = await shop.session("report")
         await report.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1")
-        work = shop.work(backfill(shop.here, NAME, Options(verify=False)))
+        work = shop.work(backfill(shop.here, NAME, BackfillOptions(verify=False)))
         await until(lambda: _told(shop, "check:users_name_check:validate"))
         first = await shop.look()
         validating = under_way.step(first)
@@ -149,7 +149,7 @@ async def test_a_copy_is_seen_with_its_pace(database: str) -> None:
     are about those that are left.
     """
     async with _started(database) as (shop, _):
-        pace = Options(verify=False, batch=100, max_rate=2_000)
+        pace = BackfillOptions(verify=False, batch=100, max_rate=2_000)
         shop.work(backfill(shop.here, NAME, pace))
 
         async def paced() -> bool:
@@ -170,7 +170,7 @@ async def test_a_copy_is_seen_with_its_pace(database: str) -> None:
 async def test_a_comparison_that_is_held_back_says_why(database: str) -> None:
     """A throttled verify shows its reason as a throttled copy does, and goes on when it is let go."""
     async with _started(database) as (shop, application):
-        await backfill(shop.here, NAME, Options(verify=False))
+        await backfill(shop.here, NAME, BackfillOptions(verify=False))
         await application.execute("CREATE TABLE public.held AS SELECT 1 AS one")
         limits = Limits(query="SELECT one FROM public.held", max_wait=timedelta(0))
         work = shop.work(verify(replace(shop.here, limits=limits), NAME))
@@ -197,7 +197,7 @@ async def test_what_spoils_hot_is_named_from_elsewhere(database: str) -> None:
         report = await shop.session("report")
         await report.execute("BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1")
         await application.execute("CREATE INDEX too_early ON users (title)")
-        shop.work(backfill(shop.here, NAME, Options(verify=False, batch=200, max_rate=1_500)))
+        shop.work(backfill(shop.here, NAME, BackfillOptions(verify=False, batch=200, max_rate=1_500)))
 
         async def named() -> bool:
             return len(spoilers(await shop.look())) > 1

@@ -12,7 +12,7 @@ import asyncpg
 import pytest
 
 from expandcontract import gates
-from expandcontract.engine import watching
+from expandcontract.engine import old_reader_watch
 from expandcontract.engine.verbs import control, doctor, status, wait
 from expandcontract.model.errors import GateShut, TimeIsUp
 from expandcontract.model.phases import State
@@ -56,7 +56,7 @@ def counting() -> Iterator[Server]:
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """On a loaded machine no statement is left to its words for want of time."""
-    monkeypatch.setattr(watching, "ANALYSIS_SECONDS", 60.0)
+    monkeypatch.setattr(old_reader_watch, "ANALYSIS_SECONDS", 60.0)
 
 
 numbers = itertools.count(1)
@@ -367,7 +367,7 @@ async def test_gates_answer_soon_with_5000_statements(counting: Server) -> None:
             await life.sql(";".join(f"SELECT {_columns(n)} FROM notes" for n in range(number, number + 100)))
         await life.sql(";".join(f"SELECT {_columns(n)} FROM users" for n in range(300)))
         assert await life.value("SELECT count(*) FROM pg_stat_statements") >= 5000
-        watching.ANALYSIS_SECONDS = 0.5
+        old_reader_watch.ANALYSIS_SECONDS = 0.5
         await look(life)
         await life.sql(";".join(f"SELECT {_columns(n)} FROM users" for n in range(300)))
         situation = await life.situation()

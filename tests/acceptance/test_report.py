@@ -16,7 +16,7 @@ import pytest
 from expandcontract.engine.context import Context
 from expandcontract.engine.verbs import contract, control, rollback
 from expandcontract.engine.verbs import log as logs
-from expandcontract.engine.verbs.backfill import Options
+from expandcontract.engine.verbs.backfill import BackfillOptions
 from expandcontract.model.errors import GateShut, NotConfirmed
 from expandcontract.model.events import ignore
 from expandcontract.model.policy import Policy
@@ -127,7 +127,7 @@ async def test_a_change_that_has_hardly_begun(database: str, tmp_path: Path) -> 
 async def test_what_held_it_back(database: str) -> None:
     """For how long, by which throttle; and a refusal of a verb that wants to be confirmed."""
     await _acts(database, "start")
-    await life.act(database, RENAME, "backfill", options=Options(batch=20, max_rate=100))
+    await life.act(database, RENAME, "backfill", options=BackfillOptions(batch=20, max_rate=100))
     context = Context(Database(database), Policy(), ignore, "grace")
     try:
         with pytest.raises(NotConfirmed):

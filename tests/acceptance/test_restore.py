@@ -12,7 +12,7 @@ import pytest
 
 from expandcontract.cli.conflict_file import exported
 from expandcontract.engine.verbs import conflicts, restore
-from expandcontract.ledger.conflict import Kind
+from expandcontract.ledger.conflict import ConflictKind
 from expandcontract.model.errors import Refused, WrongState
 from expandcontract.model.phases import Stage
 from tests.acceptance.cycle import Life, living
@@ -199,7 +199,7 @@ async def test_everything_that_is_kept_can_be_listed_and_exported(database: str,
         assert [value.kind for value in kept.newest] == ["both written", "kept"]
         for suffix in ("csv", "jsonl"):
             path = tmp_path / f"kept.{suffix}"
-            done = await exported(life.context, life.name, str(path), Kind.ONLY_NEW, values=True)
+            done = await exported(life.context, life.name, str(path), ConflictKind.ONLY_NEW, values=True)
             assert done.values == 1
             assert path.stat().st_mode & 0o077 == 0
         (row,) = csv.DictReader((tmp_path / "kept.csv").read_text().splitlines())

@@ -13,7 +13,7 @@ from expandcontract.engine.verbs import restore, rollback
 from expandcontract.model.errors import LockBudgetSpent
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Transactional
-from expandcontract.steps import keeping
+from expandcontract.steps import keep_on_rollback
 from tests.acceptance.catalog import describe, difference, sync_functions
 from tests.acceptance.cycle import Life, living
 from tests.acceptance.moments import dies_at
@@ -153,5 +153,5 @@ async def test_a_plan_of_an_earlier_program_keeps_as_well(
                 Section.REPAIR: made.steps(Section.REPAIR)[:-1],
             },
         )
-        assert keeping.completed(earlier, "expandcontract") == made
-        assert keeping.completed(made, "expandcontract") is made
+        assert keep_on_rollback.completed(earlier, "expandcontract") == made
+        assert keep_on_rollback.completed(made, "expandcontract") is made

@@ -20,7 +20,7 @@ from tests.acceptance.cycle import Life, living
 from tests.waiting import until
 
 if TYPE_CHECKING:
-    from expandcontract.sweep.reading import Found
+    from expandcontract.sweep.row_reader import MismatchFound
 
 RENAME = ("rename-column", {"column": "t.name", "new_name": "label"})
 #: Few rows on many pages, so that a comparison takes several slices.
@@ -90,7 +90,7 @@ async def test_a_table_without_a_key_is_exported_by_place(database: str) -> None
     async with living(database, *RENAME, given) as life:
         await life.ready()
         await drift(life, "UPDATE t SET name = 'x' WHERE id IN (3, 77)")
-        found: list[Found] = []
+        found: list[MismatchFound] = []
         with pytest.raises(Mismatches):
             await life.verify(export=found.append)
         assert sorted((row.relation, *row.key) for row in found) == [

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ROWS = 300
 #: Few rows to a batch, so that each point of the sweep is reached several times.
-OPTIONS = backfill.Options(batch=20)
+OPTIONS = backfill.BackfillOptions(batch=20)
 TABLE = f"""
 CREATE TABLE people (
     id int PRIMARY KEY,
@@ -79,7 +79,11 @@ EXAMPLES = {
 
 
 async def act(
-    url: str, example: Example, verb: str, listen: Listener = ignore, options: backfill.Options = OPTIONS
+    url: str,
+    example: Example,
+    verb: str,
+    listen: Listener = ignore,
+    options: backfill.BackfillOptions = OPTIONS,
 ) -> None:
     """Carry out one act as a process of its own would, with a connection pool that is closed at the end."""
     database = Database(url)
@@ -90,7 +94,7 @@ async def act(
         await database.close()
 
 
-async def _verb(context: Context, change: Change, verb: str, options: backfill.Options) -> None:
+async def _verb(context: Context, change: Change, verb: str, options: backfill.BackfillOptions) -> None:
     name = change.name
     match verb:
         case "init":

@@ -156,7 +156,7 @@ def _live(asked: dict[str, Any], pipe: int) -> NoReturn:
 
     killpoints.watch(at)
     told: dict[str, Any] = {}
-    options = backfill.Options(batch=asked["batch"]) if "batch" in asked else OPTIONS
+    options = backfill.BackfillOptions(batch=asked["batch"]) if "batch" in asked else OPTIONS
     try:
         asyncio.run(act(asked["url"], EXAMPLES[asked["example"]], asked["verb"], options=options))
     except EcError as error:

@@ -29,7 +29,7 @@ from tests.waiting import until
 RENAME = EXAMPLES["rename"]
 CHANGE = RENAME.change
 NAME = CHANGE.name
-SLOW = backfill.Options(batch=20, max_rate=300)
+SLOW = backfill.BackfillOptions(batch=20, max_rate=300)
 
 
 @asynccontextmanager
@@ -228,7 +228,7 @@ async def _killed_and_resumed(database: str, nursery: Nursery, rows: int) -> Non
         left, blocks, about = (int(number.replace(",", "")) for number in said.groups())
         assert 0 < left < blocks
         assert 0 < about <= 1.1 * (rows - before) + 1_000
-        await life.act(database, RENAME, "backfill", options=backfill.Options(batch=1_000))
+        await life.act(database, RENAME, "backfill", options=backfill.BackfillOptions(batch=1_000))
         await _require_each_written_once(application, rows)
 
 

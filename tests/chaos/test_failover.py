@@ -154,7 +154,7 @@ async def test_never_ready_with_rows_unfilled(pair: Pair, lost_from: str, died_a
     """Whatever was lost, the same process or the same command goes on from what the ledger has there."""
     async with living(pair.url, "change-type", LOSSY, GIVEN) as life:
         await life.start()
-        options = backfill.Options(batch=50)
+        options = backfill.BackfillOptions(batch=50)
 
         async def once() -> None:
             await backfill.backfill(life.context, life.name, options)

@@ -27,7 +27,7 @@ from tests.chaos.writers import Fleet, Rows, fleet
 NAME = "0001_items"
 ROWS = 3_000
 #: Small batches, held back: so that much is written while rows are copied.
-OPTIONS = backfill.Options(batch=50, max_rate=3_000)
+OPTIONS = backfill.BackfillOptions(batch=50, max_rate=3_000)
 
 
 @dataclass(frozen=True)
@@ -290,7 +290,7 @@ async def test_no_application_is_the_victim_of_a_deadlock(database: str) -> None
             await connection.close()
 
         writers = [asyncio.create_task(write(keys[number::4])) for number in range(4)]
-        await backfill.backfill(play.context, NAME, backfill.Options(batch=500, max_rate=2_000))
+        await backfill.backfill(play.context, NAME, backfill.BackfillOptions(batch=500, max_rate=2_000))
         stop.set()
         await asyncio.gather(*writers)
         assert len(waits) > 50

@@ -85,7 +85,7 @@ async def _verb(url: str, change: Change, verb: str) -> None:
         case "start":
             await start.start(context, change)
         case "backfill" | "ready":
-            options = backfill.Options(batch=20, verify=verb == "backfill")
+            options = backfill.BackfillOptions(batch=20, verify=verb == "backfill")
             await backfill.backfill(context, change.name, options)
         case "contract":
             await control.ack(context, change.name, "new-code-seen", "nobody writes")

@@ -13,7 +13,7 @@ from expandcontract.ledger.tables import Tables
 from expandcontract.model import killpoints
 from expandcontract.model.plan import Purpose
 from expandcontract.postgres.connect import Database
-from expandcontract.sweep import Job, Options, walk
+from expandcontract.sweep import Job, SweepOptions, walk
 from tests.postgres.sweeping import Swept, action
 
 
@@ -43,7 +43,7 @@ async def main(told: dict[str, str | int]) -> None:
     job = Job(
         int(told["change"]), "0001_things", 1, 1, action(Purpose(str(told["purpose"]))), int(told["table"])
     )
-    await walk(database, Tables(), job, options=Options(batch=int(told["batch"])))
+    await walk(database, Tables(), job, options=SweepOptions(batch=int(told["batch"])))
     await database.close()
 
 

@@ -16,8 +16,8 @@ from expandcontract.ledger.tables import Tables
 from expandcontract.model.events import Event, Notice, Progress
 from expandcontract.model.plan import Purpose, Sweep
 from expandcontract.postgres.connect import Database
-from expandcontract.sweep import Job, Options, Outcome, lay, walk
-from expandcontract.sweep.shift import Check
+from expandcontract.sweep import Job, SweepOptions, SweepOutcome, lay, walk
+from expandcontract.sweep.shift import SliceCheck
 from expandcontract.throttles import courtesy
 
 WANTED = "t.new IS DISTINCT FROM t.old"
@@ -66,13 +66,13 @@ class Swept:
     async def walk(
         self,
         *,
-        options: Options | None = None,
+        options: SweepOptions | None = None,
         stop: asyncio.Event | None = None,
-        check: Check | None = None,
+        check: SliceCheck | None = None,
         void_leases: bool = False,
-    ) -> Outcome:
+    ) -> SweepOutcome:
         """Take part in the walk, without courtesy to the test's own sessions, and keep what it tells."""
-        options = options or Options()
+        options = options or SweepOptions()
         off = options.limits.off if self.courteous else options.limits.off | {courtesy.NAME}
         return await walk(
             self.database,
@@ -88,12 +88,12 @@ class Swept:
     async def sweep(
         self,
         *,
-        options: Options | None = None,
+        options: SweepOptions | None = None,
         stop: asyncio.Event | None = None,
-        check: Check | None = None,
-    ) -> Outcome:
+        check: SliceCheck | None = None,
+    ) -> SweepOutcome:
         """Lay and walk."""
-        await self.lay((options or Options()).workers)
+        await self.lay((options or SweepOptions()).workers)
         return await self.walk(options=options, stop=stop, check=check)
 
     def again(self, purpose: Purpose | None = None, *, round: int = 1, wanted: str = WANTED) -> "Swept":  # noqa: A002

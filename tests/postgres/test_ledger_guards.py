@@ -236,8 +236,8 @@ async def test_a_proof_ends_when_every_chunk_is_compared(ledger: Ledger) -> None
         VALUES (1, 'compare laid', 'alice', '{{"attempt": 1, "round": {begun.round}, "blocks": 19}}')
     """)
     async with ledger.database.transaction() as conn:
-        assert await proof.finish(conn, ledger.tables, begun.id) == proof.Finding(130, 3, 3)
-        assert await proof.finish(conn, ledger.tables, begun.id) == proof.Finding(130, 3, 3)
+        assert await proof.finish(conn, ledger.tables, begun.id) == proof.ProofCounts(130, 3, 3)
+        assert await proof.finish(conn, ledger.tables, begun.id) == proof.ProofCounts(130, 3, 3)
     await ledger.run(Phase.VERIFY)
     assert "found mismatches: 3" in (await refused(ledger, update(Phase.CONTRACT, Status.RUNNING))).message
 
@@ -506,7 +506,7 @@ async def test_a_repeated_step_keeps_its_past(ledger: Ledger) -> None:
     """A step of backfill may run again; what the journal had of it before is an event. A step of expand may
     not.
     """
-    entry = step.Entry(ledger.id, 1, 0, Section.BACKFILL, "copy", "h")
+    entry = step.JournalEntry(ledger.id, 1, 0, Section.BACKFILL, "copy", "h")
     async with ledger.database.transaction() as conn:
         await step.begin(conn, ledger.tables, entry)
         await step.done(conn, ledger.tables, entry, 1.5)

@@ -10,12 +10,12 @@ from sqlalchemy import event
 from expandcontract.model.names import RelationName
 from expandcontract.model.situation import Dependent, Live
 from expandcontract.postgres.connect import Database
-from expandcontract.postgres.live import Subject, observe
+from expandcontract.postgres.live import WatchedTable, observe
 from expandcontract.postgres.query import value
 
 FUNCTION = RelationName("sync", "~ec_users_name")
 COLUMNS = (("name", None), ("display_name", None))
-USERS = Subject(1, RelationName("public", "users"), 0, "name", "~ec_users_name", (FUNCTION,), COLUMNS)
+USERS = WatchedTable(1, RelationName("public", "users"), 0, "name", "~ec_users_name", (FUNCTION,), COLUMNS)
 EXECUTE = 'EXECUTE FUNCTION sync."~ec_users_name"()'
 WHEN = "FOR EACH ROW WHEN (NEW.name IS DISTINCT FROM NEW.display_name)"
 SET_UP = (

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from expandcontract.model.plan import Purpose
-from expandcontract.sweep import Options
+from expandcontract.sweep import SweepOptions
 from expandcontract.testing.server import Server
 from tests.postgres.sweeping import Swept, action, swept
 
@@ -24,7 +24,7 @@ async def test_a_comparison_counts_every_row_and_every_mismatch(database: str) -
     async with swept(database, rows=ROWS, trigger=False) as table:
         await table.raw.execute("UPDATE things SET new = CASE WHEN id % 400 = 0 THEN 'wrong' ELSE old END")
         compare = table.again(Purpose.COMPARE)
-        outcome = await compare.sweep(options=Options(workers=2))
+        outcome = await compare.sweep(options=SweepOptions(workers=2))
         assert (outcome.rows, outcome.mismatches, outcome.finished) == (ROWS, 50, True)
         samples = [key for chunk in await compare.chunks() for key in _decoded(chunk["samples"])]
         assert samples

@@ -7,12 +7,12 @@ from datetime import timedelta
 import pytest
 
 from expandcontract.model.errors import LeaseLost
-from expandcontract.sweep import Options
+from expandcontract.sweep import SweepOptions
 from tests.postgres.sweeping import Swept, swept
 from tests.waiting import SECONDS, until
 
 ROWS = 20_000
-SLOW = Options(batch=100, max_rate=4_000)
+SLOW = SweepOptions(batch=100, max_rate=4_000)
 
 
 async def _wish(table: Swept, **wished: bool | float | str) -> None:
@@ -51,7 +51,7 @@ async def test_a_signal_finishes_the_batch_and_frees_the_chunk(database: str) ->
 async def test_the_runtime_is_kept_to(database: str) -> None:
     """--max-runtime ends the walk in time, with its reason."""
     async with swept(database, rows=ROWS) as table:
-        limit = Options(batch=100, max_rate=1_000, max_runtime=timedelta(seconds=0.7))
+        limit = SweepOptions(batch=100, max_rate=1_000, max_runtime=timedelta(seconds=0.7))
         started = time.monotonic()
         outcome = await table.sweep(options=limit)
         assert 0.7 <= time.monotonic() - started < 10
@@ -88,7 +88,7 @@ async def test_who_does_not_wait_for_a_pause_stops(database: str) -> None:
     """With --no-wait a paused change ends the walk at once, with its reason."""
     async with swept(database, rows=ROWS) as table:
         await _wish(table, paused=True)
-        outcome = await table.sweep(options=Options(wait_when_paused=False))
+        outcome = await table.sweep(options=SweepOptions(wait_when_paused=False))
         assert (outcome.rows, outcome.finished, outcome.stopped_by) == (0, False, "paused")
 
 
@@ -96,7 +96,7 @@ async def test_the_rate_is_kept_to(database: str) -> None:
     """--max-rate holds over the whole walk, and progress says that it is what holds the work back."""
     async with swept(database, rows=6_000) as table:
         started = time.monotonic()
-        await table.sweep(options=Options(max_rate=3_000))
+        await table.sweep(options=SweepOptions(max_rate=3_000))
         assert 1.5 < time.monotonic() - started < 20
         assert any((event.throttled_by or "").startswith("max-rate 3") for event in table.progress)
 
@@ -106,7 +106,7 @@ async def test_tune_reaches_workers_at_work(database: str) -> None:
     with.
     """
     async with swept(database, rows=60_000) as table:
-        work = asyncio.create_task(table.sweep(options=Options(workers=2, batch=50, max_rate=2_000)))
+        work = asyncio.create_task(table.sweep(options=SweepOptions(workers=2, batch=50, max_rate=2_000)))
         await until(lambda: _begun(table))
         await _wish(table, batch=77, max_rate=1e9, workers=4)
         outcome = await asyncio.wait_for(work, SECONDS)

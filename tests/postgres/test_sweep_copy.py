@@ -10,7 +10,7 @@ import pytest
 
 from expandcontract.model import killpoints
 from expandcontract.model.errors import PoolerInTheWay, StepFailed
-from expandcontract.sweep import Options, vacuum
+from expandcontract.sweep import SweepOptions, vacuum
 from expandcontract.sweep.statements import copy, settings
 from expandcontract.throttles import courtesy
 from tests.postgres.sweeping import TRIGGER, Swept, action, swept
@@ -84,7 +84,7 @@ async def test_a_repair_keeps_what_it_overwrites(database: str) -> None:
 async def test_tiny_tables(database: str, rows: int) -> None:
     """A table without rows is finished at once; one with a single page is copied."""
     async with swept(database, rows=rows) as table:
-        outcome = await table.sweep(options=Options(workers=2))
+        outcome = await table.sweep(options=SweepOptions(workers=2))
         assert (outcome.rows, outcome.finished) == (rows, True)
         assert await table.out_of_sync() == 0
 
@@ -131,7 +131,7 @@ async def test_workers_share_a_small_table(database: str) -> None:
     twice.
     """
     async with swept(database, rows=60_000) as table:
-        outcome = await table.sweep(options=Options(workers=3, batch=200))
+        outcome = await table.sweep(options=SweepOptions(workers=3, batch=200))
         chunks = await table.chunks()
         assert outcome.rows == 60_000
         assert len({c["worker"] for c in chunks}) == 3
@@ -149,7 +149,7 @@ async def test_a_fixed_batch_is_never_exceeded(database: str, batch: int) -> Non
             CREATE FUNCTION sign() RETURNS trigger LANGUAGE plpgsql AS
             $$ BEGIN NEW.writer := pg_current_xact_id(); RETURN NEW; END $$;
             CREATE TRIGGER sign BEFORE UPDATE ON things FOR EACH ROW EXECUTE FUNCTION sign()""")
-        await table.sweep(options=Options(batch=batch))
+        await table.sweep(options=SweepOptions(batch=batch))
         written = await table.raw.fetch("SELECT count(*) AS rows FROM things GROUP BY writer")
     assert sum(one["rows"] for one in written) == rows
     assert max(one["rows"] for one in written) <= batch
@@ -222,7 +222,7 @@ async def test_writers_of_all_kinds_beside_the_copy(database: str) -> None:
         writers = [asyncio.create_task(_write(database, model, done, part)) for part in range(3)]
         written = table.raw.fetchval
         await until(lambda: written("SELECT count(*) > 10 FROM things WHERE old LIKE '% of %'"), *writers)
-        outcome = await table.sweep(options=Options(workers=2, max_rate=15_000))
+        outcome = await table.sweep(options=SweepOptions(workers=2, max_rate=15_000))
         done.set()
         await asyncio.gather(*writers)
         assert outcome.finished
@@ -273,7 +273,7 @@ async def test_a_rewrite_in_the_middle(database: str, statement: str) -> None:
     async with swept(database, rows=FEW) as table:
         # Dead rows in front, so that the rewrite moves every row to another block.
         await table.raw.execute("DELETE FROM things WHERE id <= 1500")
-        work = asyncio.create_task(table.sweep(options=Options(batch=50, max_rate=20_000)))
+        work = asyncio.create_task(table.sweep(options=SweepOptions(batch=50, max_rate=20_000)))
         await until(lambda: _some_rows(table))
         assert not work.done()
         await table.raw.execute(statement)
@@ -292,7 +292,7 @@ async def test_truncate_in_the_middle(database: str) -> None:
     sync.
     """
     async with swept(database, rows=FEW) as table:
-        work = asyncio.create_task(table.sweep(options=Options(batch=50, max_rate=20_000)))
+        work = asyncio.create_task(table.sweep(options=SweepOptions(batch=50, max_rate=20_000)))
         await until(lambda: _some_rows(table))
         await table.raw.execute("TRUNCATE things")
         await table.raw.execute("INSERT INTO things (id, old) SELECT g, 'n' FROM generate_series(1, 10) g")
@@ -315,7 +315,7 @@ async def test_a_partition_goes_in_the_middle(database: str, statement: str) -> 
         CREATE TABLE part_1 PARTITION OF things FOR VALUES FROM (0) TO (3000);
         CREATE TABLE part_2 PARTITION OF things FOR VALUES FROM (3000) TO (100000)"""
     async with swept(database, rows=FEW, ddl=ddl) as table:
-        work = asyncio.create_task(table.sweep(options=Options(batch=50, max_rate=5_000)))
+        work = asyncio.create_task(table.sweep(options=SweepOptions(batch=50, max_rate=5_000)))
         await until(lambda: _some_rows(table))
         await table.raw.execute(statement)
         await table.raw.execute(
@@ -329,7 +329,7 @@ async def test_a_partition_goes_in_the_middle(database: str, statement: str) -> 
 async def test_a_killed_connection_is_made_anew(database: str) -> None:
     """When the server ends our session the copy goes on with another, and loses or repeats nothing."""
     async with swept(database, rows=FEW) as table:
-        work = asyncio.create_task(table.sweep(options=Options(batch=50, max_rate=20_000)))
+        work = asyncio.create_task(table.sweep(options=SweepOptions(batch=50, max_rate=20_000)))
         for _ in range(3):
             await until(lambda: _some_rows(table))
             await table.raw.execute(
@@ -408,7 +408,7 @@ async def test_an_error_of_the_server_stops_all_workers(database: str) -> None:
     async with swept(database, rows=60_000) as table:
         await table.raw.execute("ALTER TABLE things ADD CHECK (new <> 'value 30000')")
         with pytest.raises(StepFailed, match="23514"):
-            await table.sweep(options=Options(workers=2))
+            await table.sweep(options=SweepOptions(workers=2))
         assert "running" not in {c["status"] for c in await table.chunks()}
         await table.raw.execute("ALTER TABLE things DROP CONSTRAINT things_new_check")
         outcome = await table.walk()
@@ -434,7 +434,7 @@ async def test_the_kill_points_of_a_copy(database: str) -> None:
         reached: list[str] = []
         killpoints.watch(reached.append)
         try:
-            await table.sweep(options=Options(batch=500))
+            await table.sweep(options=SweepOptions(batch=500))
         finally:
             killpoints.watch(None)
         batch = ["copy.batch.before", "copy.batch.committed"]
@@ -451,7 +451,7 @@ async def test_behind_a_pooler_the_copy_is_the_same(database: str, monkeypatch: 
             raise PoolerInTheWay("A pooler.")
 
         monkeypatch.setattr(table.database, "direct", in_the_way)
-        outcome = await table.sweep(options=Options(batch=500))
+        outcome = await table.sweep(options=SweepOptions(batch=500))
         assert (outcome.rows, outcome.finished) == (FEW, True)
         assert await table.out_of_sync() == 0
 
@@ -463,7 +463,7 @@ async def test_rows_that_move_find_room_where_others_left(
     monkeypatch.setattr(vacuum, "LEAST_BLOCKS", 16)
     async with swept(database, rows=60_000) as table:
         await table.raw.execute("ALTER TABLE things SET (autovacuum_enabled = off)")
-        await table.sweep(options=Options(batch=500))
+        await table.sweep(options=SweepOptions(batch=500))
 
         async def vacuumed() -> bool:
             return bool(

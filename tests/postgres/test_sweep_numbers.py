@@ -2,7 +2,7 @@
 
 import pytest
 
-from expandcontract.sweep import Options
+from expandcontract.sweep import SweepOptions
 from expandcontract.testing.server import Server
 from tests.postgres.sweeping import Swept, swept
 
@@ -29,7 +29,7 @@ FILL = f"INSERT INTO things (id, old) SELECT g, g FROM generate_series(1, {ROWS}
 async def _wal_of_a_round(table: Swept, number: int) -> int:
     """Run a round over the finished table; return the bytes of WAL that it wrote."""
     before = await table.raw.fetchval("SELECT pg_current_wal_insert_lsn()")
-    outcome = await table.again(round=number).sweep(options=Options(workers=2))
+    outcome = await table.again(round=number).sweep(options=SweepOptions(workers=2))
     assert (outcome.rows, outcome.finished) == (0, True)
     return int(await table.raw.fetchval("SELECT pg_current_wal_insert_lsn() - $1::pg_lsn", before))
 

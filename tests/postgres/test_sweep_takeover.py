@@ -10,7 +10,7 @@ import asyncpg
 import pytest
 
 from expandcontract.model.plan import Purpose
-from expandcontract.sweep import Options
+from expandcontract.sweep import SweepOptions
 from expandcontract.testing.server import Server
 from tests.conftest import VERSION
 from tests.postgres.sweep_process import command
@@ -159,7 +159,9 @@ async def test_a_crash_of_the_server_loses_neither_rows_nor_checkpoint(crash: st
                 if purpose == "compare" and not held.is_set():
                     await asyncio.sleep(0.05)
 
-            work = asyncio.create_task(table.sweep(options=Options(batch=50, max_rate=8_000), check=check))
+            work = asyncio.create_task(
+                table.sweep(options=SweepOptions(batch=50, max_rate=8_000), check=check)
+            )
 
             async def some() -> bool:
                 return (await table.totals()).rows > 1_000

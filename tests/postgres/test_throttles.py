@@ -14,10 +14,10 @@ import pytest
 
 from expandcontract.model import killpoints
 from expandcontract.postgres.connect import Database
-from expandcontract.sweep import Options
+from expandcontract.sweep import SweepOptions
 from expandcontract.testing.server import Server, available_versions
 from expandcontract.throttles.limits import MEGABYTE, Limits
-from expandcontract.throttles.watch import NAMES, Watch
+from expandcontract.throttles.signal_reader import NAMES, SignalReader
 from tests.conftest import VERSION
 from tests.postgres.sweeping import Swept, swept
 from tests.waiting import SECONDS, until
@@ -56,7 +56,7 @@ async def test_a_query_holds_back_until_it_says_otherwise(database: str) -> None
     async with swept(database, rows=ROWS) as table:
         await table.raw.execute("CREATE TABLE public.switch AS SELECT true AS up")
         limits = Limits(query="SELECT up FROM public.switch")
-        work = asyncio.create_task(table.sweep(options=Options(limits=limits)))
+        work = asyncio.create_task(table.sweep(options=SweepOptions(limits=limits)))
         assert await _throttled(table) == "query returned true"
         assert await table.out_of_sync() == ROWS
         await until(lambda: _no_transaction(table))
@@ -80,9 +80,11 @@ async def test_a_query_may_only_read(database: str) -> None:
         "SELECT pg_sleep(5)",
         "SELECT WHERE false",
     ):
-        (reading,) = await Watch(db, Limits(query=text, off=others)).read()
+        (reading,) = await SignalReader(db, Limits(query=text, off=others)).read()
         assert (reading.holds_back, bool(reading.error)) == (True, True), text
-    (reading,) = await Watch(db, Limits(query="SELECT 1/0", off=others, optional=frozenset({"query"}))).read()
+    (reading,) = await SignalReader(
+        db, Limits(query="SELECT 1/0", off=others, optional=frozenset({"query"}))
+    ).read()
     assert not reading.holds_back
     await db.close()
 
@@ -115,7 +117,7 @@ async def test_a_url_holds_back_until_it_answers_200(database: str) -> None:
     status = [503]
     with _answering(status) as url:
         async with swept(database, rows=ROWS) as table:
-            work = asyncio.create_task(table.sweep(options=Options(limits=Limits(http=url))))
+            work = asyncio.create_task(table.sweep(options=SweepOptions(limits=Limits(http=url))))
             reason = await _throttled(table)
             assert reason.startswith("http answered 503 (http://127.0.0.1:")
             assert "word" not in reason
@@ -129,7 +131,7 @@ async def test_a_url_that_nobody_serves(database: str) -> None:
     async with swept(database, rows=ROWS) as table:
         limits = Limits(http="http://127.0.0.1:1/", max_wait=timedelta(seconds=0.5))
         stop = asyncio.Event()
-        work = asyncio.create_task(table.sweep(options=Options(batch=100, limits=limits), stop=stop))
+        work = asyncio.create_task(table.sweep(options=SweepOptions(batch=100, limits=limits), stop=stop))
         assert (await _throttled(table)).startswith("http cannot be read (http://127.0.0.1:1/)")
 
         async def begun() -> bool:
@@ -183,7 +185,7 @@ async def test_who_waits_for_others_does_not_count(database: str) -> None:
 
         await until(waits)
         alone = Limits(off=frozenset({"courtesy"}))
-        assert not [reading for reading in await Watch(table.database, alone).read() if reading.over]
+        assert not [reading for reading in await SignalReader(table.database, alone).read() if reading.over]
         await holding.rollback()
         await waiting
         await holder.close()
@@ -195,19 +197,19 @@ async def test_a_named_standby_that_is_missing_stops_the_copy(database: str) -> 
     async with swept(database, rows=ROWS) as table:
         limits = Limits(standbys=("standby-1",))
         stop = asyncio.Event()
-        work = asyncio.create_task(table.sweep(options=Options(limits=limits), stop=stop))
+        work = asyncio.create_task(table.sweep(options=SweepOptions(limits=limits), stop=stop))
         assert await _throttled(table) == "replica-lag cannot be read (standby-1): not connected"
         stop.set()
         await work
         assert await table.out_of_sync() == ROWS
-        load = await Watch(table.database, limits, load_only=True).read()
+        load = await SignalReader(table.database, limits, load_only=True).read()
         assert [reading.throttle for reading in load] == ["lock-waiters"]
 
 
 async def test_courtesy_while_others_are_at_work(database: str) -> None:
     """The copy takes little at once, and says why; alone in the database, or told not to, it does not."""
     async with swept(database, rows=ROWS) as table:
-        watch = Watch(table.database, Limits())
+        watch = SignalReader(table.database, Limits())
 
         async def busy() -> bool:
             return any(reading.throttle == "courtesy" and reading.over for reading in await watch.read())
@@ -230,9 +232,9 @@ async def test_a_transaction_that_holds_back_the_horizon_is_named(database: str)
         await reading.start()
         await report.fetch("SELECT * FROM things LIMIT 1")
         limits = Limits(max_horizon=timedelta(microseconds=1))
-        (found,) = [r for r in await Watch(table.database, limits).read() if r.throttle == "horizon"]
+        (found,) = [r for r in await SignalReader(table.database, limits).read() if r.throttle == "horizon"]
         assert f"pid {report.get_server_pid()} report" in found.sentence
-        await table.sweep(options=Options(limits=limits))
+        await table.sweep(options=SweepOptions(limits=limits))
         assert any((event.throttled_by or "").startswith("horizon") for event in table.progress)
         await reading.rollback()
         await report.close()
@@ -250,7 +252,7 @@ async def test_every_signal_can_be_read(server: Server, database: str, privilege
     limits = Limits(
         max_slot_wal=MEGABYTE, max_archive_backlog=MEGABYTE, max_wal_rate=MEGABYTE, max_active_sessions=9
     )
-    readings = await Watch(db, limits).read()
+    readings = await SignalReader(db, limits).read()
     broken = {reading.throttle for reading in readings if reading.error}
     assert broken == (set() if privileged else {"active-sessions"})
     await db.close()
@@ -292,7 +294,7 @@ async def test_a_standby_that_stops(seconds: int) -> None:
                 lambda at: begun.append(_position(primary)) if at == "copy.batch.before" else None
             )
             limits = Limits(max_lag=timedelta(hours=1), max_lag_bytes=budget)
-            work = asyncio.create_task(table.sweep(options=Options(batch=batch, limits=limits)))
+            work = asyncio.create_task(table.sweep(options=SweepOptions(batch=batch, limits=limits)))
             reason = await _throttled(table)
             assert reason.startswith("replica-lag ")
             assert reason.endswith("MB > 2 MB (replica)")
@@ -337,7 +339,9 @@ async def test_a_wished_lag_reaches_workers_at_work() -> None:
             standby = await asyncpg.connect(replica.url())
             await _stand_still(table, standby)
             limits = Limits(max_lag=timedelta(milliseconds=200))
-            work = asyncio.create_task(table.sweep(options=Options(batch=50, max_rate=2_000, limits=limits)))
+            work = asyncio.create_task(
+                table.sweep(options=SweepOptions(batch=50, max_rate=2_000, limits=limits))
+            )
             reason = ""
             while not reason.startswith("replica-lag"):
                 reason = await _throttled(table)

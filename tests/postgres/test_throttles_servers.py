@@ -11,10 +11,10 @@ from datetime import timedelta
 import asyncpg
 import pytest
 
-from expandcontract.sweep import Options
+from expandcontract.sweep import SweepOptions
 from expandcontract.testing.server import Server, available_versions
 from expandcontract.throttles.limits import MEGABYTE, Limits
-from expandcontract.throttles.watch import Watch
+from expandcontract.throttles.signal_reader import SignalReader
 from tests.conftest import VERSION
 from tests.postgres.sweeping import Swept, swept
 from tests.waiting import SECONDS, until
@@ -37,7 +37,7 @@ async def _held_back(table: Swept, limits: Limits, reason: str) -> AsyncIterator
     """Sweep; when it stands still for the `reason`, having done a part at most, run the body; after that it
     must go on to its end by itself.
     """
-    work = asyncio.create_task(table.sweep(options=Options(batch=200, limits=limits)))
+    work = asyncio.create_task(table.sweep(options=SweepOptions(batch=200, limits=limits)))
 
     async def told() -> bool:
         assert not work.done()
@@ -174,7 +174,7 @@ async def test_an_idle_standby_has_no_lag(primary: Server) -> None:
                 return bool(await table.raw.fetchval(query))
 
             await until(idle)
-            watch = Watch(table.database, Limits(max_lag=timedelta(milliseconds=100)))
+            watch = SignalReader(table.database, Limits(max_lag=timedelta(milliseconds=100)))
             assert not [each for each in await watch.read() if each.holds_back]
             await standby.execute("SELECT pg_wal_replay_pause()")
             await table.raw.execute("UPDATE things SET pad = 'more'")
@@ -195,7 +195,7 @@ async def test_a_standby_that_goes_away_and_comes_back(primary: Server) -> None:
     async with swept(primary.url(), rows=ROWS) as table:
         first, other = Server.replica(primary, name), Server.replica(primary)
         try:
-            assert not [each for each in await Watch(table.database, limits).read() if each.holds_back]
+            assert not [each for each in await SignalReader(table.database, limits).read() if each.holds_back]
             first.stop()
             await until(lambda: _gone(table, "important"))
             async with _held_back(table, limits, "replica-lag cannot be read (important): not connected"):
@@ -214,8 +214,8 @@ async def test_a_standby_that_may_be_missing(primary: Server) -> None:
     """Declared optional, a named standby that is not there holds nothing back."""
     limits = Limits(standbys=("nobody",))
     async with swept(primary.url(), rows=ROWS) as table:
-        (reading,) = [each for each in await Watch(table.database, limits).read() if each.error]
+        (reading,) = [each for each in await SignalReader(table.database, limits).read() if each.error]
         assert reading.holds_back
         limits = replace(limits, optional=frozenset({"replica-lag"}))
-        outcome = await table.sweep(options=Options(limits=limits))
+        outcome = await table.sweep(options=SweepOptions(limits=limits))
         assert (outcome.rows, outcome.finished) == (ROWS, True)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from expandcontract.ledger.history import (
     History,
-    Kept,
+    KeptCount,
     Opened,
     PhaseRun,
     RoundRun,
@@ -115,7 +115,7 @@ def history(**changes: Field) -> History:
         verifications=(verification(27, mismatches=3), verification(29)),
         opened=(Opened(_after(33), "soak", "ada", "agreed | <b>in</b> `review`", "2 h"),),
         writers=(Writer("billing", "app", _after(3), _after(30), 61),),
-        kept=(Kept("both written", 2, _after(5), _after(6)),),
+        kept=(KeptCount("both written", 2, _after(5), _after(6)),),
         events=tuple(LogEntry(_after(at), kind, who, data) for kind, at, who, data in EVENTS),
     )  # fmt: skip
     return replace(made, **changes)

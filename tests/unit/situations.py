@@ -17,10 +17,10 @@ from expandcontract.model.situation import (
     OldWriter,
     PhaseRecord,
     Proof,
+    ReaderWatch,
     Situation,
     Source,
     SweepRecord,
-    Watch,
 )
 
 Field: TypeAlias = Any  # of the dataclass that is changed; `replace` knows which there are
@@ -77,9 +77,9 @@ def reader(seconds_ago: float = 10, **changes: Field) -> OldReader:
     return replace(made, **changes)
 
 
-def watch(*readers: OldReader, **changes: Field) -> Watch:
+def watch(*readers: OldReader, **changes: Field) -> ReaderWatch:
     """Return what looking showed, without a gap since the change was ready, changed."""
-    return replace(Watch(Source.READ, at=NOW, since=READY_AT, readers=readers), **changes)
+    return replace(ReaderWatch(Source.READ, at=NOW, since=READY_AT, readers=readers), **changes)
 
 
 def instance(version: str = "42", name: str = "web-7", **changes: Field) -> Instance:

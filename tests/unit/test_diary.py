@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from expandcontract.engine.diary import THROTTLED_EVERY_SECONDS, Diary, Entry
+from expandcontract.engine.diary import THROTTLED_EVERY_SECONDS, Diary, EventEntry
 from expandcontract.model.errors import GateShut, Mismatches
 from expandcontract.model.events import (
     Blocker,
@@ -32,7 +32,7 @@ class Told:
         self.heard: list[Event] = []
         self.diary = Diary(self.heard.append, lambda: self.now)
 
-    def hear(self, *events: Event, after: float = 0.0) -> list[Entry]:
+    def hear(self, *events: Event, after: float = 0.0) -> list[EventEntry]:
         """Let time pass, let it hear, and return what is due then."""
         self.now += after
         for event in events:

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from expandcontract.engine.call import call
+from expandcontract.engine.hook_call import call
 from expandcontract.model.hooks import Facts
 from expandcontract.throttles import http
 

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 import pytest
 
 from expandcontract.cli.report import html, markdown
-from expandcontract.cli.report.document import Fold, Paragraph, Section, Table
+from expandcontract.cli.report.document import Fold, Paragraph, ReportSection, Table
 from expandcontract.cli.views.report import ReportView
 from expandcontract.model.phases import State
 from tests.unit.histories import history, verification
@@ -39,9 +39,9 @@ class Tags(HTMLParser):
         self.said += data
 
 
-def _hostile() -> tuple[Section, ...]:
+def _hostile() -> tuple[ReportSection, ...]:
     blocks = (Paragraph(text=HOSTILE), Table(head=("x", "y"), rows=((HOSTILE, HOSTILE),)))
-    return (Section(title=HOSTILE, blocks=(*blocks, Fold(title=HOSTILE, sql=f"-- ```\n{HOSTILE}"))),)
+    return (ReportSection(title=HOSTILE, blocks=(*blocks, Fold(title=HOSTILE, sql=f"-- ```\n{HOSTILE}"))),)
 
 
 def test_html_means_nothing_but_what_it_says() -> None:

@@ -9,7 +9,7 @@ import asyncpg
 import pytest
 
 from expandcontract.cli.output import Output
-from expandcontract.cli.report.document import Section, Table
+from expandcontract.cli.report.document import ReportSection, Table
 from expandcontract.cli.talk.lines import Lines
 from expandcontract.cli.views.error import ErrorView
 from expandcontract.cli.views.format import table
@@ -73,7 +73,7 @@ def test_a_logged_line_is_one_line() -> None:
 def test_a_report_holds_text_and_nothing_else(form: str) -> None:
     """A cell stays a cell, also where it holds markup."""
     block = Table(head=("who",), rows=(("<script>|" + BAD,),))
-    view = ReportView(change="0001_a", title="title", sections=(Section(title="a", blocks=(block,)),))
+    view = ReportView(change="0001_a", title="title", sections=(ReportSection(title="a", blocks=(block,)),))
     page = view.html() if form == "html" else view.text()
     assert "<script>" not in page
     assert "\x1b" not in page

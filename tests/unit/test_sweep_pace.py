@@ -10,7 +10,7 @@ from expandcontract.sweep.pace import Pace
 from expandcontract.sweep.window import (
     PASS_ROWS,
     PASSES,
-    Look,
+    BlockCounts,
     Pass,
     Strip,
     blocks_for,
@@ -102,13 +102,13 @@ def test_a_fixed_batch_stays(batch: int, measured: list[tuple[int, float]]) -> N
 
 LOOKS = st.tuples(st.integers(0, 1_000), st.integers(1, 5_000), st.integers(1, 200)).flatmap(
     lambda run: st.integers(1, run[1] * run[2]).map(
-        lambda wanted: Look(wanted, run[0], run[0] + run[1] - 1, run[2])
+        lambda wanted: BlockCounts(wanted, run[0], run[0] + run[1] - 1, run[2])
     )
 )
 
 
 @given(LOOKS, st.integers(1, 20_000), st.integers(1, 3))
-def test_a_window_begins_where_there_is_something_to_do(look: Look, batch: int, strips: int) -> None:
+def test_a_window_begins_where_there_is_something_to_do(look: BlockCounts, batch: int, strips: int) -> None:
     """Its strips follow each other without a gap, from the first block with a row to write, never behind
     the last.
     """
@@ -129,7 +129,7 @@ def _parts(share: Pass, run: Strip, batch: int) -> list[Strip]:
 
 
 @given(LOOKS, st.integers(1, 20_000))
-def test_transactions_cover_a_window_and_none_is_larger_than_a_batch(look: Look, batch: int) -> None:
+def test_transactions_cover_a_window_and_none_is_larger_than_a_batch(look: BlockCounts, batch: int) -> None:
     """Where rows lie evenly, unless a single block holds more; and none is left with a few rows."""
     window = plan(look, batch, 1)
     (strip,) = window.strips
@@ -145,7 +145,7 @@ def test_transactions_cover_a_window_and_none_is_larger_than_a_batch(look: Look,
 @pytest.mark.parametrize(("highest", "batch"), [(55, 100), (55, 500), (55, 20_000), (185, 100), (7, 100)])
 def test_small_batches_are_full_ones(highest: int, batch: int) -> None:
     """A batch of 100 rows writes about 100: what each costs is shared by all of them."""
-    look = Look(highest * 100_000, 0, 99_999, highest)
+    look = BlockCounts(highest * 100_000, 0, 99_999, highest)
     window = plan(look, batch, 1)
     (strip,) = window.strips
     parts = [(share, part) for share in window.passes for part in _parts(share, strip, batch)]
@@ -156,12 +156,12 @@ def test_small_batches_are_full_ones(highest: int, batch: int) -> None:
 
 def test_dense_windows_take_passes_and_sparse_ones_do_not() -> None:
     """Where every row is written passes make room; where few are, one transaction finds room anyway."""
-    assert passes(Look(10_000, 0, 99, 100)) == PASSES
-    assert passes(Look(700, 0, 99, 7)) == 7
-    assert passes(Look(1_000, 0, 99, 100)) == 1
-    assert passes(Look(50, 0, 99, 1)) == 1
-    assert passes(Look(10, 0, 0, 10)) == 1
-    assert passes(Look(100, 0, 0, 100)) == 100 // PASS_ROWS
+    assert passes(BlockCounts(10_000, 0, 99, 100)) == PASSES
+    assert passes(BlockCounts(700, 0, 99, 7)) == 7
+    assert passes(BlockCounts(1_000, 0, 99, 100)) == 1
+    assert passes(BlockCounts(50, 0, 99, 1)) == 1
+    assert passes(BlockCounts(10, 0, 0, 10)) == 1
+    assert passes(BlockCounts(100, 0, 0, 100)) == 100 // PASS_ROWS
 
 
 @given(st.integers(1, 291), st.integers(1, PASSES))

@@ -26,10 +26,10 @@ from expandcontract.throttles import (
 )
 from expandcontract.throttles.limits import MEGABYTE, Limits
 from expandcontract.throttles.others import Others
-from expandcontract.throttles.reading import Kind, Reading
+from expandcontract.throttles.reading import Reading, ReadingKind
 from expandcontract.throttles.signal import Moment
+from expandcontract.throttles.signal_reader import NAMES, SIGNALS
 from expandcontract.throttles.wal import Wal
-from expandcontract.throttles.watch import NAMES, SIGNALS
 
 LIMITS = Limits(max_lag=timedelta(seconds=2), max_lag_bytes=64 * MEGABYTE)
 
@@ -190,9 +190,9 @@ def test_the_horizon_is_a_warning_or_a_gauge() -> None:
     """It never stops the work; with a limit it slows it."""
     row = {"who": "pid 7 report, idle in transaction", "seconds": 400.0}
     (warning,) = horizon.readings([row], moment())
-    assert (warning.kind, warning.over, warning.holds_back) == (Kind.NOTICE, True, False)
+    assert (warning.kind, warning.over, warning.holds_back) == (ReadingKind.NOTICE, True, False)
     (gauge,) = horizon.readings([row], moment(replace(LIMITS, max_horizon=timedelta(seconds=100))))
-    assert (gauge.kind, gauge.utilization, gauge.holds_back) == (Kind.GAUGE, 4.0, False)
+    assert (gauge.kind, gauge.utilization, gauge.holds_back) == (ReadingKind.GAUGE, 4.0, False)
 
 
 def test_load_is_a_gauge() -> None:

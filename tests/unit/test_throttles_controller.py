@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from expandcontract.throttles.controller import EASY, HELD_REREAD_SECONDS, LEAST_SHARE, Controller
 from expandcontract.throttles.limits import MEGABYTE
-from expandcontract.throttles.reading import Kind, Reading
+from expandcontract.throttles.reading import Reading, ReadingKind
 from expandcontract.throttles.wal import Wal
 
 #: Hours of signals take a while; an example that fails is told as it is.
@@ -76,14 +76,14 @@ def budget(value: float, threshold: float = 10.0, *, growth: float = 0.0) -> Rea
 
 def gauge(value: float) -> Reading:
     """Return the reading of a gauge whose threshold is 1."""
-    return Reading("active-sessions", value, 1.0, kind=Kind.GAUGE)
+    return Reading("active-sessions", value, 1.0, kind=ReadingKind.GAUGE)
 
 
 BROKEN = Reading.unreadable("replica-lag", "hidden")
 FREE, OVER, CLOSED = (
     budget(1.0),
     budget(11.0),
-    Reading("schedule", 1, 0, kind=Kind.CALENDAR, words="is closed"),
+    Reading("schedule", 1, 0, kind=ReadingKind.CALENDAR, words="is closed"),
 )
 STATES = st.lists(
     st.tuples(st.floats(1, 20 * MINUTE), st.sampled_from([FREE, OVER, BROKEN, gauge(0.1), gauge(9.0)])),

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from expandcontract.engine.sweeping import is_worth_another
+from expandcontract.engine.sweep_rounds import is_worth_another
 from expandcontract.model.errors import BadTransform
-from expandcontract.sweep.filling import Filled, Unfilled, _shares
+from expandcontract.sweep.filled_rows import FilledRow, Unfilled, _shares
 from expandcontract.transforms import Died, Failed, Made, Transformer, require
 from tests.waiting import until
 
@@ -106,9 +106,9 @@ async def test_values_that_cannot_be_handed_over() -> None:
         await transformer.close()
 
 
-def _rows(blocks: int, per_block: int) -> list[Filled]:
+def _rows(blocks: int, per_block: int) -> list[FilledRow]:
     places = ((block, item) for block in range(blocks) for item in range(1, per_block + 1))
-    return [Filled(Unfilled(place, 1, "", None), None) for place in places]
+    return [FilledRow(Unfilled(place, 1, "", None), None) for place in places]
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expandcontract.engine.answers import rows_left, what_is_left
+from expandcontract.engine.allowed_verbs import rows_left, what_is_left
 from tests.unit.situations import live, phases, situation, sweep
 
 

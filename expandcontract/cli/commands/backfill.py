@@ -8,7 +8,7 @@ from typer.core import TyperCommand
 
 from expandcontract.cli import options, parse
 from expandcontract.cli.build import single
-from expandcontract.cli.chosen import moved
+from expandcontract.cli.change_argument import moved
 from expandcontract.cli.command import command
 from expandcontract.cli.session import Session
 from expandcontract.model.errors import UsageError
@@ -16,7 +16,7 @@ from expandcontract.model.phases import Stage, Verb
 
 if TYPE_CHECKING:
     from expandcontract.engine.context import Context
-    from expandcontract.engine.verbs.backfill import Options
+    from expandcontract.engine.verbs.backfill import BackfillOptions
     from expandcontract.model.situation import Situation
 
 ON_ERROR: tuple[Literal["stop"], Literal["skip"]] = ("stop", "skip")
@@ -94,11 +94,11 @@ def pace(
     *,
     no_wait: bool,
     no_verify: bool = False,
-) -> "Options":
+) -> "BackfillOptions":
     """Read how the backfill is to work. Raises UsageError that names the option."""
-    from expandcontract.engine.verbs.backfill import Options
+    from expandcontract.engine.verbs.backfill import BackfillOptions
 
-    return Options(
+    return BackfillOptions(
         batch=parse.count("--batch", batch),
         workers=parse.count("--workers", workers) or 1,
         max_rate=parse.rate("--max-rate", max_rate),

@@ -7,7 +7,7 @@ from typer.core import TyperCommand
 
 from expandcontract.cli import options
 from expandcontract.cli.build import single
-from expandcontract.cli.chosen import recorded
+from expandcontract.cli.change_argument import recorded
 from expandcontract.cli.command import command
 from expandcontract.cli.session import Session
 

@@ -13,7 +13,7 @@ from expandcontract.model.errors import PlanDrifted, UsageError
 from expandcontract.model.phases import State
 
 if TYPE_CHECKING:
-    from expandcontract.cli.asked import Wanted
+    from expandcontract.cli.plan_argument import PlanTarget
     from expandcontract.engine.context import Context
     from expandcontract.model.plan import Plan
 
@@ -39,7 +39,7 @@ async def plan(
     catalog: Catalog = None,
 ) -> int:
     """Compile a plan and write its folder; with --check write nothing."""
-    from expandcontract.cli.asked import wanted
+    from expandcontract.cli.plan_argument import wanted
     from expandcontract.engine.verbs.plan import look
 
     if catalog is not None and Path(catalog).exists():  # noqa: ASYNC240 - one stat
@@ -58,7 +58,7 @@ async def plan(
 
 def _from_file(session: Session, asked: Asked, path: Path) -> "Plan":
     """Plan without a database: the folder of plans is all that is known of other changes."""
-    from expandcontract.cli.asked import asked_for
+    from expandcontract.cli.plan_argument import asked_for
     from expandcontract.engine.verbs import plan as verb
 
     change = asked_for(asked, session.phases, ())
@@ -68,7 +68,7 @@ def _from_file(session: Session, asked: Asked, path: Path) -> "Plan":
 
 
 async def _made(
-    context: "Context", session: Session, found: "Wanted", *, write: bool, check_rows: bool
+    context: "Context", session: Session, found: "PlanTarget", *, write: bool, check_rows: bool
 ) -> tuple["Plan", str | None]:
     from expandcontract.engine.verbs import plan as verb
 
@@ -82,7 +82,7 @@ async def _made(
     return made, str(session.phases / made.change.name) if write else None
 
 
-def _require_reviewed(found: "Wanted", made: "Plan", ledger_schema: str) -> None:
+def _require_reviewed(found: "PlanTarget", made: "Plan", ledger_schema: str) -> None:
     from expandcontract.engine import plan_files
 
     kept = found.reviewed
@@ -108,7 +108,7 @@ def _show(session: Session, made: "Plan", written: str | None, *, sql: bool, sta
         )
 
 
-def _pending(found: "Wanted") -> bool:
+def _pending(found: "PlanTarget") -> bool:
     return found.situation is None or found.situation.state in (State.ACTIVE, State.HIDDEN)
 
 

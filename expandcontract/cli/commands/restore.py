@@ -7,7 +7,7 @@ from typer.core import TyperCommand
 
 from expandcontract.cli import options
 from expandcontract.cli.build import single
-from expandcontract.cli.chosen import chosen, recorded
+from expandcontract.cli.change_argument import chosen, recorded
 from expandcontract.cli.command import command
 from expandcontract.cli.session import Session
 from expandcontract.model.phases import Verb
@@ -23,7 +23,7 @@ async def restore(session: Session, *, change: options.Change = None, export: Ex
     from expandcontract.cli.conflict_file import exported
     from expandcontract.cli.views.conflicts import RestoreView
     from expandcontract.engine.verbs import restore as verb
-    from expandcontract.ledger.conflict import Kind
+    from expandcontract.ledger.conflict import ConflictKind
 
     async with session.context() as context:
         if export is not None:
@@ -31,7 +31,7 @@ async def restore(session: Session, *, change: options.Change = None, export: Ex
             if name is None:
                 session.show_nothing("No changes yet.")
             else:
-                session.show(await exported(context, name, export, Kind.ONLY_NEW, values=True))
+                session.show(await exported(context, name, export, ConflictKind.ONLY_NEW, values=True))
             return
         found = await chosen(context, session, Verb.RESTORE, change)
         if found is not None:

@@ -42,7 +42,7 @@ async def run(
     no_wait: options.NoWait = False,
 ) -> None:
     """Start, backfill and verify; contract where it is asked for."""
-    from expandcontract.cli.asked import keep_folder, wanted
+    from expandcontract.cli.plan_argument import keep_folder, wanted
     from expandcontract.engine.verbs import run as verb
 
     if until not in (None, *GOALS):

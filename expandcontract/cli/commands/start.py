@@ -10,7 +10,7 @@ from expandcontract.cli.kinds import Asked, group
 from expandcontract.cli.session import Session
 
 if TYPE_CHECKING:
-    from expandcontract.cli.asked import Wanted
+    from expandcontract.cli.plan_argument import PlanTarget
     from expandcontract.engine.verbs.start import Consent
 
 
@@ -24,7 +24,7 @@ async def start(
     once: options.Once = False,
 ) -> None:
     """Expand and dual_write."""
-    from expandcontract.cli.asked import keep_folder, wanted
+    from expandcontract.cli.plan_argument import keep_folder, wanted
     from expandcontract.engine.verbs import start as verb
 
     async with session.context() as context:
@@ -41,14 +41,14 @@ async def start(
 def consent(
     verb: str,
     session: Session,
-    found: "Wanted",
+    found: "PlanTarget",
     accept: str | None,
     acknowledge: list[str] | None,
     *,
     once: bool,
 ) -> "Consent":
     """Return what the operator agrees to: what lies in the change's folder was reviewed."""
-    from expandcontract.cli.asked import command
+    from expandcontract.cli.plan_argument import command
     from expandcontract.engine.verbs.start import Consent
 
     kept = found.reviewed

@@ -7,7 +7,7 @@ from typer.core import TyperCommand
 
 from expandcontract.cli import parse
 from expandcontract.cli.build import single
-from expandcontract.cli.chosen import moved
+from expandcontract.cli.change_argument import moved
 from expandcontract.cli.command import command
 from expandcontract.cli.session import Session
 from expandcontract.model.errors import UsageError

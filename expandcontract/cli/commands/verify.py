@@ -8,7 +8,7 @@ from typer.core import TyperCommand
 
 from expandcontract.cli import options, parse
 from expandcontract.cli.build import single
-from expandcontract.cli.chosen import moved
+from expandcontract.cli.change_argument import moved
 from expandcontract.cli.command import command
 from expandcontract.cli.session import Session
 from expandcontract.model.errors import UsageError
@@ -58,7 +58,7 @@ async def verify(
         return
     with ExitStack() as stack:
         sink = stack.enter_context(written(export, values=show_values)) if export is not None else None
-        chosen = verb.Options(
+        chosen = verb.VerifyOptions(
             workers=parse.count("--workers", workers) or 1,
             max_runtime=parse.duration("--max-runtime", max_runtime),
             naming=verb.Naming(show_values, sink),

@@ -5,7 +5,16 @@ from datetime import datetime
 from itertools import groupby
 
 from expandcontract.cli.report import cost, evidence
-from expandcontract.cli.report.document import Block, Facts, Fold, Heading, Items, Paragraph, Section, Table
+from expandcontract.cli.report.document import (
+    Block,
+    FactList,
+    Fold,
+    Heading,
+    Items,
+    Paragraph,
+    ReportSection,
+    Table,
+)
 from expandcontract.cli.views.format import count, moment, percent, seconds, span
 from expandcontract.cli.views.story import told
 from expandcontract.ledger.history import History, PhaseRun, RoundRun
@@ -23,21 +32,21 @@ _STORY = frozenset(
 )
 
 
-def compose(history: History, files: Mapping[str, str]) -> tuple[Section, ...]:
+def compose(history: History, files: Mapping[str, str]) -> tuple[ReportSection, ...]:
     """Return the sections; `files` is the plan's SQL by the name of its list of steps."""
     return (
-        Section(title="In short", blocks=(_in_short(history),)),
-        Section(title="Phases", blocks=_phases(history)),
-        Section(title="Rows", blocks=_rows(history)),
-        Section(title="Proof", blocks=evidence.proof(history)),
-        Section(title="Gates", blocks=evidence.gates(history)),
-        Section(title="What it cost others", blocks=cost.cost(history)),
-        Section(title="What happened", blocks=_story(history)),
-        Section(title="Plan", blocks=_plan(history, files)),
+        ReportSection(title="In short", blocks=(_in_short(history),)),
+        ReportSection(title="Phases", blocks=_phases(history)),
+        ReportSection(title="Rows", blocks=_rows(history)),
+        ReportSection(title="Proof", blocks=evidence.proof(history)),
+        ReportSection(title="Gates", blocks=evidence.gates(history)),
+        ReportSection(title="What it cost others", blocks=cost.cost(history)),
+        ReportSection(title="What happened", blocks=_story(history)),
+        ReportSection(title="Plan", blocks=_plan(history, files)),
     )
 
 
-def _in_short(history: History) -> Facts:
+def _in_short(history: History) -> FactList:
     plan = history.plan
     rows = [
         ("change", f"{history.kind} of {plan.table}: {_sides(history)}"),
@@ -50,7 +59,7 @@ def _in_short(history: History) -> Facts:
         ("versions", ", ".join(_versions(history))),
         ("written", moment(history.now)),
     ]  # fmt: skip
-    return Facts(rows=tuple(rows))
+    return FactList(rows=tuple(rows))
 
 
 def _sides(history: History) -> str:

@@ -12,7 +12,7 @@ class Paragraph(Part):
     text: str
 
 
-class Facts(Part):
+class FactList(Part):
     """Names with what they stand for."""
 
     type: Literal["facts"] = "facts"
@@ -49,10 +49,10 @@ class Heading(Part):
     text: str
 
 
-Block: TypeAlias = Paragraph | Facts | Table | Items | Fold | Heading
+Block: TypeAlias = Paragraph | FactList | Table | Items | Fold | Heading
 
 
-class Section(Part):
+class ReportSection(Part):
     """Blocks under a title."""
 
     title: str

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from expandcontract.cli.report.document import Block, Facts, Heading, Paragraph, Table
+from expandcontract.cli.report.document import Block, FactList, Heading, Paragraph, Table
 from expandcontract.cli.views.format import count, moment
 from expandcontract.ledger.history import History, Verification
 from expandcontract.ledger.reader import LogEntry
@@ -106,7 +106,7 @@ def _what_it_proves(history: History) -> str:
     )
 
 
-def _facts(found: Verification) -> Facts:
+def _facts(found: Verification) -> FactList:
     rows = (
         ("begun, and bound", moment(found.bound_at)),
         ("ended", moment(_end(found))),
@@ -114,7 +114,7 @@ def _facts(found: Verification) -> Facts:
         ("mismatches", count(found.mismatches or 0)),
         ("values that do not fit", count(found.unfit or 0)),
     )
-    return Facts(rows=rows)
+    return FactList(rows=rows)
 
 
 def _bound(bound: Mapping[str, Any]) -> list[Block]:

@@ -4,7 +4,16 @@ from collections.abc import Iterable, Sequence
 from html import escape
 from typing import assert_never
 
-from expandcontract.cli.report.document import Block, Facts, Fold, Heading, Items, Paragraph, Section, Table
+from expandcontract.cli.report.document import (
+    Block,
+    FactList,
+    Fold,
+    Heading,
+    Items,
+    Paragraph,
+    ReportSection,
+    Table,
+)
 
 _STYLE = """
 :root { color-scheme: light dark;
@@ -55,13 +64,13 @@ _PAGE = """<!DOCTYPE html>
 """
 
 
-def render(title: str, sections: Iterable[Section]) -> str:
+def render(title: str, sections: Iterable[ReportSection]) -> str:
     """Return the page."""
     body = "\n".join(map(_section, sections))
     return _PAGE.format(title=escape(title), style=_STYLE, body=body)
 
 
-def _section(section: Section) -> str:
+def _section(section: ReportSection) -> str:
     blocks = "\n".join(map(_block, section.blocks))
     return f"<section>\n<h2>{escape(section.title)}</h2>\n{blocks}\n</section>"
 
@@ -70,7 +79,7 @@ def _block(block: Block) -> str:
     match block:
         case Paragraph(text=text):
             return f"<p>{escape(text)}</p>"
-        case Facts(rows=rows):
+        case FactList(rows=rows):
             facts = (f"<tr><th>{escape(name)}</th><td>{escape(what)}</td></tr>" for name, what in rows)
             return _table(facts)
         case Table(head=head, rows=rows):

@@ -4,14 +4,23 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import assert_never
 
-from expandcontract.cli.report.document import Block, Facts, Fold, Heading, Items, Paragraph, Section, Table
+from expandcontract.cli.report.document import (
+    Block,
+    FactList,
+    Fold,
+    Heading,
+    Items,
+    Paragraph,
+    ReportSection,
+    Table,
+)
 
 #: Characters that mean something in running text; an underscore only at the edge of a word.
 _MARKUP = re.compile(r"[\\`*\[\]<>|~#&]|(?<!\w)_|_(?!\w)")
 _FENCE = "```"
 
 
-def render(title: str, sections: Iterable[Section]) -> str:
+def render(title: str, sections: Iterable[ReportSection]) -> str:
     """Return the page."""
     parts = [f"# {_text(title)}"]
     for section in sections:
@@ -23,7 +32,7 @@ def _block(block: Block) -> str:
     match block:
         case Paragraph(text=text):
             return _text(text)
-        case Facts(rows=rows):
+        case FactList(rows=rows):
             return _table(("", ""), rows)
         case Table(head=head, rows=rows):
             return _table(head, rows)

@@ -34,12 +34,12 @@ def onlooker(output: Output) -> Iterator[Onlooker]:
         with _live(output.stdout) as live:
             yield lambda found, view: live.update(drawing(found, view), refresh=True)
     else:
-        lines = Lines(output)
+        lines = WatchLines(output)
         yield lines
         lines.end()
 
 
-class Lines:
+class WatchLines:
     """Appends a line for each change of which there is something new, and at the end the status."""
 
     def __init__(self, output: Output) -> None:

@@ -10,7 +10,7 @@ from expandcontract.cli.views.format import count, moment, table
 from expandcontract.cli.views.view import Part, View
 
 
-class Value(Protocol):
+class KeptValueView(Protocol):
     """What the ledger gives."""
 
     @property
@@ -59,7 +59,7 @@ class ConflictView(Part):
     why: str | None
 
     @classmethod
-    def of(cls, value: Value, *, values: bool) -> Self:
+    def of(cls, value: KeptValueView, *, values: bool) -> Self:
         """Read a value."""
         return cls(
             at=value.at,
@@ -91,7 +91,9 @@ class ConflictsView(View):
     values_shown: bool
 
     @classmethod
-    def of(cls, change: str, counts: Mapping[str, int], newest: tuple[Value, ...], *, values: bool) -> Self:
+    def of(
+        cls, change: str, counts: Mapping[str, int], newest: tuple[KeptValueView, ...], *, values: bool
+    ) -> Self:
         """Read what the ledger keeps."""
         shown = tuple(ConflictView.of(value, values=values) for value in newest)
         return cls(change=change, counts=dict(counts), newest=shown, values_shown=values)

@@ -12,7 +12,7 @@ from expandcontract.cli.views.story import told
 from expandcontract.cli.views.view import Part, View
 
 
-class Entry(Protocol):
+class LogLine(Protocol):
     """What the ledger gives: an event, or a step of the journal."""
 
     @property
@@ -68,7 +68,7 @@ class LogView(View):
     entries: tuple[EntryView, ...]
 
     @classmethod
-    def of(cls, change: str, entries: Iterable[Entry]) -> Self:
+    def of(cls, change: str, entries: Iterable[LogLine]) -> Self:
         """Read the ledger's entries."""
         views = (
             EntryView(

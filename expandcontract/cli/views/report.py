@@ -8,7 +8,7 @@ from pydantic import Field
 from expandcontract.cli.redaction import redact
 from expandcontract.cli.report import html, markdown
 from expandcontract.cli.report.compose import compose
-from expandcontract.cli.report.document import Section
+from expandcontract.cli.report.document import ReportSection
 from expandcontract.cli.views.view import View
 from expandcontract.ledger.history import History
 from expandcontract.model.words import printable
@@ -23,7 +23,7 @@ class ReportView(View):
     schema_: Literal["ec.report/1"] = Field("ec.report/1", alias="schema")
     change: str
     title: str
-    sections: tuple[Section, ...]
+    sections: tuple[ReportSection, ...]
 
     @classmethod
     def of(cls, history: History, files: Mapping[str, str]) -> Self:

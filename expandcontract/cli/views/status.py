@@ -6,12 +6,12 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from expandcontract.cli.views import answers
+from expandcontract.cli.views import next_steps
 from expandcontract.cli.views.format import build_phase, count, held, moment, percent, seconds, table
 from expandcontract.cli.views.gates import GateView
 from expandcontract.cli.views.view import Part, View
 from expandcontract.engine import under_way
-from expandcontract.engine.hot import spoilers
+from expandcontract.engine.hot_updates import spoilers
 from expandcontract.model.events import StepRunning
 from expandcontract.model.phases import Phase, Section, State, Status
 from expandcontract.model.situation import PhaseRecord, Proof, Situation, Verdict
@@ -130,7 +130,7 @@ class BuildView(Part):
         return build_phase(self.phase, self.done, self.total, self.unit, self.waits_for)
 
 
-class StepView(Part):
+class RunningStepView(Part):
     """The step that is under way, other than a copy or comparison: number `place` of `steps` in `section`."""
 
     section: Section
@@ -201,7 +201,7 @@ class ChangeView(Part):
     old_columns: tuple[str, ...]
     new_columns: tuple[str, ...]
     phases: PhasesView
-    step: StepView | None
+    step: RunningStepView | None
     gates: tuple[GateView, ...]
     waiting_for: str | None
     deploy: AnswerView
@@ -230,15 +230,16 @@ class ChangeView(Part):
             old_columns=plan.old_columns,
             new_columns=plan.new_columns,
             phases=_phases(situation),
-            step=StepView.of(situation, running) if (running := under_way.step(situation)) else None,
+            step=RunningStepView.of(situation, running) if (running := under_way.step(situation)) else None,
             gates=tuple(map(GateView.of, verdicts)) if situation.state == State.ACTIVE else (),
-            waiting_for=answers.waiting_for(situation, verdicts),
-            deploy=AnswerView(yes=answers.may_deploy(situation), why=answers.why_deploy(situation)),
+            waiting_for=next_steps.waiting_for(situation, verdicts),
+            deploy=AnswerView(yes=next_steps.may_deploy(situation), why=next_steps.why_deploy(situation)),
             contract=AnswerView(
-                yes=answers.may_contract(situation, verdicts), why=answers.why_contract(situation, verdicts)
+                yes=next_steps.may_contract(situation, verdicts),
+                why=next_steps.why_contract(situation, verdicts),
             ),
-            next=answers.next_command(situation, verdicts),
-            way_back=answers.way_back(situation),
+            next=next_steps.next_command(situation, verdicts),
+            way_back=next_steps.way_back(situation),
             attempt=situation.attempt,
             conflicts=situation.conflicts,
             paused_by=(situation.wish.paused_by or "somebody") if situation.wish.paused else None,

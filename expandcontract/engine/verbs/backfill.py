@@ -5,15 +5,15 @@ import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from expandcontract.engine import closing, hooks, orphans, taking_back, writing
+from expandcontract.engine import copy_session, hooks, orphans, taking_back, transform_contract
 from expandcontract.engine import situation as situations
-from expandcontract.engine.answers import applies
+from expandcontract.engine.allowed_verbs import applies
 from expandcontract.engine.context import Context
-from expandcontract.engine.repairing import make_again, repair, restore
+from expandcontract.engine.leased_work import Work, leased
+from expandcontract.engine.repair import make_again, repair, restore
 from expandcontract.engine.runner import begin_phase, fail_phase, record, run_phase
-from expandcontract.engine.sweeping import Pace, copy_to_end, step_of
+from expandcontract.engine.sweep_rounds import SweepPace, copy_to_end, step_of
 from expandcontract.engine.verbs import status, undo, verify
-from expandcontract.engine.work import Work, leased
 from expandcontract.model import killpoints
 from expandcontract.model.errors import LeaseHeld, Mismatches, StepFailed
 from expandcontract.model.hooks import Turn
@@ -30,13 +30,13 @@ FELLOWS = frozenset({"backfill", "run"})
 
 
 @dataclass(frozen=True)
-class Options(Pace):
+class BackfillOptions(SweepPace):
     """How the backfill works. `batch` is in rows, `max_rate` in rows per second."""
 
     verify: bool = True
 
 
-async def backfill(context: Context, name: str, options: Options = Options()) -> Situation:
+async def backfill(context: Context, name: str, options: BackfillOptions = BackfillOptions()) -> Situation:
     """Bring a change to ready, and prove it. Returns the change as it is then.
 
     Raises:
@@ -51,7 +51,7 @@ async def backfill(context: Context, name: str, options: Options = Options()) ->
     if not applies(context, Verb.BACKFILL, situation):
         return situation
     if not options.user_triggers:
-        await writing.refuse_to_suppress(context, situation)
+        await copy_session.refuse_to_suppress(context, situation)
     if situation.settled:
         await hooks.end(context, name, Turn.READY)
         return await _prove_again(context, situation, options)
@@ -62,19 +62,21 @@ async def backfill(context: Context, name: str, options: Options = Options()) ->
     return await status.looked(context, await situations.one(context, name))
 
 
-async def _fill(context: Context, situation: Situation, options: Options, deadline: float | None) -> None:
+async def _fill(
+    context: Context, situation: Situation, options: BackfillOptions, deadline: float | None
+) -> None:
     """Do the next thing until the change is ready, by this process or by others."""
     while not situation.settled:
         situation = await _advance(context, situation, _within(options, deadline))
 
 
-def _within(options: Options, deadline: float | None) -> Options:
+def _within(options: BackfillOptions, deadline: float | None) -> BackfillOptions:
     if deadline is None:
         return options
     return replace(options, max_runtime=timedelta(seconds=max(0.0, deadline - time.monotonic())))
 
 
-async def _advance(context: Context, situation: Situation, options: Options) -> Situation:
+async def _advance(context: Context, situation: Situation, options: BackfillOptions) -> Situation:
     """Do the next thing: dual_write where it is not done yet, the copy together with others, what comes after
     it alone. Return the change as it is then.
     """
@@ -101,7 +103,7 @@ async def _advance(context: Context, situation: Situation, options: Options) -> 
         return now
 
 
-async def _copy(work: Work, pace: Pace) -> None:
+async def _copy(work: Work, pace: SweepPace) -> None:
     began = time.monotonic()
     await begin_phase(work, Phase.BACKFILL)
     await restore(work)
@@ -134,7 +136,7 @@ async def _settle(work: Work) -> Situation:
     return await situations.one(work.context, work.name)
 
 
-async def _prove_again(context: Context, situation: Situation, options: Options) -> Situation:
+async def _prove_again(context: Context, situation: Situation, options: BackfillOptions) -> Situation:
     """Look for drift, repair what there is, and prove. Nothing is written where the proof still holds."""
     if taking_back.is_left(situation):
         async with leased(context, situation, "backfill") as work:
@@ -152,11 +154,11 @@ async def _prove_again(context: Context, situation: Situation, options: Options)
     return await situations.one(context, situation.name)
 
 
-async def _fill_again(context: Context, situation: Situation, options: Options) -> Situation:
+async def _fill_again(context: Context, situation: Situation, options: BackfillOptions) -> Situation:
     """Fill what old code left unfilled, which no proof tells of, and prove anew where there was something."""
     async with leased(context, situation, "backfill") as work:
         await restore(work)
-        await closing.reopen(work)
+        await transform_contract.reopen(work)
         found = await copy_to_end(work, options, anew=True)
     if options.verify and (found.rows or not _is_proven(situation)):
         await verify.prove(context, situation, options, verb="backfill")
@@ -179,7 +181,7 @@ def _is_proven(situation: Situation) -> bool:
     )
 
 
-async def _prove_or_repair(context: Context, situation: Situation, options: Options) -> None:
+async def _prove_or_repair(context: Context, situation: Situation, options: BackfillOptions) -> None:
     try:
         await verify.prove(context, situation, options, verb="backfill")
     except Mismatches as found:

@@ -16,8 +16,8 @@ from sqlalchemy import select
 from expandcontract import gates
 from expandcontract.engine import hooks
 from expandcontract.engine import situation as situations
-from expandcontract.engine.call import call
 from expandcontract.engine.context import Context
+from expandcontract.engine.hook_call import call
 from expandcontract.engine.verbs import contract, undo
 from expandcontract.ledger import event
 from expandcontract.ledger import step as journal

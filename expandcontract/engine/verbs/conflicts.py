@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from expandcontract.engine import situation as situations
 from expandcontract.engine.context import Context
 from expandcontract.ledger import conflict
-from expandcontract.ledger.conflict import Kind, Value
+from expandcontract.ledger.conflict import ConflictKind, Value
 
 #: This many are listed.
 LISTED = 20
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptValues:
     """How many values of each kind are kept for a change, and the last of them."""
 
     change: str
@@ -21,16 +21,18 @@ class Kept:
     newest: tuple[Value, ...]
 
 
-async def look(context: Context, name: str) -> Kept:
+async def look(context: Context, name: str) -> KeptValues:
     """Return what is kept. Raises UnknownChange."""
     situation = await situations.one(context, name)
     async with context.database.transaction() as conn:
         counts = await conflict.counts(conn, context.tables, situation.change_id)
         newest = await conflict.newest(conn, context.tables, situation.change_id, LISTED)
-    return Kept(name, counts, newest)
+    return KeptValues(name, counts, newest)
 
 
-async def export(context: Context, name: str, sink: Callable[[Value], None], kind: Kind | None = None) -> int:
+async def export(
+    context: Context, name: str, sink: Callable[[Value], None], kind: ConflictKind | None = None
+) -> int:
     """Hand every value of a kind, or all, to `sink`, newest first; return how many. Raises UnknownChange."""
     situation = await situations.one(context, name)
     number = 0

@@ -1,13 +1,20 @@
 """`ec contract`: ask the gates, then hide the old side."""
 
 from expandcontract import gates
-from expandcontract.engine import closing, gatekeeper, hooks, keeping, orphans, standing
+from expandcontract.engine import (
+    gatekeeper,
+    hooks,
+    kept_on_rollback,
+    orphans,
+    standing_check,
+    transform_contract,
+)
 from expandcontract.engine import situation as situations
-from expandcontract.engine.answers import applies
+from expandcontract.engine.allowed_verbs import applies
 from expandcontract.engine.context import Context
 from expandcontract.engine.diary import refusals
+from expandcontract.engine.leased_work import leased
 from expandcontract.engine.verbs import status, undo
-from expandcontract.engine.work import leased
 from expandcontract.model.hooks import Turn
 from expandcontract.model.phases import Verb
 from expandcontract.model.situation import Situation
@@ -33,8 +40,8 @@ async def contract(context: Context, name: str) -> Situation:
             verdicts = gates.judge_all(work.situation)
             gatekeeper.require_open(work.situation, verdicts)
             await gatekeeper.keep(context, work.situation, verdicts)
-            await standing.take_down(work)
-            await keeping.stop(work)
-            await closing.contract(work)
+            await standing_check.take_down(work)
+            await kept_on_rollback.stop(work)
+            await transform_contract.contract(work)
     await hooks.end(context, name, Turn.CONTRACT)
     return await situations.one(context, name)

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from expandcontract import gates
 from expandcontract.engine import situation as situations
-from expandcontract.engine.answers import place
+from expandcontract.engine.allowed_verbs import place
 from expandcontract.engine.context import Context
 from expandcontract.engine.verbs import status
 from expandcontract.ledger import control, waiver

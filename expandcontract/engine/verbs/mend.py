@@ -5,9 +5,9 @@ from sqlalchemy.exc import DBAPIError
 from expandcontract.engine import situation as situations
 from expandcontract.engine.context import Context
 from expandcontract.engine.health import Finding, damage
-from expandcontract.engine.repairing import restore
+from expandcontract.engine.leased_work import leased
+from expandcontract.engine.repair import restore
 from expandcontract.engine.verbs import backfill
-from expandcontract.engine.work import leased
 from expandcontract.model.errors import EcError, Interrupted
 from expandcontract.model.phases import Phase, Stage, State, Status
 from expandcontract.model.situation import Situation

@@ -1,12 +1,12 @@
 """`ec purge`: drop the hidden old side. The only verb that destroys."""
 
-from expandcontract.engine import gatekeeper, hooks, writing
+from expandcontract.engine import copy_session, gatekeeper, hooks
 from expandcontract.engine import situation as situations
-from expandcontract.engine.answers import applies
+from expandcontract.engine.allowed_verbs import applies
 from expandcontract.engine.context import Context
 from expandcontract.engine.diary import refusals
+from expandcontract.engine.leased_work import leased
 from expandcontract.engine.runner import run_section
-from expandcontract.engine.work import leased
 from expandcontract.model.durations import spell
 from expandcontract.model.errors import GateShut, NotConfirmed
 from expandcontract.model.hooks import Turn
@@ -27,7 +27,7 @@ async def purge(
     situation = await situations.one(context, name)
     async with refusals(context, situation, "purge"):
         if not applies(context, Verb.PURGE, situation):
-            await writing.unmark(context, situation)
+            await copy_session.unmark(context, situation)
             await hooks.end(context, name, Turn.PURGE)
             return situation
         _require_confirmation(situation, yes=yes, now=now, confirm=confirm)
@@ -36,7 +36,7 @@ async def purge(
     async with leased(context, situation, "purge") as work:
         _refuse_last_copy(work.situation)
         await run_section(work, Section.PURGE)
-    await writing.unmark(context, situation)
+    await copy_session.unmark(context, situation)
     await hooks.end(context, name, Turn.PURGE)
     return await situations.one(context, name)
 

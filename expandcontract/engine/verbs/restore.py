@@ -10,12 +10,12 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.engine import situation as situations
-from expandcontract.engine.answers import applies
+from expandcontract.engine.allowed_verbs import applies
 from expandcontract.engine.context import Context
+from expandcontract.engine.leased_work import Work, leased
 from expandcontract.engine.verbs import undo
-from expandcontract.engine.work import Work, leased
 from expandcontract.ledger import event
-from expandcontract.ledger.conflict import Kind
+from expandcontract.ledger.conflict import ConflictKind
 from expandcontract.model import killpoints
 from expandcontract.model.errors import EcError, Interrupted, Refused
 from expandcontract.model.names import literal, qualify_type, quote
@@ -38,7 +38,7 @@ _LOCKED_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
-class Span:
+class KeptSpan:
     """Kept values above `bottom`, up to `top`, the newest first; those below `below` are left."""
 
     top: int
@@ -130,33 +130,33 @@ def _is_refusal(error: DBAPIError) -> bool:
     return code[:2] in ("22", "23") or code == UNFIT_SQLSTATE
 
 
-async def _span(conn: AsyncConnection, work: Work) -> Span:
+async def _span(conn: AsyncConnection, work: Work) -> KeptSpan:
     """Return what is left of an unfinished run, or what was kept since the last one."""
     c, change_id = work.context.tables.event.c, work.situation.change_id
     query = select(c.kind, c.data).where(c.change_id == change_id, c.kind.in_((BATCH, RESTORED)))
     last = (await conn.execute(query.order_by(c.id.desc()).limit(1))).first()
     if last is not None and last.kind == BATCH:
-        return Span(**last.data)
+        return KeptSpan(**last.data)
     kept = work.context.tables.conflict.c
     newest = select(func.coalesce(func.max(kept.id), 0)).where(
-        kept.change_id == change_id, kept.kind == Kind.ONLY_NEW.value
+        kept.change_id == change_id, kept.kind == ConflictKind.ONLY_NEW.value
     )
     top = int((await conn.execute(newest)).scalar_one())
-    return Span(top=top, bottom=0 if last is None else last.data["top"], below=top + 1)
+    return KeptSpan(top=top, bottom=0 if last is None else last.data["top"], below=top + 1)
 
 
-async def _considered(conn: AsyncConnection, work: Work, span: Span) -> int:
+async def _considered(conn: AsyncConnection, work: Work, span: KeptSpan) -> int:
     c = work.context.tables.conflict.c
     query = select(func.count()).where(
         c.change_id == work.situation.change_id,
-        c.kind == Kind.ONLY_NEW.value,
+        c.kind == ConflictKind.ONLY_NEW.value,
         c.id > span.bottom,
         c.id <= span.top,
     )
     return int((await conn.execute(query)).scalar_one())
 
 
-async def _batch(work: Work, statement: str, span: Span, limit: int) -> Span:
+async def _batch(work: Work, statement: str, span: KeptSpan, limit: int) -> KeptSpan:
     """Write a batch with its checkpoint; again while somebody has one of its rows locked."""
     context, change_id = work.context, work.situation.change_id
     silenced = ", ".join(
@@ -176,7 +176,7 @@ async def _batch(work: Work, statement: str, span: Span, limit: int) -> Span:
             await conn.exec_driver_sql("SELECT pg_catalog.set_config('search_path', '', true)")
             locked = found > written
             below = span.below if locked else (span.bottom if lowest is None else lowest)
-            span = Span(span.top, span.bottom, below, span.written + written)
+            span = KeptSpan(span.top, span.bottom, below, span.written + written)
             if written or not locked:
                 await event.write(
                     conn, context.tables, BATCH, context.who, change_id=change_id, data=vars(span)
@@ -194,15 +194,15 @@ async def _batch(work: Work, statement: str, span: Span, limit: int) -> Span:
         await asyncio.sleep(_LOCKED_SECONDS)
 
 
-async def _passed_over(work: Work, span: Span) -> Span:
+async def _passed_over(work: Work, span: KeptSpan) -> KeptSpan:
     """Leave out the next value, which the table refuses."""
     c = work.context.tables.conflict.c
     query = select(func.max(c.id)).where(
-        c.change_id == work.situation.change_id, c.kind == Kind.ONLY_NEW.value, c.id < span.below
+        c.change_id == work.situation.change_id, c.kind == ConflictKind.ONLY_NEW.value, c.id < span.below
     )
     async with work.context.database.transaction() as conn:
         lowest = (await conn.execute(query)).scalar_one()
-    return Span(span.top, span.bottom, int(lowest), span.written)
+    return KeptSpan(span.top, span.bottom, int(lowest), span.written)
 
 
 async def _statement(conn: AsyncConnection, work: Work) -> str:
@@ -232,7 +232,7 @@ async def _statement(conn: AsyncConnection, work: Work) -> str:
     return f"""
 WITH considered AS MATERIALIZED (
   SELECT f.id, f.key, f.old_value, f.new_value FROM {conflict} f
-  WHERE f.change_id {EQ} $1 AND f.kind {EQ} {literal(Kind.ONLY_NEW)} AND f.id {LT} $2 AND $3 {LT} f.id
+  WHERE f.change_id {EQ} $1 AND f.kind {EQ} {literal(ConflictKind.ONLY_NEW)} AND f.id {LT} $2 AND $3 {LT} f.id
   ORDER BY f.id DESC LIMIT $4::pg_catalog.int8
 ),
 kept AS MATERIALIZED (

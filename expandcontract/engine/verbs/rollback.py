@@ -1,12 +1,12 @@
 """`ec rollback`: remove what start added, before contract."""
 
-from expandcontract.engine import gatekeeper, hooks, keeping, orphans, writing
+from expandcontract.engine import copy_session, gatekeeper, hooks, kept_on_rollback, orphans
 from expandcontract.engine import situation as situations
-from expandcontract.engine.answers import applies
+from expandcontract.engine.allowed_verbs import applies
 from expandcontract.engine.context import Context
 from expandcontract.engine.diary import refusals
+from expandcontract.engine.leased_work import Work, leased
 from expandcontract.engine.verbs import undo
-from expandcontract.engine.work import Work, leased
 from expandcontract.model.errors import NotConfirmed
 from expandcontract.model.hooks import Turn
 from expandcontract.model.phases import Verb
@@ -24,7 +24,7 @@ async def rollback(
     situation = await undo.finish(context, await situations.one(context, name))
     async with refusals(context, situation, "rollback"):
         if not applies(context, Verb.ROLLBACK, situation):
-            await writing.unmark(context, situation)
+            await copy_session.unmark(context, situation)
             await hooks.end(context, name, Turn.ROLLBACK)
             return situation
         if discard and confirm != name:
@@ -36,7 +36,7 @@ async def rollback(
         await hooks.begin(context, situation, Turn.ROLLBACK)
     async with leased(context, situation, "rollback") as work:
         await _remove(work, discard=discard)
-    await writing.unmark(context, situation)
+    await copy_session.unmark(context, situation)
     await hooks.end(context, name, Turn.ROLLBACK)
     return await situations.one(context, name)
 
@@ -51,8 +51,8 @@ async def _remove(work: Work, *, discard: bool) -> None:
     written = any(step.startswith("dual_write.") for step in work.situation.steps_done)
     live = work.situation.live
     gone = work.plan.pair.new.column in live.missing_columns
-    remove = keeping.remove if discard or gone or not written else keeping.keep_and_remove
-    await remove(keeping.completed(work))
+    remove = kept_on_rollback.remove if discard or gone or not written else kept_on_rollback.keep_and_remove
+    await remove(kept_on_rollback.completed(work))
 
 
 def _refuse_last_copy(situation: Situation) -> None:

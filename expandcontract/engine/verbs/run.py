@@ -13,7 +13,7 @@ async def run(
     context: Context,
     change: Change,
     consent: Consent,
-    options: backfill.Options,
+    options: backfill.BackfillOptions,
     *,
     until_contract: bool = False,
 ) -> Situation:

@@ -14,11 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.engine import hooks, orphans, plan_files, planner
 from expandcontract.engine import situation as situations
-from expandcontract.engine.answers import applies, place, require_undamaged
+from expandcontract.engine.allowed_verbs import applies, place, require_undamaged
 from expandcontract.engine.context import Context
+from expandcontract.engine.leased_work import leased
 from expandcontract.engine.runner import run_phase
 from expandcontract.engine.verbs import status
-from expandcontract.engine.work import leased
 from expandcontract.ledger import change as change_writer
 from expandcontract.ledger import migrate, reader
 from expandcontract.model import killpoints

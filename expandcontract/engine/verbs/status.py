@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
+from expandcontract.engine import old_reader_watch
 from expandcontract.engine import situation as situations
-from expandcontract.engine import watching
 from expandcontract.engine.context import Context
-from expandcontract.engine.surroundings import around
+from expandcontract.engine.soft_evidence import around
 from expandcontract.model.situation import Situation
 from expandcontract.postgres.activity import Site, observe
 
@@ -21,7 +21,7 @@ async def load(context: Context, names: Sequence[str] | None = None) -> tuple[Si
     Raises LedgerMissing, LedgerTooNew, NotConnected.
     """
     found = await situations.load(context, names)
-    looked_again = await watching.look(context, found, _recent(context))
+    looked_again = await old_reader_watch.look(context, found, _recent(context))
     return await situations.load(context, names) if looked_again else found
 
 
@@ -32,7 +32,7 @@ async def one(context: Context, name: str) -> Situation:
 
 async def looked(context: Context, situation: Situation, older_than: timedelta = timedelta(0)) -> Situation:
     """Return the change with who was seen by a look now, unless the last one is not `older_than`."""
-    if not await watching.look(context, [situation], older_than):
+    if not await old_reader_watch.look(context, [situation], older_than):
         return situation
     async with context.database.transaction() as conn:
         (seen,) = await around(conn, context, [situation])

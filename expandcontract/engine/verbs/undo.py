@@ -6,13 +6,13 @@ from sqlalchemy import select
 
 from expandcontract.engine import hooks, losses, taking_back
 from expandcontract.engine import situation as situations
-from expandcontract.engine.answers import applies
+from expandcontract.engine.allowed_verbs import applies
 from expandcontract.engine.context import Context
 from expandcontract.engine.diary import refusals
-from expandcontract.engine.repairing import restore
+from expandcontract.engine.leased_work import Work, at_home, leased
+from expandcontract.engine.repair import restore
 from expandcontract.engine.runner import record, run_section
 from expandcontract.engine.transactional import Ending
-from expandcontract.engine.work import Work, at_home, leased
 from expandcontract.model.errors import EcError
 from expandcontract.model.hooks import Turn
 from expandcontract.model.phases import Phase, Section, State, Verb

@@ -5,16 +5,16 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expandcontract.engine import looking, orphans, standing
+from expandcontract.engine import mismatches, orphans, standing_check
 from expandcontract.engine import situation as situations
-from expandcontract.engine.answers import applies
+from expandcontract.engine.allowed_verbs import applies
 from expandcontract.engine.context import Context
-from expandcontract.engine.looking import Sink
-from expandcontract.engine.repairing import repair
+from expandcontract.engine.leased_work import Work, leased
+from expandcontract.engine.mismatches import Sink
+from expandcontract.engine.repair import repair
 from expandcontract.engine.runner import begin_phase, end_phase, fail_phase, record
-from expandcontract.engine.sweeping import Pace, step_of, walk_round
+from expandcontract.engine.sweep_rounds import SweepPace, step_of, walk_round
 from expandcontract.engine.verbs import undo
-from expandcontract.engine.work import Work, leased
 from expandcontract.ledger import chunk, proof
 from expandcontract.ledger.chunk import Round
 from expandcontract.model import killpoints
@@ -34,7 +34,7 @@ class _Spoiled(Exception):
 
 
 @dataclass(frozen=True)
-class Row:
+class MismatchedRow:
     """A row that does not match: its key, and its values where they were asked for."""
 
     key: str
@@ -54,7 +54,7 @@ class Naming:
 
 
 @dataclass(frozen=True)
-class Options(Pace):
+class VerifyOptions(SweepPace):
     """How rows are compared, and what is done about those that do not match.
 
     `repair` fills them from the old side and compares once more. `standing` puts the comparison up as a
@@ -66,7 +66,7 @@ class Options(Pace):
     standing: bool = False
 
 
-async def verify(context: Context, name: str, options: Options = Options()) -> Situation:
+async def verify(context: Context, name: str, options: VerifyOptions = VerifyOptions()) -> Situation:
     """Compare every row of a ready change; return the change with its proof.
 
     Raises:
@@ -77,10 +77,10 @@ async def verify(context: Context, name: str, options: Options = Options()) -> S
     situation = await undo.finish(context, await situations.one(context, name))
     if applies(context, Verb.VERIFY, situation):
         if options.standing:
-            standing.require(situation)
+            standing_check.require(situation)
         await _prove_or_repair(context, situation, options)
         if options.standing:
-            await standing.put_up(context, situation)
+            await standing_check.put_up(context, situation)
     return await situations.one(context, name)
 
 
@@ -88,11 +88,11 @@ async def look(context: Context, name: str, blocks: int) -> Situation:
     """Compare the rows of this many random blocks; no proof is made. Raises Mismatches, WrongState."""
     situation = await situations.one(context, name)
     if applies(context, Verb.VERIFY, situation):
-        await looking.sample(context, situation, blocks)
+        await mismatches.sample(context, situation, blocks)
     return situation
 
 
-async def _prove_or_repair(context: Context, situation: Situation, options: Options) -> None:
+async def _prove_or_repair(context: Context, situation: Situation, options: VerifyOptions) -> None:
     try:
         await prove(context, situation, options, verb="verify", naming=options.naming)
     except Mismatches as found:
@@ -104,7 +104,7 @@ async def _prove_or_repair(context: Context, situation: Situation, options: Opti
 
 
 async def prove(
-    context: Context, situation: Situation, pace: Pace, *, verb: str, naming: Naming | None = None
+    context: Context, situation: Situation, pace: SweepPace, *, verb: str, naming: Naming | None = None
 ) -> None:
     """Compare every row and write the proof. Raises Mismatches, and Blocked when the comparison is spoiled
     again and again.
@@ -123,7 +123,7 @@ async def prove(
     )
 
 
-async def _once(work: Work, pace: Pace, naming: Naming) -> None:
+async def _once(work: Work, pace: SweepPace, naming: Naming) -> None:
     context = work.context
     began = time.monotonic()
     await begin_phase(work, Phase.VERIFY)
@@ -153,7 +153,7 @@ async def _once(work: Work, pace: Pace, naming: Naming) -> None:
         named = (
             await _values(work, step.action, keys)
             if naming.show_values
-            else tuple(Row(_spell(key)) for key in keys)
+            else tuple(MismatchedRow(_spell(key)) for key in keys)
         )
         error = _mismatches(work, finding, named)
         if naming.export is not None:
@@ -175,7 +175,7 @@ async def _require_compared(work: Work, proof_id: int) -> None:
 
 
 async def _exported(work: Work, naming: Naming, sink: Sink) -> str:
-    number = await looking.every(work.context, work.situation, sink, show_values=naming.show_values)
+    number = await mismatches.every(work.context, work.situation, sink, show_values=naming.show_values)
     return f" {number:,} rows that do not match now were exported."
 
 
@@ -183,7 +183,7 @@ def _round(work: Work, number: int) -> Round:
     return Round(work.situation.change_id, work.situation.attempt, Purpose.COMPARE, number)
 
 
-def _mismatches(work: Work, finding: proof.Finding, named: tuple[Row, ...]) -> Mismatches:
+def _mismatches(work: Work, finding: proof.ProofCounts, named: tuple[MismatchedRow, ...]) -> Mismatches:
     listed = "; ".join(
         f"{row.key}: {row.old} / {row.new}" if row.old or row.new else row.key for row in named
     )
@@ -205,7 +205,7 @@ def _spell(key: dict[str, str]) -> str:
     return ", ".join(f"{column}={value}" for column, value in key.items())
 
 
-async def _values(work: Work, action: Sweep, keys: tuple[dict[str, str], ...]) -> tuple[Row, ...]:
+async def _values(work: Work, action: Sweep, keys: tuple[dict[str, str], ...]) -> tuple[MismatchedRow, ...]:
     """Read the rows again. Keys are text, so this is a scan of the table: only for those who asked to see
     values.
     """
@@ -220,4 +220,6 @@ async def _values(work: Work, action: Sweep, keys: tuple[dict[str, str], ...]) -
     async with work.context.database.transaction() as conn:
         found = await rows(conn, query)
     columns = tuple(keys[0])
-    return tuple(Row(_spell(dict(zip(columns, row[2:], strict=True))), row[0], row[1]) for row in found)
+    return tuple(
+        MismatchedRow(_spell(dict(zip(columns, row[2:], strict=True))), row[0], row[1]) for row in found
+    )

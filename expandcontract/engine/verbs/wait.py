@@ -5,7 +5,7 @@ import time
 from datetime import timedelta
 
 from expandcontract import gates
-from expandcontract.engine.answers import place, require_undamaged
+from expandcontract.engine.allowed_verbs import place, require_undamaged
 from expandcontract.engine.context import Context
 from expandcontract.engine.verbs import status
 from expandcontract.model.errors import AmbiguousChange, TimeIsUp, UnknownChange, WrongState

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from expandcontract.postgres.query import value
 from expandcontract.postgres.sqlstate import sqlstate
 
-Kind = Literal["constant", "stable", "opaque", "volatile"]
+DefaultKind = Literal["constant", "stable", "opaque", "volatile"]
 
 _NOT_IMMUTABLE = "42P17"  # invalid_object_definition
 _CREATE = "CREATE TEMPORARY TABLE ec_default (x pg_catalog.int4, d {type} DEFAULT {expression})"
@@ -27,7 +27,7 @@ _NOTHING = re.compile(r"NULL::[^()]*(\(\d+(,\d+)?\))?")
 _FILENODE = "SELECT pg_catalog.pg_relation_filenode('pg_temp.ec_default'::pg_catalog.regclass)::int8"
 
 
-async def judge(conn: AsyncConnection, type_sql: str, expression: str) -> Kind:
+async def judge(conn: AsyncConnection, type_sql: str, expression: str) -> DefaultKind:
     """Return whether a default is the same for ever, during a statement, or new at each call; `opaque` where
     nobody but who writes without giving the column may evaluate it: neither the plan nor the trigger does.
 

@@ -33,7 +33,7 @@ class ColumnDependent:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class WatchedColumn:
     """A column whose dependents are asked for; `tag` says in the answer whose they are."""
 
     tag: int
@@ -189,7 +189,7 @@ def queries(version: int) -> dict[str, str]:
 
 
 def found(
-    rows: Mapping[str, Sequence[Mapping[str, Any]]], wanted: Sequence[Wanted]
+    rows: Mapping[str, Sequence[Mapping[str, Any]]], wanted: Sequence[WatchedColumn]
 ) -> dict[int, tuple[ColumnDependent, ...]]:
     """Pure. Return the dependents by tag, sorted by kind and name."""
     columns = {w.tag: w.column for w in wanted}
@@ -212,7 +212,7 @@ def found(
 
 
 async def load(
-    conn: AsyncConnection, wanted: Sequence[Wanted], version: int
+    conn: AsyncConnection, wanted: Sequence[WatchedColumn], version: int
 ) -> dict[int, tuple[ColumnDependent, ...]]:
     """Return the dependents of all columns asked for, in one query, by tag, sorted by kind and name."""
     asked = [each.asked() for each in wanted]

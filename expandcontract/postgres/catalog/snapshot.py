@@ -21,7 +21,7 @@ from expandcontract.postgres.catalog import (
 )
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.constraint import Constraint
-from expandcontract.postgres.catalog.dependent import ColumnDependent, Wanted
+from expandcontract.postgres.catalog.dependent import ColumnDependent, WatchedColumn
 from expandcontract.postgres.catalog.index import Index
 from expandcontract.postgres.catalog.leaf_only import LeafOnly
 from expandcontract.postgres.catalog.relation import Relation
@@ -102,7 +102,7 @@ async def load(conn: AsyncConnection, target: Target) -> Snapshot:
     table = await relation.load(conn, oid, version)
     columns = await column.load(conn, oid, version, target.column)
     _must_have(table.name, columns, target.column)
-    dependents = await dependent.load(conn, [Wanted(0, oid, target.column)], version)
+    dependents = await dependent.load(conn, [WatchedColumn(0, oid, target.column)], version)
     return Snapshot(
         server_version=version,
         relation=table,

@@ -5,7 +5,7 @@ from expandcontract.model.plan import Note, Step, Transactional
 from expandcontract.postgres.catalog.constraint import Constraint
 from expandcontract.steps import tables
 from expandcontract.steps.carry.subject import Subject, Trait
-from expandcontract.steps.sync.predicates import Check
+from expandcontract.steps.sync.predicates import CarriedCheck
 
 
 class Checks(Trait):
@@ -89,18 +89,18 @@ class Checks(Trait):
         )
 
 
-def taken(subject: Subject) -> tuple[Check, ...]:
+def taken(subject: Subject) -> tuple[CarriedCheck, ...]:
     """Return the CHECKs that contract takes from the hidden side and undo validates."""
     if subject.pair.identity:
         return ()
     checks = (check for check in _checks(subject) if check.validated and check.enforced)
     return tuple(
-        Check(_expression(check.definition), check.columns, _types(subject, check.columns))
+        CarriedCheck(_expression(check.definition), check.columns, _types(subject, check.columns))
         for check in checks
     )
 
 
-def unchecked(subject: Subject) -> tuple[Check, ...]:
+def unchecked(subject: Subject) -> tuple[CarriedCheck, ...]:
     """Return the table's CHECKs, and NOT NULLs, that rows from before may break: PostgreSQL refuses every
     UPDATE of such a row, ours too.
     """
@@ -108,8 +108,8 @@ def unchecked(subject: Subject) -> tuple[Check, ...]:
     checks = [c for c in snapshot.constraints if c.kind == "c" and not c.validated and c.enforced]
     columns = [c for c in snapshot.columns if c.not_null and not c.not_null_valid]
     return (
-        *(Check(_expression(c.definition), c.columns, _types(subject, c.columns)) for c in checks),
-        *(Check(f"({quote(c.name)} IS NOT NULL)", (c.name,), (c.type,)) for c in columns),
+        *(CarriedCheck(_expression(c.definition), c.columns, _types(subject, c.columns)) for c in checks),
+        *(CarriedCheck(f"({quote(c.name)} IS NOT NULL)", (c.name,), (c.type,)) for c in columns),
     )
 
 

@@ -15,7 +15,7 @@ from expandcontract.model.names import literal, qualify_type, quote
 
 
 @dataclass(frozen=True)
-class Check:
+class CarriedCheck:
     """A CHECK of the old side that contract takes away: its expression, in parentheses, and the columns that
     it names, with their types.
     """
@@ -192,7 +192,7 @@ def written_by_new_code(pair: Pair, row: str, change: str, ledger: str) -> str:
     return f"NOT ({row}.{quote(pair.new.column)} IS NULL) AND EXISTS ({seen})"
 
 
-def refused_by(check: Check, row: str, old: str, hidden: str) -> str:
+def refused_by(check: CarriedCheck, row: str, old: str, hidden: str) -> str:
     """Return SQL that is true when an old CHECK, which contract took away, refuses the hidden side's row.
 
     `row` is an alias, NEW or OLD; the CHECK still speaks of `old`, which is called `hidden` now.
@@ -210,7 +210,7 @@ def not_held(pair: Pair, row: str, *, hidden: str, final: str) -> str:
     return f"{row}.{quote(hidden)} IS NULL AND {row}.{quote(final)} IS NOT NULL"
 
 
-def barred(pair: Pair, checks: Sequence[Check], row: str, *, hidden: str) -> str:
+def barred(pair: Pair, checks: Sequence[CarriedCheck], row: str, *, hidden: str) -> str:
     """Return SQL that is true when the old side's own constraints would refuse the row after undo."""
     refused = [refused_by(check, row, pair.old.column, hidden) for check in checks]
     if pair.old.not_null:

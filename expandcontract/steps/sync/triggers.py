@@ -45,7 +45,7 @@ class Sync:
     final: str
     new_default: str | None = None
     ledger: str = ""
-    checks: tuple[predicates.Check, ...] = ()
+    checks: tuple[predicates.CarriedCheck, ...] = ()
     first: str = ""
     watched: bool = False
     partition_keys: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from expandcontract.engine.work import Work
+from expandcontract.engine.leased_work import Work
 from expandcontract.model.events import StepRunning
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Step

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from expandcontract.engine.hot import spoilers
+from expandcontract.engine.hot_updates import spoilers
 from expandcontract.model.activity import Activity, Horizon
 from expandcontract.model.situation import Situation
 from tests.unit.situations import Field, live, phases, situation, sweep

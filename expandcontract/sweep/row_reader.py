@@ -51,7 +51,7 @@ class Leaf:
 
 
 @dataclass(frozen=True)
-class Found:
+class MismatchFound:
     """A row that does not match. `key` is by column, or its place where the table has no key; `old` and `new`
     are None where nobody asked for values, or where they are NULL.
     """
@@ -71,7 +71,7 @@ class Counts:
     mismatches: int = 0
 
 
-class Reading:
+class RowReader:
     """Reads what a comparison compares. Holds no transaction while it waits for a throttle."""
 
     def __init__(self, database: Database, action: Sweep, governor: Governor, stop: asyncio.Event) -> None:
@@ -102,7 +102,7 @@ class Reading:
             counts = Counts(counts.blocks + 1, counts.rows + rows, counts.mismatches + mismatches)
         return counts
 
-    async def mismatches(self, leaf: Leaf, *, values: bool) -> AsyncIterator[Found]:
+    async def mismatches(self, leaf: Leaf, *, values: bool) -> AsyncIterator[MismatchFound]:
         """Yield every row of a leaf that does not match, in the order in which they lie."""
         statement, keys = _page(self._action, leaf, values=values), _keys(self._action)
         position, pace = (0, 0), Pace.adaptive(START, 1, LARGEST, TARGET_SECONDS)
@@ -121,7 +121,7 @@ class Reading:
                 continue
             pace = pace.after(end - position[0], time.monotonic() - started)
             for place, old, new, *key in rows:
-                yield Found(leaf.name, dict(zip(keys, key, strict=True)), old, new)
+                yield MismatchFound(leaf.name, dict(zip(keys, key, strict=True)), old, new)
                 position = (place[0], place[1] + 1)
             if len(rows) < PAGE:
                 position = (end, 0)

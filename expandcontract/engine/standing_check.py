@@ -1,13 +1,13 @@
 """The standing comparison of a change: put up by verify, taken down by contract."""
 
 from expandcontract.engine.context import Context
+from expandcontract.engine.leased_work import Work, leased
 from expandcontract.engine.runner import run_step
-from expandcontract.engine.work import Work, leased
 from expandcontract.model.change import Mode
 from expandcontract.model.errors import UnsupportedShape
 from expandcontract.model.phases import Section
 from expandcontract.model.situation import Situation
-from expandcontract.steps import standing as steps
+from expandcontract.steps import standing_constraint as steps
 
 #: Whether the constraint is validated; no row where there is none. $1 the table's OID, $2 its name.
 _NOW = "SELECT convalidated FROM pg_catalog.pg_constraint WHERE conrelid = $1 AND conname = $2"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import assert_never
 
 from expandcontract.cli.views.format import count, held, moment, span
-from expandcontract.engine.answers import what_is_left
+from expandcontract.engine.allowed_verbs import what_is_left
 from expandcontract.model.phases import Phase, Stage, Status
 from expandcontract.model.situation import PhaseRecord, Situation, SweepRecord, Verdict
 

@@ -15,18 +15,18 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.engine.context import Context
-from expandcontract.ledger import watch
-from expandcontract.ledger.watch import Look
+from expandcontract.ledger import statistics_look
+from expandcontract.ledger.statistics_look import StatisticsLook
 from expandcontract.model import sql_words
 from expandcontract.model.errors import EcError
 from expandcontract.model.phases import Phase, State, Status
 from expandcontract.model.situation import Situation, Source
 from expandcontract.postgres import statements, usage
 from expandcontract.postgres.query import value
-from expandcontract.postgres.statements import Entry, Statistics
-from expandcontract.postgres.usage import Side
+from expandcontract.postgres.statements import StatementEntry, StatementStatistics
+from expandcontract.postgres.usage import NamedSide
 
-Row: TypeAlias = dict[str, Any]
+StatementRow: TypeAlias = dict[str, Any]
 
 STATEMENT_TIMEOUT = timedelta(seconds=2)
 #: For this long statements are analysed in one look; the words of the rest decide until the next one.
@@ -42,8 +42,8 @@ class _Subject:
     """A change that is looked at, its old side, and how it was at the last look."""
 
     situation: Situation
-    old: Side
-    before: Look | None
+    old: NamedSide
+    before: StatisticsLook | None
 
     @property
     def signature(self) -> str:
@@ -65,7 +65,7 @@ async def look(
         return False
     try:
         async with context.database.transaction(statement_timeout=STATEMENT_TIMEOUT) as conn:
-            if not await watch.allowed(conn, context.tables):
+            if not await statistics_look.allowed(conn, context.tables):
                 return False
             return await _look(conn, context, wanted)
     except (DBAPIError, EcError):
@@ -82,8 +82,8 @@ def _is_fresh(situation: Situation, older_than: timedelta) -> bool:
 
 
 async def _look(conn: AsyncConnection, context: Context, wanted: Sequence[Situation]) -> bool:
-    await watch.lock(conn)
-    before = await watch.last(conn, context.tables)
+    await statistics_look.lock(conn)
+    before = await statistics_look.last(conn, context.tables)
     asked = [(each.plan.table.schema, each.relation, each.plan.pair.old.column) for each in wanted]
     subjects = [
         _Subject(each, old, _of_attempt(before.get(each.change_id), each))
@@ -99,35 +99,40 @@ async def _look(conn: AsyncConnection, context: Context, wanted: Sequence[Situat
     return kept
 
 
-def _of_attempt(found: Look | None, situation: Situation) -> Look | None:
+def _of_attempt(found: StatisticsLook | None, situation: Situation) -> StatisticsLook | None:
     return found if found is not None and found.attempt == situation.attempt else None
 
 
 async def _keep(
-    conn: AsyncConnection, context: Context, subject: _Subject, seen: Statistics, wal: int, deadline: float
+    conn: AsyncConnection,
+    context: Context,
+    subject: _Subject,
+    seen: StatementStatistics,
+    wal: int,
+    deadline: float,
 ) -> bool:
     situation, before = subject.situation, subject.before
     now = _now(subject, seen, wal)
     if before is not None and _says_nothing_new(before, now):
         return False
     if before is None:
-        await watch.forget(conn, context.tables, situation.change_id)
-    await watch.write(conn, context.tables, situation.change_id, now)
+        await statistics_look.forget(conn, context.tables, situation.change_id)
+    await statistics_look.write(conn, context.tables, situation.change_id, now)
     if seen.source == Source.READ and not situation.plan.swap:
-        known = await watch.statements(conn, context.tables, situation.change_id)
+        known = await statistics_look.statements(conn, context.tables, situation.change_id)
         changed = _counted(subject, seen, known)
         judged = await _judge(conn, context, subject, changed, seen.at, deadline)
-        await watch.write_statements(conn, context.tables, judged)
+        await statistics_look.write_statements(conn, context.tables, judged)
     return True
 
 
-def _now(subject: _Subject, seen: Statistics, wal: int) -> Look:
+def _now(subject: _Subject, seen: StatementStatistics, wal: int) -> StatisticsLook:
     """Pure. Return the look of now, with since when there is no gap."""
     before, situation = subject.before, subject.situation
     ready_wal = before.ready_wal if before else None
     if ready_wal is None and situation.settled:
         ready_wal = wal
-    fresh = Look(
+    fresh = StatisticsLook(
         attempt=situation.attempt,
         source=seen.source,
         at=seen.at,
@@ -150,12 +155,12 @@ def _now(subject: _Subject, seen: Statistics, wal: int) -> Look:
     return replace(fresh, since=before.since, was_reset=before.was_reset, evicted=evicted)
 
 
-def _was_reset(before: Look, seen: Statistics) -> bool:
+def _was_reset(before: StatisticsLook, seen: StatementStatistics) -> bool:
     """Pure. A crash of the server loses the statistics, too, and begins them anew."""
     return seen.reset_at != before.reset_at or seen.evictions < before.evictions
 
 
-def _says_nothing_new(before: Look, now: Look) -> bool:
+def _says_nothing_new(before: StatisticsLook, now: StatisticsLook) -> bool:
     """Pure. Without statistics every look is like the one before."""
     return now == before or (
         now.source != Source.READ and replace(now, at=before.at, since=before.since) == before
@@ -163,8 +168,8 @@ def _says_nothing_new(before: Look, now: Look) -> bool:
 
 
 def _counted(
-    subject: _Subject, seen: Statistics, known: Sequence[Mapping[str, Any]]
-) -> list[tuple[Row, Entry | None, int]]:
+    subject: _Subject, seen: StatementStatistics, known: Sequence[Mapping[str, Any]]
+) -> list[tuple[StatementRow, StatementEntry | None, int]]:
     """Pure. Return the statements whose counts are others than at the look before, with their new calls.
 
     One that is not counted any more has no entry: when it comes back, it begins at zero.
@@ -173,7 +178,7 @@ def _counted(
     first = before is None or before.source != Source.READ
     anew = before is not None and not first and _was_reset(before, seen)
     rows = {(row["role_oid"], row["query_id"], row["toplevel"]): dict(row) for row in known}
-    found: list[tuple[Row, Entry | None, int]] = []
+    found: list[tuple[StatementRow, StatementEntry | None, int]] = []
     for entry in _candidates(seen.entries, subject.old.names):
         row = rows.pop(entry.key, None)
         counted = 0 if row is None or anew or row["calls"] > entry.calls else row["calls"]
@@ -183,7 +188,7 @@ def _counted(
     return found + [({**row, "calls": 0}, None, 0) for row in rows.values() if row["calls"]]
 
 
-def _candidates(entries: Collection[Entry], names: frozenset[str]) -> list[Entry]:
+def _candidates(entries: Collection[StatementEntry], names: frozenset[str]) -> list[StatementEntry]:
     return [entry for entry in entries if _may_use(sql_words.tokens(entry.query), names)]
 
 
@@ -191,7 +196,7 @@ def _may_use(words: list[str], names: frozenset[str]) -> bool:
     return not names.isdisjoint(words) and sql_words.may_use_rows(words)
 
 
-def _row(subject: _Subject, entry: Entry, row: Row | None) -> Row:
+def _row(subject: _Subject, entry: StatementEntry, row: StatementRow | None) -> StatementRow:
     fresh = {
         "change_id": subject.situation.change_id,
         "role_oid": entry.role_oid,
@@ -214,10 +219,10 @@ async def _judge(
     conn: AsyncConnection,
     context: Context,
     subject: _Subject,
-    changed: Sequence[tuple[Row, Entry | None, int]],
+    changed: Sequence[tuple[StatementRow, StatementEntry | None, int]],
     at: datetime,
     deadline: float,
-) -> list[Row]:
+) -> list[StatementRow]:
     """Judge the statements that were called, each once as long as the same tables and views are there."""
     rows = []
     for row, entry, calls in changed:
@@ -228,8 +233,8 @@ async def _judge(
 
 
 async def _usage(
-    conn: AsyncConnection, context: Context, subject: _Subject, entry: Entry, deadline: float
-) -> Row:
+    conn: AsyncConnection, context: Context, subject: _Subject, entry: StatementEntry, deadline: float
+) -> StatementRow:
     late = time.monotonic() > deadline
     if late:
         found = usage.by_name(sql_words.tokens(entry.query), subject.old)
@@ -238,7 +243,7 @@ async def _usage(
     return {**vars(found), "judged_under": None if late else subject.signature}
 
 
-def _used(row: Row, calls: int, before: Look | None, at: datetime) -> Row:
+def _used(row: StatementRow, calls: int, before: StatisticsLook | None, at: datetime) -> StatementRow:
     """Pure. Note calls of a statement that uses the old side, between two looks."""
     return {
         **row,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PlanTarget:
     """A change, with its place in the ledger and its folder in phases/, where it has them."""
 
     change: Change
@@ -34,7 +34,7 @@ class Wanted:
         return self.situation is not None and self.situation.stage not in compiled
 
 
-async def wanted(context: "Context", asked: Asked, phases: Path) -> Wanted | None:
+async def wanted(context: "Context", asked: Asked, phases: Path) -> PlanTarget | None:
     """Return what was asked for; None when nothing was and no change is active."""
     try:
         situations = await status.load(context)
@@ -45,7 +45,7 @@ async def wanted(context: "Context", asked: Asked, phases: Path) -> Wanted | Non
         return None
     situation = next((found for found in situations if found.name == change.name), None)
     kept = plan_files.find(phases, change.name) if change.name in plan_files.names(phases) else None
-    return Wanted(change, situation, kept)
+    return PlanTarget(change, situation, kept)
 
 
 def asked_for(asked: Asked, phases: Path, situations: Sequence[Situation]) -> Change | None:
@@ -59,13 +59,13 @@ def asked_for(asked: Asked, phases: Path, situations: Sequence[Situation]) -> Ch
             return _only_active(situations)
 
 
-async def keep_folder(context: "Context", found: Wanted, phases: Path) -> None:
+async def keep_folder(context: "Context", found: PlanTarget, phases: Path) -> None:
     """Write the folder of a change that has none yet, but only where there is a phases/ to write it to."""
     if found.situation is None and found.reviewed is None and phases.is_dir():  # noqa: ASYNC240 - one stat
         await plan.make(context, found.change, folder=phases)
 
 
-def command(verb: str, found: Wanted, phases: Path) -> str:
+def command(verb: str, found: PlanTarget, phases: Path) -> str:
     """Return the command that a verb is run by again: with the change's name where it can be found by it."""
     change = found.change
     if found.situation is not None or change.name in plan_files.names(phases):

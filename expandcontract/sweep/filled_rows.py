@@ -10,7 +10,7 @@ from expandcontract.model import killpoints
 from expandcontract.model.errors import StepFailed
 from expandcontract.postgres import sqlstate as codes
 from expandcontract.sweep.brake import jittered
-from expandcontract.sweep.line import Line, Row
+from expandcontract.sweep.line import Answer, Line
 from expandcontract.sweep.shift import ChunkLost, Shift, TooSlow
 from expandcontract.sweep.tempo import Tempo, Written
 from expandcontract.sweep.transform_statements import TransformStatements
@@ -37,7 +37,7 @@ class Unfilled:
 
 
 @dataclass(frozen=True)
-class Filled:
+class FilledRow:
     """A row with its new value."""
 
     row: Unfilled
@@ -45,7 +45,7 @@ class Filled:
 
 
 @dataclass(frozen=True)
-class Refused:
+class RefusedRow:
     """A row without one."""
 
     row: Unfilled
@@ -66,15 +66,15 @@ class Filling:
         self._timeouts = self._refusals = 0
 
     async def write(
-        self, chunk: Chunk, statements: TransformStatements, made: Sequence[Filled], behind: int | None
-    ) -> tuple[int, list[Refused]]:
+        self, chunk: Chunk, statements: TransformStatements, made: Sequence[FilledRow], behind: int | None
+    ) -> tuple[int, list[RefusedRow]]:
         """Write rows, given in the order of their places; return how many, and which values are not taken.
 
         The checkpoint moves to the block `behind` them with the last of them, if all were written.
         Raises what `Shift.transact` raises, but TooSlow.
         """
         waiting = list(_shares(made, self._tempo.rows()))
-        written, refused, sent = 0, list[Refused](), 0
+        written, refused, sent = 0, list[RefusedRow](), 0
         while waiting:
             part = waiting.pop(0)
             whole = not refused and written == sent and not waiting
@@ -90,21 +90,21 @@ class Filling:
         return written, refused
 
     async def _halved(
-        self, chunk: Chunk, statements: TransformStatements, part: Sequence[Filled], behind: int | None
-    ) -> tuple[int, list[Refused]]:
+        self, chunk: Chunk, statements: TransformStatements, part: Sequence[FilledRow], behind: int | None
+    ) -> tuple[int, list[RefusedRow]]:
         """Write rows in one transaction. Where a value is not taken, its row is found by halves."""
         try:
             return await self._write(chunk, statements, part, behind), []
         except _Unwritable as error:
             if len(part) == 1:
-                return 0, [Refused(part[0].row, _failed(error))]
+                return 0, [RefusedRow(part[0].row, _failed(error))]
         half = len(part) // 2
         first, bad = await self._halved(chunk, statements, part[:half], None)
         second, worse = await self._halved(chunk, statements, part[half:], None)
         return first + second, bad + worse
 
     async def _write(
-        self, chunk: Chunk, statements: TransformStatements, part: Sequence[Filled], behind: int | None
+        self, chunk: Chunk, statements: TransformStatements, part: Sequence[FilledRow], behind: int | None
     ) -> int:
         await self._tempo.wait(chunk)
         shift = self._shift
@@ -126,7 +126,7 @@ class Filling:
         self._require_written(chunk, row)
         return int(row["written"])
 
-    async def _run(self, chunk: Chunk, statement: str, parameters: tuple[Any, ...]) -> Row:
+    async def _run(self, chunk: Chunk, statement: str, parameters: tuple[Any, ...]) -> Answer:
         try:
             row = await self._line.run(chunk, statement, parameters)
         except Exception as error:
@@ -138,7 +138,7 @@ class Filling:
             raise ChunkLost
         return row
 
-    def _require_written(self, chunk: Chunk, row: Row) -> None:
+    def _require_written(self, chunk: Chunk, row: Answer) -> None:
         self._refusals = self._refusals + 1 if row["written"] < row["locked"] else 0
         if self._refusals > REFUSALS:
             raise StepFailed(
@@ -161,7 +161,7 @@ class Filling:
         await self._shift.brake.rest(jittered(0.1))
 
 
-def _shares(made: Sequence[Filled], most: int) -> Iterator[Sequence[Filled]]:
+def _shares(made: Sequence[FilledRow], most: int) -> Iterator[Sequence[FilledRow]]:
     """Divide rows evenly over each page, into parts of at most this many."""
     if not made:
         return

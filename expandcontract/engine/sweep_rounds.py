@@ -7,16 +7,16 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expandcontract.engine import writing
-from expandcontract.engine.work import Work
+from expandcontract.engine import copy_session
+from expandcontract.engine.leased_work import Work
 from expandcontract.ledger import event
 from expandcontract.ledger.chunk import is_swept
 from expandcontract.model.errors import Interrupted, Paused, TimeIsUp
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Purpose, Step, Sweep, Transformation
 from expandcontract.steps.sync.triggers import FILLING
-from expandcontract.sweep.job import Job, OnError, Options, Outcome
-from expandcontract.sweep.shift import Check
+from expandcontract.sweep.job import Job, OnError, SweepOptions, SweepOutcome
+from expandcontract.sweep.shift import SliceCheck
 from expandcontract.sweep.walk import lay, walk
 from expandcontract.throttles.limits import Limits
 from expandcontract.transforms import require
@@ -26,7 +26,7 @@ LAID = "copy laid"
 
 
 @dataclass(frozen=True)
-class Pace:
+class SweepPace:
     """How a process takes part in a sweep."""
 
     batch: int | None = None
@@ -38,9 +38,9 @@ class Pace:
     on_error: OnError = "stop"
     show_values: bool = False
 
-    def options(self, limits: Limits, settings: tuple[tuple[str, str], ...] = ()) -> Options:
+    def options(self, limits: Limits, settings: tuple[tuple[str, str], ...] = ()) -> SweepOptions:
         """Return it for a sweep that keeps to `limits`, and whose sessions have these `settings`."""
-        return Options(
+        return SweepOptions(
             self.batch,
             self.workers,
             self.max_rate,
@@ -61,8 +61,8 @@ def step_of(work: Work, section: Section, purpose: Purpose) -> Step:
 
 
 async def walk_round(
-    work: Work, action: Sweep, round_: int, pace: Pace, check: Check | None = None
-) -> Outcome:
+    work: Work, action: Sweep, round_: int, pace: SweepPace, check: SliceCheck | None = None
+) -> SweepOutcome:
     """Lay the round's chunks, unless they are, and walk them.
 
     Raises Interrupted, TimeIsUp or Paused when the walk ended before its end; everything up to the last
@@ -70,7 +70,7 @@ async def walk_round(
     """
     context, situation = work.context, work.situation
     copies = action.purpose == Purpose.COPY
-    settings = writing.settings(situation, user_triggers_fire=pace.user_triggers)
+    settings = copy_session.settings(situation, user_triggers_fire=pace.user_triggers)
     if isinstance(action, Transformation):
         settings = (*settings, (FILLING, "on"))
     job = Job(situation.change_id, work.name, situation.attempt, round_, action, situation.relation)
@@ -78,7 +78,7 @@ async def walk_round(
     async with context.database.transaction(patient=True) as conn:
         await lay(conn, context.tables, job, workers=pace.workers)
     outcome = await walk(
-        await writing.marked(work) if copies else context.database,
+        await copy_session.marked(work) if copies else context.database,
         context.tables,
         job,
         options=pace.options(context.limits, settings if copies else ()),
@@ -92,7 +92,7 @@ async def walk_round(
     return outcome
 
 
-def _stopped(work: Work, outcome: Outcome) -> Interrupted | TimeIsUp | Paused:
+def _stopped(work: Work, outcome: SweepOutcome) -> Interrupted | TimeIsUp | Paused:
     state = f"{outcome.rows:,} rows are done; the checkpoint is written."
     again = "Run the same command again."
     match outcome.stopped_by:
@@ -104,7 +104,7 @@ def _stopped(work: Work, outcome: Outcome) -> Interrupted | TimeIsUp | Paused:
             return Interrupted(f"{work.name} stopped on request.", state=state, next=again)
 
 
-async def copy_to_end(work: Work, pace: Pace, *, anew: bool = False) -> Outcome:
+async def copy_to_end(work: Work, pace: SweepPace, *, anew: bool = False) -> SweepOutcome:
     """Copy until no row is out of sync, over everything that there is, while what keeps the sides in sync
     stays as it was.
 

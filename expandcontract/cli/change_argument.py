@@ -17,17 +17,41 @@ async def chosen(context: "Context", session: Session, verb: Verb, name: str | N
 
     Raises UnknownChange, AmbiguousChange, and WrongState for a plan in phases/ that was never started.
     """
-    from expandcontract.engine.choose import choose
     from expandcontract.engine.verbs import status
 
     found = await status.load(context, None if name is None else [name])
     if name is not None and not found and _planned(session, name):
         session.show_nothing(_never_started(verb, name))
         return None
-    one = choose(found, verb, name)
+    one = _choose(found, verb, name)
     if one is None:
         session.show_nothing(f"No change is where {verb.value} applies.")
     return one
+
+
+def _choose(situations: Sequence[Situation], verb: Verb, name: str | None) -> Situation | None:
+    """Return the change of that name, or the only one that the verb applies to, or the only one that is open,
+    or None.
+
+    Raises UnknownChange, and AmbiguousChange with the names.
+    """
+    if name is not None:
+        found = next((situation for situation in situations if situation.name == name), None)
+        if found is None:
+            raise UnknownChange(f"There is no change {name!r} in the ledger.", next="ec status")
+        return found
+    fitting = [situation for situation in situations if isinstance(answer(verb, situation.stage), Run)]
+    if len(fitting) > 1:
+        names = ", ".join(situation.name for situation in fitting)
+        raise AmbiguousChange(
+            f"{verb} applies to {len(fitting)} changes: {names}.", next=f"ec {verb} {fitting[0].name}"
+        )
+    if fitting:
+        return fitting[0]
+    # The only open change is what was meant, and its answer says why not: a pipeline must not take silence
+    # for success.
+    open_ = [situation for situation in situations if situation.state in (State.ACTIVE, State.HIDDEN)]
+    return open_[0] if len(open_) == 1 else None
 
 
 def _planned(session: Session, name: str) -> bool:

@@ -8,16 +8,16 @@ anew.
 
 from dataclasses import dataclass, replace
 
-from expandcontract.engine import sweeping
+from expandcontract.engine import sweep_rounds
+from expandcontract.engine.leased_work import Refusal, Work
 from expandcontract.engine.runner import finished, run_section, run_step
-from expandcontract.engine.work import Refusal, Work
 from expandcontract.ledger import event
 from expandcontract.model.errors import Blocked, EcError, GuardRefused
 from expandcontract.model.names import keeping_triggers
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Plan, Step, Sweep
 from expandcontract.postgres.message import Query
-from expandcontract.steps import keeping as steps
+from expandcontract.steps import keep_on_rollback as steps
 
 #: The kind of the event that keeps which triggers stood when a round was laid; the function `kept` reads it.
 LAID = "keep laid"
@@ -26,7 +26,7 @@ MOST_TRIES = 5
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeepProgress:
     """How far keeping is: the last round (0 without any), whether the triggers stood all the time since then,
     and whether all of its rows were looked at.
     """
@@ -91,7 +91,7 @@ async def sweep(work: Work, action: Sweep) -> None:
     """Keep what is there: go on with the last round where it still counts, or begin another."""
     found = await _found(work)
     round_ = found.round if found.stood else await _bound(work, found.round + 1)
-    await sweeping.walk_round(work, action, round_, sweeping.Pace())
+    await sweep_rounds.walk_round(work, action, round_, sweep_rounds.SweepPace())
 
 
 async def _keep(work: Work) -> None:
@@ -104,11 +104,11 @@ async def _keep(work: Work) -> None:
     await run_step(work, Section.ROLLBACK, _step(work.plan, Section.ROLLBACK, steps.KEEP))
 
 
-async def _found(work: Work) -> Kept:
+async def _found(work: Work) -> KeepProgress:
     query = f"SELECT * FROM {work.context.tables.qualified('kept')}($1)"
     async with work.context.database.transaction() as conn:
         row = (await conn.exec_driver_sql(query, (work.situation.change_id,))).one()
-    return Kept(row.round, row.stood, row.swept)
+    return KeepProgress(row.round, row.stood, row.swept)
 
 
 def _lost(work: Work) -> Refusal:

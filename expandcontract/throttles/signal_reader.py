@@ -30,7 +30,7 @@ from expandcontract.throttles import (
 from expandcontract.throttles.limits import Limits
 from expandcontract.throttles.others import Others
 from expandcontract.throttles.reading import Reading
-from expandcontract.throttles.signal import Moment, Row, Signal
+from expandcontract.throttles.signal import Moment, Signal, SignalRow
 from expandcontract.throttles.wal import Wal
 
 SIGNALS = cast(
@@ -55,7 +55,7 @@ _IMPOSSIBLE = frozenset({codes.INSUFFICIENT_PRIVILEGE, "0A000"})
 _ERRORS = (EcError, DBAPIError, OSError, TimeoutError)
 
 
-class Watch:
+class SignalReader:
     """The signals that take part. `load_only`: the work only reads, so that neither lag nor WAL hold it back.
 
     `limits` may be changed at any time.
@@ -102,7 +102,7 @@ class Watch:
         async with self._database.transaction(statement_timeout=TIMEOUT) as conn:
             at = time.monotonic()
             answer = await _value(conn, statement(signals, position=not self._load_only))
-        rows: dict[str, list[Row]] = json.loads(str(answer))
+        rows: dict[str, list[SignalRow]] = json.loads(str(answer))
         if not self._load_only:
             self._wal.note(at, cast("int", rows["position"][0]["at"]))
         for row in rows.get(courtesy.NAME, ()):

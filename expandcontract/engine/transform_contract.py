@@ -11,8 +11,8 @@ from dataclasses import replace
 from sqlalchemy.exc import DBAPIError
 
 from expandcontract.engine import taking_back
+from expandcontract.engine.leased_work import Work
 from expandcontract.engine.runner import begin_phase, fail_phase, record, run_phase, run_section, run_step
-from expandcontract.engine.work import Work
 from expandcontract.ledger import proof
 from expandcontract.model.errors import EcError, Mismatches, StepFailed
 from expandcontract.model.events import StepDone, StepStarted

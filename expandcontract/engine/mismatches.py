@@ -9,10 +9,10 @@ from expandcontract.model.phases import Section
 from expandcontract.model.plan import Purpose, Sweep
 from expandcontract.model.situation import Situation
 from expandcontract.sweep.governor import Governor
-from expandcontract.sweep.reading import Found, Reading
+from expandcontract.sweep.row_reader import MismatchFound, RowReader
 
 #: Takes one row that does not match; it may write it to a file.
-Sink: TypeAlias = Callable[[Found], None]
+Sink: TypeAlias = Callable[[MismatchFound], None]
 
 
 async def sample(context: Context, situation: Situation, blocks: int) -> None:
@@ -46,12 +46,12 @@ async def every(context: Context, situation: Situation, sink: Sink, *, show_valu
     return number
 
 
-def _reading(context: Context, situation: Situation) -> Reading:
+def _reading(context: Context, situation: Situation) -> RowReader:
     def tell(text: str) -> None:
         context.notice(situation.name, text)
 
     governor = Governor(context.database, Purpose.COMPARE, context.limits, tell)
-    return Reading(context.database, _comparison(situation), governor, context.stop)
+    return RowReader(context.database, _comparison(situation), governor, context.stop)
 
 
 def _comparison(situation: Situation) -> Sweep:

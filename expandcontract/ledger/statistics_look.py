@@ -25,7 +25,7 @@ SELECT NOT pg_catalog.pg_is_in_recovery()
 
 
 @dataclass(frozen=True)
-class Look:
+class StatisticsLook:
     """The last look at one change."""
 
     attempt: int
@@ -53,11 +53,11 @@ async def lock(conn: AsyncConnection) -> None:
     await mutex.take(conn, "expandcontract.watch", 0, patience=_PATIENCE)
 
 
-async def last(conn: AsyncConnection, tables: Tables) -> dict[int, Look]:
+async def last(conn: AsyncConnection, tables: Tables) -> dict[int, StatisticsLook]:
     """Return the last look at each change."""
     found = (await conn.execute(select(tables.watch))).mappings()
     return {
-        row["change_id"]: Look(
+        row["change_id"]: StatisticsLook(
             **{key: value for key, value in row.items() if key not in ("change_id", "source")},
             source=Source(row["source"]),
         )
@@ -71,7 +71,7 @@ async def statements(conn: AsyncConnection, tables: Tables, change_id: int) -> l
     return [dict(row) for row in (await conn.execute(query)).mappings()]
 
 
-async def write(conn: AsyncConnection, tables: Tables, change_id: int, look: Look) -> None:
+async def write(conn: AsyncConnection, tables: Tables, change_id: int, look: StatisticsLook) -> None:
     """Keep the look."""
     row = {**vars(look), "change_id": change_id}
     statement = insert(tables.watch).values(row)

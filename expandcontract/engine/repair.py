@@ -2,12 +2,12 @@
 
 import re
 
-from expandcontract.engine import closing
 from expandcontract.engine import situation as situations
+from expandcontract.engine import transform_contract
 from expandcontract.engine.context import Context
+from expandcontract.engine.leased_work import Work, leased
 from expandcontract.engine.runner import run_step
-from expandcontract.engine.sweeping import Pace, copy_to_end
-from expandcontract.engine.work import Work, leased
+from expandcontract.engine.sweep_rounds import SweepPace, copy_to_end
 from expandcontract.model.errors import StepFailed
 from expandcontract.model.names import quote
 from expandcontract.model.phases import Section, State
@@ -16,7 +16,7 @@ from expandcontract.model.situation import Lost, Situation
 from expandcontract.steps.column import RESTORE_FILLING, RESTORE_HIDDEN, RESTORE_READY
 
 
-async def repair(context: Context, situation: Situation, pace: Pace, *, verb: str) -> None:
+async def repair(context: Context, situation: Situation, pace: SweepPace, *, verb: str) -> None:
     """Restore the trigger where it does not stand, then look at every row of all leaves.
 
     A row that is out of sync is filled from the old side; what the new side held is kept in `conflict`.
@@ -24,7 +24,7 @@ async def repair(context: Context, situation: Situation, pace: Pace, *, verb: st
     async with leased(context, situation, verb) as work:
         await restore(work)
         if situation.plan.pair.computed_outside:
-            await closing.reopen(work)
+            await transform_contract.reopen(work)
         await copy_to_end(work, pace, anew=True)
 
 

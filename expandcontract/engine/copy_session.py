@@ -4,7 +4,7 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.engine.context import Context
-from expandcontract.engine.work import Work
+from expandcontract.engine.leased_work import Work
 from expandcontract.ledger import event
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.errors import MissingPrivilege, Refused
