@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from expandcontract.model.names import quote
 from expandcontract.model.plan import Note, Plan
 from expandcontract.postgres import empty_copy
+from expandcontract.postgres.descendants import tree
 from expandcontract.postgres.empty_copy import EmptyCopy
 from expandcontract.postgres.query import value
 from expandcontract.postgres.sqlstate import is_disconnect, is_lock_failure
@@ -19,18 +20,14 @@ _MORE = ("using", "back", "transform", "to")
 
 #: The files of a table, its partitions and children, and their indexes. An index that is made anew keeps its
 #: file where nothing has to be built. $1 the table.
-_FILES = """
-WITH RECURSIVE tree(oid) AS (
-    SELECT $1::text::pg_catalog.regclass::oid
+_FILES = f"""
+WITH RECURSIVE {tree("SELECT $1::text::pg_catalog.regclass::oid")}, file_of(relation) AS (
+    SELECT relation FROM tree
     UNION
-    SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree t ON i.inhparent = t.oid
-), relation(oid) AS (
-    SELECT oid FROM tree
-    UNION
-    SELECT x.indexrelid FROM tree t JOIN pg_catalog.pg_index x ON x.indrelid = t.oid
+    SELECT x.indexrelid FROM tree t JOIN pg_catalog.pg_index x ON x.indrelid = t.relation
 )
 SELECT pg_catalog.array_agg(file ORDER BY file)
-FROM relation, pg_catalog.pg_relation_filenode(oid) file
+FROM file_of f, pg_catalog.pg_relation_filenode(f.relation) file
 WHERE file IS NOT NULL
 """
 

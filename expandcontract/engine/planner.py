@@ -22,27 +22,25 @@ from expandcontract.postgres import empty_copy
 from expandcontract.postgres.catalog import snapshot as snapshots
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Judgement, Question, as_owner, judge
+from expandcontract.postgres.descendants import tree
 from expandcontract.postgres.locks import read_patiently
 from expandcontract.postgres.query import rows
 
 T = TypeVar("T")
 
 #: What the role that runs the change must be able to do; each missing one is named.
-_PRIVILEGES = """
-WITH RECURSIVE relation AS (SELECT * FROM pg_catalog.pg_class WHERE oid = $1::text::pg_catalog.regclass),
-tree(oid) AS (
-    SELECT oid FROM relation
-    UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid
-)
+_PRIVILEGES = f"""
+WITH RECURSIVE this AS (SELECT * FROM pg_catalog.pg_class WHERE oid = $1::text::pg_catalog.regclass),
+{tree("SELECT oid FROM this")}
 SELECT 'to be ' || pg_catalog.pg_get_userbyid(relowner) || ', who owns ' || $1::text || ', or a member of it'
-FROM relation WHERE NOT pg_catalog.pg_has_role(relowner, 'USAGE')
+FROM this WHERE NOT pg_catalog.pg_has_role(relowner, 'USAGE')
 UNION ALL
 SELECT 'CREATE on schema ' || pg_catalog.quote_ident(nspname) FROM pg_catalog.pg_namespace
-WHERE (oid = (SELECT relnamespace FROM relation) OR nspname = $2::name)
+WHERE (oid = (SELECT relnamespace FROM this) OR nspname = $2::name)
   AND NOT pg_catalog.has_schema_privilege(oid, 'CREATE')
 UNION ALL
-SELECT 'BYPASSRLS, as row-level security of ' || oid::pg_catalog.regclass || ' would hide rows from it'
-FROM tree WHERE pg_catalog.row_security_active(oid)
+SELECT 'BYPASSRLS, as row-level security of ' || relation::pg_catalog.regclass || ' would hide rows from it'
+FROM tree WHERE pg_catalog.row_security_active(relation)
 UNION ALL
 SELECT 'REFERENCES on ' || other FROM unnest($3::text[]) AS other
 WHERE NOT pg_catalog.has_table_privilege(other, 'REFERENCES')
@@ -50,12 +48,9 @@ WHERE NOT pg_catalog.has_table_privilege(other, 'REFERENCES')
 
 
 #: Owners of the table, and of what is below it, whose code a superuser would run. $1 the table.
-_FOREIGN = """
-WITH RECURSIVE tree(oid) AS (
-    SELECT $1::text::pg_catalog.regclass::oid
-    UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid
-)
-SELECT DISTINCT o.rolname::text FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.oid
+_FOREIGN = f"""
+WITH RECURSIVE {tree("SELECT $1::text::pg_catalog.regclass::oid")}
+SELECT DISTINCT o.rolname::text FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.relation
 JOIN pg_catalog.pg_roles o ON o.oid = c.relowner
 WHERE NOT o.rolsuper AND (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = session_user)
 ORDER BY 1

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.names import quote
 from expandcontract.model.plan import Purpose
+from expandcontract.postgres.descendants import tree
 
 #: 128 MB of blocks of 8 kB: a table of 10 TB is 80,000 rows of ledger.
 LARGEST = 16_384
@@ -79,17 +80,13 @@ class Totals:
 #: The leaves of a table: itself, its partitions or its children, all levels down; foreign tables have no
 #: blocks. The filenode is read before the size (CASE): a rewrite in between then shows in the filenode,
 #: instead of cutting the end off.
-_LEAVES = """
-WITH RECURSIVE tree(oid) AS (
-  SELECT $1::pg_catalog.oid
-  UNION
-  SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid
-),
+_LEAVES = f"""
+WITH RECURSIVE {tree()},
 leaf AS MATERIALIZED (
   SELECT c.oid, pg_catalog.format('%I.%I', n.nspname, c.relname) AS name,
          pg_catalog.pg_relation_filenode(c.oid) AS filenode
   FROM tree
-  JOIN pg_catalog.pg_class c ON c.oid = tree.oid
+  JOIN pg_catalog.pg_class c ON c.oid = tree.relation
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
   WHERE c.relkind = 'r'
 ),

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.events import Blocker
 from expandcontract.model.words import one_line
+from expandcontract.postgres.descendants import tree
 from expandcontract.postgres.query import rows
 
 #: A VACUUM against transaction id wraparound does not give way to anybody, and must not be made to.
@@ -70,11 +71,7 @@ ORDER BY 5 DESC
 
 #: Sessions that hold any lock on a table or one below it. $1 tables as SQL, $2 as in _SESSION.
 _HOLDERS = f"""
-WITH RECURSIVE tree(relation) AS (
-    SELECT pg_catalog.to_regclass(name)::oid FROM pg_catalog.unnest($1::text[]) name
-    UNION
-    SELECT i.inhrelid FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.relation
-)
+WITH RECURSIVE {tree("SELECT pg_catalog.to_regclass(name)::oid FROM pg_catalog.unnest($1::text[]) name")}
 {_SESSION}
 WHERE a.backend_type = 'client backend' AND a.pid <> pg_catalog.pg_backend_pid()
   AND EXISTS (SELECT FROM pg_catalog.pg_locks l JOIN tree t ON l.relation = t.relation

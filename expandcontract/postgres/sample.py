@@ -7,6 +7,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.names import RelationName, literal, quote
+from expandcontract.postgres.descendants import tree
 from expandcontract.postgres.query import rows, value
 from expandcontract.postgres.sqlstate import server_message, sqlstate
 
@@ -16,14 +17,11 @@ BLOCKS = 128
 NAMED = 3
 _TOO_LARGE = "54000"  # program_limit_exceeded
 
-_BLOCKS = """
-WITH RECURSIVE tree(oid) AS (
-    SELECT $1::text::pg_catalog.regclass::oid
-    UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid
-)
-SELECT coalesce(sum(pg_catalog.pg_relation_size(t.oid)
+_BLOCKS = f"""
+WITH RECURSIVE {tree("SELECT $1::text::pg_catalog.regclass::oid")}
+SELECT coalesce(sum(pg_catalog.pg_relation_size(t.relation)
                     / pg_catalog.current_setting('block_size')::int8), 0)::int8
-FROM tree t JOIN pg_catalog.pg_class c ON c.oid = t.oid AND c.relkind = 'r'
+FROM tree t JOIN pg_catalog.pg_class c ON c.oid = t.relation AND c.relkind = 'r'
 """
 
 #: $1 functions of the empty copy. What belongs to the system is pinned, and in no row of pg_depend. A domain

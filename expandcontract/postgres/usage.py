@@ -16,23 +16,21 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model import sql_words
 from expandcontract.model.names import quote
+from expandcontract.postgres.descendants import tree
 from expandcontract.postgres.query import rows, value
 from expandcontract.postgres.sqlstate import is_disconnect
 from expandcontract.postgres.statements import StatementEntry
 
 _NAME = "~ec_usage"
 
+_COLUMNS = """SELECT u.relation, u.place, u.name
+    FROM ROWS FROM (pg_catalog.unnest($1::oid[]), pg_catalog.unnest($2::text[]))
+        WITH ORDINALITY u(relation, name, place)"""
+
 #: $1 tables, $2 columns. Each column in its table and below it; then, in turn, views over what was found. A
 #: view that names the column in one of its expressions names it for all who use the view.
-_SIDES = """
-WITH RECURSIVE tree(place, relation, name) AS (
-    SELECT u.place, u.relation, u.name
-    FROM ROWS FROM (pg_catalog.unnest($1::oid[]), pg_catalog.unnest($2::text[]))
-        WITH ORDINALITY u(relation, name, place)
-    UNION
-    SELECT t.place, i.inhrelid, t.name
-    FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.relation
-), site AS (
+_SIDES = f"""
+WITH RECURSIVE {tree(_COLUMNS, "place", "name")}, site AS (
     SELECT t.place, a.attrelid, a.attnum
     FROM tree t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.relation AND a.attname = t.name
     WHERE NOT a.attisdropped

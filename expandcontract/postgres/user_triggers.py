@@ -8,24 +8,22 @@ ENABLE ALWAYS.
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from expandcontract.postgres.descendants import tree
 from expandcontract.postgres.sqlstate import INSUFFICIENT_PRIVILEGE, sqlstate
 
 SUPPRESSED = (("session_replication_role", "replica"),)
 
 #: $1 the table, $2 the column that is written. tgtype & 16: UPDATE. Statements go to each leaf by itself, so
 #: that triggers of statements fire where they are the leaf's.
-_OBSTINATE = """
-WITH RECURSIVE tree(oid) AS (
-    SELECT $1::pg_catalog.oid
-    UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid
-)
+_OBSTINATE = f"""
+WITH RECURSIVE {tree()}
 SELECT DISTINCT pg_catalog.quote_ident(t.tgname::pg_catalog.text)
-FROM tree JOIN pg_catalog.pg_trigger t ON t.tgrelid = tree.oid
+FROM tree JOIN pg_catalog.pg_trigger t ON t.tgrelid = tree.relation
 WHERE t.tgenabled IN ('A', 'R') AND t.tgtype & 16 <> 0 AND NOT t.tgisinternal
   AND t.tgname !~ '^[~!]e[crs]_'
   AND (pg_catalog.cardinality(t.tgattr::pg_catalog.int2[]) = 0 OR EXISTS (
       SELECT FROM pg_catalog.pg_attribute a
-      WHERE a.attrelid = tree.oid AND a.attname = $2::pg_catalog.name
+      WHERE a.attrelid = tree.relation AND a.attname = $2::pg_catalog.name
         AND a.attnum = ANY (t.tgattr::pg_catalog.int2[])))
 ORDER BY 1
 """

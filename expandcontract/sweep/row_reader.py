@@ -14,6 +14,7 @@ from expandcontract.model.names import split
 from expandcontract.model.plan import Sweep
 from expandcontract.postgres import sqlstate as codes
 from expandcontract.postgres.connect import Database
+from expandcontract.postgres.descendants import tree
 from expandcontract.postgres.query import rows as rows_of
 from expandcontract.sweep.governor import Governor
 from expandcontract.sweep.pace import Pace
@@ -27,16 +28,12 @@ LARGEST = 4096
 LOOK_SECONDS = 0.2
 
 #: The leaves of a table with their blocks. $1: its OID.
-_LEAVES = """
-WITH RECURSIVE tree(oid) AS (
-    SELECT $1::pg_catalog.oid
-    UNION
-    SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid
-)
+_LEAVES = f"""
+WITH RECURSIVE {tree()}
 SELECT pg_catalog.format('%I.%I', n.nspname, c.relname),
        pg_catalog.pg_relation_size(c.oid) / pg_catalog.current_setting('block_size')::pg_catalog.int8
 FROM tree
-JOIN pg_catalog.pg_class c ON c.oid = tree.oid AND c.relkind = 'r'
+JOIN pg_catalog.pg_class c ON c.oid = tree.relation AND c.relkind = 'r'
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 ORDER BY 1
 """

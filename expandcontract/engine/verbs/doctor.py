@@ -16,6 +16,7 @@ from expandcontract.model.names import RelationName, quote, sync_schema
 from expandcontract.model.phases import State
 from expandcontract.model.situation import Situation, Source
 from expandcontract.postgres import origin, statements
+from expandcontract.postgres.descendants import tree
 from expandcontract.postgres.query import rows
 from expandcontract.postgres.sqlstate import translate
 
@@ -37,12 +38,8 @@ FROM pg_catalog.pg_prepared_xacts WHERE database = current_database() ORDER BY p
 
 #: Transactions of others that hold a lock on a table, or on one below it, for longer than $2 seconds.
 #: $1: tables. A prepared transaction has no session.
-_HELD = """
-WITH RECURSIVE tree(root, relation) AS (
-    SELECT o, o FROM pg_catalog.unnest($1::oid[]) o
-    UNION
-    SELECT t.root, i.inhrelid FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.relation
-)
+_HELD = f"""
+WITH RECURSIVE {tree("SELECT o, o FROM pg_catalog.unnest($1::oid[]) o", "root")}
 SELECT t.root::int8, a.pid, coalesce(a.application_name, ''), a.usename::text, coalesce(a.state, ''),
        max(l.mode), max(extract(epoch FROM clock_timestamp() - a.xact_start))::bigint
 FROM tree t

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.names import RelationName
 from expandcontract.postgres.catalog.default import is_nothing, judge
+from expandcontract.postgres.descendants import tree
 from expandcontract.postgres.query import rows
 
 
@@ -69,14 +70,11 @@ _NO_CONSTRAINT = (
     "NULL::boolean AS connoinherit) k ON true"
 )
 #: Before, a child may have let it go.
-_WITHOUT_A_CHILD = """NOT EXISTS (
-    WITH RECURSIVE tree(relation) AS (
-        SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = a.attrelid
-        UNION
-        SELECT i.inhrelid FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.relation
-    )
+_WITHOUT_A_CHILD = f"""NOT EXISTS (
+    WITH RECURSIVE {tree("SELECT a.attrelid")}
     SELECT FROM tree JOIN pg_catalog.pg_attribute b ON b.attrelid = tree.relation
-    WHERE b.attname = a.attname AND NOT b.attisdropped AND NOT b.attnotnull)"""
+    WHERE tree.relation <> a.attrelid
+      AND b.attname = a.attname AND NOT b.attisdropped AND NOT b.attnotnull)"""
 _CONSTRAINT = (
     "pg_catalog.pg_constraint k ON k.conrelid = a.attrelid AND k.contype = 'n' AND k.conkey = ARRAY[a.attnum]"
 )

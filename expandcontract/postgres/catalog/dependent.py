@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.postgres.catalog import body
+from expandcontract.postgres.descendants import tree
 from expandcontract.postgres.query import together
 
 
@@ -47,12 +48,8 @@ class WatchedColumn:
 
 #: Over `wanted`, the fields of Wanted. Also what depends on the column of a partition or child: it is dropped
 #: with its parent's.
-SITES = """
-tree(tag, relation, name) AS (
-    SELECT w.tag, w.relation, w.name FROM wanted w
-    UNION
-    SELECT t.tag, i.inhrelid, t.name FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.relation
-), site AS (
+SITES = f"""
+{tree("SELECT w.relation, w.tag, w.name FROM wanted w", "tag", "name")}, site AS (
     SELECT t.tag, t.relation, a.attnum
     FROM tree t
     JOIN pg_catalog.pg_attribute a ON a.attrelid = t.relation AND a.attname = t.name AND NOT a.attisdropped

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.names import RelationName
+from expandcontract.postgres.descendants import tree
 from expandcontract.postgres.query import rows
 
 
@@ -19,12 +20,8 @@ class LeafOnly:
 
 #: $1 the table, $2 the column. An index that a constraint stands on is told as that. What is inherited, or
 #: attached to something of the parent's, is the parent's.
-_LEAF_ONLY = """
-WITH RECURSIVE tree(relation) AS (
-    SELECT i.inhrelid FROM pg_catalog.pg_inherits i WHERE i.inhparent = $1
-    UNION
-    SELECT i.inhrelid FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.relation
-), top AS (
+_LEAF_ONLY = f"""
+WITH RECURSIVE {tree()}, top AS (
     SELECT a.attnotnull, pg_catalog.pg_get_expr(d.adbin, d.adrelid) AS expression
     FROM pg_catalog.pg_attribute a
     LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
@@ -35,6 +32,7 @@ WITH RECURSIVE tree(relation) AS (
     JOIN pg_catalog.pg_class c ON c.oid = t.relation
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_catalog.pg_attribute a ON a.attrelid = t.relation AND a.attname = $2 AND NOT a.attisdropped
+    WHERE t.relation <> $1
 )
 SELECT s.nspname::text, s.relname::text, found.thing
 FROM site s

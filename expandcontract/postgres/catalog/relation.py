@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.errors import NoSuchObject
 from expandcontract.model.names import RelationName, Target, quote
+from expandcontract.postgres.descendants import tree
 from expandcontract.postgres.query import rows, value
 
 
@@ -84,14 +85,7 @@ WHERE i.inhrelid = $1
 ORDER BY i.inhseqno
 """
 
-#: The table and everything below it. UNION, not UNION ALL: a child may inherit from two tables of the tree.
-_TREE = """
-WITH RECURSIVE tree(relation) AS (
-    SELECT $1::oid
-    UNION
-    SELECT i.inhrelid FROM tree JOIN pg_catalog.pg_inherits i ON i.inhparent = tree.relation
-)
-"""
+_TREE = f"WITH RECURSIVE {tree()}"
 
 _BELOW = f"""{_TREE}
 SELECT n.nspname::text, c.relname::text, c.relkind::text, c.relispartition AND c.oid <> $1

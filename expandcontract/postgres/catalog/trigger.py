@@ -6,6 +6,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.names import RelationName
+from expandcontract.postgres.descendants import tree
 from expandcontract.postgres.query import rows
 
 
@@ -38,11 +39,8 @@ class Trigger:
 
 #: The bits of tgtype are those of pg_trigger.h. A partition's copy of its parent's trigger has a tgparentid.
 #: Triggers of statements are for those who name their table: nobody names a partitioned one below the root.
-_TRIGGERS = """
-WITH RECURSIVE tree(oid) AS (
-    SELECT $1::pg_catalog.oid
-    UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid
-)
+_TRIGGERS = f"""
+WITH RECURSIVE {tree()}
 SELECT t.tgname::text,
        t.tgtype & 2 <> 0, t.tgtype & 1 <> 0, t.tgtype & 4 <> 0, t.tgtype & 16 <> 0,
        t.tgenabled::text, n.nspname::text, p.proname::text,
@@ -56,7 +54,7 @@ SELECT t.tgname::text,
        pg_catalog.cardinality(t.tgattr::pg_catalog.int2[]) > 0,
        cn.nspname::text, c.relname::text, c.oid <> $1, l.lanname::text, p.prosrc, t.tgargs
 FROM tree
-JOIN pg_catalog.pg_trigger t ON t.tgrelid = tree.oid
+JOIN pg_catalog.pg_trigger t ON t.tgrelid = tree.relation
 JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
 JOIN pg_catalog.pg_namespace cn ON cn.oid = c.relnamespace
 JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
@@ -69,16 +67,13 @@ ORDER BY c.oid <> $1, t.tgname, c.oid
 
 
 #: Of triggers that name a column.
-_TEXTS = """
-WITH RECURSIVE tree(oid) AS (
-    SELECT $1::pg_catalog.oid
-    UNION SELECT i.inhrelid FROM pg_catalog.pg_inherits i JOIN tree ON i.inhparent = tree.oid
-)
+_TEXTS = f"""
+WITH RECURSIVE {tree()}
 SELECT c.oid = $1, n.nspname::text, c.relname::text, t.tgname::text,
        pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
        pg_catalog.pg_get_triggerdef(t.oid), pg_catalog.obj_description(t.oid, 'pg_trigger')
 FROM tree
-JOIN pg_catalog.pg_trigger t ON t.tgrelid = tree.oid AND NOT t.tgisinternal AND t.tgparentid = 0
+JOIN pg_catalog.pg_trigger t ON t.tgrelid = tree.relation AND NOT t.tgisinternal AND t.tgparentid = 0
 JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE pg_catalog.cardinality(t.tgattr::pg_catalog.int2[]) > 0 OR t.tgqual IS NOT NULL
