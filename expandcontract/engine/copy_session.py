@@ -1,6 +1,7 @@
 """How rows are copied where it is not as usual: under replication origins, or without the user's triggers."""
 
-from sqlalchemy import ColumnElement, select
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.engine.context import Context
@@ -13,8 +14,6 @@ from expandcontract.model.situation import Situation
 from expandcontract.postgres import origin, user_triggers
 from expandcontract.postgres.connect import Database
 
-#: The kind of the event that keeps under which origins rows are copied.
-MARKED = "copy marked"
 #: The kind of the event that says that the table's own triggers were kept from firing.
 UNFIRED = "copy fires no triggers"
 Settings = tuple[tuple[str, str], ...]
@@ -32,11 +31,8 @@ async def marked(work: Work) -> Database:
         if not await origin.is_decoded(conn):
             context.notice(work.name, "Rows are not marked: wal_level is not logical, so nobody could tell.")
             return context.database
-        if context.origin not in await _names(conn, context.tables, situation.change_id):
-            data = {"origin": context.origin}
-            await event.write(
-                conn, context.tables, MARKED, context.who, change_id=situation.change_id, data=data
-            )
+        row = {"change_id": situation.change_id, "name": context.origin, "who": context.who}
+        await conn.execute(insert(context.tables.origin).values(row).on_conflict_do_nothing())
     return context.database.marked(context.origin)
 
 
@@ -56,26 +52,20 @@ async def unmark(context: Context, situation: Situation) -> None:
 
 
 async def _names(conn: AsyncConnection, tables: Tables, change: int) -> list[str]:
-    c = tables.event.c
-    query = select(_origin(tables)).where(c.change_id == change, c.kind == MARKED).distinct()
-    return list((await conn.execute(query)).scalars())
+    c = tables.origin.c
+    return list((await conn.execute(select(c.name).where(c.change_id == change))).scalars())
 
 
 async def _used_by_others(conn: AsyncConnection, tables: Tables, name: str) -> bool:
-    e, change = tables.event.c, tables.change.c
+    origin, change = tables.origin, tables.change.c
     query = (
         select(change.id)
-        .join(tables.event, e.change_id == change.id)
-        .where(e.kind == MARKED, _origin(tables) == name)
+        .join(origin, origin.c.change_id == change.id)
+        .where(origin.c.name == name)
         .where(change.state.in_([State.ACTIVE.value, State.HIDDEN.value]))
         .limit(1)
     )
     return (await conn.execute(query)).first() is not None
-
-
-def _origin(tables: Tables) -> ColumnElement[str]:
-    origin: ColumnElement[str] = tables.event.c.data["origin"].as_string()
-    return origin
 
 
 def settings(situation: Situation, *, user_triggers_fire: bool) -> Settings:

@@ -4,7 +4,7 @@ does not lose it: a `before` hook may be called twice, an `after` hook is called
 
 import time
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, exists, func, insert, select, update
 
 from expandcontract.engine import situation as situations
 from expandcontract.engine.context import Context
@@ -16,8 +16,8 @@ from expandcontract.model.hooks import Facts, Turn, after, before
 from expandcontract.model.plan import Plan
 from expandcontract.model.situation import Situation
 
-#: Kinds of events: an `after` hook has to be called, was called, or failed; a `before` hook refused.
-DUE, RAN, FAILED, REFUSED = "hook due", "hook ran", "hook failed", "hook refused"
+#: Kinds of events: a hook was called, or failed; a `before` hook refused.
+RAN, FAILED, REFUSED = "hook ran", "hook failed", "hook refused"
 
 
 def facts(context: Context, plan: Plan, state: str) -> Facts:
@@ -35,7 +35,9 @@ async def begin(context: Context, situation: Situation, turn: Turn) -> None:
 async def promise(context: Context, change_id: int, turn: Turn) -> None:
     """Keep that the `after` hook, where there is one, has to be told."""
     if after(turn) in context.hooks.calls:
-        await _keep(context, DUE, after(turn), change_id)
+        row = {"change_id": change_id, "hook": after(turn), "who": context.who}
+        async with context.database.transaction() as conn:
+            await conn.execute(insert(context.tables.hook).values(row))
     killpoints.reach(f"hook.{turn}.due")
 
 
@@ -78,22 +80,31 @@ async def end(context: Context, name: str, turn: Turn) -> None:
     complaint = await call(context.hooks.calls[hook], hook, told, context.hooks.timeout)
     killpoints.reach(f"hook.{turn}.called")
     if complaint is None:
-        await _keep(context, RAN, hook, now.change_id, seconds=round(time.monotonic() - began, 3))
+        await _told(context, RAN, hook, now.change_id, seconds=round(time.monotonic() - began, 3))
     else:
-        await _keep(context, FAILED, hook, now.change_id, why=complaint)
+        await _told(context, FAILED, hook, now.change_id, why=complaint)
         context.notice(
             name, f"The hook {hook} failed: {complaint}. What it stands after is done all the same."
         )
 
 
 async def _is_due(context: Context, situation: Situation, hook: str) -> bool:
-    c = context.tables.event.c
-    due, told = (
-        func.coalesce(func.max(c.id).filter(c.kind.in_(kinds)), 0) for kinds in ((DUE,), (RAN, FAILED))
-    )
-    where = (c.change_id == situation.change_id, c.data["hook"].as_string() == hook)
     async with context.database.transaction() as conn:
-        return bool((await conn.execute(select(due > told).where(*where))).scalar_one())
+        due = select(exists().where(*_due(context, situation.change_id, hook)))
+        return bool((await conn.execute(due)).scalar_one())
+
+
+def _due(context: Context, change_id: int, hook: str) -> tuple[ColumnElement[bool], ...]:
+    c = context.tables.hook.c
+    return c.change_id == change_id, c.hook == hook, c.told_at.is_(None)
+
+
+async def _told(context: Context, kind: str, hook: str, change_id: int, **more: str | float) -> None:
+    told = update(context.tables.hook).where(*_due(context, change_id, hook))
+    async with context.database.transaction() as conn:
+        await conn.execute(told.values(told_at=func.clock_timestamp()))
+        data = {"hook": hook, **more}
+        await event.write(conn, context.tables, kind, context.who, change_id=change_id, data=data)
 
 
 async def _keep(context: Context, kind: str, hook: str, change_id: int | None, **more: str | float) -> None:

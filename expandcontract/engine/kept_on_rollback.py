@@ -8,19 +8,19 @@ anew.
 
 from dataclasses import dataclass, replace
 
+from sqlalchemy import insert
+
 from expandcontract.engine import sweep_rounds
 from expandcontract.engine.leased_work import Refusal, Work
 from expandcontract.engine.runner import finished, run_section, run_step
-from expandcontract.ledger import event
 from expandcontract.model.errors import Blocked, EcError, GuardRefused
 from expandcontract.model.names import keeping_triggers
 from expandcontract.model.phases import Section
-from expandcontract.model.plan import Plan, Step, Sweep
+from expandcontract.model.plan import Plan, Purpose, Step, Sweep
 from expandcontract.postgres.message import Query
 from expandcontract.steps import keep_on_rollback as steps
 
 #: The kind of the event that keeps which triggers stood when a round was laid; the function `kept` reads it.
-LAID = "keep laid"
 #: How often all is kept anew because its triggers are changed under it.
 MOST_TRIES = 5
 
@@ -130,8 +130,16 @@ async def _bound(work: Work, round_: int) -> int:
     async with context.database.transaction() as conn:
         await work.check(conn)
         standing = (await conn.exec_driver_sql(query, (situation.relation, names))).scalar_one()
-        data = {"round": round_, "attempt": situation.attempt, "triggers": names, "standing": standing}
-        await event.write(conn, context.tables, LAID, context.who, change_id=situation.change_id, data=data)
+        row = {
+            "change_id": situation.change_id,
+            "attempt": situation.attempt,
+            "purpose": Purpose.KEEP.value,
+            "round": round_,
+            "who": context.who,
+            "triggers": names,
+            "standing": standing,
+        }
+        await conn.execute(insert(context.tables.laid).values(row))
     return round_
 
 

@@ -9,7 +9,6 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.engine import copy_session
 from expandcontract.engine.leased_work import Work
-from expandcontract.ledger import event
 from expandcontract.ledger.chunk import is_swept
 from expandcontract.model.errors import Interrupted, Paused, TimeIsUp
 from expandcontract.model.phases import Section
@@ -20,9 +19,6 @@ from expandcontract.sweep.shift import SliceCheck
 from expandcontract.sweep.walk import lay, walk
 from expandcontract.throttles.limits import Limits
 from expandcontract.transforms import require
-
-#: The kind of the event that keeps what a round of copying was laid over; the view status_v1 reads it.
-LAID = "copy laid"
 
 
 @dataclass(frozen=True)
@@ -164,24 +160,21 @@ async def _round(work: Work, *, anew: bool, after: int | None = None) -> int:
         anew = anew and (after is None or last <= after)
         if last and (open_ or not anew) and not await _differences(conn, work, last):
             return last
-        bound = (
-            await conn.exec_driver_sql(
-                f"SELECT {context.tables.qualified('bound_state')}($1)", (situation.change_id,)
-            )
-        ).scalar_one()
-        data = {"round": last + 1, "attempt": situation.attempt, "bound": bound}
-        await event.write(conn, context.tables, LAID, context.who, change_id=situation.change_id, data=data)
+        await conn.exec_driver_sql(
+            f"INSERT INTO {context.tables.qualified('laid')} (change_id, attempt, purpose, round, who, bound)"
+            f" VALUES ($1, $2, $3, $4, $5, {context.tables.qualified('bound_state')}($1))",
+            (situation.change_id, situation.attempt, Purpose.COPY.value, last + 1, context.who),
+        )
         return last + 1
 
 
 async def _last_round(conn: AsyncConnection, work: Work) -> tuple[int, bool]:
     """Return the last round of copying that was bound, and whether chunks of it are open."""
-    events, chunk, situation = work.context.tables.event, work.context.tables.chunk, work.situation
-    data = events.c.data
-    bound = select(func.coalesce(func.max(data["round"].as_integer()), 0)).where(
-        events.c.change_id == situation.change_id,
-        events.c.kind == LAID,
-        data["attempt"].as_integer() == situation.attempt,
+    laid, chunk, situation = work.context.tables.laid, work.context.tables.chunk, work.situation
+    bound = select(func.coalesce(func.max(laid.c.round), 0)).where(
+        laid.c.change_id == situation.change_id,
+        laid.c.attempt == situation.attempt,
+        laid.c.purpose == Purpose.COPY.value,
     )
     last = int((await conn.execute(bound)).scalar_one())
     open_ = select(func.count()).where(
@@ -198,10 +191,8 @@ async def _differences(conn: AsyncConnection, work: Work, round_: int) -> tuple[
     """Return in sentences what is not as it was when the round was bound."""
     tables, situation = work.context.tables, work.situation
     query = (
-        f"SELECT {tables.qualified('differences_now')}($1, e.data->'bound') FROM "
-        f"{tables.qualified('event')} e "
-        "WHERE e.change_id = $1 AND e.kind = $2 AND (e.data->>'round')::int = $3 AND "
-        "(e.data->>'attempt')::int = $4"
+        f"SELECT {tables.qualified('differences_now')}($1, l.bound) FROM {tables.qualified('laid')} l "
+        "WHERE (l.change_id, l.attempt, l.purpose, l.round) = ($1, $2, $3, $4)"
     )
-    values = (situation.change_id, LAID, round_, situation.attempt)
+    values = (situation.change_id, situation.attempt, Purpose.COPY.value, round_)
     return tuple((await conn.exec_driver_sql(query, values)).scalar_one())

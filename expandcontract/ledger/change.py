@@ -13,7 +13,6 @@ from expandcontract.model.plan import Note, Plan, to_data
 from expandcontract.postgres.message import Query
 
 #: In the event of the step that hid the old side.
-_KEPT = "kept"
 
 
 async def create(
@@ -123,13 +122,10 @@ def noting_sync(tables: Tables, change_id: int, attempt: int, who: str, *, step:
     """Return the statement that keeps how the functions, the triggers and the new side of a change stand now,
     for the transaction of the step that made them; where it `hides` the old side, also what undo rests on.
     """
-    kept = (
-        f"pg_catalog.jsonb_build_object('{_KEPT}', (SELECT kept FROM {_kept(tables)}))" if hides else "'{}'"
-    )
-    data = f"{tables.qualified('sync_state')}($1) || $3::pg_catalog.jsonb || {kept}"
-    statement = f"""INSERT INTO {tables.qualified("event")} (change_id, kind, who, data)
-        VALUES ($1, 'sync made', $2, {data})"""
-    return Query(statement, (change_id, who, {"attempt": attempt, "step": step}))
+    kept = f"(SELECT kept FROM {_kept(tables)})" if hides else "NULL"
+    statement = f"""INSERT INTO {tables.qualified("picture")} (change_id, attempt, step, who, sync, kept)
+        VALUES ($1, $2, $3, $4, {tables.qualified("sync_state")}($1), {kept})"""
+    return Query(statement, (change_id, attempt, step, who))
 
 
 def kept_differs(tables: Tables, change_id: int, kept: Mapping[str, Any]) -> Query:
@@ -146,8 +142,8 @@ async def since_hidden(
     """
     query = f"""SELECT kept, {tables.qualified("bound_differences")}(hidden.kept_then, kept)
         FROM {_kept(tables)} LEFT JOIN (
-            SELECT data->'{_KEPT}' AS kept_then FROM {tables.qualified("event")}
-            WHERE change_id = $1 AND kind = 'sync made' AND data ? '{_KEPT}' ORDER BY id DESC LIMIT 1
+            SELECT p.kept AS kept_then FROM {tables.qualified("picture")} p
+            WHERE p.change_id = $1 AND p.kept IS NOT NULL ORDER BY p.id DESC LIMIT 1
         ) hidden ON true"""
     row: tuple[Any, ...] = tuple((await conn.exec_driver_sql(query, (change_id,))).one())
     return row[0], tuple(row[1])

@@ -19,10 +19,6 @@ LARGEST = 16_384
 SMALLEST = 64
 CHUNKS_PER_WORKER = 4
 LEASE_SECONDS = 10
-#: The kind of the event that keeps what was laid for a comparison; a guard of the ledger reads it.
-COMPARE_LAID = "compare laid"
-#: The same for what copies or keeps.
-CHUNKS_LAID = "chunks laid"
 #: Differs after a crash or a failover. Commits that did not wait for the disk may be gone then: what a
 #: worker remembers of its chunk is void, and what the ledger says holds. The second part tells a crash after
 #: which the postmaster goes on: statistics are thrown away then. The third is the timeline, which begins anew
@@ -127,7 +123,7 @@ async def lay(conn: AsyncConnection, tables: Tables, round_: Round, table: int, 
         parameters = _parameters(round_, table, pieces)
         laid = (await conn.exec_driver_sql(_insert(tables.schema, "true"), parameters)).rowcount
         if round_.purpose == Purpose.COMPARE:
-            await _note_laid(conn, tables, round_)
+            await _note_blocks(conn, tables, round_)
     if round_.purpose != Purpose.COMPARE:
         # Also of what an earlier program laid, which did not.
         await _note_chunks(conn, tables, round_)
@@ -135,20 +131,17 @@ async def lay(conn: AsyncConnection, tables: Tables, round_: Round, table: int, 
 
 
 async def _note_chunks(conn: AsyncConnection, tables: Tables, round_: Round) -> None:
-    """Keep in history, once, how many chunks a round has at least: it is done when as many are."""
+    """Keep, once, how many chunks a round has at least: it is done when as many are. Chunks are working
+    state, which anybody may delete.
+    """
     query = f"""
-INSERT INTO {tables.qualified("event")} (change_id, kind, who, data)
-SELECT $1, '{CHUNKS_LAID}', SESSION_USER, pg_catalog.jsonb_build_object(
-    'attempt', $2::pg_catalog.int4, 'purpose', $3::pg_catalog.text, 'round', $4::pg_catalog.int4,
-    'chunks', pg_catalog.count(*))
+INSERT INTO {tables.qualified("laid")} AS l (change_id, attempt, purpose, round, who, chunks)
+SELECT $1, $2, $3, $4, SESSION_USER, pg_catalog.count(*)
 FROM {tables.qualified("chunk")} c
 WHERE c.change_id = $1 AND c.attempt = $2 AND c.purpose = $3 AND c.round = $4
-HAVING NOT EXISTS (
-    SELECT FROM {tables.qualified("event")} e
-    WHERE e.change_id = $1 AND e.kind = '{CHUNKS_LAID}' AND e.data->>'purpose' = $3
-      AND (e.data->>'attempt')::pg_catalog.int4 = $2 AND (e.data->>'round')::pg_catalog.int4 = $4)"""
-    key = (round_.change_id, round_.attempt, round_.purpose.value, round_.number)
-    await conn.exec_driver_sql(query, key)
+ON CONFLICT (change_id, attempt, purpose, round) DO UPDATE SET chunks = excluded.chunks
+WHERE l.chunks IS NULL"""
+    await conn.exec_driver_sql(query, _key(round_))
 
 
 async def is_swept(
@@ -159,27 +152,24 @@ async def is_swept(
     return bool((await conn.exec_driver_sql(query, (change_id, attempt, purpose.value))).scalar_one())
 
 
-async def _note_laid(conn: AsyncConnection, tables: Tables, round_: Round) -> None:
-    """Keep in history how much is to be compared: chunks are working state, which anybody may delete, and a
-    proof ends only when all of this was done.
-    """
+async def _note_blocks(conn: AsyncConnection, tables: Tables, round_: Round) -> None:
+    """Keep how much is to be compared: a proof ends only when all of this was done."""
     query = f"""
-INSERT INTO {tables.qualified("event")} (change_id, kind, who, data)
-SELECT $1, '{COMPARE_LAID}', SESSION_USER, pg_catalog.jsonb_build_object(
-    'attempt', $2::pg_catalog.int4, 'round', $3::pg_catalog.int4,
-    'blocks', COALESCE(pg_catalog.sum(c.blocks), 0)::pg_catalog.int8,
-    'leaves', COALESCE(pg_catalog.jsonb_object_agg(c.relation, c.blocks), '{{}}'))
+INSERT INTO {tables.qualified("laid")} (change_id, attempt, purpose, round, who, blocks, leaves)
+SELECT $1, $2, $3, $4, SESSION_USER, COALESCE(pg_catalog.sum(c.blocks), 0)::pg_catalog.int8,
+       COALESCE(pg_catalog.jsonb_object_agg(c.relation, c.blocks), '{{}}')
 FROM (
   SELECT relation, pg_catalog.sum(end_block - first_block)::pg_catalog.int8 AS blocks
   FROM {tables.qualified("chunk")}
-  WHERE change_id = $1 AND attempt = $2 AND purpose = 'compare' AND round = $3
+  WHERE change_id = $1 AND attempt = $2 AND purpose = $3 AND round = $4
   GROUP BY relation
 ) c
-HAVING NOT EXISTS (
-    SELECT FROM {tables.qualified("event")} e
-    WHERE e.change_id = $1 AND e.kind = '{COMPARE_LAID}'
-      AND (e.data->>'attempt')::pg_catalog.int4 = $2 AND (e.data->>'round')::pg_catalog.int4 = $3)"""
-    await conn.exec_driver_sql(query, (round_.change_id, round_.attempt, round_.number))
+ON CONFLICT (change_id, attempt, purpose, round) DO NOTHING"""
+    await conn.exec_driver_sql(query, _key(round_))
+
+
+def _key(round_: Round) -> tuple[int, int, str, int]:
+    return round_.change_id, round_.attempt, round_.purpose.value, round_.number
 
 
 async def lay_anew(

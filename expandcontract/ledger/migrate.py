@@ -16,7 +16,10 @@ from expandcontract.model.errors import LedgerMissing, LedgerTooNew
 from expandcontract.model.names import literal, quote
 from expandcontract.postgres.connect import Database
 
-_WORKED = ("phase", "step", "proof", "chunk", "walk", "lease", "control", "watch", "statement")
+_WORKED = (
+    *("phase", "step", "proof", "laid", "chunk", "walk", "lease", "control", "watch", "statement"),
+    *("hook", "given_back"),
+)
 #: A second `ec init` waits for the first one.
 _PATIENCE = timedelta(minutes=1)
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql")
@@ -145,7 +148,7 @@ def grants(schema: str, duty: str, role: str) -> tuple[str, ...]:
         f"GRANT INSERT, UPDATE ON {_list(tables, *_WORKED)} TO {name};",
         # change: the guards lock its row, which takes a right to UPDATE.
         f"GRANT UPDATE ON {ledger}.change TO {name};",
-        f"GRANT INSERT ON {_list(tables, 'event', 'conflict')} TO {name};",
+        f"GRANT INSERT ON {_list(tables, 'event', 'conflict', 'picture', 'origin', 'canary')} TO {name};",
         f"GRANT DELETE ON {_list(tables, 'chunk', 'lease', 'statement')} TO {name};",
         f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {ledger} TO {name};",
     )

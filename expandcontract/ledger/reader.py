@@ -33,6 +33,7 @@ from expandcontract.model.situation import (
     Wish,
 )
 from expandcontract.model.words import one_line
+from expandcontract.postgres.query import rows
 
 #: The columns of status_v1 that a Situation needs. The others are for people and scripts.
 _NEEDED = (
@@ -130,11 +131,16 @@ async def owner(
     return found
 
 
+#: Kinds of events in which earlier programs kept what has a table now.
+_TAKEN_OVER = ("copy laid", "compare laid", "sync made", "copy marked", "hook due", "restoring")
+
+
 async def load_log(conn: AsyncConnection, tables: Tables, name: str) -> tuple[LogEntry, ...]:
     """Return what happened to a change, in order: its events, the steps of its journal as they ended, and
     what became of its proofs.
     """
-    entries = [*await events(conn, tables, name), *await _proofs(conn, tables, name)]
+    found = [*await events(conn, tables, name), *await _facts(conn, tables, name)]
+    entries = [*found, *await _proofs(conn, tables, name)]
     steps = select(tables.step).join(tables.change).where(tables.change.c.name == name)
     for row in (await conn.execute(steps)).mappings():
         data = {key: row[key] for key in _TOLD_OF_A_STEP}
@@ -148,9 +154,31 @@ async def events(conn: AsyncConnection, tables: Tables, name: str) -> tuple[LogE
     query = (
         select(c.at, c.kind, c.who, c.data, c.session_role, c.address)
         .join(tables.change)
-        .where(tables.change.c.name == name)
+        .where(tables.change.c.name == name, c.kind.not_in(_TAKEN_OVER))
     )
     return tuple(LogEntry(*row) for row in await conn.execute(query.order_by(c.id)))
+
+
+async def _facts(conn: AsyncConnection, tables: Tables, name: str) -> list[LogEntry]:
+    """Return what the engine keeps to rest on, told as history."""
+    of = tables.qualified("change")
+    laid, picture, origin, hook = (
+        f"{tables.qualified(table)} f JOIN {of} c ON (c.id, c.name) = (f.change_id, $1)"
+        for table in ("laid", "picture", "origin", "hook")
+    )
+    query = f"""
+SELECT f.at, f.purpose || ' laid' AS kind, f.who, pg_catalog.jsonb_strip_nulls(pg_catalog.jsonb_build_object(
+    'round', f.round, 'relations', pg_catalog.jsonb_array_length(f.bound->'leaves'), 'blocks', f.blocks,
+    'triggers', f.triggers)) AS data
+FROM {laid}
+UNION ALL
+SELECT f.at, 'sync made', f.who, pg_catalog.jsonb_build_object(
+    'step', f.step, 'functions', pg_catalog.jsonb_array_length(f.sync->'functions'),
+    'triggers', (SELECT pg_catalog.count(*) FROM pg_catalog.jsonb_object_keys(f.sync->'triggers')))
+FROM {picture}
+UNION ALL SELECT f.at, 'copy marked', f.who, pg_catalog.jsonb_build_object('origin', f.name) FROM {origin}
+UNION ALL SELECT f.at, 'hook due', f.who, pg_catalog.jsonb_build_object('hook', f.hook) FROM {hook}"""
+    return [LogEntry(at, kind, who, data) for at, kind, who, data in await rows(conn, query, name)]
 
 
 async def _proofs(conn: AsyncConnection, tables: Tables, name: str) -> list[LogEntry]:

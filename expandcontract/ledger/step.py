@@ -30,13 +30,12 @@ class JournalEntry:
     cycle: int
     section: Section
     step: str
-    hash: str
 
 
 def entry(situation: Situation, section: Section, step: Step) -> JournalEntry:
     """Return the journal's entry for a step of the present attempt and cycle."""
     cycle = situation.cycle if section in CYCLIC else 0
-    return JournalEntry(situation.change_id, situation.attempt, cycle, section, step.id, step.hash)
+    return JournalEntry(situation.change_id, situation.attempt, cycle, section, step.id)
 
 
 async def begin(conn: AsyncConnection, tables: Tables, entry: JournalEntry) -> None:
@@ -91,5 +90,4 @@ def _writing(tables: Tables, entry: JournalEntry, row: dict[str, Any], again: di
     statement = insert(tables.step).values(
         asdict(entry) | {"attempts": 1, "started_at": func.clock_timestamp()} | row
     )
-    changed = row | {"hash": entry.hash} | again
-    return statement.on_conflict_do_update(index_elements=_KEY, set_=changed)
+    return statement.on_conflict_do_update(index_elements=_KEY, set_=row | again)

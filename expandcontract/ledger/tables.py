@@ -136,7 +136,6 @@ class Tables:
             Column("cycle", Integer, primary_key=True, autoincrement=False),
             Column("section", Text, primary_key=True),
             Column("step", Text, primary_key=True),
-            _text("hash"),
             _text("status"),
             _integer("attempts"),
             _moment("started_at", nullable=False),
@@ -293,8 +292,93 @@ class Tables:
         )
 
     @cached_property
+    def laid(self) -> Table:
+        """What each round of a sweep was laid over."""
+        return Table(
+            "laid",
+            self._metadata,
+            self._of_change(primary_key=True),
+            Column("attempt", Integer, primary_key=True, autoincrement=False),
+            Column("purpose", Text, primary_key=True),
+            Column("round", Integer, primary_key=True, autoincrement=False),
+            _moment("at", nullable=False),
+            _text("who"),
+            *(Column(name, JSONB) for name in ("bound", "triggers", "standing")),
+            *(_number(name, nullable=True) for name in ("chunks", "blocks")),
+            Column("leaves", JSONB),
+        )
+
+    @cached_property
+    def picture(self) -> Table:
+        """How functions, triggers and the new side stood when a step had made them."""
+        return Table(
+            "picture",
+            self._metadata,
+            _id(),
+            self._of_change(),
+            _integer("attempt"),
+            _text("step"),
+            _moment("at", nullable=False),
+            _text("who"),
+            Column("sync", JSONB, nullable=False),
+            Column("kept", JSONB),
+        )
+
+    @cached_property
+    def origin(self) -> Table:
+        """The replication origins under which rows were copied."""
+        return Table(
+            "origin",
+            self._metadata,
+            self._of_change(primary_key=True),
+            Column("name", Text, primary_key=True),
+            _moment("at", nullable=False),
+            _text("who"),
+        )
+
+    @cached_property
+    def hook(self) -> Table:
+        """Hooks that have to be called after a turn, and when they were."""
+        return Table(
+            "hook",
+            self._metadata,
+            _id(),
+            self._of_change(),
+            _text("hook"),
+            _moment("at", nullable=False),
+            _text("who"),
+            _moment("told_at"),
+        )
+
+    @cached_property
+    def canary(self) -> Table:
+        """What was measured before a contract with a canary."""
+        return Table(
+            "canary",
+            self._metadata,
+            _id(),
+            self._of_change(),
+            _integer("cycle"),
+            _moment("at", nullable=False),
+            Column("rate", Double, nullable=False),
+            _integer("sessions"),
+        )
+
+    @cached_property
+    def given_back(self) -> Table:
+        """How far the kept values of a change were given back."""
+        names = ("top", "bottom", "below", "written")
+        return Table(
+            "given_back",
+            self._metadata,
+            self._of_change(primary_key=True),
+            *(_number(name) for name in names),
+            Column("ended", Boolean, nullable=False),
+        )
+
+    @cached_property
     def event(self) -> Table:
-        """History."""
+        """History, for people: nothing rests on it."""
         return Table(
             "event",
             self._metadata,

@@ -151,11 +151,6 @@ class Step:
             case Sweep(table=table):
                 return (Lock(table, LockMode.ACCESS_SHARE),)
 
-    @cached_property
-    def hash(self) -> str:
-        """What the journal keeps, so that a step that was changed since is seen."""
-        return _digest(_STEP.dump_python(self, mode="json"))
-
 
 @dataclass(frozen=True)
 class Note:
@@ -273,4 +268,3 @@ def _digest(data: object) -> str:
 
 
 _PLAN = TypeAdapter(Plan)
-_STEP = TypeAdapter(Step)

@@ -146,8 +146,8 @@ SET finished_at = now(), rows_compared = 2000, mismatches = 0, unfit = 0 WHERE r
 FORGED = {
     "a proof that nobody compared": f"{BEGUN}; {ENDED}",
     "a proof with fewer blocks": f"""{BEGUN};
-        INSERT INTO expandcontract.event (change_id, kind, who, data)
-        VALUES (1, 'compare laid', 'x', '{{"attempt": 1, "round": 99, "blocks": 500}}');
+        INSERT INTO expandcontract.laid (change_id, attempt, purpose, round, who, blocks)
+        VALUES (1, 1, 'compare', 99, 'x', 500);
         INSERT INTO expandcontract.chunk (change_id, attempt, purpose, round, relation, relation_name,
             filenode, first_block, end_block, next_block, status)
         VALUES (1, 1, 'compare', 99, 1, 'low', 1, 0, 500, 12, 'done'); {ENDED}""",

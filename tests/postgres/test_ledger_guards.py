@@ -176,6 +176,11 @@ FROM expandcontract.change c
     "statement",
     [
         "UPDATE expandcontract.event SET who = 'somebody else'",
+        "UPDATE expandcontract.laid SET bound = '{}'",
+        "UPDATE expandcontract.laid SET chunks = 0",
+        """INSERT INTO expandcontract.picture (change_id, attempt, step, who, sync)
+        VALUES (1, 1, '', '', '{}');
+        UPDATE expandcontract.picture SET sync = '[]'""",
         "UPDATE expandcontract.phase SET finished_at = pg_catalog.now()",
         "UPDATE expandcontract.phase SET phase = 'contract', attempt = 2 WHERE phase = 'expand'",
         "UPDATE expandcontract.step SET error = 'no' WHERE status = 'done'",
@@ -232,8 +237,8 @@ async def test_a_proof_ends_when_every_chunk_is_compared(ledger: Ledger) -> None
     assert sqlstate(caught.value) == "EC311"
     await ledger.sql(f"""
         UPDATE expandcontract.chunk SET status = 'done', next_block = end_block;
-        INSERT INTO expandcontract.event (change_id, kind, who, data)
-        VALUES (1, 'compare laid', 'alice', '{{"attempt": 1, "round": {begun.round}, "blocks": 19}}')
+        INSERT INTO expandcontract.laid (change_id, attempt, purpose, round, who, blocks)
+        VALUES (1, 1, 'compare', {begun.round}, 'alice', 19)
     """)
     async with ledger.database.transaction() as conn:
         assert await proof.finish(conn, ledger.tables, begun.id) == proof.ProofCounts(130, 3, 3)
@@ -506,7 +511,7 @@ async def test_a_repeated_step_keeps_its_past(ledger: Ledger) -> None:
     """A step of backfill may run again; what the journal had of it before is an event. A step of expand may
     not.
     """
-    entry = step.JournalEntry(ledger.id, 1, 0, Section.BACKFILL, "copy", "h")
+    entry = step.JournalEntry(ledger.id, 1, 0, Section.BACKFILL, "copy")
     async with ledger.database.transaction() as conn:
         await step.begin(conn, ledger.tables, entry)
         await step.done(conn, ledger.tables, entry, 1.5)
@@ -547,8 +552,8 @@ SWEPT = {"copy": Section.BACKFILL, "keep": Section.ROLLBACK}
         ("UPDATE expandcontract.chunk SET status = 'pending'", False),
         ("DELETE FROM expandcontract.chunk", False),
         (
-            """INSERT INTO expandcontract.event (change_id, kind, who, data)
-            SELECT id, '{} laid', 'x', '{{"round": 2, "attempt": 1}}' FROM expandcontract.change""",
+            """INSERT INTO expandcontract.laid (change_id, attempt, purpose, round, who)
+            SELECT id, 1, '{}', 2, 'x' FROM expandcontract.change""",
             False,
         ),
     ],
@@ -573,8 +578,8 @@ async def test_a_sweep_is_done_when_its_chunks_are(
     assert laid == 1
     await ledger.sql("UPDATE expandcontract.chunk SET status = 'done', next_block = end_block")
     await ledger.sql(harm.format(purpose))
-    done = f"""INSERT INTO expandcontract.step (change_id, attempt, cycle, section, step, hash, status)
-        VALUES ({ledger.id}, 1, 0, '{section}', '{purpose}', '', 'done')"""
+    done = f"""INSERT INTO expandcontract.step (change_id, attempt, cycle, section, step, status)
+        VALUES ({ledger.id}, 1, 0, '{section}', '{purpose}', 'done')"""
     if ok:
         await ledger.sql(done)
     else:
@@ -588,8 +593,8 @@ async def test_a_step_is_done_after_those_before_it(ledger: Ledger) -> None:
         f"UPDATE expandcontract.change SET plan = jsonb_set(plan, '{{sections,expand}}', '{steps}')"
     )
     await ledger.begin(Phase.EXPAND)
-    row = f"""INSERT INTO expandcontract.step (change_id, attempt, cycle, section, step, hash, status)
-        VALUES ({ledger.id}, 1, 0, 'expand', '{{}}', '', '{{}}')"""
+    row = f"""INSERT INTO expandcontract.step (change_id, attempt, cycle, section, step, status)
+        VALUES ({ledger.id}, 1, 0, 'expand', '{{}}', '{{}}')"""
     for status in ("started", "done"):
         assert "comes after step one" in (await refused(ledger, row.format("two", status))).message
     await ledger.sql(row.format("two", "failed"))

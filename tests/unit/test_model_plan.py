@@ -80,13 +80,12 @@ def full_plan() -> Plan:
 
 
 def test_a_plan_survives_the_ledger() -> None:
-    """Written as jsonb and read back it is the same plan, with the same fingerprint and step hashes."""
+    """Written as jsonb and read back it is the same plan, with the same fingerprint."""
     plan = full_plan()
     read = from_data(json.loads(json.dumps(to_data(plan))))
     assert read == plan
     assert read.fingerprint == plan.fingerprint
     assert read.program_version == plan.program_version
-    assert [s.hash for s in read.steps(Section.BACKFILL)] == [s.hash for s in plan.steps(Section.BACKFILL)]
 
 
 def test_no_field_was_forgotten() -> None:
@@ -119,12 +118,6 @@ def test_what_does_not_run_leaves_the_fingerprint() -> None:
     """Another server version or program with the same steps needs no second review."""
     other = replace(full_plan(), server_version=160000, program_version="0.2.0", costs=())
     assert other.fingerprint == full_plan().fingerprint
-
-
-def test_the_hash_of_a_step_follows_its_sql() -> None:
-    """The journal notices a step that is not what it was."""
-    step = full_plan().steps(Section.EXPAND)[0]
-    assert replace(step, action=Transactional(("SELECT 2",))).hash != step.hash
 
 
 def test_locks_that_a_step_takes() -> None:

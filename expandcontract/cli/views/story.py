@@ -69,13 +69,12 @@ def _state(data: Data) -> str:
 
 
 def _laid(data: Data) -> str:
-    leaves = data.get("bound", {}).get("leaves", ())
-    return f"round {data['round']}, over {count(len(leaves), 'relation')}"
+    over = f", over {count(data['relations'], 'relation')}" if "relations" in data else ""
+    return f"round {data['round']}{over}"
 
 
 def _sync_made(data: Data) -> str:
-    functions, triggers = data.get("functions", ()), data.get("triggers", ())
-    return f"{count(len(functions), 'function')}, {count(len(triggers), 'trigger')}"
+    return f"{count(data['functions'], 'function')}, {count(data['triggers'], 'trigger')}"
 
 
 def _tuned(data: Data) -> str:
@@ -151,11 +150,13 @@ _TELLERS: Mapping[str, Callable[[Data], str]] = {
     "acknowledged": _acknowledged,
     "began": _began,
     "begun again": _created,
+    "compare laid": _laid,
     "copy laid": _laid,
     "created": _created,
     "gates open": _gates_open,
     "locked": _locked,
     "not locked": _not_locked,
+    "keep laid": _laid,
     "notice": _text("text"),
     "phase": _phase,
     "proof spoiled": _text("why"),

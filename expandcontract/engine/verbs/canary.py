@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict
 from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from expandcontract import gates
 from expandcontract.engine import hooks
@@ -100,6 +100,9 @@ async def _pause(context: Context, seconds: float) -> None:
 
 async def _begin(context: Context, situation: Situation, before: Baseline, duration: timedelta) -> None:
     data = {**asdict(before), "cycle": situation.cycle, "seconds": duration.total_seconds()}
+    row = {"change_id": situation.change_id, "cycle": situation.cycle, **asdict(before)}
+    async with context.database.transaction() as conn:
+        await conn.execute(insert(context.tables.canary).values(row))
     await _record(context, situation, CANARY_BEGUN, BEGUN, data)
     killpoints.reach("canary.begun")
 
@@ -118,11 +121,10 @@ async def _record(
 
 async def _kept(context: Context, situation: Situation) -> Baseline:
     """Return what was measured before this contract."""
-    c = context.tables.event.c
-    where = (c.change_id == situation.change_id, c.kind == BEGUN)
+    c = context.tables.canary.c
+    last = select(c.rate, c.sessions).where(c.change_id == situation.change_id).order_by(c.id.desc()).limit(1)
     async with context.database.transaction() as conn:
-        data = (await conn.execute(select(c.data).where(*where).order_by(c.id.desc()).limit(1))).scalar_one()
-    return Baseline(data["rate"], data["sessions"])
+        return Baseline(*(await conn.execute(last)).one())
 
 
 async def _watch(context: Context, situation: Situation, before: Baseline, duration: timedelta) -> None:

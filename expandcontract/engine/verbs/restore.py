@@ -2,10 +2,11 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import timedelta
 
 from sqlalchemy import func, select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -28,8 +29,8 @@ from expandcontract.steps.sync import predicates
 from expandcontract.steps.sync.notes import UNFIT_SQLSTATE, note_settings
 from expandcontract.sweep.statements import EQ, LT, OWN_PATH, TEXT_OF
 
-#: Kinds of events: a batch with its checkpoint, and the end.
-BATCH, RESTORED = "restoring", "restored"
+#: The kind of the event that tells the end.
+RESTORED = "restored"
 BATCH_ROWS = 200
 #: A batch holds its row locks no longer than this.
 _BATCH_TIME = timedelta(milliseconds=500)
@@ -117,6 +118,7 @@ async def _restore(work: Work) -> Given:
         await asyncio.sleep(time.monotonic() - began)
     async with context.database.transaction() as conn:
         await work.check(conn)
+        await _checkpoint(conn, work, span, ended=True)
         data = {"top": span.top, "rows": span.written, "refused": refused, "considered": considered}
         await event.write(
             conn, context.tables, RESTORED, context.who, change_id=work.situation.change_id, data=data
@@ -132,17 +134,23 @@ def _is_refusal(error: DBAPIError) -> bool:
 
 async def _span(conn: AsyncConnection, work: Work) -> KeptSpan:
     """Return what is left of an unfinished run, or what was kept since the last one."""
-    c, change_id = work.context.tables.event.c, work.situation.change_id
-    query = select(c.kind, c.data).where(c.change_id == change_id, c.kind.in_((BATCH, RESTORED)))
-    last = (await conn.execute(query.order_by(c.id.desc()).limit(1))).first()
-    if last is not None and last.kind == BATCH:
-        return KeptSpan(**last.data)
+    c, change_id = work.context.tables.given_back.c, work.situation.change_id
+    query = select(c.top, c.bottom, c.below, c.written, c.ended).where(c.change_id == change_id)
+    last = (await conn.execute(query)).first()
+    if last is not None and not last.ended:
+        return KeptSpan(*last[:4])
     kept = work.context.tables.conflict.c
     newest = select(func.coalesce(func.max(kept.id), 0)).where(
         kept.change_id == change_id, kept.kind == ConflictKind.ONLY_NEW.value
     )
     top = int((await conn.execute(newest)).scalar_one())
-    return KeptSpan(top=top, bottom=0 if last is None else last.data["top"], below=top + 1)
+    return KeptSpan(top=top, bottom=0 if last is None else last.top, below=top + 1)
+
+
+async def _checkpoint(conn: AsyncConnection, work: Work, span: KeptSpan, *, ended: bool = False) -> None:
+    row = {"change_id": work.situation.change_id, **asdict(span), "ended": ended}
+    statement = insert(work.context.tables.given_back).values(row)
+    await conn.execute(statement.on_conflict_do_update(index_elements=["change_id"], set_=row))
 
 
 async def _considered(conn: AsyncConnection, work: Work, span: KeptSpan) -> int:
@@ -178,9 +186,7 @@ async def _batch(work: Work, statement: str, span: KeptSpan, limit: int) -> Kept
             below = span.below if locked else (span.bottom if lowest is None else lowest)
             span = KeptSpan(span.top, span.bottom, below, span.written + written)
             if written or not locked:
-                await event.write(
-                    conn, context.tables, BATCH, context.who, change_id=change_id, data=vars(span)
-                )
+                await _checkpoint(conn, work, span)
             killpoints.reach("restore.batch.written")
         killpoints.reach("restore.batch.committed")
         if not locked:

@@ -9,19 +9,12 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         (
             SELECT count(k.id) >= laid.chunks AND coalesce(bool_and(k.status = 'done'), true)
             FROM (
-                SELECT (e.data->>'round')::integer AS round, (e.data->>'chunks')::bigint AS chunks
-                FROM {schema}.event e
-                WHERE e.change_id = swept.change_id AND e.kind = 'chunks laid' AND e.data->>'purpose' = swept.purpose
-                    AND (e.data->>'attempt')::integer = swept.attempt
-                ORDER BY e.id DESC LIMIT 1
+                SELECT l.round, l.chunks FROM {schema}.laid l
+                WHERE l.change_id = swept.change_id AND l.attempt = swept.attempt AND l.purpose = swept.purpose
+                ORDER BY l.round DESC LIMIT 1
             ) laid
             LEFT JOIN {schema}.chunk k
                 ON (k.change_id, k.attempt, k.purpose, k.round) = (swept.change_id, swept.attempt, swept.purpose, laid.round)
-            WHERE NOT EXISTS (
-                SELECT FROM {schema}.event begun
-                WHERE begun.change_id = swept.change_id AND begun.kind = swept.purpose || ' laid'
-                    AND (begun.data->>'attempt')::integer = swept.attempt AND (begun.data->>'round')::integer > laid.round
-            )
             GROUP BY laid.chunks
         ),
         false
@@ -168,19 +161,19 @@ $$;
 -- whether all its rows were looked at.
 CREATE FUNCTION {schema}.kept(change_id bigint, OUT round integer, OUT stood boolean, OUT swept boolean)
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT coalesce((laid.data->>'round')::integer, 0),
-        laid.data IS NOT NULL AND NOT EXISTS (
-            SELECT FROM jsonb_each({schema}.keeping(c.relation, laid.data->'triggers')) leaf
-            WHERE leaf.value IS DISTINCT FROM laid.data->'standing'->leaf.key
-                OR jsonb_array_length(leaf.value) <> jsonb_array_length(laid.data->'triggers')
+    SELECT coalesce(laid.round, 0),
+        laid.round IS NOT NULL AND NOT EXISTS (
+            SELECT FROM jsonb_each({schema}.keeping(c.relation, laid.triggers)) leaf
+            WHERE leaf.value IS DISTINCT FROM laid.standing->leaf.key
+                OR jsonb_array_length(leaf.value) <> jsonb_array_length(laid.triggers)
                 OR EXISTS (SELECT FROM jsonb_array_elements(leaf.value) standing WHERE standing->>1 <> 'A')
         ),
         {schema}.swept(c.id, c.attempt, 'keep')
     FROM {schema}.change c
     LEFT JOIN LATERAL (
-        SELECT e.data FROM {schema}.event e
-        WHERE e.change_id = c.id AND e.kind = 'keep laid' AND (e.data->>'attempt')::integer = c.attempt
-        ORDER BY e.id DESC LIMIT 1
+        SELECT l.round, l.triggers, l.standing FROM {schema}.laid l
+        WHERE l.change_id = c.id AND l.attempt = c.attempt AND l.purpose = 'keep'
+        ORDER BY l.round DESC LIMIT 1
     ) laid ON true
     WHERE c.id = change_id
 $$;
@@ -238,17 +231,16 @@ $$;
 CREATE OR REPLACE FUNCTION {schema}.compared(change_id bigint, attempt integer, round integer) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH laid AS (
-        SELECT e.data FROM {schema}.event e
-        WHERE e.change_id = compared.change_id AND e.kind = 'compare laid'
-            AND (e.data->>'attempt')::integer = compared.attempt AND (e.data->>'round')::integer = compared.round
-        ORDER BY e.id LIMIT 1
+        SELECT l.blocks, l.leaves FROM {schema}.laid l
+        WHERE (l.change_id, l.attempt, l.purpose, l.round) = (compared.change_id, compared.attempt, 'compare', compared.round)
+            AND l.blocks IS NOT NULL
     ), part AS (
         SELECT leaf.key::oid AS relation, leaf.value::bigint AS blocks
-        FROM laid, jsonb_each_text(laid.data->'leaves') leaf, {schema}.change c
+        FROM laid, jsonb_each_text(laid.leaves) leaf, {schema}.change c
         WHERE c.id = compared.change_id AND leaf.key::oid IN (SELECT {schema}.leaves(c.relation))
         UNION ALL
         -- Laid by an earlier program, which kept the sum alone.
-        SELECT NULL, (laid.data->>'blocks')::bigint FROM laid WHERE NOT laid.data ? 'leaves'
+        SELECT NULL, laid.blocks FROM laid WHERE laid.leaves IS NULL
     )
     SELECT EXISTS (SELECT FROM laid) AND NOT EXISTS (
         SELECT FROM part WHERE NOT (

@@ -152,10 +152,10 @@ SELECT
     -- The leaves over which the last round of copying was laid.
     ARRAY(
         SELECT (leaf->>'oid')::bigint FROM (
-            SELECT e.data FROM {schema}.event e
-            WHERE e.change_id = c.id AND e.kind = 'copy laid' AND (e.data->>'attempt')::integer = c.attempt
-            ORDER BY e.id DESC LIMIT 1
-        ) laid, pg_catalog.jsonb_array_elements(laid.data->'bound'->'leaves') leaf
+            SELECT l.bound FROM {schema}.laid l
+            WHERE l.change_id = c.id AND l.purpose = 'copy' AND l.attempt = c.attempt
+            ORDER BY l.round DESC LIMIT 1
+        ) laid, pg_catalog.jsonb_array_elements(laid.bound->'leaves') leaf
     ) AS covered,
     CASE WHEN c.state IN ('active', 'hidden') THEN {schema}.sync_altered(c.id, c.attempt) ELSE '{}' END AS sync_altered,
     -- The newest row of the journal: the step that is under way, or the one that ended last.

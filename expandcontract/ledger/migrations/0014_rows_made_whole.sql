@@ -77,10 +77,9 @@ $$;
 CREATE OR REPLACE FUNCTION {schema}.sync_altered(change_id bigint, attempt integer) RETURNS text[]
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     WITH picture AS (
-        SELECT e.data AS was, {schema}.sync_state(sync_altered.change_id) AS is_now FROM {schema}.event e
-        WHERE e.change_id = sync_altered.change_id AND e.kind = 'sync made'
-            AND (e.data->>'attempt')::integer = sync_altered.attempt
-        ORDER BY e.id DESC LIMIT 1
+        SELECT p.sync AS was, {schema}.sync_state(sync_altered.change_id) AS is_now FROM {schema}.picture p
+        WHERE p.change_id = sync_altered.change_id AND p.attempt = sync_altered.attempt
+        ORDER BY p.id DESC LIMIT 1
     ), made AS (
         SELECT was, is_now FROM picture
         WHERE coalesce(was->>'state', 'active') = is_now->>'state'
