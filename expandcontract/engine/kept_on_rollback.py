@@ -16,7 +16,7 @@ from expandcontract.engine.runner import finished, run_section, run_step
 from expandcontract.model.errors import Blocked, EcError, GuardRefused
 from expandcontract.model.names import keeping_triggers
 from expandcontract.model.phases import Section
-from expandcontract.model.plan import Plan, Purpose, Step, Sweep
+from expandcontract.model.plan import Purpose, Sweep
 from expandcontract.postgres.message import Query
 from expandcontract.steps import keep_on_rollback as steps
 
@@ -84,7 +84,7 @@ async def stop(work: Work) -> None:
         there = (await conn.exec_driver_sql(query, values)).scalar_one()
     if there:
         plan = completed(work).plan
-        await run_step(work, Section.REPAIR, _step(plan, Section.REPAIR, steps.STOP))
+        await run_step(work, Section.REPAIR, plan.step(Section.REPAIR, steps.STOP))
 
 
 async def sweep(work: Work, action: Sweep) -> None:
@@ -100,8 +100,8 @@ async def _keep(work: Work) -> None:
     if found.complete and steps.KEEP in await finished(work, Section.ROLLBACK):
         return
     if not found.stood:
-        await run_step(work, Section.ROLLBACK, _step(work.plan, Section.ROLLBACK, steps.KEEP_WRITES))
-    await run_step(work, Section.ROLLBACK, _step(work.plan, Section.ROLLBACK, steps.KEEP))
+        await run_step(work, Section.ROLLBACK, work.plan.step(Section.ROLLBACK, steps.KEEP_WRITES))
+    await run_step(work, Section.ROLLBACK, work.plan.step(Section.ROLLBACK, steps.KEEP))
 
 
 async def _found(work: Work) -> KeepProgress:
@@ -141,7 +141,3 @@ async def _bound(work: Work, round_: int) -> int:
         }
         await conn.execute(insert(context.tables.laid).values(row))
     return round_
-
-
-def _step(plan: Plan, section: Section, id_: str) -> Step:
-    return next(step for step in plan.steps(section) if step.id == id_)

@@ -11,7 +11,7 @@ from expandcontract.ledger import change as change_writer
 from expandcontract.ledger.conflict import ConflictKind
 from expandcontract.model.errors import EcError, NameTaken, Refused, WouldLose
 from expandcontract.model.names import literal, quote
-from expandcontract.model.phases import Section
+from expandcontract.model.phases import Section, State
 from expandcontract.model.plan import Plan, Step, Transactional
 from expandcontract.model.situation import Situation
 from expandcontract.postgres.catalog.column import types_of
@@ -130,7 +130,7 @@ async def _refuse_keys(conn: AsyncConnection, situation: Situation) -> None:
     indexes were built, or refuse what old code writes.
     """
     plan = situation.plan
-    final = plan.pair.old.column if plan.swap else plan.pair.new.column
+    final = plan.final_column
     known = {each["name"] for each in plan.catalog.get("constraints", ())}
     told = "\n".join(s for steps in plan.sections.values() for step in steps for s in _statements(step))
     for name, table, inbound in await rows(conn, _KEYS, situation.relation, final):
@@ -222,7 +222,7 @@ async def _refuse_drift(conn: AsyncConnection, situation: Situation, why: str) -
     plan = situation.plan
     if plan.pair.one_way:
         return
-    hidden, final = plan.hidden_column, plan.pair.old.column if plan.swap else plan.pair.new.column
+    hidden, final = plan.columns_in(State.HIDDEN)
     if {hidden, final} & set(situation.live.missing_columns):
         return
     # A new side that is NULL has nothing to lose: it is filled from the old one again.

@@ -43,14 +43,6 @@ async def load_on(
     return tuple(replace(each, live=_joined(each, lives[each.change_id])) for each in situations)
 
 
-def _names(situation: Situation) -> tuple[str, str]:
-    """Return the present names of the old and the new side."""
-    plan = situation.plan
-    if situation.state != State.HIDDEN:
-        return plan.pair.old.column, plan.pair.new.column
-    return plan.hidden_column, plan.pair.old.column if plan.swap else plan.pair.new.column
-
-
 async def one(context: Context, name: str) -> Situation:
     """Return the change of that name. Raises UnknownChange with the nearest."""
     found = await load(context, [name])
@@ -75,7 +67,7 @@ async def unknown(context: Context, name: str) -> UnknownChange:
 def _subject(situation: Situation) -> WatchedTable:
     plan = situation.plan
     hidden, unkept = situation.state == State.HIDDEN, _unkept(situation)
-    old, new = _names(situation)
+    old, new = situation.plan.columns_in(situation.state)
     return WatchedTable(
         change_id=situation.change_id,
         table=plan.table,

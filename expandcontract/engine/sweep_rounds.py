@@ -11,8 +11,7 @@ from expandcontract.engine import copy_session
 from expandcontract.engine.leased_work import Work
 from expandcontract.ledger.chunk import is_swept
 from expandcontract.model.errors import Interrupted, Paused, TimeIsUp
-from expandcontract.model.phases import Section
-from expandcontract.model.plan import Purpose, Step, Sweep, Transformation
+from expandcontract.model.plan import Purpose, Sweep, Transformation
 from expandcontract.steps.sync.triggers import FILLING
 from expandcontract.sweep.job import Job, OnError, SweepOptions, SweepOutcome
 from expandcontract.sweep.shift import SliceCheck
@@ -47,13 +46,6 @@ class SweepPace:
             on_error=self.on_error,
             show_values=self.show_values,
         )
-
-
-def step_of(work: Work, section: Section, purpose: Purpose) -> Step:
-    """Return the step of the plan that sweeps for `purpose`."""
-    return next(
-        s for s in work.plan.steps(section) if isinstance(s.action, Sweep) and s.action.purpose == purpose
-    )
 
 
 async def walk_round(
@@ -109,8 +101,7 @@ async def copy_to_end(work: Work, pace: SweepPace, *, anew: bool = False) -> Swe
     and another round follows. A round over finished rows writes nothing. `anew` begins a round over the
     present size even when the last one is finished.
     """
-    action = step_of(work, Section.BACKFILL, Purpose.COPY).action
-    assert isinstance(action, Sweep)  # noqa: S101 - step_of looked for it
+    _, _, action = work.plan.sweep(Purpose.COPY)
     if isinstance(action, Transformation):
         await require(action.function)
     after, found = None, [0]

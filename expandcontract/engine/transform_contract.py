@@ -17,7 +17,7 @@ from expandcontract.ledger import proof
 from expandcontract.model.errors import EcError, Mismatches, StepFailed
 from expandcontract.model.events import StepDone, StepStarted
 from expandcontract.model.phases import Phase, Section
-from expandcontract.model.plan import Step, Transactional
+from expandcontract.model.plan import Transactional
 from expandcontract.postgres.sqlstate import CHECK_VIOLATION, sqlstate
 from expandcontract.steps.carry.filled import ALLOW, PROVE, REQUIRE, constraint_name
 
@@ -38,7 +38,7 @@ async def _contract(work: Work) -> None:
         await run_phase(work, Phase.CONTRACT)
         return
     await _all_but_hide(work)
-    await run_step(work, Section.REPAIR, _step(work, REQUIRE))
+    await run_step(work, Section.REPAIR, work.plan.step(Section.REPAIR, REQUIRE))
     try:
         await _prove(work)
         await run_phase(work, Phase.CONTRACT)
@@ -63,7 +63,7 @@ async def reopen(work: Work) -> None:
 async def _allow(work: Work) -> None:
     # Also when somebody wants an end: old code must not be left refused.
     calm = replace(work, context=replace(work.context, stop=asyncio.Event()))
-    await run_step(calm, Section.REPAIR, _step(work, ALLOW))
+    await run_step(calm, Section.REPAIR, work.plan.step(Section.REPAIR, ALLOW))
 
 
 async def _all_but_hide(work: Work) -> None:
@@ -79,7 +79,7 @@ async def _all_but_hide(work: Work) -> None:
 
 async def _prove(work: Work) -> None:
     """Scan for a row that is not filled, while reads and writes go on. Raises Mismatches."""
-    step, context = _step(work, PROVE), work.context
+    step, context = work.plan.step(Section.REPAIR, PROVE), work.context
     assert isinstance(step.action, Transactional)  # noqa: S101 - filled.repairs made it
     began = time.monotonic()
     context.listen(StepStarted(work.name, Section.REPAIR, step.id, step.sentence))
@@ -111,7 +111,3 @@ async def _unfilled(work: Work) -> Mismatches:
     )
     await fail_phase(work, Phase.CONTRACT, error)
     return error
-
-
-def _step(work: Work, id_: str) -> Step:
-    return next(step for step in work.plan.steps(Section.REPAIR) if step.id == id_)

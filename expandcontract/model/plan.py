@@ -229,6 +229,30 @@ class Plan:
         """Return the steps of one section, in order."""
         return self.sections.get(section, ())
 
+    def step(self, section: Section, id_: str) -> Step:
+        """Return one step. Raises KeyError where the section has none of that name."""
+        return {step.id: step for step in self.steps(section)}[id_]
+
+    def sweep(self, purpose: Purpose) -> tuple[Section, Step, Sweep]:
+        """Return the step that sweeps for `purpose`, after its section and before its action."""
+        return next(
+            (section, step, step.action)
+            for section, steps in self.sections.items()
+            for step in steps
+            if isinstance(step.action, Sweep) and step.action.purpose == purpose
+        )
+
+    @property
+    def final_column(self) -> str:
+        """The new side's name after contract."""
+        return self.pair.old.column if self.swap else self.pair.new.column
+
+    def columns_in(self, state: State) -> tuple[str, str]:
+        """Return the names that the old and the new side have while the change is in `state`."""
+        if state == State.HIDDEN:
+            return self.hidden_column, self.final_column
+        return self.pair.old.column, self.pair.new.column
+
     @property
     def transforms(self) -> tuple[str, ...]:
         """The Python functions that the plan needs."""

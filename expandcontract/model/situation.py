@@ -385,7 +385,7 @@ class Situation:
                 f"{leaf.name} was never copied." for leaf in live.leaves if self.settled and not leaf.swept
             )
             return (*live.sync_faults, *lost, *left_out)
-        final = plan.pair.old.column if plan.swap else plan.pair.new.column
+        final = plan.final_column
         if self.state == State.ROLLED_BACK:
             return ()
         if not live.table_exists:

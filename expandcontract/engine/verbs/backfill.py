@@ -12,7 +12,7 @@ from expandcontract.engine.context import Context
 from expandcontract.engine.leased_work import Work, leased
 from expandcontract.engine.repair import make_again, repair, restore
 from expandcontract.engine.runner import begin_phase, fail_phase, record, run_phase
-from expandcontract.engine.sweep_rounds import SweepPace, copy_to_end, step_of
+from expandcontract.engine.sweep_rounds import SweepPace, copy_to_end
 from expandcontract.engine.verbs import status, undo, verify
 from expandcontract.model import killpoints
 from expandcontract.model.errors import LeaseHeld, Mismatches, StepFailed
@@ -114,10 +114,10 @@ async def _copy(work: Work, pace: SweepPace) -> None:
         await fail_phase(work, Phase.BACKFILL, StepFailed(" ".join(filter(None, told))))
         raise
     killpoints.reach("backfill.copy.finished")
-    step = step_of(work, Section.BACKFILL, Purpose.COPY)
+    section, step, _ = work.plan.sweep(Purpose.COPY)
     async with work.context.database.transaction() as conn:
         await work.check(conn)
-        await record(work, conn, Section.BACKFILL, step, time.monotonic() - began)
+        await record(work, conn, section, step, time.monotonic() - began)
     killpoints.reach("backfill.copy.recorded")
 
 

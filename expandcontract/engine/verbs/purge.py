@@ -63,7 +63,7 @@ def _require_confirmation(situation: Situation, *, yes: bool, now: bool, confirm
 
 def _refuse_last_copy(situation: Situation) -> None:
     plan = situation.plan
-    left = plan.pair.old.column if plan.swap else plan.pair.new.column
+    left = plan.final_column
     again = f"ALTER TABLE {plan.table} ADD COLUMN {quote(left)} {plan.pair.new.type}"
     undo = f"Rename it back; or {again}, then: ec undo {situation.name}, ec backfill {situation.name}"
     gatekeeper.refuse_last_copy(situation, left, undo)

@@ -13,14 +13,14 @@ from expandcontract.engine.leased_work import Work, leased
 from expandcontract.engine.mismatches import Sink
 from expandcontract.engine.repair import repair
 from expandcontract.engine.runner import begin_phase, end_phase, fail_phase, record
-from expandcontract.engine.sweep_rounds import SweepPace, step_of, walk_round
+from expandcontract.engine.sweep_rounds import SweepPace, walk_round
 from expandcontract.engine.verbs import undo
 from expandcontract.ledger import chunk, proof
 from expandcontract.ledger.chunk import Round
 from expandcontract.model import killpoints
 from expandcontract.model.errors import Blocked, Mismatches
 from expandcontract.model.names import literal, quote
-from expandcontract.model.phases import Phase, Section, Verb
+from expandcontract.model.phases import Phase, Verb
 from expandcontract.model.plan import Purpose, Sweep
 from expandcontract.model.situation import Situation
 from expandcontract.postgres.query import rows
@@ -131,27 +131,26 @@ async def _once(work: Work, pace: SweepPace, naming: Naming) -> None:
         await work.check(conn)
         begun = await proof.begin(conn, context.tables, work.situation.change_id)
     killpoints.reach("verify.bound")
-    step = step_of(work, Section.VERIFY, Purpose.COMPARE)
-    assert isinstance(step.action, Sweep)  # noqa: S101 - step_of looked for it
+    section, step, action = work.plan.sweep(Purpose.COMPARE)
 
     async def unchanged(conn: AsyncConnection) -> None:
         if faults := await proof.differences(conn, context.tables, begun.id):
             raise _Spoiled("; ".join(faults))
 
-    await walk_round(work, step.action, begun.round, pace, unchanged)
+    await walk_round(work, action, begun.round, pace, unchanged)
     await _require_compared(work, begun.id)
     async with context.database.transaction(patient=True) as conn:
         await work.check(conn)
         await unchanged(conn)
         finding = await proof.finish(conn, context.tables, begun.id)
-        await record(work, conn, Section.VERIFY, step, time.monotonic() - began)
+        await record(work, conn, section, step, time.monotonic() - began)
         keys = (
             await chunk.samples(conn, context.tables, _round(work, begun.round)) if finding.mismatches else ()
         )
     killpoints.reach("verify.compared")
     if finding.mismatches:
         named = (
-            await _values(work, step.action, keys)
+            await _values(work, action, keys)
             if naming.show_values
             else tuple(MismatchedRow(_spell(key)) for key in keys)
         )
