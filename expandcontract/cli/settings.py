@@ -3,6 +3,7 @@
 import difflib
 import os
 from collections.abc import Mapping
+from dataclasses import fields
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -146,19 +147,7 @@ class Settings(BaseSettings):
     @property
     def policy(self) -> Policy:
         """The limits and waiting times of a run."""
-        return Policy(
-            lock_timeout=self.lock_timeout,
-            lock_budget=self.lock_budget,
-            quiet_for=self.quiet_for,
-            soak=self.soak,
-            proof_max_age=self.proof_max_age,
-            undo_window=self.undo_window,
-            require_version=self.require_version,
-            deployed_at=self.deployed_at,
-            approval=self.approval,
-            require_sight=self.require_sight,
-            confidential=self.confidential,
-        )
+        return Policy(**{each.name: getattr(self, each.name) for each in fields(Policy)})
 
 
 class _ProjectSource(PydanticBaseSettingsSource):
