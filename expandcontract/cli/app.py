@@ -75,7 +75,7 @@ class Verbs(TyperGroup):
         if args[0] not in VERBS:
             near = difflib.get_close_matches(args[0], VERBS, n=1, cutoff=0.5)
             raise UsageError(
-                f"{args[0]!r} is no command.",
+                f"{args[0]!r} is not a command.",
                 why=f"Did you mean ec {near[0]}?" if near else "",
                 next="ec --help",
             )

@@ -182,7 +182,7 @@ def _field(place: tuple[int | str, ...]) -> str:
 def _bad_setting(field: str, kind: str, message: str, given: Mapping[str, Any]) -> BadSetting:
     origin = _origin(field, given)
     if kind == "extra_forbidden":
-        return BadSetting(f"{field} in {origin} is no setting.", why=_nearest(field, names()))
+        return BadSetting(f"{field} in {origin} is not a setting.", why=_nearest(field, names()))
     return BadSetting(f"The value of {origin} is not valid.", why=message.removeprefix("Value error, "))
 
 
@@ -205,7 +205,7 @@ def _check_environment() -> None:
         if not name.startswith(PREFIX) or name in known or name in VARIABLES:
             continue
         if difflib.get_close_matches(name, known, cutoff=0.9):
-            raise BadSetting(f"{name} in the environment is no setting.", why=_nearest(name, known))
+            raise BadSetting(f"{name} in the environment is not a setting.", why=_nearest(name, known))
 
 
 def names() -> list[str]:

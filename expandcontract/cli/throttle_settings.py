@@ -43,7 +43,7 @@ def _split(names: str) -> tuple[str, ...]:
 def _throttles(names: str) -> str:
     for name in _split(names):
         if name not in NAMES:
-            raise ValueError(f"{name!r} is no throttle. There are: {', '.join(NAMES)}.")
+            raise ValueError(f"{name!r} is not a throttle. There are: {', '.join(NAMES)}.")
     return names
 
 

@@ -22,7 +22,7 @@ from expandcontract.postgres.settings import BEGIN, Lifting, settings
 from expandcontract.postgres.sqlstate import TIMED_OUT, is_away, is_disconnect, server_message, sqlstate
 
 OLDEST = 14
-#: A server that starts up, fails over or has no connection left is waited for so long.
+#: A server that starts up, fails over or has no connection left is waited for this long.
 AWAY_SECONDS = 15.0
 #: What a driver that gets no connection raises.
 _REFUSALS = (
