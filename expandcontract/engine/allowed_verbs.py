@@ -3,10 +3,7 @@
 from expandcontract.engine.context import Context
 from expandcontract.model.errors import CopiedDatabase, NotReady, WrongState
 from expandcontract.model.phases import Nothing, Phase, Refuse, Run, Stage, State, Verb, answer
-from expandcontract.model.situation import Situation, SweepRecord
-
-#: With a larger share of the blocks left, rows per block say nothing by themselves.
-SETTLED_SHARE = 0.9
+from expandcontract.model.situation import Situation
 
 _PLACES = {
     Stage.NOT_STARTED: "{name} is planned, not started.",
@@ -64,29 +61,9 @@ def what_is_left(situation: Situation) -> str:
         return f"Phase {situation.phase} is {situation.phases[situation.phase].status}."
     if copy is None:
         return "No row was copied yet."
-    left = copy.blocks_total - copy.blocks_done
-    if left:
-        rows = rows_left(copy, situation.live.rows)
-        about = "" if rows is None else f", about {rows:,} rows"
-        return f"{left:,} of {copy.blocks_total:,} blocks are left{about}."
+    if copy.blocks_done < copy.blocks_total:
+        return copy.what_is_left(situation.live.rows)
     return "All rows are copied; indexes and constraints of the new side are not settled yet."
-
-
-def rows_left(copy: SweepRecord, rows: int | None) -> int | None:
-    """Return about how many rows are still to be copied; `rows` is what the statistics say of the table.
-
-    Rows per block so far say too much while windows are unfinished: their rows are written, their blocks are
-    not done. So the statistics cap it, and without any nothing is said of the first tenth.
-    """
-    left = copy.blocks_total - copy.blocks_done
-    share = left / max(copy.blocks_total, 1)
-    guesses = []
-    if copy.blocks_done and (rows is not None or share <= SETTLED_SHARE):
-        guesses.append(copy.rows / copy.blocks_done * left)
-    if rows is not None:
-        guesses.append(rows * share)
-        guesses += [rows - copy.rows] if rows > copy.rows else []
-    return round(min(guesses)) if guesses else None
 
 
 def _refuse_copy(verb: Verb, situation: Situation) -> None:

@@ -1,6 +1,6 @@
 """Hard: every row was copied, and the new side has its indexes and constraints."""
 
-from expandcontract.model.situation import Situation, SweepRecord, Verdict
+from expandcontract.model.situation import Situation, Verdict
 
 NAME = "backfilled"
 HARD = True
@@ -27,16 +27,7 @@ def _reason(situation: Situation) -> str:
         return "No row was copied yet."
     if situation.copy.finished:
         return "Every row is copied; the new side lacks some of its indexes and constraints."
-    return _left(situation.copy)
-
-
-def _left(copy: SweepRecord) -> str:
-    """Estimate rows from those written so far: the table's own statistics may be stale."""
-    blocks = copy.blocks_total - copy.blocks_done
-    text = f"{blocks:,} of {copy.blocks_total:,} blocks are left"
-    if copy.blocks_done == 0:
-        return f"{text}."
-    return f"{text}, about {round(copy.rows * blocks / copy.blocks_done):,} rows."
+    return situation.copy.what_is_left(situation.live.rows)
 
 
 def _next(situation: Situation) -> str:

@@ -15,6 +15,8 @@ from expandcontract.model.policy import Policy
 
 #: Steps that the journal has, beside those of the plan, of a contract with a canary.
 CANARY_BEGUN, CANARY_PASSED = "canary_begun", "canary_passed"
+#: While a larger share of the blocks is left, rows per block so far say nothing.
+SETTLED_SHARE = 0.9
 
 
 @dataclass(frozen=True)
@@ -53,6 +55,28 @@ class SweepRecord:
     @property
     def finished(self) -> bool:
         return self.chunks_open == 0
+
+    def rows_left(self, table_rows: int | None) -> int | None:
+        """Return about how many rows are to come; `table_rows` is what the statistics say of the table.
+
+        Rows per block so far say too much while windows are unfinished: their rows are written, their blocks
+        are not done. So the statistics cap it, and without any nothing is said of the first tenth.
+        """
+        left = self.blocks_total - self.blocks_done
+        share = left / max(self.blocks_total, 1)
+        guesses = []
+        if self.blocks_done and (table_rows is not None or share <= SETTLED_SHARE):
+            guesses.append(self.rows / self.blocks_done * left)
+        if table_rows is not None:
+            guesses.append(table_rows * share)
+            guesses += [table_rows - self.rows] if table_rows > self.rows else []
+        return round(min(guesses)) if guesses else None
+
+    def what_is_left(self, table_rows: int | None) -> str:
+        """Return it in a sentence: blocks exactly, rows about."""
+        rows = self.rows_left(table_rows)
+        about = "" if rows is None else f", about {rows:,} rows"
+        return f"{self.blocks_total - self.blocks_done:,} of {self.blocks_total:,} blocks are left{about}."
 
 
 @dataclass(frozen=True)

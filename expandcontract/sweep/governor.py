@@ -13,6 +13,7 @@ from expandcontract.throttles import courtesy, nice_ratio
 from expandcontract.throttles.controller import Controller, Decision
 from expandcontract.throttles.limits import Limits
 from expandcontract.throttles.reading import Reading, ReadingKind
+from expandcontract.throttles.rests import Rests
 from expandcontract.throttles.signal_reader import NAMES, SignalReader
 
 #: What only deserves a line is told no more often than this.
@@ -22,7 +23,7 @@ LONGEST_PAUSE_SECONDS = 8.0
 
 
 class Governor:
-    """Shared by all workers of a process. `tell` hears what deserves a line.
+    """Shared by all workers of a process. `tell` hears what deserves a line; `rests` is told of batches.
 
     A copy is paced by all throttles, a comparison by load alone. What a rollback keeps waits for none of
     them: somebody wants it to end.
@@ -37,6 +38,7 @@ class Governor:
         self._controller = Controller(limits.max_wait.total_seconds() or None)
         self._tell = tell
         self._told: dict[str, float] = {}
+        self.rests = Rests()
         self._courtesy: Reading | None = None
         self._courteous_until = -inf
         self._turn = asyncio.Lock()
@@ -61,7 +63,7 @@ class Governor:
         if decision.because_stuck:
             self._tell(f"{decision.reason}: waited long enough, doing one batch all the same")
         if decision.reason is None and self.courteous and self._courtesy is not None:
-            return replace(decision, reason=self._courtesy.sentence)
+            return replace(decision, reason=f"{self._courtesy.sentence}; {self.rests.words}")
         if decision.reason is None and (nice := nice_ratio.reading(self._nice_ratio)) is not None:
             return replace(decision, reason=nice.sentence)
         return decision
@@ -78,7 +80,7 @@ class Governor:
 
     def pause_seconds(self, batch_seconds: float) -> float:
         """Return for how long to rest after a batch that took this long."""
-        ratio = self._courtesy.value if self.courteous and self._courtesy is not None else self._nice_ratio
+        ratio = self.rests.ratio if self.courteous else self._nice_ratio
         nice = nice_ratio.pause_seconds(ratio, batch_seconds)
         return min(LONGEST_PAUSE_SECONDS, nice + self._controller.pause_seconds(batch_seconds))
 

@@ -1,7 +1,7 @@
 """How many rows one worker writes in its next transaction, and for how long it rests before."""
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 from expandcontract.ledger.chunk import Chunk
@@ -9,6 +9,7 @@ from expandcontract.sweep.line import Answer
 from expandcontract.sweep.pace import Pace
 from expandcontract.sweep.shift import Shift
 from expandcontract.throttles import courtesy
+from expandcontract.throttles.rests import Batch
 
 #: This long is a batch at full speed: who wants one of its rows waits for the rest of it.
 TARGET_SECONDS = 0.05
@@ -58,11 +59,11 @@ class Tempo:
         Under a rate they are no more than it allows in half a second, under load a part of what they would
         be.
         """
-        if self.gentle:
-            return self._paces[True, moving].batch
         fixed = self._fixed_pace()
         if fixed is not None:
             batch = fixed.batch
+        elif self.gentle:
+            batch = self._paces[True, moving].batch
         else:
             batch = int(self._paces[False, moving].batch * self._shift.governor.batch_share)
         limit = self._shift.throttle.limit
@@ -71,12 +72,7 @@ class Tempo:
     @property
     def gentle(self) -> bool:
         """Whether batches are short because others are at work."""
-        return self._shift.governor.courteous and not self.chosen
-
-    @property
-    def chosen(self) -> bool:
-        """Whether somebody chose a batch or a rate, which then stays as it is."""
-        return self._shift.fixed_batch is not None or self._shift.throttle.limit is not None
+        return self._shift.governor.courteous and self._shift.fixed_batch is None
 
     @property
     def exhausted(self) -> bool:
@@ -90,8 +86,7 @@ class Tempo:
         Waits without a transaction. Raises what `Shift.go_ahead` raises.
         """
         shift, now = self._shift, time.monotonic()
-        pause, reading = shift.throttle.pause_seconds(now), shift.throttle.reading(now)
-        sentence = reading.sentence if reading is not None and pause > 0 else None
+        pause, sentence = shift.throttle.pause_seconds(now), shift.throttle.sentence(now)
         shift.throttled_by = sentence or shift.throttled_by
         await shift.brake.rest(max(pause, self._rest_until - now))
         await shift.go_ahead(chunk)
@@ -108,18 +103,23 @@ class Tempo:
     def wrote(self, done: Written, *, moving: bool = False) -> None:
         """Note a transaction that has just ended.
 
-        Beside others its WAL counts as its time does: whoever commits next waits for both.
+        Beside others its WAL counts as its time does, and what it felt of them decides how long to rest.
         """
-        fixed = self._fixed_pace()
+        fixed, governor, now = self._fixed_pace(), self._shift.governor, time.monotonic()
         if fixed is not None:
             self._fixed = fixed.after(done.asked, done.seconds)
         elif self.gentle:
-            wal = courtesy.BATCH_SECONDS * done.wal_bytes / courtesy.BATCH_WAL_BYTES
-            cost = max(done.server_seconds, wal)
-            self._paces[True, moving] = self._paces[True, moving].after(done.asked, cost)
+            pace = replace(
+                self._paces[True, moving], target_seconds=courtesy.batch_seconds(governor.rests.ratio)
+            )
+            cost = courtesy.cost_seconds(done.server_seconds, done.wal_bytes)
+            self._paces[True, moving] = pace.after(done.asked, cost)
         else:
             self._paces[False, moving] = self._paces[False, moving].after(done.asked, done.seconds)
-        self._shift.throttle.note(done.written, time.monotonic())
+        self._shift.throttle.note(done.written, now - done.seconds)
+        if governor.courteous and not moving:
+            # What leaves its page takes as long as each index does, undisturbed or not.
+            governor.rests.note(Batch(now, done.written, done.seconds, done.server_seconds))
         self.worked(done.seconds)
 
     def halve(self, rows: int | None) -> None:

@@ -1,25 +1,25 @@
-"""The throttle `courtesy`: while others are at work in the database, short batches with rests between them.
+"""The throttle `courtesy`: while others are at work in the database, short batches, and rests where felt.
 
 On by default. A batch of 50 ms at full speed makes who writes one of its rows wait for the rest of it, and
-their commits for its WAL. The more others work, the longer the rests.
+their commits for its WAL. How long the rests are: `rests.py`.
 """
 
 from collections.abc import Sequence
 
 from expandcontract.throttles.limits import Limits
-from expandcontract.throttles.others import Others
 from expandcontract.throttles.reading import Reading, ReadingKind
+from expandcontract.throttles.rests import LONGEST
 from expandcontract.throttles.signal import Moment, SignalRow
 
 NAME = "courtesy"
-#: A batch is this long, or of this much WAL.
-BATCH_SECONDS, BATCH_WAL_BYTES = 0.001, 64 * 1024
-#: Its rest is this many times as long; less where others have less than one transaction open on average.
-RATIO, LEAST_RATIO = 8.0, 2.0
+#: A batch is this long without rests, and half as long with the longest.
+BATCH_SECONDS = 0.002
+#: This much WAL counts as a second: whoever commits next waits for its end.
+WAL_BYTES_PER_SECOND = 64 * 1024 * 1000
 #: Who was at work is taken to be at work for this long.
 LINGERS_SECONDS = 5.0
 
-#: Sessions of this database, without ours, that did something within the last two seconds, and those of them
+#: Sessions, without ours, that did something within the last two seconds, and those of them
 #: in a transaction at this moment. That is not only who is active: between two statements hardly anybody is,
 #: even where all cores are at work. What a role may not see has no backend_type, and counts as both.
 QUERY = """
@@ -41,15 +41,18 @@ def wanted(limits: Limits) -> bool:
     return limits.nice_ratio == 0 and NAME not in limits.off
 
 
-def readings(rows: Sequence[SignalRow], now: Moment) -> tuple[Reading, ...]:
-    """Return how many times a batch has to be rested; none while no session is at work."""
+def readings(rows: Sequence[SignalRow], _now: Moment) -> tuple[Reading, ...]:
+    """Return how many sessions are at work."""
     busy = rows[0]["busy"]
-    ratio = rest_ratio(now.others) if busy else 0.0
-    who = f"{busy} session{'s' * (busy != 1)} of others at work"
-    words = f"{who} (sleeps {ratio:.2g} times as long as it works)"
-    return (Reading(NAME, ratio, 0, kind=ReadingKind.COURTESY, words=words),)
+    words = f"{busy} session{'s' * (busy != 1)} of others at work"
+    return (Reading(NAME, busy, 0, kind=ReadingKind.COURTESY, words=words),)
 
 
-def rest_ratio(others: Others) -> float:
-    """Return how many times as long as a batch its rest is."""
-    return max(LEAST_RATIO, RATIO * min(1.0, others.at_once))
+def batch_seconds(ratio: float) -> float:
+    """Return how long a batch is meant to take when rests are `ratio` times as long."""
+    return BATCH_SECONDS / (1 + ratio / LONGEST)
+
+
+def cost_seconds(server_seconds: float, wal_bytes: float) -> float:
+    """Return how long others may have to wait for a batch that took so long and wrote so much WAL."""
+    return max(server_seconds, wal_bytes / WAL_BYTES_PER_SECOND)

@@ -16,7 +16,7 @@ class ReadingKind(StrEnum):
     BUDGET = "budget"
     #: Load: the work takes a smaller share of the time, and never ends altogether.
     GAUGE = "gauge"
-    #: Others are at work: the work takes less at once, and rests.
+    #: Others are at work: the work takes less at once, and rests where it is felt.
     COURTESY = "courtesy"
     #: A calendar, which cannot be stuck: it is waited for, however long it takes.
     CALENDAR = "calendar"

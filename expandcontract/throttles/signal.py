@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any, Protocol, TypeAlias
 
 from expandcontract.throttles.limits import Limits
-from expandcontract.throttles.others import Others
 from expandcontract.throttles.reading import Reading
 from expandcontract.throttles.wal import Wal
 
@@ -19,7 +18,6 @@ class Moment:
     at: float
     limits: Limits
     wal: Wal
-    others: Others
 
 
 class Signal(Protocol):

@@ -28,7 +28,6 @@ from expandcontract.throttles import (
     wal_rate,
 )
 from expandcontract.throttles.limits import Limits
-from expandcontract.throttles.others import Others
 from expandcontract.throttles.reading import Reading
 from expandcontract.throttles.signal import Moment, Signal, SignalRow
 from expandcontract.throttles.wal import Wal
@@ -66,7 +65,6 @@ class SignalReader:
         self._database = database
         self._load_only = load_only
         self._wal = Wal()
-        self._at_work = Others()
         self._slow: tuple[Reading, ...] = ()
         self._slow_at = float("-inf")
 
@@ -105,9 +103,7 @@ class SignalReader:
         rows: dict[str, list[SignalRow]] = json.loads(str(answer))
         if not self._load_only:
             self._wal.note(at, cast("int", rows["position"][0]["at"]))
-        for row in rows.get(courtesy.NAME, ()):
-            self._at_work.note(row["open"])
-        now = Moment(at, self.limits, self._wal, self._at_work)
+        now = Moment(at, self.limits, self._wal)
         return tuple(reading for signal in signals for reading in signal.readings(rows[signal.NAME], now))
 
     def _unreadable(self, signal: Signal, error: Exception) -> Reading:

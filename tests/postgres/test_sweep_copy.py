@@ -12,7 +12,7 @@ from expandcontract.model import killpoints
 from expandcontract.model.errors import PoolerInTheWay, StepFailed
 from expandcontract.sweep import SweepOptions, vacuum
 from expandcontract.sweep.statements import copy, settings
-from expandcontract.throttles import courtesy
+from expandcontract.throttles import courtesy, rests
 from tests.postgres.sweeping import TRIGGER, Swept, action, swept
 from tests.waiting import SECONDS, until
 
@@ -348,7 +348,8 @@ async def test_a_batch_that_is_too_slow_is_halved(
     """A batch that runs into its timeout is rolled back and tried again with half of its rows, also below
     the usual floor, and below that of courtesy.
     """
-    monkeypatch.setattr(courtesy, "rest_ratio", lambda _: 0.001)
+    monkeypatch.setattr(rests, "AT_FIRST", 0.0)
+    monkeypatch.setattr(rests, "LONGEST", 0.001)
     monkeypatch.setattr(courtesy, "LINGERS_SECONDS", 100.0)
     async with swept(database, rows=rows) as table:
         await table.raw.execute(f"""

@@ -25,8 +25,8 @@ from expandcontract.throttles import (
     wal_rate,
 )
 from expandcontract.throttles.limits import MEGABYTE, Limits
-from expandcontract.throttles.others import Others
 from expandcontract.throttles.reading import Reading, ReadingKind
+from expandcontract.throttles.rests import LONGEST
 from expandcontract.throttles.signal import Moment
 from expandcontract.throttles.signal_reader import NAMES, SIGNALS
 from expandcontract.throttles.wal import Wal
@@ -34,11 +34,9 @@ from expandcontract.throttles.wal import Wal
 LIMITS = Limits(max_lag=timedelta(seconds=2), max_lag_bytes=64 * MEGABYTE)
 
 
-def moment(
-    limits: Limits = LIMITS, at: float = 100.0, wal: Wal | None = None, others: Others | None = None
-) -> Moment:
+def moment(limits: Limits = LIMITS, at: float = 100.0, wal: Wal | None = None) -> Moment:
     """Return a moment."""
-    return Moment(at, limits, wal or Wal(), others or Others())
+    return Moment(at, limits, wal or Wal())
 
 
 def standby(**given: Any) -> dict[str, Any]:  # noqa: ANN401 - columns of the query
@@ -319,32 +317,25 @@ def test_a_size_that_is_none(text: str) -> None:
         parse_size(text)
 
 
-def test_rests_are_as_long_as_others_work() -> None:
-    """At first, and beside who always has a transaction open, the longest; beside who hardly has, the
-    shortest; where nobody was at work, none.
-    """
-    others = Others()
-
-    def ratio(busy: int, transactions: int, seconds: int = 1) -> float:
-        for _ in range(seconds):
-            others.note(transactions)
-        (reading,) = courtesy.readings([{"busy": busy, "open": transactions}], moment(others=others))
-        assert reading.over == (busy > 0)
-        return reading.value
-
-    assert ratio(busy=9, transactions=1) == courtesy.RATIO
-    assert courtesy.LEAST_RATIO < ratio(busy=9, transactions=0, seconds=5) < courtesy.RATIO
-    assert ratio(busy=9, transactions=0, seconds=60) == courtesy.LEAST_RATIO
-    assert ratio(busy=9, transactions=30, seconds=2) == courtesy.RATIO
-    assert ratio(busy=0, transactions=0) == 0
+@pytest.mark.parametrize(("busy", "words"), [(0, "0 sessions"), (1, "1 session"), (9, "9 sessions")])
+def test_courtesy_is_due_while_somebody_is_at_work(busy: int, words: str) -> None:
+    """How many they are is said; it holds nothing back by itself."""
+    (reading,) = courtesy.readings([{"busy": busy}], moment())
+    assert reading.sentence == f"courtesy {words} of others at work"
+    assert reading.over == (busy > 0)
+    assert not reading.holds_back
 
 
-def test_a_moment_of_others_is_not_all_that_is_known() -> None:
-    """Beside a transaction in every other sample rests are half as long."""
-    others = Others()
-    for second in range(100):
-        others.note(second % 2)
-    assert courtesy.rest_ratio(others) == pytest.approx(courtesy.RATIO / 2, rel=0.1)
+def test_the_longer_the_rests_the_shorter_the_batches() -> None:
+    """Two milliseconds without rests, one with the longest."""
+    assert courtesy.batch_seconds(0) == 0.002
+    assert courtesy.batch_seconds(LONGEST) == 0.001
+
+
+def test_wal_counts_as_time() -> None:
+    """A batch that is quick and writes much is as long as its WAL."""
+    assert courtesy.cost_seconds(0.001, 0) == 0.001
+    assert courtesy.cost_seconds(0.001, courtesy.WAL_BYTES_PER_SECOND) == 1.0
 
 
 def test_every_throttle_has_a_name_of_its_own() -> None:

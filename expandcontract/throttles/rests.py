@@ -1,0 +1,103 @@
+"""How long the rests between batches are beside others who are at work: as long as they are felt. Pure.
+
+What others feel of us, we feel of them: where every core is taken, or the memory, the locks or the disk are
+busy, they wait for us and we wait for them. Of our own batches we know how long they take when nobody is in
+the way, so what they take more is a measure that needs no statement of its own, and works from another host.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+#: A rest is never longer than this many times its batch. It begins with that many before anything is known.
+LONGEST, AT_FIRST = 8.0, 2.0
+#: Batches that take this many times as long as undisturbed ones are none of our business; with this many
+#: the longest rests follow.
+UNFELT, FELT = 1.15, 1.6
+#: Shorter ones are none.
+NEARLY_NONE = 0.05
+#: Rests grow at once with what is felt, and shrink by no more than this in a second: load comes and goes.
+SHRINK_PER_SECOND = 2.0
+#: This many batches are looked at, of the last seconds, and a few of them say nothing.
+LOOKED_AT, FEW, LAST_SECONDS = 200, 20, 10.0
+#: Batches with a smaller share of the rows than the large ones cost more a row.
+LARGE = 0.6
+#: Up to this many times the usual duration is no wait: rows differ, and so do pages.
+USUAL = 1.5
+
+
+@dataclass(frozen=True)
+class Batch:
+    """A batch: when it ended (seconds of a monotonic clock), how many rows it wrote, how long it took as the
+    client and as the server saw it.
+    """
+
+    at: float
+    rows: int
+    seconds: float
+    server_seconds: float
+
+
+class Rests:
+    """Keeps the last batches, and what follows from them."""
+
+    def __init__(self) -> None:
+        self.ratio, self.stretch = AT_FIRST, 1.0
+        self._batches: deque[Batch] = deque(maxlen=LOOKED_AT)
+        self._fresh = 0
+        self._changed_at: float | None = None
+
+    @property
+    def words(self) -> str:
+        """What is done, and why."""
+        if self.ratio < NEARLY_NONE:
+            return "they are not felt: short batches without rests"
+        return (
+            f"batches take {self.stretch:.1f} times as long as undisturbed ones: "
+            f"rests {self.ratio:.2g} times as long as it works"
+        )
+
+    def note(self, batch: Batch) -> None:
+        """Add a batch; now and then take a new measure of all."""
+        self._batches.append(batch)
+        self._fresh += 1
+        if self._fresh < FEW:
+            return
+        self._fresh = 0
+        while self._batches[0].at < batch.at - LAST_SECONDS:
+            self._batches.popleft()
+        measured = stretch(self._batches)
+        if measured is not None:
+            self.stretch = measured
+            self._change(batch.at)
+
+    def _change(self, at: float) -> None:
+        since = 0.0 if self._changed_at is None else at - self._changed_at
+        self._changed_at = at
+        self.ratio = max(wished(self.stretch), self.ratio - SHRINK_PER_SECOND * since)
+
+
+def wished(stretch: float) -> float:
+    """Return how many times as long as a batch a rest should be."""
+    return LONGEST * min(1.0, max(0.0, (stretch - UNFELT) / (FELT - UNFELT)))
+
+
+def stretch(batches: Sequence[Batch] | deque[Batch]) -> float | None:
+    """Return how many times as long batches take as they would undisturbed; None while that is not known.
+
+    A quarter of them at least is undisturbed even on a busy machine, as a batch is shorter than the time for
+    which a process keeps its core.
+    """
+    most = _quantile([batch.rows for batch in batches], 0.9)
+    large = [batch for batch in batches if batch.rows and batch.rows >= LARGE * most]
+    if len(large) < FEW // 2:
+        return None
+    trip = _quantile([batch.seconds - batch.server_seconds for batch in large], 0.1)
+    per_row = _quantile([batch.server_seconds / batch.rows for batch in large], 0.25)
+    took = sum(batch.seconds for batch in large)
+    waited = sum(max(0.0, batch.seconds - USUAL * (trip + per_row * batch.rows)) for batch in large)
+    return took / max(took - waited, 1e-9)
+
+
+def _quantile(values: Sequence[float], part: float) -> float:
+    return sorted(values)[int(part * (len(values) - 1))]
