@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.names import quote
 from expandcontract.model.plan import Note, Plan
-from expandcontract.postgres import empty_copy
+from expandcontract.postgres import empty_copy, owner_rights
 from expandcontract.postgres.descendants import tree
 from expandcontract.postgres.empty_copy import EmptyCopy
 from expandcontract.postgres.query import value
@@ -39,18 +39,16 @@ async def costs(conn: AsyncConnection, plan: Plan, copy: EmptyCopy, column: str)
     if spec.get("type") is None or any(spec.get(field) for field in _MORE) or constrained:
         return ()
     alter = f"ALTER COLUMN {quote(column)} TYPE {plan.pair.new.type}"
-    savepoint = await conn.begin_nested()
     try:
-        await empty_copy.run(conn, copy.statements)
-        before = await value(conn, _FILES, copy.snapshot.table.sql)
-        await empty_copy.run(conn, (f"ALTER TABLE {copy.snapshot.table.sql} {alter}",))
-        at_once = before == await value(conn, _FILES, copy.snapshot.table.sql)
+        async with owner_rights.trying(conn, plan.table.sql):
+            await empty_copy.run(conn, copy.statements)
+            before = await value(conn, _FILES, copy.snapshot.table.sql)
+            await empty_copy.run(conn, (f"ALTER TABLE {copy.snapshot.table.sql} {alter}",))
+            at_once = before == await value(conn, _FILES, copy.snapshot.table.sql)
     except DBAPIError as error:
         if is_disconnect(error) or is_lock_failure(error):
             raise
         at_once = False
-    finally:
-        await savepoint.rollback()
     if not at_once:
         return ()
     return (

@@ -18,10 +18,10 @@ from expandcontract.model.change import Change
 from expandcontract.model.errors import BadChangeFile, MissingPrivilege, Refused
 from expandcontract.model.names import TEMPORARY, Target, quote, sync_schema
 from expandcontract.model.plan import Note, Plan
-from expandcontract.postgres import empty_copy
+from expandcontract.postgres import empty_copy, owner_rights
 from expandcontract.postgres.catalog import snapshot as snapshots
 from expandcontract.postgres.catalog.snapshot import Snapshot
-from expandcontract.postgres.clone import Judgement, Question, as_owner, judge
+from expandcontract.postgres.clone import Judgement, Question, judge
 from expandcontract.postgres.descendants import tree
 from expandcontract.postgres.locks import read_patiently
 from expandcontract.postgres.query import rows
@@ -206,7 +206,7 @@ async def examined(
     copy = await empty_copy.describe(conn, catalog.snapshot, catalog.question.column, triggers=plan.swap)
     plan = replace(plan, costs=(*plan.costs, *await at_once.costs(conn, plan, copy, catalog.question.column)))
     tried = compose(change, replace(catalog, snapshot=copy.snapshot), TEMPORARY)
-    async with as_owner(conn, plan.table):
+    async with owner_rights.trying(conn, plan.table.sql):
         not_tried = await rehearse(conn, copy, tried)
     if not_tried:
         why = f"The plan could not be tried on an empty copy of the table, which cannot be made: {not_tried}"
@@ -214,7 +214,7 @@ async def examined(
     expressions = (catalog.judgement.forward, catalog.judgement.back)
     volatile = any(each is not None and each.volatile for each in expressions)
     asked = row_fit.Rows(plan.table, copy, tried, catalog.question, volatile, whole=check_rows)
-    async with as_owner(conn, plan.table):
+    async with owner_rights.trying(conn, plan.table.sql):
         found = await row_fit.hazards(conn, asked)
     return replace(plan, hazards=(*plan.hazards, *found))
 
@@ -226,6 +226,7 @@ async def check_privileges(conn: AsyncConnection, plan: Plan, ledger_schema: str
     )
     values = (plan.table.sql, sync_schema(ledger_schema), [o for o in others if o != plan.table.sql])
     missing = [row[0] for row in await conn.exec_driver_sql(_PRIVILEGES, values)]
+    missing += await owner_rights.missing(conn, plan.table.sql, values[2])
     if missing:
         raise MissingPrivilege(
             f"The role lacks: {'; '.join(missing)}.",
@@ -234,7 +235,11 @@ async def check_privileges(conn: AsyncConnection, plan: Plan, ledger_schema: str
 
 
 async def hazards_of_role(conn: AsyncConnection, plan: Plan) -> tuple[Note, ...]:
-    """Return what is a hazard for whoever runs the change now, and no part of the plan."""
+    """Return what is a hazard for whoever runs the change now, and no part of the plan: rows that a program
+    fills are read and written with the rights of the session.
+    """
+    if not plan.pair.computed_outside:
+        return ()
     owners = [row[0] for row in await conn.exec_driver_sql(_FOREIGN, (plan.table.sql,))]
     if not owners:
         return ()
@@ -243,8 +248,9 @@ async def hazards_of_role(conn: AsyncConnection, plan: Plan) -> tuple[Note, ...]
         Note(
             "foreign-owner",
             f"{plan.table} belongs to {names}, and this role is a superuser: triggers, CHECKs, expressions "
-            "of indexes and functions, those that are made later among them, are run by the copy with the "
-            f"rights of a superuser, and whoever is {names} may write them. Acknowledge it if you trust "
+            "of indexes and functions, those that are made later among them, are run with the rights of a "
+            f"superuser where --transform fills rows, and whoever is {names} may write them. Acknowledge it "
+            f"if you trust "
             f"{names} with the server; otherwise run ec as a role that is a member of the owner and of no "
             "other.",
             acknowledge=True,

@@ -19,6 +19,7 @@ from expandcontract.model.plan import Note, Plan, Purpose, Sweep, Transactional
 from expandcontract.postgres import empty_copy, sample
 from expandcontract.postgres.clone import Question
 from expandcontract.postgres.empty_copy import EmptyCopy
+from expandcontract.postgres.query import execute, rows
 from expandcontract.postgres.sample import Looked
 from expandcontract.postgres.sqlstate import is_disconnect, server_message
 
@@ -69,7 +70,7 @@ async def hazards(conn: AsyncConnection, asked: Rows) -> tuple[Note, ...]:
 async def _seen(conn: AsyncConnection, asked: Rows) -> tuple[Note, ...]:
     pair = asked.tried.pair
     limit = "0" if asked.whole else str(_SAMPLE_TIMEOUT_MS)
-    await conn.exec_driver_sql("SELECT pg_catalog.set_config('statement_timeout', $1, true)", (limit,))
+    await rows(conn, "SELECT pg_catalog.set_config('statement_timeout', $1, true)", limit)
     known = pair.identity or await _stands(conn, asked)
     await _refuse_too_wide(conn, asked, known=known)
     if pair.identity or pair.computed_outside:
@@ -77,7 +78,7 @@ async def _seen(conn: AsyncConnection, asked: Rows) -> tuple[Note, ...]:
     if not known:
         why = "the expressions are volatile, or call code that PostgreSQL did not bring along"
         return (_not_looked_at(f"{why}, and a plan runs none of it"),)
-    await conn.exec_driver_sql("SET LOCAL transaction_read_only = on")
+    await execute(conn, "SET LOCAL transaction_read_only = on")
     looked = await sample.look(
         conn,
         asked.table,

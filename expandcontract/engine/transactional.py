@@ -20,6 +20,7 @@ from expandcontract.ledger import step as journal
 from expandcontract.model import killpoints
 from expandcontract.model.phases import Phase, Section, State, Status
 from expandcontract.model.plan import Step, Transactional
+from expandcontract.postgres import owner_rights
 from expandcontract.postgres.locks import run_locked
 from expandcontract.postgres.message import Query, inlined
 from expandcontract.postgres.sqlstate import UNDEFINED_TABLE, server_message, sqlstate
@@ -52,8 +53,9 @@ async def run(work: Work, section: Section, step: Step, action: Transactional, e
             await change_writer.hold(conn, context.tables, work.situation.change_id)
         before = await inlined(conn, *_before(work, step))
         after = await inlined(conn, *_after(work, section, step, time.monotonic() - began, ending))
+        rights = await owner_rights.of(conn, work.plan.table.sql)
         killpoints.reach(f"{work.key(section, step.id)}.begun")
-        return (*before, *action.statements, *after)
+        return (*before, *rights.acting(action.statements), *after)
 
     if context.standby is not None and not action.patient:
         await wait_until_unused(context.standby, action.locks, context.policy, context.listen, context.stop)

@@ -23,7 +23,8 @@ from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.index import Index
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.expression import expression_settings, single
-from expandcontract.postgres.query import rows
+from expandcontract.postgres.owner_rights import trying
+from expandcontract.postgres.query import execute, rows, value
 from expandcontract.postgres.sqlstate import server_message, sqlstate
 
 _CLONE = "pg_temp.ec_clone"
@@ -45,16 +46,6 @@ _WIDENING = {
 _INTEGER_BYTES = {"int2": 2, "int4": 4, "int8": 8}
 
 _NO_PATH = "SELECT pg_catalog.set_config('search_path', '', true)"
-#: What is evaluated, or only folded when it is planned, has the owner's rights, where the role may take them.
-#: $1 the table. PostgreSQL does so for REINDEX and VACUUM.
-_AS_OWNER = """
-SELECT pg_catalog.set_config('role', o.rolname, true)
-FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles o ON o.oid = c.relowner
-WHERE c.oid = $1::text::pg_catalog.regclass AND o.rolname <> current_user
-  AND pg_catalog.pg_has_role(o.oid, CASE WHEN pg_catalog.current_setting('server_version_num')::int4 >= 160000
-                                        THEN 'SET' ELSE 'MEMBER' END)
-  AND pg_catalog.has_database_privilege(o.oid, pg_catalog.current_database(), 'TEMPORARY')
-"""
 #: Users write expressions as in their own sessions.
 _OWN_PATH = """
 SELECT pg_catalog.set_config('search_path', reset_val, true)
@@ -233,9 +224,9 @@ async def judge(conn: AsyncConnection, snapshot: Snapshot, question: Question) -
     column = snapshot.column(question.column)
     if column is None:
         raise AssertionError(f"the snapshot of {snapshot.table} was loaded without {question.column}")
-    async with _savepoint(conn):
-        await rows(conn, _AS_OWNER, snapshot.table.sql)
-        await conn.exec_driver_sql(f"CREATE TEMPORARY TABLE ec_clone (LIKE {snapshot.table.sql})")
+    async with trying(conn, snapshot.table.sql):
+        await execute(conn, _OWN_PATH)
+        await execute(conn, f"CREATE TEMPORARY TABLE ec_clone (LIKE {snapshot.table.sql})")
         if not await _takes_null(conn, column.type):
             raise UnsupportedShape(
                 f"{quote(column.name)} is of a domain that takes no NULL: {column.type}.",
@@ -262,28 +253,6 @@ async def judge(conn: AsyncConnection, snapshot: Snapshot, question: Question) -
     )
 
 
-@asynccontextmanager
-async def as_owner(conn: AsyncConnection, table: RelationName) -> AsyncIterator[None]:
-    """Do what the body does with the rights of the table's owner, and roll it back in any case."""
-    savepoint = await conn.begin_nested()
-    try:
-        await rows(conn, _AS_OWNER, table.sql)
-        yield
-    finally:
-        await savepoint.rollback()
-
-
-@asynccontextmanager
-async def _savepoint(conn: AsyncConnection) -> AsyncIterator[None]:
-    """Roll back whatever the body did, whether it fails or not. search_path is the role's own inside."""
-    savepoint = await conn.begin_nested()
-    try:
-        await conn.exec_driver_sql(_OWN_PATH)
-        yield
-    finally:
-        await savepoint.rollback()
-
-
 async def _new_type(
     conn: AsyncConnection, table: RelationName, column: Column, question: Question
 ) -> NewType:
@@ -292,14 +261,14 @@ async def _new_type(
     try:
         async with conn.begin_nested():
             filenode = await rows(conn, _FILENODE, _CLONE)
-            await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} ADD COLUMN ec_type {wanted}")
+            await execute(conn, f"ALTER TABLE {_CLONE} ADD COLUMN ec_type {wanted}")
             rewritten = filenode != await rows(conn, _FILENODE, _CLONE)
             ((after,),) = await rows(conn, _COLUMNS, _CLONE)
             ((more,),) = await rows(conn, _MORE_THAN_A_TYPE, _CLONE)
             if more or after != before + 1:
                 raise BadExpression(f"{wanted!r} is not a type.", why="It says more than the name of a type.")
             (found,) = await _unqualified(conn, _TYPE)
-            await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} DROP COLUMN ec_type")
+            await execute(conn, f"ALTER TABLE {_CLONE} DROP COLUMN ec_type")
     except DBAPIError as error:
         raise BadExpression(f"{wanted!r} is not a type.", why=_words(error)) from error
     if rewritten:
@@ -331,9 +300,9 @@ async def _base_type(conn: AsyncConnection, domain: str, table: RelationName, qu
 
 async def _unqualified(conn: AsyncConnection, query: str) -> list[tuple[Any, ...]]:
     """Read about the clone with every name qualified by the server."""
-    await conn.exec_driver_sql(_NO_PATH)
+    await execute(conn, _NO_PATH)
     found = await rows(conn, query, _CLONE)
-    await conn.exec_driver_sql(_OWN_PATH)
+    await execute(conn, _OWN_PATH)
     return found
 
 
@@ -351,10 +320,10 @@ async def _back(
     if question.type is None or question.one_way:
         return None
     new = quote(question.new)
-    await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} ADD COLUMN {new} {new_type.type}")
+    await execute(conn, f"ALTER TABLE {_CLONE} ADD COLUMN {new} {new_type.type}")
     written = await _own_name(conn, question)
     found = await _expression(conn, question.new, new_type.type, written, column.type, "--back")
-    await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} DROP COLUMN {new}")
+    await execute(conn, f"ALTER TABLE {_CLONE} DROP COLUMN {new}")
     return found
 
 
@@ -393,9 +362,9 @@ async def _expression(
 async def _rests(conn: AsyncConnection, functions: Sequence[str]) -> bodies.Rests:
     if not functions:
         return bodies.Rests()
-    await conn.exec_driver_sql(_NO_PATH)
+    await execute(conn, _NO_PATH)
     found = await bodies.examine(conn, functions)
-    await conn.exec_driver_sql(_OWN_PATH)
+    await execute(conn, _OWN_PATH)
     return found
 
 
@@ -427,9 +396,9 @@ async def _canonical(
     conn: AsyncConnection, column: str, cast: str, option: str
 ) -> tuple[str, tuple[str, ...]]:
     """Have the server parse the expression inside a CHECK, and read back what it understood, qualified."""
-    await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} ADD CONSTRAINT ec_check CHECK ({cast} IS NOT NULL)")
+    await execute(conn, f"ALTER TABLE {_CLONE} ADD CONSTRAINT ec_check CHECK ({cast} IS NOT NULL)")
     ((sql, columns, constraints, functions),) = await _checked(conn)
-    await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} DROP CONSTRAINT ec_check")
+    await execute(conn, f"ALTER TABLE {_CLONE} DROP CONSTRAINT ec_check")
     if constraints != 1 or not sql.endswith(" IS NOT NULL)"):
         raise BadExpression(f"{option} must be one expression.", why="It says more than that.")
     strangers = [name for name in columns if name != column]
@@ -452,7 +421,7 @@ async def _tries(conn: AsyncConnection, statement: str) -> bool:
     """Whether the statement goes through; it is rolled back in any case."""
     savepoint = await conn.begin_nested()
     try:
-        await conn.exec_driver_sql(statement)
+        await execute(conn, statement)
     except DBAPIError:
         return False
     else:
@@ -464,7 +433,7 @@ async def _tries(conn: AsyncConnection, statement: str) -> bool:
 async def _takes_null(conn: AsyncConnection, type_: str) -> bool:
     try:
         async with _evaluating(conn):
-            await conn.exec_driver_sql(f"SELECT NULL::{type_}")
+            await execute(conn, f"SELECT NULL::{type_}")
     except DBAPIError:
         return False
     return True
@@ -502,7 +471,7 @@ async def _evaluating(conn: AsyncConnection) -> AsyncIterator[None]:
     """What the body evaluates writes nothing: no row, and no sequence, which no rollback would set back."""
     savepoint = await conn.begin_nested()
     try:
-        await conn.exec_driver_sql("SET LOCAL transaction_read_only = on")
+        await execute(conn, "SET LOCAL transaction_read_only = on")
         yield
     finally:
         await savepoint.rollback()
@@ -512,7 +481,7 @@ async def _null_for_null(conn: AsyncConnection, column: str, argument: str, sql:
     try:
         async with _evaluating(conn):
             query = f"SELECT ({sql}) IS NULL FROM (SELECT NULL::{argument} AS {quote(column)}) AS ec_row"
-            return bool((await conn.exec_driver_sql(query)).scalar_one())
+            return bool(await value(conn, query))
     except DBAPIError:
         return True  # an error becomes NULL
 
@@ -533,7 +502,7 @@ async def _own_name(conn: AsyncConnection, question: Question) -> str | None:
             f"ADD CONSTRAINT ec_check CHECK (({text}) IS NOT NULL)",
             f"RENAME COLUMN {old} TO {new}",
         ):
-            await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} {statement}")
+            await execute(conn, f"ALTER TABLE {_CLONE} {statement}")
         ((sql, *_),) = await _checked(conn)
     except DBAPIError as error:
         raise BadExpression(f"--back {question.back!r} is not an expression.", why=_words(error)) from error
@@ -584,14 +553,14 @@ async def _through_forward(
             f"ADD CONSTRAINT ec_check CHECK (({forward.sql}) IS NOT NULL)",
             f"RENAME COLUMN {quote(column.name)} TO {_PLACE}",
         ):
-            await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} {statement}")
+            await execute(conn, f"ALTER TABLE {_CLONE} {statement}")
         ((sql, *_),) = await _checked(conn)
         inner = sql.removeprefix("(").removesuffix(" IS NOT NULL)")
         made = inner.replace(_PLACE, f"CAST(({default}) AS {column.type})")
         add = (
             f"ALTER TABLE {_CLONE} ADD COLUMN ec_made {forward.type}, ALTER COLUMN ec_made SET DEFAULT {made}"
         )
-        await conn.exec_driver_sql(add)
+        await execute(conn, add)
     except DBAPIError:
         return None
     else:
@@ -617,9 +586,7 @@ async def _definitions(
     column = question.column
     if question.type is not None:
         to = new_type.type
-        await conn.exec_driver_sql(
-            f"ALTER TABLE {_CLONE} ALTER COLUMN {quote(column)} TYPE {to} USING NULL::{to}"
-        )
+        await execute(conn, f"ALTER TABLE {_CLONE} ALTER COLUMN {quote(column)} TYPE {to} USING NULL::{to}")
     indexes = [index for index in snapshot.indexes if column in index.columns and not index.primary]
     checks = [
         (check.name, check.definition.removesuffix(" NOT VALID"))
@@ -636,7 +603,7 @@ async def _final_definitions(
     if question.back_column in {"", question.new}:
         return definitions
     names = quote(question.new), quote(question.back_column)
-    await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} RENAME COLUMN {names[0]} TO {names[1]}")
+    await execute(conn, f"ALTER TABLE {_CLONE} RENAME COLUMN {names[0]} TO {names[1]}")
     return await _read_definitions(conn)
 
 
@@ -649,7 +616,7 @@ async def _renamed(
         await _attempt(conn, f"CREATE {unique}INDEX {quote(index.name)} ON {_CLONE} USING {index.definition}")
     for name, definition in checks:
         await _attempt(conn, f"ALTER TABLE {_CLONE} ADD CONSTRAINT {quote(name)} {definition}")
-    await conn.exec_driver_sql(f"ALTER TABLE {_CLONE} RENAME COLUMN {quote(column)} TO {quote(to)}")
+    await execute(conn, f"ALTER TABLE {_CLONE} RENAME COLUMN {quote(column)} TO {quote(to)}")
     return await _read_definitions(conn)
 
 
@@ -662,7 +629,7 @@ async def _attempt(conn: AsyncConnection, statement: str) -> None:
     """Run a statement whose failure only means that the thing does not fit."""
     try:
         async with conn.begin_nested():
-            await conn.exec_driver_sql(statement)
+            await execute(conn, statement)
     except DBAPIError:
         return
 

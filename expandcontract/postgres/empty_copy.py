@@ -17,8 +17,8 @@ from expandcontract.postgres.catalog.constraint import Constraint
 from expandcontract.postgres.catalog.dependent import ColumnDependent
 from expandcontract.postgres.catalog.index import Index
 from expandcontract.postgres.catalog.snapshot import Snapshot
-from expandcontract.postgres.message import marked, send
-from expandcontract.postgres.query import rows
+from expandcontract.postgres.message import marked
+from expandcontract.postgres.query import execute_all, rows
 
 T = TypeVar("T")
 
@@ -110,7 +110,7 @@ async def run(conn: AsyncConnection, statements: Iterable[str]) -> None:
     """Run statements in one message, inside the caller's transaction. Raises DBAPIError."""
     message = [marked(statement) for statement in statements]
     if message:
-        await send(conn, *message)
+        await execute_all(conn, message)
 
 
 def _part(schema: str, name: str, parent_schema: str | None, parent: str | None, *rest: Any) -> _Part:  # noqa: ANN401

@@ -7,7 +7,7 @@ itself.
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -26,7 +26,8 @@ _QUOTED = """
 SELECT pg_catalog.array_agg(pg_catalog.quote_nullable(text) ORDER BY place)
 FROM pg_catalog.unnest($1::pg_catalog.text[]) WITH ORDINALITY AS given(text, place)
 """
-_PARAMETER = re.compile(r"\$(\d+)")
+#: A parameter, or what is quoted and holds none.
+_PARAMETER = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\d+)""")
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,12 @@ def _compiled(conn: AsyncConnection, statement: ClauseElement) -> Query:
 
 def _filled(sql: str, constants: Sequence[str]) -> str:
     """Pure. Put the constants in the places of $1, $2, ..."""
-    return _PARAMETER.sub(lambda found: constants[int(found[1]) - 1], sql)
+    return renumbered(sql, lambda number: constants[number - 1])
+
+
+def renumbered(sql: str, place: Callable[[int], str]) -> str:
+    """Pure. Return SQL that has something else in the places of $1, $2, ..."""
+    return _PARAMETER.sub(lambda found: place(int(found[1])) if found[1] else found[0], sql)
 
 
 def _text(value: Any) -> str | None:  # noqa: ANN401 - whatever a statement has

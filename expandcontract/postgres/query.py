@@ -1,18 +1,65 @@
 """Queries in PostgreSQL's own parameter style, with their rows read at once."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.names import literal
+from expandcontract.postgres.message import renumbered, send
+
+#: Where a connection keeps the function through which its statements go, as SQL: see `owner_rights.defined`.
+ROUTE = "expandcontract.route"
+#: The savepoints of who tries something look up no name, and are in no function.
+_OF_THE_SESSION = ("SAVEPOINT ", "ROLLBACK TO SAVEPOINT ", "RELEASE SAVEPOINT ")
 
 
 async def rows(conn: AsyncConnection, query: str, *arguments: object) -> list[tuple[Any, ...]]:
     """Return all rows of `query`, whose parameters are $1, $2, ..."""
-    result = await conn.exec_driver_sql(query, arguments)
-    return [tuple(row) for row in result]
+    route = conn.info.get(ROUTE)
+    if route is None:
+        result = await conn.exec_driver_sql(query, arguments)
+        return [tuple(row) for row in result]
+    text = renumbered(query, lambda number: _constant(arguments[number - 1]))
+    found = await conn.exec_driver_sql(f"SELECT * FROM {route}($1::pg_catalog.text, true)", (text,))
+    return [tuple(json.loads(row, object_pairs_hook=in_order)) for (row,) in found]
+
+
+async def execute(conn: AsyncConnection, statement: str) -> None:
+    """Run a statement that has no parameters and answers nothing."""
+    route = conn.info.get(ROUTE)
+    if route is None or statement.startswith(_OF_THE_SESSION):
+        await conn.exec_driver_sql(statement)
+    else:
+        await conn.exec_driver_sql(f"SELECT * FROM {route}($1::pg_catalog.text, false)", (statement,))
+
+
+async def execute_all(conn: AsyncConnection, statements: Sequence[str]) -> None:
+    """Run such statements in one message where that can be, in the caller's transaction."""
+    if conn.info.get(ROUTE) is None:
+        await send(conn, *statements)
+    else:
+        for statement in statements:
+            await execute(conn, statement)
+
+
+def in_order(pairs: Sequence[tuple[str, Any]]) -> Sequence[Any]:
+    """Pure. Return the values of a JSON object that is a row, in the order of its columns."""
+    return [value for _, value in pairs]
+
+
+def _constant(value: object) -> str:
+    """Pure. Return a parameter as SQL; without a type of its own, where it has one for the driver only."""
+    match value:
+        case None:
+            return "NULL"
+        case bool():
+            return str(value).lower()
+        case list() | tuple():
+            return f"ARRAY[{', '.join(map(_constant, value))}]" if value else "'{}'"
+        case _:
+            return literal(str(value))
 
 
 async def value(conn: AsyncConnection, query: str, *arguments: object) -> Any:  # noqa: ANN401 - whatever the query selects

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.names import RelationName, literal, quote
 from expandcontract.postgres.descendants import tree
-from expandcontract.postgres.query import rows, value
+from expandcontract.postgres.query import execute, rows, value
 from expandcontract.postgres.sqlstate import server_message, sqlstate
 
 #: How many blocks a sample has. A table that is not larger is looked at whole.
@@ -101,13 +101,11 @@ async def too_wide(conn: AsyncConnection, table: RelationName, kind: str, made: 
         return None
     sample, _ = await _sample(conn, table, whole=False)
     like = f"(LIKE {table.sql} INCLUDING STORAGE INCLUDING COMPRESSION)"
-    await conn.exec_driver_sql(f"CREATE TEMPORARY TABLE ec_wide {like}")
-    await conn.exec_driver_sql(f"ALTER TABLE pg_temp.ec_wide ADD COLUMN ec_new {kind}")
+    await execute(conn, f"CREATE TEMPORARY TABLE ec_wide {like}")
+    await execute(conn, f"ALTER TABLE pg_temp.ec_wide ADD COLUMN ec_new {kind}")
     try:
         async with conn.begin_nested():
-            await conn.exec_driver_sql(
-                f"INSERT INTO pg_temp.ec_wide SELECT t.*, {made} FROM {table.sql} t{sample}"
-            )
+            await execute(conn, f"INSERT INTO pg_temp.ec_wide SELECT t.*, {made} FROM {table.sql} t{sample}")
     except DBAPIError as error:
         if sqlstate(error) != _TOO_LARGE:
             raise

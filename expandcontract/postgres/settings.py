@@ -6,7 +6,8 @@ import asyncpg
 
 #: Whatever a role, a database or PGOPTIONS set, a session of ours behaves the same. `scope` says whether for
 #: this transaction only. row_security = off turns silent filtering by policies into an error. A timeout of
-#: the session's own would kill us between two statements of a step.
+#: the session's own would kill us between two statements of a step. What is temporary is looked for last: by
+#: itself a type in pg_temp comes before that of pg_catalog.
 _SETTINGS = """
 SELECT pg_catalog.set_config('statement_timeout', '{statement_timeout}', {scope}),
        pg_catalog.set_config('idle_in_transaction_session_timeout', '{silence}', {scope}),
@@ -14,7 +15,7 @@ SELECT pg_catalog.set_config('statement_timeout', '{statement_timeout}', {scope}
             THEN pg_catalog.set_config('transaction_timeout', '0', {scope}) END,
        pg_catalog.set_config('lock_timeout', '{lock_timeout}', {scope}),
        pg_catalog.set_config('row_security', 'off', {scope}),
-       pg_catalog.set_config('search_path', '', {scope}),
+       pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', {scope}),
        pg_catalog.set_config('synchronous_commit',
            CASE WHEN NOT {synchronous} THEN 'off'
                 WHEN pg_catalog.current_setting('synchronous_commit') = 'off' THEN 'on'

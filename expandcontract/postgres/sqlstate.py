@@ -1,5 +1,6 @@
 """What a server error means, judged by its SQLSTATE alone: messages are translated, codes are not."""
 
+import re
 from contextvars import ContextVar
 
 import asyncpg
@@ -39,6 +40,10 @@ TIMED_OUT = frozenset({QUERY_CANCELED, "25P03", "25P04", "57P05"})
 
 #: A server that is there and takes no connection: it starts up or shuts down, or has too many already.
 _AWAY = frozenset({"57P03", "57P01", "57P02", "53300"})
+
+#: By which the text of a statement that has the rights of a table's owner is known, and the way to it.
+ERRAND = "/* ec: with the rights of the owner */"
+_ERRAND = re.compile(rf"{re.escape(ERRAND)}|\bec_(?:on_)?errand\(|\bec_as_owner\(")
 
 #: Whether the operator asked for the values of rows in what is said (`--show-values`).
 values_shown: ContextVar[bool] = ContextVar("values_shown", default=False)
@@ -94,11 +99,13 @@ def is_of_the_value(error: BaseException) -> bool:
 
 def context(error: BaseException | None) -> str:
     """Return where the server was when the error arose: the functions that it had called, innermost first.
-    Empty for an error of the statement itself.
+    Empty for an error of the statement itself, also of one that had the rights of a table's owner.
     """
     source = error.orig if isinstance(error, DBAPIError) else error
     answer = source if isinstance(source, asyncpg.PostgresError) else getattr(source, "__cause__", None)
-    return str(getattr(answer, "context", None) or "")
+    lines = str(getattr(answer, "context", None) or "").split("\n")
+    ours = next((n for n, line in enumerate(lines) if _ERRAND.search(line)), len(lines))
+    return "\n".join(lines[:ours])
 
 
 def server_message(error: BaseException) -> tuple[str, str]:

@@ -13,10 +13,11 @@ from expandcontract.model import killpoints
 from expandcontract.model.errors import StepFailed
 from expandcontract.sweep import culprit
 from expandcontract.sweep.brake import Braked, jittered
+from expandcontract.sweep.errands import copy
 from expandcontract.sweep.line import Answer, Line
 from expandcontract.sweep.pace import Pace
 from expandcontract.sweep.shift import NOTICE_SECONDS, ChunkLost, Shift, TooSlow
-from expandcontract.sweep.statements import CopyStatements, copy
+from expandcontract.sweep.statements import CopyStatements
 from expandcontract.sweep.tempo import Tempo, Written
 from expandcontract.sweep.vacuum import Vacuum
 from expandcontract.sweep.window import INTERLEAVED, BlockCounts, Pass, Strip, Window, blocks_for, plan
@@ -56,7 +57,9 @@ class Copying:
 
     async def walk(self, chunk: Chunk) -> None:
         """Copy what is left of the chunk. Raises Braked, ChunkLost, EcError."""
-        statements = copy(self._shift.job.action, chunk.relation_name, self._shift.tables.schema)
+        rights = await self._shift.rights(chunk)
+        statements = copy(self._shift.job.action, chunk.relation_name, self._shift.tables.schema, rights)
+        self._line.rights = rights
         position, checked = chunk.next_block, time.monotonic()
         while position < chunk.end_block:
             if self._shift.brake.pulled:

@@ -13,7 +13,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger.chunk import Chunk
 from expandcontract.model.errors import PoolerInTheWay
+from expandcontract.postgres import owner_rights
 from expandcontract.postgres.message import driver
+from expandcontract.postgres.owner_rights import OWN, OwnerRights
 from expandcontract.postgres.sqlstate import is_disconnect
 from expandcontract.sweep.shift import Shift, refuse_memory
 from expandcontract.sweep.statements import OWN_PATH, settings
@@ -40,6 +42,9 @@ class Line:
         self._pooled = False
         # What fires and is evaluated where a row is written may name a table without its schema.
         self._own_path = shift.job.action.own_path
+        #: With whose rights the statements that come are run.
+        self.rights = OWN
+        self._able: set[OwnerRights] = set()
 
     async def run(self, chunk: Chunk, statement: str, parameters: tuple[Any, ...]) -> Answer | None:
         """Run a statement that commits by itself; return its row.
@@ -55,8 +60,9 @@ class Line:
                 self._pooled = True
 
         async def body(conn: AsyncConnection) -> Answer | None:
-            if self._own_path:
-                await conn.exec_driver_sql(OWN_PATH.format(scope="true"))
+            await self.rights.open(conn)
+            for query in self._paths("true"):
+                await conn.exec_driver_sql(query)
             row = (await conn.exec_driver_sql(statement, parameters)).mappings().first()
             return None if row is None else dict(row)
 
@@ -68,6 +74,7 @@ class Line:
             await self._conn.invalidate()
         self._conn = self._raw = None
         self._prepared.clear()
+        self._able.clear()
         await self._stack.aclose()
 
     async def _once(self, chunk: Chunk, statement: str, parameters: tuple[Any, ...]) -> Answer | None:
@@ -90,10 +97,22 @@ class Line:
         if self._raw is None or self._raw.is_closed():
             await self.close()
             self._raw = await self._opened()
+        if self.rights not in self._able:
+            await self._raw.execute(";\n".join((*self.rights.opening, *self._paths("false"))))
+            self._able.add(self.rights)
         if statement not in self._prepared:
             name = f"ec_{len(self._prepared)}"  # an unnamed one would be parsed again each time
             self._prepared[statement] = await self._raw.prepare(statement, name=name)
         return self._prepared[statement]
+
+    def _paths(self, scope: str) -> tuple[str, ...]:
+        """Return what sets the path along which what fires or is evaluated is looked up. It is none for what
+        the session itself looks up where others may have made something in its pg_temp.
+        """
+        if not self._own_path:
+            return ()
+        setting = "search_path" if self.rights.owner is None else owner_rights.OWN_PATH
+        return (OWN_PATH.format(setting=setting, scope=scope),)
 
     async def _opened(self) -> "asyncpg.Connection[Any]":
         database = self._shift.database
@@ -106,6 +125,4 @@ class Line:
         )
         query = settings(self._shift.options.session_settings, local=False)
         self._incarnation = (await self._conn.exec_driver_sql(query)).one().incarnation
-        if self._own_path:
-            await self._conn.exec_driver_sql(OWN_PATH.format(scope="false"))
         return await driver(self._conn)

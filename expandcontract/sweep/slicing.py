@@ -10,10 +10,12 @@ from expandcontract.ledger import chunk as ledger
 from expandcontract.ledger.chunk import Chunk
 from expandcontract.model import killpoints
 from expandcontract.model.errors import StepFailed
+from expandcontract.postgres.owner_rights import OWN
 from expandcontract.sweep.brake import jittered
+from expandcontract.sweep.errands import slices
 from expandcontract.sweep.pace import Pace
 from expandcontract.sweep.shift import ChunkLost, Shift, TooSlow
-from expandcontract.sweep.statements import SliceStatements, slices
+from expandcontract.sweep.statements import SliceStatements
 
 #: A slice locks no row; its snapshot holds back the horizon for this long.
 TARGET_SECONDS = 0.15
@@ -33,10 +35,14 @@ class Slicing:
         self._timeouts = 0
         self._pause_seconds = 0.0
         self._check_again = 0.0
+        self._rights = OWN
 
     async def walk(self, chunk: Chunk) -> None:
         """Go over what is left of the chunk. Raises Braked, ChunkLost, EcError, and what the check raises."""
-        statements = slices(self._shift.job.action, chunk.relation_name, self._shift.tables.schema)
+        self._rights = await self._shift.rights(chunk)
+        statements = slices(
+            self._shift.job.action, chunk.relation_name, self._shift.tables.schema, self._rights
+        )
         position = chunk.next_block
         while position < chunk.end_block:
             await self._shift.brake.rest(self._pause_seconds)
@@ -53,6 +59,7 @@ class Slicing:
         lease = (chunk.id, chunk.token, (first, 0), (end, 0))
 
         async def body(conn: AsyncConnection) -> Row[tuple[int, ...]] | None:
+            await self._rights.open(conn)
             row = (await conn.exec_driver_sql(statements.slice, (*lease, end, end - first))).first()
             if row is not None and row.mismatches and statements.samples is not None:
                 await conn.exec_driver_sql(statements.samples, (*lease, row.mismatches))

@@ -63,7 +63,7 @@ def settings(more: Sequence[tuple[str, str]] = (), *, local: bool) -> str:
 
 #: What the role, the database or the server says of search_path: as in a session of the application.
 OWN_PATH = """
-SELECT pg_catalog.set_config('search_path', s.reset_val, {scope})
+SELECT pg_catalog.set_config('{setting}', s.reset_val, {scope})
 FROM pg_catalog.pg_settings s WHERE s.name OPERATOR(pg_catalog.=) 'search_path'
 """.strip()
 
@@ -99,7 +99,7 @@ def render(action: Sweep, relation: str, schema: str) -> CopyStatements | SliceS
 def copy(action: Sweep, relation: str, schema: str) -> CopyStatements:
     """Return the statements that write `action.assignments` where `action.wanted` holds."""
     return CopyStatements(
-        _look(action, relation), _share(action, relation, schema), _rest(action, relation, schema)
+        look(action, relation), _share(action, relation, schema), _rest(action, relation, schema)
     )
 
 
@@ -110,8 +110,11 @@ def slices(action: Sweep, relation: str, schema: str) -> SliceStatements:
     return SliceStatements(_compare(action, relation, schema), _samples(action, relation, schema))
 
 
-def _look(action: Sweep, relation: str) -> str:
-    """$1, $2 first and end of the blocks, $3 end of those where places are looked at, as tid."""
+def look(action: Sweep, relation: str) -> str:
+    """Return the query for what there is to do.
+
+    $1, $2 first and end of the blocks, $3 end of those where places are looked at, as tid.
+    """
     return f"""
 SELECT pg_catalog.count(*) AS wanted,
        pg_catalog.min(t.ctid) AS first,
@@ -131,9 +134,9 @@ def _share(action: Sweep, relation: str, schema: str) -> str:
     """
     return f"""
 WITH {mine(relation, schema, writes=True)},
-{_chosen(_strided(action, relation))},
-{_overwritten(action, schema)}{_written(action, relation)}
-UPDATE {_chunk(schema)} c
+{chosen(strided(action, relation))},
+{_overwritten(action, schema)}{written(action, relation)}
+UPDATE {chunk_of(schema)} c
 SET {checkpoint()},
     batch = $5, throttled_by = $6,
     rows = c.rows {PLUS} written.rows,
@@ -150,14 +153,14 @@ def _rest(action: Sweep, relation: str, schema: str) -> str:
     # locked, or more than $5.
     return f"""
 WITH {mine(relation, schema, writes=True)},
-{_chosen(_wanted(action, relation))},
-{_overwritten(action, schema)}{_written(action, relation)},
+{chosen(wanted(action, relation))},
+{_overwritten(action, schema)}{written(action, relation)},
 found AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows
   FROM ONLY {relation} t
   WHERE t.ctid {GE} $3 AND t.ctid {LT} $4 AND ({action.wanted})
 )
-UPDATE {_chunk(schema)} c
+UPDATE {chunk_of(schema)} c
 SET {checkpoint()},
     batch = $5, throttled_by = $6,
     rows = c.rows {PLUS} written.rows,
@@ -180,7 +183,7 @@ seen AS MATERIALIZED (
   FROM ONLY {relation} t
   WHERE t.ctid {GE} $3 AND t.ctid {LT} {end_of_mine("$4")}
 )
-{_slice_checkpoint(schema)}
+{slice_checkpoint(schema)}
 """.strip()
 
 
@@ -190,7 +193,7 @@ def _keep(action: Sweep, relation: str, schema: str) -> str:
 WITH {mine(relation, schema)},
 kept AS (
   INSERT INTO {quote(schema)}.conflict (change_id, kind, key, old_value, new_value, role, sentence)
-  SELECT mine.change_id, 'kept', {key(action)}, {_text(action.old)}, {_text(action.new)}, CURRENT_USER,
+  SELECT mine.change_id, 'kept', {key(action)}, {text_of(action.old)}, {text_of(action.new)}, CURRENT_USER,
          'only the new side held this value when the change was rolled back'
   FROM ONLY {relation} t, mine
   WHERE t.ctid {GE} $3 AND t.ctid {LT} $4 AND ({action.wanted})
@@ -199,7 +202,7 @@ kept AS (
 seen AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows, 0::pg_catalog.int8 AS mismatches FROM kept
 )
-{_slice_checkpoint(schema)}
+{slice_checkpoint(schema)}
 """.strip()
 
 
@@ -207,7 +210,7 @@ def _samples(action: Sweep, relation: str, schema: str) -> str:
     """$1 chunk, $2 token, $3, $4 first and end of the blocks, $5 how many mismatches are in them."""
     # A snapshot of its own: a row may have got a value that does not fit since they were counted.
     return f"""
-UPDATE {_chunk(schema)} c
+UPDATE {chunk_of(schema)} c
 SET unfit = c.unfit {PLUS} LEAST($5, (
   SELECT pg_catalog.count(*)
   FROM ONLY {relation} t
@@ -225,13 +228,13 @@ WHERE c.id {EQ} $1 AND c.token {EQ} $2
 """.strip()
 
 
-def mine(relation: str, schema: str, *, writes: bool = False) -> str:
+def mine(relation: str, schema: str, *, writes: bool = False, more: str = "") -> str:
     """Return the CTE that locks the chunk ($1, $2), with what must be known before rows are written."""
     # The counter is the session's own, since it last reported: what counts is how far the statement moves it.
     before = f", {_counter(relation)} AS hot, {_WAL} AS began_at" if writes else ""
     return f"""mine AS MATERIALIZED (
-  SELECT c.id, c.change_id{before}
-  FROM {_chunk(schema)} c
+  SELECT c.id, c.change_id{more}{before}
+  FROM {chunk_of(schema)} c
   WHERE c.id {EQ} $1 AND c.token {EQ} $2 AND c.status {EQ} 'running'
     AND c.filenode {EQ} {filenode(relation)}
   FOR UPDATE
@@ -244,7 +247,8 @@ def end_of_mine(end: str) -> str:
     return f"(SELECT {end}::pg_catalog.tid FROM mine)"
 
 
-def _chosen(rows: str) -> str:
+def chosen(rows: str) -> str:
+    """Return the CTE of the rows that a batch writes."""
     # A row that somebody has locked is skipped: the application never waits for a batch that waits for
     # somebody else.
     return f"""chosen AS MATERIALIZED (
@@ -252,15 +256,17 @@ def _chosen(rows: str) -> str:
 )"""
 
 
-def _wanted(action: Sweep, relation: str) -> str:
+def wanted(action: Sweep, relation: str, end: str = end_of_mine("$4")) -> str:
+    """Return the query for rows that are to be written, of a run of blocks."""
     return f"""SELECT t.ctid{_drifted(action)}
   FROM ONLY {relation} t
-  WHERE t.ctid {GE} $3 AND t.ctid {LT} {end_of_mine("$4")} AND ({action.wanted})
+  WHERE t.ctid {GE} $3 AND t.ctid {LT} {end} AND ({action.wanted})
   LIMIT $5::pg_catalog.int8
   FOR NO KEY UPDATE SKIP LOCKED"""
 
 
-def _strided(action: Sweep, relation: str) -> str:
+def strided(action: Sweep, relation: str, condition: str = "EXISTS (SELECT FROM mine)") -> str:
+    """Return the query for a pass' share of the rows that are to be written."""
     # A scan for each page: it prunes the page, and evaluates nothing for the rows that are not in the share.
     return f"""SELECT share.*
   FROM pg_catalog.generate_series($3::pg_catalog.int8, $4::pg_catalog.int8) AS page (number)
@@ -270,7 +276,7 @@ def _strided(action: Sweep, relation: str) -> str:
     WHERE t.ctid {GE} {_tid("$7")} AND t.ctid {LT} {_tid("$8")} AND ({action.wanted})
     FOR NO KEY UPDATE SKIP LOCKED
   ) AS share
-  WHERE EXISTS (SELECT FROM mine)
+  WHERE {condition}
   LIMIT $5::pg_catalog.int8"""
 
 
@@ -285,7 +291,7 @@ def _drifted(action: Sweep) -> str:
     # A composite with a NULL in it is not IS NOT NULL.
     return f""",
          CASE WHEN NOT (t.{action.new} IS NULL) THEN pg_catalog.jsonb_build_array(
-           {key(action)}, {_text(action.old)}, {_text(action.new)}) END AS drifted"""
+           {key(action)}, {text_of(action.old)}, {text_of(action.new)}) END AS drifted"""
 
 
 def _overwritten(action: Sweep, schema: str) -> str:
@@ -303,7 +309,8 @@ def _overwritten(action: Sweep, schema: str) -> str:
 """
 
 
-def _written(action: Sweep, relation: str) -> str:
+def written(action: Sweep, relation: str) -> str:
+    """Return the CTEs that write the rows of `chosen`, and count them."""
     assignments = ", ".join(f"{column} = {expression}" for column, expression in action.assignments)
     return f"""updated AS (
   UPDATE ONLY {relation} t
@@ -322,15 +329,16 @@ def checkpoint() -> str:
     return f"leased_until = {until}, updated_at = pg_catalog.clock_timestamp()"
 
 
-def _slice_checkpoint(schema: str) -> str:
-    return f"""UPDATE {_chunk(schema)} c
+def slice_checkpoint(schema: str, condition: str = "") -> str:
+    """Return the statement that moves the checkpoint behind what was `seen`."""
+    return f"""UPDATE {chunk_of(schema)} c
 SET {checkpoint()},
     batch = $6,
     rows = c.rows {PLUS} seen.rows,
     mismatches = c.mismatches {PLUS} seen.mismatches,
     next_block = $5
 FROM mine, seen
-WHERE c.id {EQ} mine.id
+WHERE c.id {EQ} mine.id{condition}
 RETURNING seen.rows, seen.mismatches"""
 
 
@@ -353,7 +361,8 @@ def _regclass(relation: str) -> str:
     return f"{literal(relation)}::pg_catalog.regclass"
 
 
-def _chunk(schema: str) -> str:
+def chunk_of(schema: str) -> str:
+    """Return the ledger's table of chunks, as SQL."""
     return f"{quote(schema)}.chunk"
 
 
@@ -361,9 +370,10 @@ def key(action: Sweep) -> str:
     """Return the expression that names a row `t`: its primary key, or its place."""
     if not action.key:
         return "pg_catalog.jsonb_build_object('ctid', t.ctid::pg_catalog.text)"
-    pairs = ", ".join(f"{literal(split(column)[-1])}, {_text(column)}" for column in action.key)
+    pairs = ", ".join(f"{literal(split(column)[-1])}, {text_of(column)}" for column in action.key)
     return f"pg_catalog.jsonb_build_object({pairs})"
 
 
-def _text(column: str) -> str:
+def text_of(column: str) -> str:
+    """Return a column of a row `t` as text."""
     return f"(t.{column})::pg_catalog.text"

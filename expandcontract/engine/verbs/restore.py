@@ -179,7 +179,7 @@ async def _batch(work: Work, statement: str, span: KeptSpan, limit: int) -> Kept
             await conn.exec_driver_sql(f"SELECT {silenced}")
             parameters = (change_id, span.below, span.bottom, limit)
             # As the application writes: what fires may name a table without its schema.
-            await conn.exec_driver_sql(OWN_PATH.format(scope="true"))
+            await conn.exec_driver_sql(OWN_PATH.format(setting="search_path", scope="true"))
             ((lowest, found, written),) = await rows(conn, statement, *parameters)
             await conn.exec_driver_sql("SELECT pg_catalog.set_config('search_path', '', true)")
             locked = found > written
