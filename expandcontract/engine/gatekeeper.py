@@ -12,6 +12,8 @@ from expandcontract.ledger import event
 from expandcontract.model.errors import GateShut, Refused
 from expandcontract.model.names import RelationName, quote
 from expandcontract.model.situation import Situation, Verdict
+from expandcontract.postgres.owner_rights import OwnerRights, foreign_owner
+from expandcontract.postgres.query import rows
 
 
 def require_open(situation: Situation, verdicts: Iterable[Verdict]) -> None:
@@ -42,14 +44,16 @@ async def keep(context: Context, situation: Situation, verdicts: Iterable[Verdic
         )
 
 
-async def require_table(conn: AsyncConnection, situation: Situation) -> None:
-    """Raise Refused when the plan's name means another table than the one that the change was started on.
+async def require_table(conn: AsyncConnection, situation: Situation) -> OwnerRights:
+    """Return with whose rights the table is to be worked on.
 
-    Statements name tables: one that took a renamed table's place may have columns of the same names.
+    Raises Refused when the plan's name means another table than the one that the change was started on:
+    statements name tables, and one that took a renamed table's place may have columns of the same names.
     """
     table = situation.plan.table.sql
-    query = "SELECT pg_catalog.to_regclass($1)::pg_catalog.oid::pg_catalog.int8"
-    found = (await conn.exec_driver_sql(query, (table,))).scalar_one()
+    named = "pg_catalog.to_regclass($1)::pg_catalog.oid"
+    query = f"SELECT {named}::pg_catalog.int8, {foreign_owner(named)}"
+    ((found, owner),) = await rows(conn, query, table)
     if found is None:
         await _refuse_moved(conn, situation)
     if found is not None and found != situation.relation:
@@ -59,6 +63,7 @@ async def require_table(conn: AsyncConnection, situation: Situation) -> None:
             state="Nothing of this step was done.",
             next="Give the tables their names back, then run the same command again.",
         )
+    return OwnerRights(owner)
 
 
 async def _refuse_moved(conn: AsyncConnection, situation: Situation) -> None:

@@ -14,6 +14,7 @@ from expandcontract.model.names import literal, quote
 from expandcontract.model.phases import Section, State
 from expandcontract.model.plan import Plan, Step, Transactional
 from expandcontract.model.situation import Situation
+from expandcontract.postgres import owner_rights
 from expandcontract.postgres.catalog.column import types_of
 from expandcontract.postgres.message import Query
 from expandcontract.postgres.query import rows, value
@@ -200,7 +201,9 @@ async def not_unique_again(context: Context, situation: Situation) -> frozenset[
             filled = " AND ".join(f"{column} IS NOT NULL" for column in columns)
             listed = ", ".join(columns)
             equal = f"SELECT FROM {situation.plan.table} WHERE {filled} GROUP BY {listed}"
-            if await value(conn, f"SELECT EXISTS ({equal} HAVING pg_catalog.count(*) > 1)"):
+            query = f"SELECT EXISTS ({equal} HAVING pg_catalog.count(*) > 1)"
+            ((is_equal,),) = await owner_rights.rows(conn, situation.plan.table.sql, query)
+            if is_equal:
                 found.append(step)
     return frozenset(found)
 
@@ -264,8 +267,12 @@ def _every_row(plan: Plan) -> str:
 
 
 async def _noted(conn: AsyncConnection, context: Context, situation: Situation) -> str:
-    """Return, as FROM, the rows that were noted since contract; without a primary key every row."""
+    """Return, as FROM, the rows that were noted since contract; every row without a primary key, and where
+    the rights with which they are read do not reach the notes.
+    """
     plan = situation.plan
+    if await owner_rights.of(conn, plan.table.sql) != owner_rights.OWN:
+        return _every_row(plan)
     names = plan.catalog["primary_key"]
     types = await types_of(conn, situation.relation, names)
     if not names or set(types) != set(names):
@@ -318,13 +325,14 @@ async def _refuse_rows(  # noqa: PLR0913 - a sentence has its parts
     """Raise `kind`, with the number of rows and the keys of some, when there are any."""
     if condition == "false":
         return
-    found: int = await value(conn, f"SELECT pg_catalog.count(*) FROM {source} WHERE {condition}")
+    rights = await owner_rights.of(conn, situation.plan.table.sql)
+    ((found,),) = await rights.rows(conn, f"SELECT pg_catalog.count(*) FROM {source} WHERE {condition}")
     if not found:
         return
     names = situation.plan.catalog["primary_key"]
     shown = [f"t.{quote(name)}::text" for name in names] or ["t.ctid::text"]
     query = f"SELECT {', '.join(shown)} FROM {source} WHERE {condition} LIMIT {NAMED}"
-    keys = [_named(names, row) for row in await rows(conn, query)]
+    keys = [_named(names, row) for row in await rights.rows(conn, query)]
     more = "" if found <= NAMED else ", ..."
     raise kind(
         f"{found:,} {'row' if found == 1 else 'rows'} of {situation.plan.table} {what}.",

@@ -20,7 +20,6 @@ from expandcontract.ledger import step as journal
 from expandcontract.model import killpoints
 from expandcontract.model.phases import Phase, Section, State, Status
 from expandcontract.model.plan import Step, Transactional
-from expandcontract.postgres import owner_rights
 from expandcontract.postgres.locks import run_locked
 from expandcontract.postgres.message import Query, inlined
 from expandcontract.postgres.sqlstate import UNDEFINED_TABLE, server_message, sqlstate
@@ -46,14 +45,14 @@ async def run(work: Work, section: Section, step: Step, action: Transactional, e
 
     async def prepare(conn: AsyncConnection) -> Sequence[str]:
         await work.check(conn)
-        await gatekeeper.require_table(conn, work.situation)
+        rights = await gatekeeper.require_table(conn, work.situation)
+        await rights.open(conn)
         if step.becomes == State.HIDDEN:
             await work.recheck(conn)
         if step.becomes is not None or ending is not None:
             await change_writer.hold(conn, context.tables, work.situation.change_id)
         before = await inlined(conn, *_before(work, step))
         after = await inlined(conn, *_after(work, section, step, time.monotonic() - began, ending))
-        rights = await owner_rights.of(conn, work.plan.table.sql)
         killpoints.reach(f"{work.key(section, step.id)}.begun")
         return (*before, *rights.acting(action.statements), *after)
 

@@ -12,6 +12,7 @@ from expandcontract.ledger.tables import Tables
 from expandcontract.model.names import quote
 from expandcontract.model.plan import Purpose
 from expandcontract.postgres.descendants import tree
+from expandcontract.postgres.owner_rights import foreign_owner
 
 #: 128 MB of blocks of 8 kB: a table of 10 TB is 80,000 rows of ledger.
 LARGEST = 16_384
@@ -44,8 +45,9 @@ class Round:
 class Chunk:
     """A run of blocks that a worker has leased.
 
-    `relation_name` is SQL; `token` is void once somebody else has the chunk, and all of it once the server is
-    not in the `incarnation` in which it was leased.
+    `relation_name` is SQL; `owner` is whose rights its rows are read and written with, None for those of the
+    session; `token` is void once somebody else has the chunk, and all of it once the server is not in the
+    `incarnation` in which it was leased.
     """
 
     id: int
@@ -57,6 +59,7 @@ class Chunk:
     next_block: int
     token: UUID
     incarnation: str
+    owner: int | None
 
 
 @dataclass(frozen=True)
@@ -228,7 +231,7 @@ async def take(
         .returning(
             chunk.c.id, chunk.c.relation, chunk.c.relation_name, chunk.c.filenode,
             chunk.c.first_block, chunk.c.end_block, chunk.c.next_block, chunk.c.token,
-            literal_column(INCARNATION),
+            literal_column(INCARNATION), literal_column(foreign_owner("chunk.relation")),
         )
     )  # fmt: skip
     row = taken.first()

@@ -30,18 +30,24 @@ from expandcontract.postgres.sqlstate import ERRAND
 #: The setting that has the search_path of an errand where that is another than the session's.
 OWN_PATH = "ec.own_path"
 
-#: $1 the relation. No rows where its owner, or a role that may do no less, is the only one that is at work:
-#: who may act as the owner and as nobody else has nothing that the owner's code could take.
-_OWNER = """
+
+def foreign_owner(relation: str) -> str:
+    """Return SQL for the OID, as a bigint, of the owner of a relation (an OID, as SQL) with whose rights it
+    is to be worked on. NULL where a role that is at work owns it, or may act as the owner and as nobody else:
+    it has nothing that the owner's code could take.
+    """
+    return f"""(
 SELECT DISTINCT o.oid::pg_catalog.int8
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles o ON o.oid = c.relowner
 JOIN pg_catalog.pg_roles me ON me.rolname IN (current_user, session_user)
-WHERE c.oid = $1::pg_catalog.text::pg_catalog.regclass AND me.oid <> o.oid AND NOT o.rolsuper
+WHERE c.oid = {relation} AND me.oid <> o.oid AND NOT o.rolsuper
   AND (me.rolsuper OR me.rolcreaterole OR me.rolcreatedb OR me.rolreplication OR me.rolbypassrls
        OR EXISTS (SELECT FROM pg_catalog.pg_roles more
                   WHERE more.oid NOT IN (me.oid, o.oid) AND pg_catalog.pg_has_role(me.oid, more.oid, 'MEMBER')
-                    AND NOT pg_catalog.pg_has_role(o.oid, more.oid, 'MEMBER')))
-"""
+                    AND NOT pg_catalog.pg_has_role(o.oid, more.oid, 'MEMBER'))))"""
+
+
+_OWNER = f"SELECT {foreign_owner('$1::pg_catalog.text::pg_catalog.regclass')}"
 
 #: What every session needs once. Bodies are parsed along whatever path the session has by then: each name has
 #: its schema, and arguments are of exactly the declared types, so that nothing else in pg_temp is called.
@@ -170,7 +176,8 @@ class OwnerRights:
         if self.owner is None:
             return await query.rows(conn, statement, *arguments)
         (text,) = await inlined(conn, Query(statement, arguments))
-        found = await query.rows(conn, f"SELECT * FROM {self._call(text, 'NULL', answers=True)}")
+        call = self._call(text, "NULL", answers=True)
+        found = await query.rows(conn, f"SELECT d.answer::pg_catalog.text FROM {call} AS d (answer)")
         return [tuple(json.loads(each, object_pairs_hook=query.in_order)) for (each,) in found]
 
     def _call(self, statement: str, given: str, *, answers: bool) -> str:
@@ -189,10 +196,16 @@ async def of(conn: AsyncConnection, relation: str) -> OwnerRights:
 
     They are the owner's where the session has others beside them.
     """
-    found = await query.rows(conn, _OWNER, relation)
-    rights = OwnerRights(found[0][0]) if found else OWN
+    rights = OwnerRights(await query.value(conn, _OWNER, relation))
     await rights.open(conn)
     return rights
+
+
+async def rows(
+    conn: AsyncConnection, relation: str, statement: str, *arguments: object
+) -> list[tuple[Any, ...]]:
+    """Return the rows of a statement over a relation, as `OwnerRights.rows` does."""
+    return await (await of(conn, relation)).rows(conn, statement, *arguments)
 
 
 #: $1 the relation, $2 tables that foreign keys are to refer to. What the owner lacks for what is done with
@@ -222,7 +235,7 @@ async def missing(conn: AsyncConnection, relation: str, others: Sequence[str]) -
     """Return what is missing for a change of a relation (named as SQL) that is made with its owner's rights;
     `others` are tables that it will refer to.
     """
-    if not await query.rows(conn, _OWNER, relation):
+    if await query.value(conn, _OWNER, relation) is None:
         return []
     return [row[0] for row in await query.rows(conn, _MISSING, relation, list(others))]
 
@@ -266,11 +279,11 @@ async def trying(conn: AsyncConnection, relation: str) -> AsyncIterator[None]:
     taken back with the savepoint, and until then nothing of the session's own looks up any name. The body is
     to send its statements by `query.rows`, `query.execute` and `query.execute_all`.
     """
-    found = await query.rows(conn, _OWNER, relation)
+    owner = await query.value(conn, _OWNER, relation)
     savepoint = await conn.begin_nested()
     try:
-        if found:
-            await _define(conn, found[0][0])
+        if owner is not None:
+            await _define(conn, owner)
         yield
     finally:
         conn.info.pop(query.ROUTE, None)

@@ -57,7 +57,7 @@ class Copying:
 
     async def walk(self, chunk: Chunk) -> None:
         """Copy what is left of the chunk. Raises Braked, ChunkLost, EcError."""
-        rights = await self._shift.rights(chunk)
+        rights = self._shift.rights(chunk)
         statements = copy(self._shift.job.action, chunk.relation_name, self._shift.tables.schema, rights)
         self._line.rights = rights
         position, checked = chunk.next_block, time.monotonic()

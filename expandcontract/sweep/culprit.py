@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from expandcontract.ledger.chunk import Chunk
 from expandcontract.model.errors import StepFailed
 from expandcontract.model.names import literal
+from expandcontract.postgres import owner_rights
 from expandcontract.postgres import sqlstate as codes
 from expandcontract.postgres.query import rows
 from expandcontract.sweep.shift import Shift
@@ -65,13 +66,14 @@ async def _key(conn: AsyncConnection, shift: Shift, chunk: Chunk, blocks: tuple[
     )
     sets = ", ".join(f"{column} = {value}" for column, value in action.assignments)
     await conn.exec_driver_sql("SET CONSTRAINTS ALL IMMEDIATE")
-    for place, told in await rows(conn, query):
+    rights = await owner_rights.of(conn, chunk.relation_name)
+    for place, told in await rights.rows(conn, query):
         if time.monotonic() - began > SECONDS:
             break
         savepoint = await conn.begin_nested()
         try:
             where = f"{literal(place)}::pg_catalog.tid"
-            await conn.exec_driver_sql(f"UPDATE {table} SET {sets} WHERE t.ctid = {where}")
+            await rights.rows(conn, f"UPDATE {table} SET {sets} WHERE t.ctid = {where} RETURNING 1")
         except DBAPIError as error:
             if not codes.is_lock_failure(error):
                 return str(told)

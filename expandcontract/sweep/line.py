@@ -98,7 +98,9 @@ class Line:
             await self.close()
             self._raw = await self._opened()
         if self.rights not in self._able:
-            await self._raw.execute(";\n".join((*self.rights.opening, *self._paths("false"))))
+            opening = (*self.rights.opening, *self._paths("false"))
+            if opening:
+                await self._raw.execute(";\n".join(opening))
             self._able.add(self.rights)
         if statement not in self._prepared:
             name = f"ec_{len(self._prepared)}"  # an unnamed one would be parsed again each time

@@ -7,11 +7,10 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncConnection
-
 from expandcontract.model.errors import StepFailed
 from expandcontract.model.names import split
 from expandcontract.model.plan import Sweep
+from expandcontract.postgres import owner_rights
 from expandcontract.postgres import sqlstate as codes
 from expandcontract.postgres.connect import Database
 from expandcontract.postgres.descendants import tree
@@ -94,7 +93,7 @@ class RowReader:
             await self._go_ahead()
             if self.stopped:
                 break
-            row = await self._query(_count(self._action, leaf), ((block, 0), (block + 1, 0)))
+            row = await self._query(leaf, _count(self._action, leaf), ((block, 0), (block + 1, 0)))
             rows, mismatches = row[0]
             counts = Counts(counts.blocks + 1, counts.rows + rows, counts.mismatches + mismatches)
         return counts
@@ -110,7 +109,7 @@ class RowReader:
             end = min(position[0] + pace.batch, leaf.blocks)
             started = time.monotonic()
             try:
-                rows = await self._query(statement, (position, (end, 0)))
+                rows = await self._query(leaf, statement, (position, (end, 0)))
             except TimeoutError as error:
                 if pace.exhausted:
                     raise StepFailed(f"A single page of {leaf.name} takes too long to read.") from error
@@ -119,15 +118,17 @@ class RowReader:
             pace = pace.after(end - position[0], time.monotonic() - started)
             for place, old, new, *key in rows:
                 yield MismatchFound(leaf.name, dict(zip(keys, key, strict=True)), old, new)
-                position = (place[0], place[1] + 1)
+                block, offset = map(int, place.strip("()").split(","))
+                position = (block, offset + 1)
             if len(rows) < PAGE:
                 position = (end, 0)
 
-    async def _query(self, statement: str, arguments: tuple[Any, ...]) -> list[Any]:
+    async def _query(self, leaf: Leaf, statement: str, arguments: tuple[Any, ...]) -> list[Any]:
         """Run a query on a snapshot of its own. Raises TimeoutError when it took too long."""
         try:
             async with self._database.transaction(statement_timeout=TIMEOUT) as conn:
-                return await _settled(conn, statement, arguments)
+                await conn.exec_driver_sql(settings(local=True))
+                return await owner_rights.rows(conn, leaf.name, statement, *arguments)
         except Exception as error:
             if codes.sqlstate(error) == codes.QUERY_CANCELED:
                 raise TimeoutError from error
@@ -136,11 +137,6 @@ class RowReader:
     async def _go_ahead(self) -> None:
         while (await self._governor.ask()).wait and not self.stopped:
             await asyncio.sleep(LOOK_SECONDS)
-
-
-async def _settled(conn: AsyncConnection, statement: str, arguments: tuple[Any, ...]) -> list[Any]:
-    await conn.exec_driver_sql(settings(local=True))
-    return list((await conn.exec_driver_sql(statement, arguments)).all())
 
 
 def _chosen(leaves: tuple[Leaf, ...], blocks: int) -> Iterator[tuple[Leaf, int]]:
@@ -169,7 +165,7 @@ def _page(action: Sweep, leaf: Leaf, *, values: bool) -> str:
     sides = [f"(t.{side})::pg_catalog.text" if values else "NULL" for side in (action.old, action.new)]
     named = [f"(t.{column})::pg_catalog.text" for column in action.key or ("ctid",)]
     return f"""
-SELECT t.ctid, {", ".join([*sides, *named])}
+SELECT t.ctid::pg_catalog.text, {", ".join([*sides, *named])}
 FROM ONLY {leaf.name} t
 WHERE t.ctid >= $1 AND t.ctid < $2 AND ({action.wanted})
 ORDER BY t.ctid

@@ -16,10 +16,9 @@ from expandcontract.model.errors import NotConnected, ServerAway
 from expandcontract.model.events import Listener, Notice
 from expandcontract.model.plan import Transformation
 from expandcontract.model.situation import Wish
-from expandcontract.postgres import owner_rights
 from expandcontract.postgres import sqlstate as codes
 from expandcontract.postgres.connect import Database
-from expandcontract.postgres.owner_rights import OwnerRights
+from expandcontract.postgres.owner_rights import OWN, OwnerRights
 from expandcontract.sweep.brake import Brake, Braked, jittered
 from expandcontract.sweep.governor import Governor
 from expandcontract.sweep.job import Job, SweepOptions
@@ -164,13 +163,11 @@ class Shift:
 
         return await self.persist(once, limited=limit is not None)
 
-    async def rights(self, chunk: Chunk) -> OwnerRights:
+    def rights(self, chunk: Chunk) -> OwnerRights:
         """Return with whose rights the rows of a chunk are read and written. What a program computes is the
         session's own affair.
         """
-        if isinstance(self.job.action, Transformation):
-            return owner_rights.OWN
-        return await self.transact(lambda conn: owner_rights.of(conn, chunk.relation_name))
+        return OWN if isinstance(self.job.action, Transformation) else OwnerRights(chunk.owner)
 
     async def persist(self, once: Callable[[], Awaitable[T]], *, limited: bool) -> T:
         """Do what is one transaction, again when it failed for a reason that passes; return its result.

@@ -39,7 +39,7 @@ class Slicing:
 
     async def walk(self, chunk: Chunk) -> None:
         """Go over what is left of the chunk. Raises Braked, ChunkLost, EcError, and what the check raises."""
-        self._rights = await self._shift.rights(chunk)
+        self._rights = self._shift.rights(chunk)
         statements = slices(
             self._shift.job.action, chunk.relation_name, self._shift.tables.schema, self._rights
         )

@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from expandcontract.model.errors import EcError
+from expandcontract.engine.verbs import restore
+from expandcontract.model.errors import EcError, Mismatches
 from expandcontract.model.phases import Stage
 from tests.acceptance.cycle import Expected, Life, living
 
@@ -171,3 +172,50 @@ async def test_nothing_left_in_the_session_lends_them_either(database: str, fold
         with contextlib.suppress(EcError, DBAPIError):
             await life.verify()
         assert got(folder) == set()
+
+
+TAME = """
+CREATE ROLE tame;
+GRANT CREATE ON SCHEMA public TO tame;
+SET ROLE tame;
+CREATE TABLE users (id int PRIMARY KEY, name text, CHECK (name <> ''));
+CREATE INDEX ON users (lower(name));
+INSERT INTO users SELECT g, 'Name ' || g FROM generate_series(1, 40) g;
+RESET ROLE;
+"""
+LOSSY = {
+    "column": "users.name",
+    "type": "text",
+    "to": "handle",
+    "using": "lower(name)",
+    "back": "CASE WHEN handle IS NOT NULL THEN initcap(handle) END",
+}
+
+
+async def test_with_the_owners_rights_every_verb_does_what_it_does_with_its_own(database: str) -> None:
+    """Copy, comparison with its samples and values, repair, keeping and giving back, and what undo would
+    lose: on a table of somebody else as on one of the operator's.
+    """
+    async with living(database, "change-type", LOSSY, TAME) as life:
+        try:
+            assert (await life.ready()).proof is not None
+            await life.sql("UPDATE users SET handle = upper(handle) WHERE id <= 5")
+            trigger = (await life.situation()).plan.trigger
+            await life.sql(f"""BEGIN; ALTER TABLE users DISABLE TRIGGER USER;
+                UPDATE users SET handle = 'drifted' WHERE id = 9;
+                ALTER TABLE users ENABLE ALWAYS TRIGGER "{trigger}"; COMMIT""")
+            with pytest.raises(Mismatches, match="1 of 40 rows") as found:
+                await life.verify(show_values=True)
+            assert "id=9" in found.value.why
+            assert (await life.backfill()).proof is not None
+            assert ("overwritten", "Name 9", "drifted") in await life.conflicts()
+            await life.rollback()
+            await life.ready()
+            assert (await restore.restore(life.context, life.name)).written == 5
+            assert await life.value("SELECT handle FROM users WHERE id = 3") == "NAME 3"
+            assert (await life.verify()).proof is not None
+            await life.contract()
+            assert (await life.undo()).stage == Stage.READY
+            assert await life.value("SELECT count(*) FROM users WHERE name = 'Name ' || id") == 40
+        finally:
+            await life.sql("DROP OWNED BY tame CASCADE; DROP ROLE tame")

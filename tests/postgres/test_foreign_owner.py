@@ -37,6 +37,9 @@ RESET ROLE;
 RENAME = Change("0001_t", "rename-column", {"column": "t.name", "new_name": "title"})
 _EXPRESSIONS = {"using": "evil(name) || evil('a')", "back": "evil(b)"}
 TYPE = Change("0001_t", "change-type", {"column": "t.name", "type": "text", "to": "b", **_EXPRESSIONS})
+OUTSIDE = Change(
+    "0001_t", "change-type", {"column": "t.name", "type": "int", "to": "b", "transform": "builtins:len"}
+)
 
 
 @contextlib.asynccontextmanager
@@ -59,9 +62,9 @@ async def test_to_plan_evaluates_nothing_of_the_owner_as_a_superuser(database: s
         assert await conn.fetchval("SELECT is_called FROM worked") is False
 
 
-async def test_a_superuser_acknowledges_whose_code_the_copy_runs(database: str) -> None:
-    """Start says whose table it is, and goes on only when somebody trusts them; to who planned it makes no
-    difference.
+async def test_a_superuser_acknowledges_whose_code_a_transform_fires(database: str) -> None:
+    """Rows that a program fills are written with the rights of the session: start says whose table it is, and
+    goes on only when somebody trusts them; to who planned it makes no difference. Otherwise nobody is asked.
     """
     async with _given(database) as conn:
         db = Database(database)
@@ -69,11 +72,10 @@ async def test_a_superuser_acknowledges_whose_code_the_copy_runs(database: str) 
             await migrate(db)
             context = Context(db, Policy(), ignore, "me")
             with pytest.raises(NeedsAcknowledgement, match="foreign-owner") as refused:
-                await start.start(context, RENAME, start.Consent())
+                await start.start(context, OUTSIDE, start.Consent())
             assert "mallory" in refused.value.why
             assert "--acknowledge foreign-owner" in refused.value.next
             assert await conn.fetchval("SELECT count(*) FROM expandcontract.change") == 0
-            await conn.execute("ALTER TABLE t OWNER TO CURRENT_USER")
             with pytest.raises(EcError) as other:
                 await start.start(context, TYPE, start.Consent(once=True, reviewed="another"))
             assert "foreign-owner" not in str(other.value)

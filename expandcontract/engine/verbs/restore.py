@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 
@@ -22,8 +23,10 @@ from expandcontract.model.errors import EcError, Interrupted, Refused
 from expandcontract.model.names import literal, qualify_type, quote
 from expandcontract.model.phases import Verb
 from expandcontract.model.situation import Situation
+from expandcontract.postgres import owner_rights
 from expandcontract.postgres import sqlstate as codes
 from expandcontract.postgres.catalog.column import types_of
+from expandcontract.postgres.owner_rights import OwnerRights
 from expandcontract.postgres.query import rows
 from expandcontract.steps.sync import predicates
 from expandcontract.steps.sync.notes import UNFIT_SQLSTATE, note_settings
@@ -98,14 +101,14 @@ async def _restore(work: Work) -> Given:
     context = work.context
     async with context.database.transaction() as conn:
         span = await _span(conn, work)
-        statement = await _statement(conn, work)
+        types = await _key_types(conn, work)
         considered = await _considered(conn, work, span)
     limit, refused = BATCH_ROWS, 0
     while span.below > span.bottom + 1:
         context.check_stop(work.name)
         began = time.monotonic()
         try:
-            span = await _batch(work, statement, span, limit)
+            span = await _batch(work, types, span, limit)
             limit = min(2 * limit, BATCH_ROWS)
         except DBAPIError as error:
             if limit > 1 and (_is_refusal(error) or codes.is_lock_failure(error)):
@@ -164,7 +167,7 @@ async def _considered(conn: AsyncConnection, work: Work, span: KeptSpan) -> int:
     return int((await conn.execute(query)).scalar_one())
 
 
-async def _batch(work: Work, statement: str, span: KeptSpan, limit: int) -> KeptSpan:
+async def _batch(work: Work, types: Mapping[str, str], span: KeptSpan, limit: int) -> KeptSpan:
     """Write a batch with its checkpoint; again while somebody has one of its rows locked."""
     context, change_id = work.context, work.situation.change_id
     silenced = ", ".join(
@@ -178,10 +181,15 @@ async def _batch(work: Work, statement: str, span: KeptSpan, limit: int) -> Kept
             # What is given back is no sign of new code.
             await conn.exec_driver_sql(f"SELECT {silenced}")
             parameters = (change_id, span.below, span.bottom, limit)
+            rights = await owner_rights.of(conn, work.plan.table.sql)
             # As the application writes: what fires may name a table without its schema.
-            await conn.exec_driver_sql(OWN_PATH.format(setting="search_path", scope="true"))
+            path = owner_rights.OWN_PATH if rights.owner else "search_path"
+            await conn.exec_driver_sql(OWN_PATH.format(setting=path, scope="true"))
+            statement = _statement(work, types, rights)
             ((lowest, found, written),) = await rows(conn, statement, *parameters)
-            await conn.exec_driver_sql("SELECT pg_catalog.set_config('search_path', '', true)")
+            await conn.exec_driver_sql(
+                "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)"
+            )
             locked = found > written
             below = span.below if locked else (span.bottom if lowest is None else lowest)
             span = KeptSpan(span.top, span.bottom, below, span.written + written)
@@ -211,31 +219,20 @@ async def _passed_over(work: Work, span: KeptSpan) -> KeptSpan:
     return KeptSpan(span.top, span.bottom, int(lowest), span.written)
 
 
-async def _statement(conn: AsyncConnection, work: Work) -> str:
+async def _key_types(conn: AsyncConnection, work: Work) -> Mapping[str, str]:
+    keys = work.plan.catalog["primary_key"]
+    types = await types_of(conn, work.situation.relation, keys)
+    if set(types) != set(keys):
+        raise EcError(f"{work.plan.table} has not the primary key any more that the plan knows.")
+    return types
+
+
+def _statement(work: Work, types: Mapping[str, str], rights: OwnerRights) -> str:
     """$1 change, $2 below which id, $3 above which, $4 how many. Returns the lowest id that was considered,
     how many rows take their value, and how many were written.
-
-    A row that somebody has locked is skipped: the application never waits for a batch that waits for somebody
-    else.
     """
-    situation = work.situation
-    plan, pair = situation.plan, situation.plan.pair
-    keys = plan.catalog["primary_key"]
-    types = await types_of(conn, situation.relation, keys)
-    if set(types) != set(keys):
-        raise EcError(f"{plan.table} has not the primary key any more that the plan knows.")
-    old, new = f"t.{quote(pair.old.column)}", f"t.{quote(pair.new.column)}"
-    match = " AND ".join(
-        f"t.{quote(key)} {EQ} (kept.key {TEXT_OF} {literal(key)})::{qualify_type(types[key])}" for key in keys
-    )
-    value = f"(kept.new_value)::{qualify_type(pair.new.type)}"
-    untouched = f"{predicates.same_new(pair, new, predicates.forward(pair, old))}"
-    fits = "true" if pair.one_way else predicates.same_old(pair, old, predicates.back(pair, value))
-    text = f"({old})::pg_catalog.text"
-    as_kept = f"COALESCE({text} {EQ} kept.old_value, {text} IS NULL AND kept.old_value IS NULL)"
-    wanted = f"{match} AND {untouched} AND {as_kept} AND {fits}"
     conflict = work.context.tables.qualified("conflict")
-    return f"""
+    considered = f"""
 WITH considered AS MATERIALIZED (
   SELECT f.id, f.key, f.old_value, f.new_value FROM {conflict} f
   WHERE f.change_id {EQ} $1 AND f.kind {EQ} {literal(ConflictKind.ONLY_NEW)} AND f.id {LT} $2 AND $3 {LT} f.id
@@ -244,7 +241,41 @@ WITH considered AS MATERIALIZED (
 kept AS MATERIALIZED (
   SELECT DISTINCT ON (c.key) c.* FROM considered c
   WHERE pg_catalog.jsonb_typeof(c.key) {EQ} 'object' ORDER BY c.key, c.id DESC
-),
+)""".strip()
+    lowest = "(SELECT pg_catalog.min(id) FROM considered)"
+    giving = _giving(work, types)
+    counts = "(SELECT rows FROM found) AS found, (SELECT pg_catalog.count(*) FROM written) AS written"
+    if rights.owner is None:
+        return f"{considered},\n{giving}\nSELECT {lowest}, {counts}"
+    # What is kept is in the ledger, which is not the owner's to read.
+    columns = ", ".join(f"{name} pg_catalog.text" for name in ("old_value", "new_value"))
+    rows_ = f"pg_catalog.jsonb_to_recordset($1) AS kept (key pg_catalog.jsonb, {columns})"
+    inner = f"WITH kept AS MATERIALIZED (SELECT * FROM {rows_}),\n{giving}\nSELECT {counts}"
+    given = {1: ("COALESCE(k.rows, '[]')", "pg_catalog.jsonb")}
+    found, written = (f"(d.answer {TEXT_OF} '{name}')::pg_catalog.int8" for name in ("found", "written"))
+    return f"""{considered}
+SELECT {lowest}, {found}, {written}
+FROM (SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(kept)) AS rows FROM kept) AS k
+CROSS JOIN LATERAL {rights.errand(inner, given)} AS d (answer)"""
+
+
+def _giving(work: Work, types: Mapping[str, str]) -> str:
+    """Return the CTEs that write what is `kept`. A row that somebody has locked is skipped: the application
+    never waits for a batch that waits for somebody else.
+    """
+    plan, pair = work.plan, work.plan.pair
+    old, new = f"t.{quote(pair.old.column)}", f"t.{quote(pair.new.column)}"
+    match = " AND ".join(
+        f"t.{quote(key)} {EQ} (kept.key {TEXT_OF} {literal(key)})::{qualify_type(types[key])}"
+        for key in plan.catalog["primary_key"]
+    )
+    value = f"(kept.new_value)::{qualify_type(pair.new.type)}"
+    untouched = f"{predicates.same_new(pair, new, predicates.forward(pair, old))}"
+    fits = "true" if pair.one_way else predicates.same_old(pair, old, predicates.back(pair, value))
+    text = f"({old})::pg_catalog.text"
+    as_kept = f"COALESCE({text} {EQ} kept.old_value, {text} IS NULL AND kept.old_value IS NULL)"
+    wanted = f"{match} AND {untouched} AND {as_kept} AND {fits}"
+    return f"""
 found AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows FROM kept JOIN {plan.table} t ON {wanted}
 ),
@@ -253,7 +284,4 @@ chosen AS MATERIALIZED (
 ),
 written AS (
   UPDATE {plan.table} t SET {quote(pair.new.column)} = {value} FROM chosen kept WHERE {wanted} RETURNING 1
-)
-SELECT (SELECT pg_catalog.min(id) FROM considered), (SELECT rows FROM found),
-       (SELECT pg_catalog.count(*) FROM written)
-""".strip()
+)""".strip()

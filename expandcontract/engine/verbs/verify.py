@@ -23,7 +23,7 @@ from expandcontract.model.names import literal, quote
 from expandcontract.model.phases import Phase, Verb
 from expandcontract.model.plan import Purpose, Sweep
 from expandcontract.model.situation import Situation
-from expandcontract.postgres.query import rows
+from expandcontract.postgres import owner_rights
 
 #: How often a comparison begins anew because what it is bound to changed under it.
 MOST_TRIES = 5
@@ -217,7 +217,7 @@ async def _values(work: Work, action: Sweep, keys: tuple[dict[str, str], ...]) -
     named = ", ".join(f"t.{quote(column)}::text" for column in keys[0])
     query = f"SELECT t.{action.old}::text, t.{action.new}::text, {named} FROM {action.table} t WHERE {wanted}"
     async with work.context.database.transaction() as conn:
-        found = await rows(conn, query)
+        found = await owner_rights.rows(conn, str(action.table), query)
     columns = tuple(keys[0])
     return tuple(
         MismatchedRow(_spell(dict(zip(columns, row[2:], strict=True))), row[0], row[1]) for row in found
