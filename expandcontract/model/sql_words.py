@@ -10,6 +10,11 @@ _TOKEN = re.compile(
     |(?P<quoted>"(?:[^"]|"")*")|(?P<word>[^\W\d][\w$]*)|(?P<sign>[^\s\w])""",
     re.DOTALL | re.VERBOSE,
 )
+#: A comment, or a quoted name, which may hold what looks like one.
+_APART = re.compile(r'--[^\n\r]*|/\*|"(?:[^"]|"")*"')
+_NESTED = re.compile(r"/\*|\*/")
+#: What every constant that is written as a string has: a quote, or the dollar of `$$` and `$tag$`, not of `$1`.
+_STRING = re.compile(r"'|\$(?!\d)")
 #: The first words of statements that read or write rows.
 _QUERIES = frozenset({"select", "with", "values", "insert", "update", "delete", "merge"})
 _OTHERS = frozenset({"table", "copy", "declare", "prepare", "explain"})
@@ -33,6 +38,29 @@ def tokens(text: str) -> list[str]:
         elif match["sign"] is not None:
             found.append(match["sign"])
     return found
+
+
+def without_comments(text: str) -> str:
+    """Return the text with a blank for each comment; comments nest, as the server reads them."""
+    kept, place = [], 0
+    while found := _APART.search(text, place):
+        kept.append(text[place : found.start()])
+        kept.append(found[0] if found[0].startswith('"') else " ")
+        place = _end_of_comment(text, found.end()) if found[0] == "/*" else found.end()
+    return "".join((*kept, text[place:]))
+
+
+def _end_of_comment(text: str, place: int) -> int:
+    depth = 1
+    while depth and (found := _NESTED.search(text, place)):
+        depth += 1 if found[0] == "/*" else -1
+        place = found.end()
+    return len(text) if depth else place
+
+
+def may_hold_strings(text: str) -> bool:
+    """Whether a constant that is written as a string may be in a text without comments."""
+    return _STRING.search(text) is not None
 
 
 def is_query(words: list[str]) -> bool:

@@ -4,6 +4,13 @@ The statement becomes the body of a function in a savepoint that is rolled back:
 standard body (`BEGIN ATOMIC`) when the function is made, and records each column in pg_depend (manual,
 "Dependency Tracking"). Nothing is planned or run. EXPLAIN would be shorter, but a planner evaluates functions
 declared immutable, which may be anybody's, with our rights.
+
+Who wrote the statement is not trusted, nor is the path under which it means what it meant there:
+
+- a constant that is written as a string is turned into its type by the parser, and that of `'{1}'::domain[]`
+  calls the CHECK of the domain. pg_stat_statements writes `$1` for it, but not always (a statement that was
+  dropped from the statistics while it ran has its constants). A text that may hold one is not asked about;
+- nothing of ours is looked up while the path is another's: an operator `=` for (oid, regclass) would be theirs.
 """
 
 from collections import defaultdict
@@ -69,6 +76,8 @@ JOIN pg_catalog.pg_constraint k ON k.oid = d.refobjid
 WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
   AND d.refclassid = 'pg_catalog.pg_constraint'::pg_catalog.regclass
 """
+
+_SET_PATH = "SELECT pg_catalog.set_config('search_path', $1, true)"
 
 _TYPES = """
 SELECT ARRAY(SELECT pg_catalog.format_type(type, NULL)
@@ -158,14 +167,15 @@ async def analysed(conn: AsyncConnection, schema: str, entry: StatementEntry, ol
     Where it cannot say - a constant that must be one stands where `$1` stands now, a command that is not a
     query, no right to create a function in `schema` - the words of the text decide.
     """
-    words = sql_words.tokens(entry.query)
-    if not sql_words.is_query(words) or "merge" in words:  # MERGE does not record what its actions write
+    words, text = sql_words.tokens(entry.query), sql_words.without_comments(entry.query)
+    # MERGE does not record what its actions write.
+    if not sql_words.is_query(words) or "merge" in words or sql_words.may_hold_strings(text):
         return by_name(words, old)
     # Where the role looks first; then in the table's schema, which a session may have set as its path.
     paths = (f"{entry.search_path}, {quote(old.schema)}", f"{quote(old.schema)}, {entry.search_path}")
     found: list[Dependency] | None = None
     for path in paths:
-        found = await _dependencies(conn, schema, entry, path)
+        found = await _dependencies(conn, schema, text, path)
         if found is not None and old.is_met_by(found):
             return _judged(found, old)
     return by_name(words, old) if found is None else Usage(uses=False)
@@ -179,12 +189,12 @@ def by_name(words: list[str], old: NamedSide) -> Usage:
 
 
 async def _dependencies(
-    conn: AsyncConnection, schema: str, entry: StatementEntry, path: str
+    conn: AsyncConnection, schema: str, text: str, path: str
 ) -> list[Dependency] | None:
     """Return what the statement depends on, or None where the server does not take it under this path."""
     savepoint = await conn.begin_nested()
     try:
-        return await _recorded(conn, schema, entry, path)
+        return await _recorded(conn, schema, text, path)
     except DBAPIError as error:
         if is_disconnect(error):
             raise
@@ -194,18 +204,26 @@ async def _dependencies(
             await savepoint.rollback()
 
 
-async def _recorded(conn: AsyncConnection, schema: str, entry: StatementEntry, path: str) -> list[Dependency]:
-    await conn.exec_driver_sql("SELECT pg_catalog.set_config('search_path', $1, true)", (path,))
+async def _recorded(conn: AsyncConnection, schema: str, text: str, path: str) -> list[Dependency]:
     name = quote(_NAME)
     # PREPARE analyses as well, and says of which types the parameters are.
-    await conn.exec_driver_sql(f"PREPARE {name} AS {entry.query}")
+    await _under(conn, path, f"PREPARE {name} AS {text}")
     types = await value(conn, _TYPES, _NAME)
     await conn.exec_driver_sql(f"DEALLOCATE {name}")
-    await conn.exec_driver_sql(
+    await _under(
+        conn,
+        path,
         f"CREATE FUNCTION {quote(schema)}.{name}({', '.join(types)}) RETURNS pg_catalog.void"
-        f" LANGUAGE sql BEGIN ATOMIC\n{entry.query}\n; END"
+        f" LANGUAGE sql BEGIN ATOMIC\n{text}\n; END",
     )
     return [Dependency(*found) for found in await rows(conn, _USED, schema, _NAME)]
+
+
+async def _under(conn: AsyncConnection, path: str, statement: str) -> None:
+    """Run one statement under another's path, and nothing else; where it fails, the caller rolls back."""
+    await conn.exec_driver_sql(_SET_PATH, (path,))
+    await conn.exec_driver_sql(statement)
+    await conn.exec_driver_sql(_SET_PATH, ("",))
 
 
 def _judged(found: list[Dependency], old: NamedSide) -> Usage:

@@ -81,3 +81,21 @@ def test_what_kind_of_statement_it_is(text: str, query: bool, rows: bool) -> Non
     words = sql_words.tokens(text)
     assert sql_words.is_query(words) is query
     assert sql_words.may_use_rows(words) is rows
+
+
+@pytest.mark.parametrize(
+    ("text", "bare", "strings"),
+    [
+        ("select $1 -- it's\n, 2", "select $1  \n, 2", False),
+        ("select 1 /* a /* b */ ' */ + $2", "select 1   + $2", False),
+        ('select "a--b", "/*" from t', 'select "a--b", "/*" from t', False),
+        ("select 1 /* never ends '", "select 1  ", False),
+        ("select 'a' /* b */", "select 'a'  ", True),
+        ("select $$a$$", "select $$a$$", True),
+        ("select $tag$a$tag$", "select $tag$a$tag$", True),
+    ],
+)
+def test_a_text_that_may_hold_strings_is_known(text: str, bare: str, strings: bool) -> None:  # noqa: FBT001
+    """Comments nest and go; what is left has a quote or a dollar where a constant may be a string."""
+    assert sql_words.without_comments(text) == bare
+    assert sql_words.may_hold_strings(bare) is strings
