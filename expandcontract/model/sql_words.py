@@ -13,7 +13,7 @@ _TOKEN = re.compile(
 #: A comment, or a quoted name, which may hold what looks like one.
 _APART = re.compile(r'--[^\n\r]*|/\*|"(?:[^"]|"")*"')
 _NESTED = re.compile(r"/\*|\*/")
-#: What every constant that is written as a string has: a quote, or the dollar of `$$` and `$tag$`, not of `$1`.
+#: What every constant that is written as a string has: a quote, or the dollar of `$$` or `$tag$`.
 _STRING = re.compile(r"'|\$(?!\d)")
 #: The first words of statements that read or write rows.
 _QUERIES = frozenset({"select", "with", "values", "insert", "update", "delete", "merge"})

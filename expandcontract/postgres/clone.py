@@ -45,11 +45,15 @@ _WIDENING = {
 
 _INTEGER_BYTES = {"int2": 2, "int4": 4, "int8": 8}
 
+#: What is asked under the role's own search_path names every operator with its schema: where pg_catalog has
+#: none of just these types, such as (oid, regclass), one in a schema of the path would run with our rights.
+_EQ, _NE = "OPERATOR(pg_catalog.=)", "OPERATOR(pg_catalog.<>)"
+
 _NO_PATH = "SELECT pg_catalog.set_config('search_path', '', true)"
 #: Users write expressions as in their own sessions.
-_OWN_PATH = """
+_OWN_PATH = f"""
 SELECT pg_catalog.set_config('search_path', reset_val, true)
-FROM pg_catalog.pg_settings WHERE name = 'search_path'
+FROM pg_catalog.pg_settings WHERE name {_EQ} 'search_path'
 """
 
 #: IS NOT DISTINCT FROM means identical for a built-in type whose default btree class has support function 4
@@ -77,15 +81,16 @@ WHERE a.attrelid = $1::text::pg_catalog.regclass AND a.attname = 'ec_type'
 _FILENODE = "SELECT pg_catalog.pg_relation_filenode($1::text::pg_catalog.regclass)"
 
 #: Whether the new column has a default or a constraint beside its type, which would be lost in silence.
-_MORE_THAN_A_TYPE = """
-SELECT a.atthasdef OR a.attnotnull OR a.attidentity <> '' OR EXISTS (
-    SELECT FROM pg_catalog.pg_constraint c WHERE c.conrelid = a.attrelid AND a.attnum = ANY (c.conkey))
+_MORE_THAN_A_TYPE = f"""
+SELECT a.atthasdef OR a.attnotnull OR a.attidentity {_NE} '' OR EXISTS (
+    SELECT FROM pg_catalog.pg_constraint c
+    WHERE c.conrelid {_EQ} a.attrelid AND a.attnum {_EQ} ANY (c.conkey))
 FROM pg_catalog.pg_attribute a
-WHERE a.attrelid = $1::text::pg_catalog.regclass AND a.attname = 'ec_type'
+WHERE a.attrelid {_EQ} $1::text::pg_catalog.regclass AND a.attname {_EQ} 'ec_type'
 """
-_COLUMNS = """
-SELECT count(*) FROM pg_catalog.pg_attribute
-WHERE attrelid = $1::text::pg_catalog.regclass AND attnum > 0 AND NOT attisdropped
+_COLUMNS = f"""
+SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute
+WHERE attrelid {_EQ} $1::text::pg_catalog.regclass AND attnum OPERATOR(pg_catalog.>) 0 AND NOT attisdropped
 """
 
 #: What the server made of the CHECK that holds an expression, and what else came with it.
@@ -101,11 +106,11 @@ FROM pg_catalog.pg_constraint c
 WHERE c.conrelid = $1::text::pg_catalog.regclass AND c.conname = 'ec_check'
 """
 
-_CAST = """
+_CAST = f"""
 SELECT y.typname::text, r.typname::text, r.typtype::text
-FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type y ON y.oid = a.atttypid, pg_catalog.pg_type r
-WHERE a.attrelid = $1::text::pg_catalog.regclass AND a.attname = $2::text
-  AND r.oid = $3::text::pg_catalog.regtype
+FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type y ON y.oid {_EQ} a.atttypid, pg_catalog.pg_type r
+WHERE a.attrelid {_EQ} $1::text::pg_catalog.regclass AND a.attname {_EQ} $2::text
+  AND r.oid {_EQ} $3::text::pg_catalog.regtype
 """
 
 _DEFINITIONS = """
@@ -287,9 +292,9 @@ async def _new_type(
 
 async def _base_type(conn: AsyncConnection, domain: str, table: RelationName, question: Question) -> str:
     """Return what to ask for instead: a rename has no type of its own to be given."""
-    query = """SELECT coalesce(pg_catalog.format_type(
-            (SELECT nullif(typbasetype, 0) FROM pg_catalog.pg_type WHERE oid = $1::text::pg_catalog.regtype),
-            (SELECT typtypmod FROM pg_catalog.pg_type WHERE oid = $1::text::pg_catalog.regtype)), $1)"""
+    query = f"""SELECT coalesce((SELECT pg_catalog.format_type(t.typbasetype, t.typtypmod)
+            FROM pg_catalog.pg_type t
+            WHERE t.oid {_EQ} $1::text::pg_catalog.regtype AND t.typtype {_EQ} 'd'), $1)"""
     ((base,),) = await rows(conn, query, domain)
     check = "with the domain's rule as a CHECK of the table"
     if question.type is not None:

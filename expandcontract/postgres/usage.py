@@ -10,7 +10,7 @@ Who wrote the statement is not trusted, nor is the path under which it means wha
 - a constant that is written as a string is turned into its type by the parser, and that of `'{1}'::domain[]`
   calls the CHECK of the domain. pg_stat_statements writes `$1` for it, but not always (a statement that was
   dropped from the statistics while it ran has its constants). A text that may hold one is not asked about;
-- nothing of ours is looked up while the path is another's: an operator `=` for (oid, regclass) would be theirs.
+- nothing of ours is looked up while the path is another's: there, `=` for (oid, regclass) would be theirs.
 """
 
 from collections import defaultdict
@@ -188,9 +188,7 @@ def by_name(words: list[str], old: NamedSide) -> Usage:
     return Usage(uses and sql_words.may_use_rows(words), by_name=True, through=through)
 
 
-async def _dependencies(
-    conn: AsyncConnection, schema: str, text: str, path: str
-) -> list[Dependency] | None:
+async def _dependencies(conn: AsyncConnection, schema: str, text: str, path: str) -> list[Dependency] | None:
     """Return what the statement depends on, or None where the server does not take it under this path."""
     savepoint = await conn.begin_nested()
     try:

@@ -1,5 +1,5 @@
-"""What somebody else ran is judged by our session. Nothing of theirs runs in it: no operator of their path, no
-CHECK of a domain that the parser would call for a constant.
+"""What somebody else ran is judged by our session. Nothing of theirs runs in it: no operator of their path,
+no CHECK of a domain that the parser would call for a constant.
 """
 
 import pytest

@@ -95,7 +95,7 @@ def test_what_kind_of_statement_it_is(text: str, query: bool, rows: bool) -> Non
         ("select $tag$a$tag$", "select $tag$a$tag$", True),
     ],
 )
-def test_a_text_that_may_hold_strings_is_known(text: str, bare: str, strings: bool) -> None:  # noqa: FBT001
+def test_a_text_that_may_hold_strings_is_known(text: str, bare: str, strings: bool) -> None:
     """Comments nest and go; what is left has a quote or a dollar where a constant may be a string."""
     assert sql_words.without_comments(text) == bare
     assert sql_words.may_hold_strings(bare) is strings
