@@ -4,10 +4,13 @@ from typing import Any
 
 import asyncpg
 
+#: Our own search_path. What is temporary is looked for last: by itself a type in pg_temp comes before that of
+#: pg_catalog.
+OUR_PATH = "pg_catalog, pg_temp"
+
 #: Whatever a role, a database or PGOPTIONS set, a session of ours behaves the same. `scope` says whether for
 #: this transaction only. row_security = off turns silent filtering by policies into an error. A timeout of
-#: the session's own would kill us between two statements of a step. What is temporary is looked for last: by
-#: itself a type in pg_temp comes before that of pg_catalog.
+#: the session's own would kill us between two statements of a step.
 _SETTINGS = """
 SELECT pg_catalog.set_config('statement_timeout', '{statement_timeout}', {scope}),
        pg_catalog.set_config('idle_in_transaction_session_timeout', '{silence}', {scope}),
@@ -15,7 +18,7 @@ SELECT pg_catalog.set_config('statement_timeout', '{statement_timeout}', {scope}
             THEN pg_catalog.set_config('transaction_timeout', '0', {scope}) END,
        pg_catalog.set_config('lock_timeout', '{lock_timeout}', {scope}),
        pg_catalog.set_config('row_security', 'off', {scope}),
-       pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', {scope}),
+       pg_catalog.set_config('search_path', '{path}', {scope}),
        pg_catalog.set_config('synchronous_commit',
            CASE WHEN NOT {synchronous} THEN 'off'
                 WHEN pg_catalog.current_setting('synchronous_commit') = 'off' THEN 'on'
@@ -47,6 +50,7 @@ def settings(
             0 for never.
     """
     return _SETTINGS.format(
+        path=OUR_PATH,
         silence=silence,
         lock_timeout=lock_timeout,
         statement_timeout=statement_timeout,

@@ -25,6 +25,7 @@ from expandcontract.model import sql_words
 from expandcontract.model.names import quote
 from expandcontract.postgres.descendants import tree
 from expandcontract.postgres.query import rows, value
+from expandcontract.postgres.settings import OUR_PATH
 from expandcontract.postgres.sqlstate import is_disconnect
 from expandcontract.postgres.statements import StatementEntry
 
@@ -221,7 +222,7 @@ async def _under(conn: AsyncConnection, path: str, statement: str) -> None:
     """Run one statement under another's path, and nothing else; where it fails, the caller rolls back."""
     await conn.exec_driver_sql(_SET_PATH, (path,))
     await conn.exec_driver_sql(statement)
-    await conn.exec_driver_sql(_SET_PATH, ("",))
+    await conn.exec_driver_sql(_SET_PATH, (OUR_PATH,))
 
 
 def _judged(found: list[Dependency], old: NamedSide) -> Usage:

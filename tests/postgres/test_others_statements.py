@@ -7,6 +7,7 @@ import pytest
 from expandcontract.postgres import usage
 from expandcontract.postgres.connect import Database
 from expandcontract.postgres.query import value
+from expandcontract.postgres.settings import OUR_PATH
 from expandcontract.postgres.statements import StatementEntry
 
 #: A sequence counts what a rollback would take back. The operator stands where pg_catalog has none of just
@@ -34,7 +35,7 @@ async def _judged(url: str, query: str) -> tuple[usage.Usage, bool]:
             entry = StatementEntry(10, "visitor", 1, True, 1, query, "evil, public")
             judged = await usage.analysed(conn, "expandcontract", entry, old)
             # Whatever was set for the analysis is over.
-            assert await value(conn, "SELECT pg_catalog.current_setting('search_path')") == ""
+            assert await value(conn, "SELECT pg_catalog.current_setting('search_path')") == OUR_PATH
             return judged, await value(conn, "SELECT is_called FROM evil.hits")
     finally:
         await database.close()
