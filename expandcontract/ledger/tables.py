@@ -254,6 +254,9 @@ class Tables:
             _text("application_name", nullable=True),
             _text("role", nullable=True),
             _text("sentence", nullable=True),
+            # The transaction that kept a value, or the snapshot in which a sweep found it.
+            _text("written_by", nullable=True),
+            _text("seen_in", nullable=True),
         )
 
     @cached_property

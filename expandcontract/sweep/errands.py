@@ -19,6 +19,7 @@ from expandcontract.sweep.statements import (
     MINUS,
     PLUS,
     SAMPLES,
+    SNAPSHOT,
     TEXT_OF,
     CopyStatements,
     SliceStatements,
@@ -218,7 +219,7 @@ WHERE c.id {EQ} $1 AND c.token {EQ} $2
 
 def _keep(action: Sweep, relation: str, schema: str, rights: OwnerRights) -> str:
     inner = f"""
-SELECT {key(action)} AS key, {text_of(action.old)} AS old, {text_of(action.new)} AS new
+SELECT {key(action)} AS key, {text_of(action.old)} AS old, {text_of(action.new)} AS new, {SNAPSHOT} AS seen
 FROM ONLY {relation} t
 WHERE t.ctid {GE} $3 AND t.ctid {LT} $4 AND ({action.wanted})
 """.strip()
@@ -226,10 +227,10 @@ WHERE t.ctid {GE} $3 AND t.ctid {LT} $4 AND ({action.wanted})
 WITH {mine(relation, schema, more=_FILE)},
 {_done(rights.errand(inner, _given(_3=_TID, _4=_TID)))},
 kept AS (
-  INSERT INTO {quote(schema)}.conflict (change_id, kind, key, old_value, new_value, role, sentence)
+  INSERT INTO {quote(schema)}.conflict (change_id, kind, key, old_value, new_value, role, sentence, seen_in)
   SELECT mine.change_id, 'kept', {_of("key", "pg_catalog.jsonb")}, d.answer {TEXT_OF} 'old',
          d.answer {TEXT_OF} 'new', CURRENT_USER,
-         'only the new side held this value when the change was rolled back'
+         'only the new side held this value when the change was rolled back', d.answer {TEXT_OF} 'seen'
   FROM mine, done d WHERE {_same_file(relation)}
   RETURNING 1
 ),

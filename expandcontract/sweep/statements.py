@@ -33,6 +33,8 @@ COST = f"""
   pg_catalog.pg_wal_lsn_diff({_WAL}, mine.began_at)::pg_catalog.float8 AS wal_bytes,
   extract(epoch FROM pg_catalog.clock_timestamp() {MINUS} pg_catalog.statement_timestamp())::pg_catalog.float8
     AS seconds""".lstrip()
+#: What a statement sees: a write that it does not see is later than what it reads, whichever is kept first.
+SNAPSHOT = "pg_catalog.pg_current_snapshot()::pg_catalog.text"
 #: How many rows of a chunk are named when they do not match.
 SAMPLES = 10
 
@@ -192,9 +194,9 @@ def _keep(action: Sweep, relation: str, schema: str) -> str:
     return f"""
 WITH {mine(relation, schema)},
 kept AS (
-  INSERT INTO {quote(schema)}.conflict (change_id, kind, key, old_value, new_value, role, sentence)
+  INSERT INTO {quote(schema)}.conflict (change_id, kind, key, old_value, new_value, role, sentence, seen_in)
   SELECT mine.change_id, 'kept', {key(action)}, {text_of(action.old)}, {text_of(action.new)}, CURRENT_USER,
-         'only the new side held this value when the change was rolled back'
+         'only the new side held this value when the change was rolled back', {SNAPSHOT}
   FROM ONLY {relation} t, mine
   WHERE t.ctid {GE} $3 AND t.ctid {LT} $4 AND ({action.wanted})
   RETURNING 1

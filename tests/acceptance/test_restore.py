@@ -209,3 +209,34 @@ async def test_everything_that_is_kept_can_be_listed_and_exported(database: str,
         await exported(life.context, life.name, str(tmp_path / "all.jsonl"), values=False)
         lines = [json.loads(text) for text in (tmp_path / "all.jsonl").read_text().splitlines()]
         assert [(each["kind"], each["new"]) for each in lines] == [("kept", None), ("both written", None)]
+
+
+async def test_a_write_that_the_sweep_did_not_see_yet_is_the_later_one(database: str) -> None:
+    """Its transaction was open while the sweep was there: what it kept has a lower number than what the sweep
+    read, and is given back all the same; so is a value whose row comes in another batch than its later one.
+    """
+    async with living(database, "change-type", _LOSSY, _GIVEN) as life:
+        await life.ready()
+        await life.sql("UPDATE users SET handle = upper(handle) WHERE id = 1")
+        with dies_at("keep.laid"):
+            await life.rollback()
+        writer = await asyncpg.connect(database)
+        await writer.execute("BEGIN; UPDATE users SET handle = 'nAME 1' WHERE id = 1")
+        trying = asyncio.create_task(life.rollback())
+
+        async def swept() -> bool:
+            return bool(
+                await life.value("SELECT count(*) FROM expandcontract.conflict WHERE seen_in IS NOT NULL")
+            )
+
+        await until(swept)
+        await writer.execute("COMMIT")
+        await trying
+        await writer.close()
+        kept = await life.rows(
+            "SELECT new_value FROM expandcontract.conflict WHERE kind = 'kept' ORDER BY id"
+        )
+        assert kept == [("nAME 1",), ("NAME 1",)]
+        await life.ready()
+        assert (await restore.restore(life.context, life.name)).written == 1
+        assert await _handles(life, "1") == ["nAME 1"]

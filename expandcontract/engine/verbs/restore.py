@@ -229,18 +229,25 @@ async def _key_types(conn: AsyncConnection, work: Work) -> Mapping[str, str]:
 
 def _statement(work: Work, types: Mapping[str, str], rights: OwnerRights) -> str:
     """$1 change, $2 below which id, $3 above which, $4 how many. Returns the lowest id that was considered,
-    how many rows take their value, and how many were written.
+    how many rows take their value, and how many were written. Of a row only what was kept last is given back.
     """
-    conflict = work.context.tables.qualified("conflict")
+    kind = literal(ConflictKind.ONLY_NEW)
+    conflict, later = map(work.context.tables.qualified, ("conflict", "kept_later"))
     considered = f"""
 WITH considered AS MATERIALIZED (
-  SELECT f.id, f.key, f.old_value, f.new_value FROM {conflict} f
-  WHERE f.change_id {EQ} $1 AND f.kind {EQ} {literal(ConflictKind.ONLY_NEW)} AND f.id {LT} $2 AND $3 {LT} f.id
+  SELECT f.id FROM {conflict} f
+  WHERE f.change_id {EQ} $1 AND f.kind {EQ} {kind} AND f.id {LT} $2 AND $3 {LT} f.id
   ORDER BY f.id DESC LIMIT $4::pg_catalog.int8
 ),
 kept AS MATERIALIZED (
-  SELECT DISTINCT ON (c.key) c.* FROM considered c
-  WHERE pg_catalog.jsonb_typeof(c.key) {EQ} 'object' ORDER BY c.key, c.id DESC
+  SELECT c.key, c.old_value, c.new_value FROM {conflict} c
+  WHERE c.id {EQ} ANY (ARRAY(SELECT considered.id FROM considered))
+    AND pg_catalog.jsonb_typeof(c.key) {EQ} 'object'
+    AND NOT EXISTS (
+      SELECT FROM {conflict} other
+      WHERE other.key {EQ} c.key AND other.change_id {EQ} $1 AND other.kind {EQ} {kind}
+        AND {later}(other, c)
+    )
 )""".strip()
     lowest = "(SELECT pg_catalog.min(id) FROM considered)"
     giving = _giving(work, types)

@@ -89,6 +89,23 @@ BEGIN
 END
 $$;
 
+-- Which of two kept values of a row is the later one is not told by their numbers: a sweep reads what was committed when its statement
+-- began, while a write that it does not see yet has kept its own value already. So a write keeps its transaction, and a sweep what it saw.
+ALTER TABLE {schema}.conflict ADD COLUMN written_by text, ADD COLUMN seen_in text;
+-- A hash, as a key may be longer than what a tree takes.
+CREATE INDEX conflict_kept ON {schema}.conflict USING hash (key) WHERE kind = 'kept';
+
+-- Whether `other` was kept later than `one`, of the same row.
+CREATE FUNCTION {schema}.kept_later(other {schema}.conflict, one {schema}.conflict) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE
+        WHEN other.id > one.id
+            THEN other.seen_in IS NULL OR one.written_by IS NULL OR pg_visible_in_snapshot(one.written_by::xid8, other.seen_in::pg_snapshot)
+        ELSE one.seen_in IS NOT NULL AND other.written_by IS NOT NULL
+            AND NOT pg_visible_in_snapshot(other.written_by::xid8, one.seen_in::pg_snapshot)
+    END
+$$;
+
 -- The value of a column as text, as SQL over the row $1: as the sweep makes it. A cast that somebody made for a type of theirs would run
 -- with the rights of the ledger's owner.
 CREATE FUNCTION {schema}.text_of(relation oid, wanted text) RETURNS text
@@ -135,9 +152,9 @@ BEGIN
         -- Somebody renamed a column since: the row as it is.
         new_value := format('%s', NEW);
     END;
-    INSERT INTO {schema}.conflict (change_id, kind, key, old_value, new_value, application_name, role, sentence)
+    INSERT INTO {schema}.conflict (change_id, kind, key, old_value, new_value, application_name, role, sentence, written_by)
     VALUES (change, 'kept', key, old_value, new_value, current_setting('application_name'), session_user,
-        'the new side got this value while the change was being rolled back');
+        'the new side got this value while the change was being rolled back', pg_current_xact_id()::text);
     RETURN NULL;
 EXCEPTION WHEN undefined_table OR undefined_function OR invalid_schema_name THEN
     -- The ledger was dropped: nobody can roll back by it, and the application's write is not to fail.
