@@ -19,22 +19,24 @@ from expandcontract.postgres.connect import Database
 from expandcontract.postgres.message import driver, marked, send
 
 #: {pid} is the session that gives way. Each look is a transaction of its own: a snapshot that stays would be
-#: waited for by the very build. `waits` are all whom it waits for, and whom they wait for.
+#: waited for by the very build. `waits` are all whom it waits for, and whom they wait for. It ends with what it
+#: looks at, also with what was over before a look could see it at work, and at the latest with that session.
 _LAST_WORDS_SECONDS = 2.0
 _GAVE_WAY = "ec:gave way"
 _WATCH = """DO $ec$
 DECLARE
     pause_seconds float8 := least(0.1, extract(epoch FROM current_setting('deadlock_timeout')::interval) / 5);
     began timestamptz;
+    here timestamptz := clock_timestamp();
     now_is record;
     was_active boolean := false;
 BEGIN
     SELECT backend_start INTO began FROM pg_stat_activity WHERE pid = {pid};
     LOOP
         COMMIT;
-        SELECT state, wait_event_type INTO now_is
+        SELECT state, wait_event_type, query_start INTO now_is
         FROM pg_stat_activity WHERE pid = {pid} AND backend_start = began;
-        EXIT WHEN NOT FOUND OR was_active AND now_is.state <> 'active';
+        EXIT WHEN NOT FOUND OR now_is.state <> 'active' AND (was_active OR now_is.query_start > here);
         was_active := now_is.state = 'active';
         IF now_is.wait_event_type = 'Lock' AND EXISTS (
             WITH RECURSIVE waits(pid) AS (
@@ -89,9 +91,11 @@ async def giving_way(database: Database, pid: int) -> AsyncIterator[DeadlockWatc
         try:
             yield watch
         finally:
-            task.cancel()
+            # No request to cancel: a DO block that commits swallows one now and then, and whoever waits for
+            # its answer then waits for ever. What goes on in the server ends by itself.
+            raw.terminate()
             # What a look fails with must not fail the build.
-            with suppress(asyncio.CancelledError, DBAPIError):
+            with suppress(DBAPIError):
                 await task
-            if not raw.is_closed():
-                raw.remove_log_listener(watch.hear)
+            if not conn.invalidated:
+                await conn.invalidate()

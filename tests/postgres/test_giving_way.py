@@ -19,6 +19,12 @@ SELECT EXISTS (
     AND clock_timestamp() - waitstart > current_setting('deadlock_timeout')::interval * 1.2
 )
 """
+_LOOKING = """
+SELECT EXISTS (
+    SELECT FROM pg_stat_activity
+    WHERE datname = current_database() AND state = 'active' AND query LIKE 'DO $ec$%was_active%'
+)
+"""
 
 
 @pytest.mark.parametrize(
@@ -64,3 +70,31 @@ async def test_a_build_that_only_waits_is_left_alone(database: str) -> None:
     await db.close()
     await application.close()
     await other.close()
+
+
+async def test_a_look_ends_with_what_it_looks_at_however_short_that_was(database: str) -> None:
+    """Whether or not a look ever saw it at work: nothing of ours goes on looking for ever."""
+    onlooker = await asyncpg.connect(database)
+    db = Database(database)
+    async with db.direct() as conn:
+        pid = await value(conn, "SELECT pg_backend_pid()")
+        async with giving_way(db, pid):
+            await until(lambda: onlooker.fetchval(_LOOKING))
+            await send(conn, "SELECT 1")
+            await until(lambda: onlooker.fetchval(f"SELECT NOT ({_LOOKING})"))
+    await db.close()
+    await onlooker.close()
+
+
+async def test_nobody_waits_for_a_look_that_does_not_end(database: str) -> None:
+    """What was to be watched never began: the look is left to itself, and ends with that session."""
+    onlooker = await asyncpg.connect(database)
+    db = Database(database)
+    async with db.direct() as conn:
+        pid = await value(conn, "SELECT pg_backend_pid()")
+        for _ in range(5):
+            async with asyncio.timeout(60), giving_way(db, pid):
+                await until(lambda: onlooker.fetchval(_LOOKING))
+    await until(lambda: onlooker.fetchval(f"SELECT NOT ({_LOOKING})"))
+    await db.close()
+    await onlooker.close()
