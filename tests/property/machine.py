@@ -11,7 +11,7 @@ from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, TypeAlias, TypeVar
 
 import asyncpg
 import pytest
@@ -44,6 +44,8 @@ from tests.conftest import CHEAPLY
 from tests.property.hands import INTACT, LEAF, TAMPERINGS, Shape, rewrites
 
 T = TypeVar("T")
+#: Which key gets which value, and whether through the new side.
+Writes: TypeAlias = list[tuple[int, str, bool]]
 VERBS = ("start", "backfill", "verify", "contract", "undo", "rollback", "purge")
 ON = {
     Stage.NOT_STARTED: "start",
@@ -55,8 +57,11 @@ ON = {
 BACK = {Stage.BEFORE_READY: "rollback", Stage.READY: "rollback", Stage.HIDDEN: "undo"}
 #: Where somebody else's hands do what `ec` must notice and mend.
 TENDED = (Stage.BEFORE_READY, Stage.READY)
+#: How often the server crashes in one example: it takes as long as a whole life.
+CRASHES = 3
 KEYS = st.integers(1, 18)
 VALUES = st.integers(1, 20).map(str)
+WRITES = st.lists(st.tuples(KEYS, VALUES, st.booleans()), max_size=4)
 
 
 class Machine(RuleBasedStateMachine):
@@ -106,6 +111,7 @@ class Machine(RuleBasedStateMachine):
         self.drifted: dict[int, str | None] = {}
         self.away: dict[int, str | None] | None = None
         self.off = self.untended = self.unproven = self.ready = self.paused = False
+        self.crashes = 0
         self.stage = Stage.NOT_STARTED
         for verb in ("start", "backfill", "contract")[: self.beginnings[ahead % len(self.beginnings)]]:
             self._command(verb)
@@ -119,18 +125,20 @@ class Machine(RuleBasedStateMachine):
 
     # -- operators
 
-    @rule(verb=st.sampled_from(VERBS))
-    def give(self, verb: str) -> None:
+    @rule(verb=st.sampled_from(VERBS), writes=WRITES)
+    def give(self, verb: str, writes: Writes) -> None:
         """Give a command. It does its work, or is refused with exit code 4 as the table of verbs and stages
-        says; it never fails.
+        says; it never fails. Applications write whatever else an example is about.
         """
         self._command(verb)
+        self.write(writes)
 
-    @rule(back=st.booleans())
-    def carry_on(self, *, back: bool) -> None:
+    @rule(back=st.booleans(), writes=WRITES)
+    def carry_on(self, *, back: bool, writes: Writes) -> None:
         """Give the command that leads on, or back."""
         if (verb := self._next(back=back)) is not None:
             self._command(verb)
+        self.write(writes)
 
     @precondition(lambda self: self.stage == Stage.READY and self.untended)
     @rule()
@@ -139,6 +147,7 @@ class Machine(RuleBasedStateMachine):
         self._command("contract")
         assert self.stage == Stage.READY
 
+    @precondition(lambda self: self.stage != Stage.PURGED)
     @rule(back=st.booleans(), number=st.integers(1, 10))
     def die(self, *, back: bool, number: int) -> None:
         """Give that command, and die at its so manieth point, if there are so many."""
@@ -164,8 +173,8 @@ class Machine(RuleBasedStateMachine):
 
     # -- applications
 
-    @rule(writes=st.lists(st.tuples(KEYS, VALUES, st.booleans()), min_size=1, max_size=8))
-    def write(self, writes: list[tuple[int, str, bool]]) -> None:
+    @rule(writes=WRITES)
+    def write(self, writes: Writes) -> None:
         """Update or insert, each through one side."""
         for key, value, new in writes:
             self._write(key, value, new=new)
@@ -254,6 +263,7 @@ class Machine(RuleBasedStateMachine):
         self.away = None
         self._touched("attached")
 
+    @precondition(lambda self: self.stage != Stage.PURGED and self.crashes < CRASHES)
     @rule(back=st.booleans(), number=st.integers(1, 10))
     def crash(self, *, back: bool, number: int) -> None:
         """Stop the server at once while a command is at that point. Its process ends with an answer."""
@@ -266,6 +276,7 @@ class Machine(RuleBasedStateMachine):
             self._connect()
             outcome = self.nursery.wake(outcome.pid)
             self.seen["crashed"] += 1
+            self.crashes += 1
         assert outcome.code is not None or outcome.error is None, outcome.error
         self._tended(verb)
 
