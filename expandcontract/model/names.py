@@ -218,6 +218,13 @@ def keeping_triggers(sync_trigger: str) -> tuple[str, str]:
     return sync_trigger.replace("~ec_", "~er_", 1), sync_trigger.replace("~ec_", "~es_", 1)
 
 
+def judging_trigger(sync_trigger: str) -> str:
+    """Return the name of the trigger after a row that judges what does not fit: it sorts before those of the
+    user.
+    """
+    return sync_trigger.replace("~ec_", "!es_", 1)
+
+
 def slug(text: str) -> str:
     """Return `text` as the name of a folder: lower case words joined by underscores."""
     return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_")[:60] or "change"

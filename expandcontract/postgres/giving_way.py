@@ -19,8 +19,8 @@ from expandcontract.postgres.connect import Database
 from expandcontract.postgres.message import driver, marked, send
 
 #: {pid} is the session that gives way. Each look is a transaction of its own: a snapshot that stays would be
-#: waited for by the very build. `waits` are all whom it waits for, and whom they wait for. It ends with what it
-#: looks at, also with what was over before a look could see it at work, and at the latest with that session.
+#: waited for by the very build. `waits` are all whom it waits for, and whom they wait for. It ends with what
+#: it looks at, also with what was over before a look saw it at work, and at the latest with that session.
 _LAST_WORDS_SECONDS = 2.0
 _GAVE_WAY = "ec:gave way"
 _WATCH = """DO $ec$

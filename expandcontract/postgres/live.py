@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expandcontract.model.names import RelationName, keeping_triggers, quote
+from expandcontract.model.names import RelationName, judging_trigger, keeping_triggers, quote
 from expandcontract.model.situation import Dependent, Leaf, Live
 from expandcontract.postgres import old_side, watchers
 from expandcontract.postgres.catalog import dependent
@@ -292,6 +292,7 @@ def _ours(subject: WatchedTable, each: ColumnDependent) -> bool:
     if each.kind == "trigger":
         if subject.trigger is None:
             return False
-        ours = (subject.trigger, subject.first, *keeping_triggers(subject.trigger))
+        trigger = subject.trigger
+        ours = (trigger, subject.first, judging_trigger(trigger), *keeping_triggers(trigger))
         return any(each.name.startswith(f"{quote(name)} ON ") for name in ours)
     return any(each.name.startswith(f"{function.sql}(") for function in subject.functions)

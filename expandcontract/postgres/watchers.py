@@ -10,7 +10,7 @@ from expandcontract.postgres.catalog.trigger import Trigger, arguments
 #: Functions of contrib that look at the columns only that the trigger's arguments name.
 _BY_ARGUMENTS = frozenset({"moddatetime", "autoinc", "insert_username"})
 #: How the names of our own triggers begin.
-OURS = ("~ec_", "~er_", "~es_", "!ec_")
+OURS = ("~ec_", "~er_", "~es_", "!ec_", "!es_")
 
 
 #: A query beside `asked` and `tree`: the triggers of changes' tables that fire before a row is stored, each

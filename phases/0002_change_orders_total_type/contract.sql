@@ -9,6 +9,7 @@ LOCK TABLE public.ledger_entries, public.orders IN SHARE UPDATE EXCLUSIVE MODE;
 LOCK TABLE public.ledger_entries, public.orders IN ACCESS EXCLUSIVE MODE;
 DROP TRIGGER IF EXISTS "!ec_0002_change_orders_total_type" ON public.orders;
 DROP TRIGGER "~ec_0002_change_orders_total_type" ON public.orders;
+DROP TRIGGER IF EXISTS "!es_0002_change_orders_total_type" ON public.orders;
 ALTER TABLE public.orders RENAME COLUMN total TO "~ec_total";
 ALTER TABLE public.orders DROP CONSTRAINT IF EXISTS orders_total_positive;
 ALTER TABLE public.orders ALTER COLUMN "~ec_total" DROP NOT NULL;

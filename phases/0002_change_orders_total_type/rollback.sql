@@ -45,6 +45,7 @@ DROP TRIGGER IF EXISTS "~er_0002_change_orders_total_type" ON public.orders;
 DROP TRIGGER IF EXISTS "~es_0002_change_orders_total_type" ON public.orders;
 DROP TRIGGER IF EXISTS "!ec_0002_change_orders_total_type" ON public.orders;
 DROP TRIGGER IF EXISTS "~ec_0002_change_orders_total_type" ON public.orders;
+DROP TRIGGER IF EXISTS "!es_0002_change_orders_total_type" ON public.orders;
 DROP FUNCTION IF EXISTS expandcontract_sync."~ec_0002_change_orders_total_type"();
 DROP FUNCTION IF EXISTS expandcontract_sync."~ek_0002_change_orders_total_type"();
 DROP FUNCTION IF EXISTS expandcontract_sync."~ex_0002_change_orders_total_type";

@@ -14,6 +14,7 @@ LOCK TABLE public.ledger_entries, public.orders IN SHARE UPDATE EXCLUSIVE MODE;
 LOCK TABLE public.ledger_entries, public.orders IN ACCESS EXCLUSIVE MODE;
 DROP TRIGGER IF EXISTS "!ec_0002_change_orders_total_type" ON public.orders;
 DROP TRIGGER IF EXISTS "~ec_0002_change_orders_total_type" ON public.orders;
+DROP TRIGGER IF EXISTS "!es_0002_change_orders_total_type" ON public.orders;
 DROP FUNCTION IF EXISTS expandcontract_sync."~ek_0002_change_orders_total_type"();
 ALTER TABLE public.orders RENAME COLUMN "~ec_total" TO total;
 ALTER TABLE public.orders ADD CONSTRAINT orders_total_positive CHECK ((total >= 0)) NOT VALID;
@@ -36,6 +37,15 @@ DECLARE
     new_left boolean;
     later boolean;
 BEGIN
+    IF TG_WHEN OPERATOR(pg_catalog.=) 'AFTER' THEN
+        -- What did not fit was stored, and not given up for a row that is there (ON CONFLICT).
+        IF NEW.total IS NOT NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit total_cents bigint of public.orders', HINT = 'The schema change 0002_change_orders_total_type holds both columns in sync; a value that only one of them can hold is refused.';
+        ELSE
+            RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit total integer of public.orders', HINT = 'The schema change 0002_change_orders_total_type holds both columns in sync; a value that only one of them can hold is refused.';
+        END IF;
+        RETURN NULL;
+    END IF;
     IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
         new_given := NOT (CASE WHEN NEW.total_cents IS NULL THEN ('0'::bigint)::bigint IS NULL ELSE COALESCE(NEW.total_cents OPERATOR(pg_catalog.=) ('0'::bigint)::bigint, false) END)
             AND NOT (CASE WHEN NEW.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total) IS NULL ELSE COALESCE(NEW.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total), false) END);
@@ -79,7 +89,19 @@ BEGIN
         END IF;
         NEW.total := expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents);
             IF NEW.total IS NULL AND NEW.total_cents IS NOT NULL THEN
-                RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit total integer of public.orders', HINT = 'The schema change 0002_change_orders_total_type holds both columns in sync; a value that only one of them can hold is refused.';
+                IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' AND EXISTS (
+                    SELECT FROM pg_catalog.pg_trigger t
+                    JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) t.tgrelid
+                    WHERE t.tgrelid OPERATOR(pg_catalog.=) TG_RELID
+                    AND t.tgname OPERATOR(pg_catalog.=) '!es_0002_change_orders_total_type'::pg_catalog.name
+                    AND t.tgenabled OPERATOR(pg_catalog.=) 'A'::"char"
+                    AND a.attname OPERATOR(pg_catalog.=) 'total'::pg_catalog.name
+                    AND NOT a.attnotnull
+                ) THEN
+                    PERFORM pg_catalog.set_config(pg_catalog.concat('expandcontract.unfit_62d1b19fb0_', pg_catalog.pg_trigger_depth() OPERATOR(pg_catalog.-) 1), pg_catalog.concat(pg_catalog.md5(pg_catalog.format('%L', NEW.total)), pg_catalog.md5(pg_catalog.format('%L', NEW.total_cents))), true);
+                ELSE
+                    RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit total integer of public.orders', HINT = 'The schema change 0002_change_orders_total_type holds both columns in sync; a value that only one of them can hold is refused.';
+                END IF;
             END IF;
         IF NOT altered AND COALESCE(pg_catalog.current_setting('expandcontract.new_62d1b19fb0_ready', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
             PERFORM pg_catalog.set_config('expandcontract.new_62d1b19fb0_ready', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);
@@ -92,7 +114,19 @@ BEGIN
         NEW.total_cents := expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total);
         IF old_given THEN
             IF NEW.total IS NOT NULL AND NOT (CASE WHEN NEW.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents) IS NULL ELSE COALESCE(NEW.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents), false) END) THEN
-                RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit total_cents bigint of public.orders', HINT = 'The schema change 0002_change_orders_total_type holds both columns in sync; a value that only one of them can hold is refused.';
+                IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' AND EXISTS (
+                    SELECT FROM pg_catalog.pg_trigger t
+                    JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) t.tgrelid
+                    WHERE t.tgrelid OPERATOR(pg_catalog.=) TG_RELID
+                    AND t.tgname OPERATOR(pg_catalog.=) '!es_0002_change_orders_total_type'::pg_catalog.name
+                    AND t.tgenabled OPERATOR(pg_catalog.=) 'A'::"char"
+                    AND a.attname OPERATOR(pg_catalog.=) 'total_cents'::pg_catalog.name
+                    AND NOT a.attnotnull
+                ) THEN
+                    PERFORM pg_catalog.set_config(pg_catalog.concat('expandcontract.unfit_62d1b19fb0_', pg_catalog.pg_trigger_depth() OPERATOR(pg_catalog.-) 1), pg_catalog.concat(pg_catalog.md5(pg_catalog.format('%L', NEW.total)), pg_catalog.md5(pg_catalog.format('%L', NEW.total_cents))), true);
+                ELSE
+                    RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit total_cents bigint of public.orders', HINT = 'The schema change 0002_change_orders_total_type holds both columns in sync; a value that only one of them can hold is refused.';
+                END IF;
             END IF;
             IF NOT altered AND COALESCE(pg_catalog.current_setting('expandcontract.old_62d1b19fb0_ready', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
                 PERFORM pg_catalog.set_config('expandcontract.old_62d1b19fb0_ready', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);
@@ -116,6 +150,8 @@ $ec$;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."~ec_0002_change_orders_total_type"() TO PUBLIC;
 CREATE TRIGGER "~ec_0002_change_orders_total_type" BEFORE INSERT OR UPDATE ON public.orders FOR EACH ROW WHEN (NOT (NEW.total_cents IS NOT NULL AND NEW.total IS NOT NULL AND (CASE WHEN NEW.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents) IS NULL ELSE COALESCE(NEW.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents), false) END) OR NEW.total_cents IS NULL AND NEW.total IS NULL AND (CASE WHEN NEW.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total) IS NULL ELSE COALESCE(NEW.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total), false) END))) EXECUTE FUNCTION expandcontract_sync."~ec_0002_change_orders_total_type"();
 ALTER TABLE public.orders ENABLE ALWAYS TRIGGER "~ec_0002_change_orders_total_type";
+CREATE TRIGGER "!es_0002_change_orders_total_type" AFTER INSERT ON public.orders FOR EACH ROW WHEN (pg_catalog.current_setting(pg_catalog.concat('expandcontract.unfit_62d1b19fb0_', pg_catalog.pg_trigger_depth()), true) OPERATOR(pg_catalog.<>) '' AND pg_catalog.current_setting(pg_catalog.concat('expandcontract.unfit_62d1b19fb0_', pg_catalog.pg_trigger_depth()), true) OPERATOR(pg_catalog.=) pg_catalog.concat(pg_catalog.md5(pg_catalog.format('%L', NEW.total)), pg_catalog.md5(pg_catalog.format('%L', NEW.total_cents)))) EXECUTE FUNCTION expandcontract_sync."~ec_0002_change_orders_total_type"('stored');
+ALTER TABLE public.orders ENABLE ALWAYS TRIGGER "!es_0002_change_orders_total_type";
 
 -- = check all rows against orders_total_positive
 --   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders

@@ -130,6 +130,15 @@ DECLARE
     new_left boolean;
     later boolean;
 BEGIN
+    IF TG_WHEN OPERATOR(pg_catalog.=) 'AFTER' THEN
+        -- What did not fit was stored, and not given up for a row that is there (ON CONFLICT).
+        IF NEW.rating IS NOT NULL THEN
+            RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit ~ec_new_rating integer of public.reviews', HINT = 'The schema change 0003_change_reviews_rating_type holds both columns in sync; a value that only one of them can hold is refused.';
+        ELSE
+            RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit rating text of public.reviews', HINT = 'The schema change 0003_change_reviews_rating_type holds both columns in sync; a value that only one of them can hold is refused.';
+        END IF;
+        RETURN NULL;
+    END IF;
     IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
         new_given := NOT (CASE WHEN NEW."~ec_new_rating" IS NULL THEN ('0'::integer)::integer IS NULL ELSE COALESCE(NEW."~ec_new_rating" OPERATOR(pg_catalog.=) ('0'::integer)::integer, false) END)
             AND NOT (CASE WHEN NEW."~ec_new_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating) IS NULL ELSE COALESCE(NEW."~ec_new_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating), false) END);
@@ -173,7 +182,19 @@ BEGIN
         END IF;
         NEW.rating := expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating");
             IF NEW.rating IS NULL AND NEW."~ec_new_rating" IS NOT NULL THEN
-                RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit rating text of public.reviews', HINT = 'The schema change 0003_change_reviews_rating_type holds both columns in sync; a value that only one of them can hold is refused.';
+                IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' AND EXISTS (
+                    SELECT FROM pg_catalog.pg_trigger t
+                    JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) t.tgrelid
+                    WHERE t.tgrelid OPERATOR(pg_catalog.=) TG_RELID
+                    AND t.tgname OPERATOR(pg_catalog.=) '!es_0003_change_reviews_rating_type'::pg_catalog.name
+                    AND t.tgenabled OPERATOR(pg_catalog.=) 'A'::"char"
+                    AND a.attname OPERATOR(pg_catalog.=) 'rating'::pg_catalog.name
+                    AND NOT a.attnotnull
+                ) THEN
+                    PERFORM pg_catalog.set_config(pg_catalog.concat('expandcontract.unfit_6cd96228d0_', pg_catalog.pg_trigger_depth() OPERATOR(pg_catalog.-) 1), pg_catalog.concat(pg_catalog.md5(pg_catalog.format('%L', NEW.rating)), pg_catalog.md5(pg_catalog.format('%L', NEW."~ec_new_rating"))), true);
+                ELSE
+                    RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit rating text of public.reviews', HINT = 'The schema change 0003_change_reviews_rating_type holds both columns in sync; a value that only one of them can hold is refused.';
+                END IF;
             END IF;
         IF NOT altered AND COALESCE(pg_catalog.current_setting('expandcontract.new_6cd96228d0_ready', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
             PERFORM pg_catalog.set_config('expandcontract.new_6cd96228d0_ready', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);
@@ -186,7 +207,19 @@ BEGIN
         NEW."~ec_new_rating" := expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating);
         IF old_given THEN
             IF NEW.rating IS NOT NULL AND NOT (CASE WHEN NEW.rating IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating") IS NULL ELSE COALESCE(NEW.rating OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating"), false) END) THEN
-                RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit ~ec_new_rating integer of public.reviews', HINT = 'The schema change 0003_change_reviews_rating_type holds both columns in sync; a value that only one of them can hold is refused.';
+                IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' AND EXISTS (
+                    SELECT FROM pg_catalog.pg_trigger t
+                    JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) t.tgrelid
+                    WHERE t.tgrelid OPERATOR(pg_catalog.=) TG_RELID
+                    AND t.tgname OPERATOR(pg_catalog.=) '!es_0003_change_reviews_rating_type'::pg_catalog.name
+                    AND t.tgenabled OPERATOR(pg_catalog.=) 'A'::"char"
+                    AND a.attname OPERATOR(pg_catalog.=) '~ec_new_rating'::pg_catalog.name
+                    AND NOT a.attnotnull
+                ) THEN
+                    PERFORM pg_catalog.set_config(pg_catalog.concat('expandcontract.unfit_6cd96228d0_', pg_catalog.pg_trigger_depth() OPERATOR(pg_catalog.-) 1), pg_catalog.concat(pg_catalog.md5(pg_catalog.format('%L', NEW.rating)), pg_catalog.md5(pg_catalog.format('%L', NEW."~ec_new_rating"))), true);
+                ELSE
+                    RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit ~ec_new_rating integer of public.reviews', HINT = 'The schema change 0003_change_reviews_rating_type holds both columns in sync; a value that only one of them can hold is refused.';
+                END IF;
             END IF;
             IF NOT altered AND COALESCE(pg_catalog.current_setting('expandcontract.old_6cd96228d0_ready', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
                 PERFORM pg_catalog.set_config('expandcontract.old_6cd96228d0_ready', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);

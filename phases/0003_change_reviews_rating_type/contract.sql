@@ -4,6 +4,7 @@ LOCK TABLE public.reviews IN SHARE UPDATE EXCLUSIVE MODE;
 LOCK TABLE public.reviews IN ACCESS EXCLUSIVE MODE;
 DROP TRIGGER IF EXISTS "!ec_0003_change_reviews_rating_type" ON public.reviews;
 DROP TRIGGER "~ec_0003_change_reviews_rating_type" ON public.reviews;
+DROP TRIGGER IF EXISTS "!es_0003_change_reviews_rating_type" ON public.reviews;
 ALTER TABLE public.reviews RENAME COLUMN rating TO "~ec_rating";
 ALTER TABLE public.reviews RENAME COLUMN "~ec_new_rating" TO rating;
 ALTER INDEX IF EXISTS public.reviews_rating_idx RENAME TO "reviews_~ec_rating_idx";

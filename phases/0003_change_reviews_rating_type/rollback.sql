@@ -45,6 +45,7 @@ DROP TRIGGER IF EXISTS "~er_0003_change_reviews_rating_type" ON public.reviews;
 DROP TRIGGER IF EXISTS "~es_0003_change_reviews_rating_type" ON public.reviews;
 DROP TRIGGER IF EXISTS "!ec_0003_change_reviews_rating_type" ON public.reviews;
 DROP TRIGGER IF EXISTS "~ec_0003_change_reviews_rating_type" ON public.reviews;
+DROP TRIGGER IF EXISTS "!es_0003_change_reviews_rating_type" ON public.reviews;
 DROP FUNCTION IF EXISTS expandcontract_sync."~ec_0003_change_reviews_rating_type"();
 DROP FUNCTION IF EXISTS expandcontract_sync."~ek_0003_change_reviews_rating_type"();
 ALTER TABLE public.reviews DROP COLUMN IF EXISTS "~ec_new_rating";

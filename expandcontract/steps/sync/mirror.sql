@@ -3,7 +3,7 @@ CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $ec$
 DECLARE
     old_given boolean;
     new_given boolean;{declare}
-BEGIN{moved}
+BEGIN{stored}{moved}
     IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
         new_given := NOT {new_is_default}{not_carried};
         old_given := NOT {old_is_default};{later_defaults}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from expandcontract.model.change import Unfit
 from expandcontract.model.names import literal, quote
-from expandcontract.steps.sync import predicates
+from expandcontract.steps.sync import predicates, rows
 
 if TYPE_CHECKING:
     from expandcontract.steps.sync.triggers import Sync
@@ -151,29 +151,61 @@ def forward_fits(sync: "Sync", old: str, new: str) -> str:
     else:
         returns = predicates.same_old(pair, f"NEW.{old}", predicates.back(pair, f"NEW.{new}"))
         misfit = f"NEW.{old} IS NOT NULL AND NOT {returns}"
-    return _misfit(sync, misfit, old, "old")
+    return _misfit(sync, misfit, "old")
 
 
 def back_fits(sync: "Sync", old: str, new: str) -> str:
     """Return what happens to a value of the new side that the old one cannot hold."""
     if sync.pair.identity or sync.pair.back is None:
         return ""
-    return _misfit(sync, f"NEW.{old} IS NULL AND NEW.{new} IS NOT NULL", new, "new")
+    return _misfit(sync, f"NEW.{old} IS NULL AND NEW.{new} IS NOT NULL", "new")
 
 
-def _misfit(sync: "Sync", condition: str, column: str, side: str) -> str:
-    value = f"pg_catalog.format('%s', NEW.{column})"
-    if sync.pair.unfit == Unfit.RECORD:
+def stored_unfit(sync: "Sync") -> str:
+    """Return what the trigger after a row does: it is called for what did not fit and was stored indeed."""
+    pair = sync.pair
+    if not sync.judges:
+        return ""
+    of_old = _verdict(sync, "old")
+    body = f"\n        {of_old}"
+    if pair.back is not None:
+        body = (
+            f"\n        IF NEW.{quote(pair.old.column)} IS NOT NULL THEN\n            {of_old}"
+            f"\n        ELSE\n            {_verdict(sync, 'new')}\n        END IF;"
+        )
+    return f"""
+    IF TG_WHEN OPERATOR(pg_catalog.=) 'AFTER' THEN
+        -- What did not fit was stored, and not given up for a row that is there (ON CONFLICT).{body}
+        RETURN NULL;
+    END IF;"""
+
+
+def _misfit(sync: "Sync", condition: str, side: str) -> str:
+    other = sync.pair.new if side == "old" else sync.pair.old
+    later = rows.judged_when_stored(sync.stored, other.column)
+    return f"""
+            IF {condition} THEN
+                IF {later} THEN
+                    {rows.put_down_unfit(sync.change, sync.pair)}
+                ELSE
+                    {_verdict(sync, side)}
+                END IF;
+            END IF;"""
+
+
+def _verdict(sync: "Sync", side: str) -> str:
+    """Return what the policy does about a value that only `side` can hold."""
+    pair = sync.pair
+    column, other = (pair.old.column, pair.new) if side == "old" else (pair.new.column, pair.old)
+    if pair.unfit == Unfit.RECORD:
+        value = f"pg_catalog.format('%s', NEW.{quote(column)})"
         texts = (value, "NULL") if side == "old" else ("NULL", value)
-        body = conflict(
+        return conflict(
             sync, "'does not fit'", *texts, f"'the other side cannot hold what was written to {side}'"
         )
-    else:
-        other = sync.pair.new if side == "old" else sync.pair.old
-        message = literal(f"the value does not fit {other.column} {other.type} of {sync.pair.table.sql}")
-        hint = literal(
-            f"The schema change {sync.change} holds both columns in sync; a value that only one of them can "
-            "hold is refused."
-        )
-        body = f"RAISE EXCEPTION USING ERRCODE = '{UNFIT_SQLSTATE}', MESSAGE = {message}, HINT = {hint};"
-    return f"\n            IF {condition} THEN\n                {body}\n            END IF;"
+    message = literal(f"the value does not fit {other.column} {other.type} of {pair.table.sql}")
+    hint = literal(
+        f"The schema change {sync.change} holds both columns in sync; a value that only one of them can "
+        "hold is refused."
+    )
+    return f"RAISE EXCEPTION USING ERRCODE = '{UNFIT_SQLSTATE}', MESSAGE = {message}, HINT = {hint};"

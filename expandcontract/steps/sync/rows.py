@@ -12,16 +12,55 @@ from expandcontract.model.change import Pair
 from expandcontract.model.names import literal, quote
 from expandcontract.steps.sync import predicates
 
-#: The arguments by which the function tells its two triggers apart; a trigger that is alone has none.
-FIRST, LAST = "first", "last"
+#: The arguments by which the function tells its two triggers apart; a trigger that is alone has none. The one
+#: after the row has `STORED`.
+FIRST, LAST, STORED = "first", "last", "stored"
 #: Errors of what a function names, not of what it does: a column or type that was renamed, a value of an
 #: enum, a function or a schema that is gone or that a role may not use.
 NAMES = "syntax_error_or_access_rule_violation OR data_exception OR invalid_schema_name"
 
 
-def _setting(change: str, what: str) -> str:
+def _setting(change: str, what: str, depth: str = "pg_catalog.pg_trigger_depth()") -> str:
     name = literal(f"expandcontract.{what}_{hashlib.sha256(change.encode()).hexdigest()[:10]}_")
-    return f"pg_catalog.concat({name}, pg_catalog.pg_trigger_depth())"
+    return f"pg_catalog.concat({name}, {depth})"
+
+
+def _both(pair: Pair) -> str:
+    return f"pg_catalog.concat({_print(quote(pair.old.column))}, {_print(quote(pair.new.column))})"
+
+
+def judged_when_stored(sync_trigger: str, other: str) -> str:
+    """Return SQL that is true of an INSERT that the trigger after the row will judge. `other` is the side
+    that holds nothing: a NOT NULL there would refuse the row all the same, and say less.
+
+    An INSERT may be given up for a row that is there (ON CONFLICT), which no trigger before it can know.
+    """
+    return (
+        "TG_OP OPERATOR(pg_catalog.=) 'INSERT' AND EXISTS (\n"
+        "                    SELECT FROM pg_catalog.pg_trigger t\n"
+        "                    JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) t.tgrelid\n"
+        "                    WHERE t.tgrelid OPERATOR(pg_catalog.=) TG_RELID\n"
+        f"                    AND t.tgname OPERATOR(pg_catalog.=) {literal(sync_trigger)}::pg_catalog.name\n"
+        "                    AND t.tgenabled OPERATOR(pg_catalog.=) 'A'::\"char\"\n"
+        f"                    AND a.attname OPERATOR(pg_catalog.=) {literal(other)}::pg_catalog.name\n"
+        "                    AND NOT a.attnotnull\n                )"
+    )
+
+
+def put_down_unfit(change: str, pair: Pair) -> str:
+    """Return what puts down for the trigger after the row that this one does not fit."""
+    return f"PERFORM pg_catalog.set_config({_unfit(change)}, {_both(pair)}, true);"
+
+
+def _unfit(change: str) -> str:
+    # The trigger's WHEN sees the depth from outside of it.
+    return _setting(change, "unfit", "pg_catalog.pg_trigger_depth() OPERATOR(pg_catalog.-) 1")
+
+
+def stored_unfit(change: str, pair: Pair) -> str:
+    """Return SQL for the WHEN of the trigger after a row: true for one that was put down as not fitting."""
+    setting = f"pg_catalog.current_setting({_setting(change, 'unfit')}, true)"
+    return f"{setting} OPERATOR(pg_catalog.<>) '' AND {setting} OPERATOR(pg_catalog.=) {_both(pair)}"
 
 
 def _print(column: str) -> str:
@@ -73,19 +112,22 @@ def leave(change: str, old: str, new: str) -> str:
     END IF;"""
 
 
-def moved(pair: Pair, change: str, keys: Sequence[str]) -> str:
+def moved(pair: Pair, change: str, keys: Sequence[str], *, judged: bool) -> str:
     """Return what makes of an INSERT that is a row's move to another partition what it is: no write.
 
     An UPDATE that changes the partition key leaves what the row holds; `keys` are that key's columns.
+    `judged` says that a trigger after the row looks whether one that did not fit was stored.
     """
     if not keys:
         return ""
     setting = _setting(change, "moved")
-    value = f"pg_catalog.concat({_print(quote(pair.old.column))}, {_print(quote(pair.new.column))})"
+    forget = ""
+    if judged:
+        forget = f"\n        PERFORM pg_catalog.set_config({_unfit(change)}, '', true);"
     return f"""
     IF TG_OP OPERATOR(pg_catalog.=) 'INSERT'
-        AND pg_catalog.current_setting({setting}, true) OPERATOR(pg_catalog.=) {value}
-    THEN
+        AND pg_catalog.current_setting({setting}, true) OPERATOR(pg_catalog.=) {_both(pair)}
+    THEN{forget}
         RETURN NEW;
     END IF;"""
 
@@ -95,9 +137,8 @@ def moves(pair: Pair, change: str, keys: Sequence[str]) -> str:
     if not keys:
         return ""
     setting = _setting(change, "moved")
-    value = f"pg_catalog.concat({_print(quote(pair.old.column))}, {_print(quote(pair.new.column))})"
     stays = " AND ".join(predicates.same(f"NEW.{quote(k)}", f"OLD.{quote(k)}") for k in keys)
     return f"""
     IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND NOT ({stays}) THEN
-        PERFORM pg_catalog.set_config({setting}, {value}, true);
+        PERFORM pg_catalog.set_config({setting}, {_both(pair)}, true);
     END IF;"""

@@ -14,6 +14,7 @@ from expandcontract.model.change import Mode, Pair
 from expandcontract.model.names import (
     RelationName,
     dollar_quote,
+    judging_trigger,
     literal,
     qualify_constant,
     qualify_type,
@@ -53,6 +54,16 @@ class Sync:
     @property
     def function(self) -> RelationName:
         return RelationName(self.schema, self.trigger)
+
+    @property
+    def stored(self) -> str:
+        """The name of the trigger that judges what did not fit, once it is stored."""
+        return judging_trigger(self.trigger)
+
+    @property
+    def judges(self) -> bool:
+        """Whether one side may be given what the other cannot hold."""
+        return not (self.pair.identity or self.pair.computed_outside)
 
     @property
     def keeper(self) -> RelationName:
@@ -154,12 +165,17 @@ def create_sync_trigger(sync: Sync, tables: Sequence[RelationName], *, first: bo
     """
     when = "" if sync.pair.mode == Mode.FILL else f" WHEN ({predicates.needs_rule(sync.pair, 'NEW')})"
     names = {sync.first: rows.FIRST, sync.trigger: rows.LAST} if first and sync.first else {sync.trigger: ""}
-    return tuple(
+    statements = [
         s
         for table in tables
         for name, argument in names.items()
         for s in _trigger(name, table, sync.function, when, argument)
-    )
+    ]
+    if sync.judges:
+        condition = f" WHEN ({rows.stored_unfit(sync.change, sync.pair)})"
+        for table in tables:
+            statements += _trigger(sync.stored, table, sync.function, condition, rows.STORED, after=True)
+    return tuple(statements)
 
 
 def drop_triggers(
@@ -170,6 +186,8 @@ def drop_triggers(
     """
     last = "" if must_be_there else "IF EXISTS "
     names = {sync.first: "IF EXISTS ", sync.trigger: last} if sync.first else {sync.trigger: last}
+    if sync.judges:
+        names[sync.stored] = "IF EXISTS "
     return tuple(
         f"DROP TRIGGER {if_exists}{quote(name)} ON {table.sql}"
         for table in tables
@@ -269,11 +287,17 @@ def _refused(sync: Sync, hidden: str, final: str) -> str:
 
 
 def _trigger(
-    name: str, table: RelationName, function: RelationName, when: str, argument: str = ""
+    name: str,
+    table: RelationName,
+    function: RelationName,
+    when: str,
+    argument: str = "",
+    *,
+    after: bool = False,
 ) -> tuple[str, str]:
     # SHARE ROW EXCLUSIVE, on a partitioned table for every partition as well. No UPDATE OF: it sees the
     # statement's SET list only, not what other triggers write.
-    events = f"BEFORE INSERT OR UPDATE ON {table.sql}"
+    events = f"{'AFTER INSERT' if after else 'BEFORE INSERT OR UPDATE'} ON {table.sql}"
     call = f"{function.sql}({argument and literal(argument)})"
     return (
         f"CREATE TRIGGER {quote(name)} {events} FOR EACH ROW{when} EXECUTE FUNCTION {call}",
@@ -297,7 +321,8 @@ def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
         if ready
         else "Until ready: a row may be unfilled, and NULL in the new side never goes back.",
         "declare": "" if outside else rows.declare(),
-        "moved": rows.moved(pair, sync.change, sync.partition_keys),
+        "stored": "" if outside else notes.stored_unfit(sync),
+        "moved": rows.moved(pair, sync.change, sync.partition_keys, judged=sync.judges),
         "left": "" if outside else rows.left(sync.change, old, new),
         "leave": rows.moves(pair, sync.change, sync.partition_keys)
         + ("" if outside else rows.leave(sync.change, old, new)),
