@@ -225,7 +225,7 @@ BEGIN
                     JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) t.tgrelid
                     WHERE t.tgrelid OPERATOR(pg_catalog.=) TG_RELID
                     AND t.tgname OPERATOR(pg_catalog.=) '!es_0002_change_orders_total_type'::pg_catalog.name
-                    AND t.tgenabled OPERATOR(pg_catalog.=) 'A'::"char"
+                    AND t.tgenabled OPERATOR(pg_catalog.=) 'A'::pg_catalog."char"
                     AND a.attname OPERATOR(pg_catalog.=) 'total'::pg_catalog.name
                     AND NOT a.attnotnull
                 ) THEN
@@ -250,7 +250,7 @@ BEGIN
                     JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) t.tgrelid
                     WHERE t.tgrelid OPERATOR(pg_catalog.=) TG_RELID
                     AND t.tgname OPERATOR(pg_catalog.=) '!es_0002_change_orders_total_type'::pg_catalog.name
-                    AND t.tgenabled OPERATOR(pg_catalog.=) 'A'::"char"
+                    AND t.tgenabled OPERATOR(pg_catalog.=) 'A'::pg_catalog."char"
                     AND a.attname OPERATOR(pg_catalog.=) 'total_cents'::pg_catalog.name
                     AND NOT a.attnotnull
                 ) THEN

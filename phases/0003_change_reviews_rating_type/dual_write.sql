@@ -104,7 +104,7 @@ BEGIN
                     JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) t.tgrelid
                     WHERE t.tgrelid OPERATOR(pg_catalog.=) TG_RELID
                     AND t.tgname OPERATOR(pg_catalog.=) '!es_0003_change_reviews_rating_type'::pg_catalog.name
-                    AND t.tgenabled OPERATOR(pg_catalog.=) 'A'::"char"
+                    AND t.tgenabled OPERATOR(pg_catalog.=) 'A'::pg_catalog."char"
                     AND a.attname OPERATOR(pg_catalog.=) 'rating'::pg_catalog.name
                     AND NOT a.attnotnull
                 ) THEN
@@ -129,7 +129,7 @@ BEGIN
                     JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) t.tgrelid
                     WHERE t.tgrelid OPERATOR(pg_catalog.=) TG_RELID
                     AND t.tgname OPERATOR(pg_catalog.=) '!es_0003_change_reviews_rating_type'::pg_catalog.name
-                    AND t.tgenabled OPERATOR(pg_catalog.=) 'A'::"char"
+                    AND t.tgenabled OPERATOR(pg_catalog.=) 'A'::pg_catalog."char"
                     AND a.attname OPERATOR(pg_catalog.=) '~ec_new_rating'::pg_catalog.name
                     AND NOT a.attnotnull
                 ) THEN

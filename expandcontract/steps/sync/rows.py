@@ -41,7 +41,7 @@ def judged_when_stored(sync_trigger: str, other: str) -> str:
         "                    JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) t.tgrelid\n"
         "                    WHERE t.tgrelid OPERATOR(pg_catalog.=) TG_RELID\n"
         f"                    AND t.tgname OPERATOR(pg_catalog.=) {literal(sync_trigger)}::pg_catalog.name\n"
-        "                    AND t.tgenabled OPERATOR(pg_catalog.=) 'A'::\"char\"\n"
+        "                    AND t.tgenabled OPERATOR(pg_catalog.=) 'A'::pg_catalog.\"char\"\n"
         f"                    AND a.attname OPERATOR(pg_catalog.=) {literal(other)}::pg_catalog.name\n"
         "                    AND NOT a.attnotnull\n                )"
     )
