@@ -5,7 +5,7 @@
 Each section writes its block of docs/benchmarks.md. It starts a server of its own.
 """
 
-from instrument import flat, idle, load, reading, script
+from instrument import flat, idle, load, pairs, reading, script, shares
 from instrument.tables import SHAPES
 
 SECTIONS = {
@@ -14,6 +14,7 @@ SECTIONS = {
     "sizes": flat.sizes,
     "reading": reading.run,
     "load": load.run,
+    "shares": shares.run,
 }
 
 
@@ -24,8 +25,8 @@ def main() -> None:
     made.add_argument("--tables", nargs="+", choices=SHAPES, default=list(SHAPES))
     made.add_argument("--repeat", type=int, default=3, help="runs of each measurement without load")
     made.add_argument("--sizes", nargs="+", type=int, default=[500_000, 2_000_000, 8_000_000])
-    load.options(made)
-    script.run(SECTIONS, made, in_memory={"load"})
+    pairs.options(made)
+    script.run(SECTIONS, made, in_memory={"load", "shares"})
 
 
 if __name__ == "__main__":

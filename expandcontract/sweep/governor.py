@@ -63,7 +63,7 @@ class Governor:
         if decision.because_stuck:
             self._tell(f"{decision.reason}: waited long enough, doing one batch all the same")
         if decision.reason is None and self.courteous and self._courtesy is not None:
-            return replace(decision, reason=f"{self._courtesy.sentence}; {self.rests.words}")
+            return replace(decision, reason=f"{self._courtesy.sentence}, {self.rests.words}")
         if decision.reason is None and (nice := nice_ratio.reading(self._nice_ratio)) is not None:
             return replace(decision, reason=nice.sentence)
         return decision

@@ -42,9 +42,9 @@ def wanted(limits: Limits) -> bool:
 
 
 def readings(rows: Sequence[SignalRow], _now: Moment) -> tuple[Reading, ...]:
-    """Return how many sessions are at work."""
+    """Return how many sessions are at work: one is over the threshold."""
     busy = rows[0]["busy"]
-    words = f"{busy} session{'s' * (busy != 1)} of others at work"
+    words = f"beside {busy} session{'s' * (busy != 1)}"
     return (Reading(NAME, busy, 0, kind=ReadingKind.COURTESY, words=words),)
 
 

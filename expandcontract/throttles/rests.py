@@ -51,11 +51,8 @@ class Rests:
     def words(self) -> str:
         """What is done, and why."""
         if self.ratio < NEARLY_NONE:
-            return "they are not felt: short batches without rests"
-        return (
-            f"batches take {self.stretch:.1f} times as long as undisturbed ones: "
-            f"rests {self.ratio:.2g} times as long as it works"
-        )
+            return "nothing is felt: short batches, no rests"
+        return f"batches take {self.stretch:.1f}x as long: rests {self.ratio:.1f}x"
 
     def note(self, batch: Batch) -> None:
         """Add a batch; now and then take a new measure of all."""

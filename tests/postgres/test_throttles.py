@@ -1,6 +1,7 @@
 """The throttles against real servers: what holds a sweep back, what is said of it, and that work goes on."""
 
 import asyncio
+import re
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -217,7 +218,10 @@ async def test_courtesy_while_others_are_at_work(database: str) -> None:
         await until(busy)
         told = await replace(table, courteous=True).sweep()
         assert told.finished
-        assert any(str(event.throttled_by).startswith("courtesy ") for event in table.progress)
+        said = re.compile(
+            r"courtesy beside \d+ sessions?, (batches take [\d.]+x as long: rests|nothing is felt)"
+        )
+        assert any(said.match(str(event.throttled_by)) for event in table.progress)
         assert max(chunk["batch"] for chunk in await table.chunks()) < 1_000
         table.events.clear()
         assert (await table.again(round=2).sweep()).finished  # told not to

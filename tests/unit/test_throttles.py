@@ -321,7 +321,7 @@ def test_a_size_that_is_none(text: str) -> None:
 def test_courtesy_is_due_while_somebody_is_at_work(busy: int, words: str) -> None:
     """How many they are is said; it holds nothing back by itself."""
     (reading,) = courtesy.readings([{"busy": busy}], moment())
-    assert reading.sentence == f"courtesy {words} of others at work"
+    assert reading.sentence == f"courtesy beside {words}"
     assert reading.over == (busy > 0)
     assert not reading.holds_back
 

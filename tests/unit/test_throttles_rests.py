@@ -148,11 +148,9 @@ def test_what_is_done_is_said() -> None:
     """How much longer a batch takes, and for how long it rests; or that nothing is felt."""
     rests = Rests()
     rests.ratio, rests.stretch = 2.04, 1.42
-    assert rests.words == (
-        "batches take 1.4 times as long as undisturbed ones: rests 2 times as long as it works"
-    )
+    assert rests.words == "batches take 1.4x as long: rests 2.0x"
     rests.ratio = 0.01
-    assert rests.words == "they are not felt: short batches without rests"
+    assert rests.words == "nothing is felt: short batches, no rests"
 
 
 BATCHES = st.builds(
