@@ -78,10 +78,12 @@ class Governor:
         """Whether others are at work, so that batches are to be short."""
         return time.monotonic() < self._courteous_until
 
-    def pause_seconds(self, batch_seconds: float) -> float:
-        """Return for how long to rest after a batch that took this long."""
-        ratio = self.rests.ratio if self.courteous else self._nice_ratio
-        nice = nice_ratio.pause_seconds(ratio, batch_seconds)
+    def pause_seconds(self, batch_seconds: float, server_seconds: float | None = None) -> float:
+        """Return for how long to rest after a batch that took this long, here and on the server."""
+        if self.courteous:
+            nice = self.rests.seconds_after(batch_seconds, server_seconds)
+        else:
+            nice = nice_ratio.pause_seconds(self._nice_ratio, batch_seconds)
         return min(LONGEST_PAUSE_SECONDS, nice + self._controller.pause_seconds(batch_seconds))
 
     async def _read(self) -> None:

@@ -96,9 +96,10 @@ class Tempo:
         """Rest for what is left of it."""
         await self._shift.brake.rest(self._rest_until - time.monotonic())
 
-    def worked(self, seconds: float) -> None:
+    def worked(self, seconds: float, server_seconds: float | None = None) -> None:
         """Note what took this long until now; a rest follows that is as long as throttles say."""
-        self._rest_until = time.monotonic() + self._shift.governor.pause_seconds(seconds)
+        pause = self._shift.governor.pause_seconds(seconds, server_seconds)
+        self._rest_until = time.monotonic() + pause
 
     def wrote(self, done: Written, *, moving: bool = False) -> None:
         """Note a transaction that has just ended.
@@ -120,7 +121,7 @@ class Tempo:
         if governor.courteous and not moving:
             # What leaves its page takes as long as each index does, undisturbed or not.
             governor.rests.note(Batch(now, done.written, done.seconds, done.server_seconds))
-        self.worked(done.seconds)
+        self.worked(done.seconds, done.server_seconds)
 
     def halve(self, rows: int | None) -> None:
         """Do half after a transaction of about this many rows ran into its timeout."""

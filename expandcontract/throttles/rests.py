@@ -24,6 +24,9 @@ LOOKED_AT, FEW, LAST_SECONDS = 200, 20, 10.0
 LARGE = 0.6
 #: Up to this many times the usual duration is no wait: rows differ, and so do pages.
 USUAL = 1.5
+#: A client that is further away than this, there and back, learns from the server's clock alone: the network
+#: is nobody's work, and would hide what is.
+NEAR_SECONDS = 0.002
 
 
 @dataclass(frozen=True)
@@ -42,7 +45,7 @@ class Rests:
     """Keeps the last batches, and what follows from them."""
 
     def __init__(self) -> None:
-        self.ratio, self.stretch = AT_FIRST, 1.0
+        self.ratio, self.stretch, self._near = AT_FIRST, 1.0, True
         self._batches: deque[Batch] = deque(maxlen=LOOKED_AT)
         self._fresh = 0
         self._changed_at: float | None = None
@@ -63,10 +66,15 @@ class Rests:
         self._fresh = 0
         while self._batches[0].at < batch.at - LAST_SECONDS:
             self._batches.popleft()
-        measured = stretch(self._batches)
+        measured = measure(self._batches)
         if measured is not None:
-            self.stretch = measured
+            self.stretch, self._near = measured
             self._change(batch.at)
+
+    def seconds_after(self, seconds: float, server_seconds: float | None = None) -> float:
+        """Return how long to rest after what took so long; the way of a client far away is rest already."""
+        away = 0.0 if self._near or server_seconds is None else max(0.0, seconds - server_seconds)
+        return max(0.0, self.ratio * (seconds - away) - away)
 
     def _change(self, at: float) -> None:
         since = 0.0 if self._changed_at is None else at - self._changed_at
@@ -79,21 +87,25 @@ def wished(stretch: float) -> float:
     return LONGEST * min(1.0, max(0.0, (stretch - UNFELT) / (FELT - UNFELT)))
 
 
-def stretch(batches: Sequence[Batch] | deque[Batch]) -> float | None:
-    """Return how many times as long batches take as they would undisturbed; None while that is not known.
+def measure(batches: Sequence[Batch] | deque[Batch]) -> tuple[float, bool] | None:
+    """Return how many times as long batches take as they would undisturbed, and whether the server is near.
 
-    A quarter of them at least is undisturbed even on a busy machine, as a batch is shorter than the time for
-    which a process keeps its core.
+    None while that is not known. A quarter of them at least is undisturbed even on a busy machine, as a batch
+    is shorter than the time for which a process keeps its core.
     """
     most = _quantile([batch.rows for batch in batches], 0.9)
     large = [batch for batch in batches if batch.rows and batch.rows >= LARGE * most]
     if len(large) < FEW // 2:
         return None
-    trip = _quantile([batch.seconds - batch.server_seconds for batch in large], 0.1)
+    way = _quantile([batch.seconds - batch.server_seconds for batch in large], 0.1)
     per_row = _quantile([batch.server_seconds / batch.rows for batch in large], 0.25)
-    took = sum(batch.seconds for batch in large)
-    waited = sum(max(0.0, batch.seconds - USUAL * (trip + per_row * batch.rows)) for batch in large)
-    return took / max(took - waited, 1e-9)
+    near = way <= NEAR_SECONDS
+    took = waited = 0.0
+    for batch in large:
+        seconds = batch.seconds if near else batch.server_seconds
+        usual = (way if near else 0.0) + per_row * batch.rows
+        took, waited = took + seconds, waited + max(0.0, seconds - USUAL * usual)
+    return took / max(took - waited, 1e-9), near
 
 
 def _quantile(values: Sequence[float], part: float) -> float:

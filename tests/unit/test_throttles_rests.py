@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expandcontract.throttles import courtesy
-from expandcontract.throttles.rests import AT_FIRST, LONGEST, Batch, Rests, stretch, wished
+from expandcontract.throttles.rests import AT_FIRST, LONGEST, Batch, Rests, measure, wished
 
 #: What a batch costs by itself, and each row of it; and the way to the server and back.
-BATCH_SECONDS, ROW_SECONDS, TRIP_SECONDS = 0.0003, 5e-6, 0.0002
+BATCH_SECONDS, ROW_SECONDS, WAY_SECONDS = 0.0003, 5e-6, 0.0002
 #: For how long a process keeps its core while others want it.
 SLICE_SECONDS = 0.003
 
@@ -31,13 +31,16 @@ class Machine:
     wanted: Callable[[float], float]
     noise: float = 0.1
     cold: float = 0.0
+    way_seconds: float = WAY_SECONDS
+    jitter_seconds: float = 0.0
     dice: random.Random = field(default_factory=lambda: random.Random(1))
 
     def batch(self, rows: int, ratio: float, at: float) -> Batch:
         """Write rows; return what is known of it when it has ended."""
         row = ROW_SECONDS * exp(self.dice.gauss(0, self.noise)) * (1 + self.cold * ratio)
         server = BATCH_SECONDS + rows * row + self._wait(at)
-        seconds = server + TRIP_SECONDS + self._wait(at)
+        way = self.way_seconds + self.dice.uniform(0, self.jitter_seconds)
+        seconds = server + way + self._wait(at)
         return Batch(at + seconds, rows, seconds, server)
 
     def _wait(self, at: float) -> float:
@@ -64,7 +67,7 @@ class Worker:
             batch = self.machine.batch(rows, ratio, self.now)
             self.rests.note(batch)
             self.rows += rows
-            self.now = batch.at + ratio * batch.seconds
+            self.now = batch.at + self.rests.seconds_after(batch.seconds, batch.server_seconds)
             self.ratios.append((self.now, self.rests.ratio))
         return self
 
@@ -129,6 +132,26 @@ def test_a_hiccup_now_and_then_is_no_load() -> None:
     assert rests.ratio < LONGEST / 2
 
 
+@pytest.mark.parametrize(("wanted", "felt"), [(0.2, False), (3, True)])
+def test_from_afar_the_server_tells(wanted: float, felt: bool) -> None:
+    """A network that takes twenty times as long as a batch, and never twice the same, neither hides that all
+    cores are taken nor looks like it.
+    """
+    worker = Worker(Machine(2, load(wanted), way_seconds=0.04, jitter_seconds=0.02)).run(60)
+    assert (worker.rests.ratio > 0.8 * LONGEST) == felt
+    assert felt or worker.rests.ratio < 1
+
+
+def test_the_way_of_a_client_far_away_is_rest_already() -> None:
+    """What takes 40 ms on the network and 2 ms in the server rests for 16 ms at most: it has."""
+    rests = Rests()
+    for number in range(100):
+        rests.note(Batch(number * 0.1, 100, 0.042, 0.002))
+    rests.ratio = LONGEST
+    assert rests.seconds_after(0.042, 0.002) == 0
+    assert rests.seconds_after(0.060, 0.020) == pytest.approx(0.160 - 0.040)
+
+
 def test_rests_do_not_feed_themselves() -> None:
     """After a rest caches are cold and rows cost more, on an idle machine too: rests end all the same."""
     worker = Worker(Machine(4, load(0.1), cold=0.2))
@@ -180,5 +203,5 @@ def test_more_is_never_less(one: float, other: float) -> None:
 
 def test_few_batches_say_nothing() -> None:
     """A measure needs more than a handful, and none of rows that were not there."""
-    assert stretch([Batch(1.0, 100, 0.002, 0.001)] * 3) is None
-    assert stretch([Batch(1.0, 0, 0.002, 0.001)] * 100) is None
+    assert measure([Batch(1.0, 100, 0.002, 0.001)] * 3) is None
+    assert measure([Batch(1.0, 0, 0.002, 0.001)] * 100) is None
