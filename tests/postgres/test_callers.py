@@ -84,6 +84,36 @@ async def test_a_role_without_any_right_has_nothing_noted(ledger: Ledger, databa
     assert await ledger.one("SELECT count(*) FROM expandcontract.conflict") == 0
 
 
+async def test_a_view_of_ones_own_is_no_way_to_write(ledger: Ledger, database: str) -> None:
+    """Anybody may make a view over any table, and writes through it what its owner, themselves, may write."""
+    async with _as(database, "stranger") as conn:
+        await conn.execute("CREATE TEMP VIEW own AS SELECT * FROM public.users")
+        await conn.execute("CREATE TEMP VIEW over_it AS SELECT * FROM own")
+        await conn.execute("CREATE TEMP TABLE rules (id int)")
+        await conn.execute("CREATE RULE r AS ON INSERT TO rules DO ALSO UPDATE public.users SET name = 'x'")
+        await conn.execute(USE, "new", "stranger")
+        await conn.execute(CONFLICT, "does not fit", '{"id": 1}')
+    assert await _noted(ledger) == []
+    assert await ledger.one("SELECT count(*) FROM expandcontract.conflict") == 0
+
+
+async def test_a_way_of_several_parts_is_one(ledger: Ledger, database: str) -> None:
+    """Views over views, a chain of foreign keys, a function that calls another with other rights."""
+    await ledger.sql(
+        """
+        CREATE VIEW public.outer_people AS SELECT * FROM public.people;
+        GRANT INSERT ON public.outer_people TO stranger;
+        CREATE TABLE public.grandparents (id int PRIMARY KEY);
+        ALTER TABLE public.parents ADD up int REFERENCES public.grandparents ON DELETE CASCADE;
+        GRANT DELETE, SELECT ON public.grandparents TO remote;
+        """
+    )
+    for role in ("stranger", "remote"):
+        async with _as(database, role) as conn:
+            await conn.execute(USE, "old", role)
+    assert await _noted(ledger) == [("old", "stranger"), ("old", "remote")]
+
+
 async def test_who_may_write_by_any_way_is_noted_by_a_true_name(ledger: Ledger, database: str) -> None:
     """Own rights, a role that was set, a foreign key, a view: and a name that is claimed stands beside the
     role that logged in.
@@ -126,6 +156,33 @@ async def test_a_write_through_a_function_of_the_owner_is_noted(ledger: Ledger, 
     async with _as(database, "remote") as conn:
         await conn.execute("SELECT enter('x')")
     assert await _noted(ledger) == [("old", "postgres, session of remote")]
+
+
+async def test_a_write_through_functions_of_several_owners_is_noted(ledger: Ledger, database: str) -> None:
+    """A function with the rights of one role may call another with those of a second, who may write."""
+    await ledger.sql(
+        """
+        CREATE FUNCTION public.tell() RETURNS trigger LANGUAGE plpgsql AS
+            $$ BEGIN
+                PERFORM expandcontract_sync.note_use('0001_rename', 'old', current_user);
+                RETURN NEW;
+            END $$;
+        CREATE TRIGGER tell BEFORE INSERT ON public.users FOR EACH ROW EXECUTE FUNCTION public.tell();
+        CREATE FUNCTION public.inner_enter(text) RETURNS void LANGUAGE sql SECURITY DEFINER
+            AS $$ INSERT INTO public.users (id, name) VALUES (77, $1) $$;
+        CREATE FUNCTION public.enter(text) RETURNS void LANGUAGE sql SECURITY DEFINER
+            AS $$ SELECT public.inner_enter($1) $$;
+        ALTER FUNCTION public.inner_enter OWNER TO teller;
+        ALTER FUNCTION public.enter OWNER TO parent_only;
+        REVOKE EXECUTE ON FUNCTION public.enter, public.inner_enter FROM PUBLIC;
+        GRANT EXECUTE ON FUNCTION public.inner_enter TO parent_only;
+        REVOKE DELETE ON public.parents FROM parent_only;
+        GRANT EXECUTE ON FUNCTION public.enter TO remote;
+        """
+    )
+    async with _as(database, "remote") as conn:
+        await conn.execute("SELECT enter('x')")
+    assert await _noted(ledger) == [("old", "teller, session of remote")]
 
 
 async def test_nobody_has_a_value_of_their_own_given_back(ledger: Ledger, database: str) -> None:

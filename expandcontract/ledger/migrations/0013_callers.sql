@@ -7,32 +7,47 @@ ALTER TABLE {schema}.event ALTER COLUMN session_role SET DEFAULT session_user,
     ALTER COLUMN address SET DEFAULT pg_catalog.host(pg_catalog.inet_client_addr());
 
 -- Whether the role that logged in has a way to write the table of a change: by its own rights or those of the role that it has set;
--- through a foreign key that acts on it; through a view; or, in a trigger, through a function with its owner's rights.
+-- through a foreign key that acts on it, or a chain of them; through views, each of which reaches what its owner may write; or, in a
+-- trigger, through functions with their owners' rights. Anybody may make a view over anything: that alone is no way.
 CREATE FUNCTION {schema}.may_write(relation oid) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH me AS (
+    WITH RECURSIVE actor(oid) AS (
         SELECT r.oid FROM pg_roles r
         WHERE r.rolname = session_user OR r.rolname = nullif(current_setting('role'), 'none')
-    ), tables AS (
-        SELECT may_write.relation AS oid UNION SELECT {schema}.leaves(may_write.relation)
+        UNION
+        SELECT p.proowner FROM actor a, pg_proc p
+        WHERE pg_trigger_depth() > 0 AND p.prosecdef
+            AND p.pronamespace NOT IN ($name${schema}$name$::regnamespace, $name${sync}$name$::regnamespace)
+            AND (p.prorettype = 'trigger'::regtype OR has_function_privilege(a.oid, p.oid, 'EXECUTE'))
+    ), way(oid, by) AS (
+        SELECT t.oid, 'INSERT, UPDATE' FROM (SELECT may_write.relation AS oid UNION SELECT {schema}.leaves(may_write.relation)) t
+        UNION
+        SELECT further.oid, further.by FROM way w CROSS JOIN LATERAL (
+            SELECT k.confrelid AS oid, 'DELETE' AS by FROM pg_constraint k
+            WHERE k.contype = 'f' AND k.conrelid = w.oid
+                AND (k.confdeltype = 'c' OR w.by <> 'DELETE' AND k.confdeltype IN ('n', 'd'))
+            UNION ALL
+            SELECT k.confrelid, 'UPDATE' FROM pg_constraint k
+            WHERE k.contype = 'f' AND k.conrelid = w.oid AND w.by <> 'DELETE' AND k.confupdtype IN ('c', 'n', 'd')
+            UNION ALL
+            SELECT v.oid, CASE r.ev_type WHEN '4' THEN 'DELETE' ELSE w.by END
+            FROM pg_depend d
+            JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+            JOIN pg_class v ON v.oid = r.ev_class
+            WHERE d.refclassid = 'pg_class'::regclass AND d.refobjid = w.oid AND v.oid <> w.oid AND v.relkind <> 'm'
+                AND EXISTS (
+                    SELECT FROM (
+                        SELECT v.relowner AS oid UNION ALL SELECT a.oid FROM actor a
+                        WHERE EXISTS (SELECT FROM pg_options_to_table(v.reloptions) o WHERE o.option_name = 'security_invoker')
+                    ) who
+                    WHERE CASE w.by WHEN 'DELETE' THEN has_table_privilege(who.oid, w.oid, w.by)
+                        ELSE has_any_column_privilege(who.oid, w.oid, w.by) END)
+        ) further
     )
-    SELECT EXISTS (SELECT FROM me, tables t WHERE has_any_column_privilege(me.oid, t.oid, 'INSERT, UPDATE'))
+    SELECT EXISTS (SELECT FROM actor a WHERE has_any_column_privilege(a.oid, may_write.relation, 'INSERT, UPDATE'))
         OR EXISTS (
-            SELECT FROM me, tables t JOIN pg_constraint k ON k.conrelid = t.oid AND k.contype = 'f'
-            WHERE k.confdeltype IN ('c', 'n', 'd') AND has_table_privilege(me.oid, k.confrelid, 'DELETE')
-                OR k.confupdtype IN ('c', 'n', 'd') AND has_any_column_privilege(me.oid, k.confrelid, 'UPDATE')
-        )
-        OR EXISTS (
-            SELECT FROM me, tables t JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = t.oid
-            JOIN pg_rewrite w ON d.classid = 'pg_rewrite'::regclass AND w.oid = d.objid
-            WHERE has_any_column_privilege(me.oid, w.ev_class, 'INSERT, UPDATE')
-        )
-        OR pg_trigger_depth() > 0 AND EXISTS (
-            SELECT FROM me, tables t, pg_proc p
-            WHERE p.prosecdef AND has_any_column_privilege(p.proowner, t.oid, 'INSERT, UPDATE')
-                AND p.pronamespace NOT IN ($name${schema}$name$::regnamespace, $name${sync}$name$::regnamespace)
-                AND (has_function_privilege(me.oid, p.oid, 'EXECUTE') OR p.prorettype = 'trigger'::regtype)
-        )
+            SELECT FROM way w, actor a WHERE CASE w.by WHEN 'DELETE' THEN has_table_privilege(a.oid, w.oid, w.by)
+                ELSE has_any_column_privilege(a.oid, w.oid, w.by) END)
 $$;
 REVOKE ALL ON FUNCTION {schema}.may_write(oid) FROM PUBLIC;
 
