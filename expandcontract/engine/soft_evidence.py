@@ -22,11 +22,11 @@ async def around(
     """Return the situations with what their soft gates look at."""
     if not any(each.state == State.ACTIVE and each.started for each in situations):
         return tuple(situations)
-    settled = sorted({each.relation for each in situations if each.settled})
+    started = sorted({each.relation for each in situations if each.started})
     queries = reader.watch_queries(context.tables) | {"sessions": sessions.QUERY}
-    if settled:
+    if any(each.settled for each in situations):
         queries["standbys"] = replicas.QUERY
-    seen = await together(conn, queries, settled)
+    seen = await together(conn, queries, started)
     watched = reader.watched(seen, situations)
     beside = sessions.by_table(seen["sessions"])
     standbys = replicas.found(seen.get("standbys", ()))

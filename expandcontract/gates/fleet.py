@@ -1,6 +1,7 @@
 """Soft, and only where the policy asks for it: every running instance of the application is new enough.
 
-It knows the instances that send heartbeats (`expandcontract.orm`) alone.
+It knows the instances that send heartbeats (`expandcontract.orm`) alone. Any role may send one in any name:
+that of a role without a right on the table opens nothing; an old one keeps the gate shut whoever says so.
 """
 
 from collections.abc import Sequence
@@ -38,29 +39,38 @@ def judge(situation: Situation) -> Verdict | None:
 def known(situation: Situation) -> str:
     """Which instances are old: another one that shows up is not covered."""
     old = sorted(
-        one_line(f"{each.application} {each.name} {each.version}")
-        for required in situation.policy.require_version
-        for each in _old(required, situation)
+        {
+            one_line(f"{each.application} {each.name} {each.version}")
+            if each.uses_table
+            else one_line(f"{each.application} by role {each.role}")  # whatever names it invents
+            for required in situation.policy.require_version
+            for each in _old(required, situation)
+        }
     )
     asked = ", ".join(map(str, situation.policy.require_version))
     return f"attempt {situation.attempt}, cycle {situation.cycle}, {asked}: {'; '.join(old) or 'nobody'}"
 
 
-def _of(required: Requirement, situation: Situation) -> list[Instance]:
-    """Return the instances that are heard now."""
+def _heard(required: Requirement, situation: Situation) -> list[Instance]:
+    """Return the instances that are heard now, whoever says so."""
     heard = [each for each in situation.instances if not each.silent]
     return [each for each in heard if each.application == required.application]
 
 
+def _of(required: Requirement, situation: Situation) -> list[Instance]:
+    """Return those of roles that may use the table."""
+    return [each for each in _heard(required, situation) if each.uses_table]
+
+
 def _old(required: Requirement, situation: Situation) -> list[Instance]:
-    return [each for each in _of(required, situation) if not required.met_by(each.version)]
+    return [each for each in _heard(required, situation) if not required.met_by(each.version)]
 
 
 def _opens_at(required: Requirement, situation: Situation) -> datetime:
     """Count from the first heartbeat of any instance, or the last one of an old instance."""
     every = [each for each in situation.instances if each.application == required.application]
     old = [each.last_seen for each in every if not required.met_by(each.version)]
-    return max([min(each.first_seen for each in every), *old]) + situation.policy.quiet_for
+    return max([min(each.first_seen for each in every if each.uses_table), *old]) + situation.policy.quiet_for
 
 
 def _is_met(required: Requirement, situation: Situation) -> bool:
@@ -70,19 +80,28 @@ def _is_met(required: Requirement, situation: Situation) -> bool:
 
 
 def _tell(required: Requirement, situation: Situation) -> str:
-    instances, old = _of(required, situation), _old(required, situation)
-    if not instances:
-        return f"No instance of {required.application} sends heartbeats; {required} is required."
+    heard, instances = _heard(required, situation), _of(required, situation)
+    old = _old(required, situation)
     if old:
         more = f"; and {len(old) - MOST_NAMED:,} more" if len(old) > MOST_NAMED else ""
         listed = "; ".join(_name(each, situation) for each in old[:MOST_NAMED])
-        all_of_it = f"{_count(instances)} of {required.application}"
+        all_of_it = f"{_count(heard)} of {required.application}"
         return f"Of {all_of_it}, not at {required.version} or later: {listed}{more}."
+    strange = _strange([each for each in heard if not each.uses_table], situation)
+    if not instances:
+        return f"No instance of {required.application} sends heartbeats; {required} is required.{strange}"
     oldest = naturaldelta(situation.since(min(each.last_seen for each in instances)))
-    return (
-        f"All instances of {required.application} are at {required.version} or later: "
-        f"{len(instances):,} seen, the oldest heartbeat {oldest} ago.{_too_early(required, situation)}"
-    )
+    all_new = f"All instances of {required.application} are at {required.version} or later"
+    seen = f"{len(instances):,} seen, the oldest heartbeat {oldest} ago."
+    return f"{all_new}: {seen}{_too_early(required, situation)}{strange}"
+
+
+def _strange(strangers: Sequence[Instance], situation: Situation) -> str:
+    """Tell whose heartbeats say nothing."""
+    if not strangers:
+        return ""
+    roles = ", ".join(sorted({one_line(each.role) for each in strangers}))
+    return f" Not counted: {_count(strangers)} of roles without a right on {situation.plan.table}: {roles}."
 
 
 def _too_early(required: Requirement, situation: Situation) -> str:

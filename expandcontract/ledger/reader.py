@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger import migrate
 from expandcontract.ledger.tables import Tables
+from expandcontract.model.names import quote
 from expandcontract.model.phases import Phase, State, Status
 from expandcontract.model.plan import Plan, from_data
 from expandcontract.model.policy import Policy
@@ -203,11 +204,16 @@ async def conflicts(conn: AsyncConnection, tables: Tables, name: str) -> tuple[C
 
 
 def watch_queries(tables: Tables) -> dict[str, str]:
-    """Return the queries whose rows `watched` reads."""
-    fleet = tables.qualified("fleet_v1")
+    """Return the queries whose rows `watched` reads, about the relations $1, a list in JSON."""
+    fleet = f"""
+SELECT f.*, ARRAY(
+    SELECT e.relation::pg_catalog.int8
+    FROM pg_catalog.json_array_elements_text($1::pg_catalog.text::pg_catalog.json) e(relation)
+    WHERE {quote(tables.schema)}.may_use(f.role, e.relation::pg_catalog.oid)) AS tables
+FROM {tables.qualified("fleet_v1")} f ORDER BY f.application, f.name, f.role"""
     return {
         "watch": f"SELECT *, pg_catalog.clock_timestamp() AS now FROM {tables.qualified('watch_v1')}",
-        "fleet": f"SELECT * FROM {fleet} ORDER BY application, name, role",
+        "fleet": fleet,
     }
 
 
@@ -216,8 +222,18 @@ def watched(
 ) -> tuple[Situation, ...]:
     """Pure. Return the changes with who still uses their old side, and who of the application runs."""
     found = {row["change_id"]: row for row in rows["watch"]}
-    instances = tuple(Instance(**_with_moments(row, "first_seen", "last_seen")) for row in rows["fleet"])
-    return tuple(_with_watch(each, found[each.change_id], instances) for each in situations)
+    return tuple(
+        _with_watch(each, found[each.change_id], _instances(rows["fleet"], each)) for each in situations
+    )
+
+
+def _instances(rows: Sequence[Mapping[str, Any]], situation: Situation) -> tuple[Instance, ...]:
+    fields = (
+        {key: value for key, value in row.items() if key != "tables"}
+        | {"uses_table": situation.relation in row["tables"]}
+        for row in rows
+    )
+    return tuple(Instance(**_with_moments(each, "first_seen", "last_seen")) for each in fields)
 
 
 def _with_watch(situation: Situation, row: Mapping[str, Any], instances: tuple[Instance, ...]) -> Situation:

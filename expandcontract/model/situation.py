@@ -184,7 +184,8 @@ class Standby:
 class Instance:
     """A copy of the application that says by heartbeats that it runs, or did so within the last day.
 
-    `first_seen` is when it was first heard; `silent`: it missed three heartbeats.
+    `first_seen` is when it was first heard; `silent`: it missed three heartbeats. `uses_table` is whether its
+    role may read or write the table: any role may send a heartbeat in any name.
     """
 
     application: str
@@ -195,6 +196,7 @@ class Instance:
     last_seen: datetime
     first_seen: datetime
     silent: bool = False
+    uses_table: bool = True
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,9 @@ import pytest
 
 from expandcontract.ledger import lease
 from expandcontract.ledger.migrate import migrate
+from expandcontract.ledger.reader import watch_queries
 from expandcontract.model.errors import LockBudgetSpent
+from expandcontract.postgres.query import together
 from tests.acceptance.catalog import Connection
 from tests.postgres import ledgers
 from tests.postgres.ledgers import Ledger
@@ -212,6 +214,18 @@ async def test_a_heartbeat_that_means_nothing_is_refused(ledger: Ledger, databas
             await conn.execute(BEAT, float(every))
         await conn.execute(BEAT, 5.0)
     assert await ledger.one("SELECT count(*) FROM expandcontract.fleet_v1") == 1
+
+
+async def test_whose_heartbeat_says_something_of_the_application(ledger: Ledger, database: str) -> None:
+    """Of who may use the table, by a role that it is in or a view of who may; not by a view of its own."""
+    for role in ("stranger", "teller", "by_view"):
+        async with _as(database, role) as conn:
+            await conn.execute("CREATE TEMP VIEW own AS SELECT * FROM public.users")
+            await conn.execute(BEAT, 5.0)
+    relation = (await ledger.situation()).relation
+    async with ledger.database.transaction() as conn:
+        seen = await together(conn, {"fleet": watch_queries(ledger.tables)["fleet"]}, [relation])
+    assert {each["role"] for each in seen["fleet"] if relation in each["tables"]} == {"teller", "by_view"}
 
 
 @pytest.mark.parametrize("name", ["expandcontract.lease", "expandcontract.migrate"])

@@ -422,6 +422,24 @@ def test_the_fleet_is_counted() -> None:
     assert "is at beef, which has no order" in old
 
 
+def test_a_heartbeat_of_who_may_not_use_the_table_opens_nothing() -> None:
+    """Any role may send one in any name: a new one does not count, and is named; an old one keeps it shut.
+
+    Whatever instances a role invents are acknowledged once.
+    """
+    policy = Policy(require_version=WEB_42)
+    forged = instance("99", name="x", role="visitor", uses_table=False)
+    alone = verdict("fleet", situation(instances=(forged,), policy=policy))
+    assert not alone.open
+    assert "No instance of web sends heartbeats" in alone.reason
+    assert "Not counted: 1 instance of roles without a right on public.users: visitor." in alone.reason
+    assert verdict("fleet", situation(instances=(forged, instance("42")), policy=policy)).open
+    old = [instance("1", name=name, role="visitor", uses_table=False) for name in ("x", "y")]
+    shut = [situation(instances=(instance("42"), each), policy=policy) for each in old]
+    assert not any(verdict("fleet", each).open for each in shut)
+    assert len({gates.known("fleet", each) for each in shut}) == 1
+
+
 def test_no_fleet_is_asked_for_by_default() -> None:
     """Off unless a version is required."""
     assert "fleet" not in names(situation(instances=(instance("1"),)))

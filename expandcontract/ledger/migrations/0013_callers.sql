@@ -51,6 +51,26 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 REVOKE ALL ON FUNCTION {schema}.may_write(oid) FROM PUBLIC;
 
+-- Whether a role may read or write the table of a change, or a view that does so with its owner's rights. Anybody may send a heartbeat
+-- in any application's name: that of a role which has nothing to do with the table says nothing of the application. For readers of
+-- fleet_v1, who have no right on the functions of the ledger.
+CREATE FUNCTION {schema}.may_use(role text, relation oid) RETURNS boolean
+LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    WITH RECURSIVE way(oid) AS (
+        SELECT t.oid FROM (SELECT may_use.relation AS oid UNION SELECT {schema}.leaves(may_use.relation)) t
+        UNION
+        SELECT v.oid FROM way w
+        JOIN pg_depend d ON d.refclassid = 'pg_class'::regclass AND d.refobjid = w.oid
+        JOIN pg_rewrite r ON d.classid = 'pg_rewrite'::regclass AND r.oid = d.objid
+        JOIN pg_class v ON v.oid = r.ev_class AND v.oid <> w.oid
+            AND has_any_column_privilege(v.relowner, w.oid, 'SELECT, INSERT, UPDATE')
+    )
+    SELECT EXISTS (
+        SELECT FROM pg_roles a, way w WHERE a.rolname = may_use.role AND has_any_column_privilege(a.oid, w.oid, 'SELECT, INSERT, UPDATE'))
+$$;
+REVOKE ALL ON FUNCTION {schema}.may_use(text, oid) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION {schema}.may_use(text, oid) TO PUBLIC;
+
 -- The role that is noted: what a caller says it is, where it may be that, and else with the role that logged in.
 CREATE FUNCTION {schema}.noted_role(claimed name) RETURNS text
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
