@@ -22,6 +22,7 @@ from expandcontract.model.plan import Concurrent, Plan, Step, Sweep, Transaction
 from expandcontract.postgres import empty_copy
 from expandcontract.postgres.empty_copy import EmptyCopy
 from expandcontract.postgres.sqlstate import (
+    in_words,
     is_disconnect,
     is_lock_failure,
     is_retryable,
@@ -76,7 +77,7 @@ async def rehearse(conn: AsyncConnection, copy: EmptyCopy, plan: Plan) -> str:
             except DBAPIError as error:
                 _raise_unless_refused(error)
                 if part.step is None:
-                    return _words(error)
+                    return in_words(error)
                 raise _fails(part.section, part.step, error) from error
     return ""
 
@@ -169,11 +170,7 @@ def _fails(section: str, step: Step, error: DBAPIError) -> PlanFails:
     detail = server_message(error)[1]
     return PlanFails(
         f"PostgreSQL would refuse a step of {section}: {step.sentence}.",
-        why=f"{_words(error)} {detail}".strip(),
+        why=f"{in_words(error)} {detail}".strip(),
         state="Nothing was changed: the plan was tried on an empty copy of the table.",
         next="Change what is in the way, or ask for another type, and plan again.",
     )
-
-
-def _words(error: DBAPIError) -> str:
-    return f"{server_message(error)[0]} (SQLSTATE {sqlstate(error)})."

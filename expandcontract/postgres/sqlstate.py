@@ -108,6 +108,11 @@ def context(error: BaseException | None) -> str:
     return "\n".join(lines[:ours])
 
 
+def in_words(error: DBAPIError) -> str:
+    """Return the server's message and its code, as a sentence."""
+    return f"{server_message(error)[0]} (SQLSTATE {sqlstate(error)})."
+
+
 def server_message(error: BaseException) -> tuple[str, str]:
     """Return the server's message, and its detail and hint as one text (empty without any).
 

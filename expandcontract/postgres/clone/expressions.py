@@ -1,0 +1,214 @@
+"""What the expressions mean that lead from one side to the other, and what they may do."""
+
+from collections.abc import Sequence
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expandcontract.model.errors import BadExpression
+from expandcontract.model.names import quote
+from expandcontract.postgres import bodies
+from expandcontract.postgres.catalog.column import Column
+from expandcontract.postgres.clone.judgement import Expression, NewType, Question
+from expandcontract.postgres.clone.table import (
+    CLONE,
+    EQ,
+    NO_PATH,
+    OWN_PATH,
+    checked,
+    evaluating,
+    tries,
+)
+from expandcontract.postgres.expression import expression_settings, single
+from expandcontract.postgres.query import execute, rows, value
+from expandcontract.postgres.sqlstate import in_words
+
+#: Casts that no value can make fail, by pg_type.typname. Every type casts to text without error.
+_WIDENING = {
+    "int2": {"int4", "int8", "numeric", "float4", "float8"},
+    "int4": {"int8", "numeric", "float8"},
+    "int8": {"numeric"},
+    "float4": {"float8"},
+    "varchar": {"text"},
+    "bpchar": {"text"},
+    "name": {"text"},
+    "cidr": {"inet"},
+}
+
+
+_INTEGER_BYTES = {"int2": 2, "int4": 4, "int8": 8}
+
+
+_CAST = f"""
+SELECT y.typname::text, r.typname::text, r.typtype::text
+FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type y ON y.oid {EQ} a.atttypid, pg_catalog.pg_type r
+WHERE a.attrelid {EQ} $1::text::pg_catalog.regclass AND a.attname {EQ} $2::text
+  AND r.oid {EQ} $3::text::pg_catalog.regtype
+"""
+
+
+async def forward_of(
+    conn: AsyncConnection, column: Column, question: Question, new_type: NewType
+) -> Expression | None:
+    """Return what leads to the new side; None where that is the raw value, or made outside of the server."""
+    if question.type is None or question.function:
+        return None
+    return await _expression(conn, column.name, column.type, question.using, new_type.type, "--using")
+
+
+async def back_of(
+    conn: AsyncConnection, column: Column, question: Question, new_type: NewType
+) -> Expression | None:
+    """Return what leads back to the old side; None where that is the raw value, or nothing leads back."""
+    if question.type is None or question.one_way:
+        return None
+    new = quote(question.new)
+    await execute(conn, f"ALTER TABLE {CLONE} ADD COLUMN {new} {new_type.type}")
+    written = await _own_name(conn, question)
+    found = await _expression(conn, question.new, new_type.type, written, column.type, "--back")
+    await execute(conn, f"ALTER TABLE {CLONE} DROP COLUMN {new}")
+    return found
+
+
+async def _expression(
+    conn: AsyncConnection, column: str, argument: str, written: str | None, result: str, option: str
+) -> Expression:
+    if written is None:
+        text, total = await _plain_cast(conn, column, result)
+    else:
+        text, total = single(written, option), False
+    try:
+        async with conn.begin_nested():
+            sql, functions = await _canonical(conn, column, f"CAST(({text}) AS {result})", option)
+    except DBAPIError as error:
+        raise _unusable(written, argument, result, option, error) from error
+    volatile = await _volatile(conn, sql)
+    if volatile and option == "--back":
+        sql = f"CAST(CASE WHEN {quote(column)} IS NOT NULL THEN {sql} END AS {result})"
+    generated = f"ADD COLUMN ec_generated {result} GENERATED ALWAYS AS ({sql}) STORED"
+    rests = await _rests(conn, functions)
+    immutable = await tries(conn, f"ALTER TABLE {CLONE} {generated}") and not rests.mutable
+    return Expression(
+        sql,
+        result,
+        immutable=immutable,
+        total=total,
+        null_for_null=volatile or await _null_for_null(conn, column, argument, sql),
+        functions=functions,
+        volatile=volatile,
+        doubtful=rests.mutable,
+        pathless=rests.pathless,
+        settings=await _settings(conn, (argument, result, sql), rests),
+    )
+
+
+async def _rests(conn: AsyncConnection, functions: Sequence[str]) -> bodies.Rests:
+    if not functions:
+        return bodies.Rests()
+    await execute(conn, NO_PATH)
+    found = await bodies.examine(conn, functions)
+    await execute(conn, OWN_PATH)
+    return found
+
+
+async def _settings(
+    conn: AsyncConnection, words: Sequence[str], rests: bodies.Rests
+) -> tuple[tuple[str, str], ...]:
+    """Return what must be set for the expression to mean the same in every session."""
+    settings = expression_settings(words)
+    if not rests.pathless:
+        return settings
+    ((path,),) = await rows(conn, "SELECT pg_catalog.current_setting('search_path')")
+    # Without being named it would come first, and everybody may make types and tables there.
+    own = str(path) if "pg_temp" in str(path) else ", ".join(filter(None, (str(path), "pg_temp")))
+    return (*settings, ("search_path", own))
+
+
+def _unusable(
+    written: str | None, argument: str, result: str, option: str, error: DBAPIError
+) -> BadExpression:
+    if written is not None:
+        return BadExpression(f"{option} {written!r} is not an expression for {result}.", why=in_words(error))
+    return BadExpression(
+        f"{argument} cannot be turned into {result}.",
+        why=f"{in_words(error)} Give an expression with {option}.",
+    )
+
+
+async def _canonical(
+    conn: AsyncConnection, column: str, cast: str, option: str
+) -> tuple[str, tuple[str, ...]]:
+    """Have the server parse the expression inside a CHECK, and read back what it understood, qualified."""
+    await execute(conn, f"ALTER TABLE {CLONE} ADD CONSTRAINT ec_check CHECK ({cast} IS NOT NULL)")
+    ((sql, columns, constraints, functions),) = await checked(conn)
+    await execute(conn, f"ALTER TABLE {CLONE} DROP CONSTRAINT ec_check")
+    if constraints != 1 or not sql.endswith(" IS NOT NULL)"):
+        raise BadExpression(f"{option} must be one expression.", why="It says more than that.")
+    strangers = [name for name in columns if name != column]
+    if strangers:
+        raise BadExpression(
+            f"{option} names {', '.join(map(quote, strangers))}.",
+            why=f"It may use {quote(column)} alone: a write of another column would not be noticed.",
+        )
+    return sql.removeprefix("(").removesuffix(" IS NOT NULL)"), tuple(functions)
+
+
+async def _plain_cast(conn: AsyncConnection, column: str, result: str) -> tuple[str, bool]:
+    """Return SQL that a cast turns into `result`, and whether that cannot fail. Where nothing is known, no.
+
+    An integer that is too large for a smaller type becomes NULL, without the cost of catching an error.
+    """
+    text = quote(column)
+    ((source, target, kind),) = await rows(conn, _CAST, CLONE, column, result)
+    if kind == "d" or (target == "numeric" and "(" in result):
+        return text, False  # a domain's CHECK, or a precision that may be exceeded
+    if target in {"text", "varchar"}:
+        return text, True  # an explicit cast to varchar(n) cuts; whether the value fits is asked apart
+    if _INTEGER_BYTES.get(source, 0) > _INTEGER_BYTES.get(target, 8):
+        limit = 2 ** (8 * _INTEGER_BYTES[target] - 1)
+        return f"CASE WHEN {text} BETWEEN {-limit} AND {limit - 1} THEN {text} END", True
+    return text, source == target or target in _WIDENING.get(source, ())
+
+
+async def _volatile(conn: AsyncConnection, sql: str) -> bool:
+    """Whether the expression calls anything volatile, by the planner's judgement: it evaluates nothing of it.
+
+    A subquery is flattened unless its targets are volatile (manual of the planner: is_simple_subquery).
+    """
+    inner = f"SELECT ({sql}) AS v FROM {CLONE}"
+    plan = await rows(conn, f"EXPLAIN (COSTS OFF) SELECT v IS NULL, v IS NOT NULL FROM ({inner}) AS ec_row")
+    return any("Subquery Scan" in str(line) for (line,) in plan)
+
+
+async def _null_for_null(conn: AsyncConnection, column: str, argument: str, sql: str) -> bool:
+    try:
+        async with evaluating(conn):
+            query = f"SELECT ({sql}) IS NULL FROM (SELECT NULL::{argument} AS {quote(column)}) AS ec_row"
+            return bool(await value(conn, query))
+    except DBAPIError:
+        return True  # an error becomes NULL
+
+
+async def _own_name(conn: AsyncConnection, question: Question) -> str | None:
+    """`--back` of a swap names the column as new code will: by the old name. Read it over a column of the new
+    type.
+    """
+    if question.back is None or question.back_column in {"", question.new}:
+        return question.back
+    text = single(question.back, "--back")
+    old, new = quote(question.back_column), quote(question.new)
+    savepoint = await conn.begin_nested()
+    try:
+        for statement in (
+            f"RENAME COLUMN {old} TO ec_old",
+            f"RENAME COLUMN {new} TO {old}",
+            f"ADD CONSTRAINT ec_check CHECK (({text}) IS NOT NULL)",
+            f"RENAME COLUMN {old} TO {new}",
+        ):
+            await execute(conn, f"ALTER TABLE {CLONE} {statement}")
+        ((sql, *_),) = await checked(conn)
+    except DBAPIError as error:
+        raise BadExpression(f"--back {question.back!r} is not an expression.", why=in_words(error)) from error
+    finally:
+        await savepoint.rollback()
+    return sql.removeprefix("(").removesuffix(" IS NOT NULL)")

@@ -1,0 +1,73 @@
+"""Asks the empty clone everything about a new side."""
+
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from expandcontract.model.errors import UnsupportedShape
+from expandcontract.model.names import quote
+from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.postgres.clone.defaults import default_of
+from expandcontract.postgres.clone.definitions import definitions_of, final_definitions, hidden_definitions
+from expandcontract.postgres.clone.expressions import back_of, forward_of
+from expandcontract.postgres.clone.judgement import Judgement, Question
+from expandcontract.postgres.clone.new_type import new_type_of
+from expandcontract.postgres.clone.table import OWN_PATH, evaluating
+from expandcontract.postgres.owner_rights import trying
+from expandcontract.postgres.query import execute, rows
+
+#: $1 roles, $2 functions.
+_DENIED = """
+SELECT r.rolname::text, f FROM pg_catalog.pg_roles r, unnest($2::text[]) AS f
+WHERE r.rolname = ANY ($1::text[]) AND NOT pg_catalog.has_function_privilege(r.oid, f, 'EXECUTE')
+ORDER BY 1, 2
+"""
+
+
+async def judge(conn: AsyncConnection, snapshot: Snapshot, question: Question) -> Judgement:
+    """Ask the server everything about a new side. The caller's transaction is as before afterwards.
+
+    Raises:
+        BadExpression: an expression or the type does not parse, has the wrong type, names another column, or
+            is more
+            than an expression.
+        UnsupportedShape: a column of the type cannot be added without a rewrite of the table.
+    """
+    column = snapshot.column(question.column)
+    if column is None:
+        raise AssertionError(f"the snapshot of {snapshot.table} was loaded without {question.column}")
+    async with trying(conn, snapshot.table.sql):
+        await execute(conn, OWN_PATH)
+        await execute(conn, f"CREATE TEMPORARY TABLE ec_clone (LIKE {snapshot.table.sql})")
+        if not await _takes_null(conn, column.type):
+            raise UnsupportedShape(
+                f"{quote(column.name)} is of a domain that takes no NULL: {column.type}.",
+                why="The hidden side must be able to be NULL, or a write of new code would fail.",
+            )
+        new_type = await new_type_of(conn, snapshot.table, column, question)
+        forward = await forward_of(conn, column, question, new_type)
+        back = await back_of(conn, column, question, new_type)
+        default = await default_of(conn, column, forward, question)
+        hidden = await hidden_definitions(conn, snapshot, question)
+        definitions = await definitions_of(conn, snapshot, question, new_type)
+        final = await final_definitions(conn, question, definitions)
+    functions = sorted({f for e in (forward, back) if e is not None for f in e.functions})
+    denied = await rows(conn, _DENIED, list(snapshot.relation.writers), functions) if functions else ()
+    return Judgement(
+        new_type,
+        forward,
+        back,
+        default,
+        definitions,
+        hidden,
+        tuple((role, name) for role, name in denied),
+        final,
+    )
+
+
+async def _takes_null(conn: AsyncConnection, type_: str) -> bool:
+    try:
+        async with evaluating(conn):
+            await execute(conn, f"SELECT NULL::{type_}")
+    except DBAPIError:
+        return False
+    return True

@@ -1,0 +1,84 @@
+"""What is asked of the empty clone, and what it says. Pure data."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Expression:
+    """What the server made of an expression over one column.
+
+    `sql` is qualified, independent of any search_path, and ends in a cast to `type`. `immutable` is its
+    judgement for a generated column. `null_for_null` is whether NULL yields NULL. `functions` are those that
+    it calls outside pg_catalog, as regprocedure text. One that is `volatile` was never evaluated: as --back
+    it is made to keep NULL, as --using nobody knows what it makes of it. `doubtful` are names in its
+    functions' bodies that keep it from being taken for immutable. `settings` (name, value as SQL) make it the
+    same in every session; `pathless` are the functions for which search_path is among them.
+    """
+
+    sql: str
+    type: str
+    immutable: bool
+    total: bool
+    null_for_null: bool
+    functions: tuple[str, ...] = ()
+    volatile: bool = False
+    doubtful: tuple[str, ...] = ()
+    pathless: tuple[str, ...] = ()
+    settings: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class NewType:
+    """A type as the server spells it, with what a column of it brings along; `collation` is SQL, and `bare`
+    the type without modifiers.
+    """
+
+    type: str
+    base: str
+    plain_equality: bool
+    collatable: bool = False
+    collation: str | None = None
+    bare: str = ""
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """What the clone said of a new side for one column.
+
+    `definitions` are those of indexes and CHECK constraints for the new column, by name; what is missing does
+    not fit the new type. `hidden_definitions` are those of unique indexes for the hidden column,
+    `final_definitions` those of all indexes for the new column by its name after contract. `default` is the
+    new side's default as SQL. `denied` names, for every role that may write the table, the functions that it
+    may not call.
+    """
+
+    new_type: NewType
+    forward: Expression | None
+    back: Expression | None
+    default: str | None
+    definitions: dict[str, str] = field(default_factory=dict)
+    hidden_definitions: dict[str, str] = field(default_factory=dict)
+    denied: tuple[tuple[str, str], ...] = ()
+    final_definitions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Question:
+    """A new side for `column`: its names, and for a change of type the type and the expressions as the user
+    wrote them.
+
+    `back_column` is the name by which `back` means the new column, where that is not `new`: for a swap, the
+    old name. No expression makes the new value where a Python `function` does. `upsert_new` asks for a new
+    side that ON CONFLICT can name from ready on.
+    """
+
+    column: str
+    new: str
+    hidden: str
+    type: str | None = None
+    using: str | None = None
+    back: str | None = None
+    one_way: bool = False
+    back_column: str = ""
+    function: str = ""
+    upsert_new: bool = False
