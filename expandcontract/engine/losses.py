@@ -230,7 +230,7 @@ async def _refuse_drift(conn: AsyncConnection, situation: Situation, why: str) -
         return
     # A new side that is NULL has nothing to lose: it is filled from the old one again.
     agree = predicates.agree(plan.pair, "t", old=hidden, new=final)
-    drifted = f"NOT (t.{quote(final)} IS NULL) AND NOT ({agree})"
+    drifted = f"t.{quote(final)} IS DISTINCT FROM NULL AND NOT ({agree})"
     mend = f"UPDATE {plan.table} t SET {quote(hidden)} = {predicates.back(plan.pair, f't.{quote(final)}')}"
     try:
         async with conn.begin_nested():

@@ -290,9 +290,9 @@ def _drifted(action: Sweep) -> str:
     """Return what a row holds that is about to be overwritten: NULL in one that is not filled yet."""
     if not action.new:
         return ""
-    # A composite with a NULL in it is not IS NOT NULL.
+    # Of a composite value with a NULL in it IS NOT NULL is not true.
     return f""",
-         CASE WHEN NOT (t.{action.new} IS NULL) THEN pg_catalog.jsonb_build_array(
+         CASE WHEN t.{action.new} IS DISTINCT FROM NULL THEN pg_catalog.jsonb_build_array(
            {key(action)}, {text_of(action.old)}, {text_of(action.new)}) END AS drifted"""
 
 

@@ -21,7 +21,7 @@ chosen AS MATERIALIZED (
   FROM pg_catalog.generate_series($3::pg_catalog.int8, $4::pg_catalog.int8) AS page (number)
   CROSS JOIN LATERAL (
     SELECT t.ctid,
-         CASE WHEN NOT (t.display_name IS NULL) THEN pg_catalog.jsonb_build_array(
+         CASE WHEN t.display_name IS DISTINCT FROM NULL THEN pg_catalog.jsonb_build_array(
            pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.name)::pg_catalog.text, (t.display_name)::pg_catalog.text) END AS drifted
     FROM ONLY public.users t
     WHERE t.ctid OPERATOR(pg_catalog.>=) pg_catalog.concat('(', page.number, ',', $7::pg_catalog.int4, ')')::pg_catalog.tid AND t.ctid OPERATOR(pg_catalog.<) pg_catalog.concat('(', page.number, ',', $8::pg_catalog.int4, ')')::pg_catalog.tid AND (NOT (CASE WHEN t.display_name IS NULL THEN t.name IS NULL ELSE COALESCE(t.display_name OPERATOR(pg_catalog.=) t.name, false) END))
@@ -65,7 +65,7 @@ WITH mine AS MATERIALIZED (
 ),
 chosen AS MATERIALIZED (
   SELECT t.ctid,
-         CASE WHEN NOT (t.display_name IS NULL) THEN pg_catalog.jsonb_build_array(
+         CASE WHEN t.display_name IS DISTINCT FROM NULL THEN pg_catalog.jsonb_build_array(
            pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.name)::pg_catalog.text, (t.display_name)::pg_catalog.text) END AS drifted
   FROM ONLY public.users t
   WHERE t.ctid OPERATOR(pg_catalog.>=) $3 AND t.ctid OPERATOR(pg_catalog.<) (SELECT $4::pg_catalog.tid FROM mine) AND (NOT (CASE WHEN t.display_name IS NULL THEN t.name IS NULL ELSE COALESCE(t.display_name OPERATOR(pg_catalog.=) t.name, false) END))
@@ -142,7 +142,7 @@ BEGIN
     IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
         new_given := NOT (NEW.display_name IS NOT DISTINCT FROM NULL);
         old_given := NOT (NEW.name IS NOT DISTINCT FROM NULL);
-        IF new_given AND NOT (NEW.name IS NULL) THEN
+        IF new_given AND NEW.name IS NOT NULL THEN
             later := expandcontract_sync.is_default(TG_RELID, 'display_name', NEW.display_name, NULL);
             IF later THEN
                 new_given := false;
@@ -184,7 +184,7 @@ BEGIN
             BEGIN PERFORM expandcontract_sync.note_use('0001_rename_users_name', 'new', current_user); EXCEPTION WHEN OTHERS THEN NULL; END;
         END IF;
     ELSE
-        IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND NOT old_given AND NOT (NEW.display_name IS NULL) THEN
+        IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND NOT old_given AND NEW.display_name IS NOT NULL THEN
             BEGIN PERFORM expandcontract_sync.note_conflict('0001_rename_users_name', 'overwritten', pg_catalog.jsonb_build_object('id', NEW.id)::pg_catalog.text, pg_catalog.format('%s', NEW.name), pg_catalog.format('%s', NEW.display_name), current_user, 'the two sides had drifted apart, and a write of another column filled the new one again'); EXCEPTION WHEN OTHERS THEN NULL; END;
         END IF;
         NEW.display_name := NEW.name;

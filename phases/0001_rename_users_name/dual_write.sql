@@ -17,7 +17,7 @@ BEGIN
     IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
         new_given := NOT (NEW.display_name IS NOT DISTINCT FROM NULL);
         old_given := NOT (NEW.name IS NOT DISTINCT FROM NULL);
-        IF new_given AND NOT (NEW.name IS NULL) THEN
+        IF new_given AND NEW.name IS NOT NULL THEN
             later := expandcontract_sync.is_default(TG_RELID, 'display_name', NEW.display_name, NULL);
             IF later THEN
                 new_given := false;
@@ -62,7 +62,7 @@ BEGIN
             BEGIN PERFORM expandcontract_sync.note_use('0001_rename_users_name', 'new', current_user); EXCEPTION WHEN OTHERS THEN NULL; END;
         END IF;
     ELSE
-        IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND NOT old_given AND NOT (NEW.display_name IS NULL) THEN
+        IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND NOT old_given AND NEW.display_name IS NOT NULL THEN
             BEGIN PERFORM expandcontract_sync.note_conflict('0001_rename_users_name', 'overwritten', pg_catalog.jsonb_build_object('id', NEW.id)::pg_catalog.text, pg_catalog.format('%s', NEW.name), pg_catalog.format('%s', NEW.display_name), current_user, 'the two sides had drifted apart, and a write of another column filled the new one again'); EXCEPTION WHEN OTHERS THEN NULL; END;
         END IF;
         NEW.display_name := NEW.name;

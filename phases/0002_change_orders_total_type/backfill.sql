@@ -21,7 +21,7 @@ chosen AS MATERIALIZED (
   FROM pg_catalog.generate_series($3::pg_catalog.int8, $4::pg_catalog.int8) AS page (number)
   CROSS JOIN LATERAL (
     SELECT t.ctid,
-         CASE WHEN NOT (t.total_cents IS NULL) THEN pg_catalog.jsonb_build_array(
+         CASE WHEN t.total_cents IS DISTINCT FROM NULL THEN pg_catalog.jsonb_build_array(
            pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.total)::pg_catalog.text, (t.total_cents)::pg_catalog.text) END AS drifted
     FROM ONLY public.orders t
     WHERE t.ctid OPERATOR(pg_catalog.>=) pg_catalog.concat('(', page.number, ',', $7::pg_catalog.int4, ')')::pg_catalog.tid AND t.ctid OPERATOR(pg_catalog.<) pg_catalog.concat('(', page.number, ',', $8::pg_catalog.int4, ')')::pg_catalog.tid AND (NOT ((CASE WHEN t.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(t.total) IS NULL ELSE COALESCE(t.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(t.total), false) END) OR (t.total_cents IS NOT NULL AND (CASE WHEN t.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents) IS NULL ELSE COALESCE(t.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents), false) END))))
@@ -65,7 +65,7 @@ WITH mine AS MATERIALIZED (
 ),
 chosen AS MATERIALIZED (
   SELECT t.ctid,
-         CASE WHEN NOT (t.total_cents IS NULL) THEN pg_catalog.jsonb_build_array(
+         CASE WHEN t.total_cents IS DISTINCT FROM NULL THEN pg_catalog.jsonb_build_array(
            pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.total)::pg_catalog.text, (t.total_cents)::pg_catalog.text) END AS drifted
   FROM ONLY public.orders t
   WHERE t.ctid OPERATOR(pg_catalog.>=) $3 AND t.ctid OPERATOR(pg_catalog.<) (SELECT $4::pg_catalog.tid FROM mine) AND (NOT ((CASE WHEN t.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(t.total) IS NULL ELSE COALESCE(t.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(t.total), false) END) OR (t.total_cents IS NOT NULL AND (CASE WHEN t.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents) IS NULL ELSE COALESCE(t.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents), false) END))))
@@ -181,7 +181,7 @@ BEGIN
         new_given := NOT (CASE WHEN NEW.total_cents IS NULL THEN ('0'::bigint)::bigint IS NULL ELSE COALESCE(NEW.total_cents OPERATOR(pg_catalog.=) ('0'::bigint)::bigint, false) END)
             AND NOT (CASE WHEN NEW.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total) IS NULL ELSE COALESCE(NEW.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total), false) END);
         old_given := NOT (CASE WHEN NEW.total IS NULL THEN (0)::integer IS NULL ELSE COALESCE(NEW.total OPERATOR(pg_catalog.=) (0)::integer, false) END);
-        IF new_given AND NOT (NEW.total IS NULL) THEN
+        IF new_given AND NEW.total IS NOT NULL THEN
             later := expandcontract_sync.is_default(TG_RELID, 'total_cents', NEW.total_cents, '''0''::bigint');
             IF later THEN
                 new_given := false;
@@ -239,7 +239,7 @@ BEGIN
             BEGIN PERFORM expandcontract_sync.note_use('0002_change_orders_total_type', 'new', current_user); EXCEPTION WHEN OTHERS THEN NULL; END;
         END IF;
     ELSIF old_given OR NOT ((CASE WHEN NEW.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total) IS NULL ELSE COALESCE(NEW.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total), false) END) OR (NEW.total_cents IS NOT NULL AND (CASE WHEN NEW.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents) IS NULL ELSE COALESCE(NEW.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents), false) END))) THEN
-        IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND NOT old_given AND NOT (NEW.total_cents IS NULL) THEN
+        IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND NOT old_given AND NEW.total_cents IS NOT NULL THEN
             BEGIN PERFORM expandcontract_sync.note_conflict('0002_change_orders_total_type', 'overwritten', pg_catalog.jsonb_build_object('id', NEW.id)::pg_catalog.text, pg_catalog.format('%s', NEW.total), pg_catalog.format('%s', NEW.total_cents), current_user, 'the two sides had drifted apart, and a write of another column filled the new one again'); EXCEPTION WHEN OTHERS THEN NULL; END;
         END IF;
         NEW.total_cents := expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total);

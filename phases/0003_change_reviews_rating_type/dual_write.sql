@@ -57,7 +57,7 @@ BEGIN
         new_given := NOT (NEW."~ec_new_rating" IS NOT DISTINCT FROM NULL)
             AND NOT (CASE WHEN NEW."~ec_new_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating) IS NULL ELSE COALESCE(NEW."~ec_new_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating), false) END);
         old_given := NOT (CASE WHEN NEW.rating IS NULL THEN ('0'::pg_catalog.text)::pg_catalog.text IS NULL ELSE COALESCE(NEW.rating OPERATOR(pg_catalog.=) ('0'::pg_catalog.text)::pg_catalog.text, false) END);
-        IF new_given AND NOT (NEW.rating IS NULL) THEN
+        IF new_given AND NEW.rating IS NOT NULL THEN
             later := expandcontract_sync.is_default(TG_RELID, '~ec_new_rating', NEW."~ec_new_rating", NULL);
             IF later THEN
                 new_given := false;
@@ -118,7 +118,7 @@ BEGIN
             BEGIN PERFORM expandcontract_sync.note_use('0003_change_reviews_rating_type', 'new', current_user); EXCEPTION WHEN OTHERS THEN NULL; END;
         END IF;
     ELSIF old_given OR NOT ((CASE WHEN NEW."~ec_new_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating) IS NULL ELSE COALESCE(NEW."~ec_new_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating), false) END) OR (NEW."~ec_new_rating" IS NOT NULL AND (CASE WHEN NEW.rating IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating") IS NULL ELSE COALESCE(NEW.rating OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating"), false) END))) THEN
-        IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND NOT old_given AND NOT (NEW."~ec_new_rating" IS NULL) THEN
+        IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND NOT old_given AND NEW."~ec_new_rating" IS NOT NULL THEN
             BEGIN PERFORM expandcontract_sync.note_conflict('0003_change_reviews_rating_type', 'overwritten', pg_catalog.jsonb_build_object('id', NEW.id)::pg_catalog.text, pg_catalog.format('%s', NEW.rating), pg_catalog.format('%s', NEW."~ec_new_rating"), current_user, 'the two sides had drifted apart, and a write of another column filled the new one again'); EXCEPTION WHEN OTHERS THEN NULL; END;
         END IF;
         NEW."~ec_new_rating" := expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating);

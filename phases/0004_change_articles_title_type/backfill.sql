@@ -2,7 +2,7 @@
 --   by size, reversible; locks: ROW EXCLUSIVE on public.articles
 SELECT t.ctid AS place, t.xmin AS version, pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text)::pg_catalog.text AS key, t.title AS old
 FROM ONLY public.articles t
-WHERE t.ctid >= $1 AND t.ctid < $2 AND ((t.plain_title IS NULL AND NOT (t.title IS NULL)))
+WHERE t.ctid >= $1 AND t.ctid < $2 AND ((t.plain_title IS NULL AND t.title IS NOT NULL))
 ORDER BY t.ctid
 LIMIT $3::pg_catalog.int8;
 WITH mine AS MATERIALIZED (
@@ -25,14 +25,14 @@ computed AS MATERIALIZED (
 chosen AS MATERIALIZED (
   SELECT t.ctid, computed.version, computed.value
   FROM computed JOIN ONLY public.articles t ON t.ctid OPERATOR(pg_catalog.=) computed.place AND t.xmin OPERATOR(pg_catalog.=) computed.version
-  WHERE ((t.plain_title IS NULL AND NOT (t.title IS NULL))) AND (SELECT scanned.rows FROM scanned) OPERATOR(pg_catalog.>=) 1
+  WHERE ((t.plain_title IS NULL AND t.title IS NOT NULL)) AND (SELECT scanned.rows FROM scanned) OPERATOR(pg_catalog.>=) 1
   FOR NO KEY UPDATE OF t SKIP LOCKED
 ),
 updated AS (
   UPDATE ONLY public.articles t
   SET plain_title = chosen.value
   FROM chosen
-  WHERE t.ctid OPERATOR(pg_catalog.=) chosen.ctid AND t.xmin OPERATOR(pg_catalog.=) chosen.version AND ((t.plain_title IS NULL AND NOT (t.title IS NULL)))
+  WHERE t.ctid OPERATOR(pg_catalog.=) chosen.ctid AND t.xmin OPERATOR(pg_catalog.=) chosen.version AND ((t.plain_title IS NULL AND t.title IS NOT NULL))
   RETURNING chosen.ctid
 ),
 written AS MATERIALIZED (
@@ -97,7 +97,7 @@ BEGIN
         new_given := NOT (NEW.plain_title IS NOT DISTINCT FROM NULL);
         old_given := NOT (NEW.title IS NOT DISTINCT FROM NULL);
     ELSE
-        new_given := NOT (CASE WHEN NEW.plain_title IS NULL THEN OLD.plain_title IS NULL ELSE COALESCE(NEW.plain_title OPERATOR(pg_catalog.=) OLD.plain_title, false) END) AND NOT (NEW.plain_title IS NULL);
+        new_given := NOT (CASE WHEN NEW.plain_title IS NULL THEN OLD.plain_title IS NULL ELSE COALESCE(NEW.plain_title OPERATOR(pg_catalog.=) OLD.plain_title, false) END) AND NEW.plain_title IS NOT NULL;
         old_given := NOT (CASE WHEN NEW.title IS NULL THEN OLD.title IS NULL ELSE COALESCE(NEW.title OPERATOR(pg_catalog.=) OLD.title, false) END);
     END IF;
     IF pg_catalog.current_setting('expandcontract.filling', true) OPERATOR(pg_catalog.=) 'on' THEN

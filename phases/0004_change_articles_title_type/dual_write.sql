@@ -12,7 +12,7 @@ BEGIN
         new_given := NOT (NEW.plain_title IS NOT DISTINCT FROM NULL);
         old_given := NOT (NEW.title IS NOT DISTINCT FROM NULL);
     ELSE
-        new_given := NOT (CASE WHEN NEW.plain_title IS NULL THEN OLD.plain_title IS NULL ELSE COALESCE(NEW.plain_title OPERATOR(pg_catalog.=) OLD.plain_title, false) END) AND NOT (NEW.plain_title IS NULL);
+        new_given := NOT (CASE WHEN NEW.plain_title IS NULL THEN OLD.plain_title IS NULL ELSE COALESCE(NEW.plain_title OPERATOR(pg_catalog.=) OLD.plain_title, false) END) AND NEW.plain_title IS NOT NULL;
         old_given := NOT (CASE WHEN NEW.title IS NULL THEN OLD.title IS NULL ELSE COALESCE(NEW.title OPERATOR(pg_catalog.=) OLD.title, false) END);
     END IF;
     IF pg_catalog.current_setting('expandcontract.filling', true) OPERATOR(pg_catalog.=) 'on' THEN

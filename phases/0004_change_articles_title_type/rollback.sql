@@ -2,9 +2,9 @@
 --   instant, reversible; locks: SHARE ROW EXCLUSIVE on public.articles
 LOCK TABLE public.articles IN SHARE UPDATE EXCLUSIVE MODE;
 LOCK TABLE public.articles IN SHARE ROW EXCLUSIVE MODE;
-CREATE OR REPLACE TRIGGER "~er_0004_change_articles_title_type" AFTER INSERT OR UPDATE ON public.articles FOR EACH ROW WHEN (NOT (NEW.plain_title IS NULL)) EXECUTE FUNCTION expandcontract_sync.keep_new('0004_change_articles_title_type', 'seen', 'title', 'plain_title', 'id');
+CREATE OR REPLACE TRIGGER "~er_0004_change_articles_title_type" AFTER INSERT OR UPDATE ON public.articles FOR EACH ROW WHEN (NEW.plain_title IS NOT NULL) EXECUTE FUNCTION expandcontract_sync.keep_new('0004_change_articles_title_type', 'seen', 'title', 'plain_title', 'id');
 ALTER TABLE public.articles ENABLE ALWAYS TRIGGER "~er_0004_change_articles_title_type";
-CREATE OR REPLACE TRIGGER "~es_0004_change_articles_title_type" AFTER UPDATE ON public.articles FOR EACH ROW WHEN (NOT (OLD.plain_title IS NULL) AND NOT (NOT (NEW.plain_title IS NULL))) EXECUTE FUNCTION expandcontract_sync.keep_new('0004_change_articles_title_type', 'seen', 'title', 'plain_title', 'id');
+CREATE OR REPLACE TRIGGER "~es_0004_change_articles_title_type" AFTER UPDATE ON public.articles FOR EACH ROW WHEN (OLD.plain_title IS NOT NULL AND NOT (NEW.plain_title IS NOT NULL)) EXECUTE FUNCTION expandcontract_sync.keep_new('0004_change_articles_title_type', 'seen', 'title', 'plain_title', 'id');
 ALTER TABLE public.articles ENABLE ALWAYS TRIGGER "~es_0004_change_articles_title_type";
 
 -- = keep in the ledger what only plain_title holds
@@ -21,7 +21,7 @@ kept AS (
   SELECT mine.change_id, 'kept', pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.title)::pg_catalog.text, (t.plain_title)::pg_catalog.text, CURRENT_USER,
          'only the new side held this value when the change was rolled back', pg_catalog.pg_current_snapshot()::pg_catalog.text
   FROM ONLY public.articles t, mine
-  WHERE t.ctid OPERATOR(pg_catalog.>=) $3 AND t.ctid OPERATOR(pg_catalog.<) $4 AND (NOT (t.plain_title IS NULL) AND EXISTS (SELECT FROM expandcontract.old_use u JOIN expandcontract.change c ON c.id OPERATOR(pg_catalog.=) u.change_id WHERE c.name OPERATOR(pg_catalog.=) '0004_change_articles_title_type' AND u.side OPERATOR(pg_catalog.=) 'new'))
+  WHERE t.ctid OPERATOR(pg_catalog.>=) $3 AND t.ctid OPERATOR(pg_catalog.<) $4 AND (t.plain_title IS NOT NULL AND EXISTS (SELECT FROM expandcontract.old_use u JOIN expandcontract.change c ON c.id OPERATOR(pg_catalog.=) u.change_id WHERE c.name OPERATOR(pg_catalog.=) '0004_change_articles_title_type' AND u.side OPERATOR(pg_catalog.=) 'new'))
   RETURNING 1
 ),
 seen AS MATERIALIZED (

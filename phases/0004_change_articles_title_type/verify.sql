@@ -9,7 +9,7 @@ WITH mine AS MATERIALIZED (
 ),
 seen AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows,
-         pg_catalog.count(*) FILTER (WHERE (t.plain_title IS NULL AND NOT (t.title IS NULL))) AS mismatches
+         pg_catalog.count(*) FILTER (WHERE (t.plain_title IS NULL AND t.title IS NOT NULL)) AS mismatches
   FROM ONLY public.articles t
   WHERE t.ctid OPERATOR(pg_catalog.>=) $3 AND t.ctid OPERATOR(pg_catalog.<) (SELECT $4::pg_catalog.tid FROM mine)
 )
@@ -32,7 +32,7 @@ SET unfit = c.unfit OPERATOR(pg_catalog.+) LEAST($5, (
   FROM (
     SELECT pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text) AS key
     FROM ONLY public.articles t
-    WHERE t.ctid OPERATOR(pg_catalog.>=) $3 AND t.ctid OPERATOR(pg_catalog.<) $4 AND ((t.plain_title IS NULL AND NOT (t.title IS NULL)))
+    WHERE t.ctid OPERATOR(pg_catalog.>=) $3 AND t.ctid OPERATOR(pg_catalog.<) $4 AND ((t.plain_title IS NULL AND t.title IS NOT NULL))
     LIMIT 10 OPERATOR(pg_catalog.-) pg_catalog.jsonb_array_length(c.samples)
   ) named
 ), '[]')

@@ -109,7 +109,7 @@ def unchecked(subject: Subject) -> tuple[CarriedCheck, ...]:
     columns = [c for c in snapshot.columns if c.not_null and not c.not_null_valid]
     return (
         *(CarriedCheck(_expression(c.definition), c.columns, _types(subject, c.columns)) for c in checks),
-        *(CarriedCheck(f"({quote(c.name)} IS NOT NULL)", (c.name,), (c.type,)) for c in columns),
+        *(CarriedCheck(f"({quote(c.name)} IS DISTINCT FROM NULL)", (c.name,), (c.type,)) for c in columns),
     )
 
 

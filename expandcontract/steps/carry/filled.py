@@ -8,6 +8,7 @@ from expandcontract.model.names import quote, shorten
 from expandcontract.model.plan import Step, Transactional
 from expandcontract.steps import tables
 from expandcontract.steps.carry.subject import Subject, Trait
+from expandcontract.steps.sync import predicates
 
 #: The steps of Section.REPAIR that contract runs before it hides, and the one that takes them back.
 REQUIRE, PROVE, ALLOW = "filled:require", "filled:prove", "filled:allow"
@@ -52,7 +53,8 @@ def repairs(subject: Subject) -> tuple[Step, ...]:
 def _filled(subject: Subject) -> str:
     new, old = quote(subject.new), quote(subject.column.name)
     # SET NOT NULL is spared its scan by just this.
-    return f"{new} IS NOT NULL" if subject.pair.new.not_null else f"{old} IS NULL OR NOT ({new} IS NULL)"
+    filled = predicates.new_given(subject.pair, new)
+    return filled if subject.pair.new.not_null else f"{predicates.old_absent(subject.pair, old)} OR {filled}"
 
 
 def _set_not_null(subject: Subject) -> str:

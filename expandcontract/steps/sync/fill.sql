@@ -14,7 +14,7 @@ BEGIN{stored}{moved}
     -- Both given: an application that writes both. Back may read the session.
     IF new_given THEN{write_back}
         {note_new}
-    ELSIF old_given OR NEW.{new} IS NULL THEN
+    ELSIF old_given OR {new_absent} THEN
         NEW.{new} := {forward};
         IF old_given THEN{forward_fits}
             {note_old}

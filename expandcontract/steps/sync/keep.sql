@@ -1,10 +1,10 @@
 CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $ec$
 -- Keeps {hidden} of {table}, the old side that contract hid, current for undo. It never makes a write fail.
 BEGIN
-    IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' AND NEW.{hidden} IS NOT NULL{final_not_given} THEN
+    IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' AND {hidden_given}{final_not_given} THEN
         -- An INSERT without a list of columns means the new side, and reached the hidden one.
         NEW.{final} := {forward};
-    ELSIF TG_OP OPERATOR(pg_catalog.=) 'INSERT' AND NEW.{hidden} IS NOT NULL{belongs} THEN
+    ELSIF TG_OP OPERATOR(pg_catalog.=) 'INSERT' AND {hidden_given}{belongs} THEN
         -- Nobody gives both: a row that moves to another partition keeps what it had.
         RETURN NEW;
     ELSIF TG_OP OPERATOR(pg_catalog.=) 'INSERT' OR NOT {new_unchanged} THEN{assign}

@@ -39,7 +39,7 @@ def later_defaults(sync: "Sync", new_default: str | None) -> str:
                 {note}
                 new_given := false;"""
     return f"""
-        IF new_given AND NOT (NEW.{old} IS NULL) THEN
+        IF new_given AND {predicates.old_given(pair, f"NEW.{old}")} THEN
             later := {new_later};
             IF later THEN
                 new_given := false;{"" if pair.old.volatile_default else keep_old}
@@ -64,8 +64,9 @@ def note_drifted(sync: "Sync") -> str:
     texts = (f"pg_catalog.format('%s', NEW.{old})", f"pg_catalog.format('%s', NEW.{new})")
     sentence = "'the two sides had drifted apart, and a write of another column filled the new one again'"
     note = conflict(sync, "'overwritten'", *texts, sentence)
+    filled = predicates.new_given(sync.pair, f"NEW.{new}")
     return f"""
-        IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND NOT old_given AND NOT (NEW.{new} IS NULL) THEN
+        IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND NOT old_given AND {filled} THEN
             {note}
         END IF;"""
 
@@ -146,11 +147,12 @@ def forward_fits(sync: "Sync", old: str, new: str) -> str:
     pair = sync.pair
     if pair.identity:
         return ""
+    given = predicates.old_given(pair, f"NEW.{old}")
     if pair.back is None or pair.unfit == Unfit.ACCEPT:
-        misfit = f"NEW.{new} IS NULL AND NEW.{old} IS NOT NULL"
+        misfit = f"{predicates.new_absent(pair, f'NEW.{new}')} AND {given}"
     else:
         returns = predicates.same_old(pair, f"NEW.{old}", predicates.back(pair, f"NEW.{new}"))
-        misfit = f"NEW.{old} IS NOT NULL AND NOT {returns}"
+        misfit = f"{given} AND NOT {returns}"
     return _misfit(sync, misfit, "old")
 
 
@@ -158,7 +160,8 @@ def back_fits(sync: "Sync", old: str, new: str) -> str:
     """Return what happens to a value of the new side that the old one cannot hold."""
     if sync.pair.identity or sync.pair.back is None:
         return ""
-    return _misfit(sync, f"NEW.{old} IS NULL AND NEW.{new} IS NOT NULL", "new")
+    absent = predicates.old_absent(sync.pair, f"NEW.{old}")
+    return _misfit(sync, f"{absent} AND {predicates.new_given(sync.pair, f'NEW.{new}')}", "new")
 
 
 def stored_unfit(sync: "Sync") -> str:
@@ -169,8 +172,9 @@ def stored_unfit(sync: "Sync") -> str:
     of_old = _verdict(sync, "old")
     body = f"\n        {of_old}"
     if pair.back is not None:
+        given = predicates.old_given(pair, f"NEW.{quote(pair.old.column)}")
         body = (
-            f"\n        IF NEW.{quote(pair.old.column)} IS NOT NULL THEN\n            {of_old}"
+            f"\n        IF {given} THEN\n            {of_old}"
             f"\n        ELSE\n            {_verdict(sync, 'new')}\n        END IF;"
         )
     return f"""

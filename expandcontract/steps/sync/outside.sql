@@ -8,7 +8,7 @@ BEGIN{moved}
         new_given := NOT {new_is_default};
         old_given := NOT {old_is_default};
     ELSE
-        new_given := NOT {new_unchanged} AND NOT (NEW.{new} IS NULL);
+        new_given := NOT {new_unchanged} AND {new_present};
         old_given := NOT {old_unchanged};
     END IF;
     IF pg_catalog.current_setting({filling}, true) OPERATOR(pg_catalog.=) 'on' THEN

@@ -7,6 +7,7 @@ search_path and cannot be qualified: they are not used. An expression that someb
 CHECK, --using) stands in a function with a standard body, which is parsed once.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -25,17 +26,36 @@ class CarriedCheck:
     types: tuple[str, ...]
 
 
-def same(left: str, right: str, *, plain: bool = False) -> str:
+#: Arrays of types of PostgreSQL's own, all of which can be sent.
+_ARRAY = re.compile(r"[a-z0-9 ]+(\(\d+(,-?\d+)?\))?[a-z ]*\[\]")
+_FLOATS = ("double precision", "real")
+
+
+def same(left: str, right: str, *, plain: bool = False, type_: str = "") -> str:
     """Return SQL that is true when two values are identical, NULLs included, and never NULL.
 
     Equal is not enough: 1.0 = 1.00 and '30 days' = '1 month', and json has no `=` at all. `plain` says that
     for the type equal means identical (its btree class has equalimage), which is quicker; `left` is a column
-    then, and `right`, which may call a function, is evaluated once.
+    then, and `right`, which may call a function, is evaluated once. `type_` is that of both.
+
+    Of two types one value may have several images, all of which are read, shown and compared alike: an array
+    in which a NULL was replaced keeps the room for it, and NaN has signs.
     """
     if plain:
         equal = f"COALESCE({left} OPERATOR(pg_catalog.=) {right}, false)"
         return f"(CASE WHEN {left} IS NULL THEN {right} IS NULL ELSE {equal} END)"
-    return f"pg_catalog.record_image_eq(ROW({left}), ROW({right}))"
+    image = f"pg_catalog.record_image_eq(ROW({left}), ROW({right}))"
+    if _ARRAY.fullmatch(type_):
+        # As they are sent, but for the flag that says that there is such room.
+        sent, other = (
+            f"pg_catalog.set_byte(pg_catalog.array_send({value}), 7, 0)" for value in (left, right)
+        )
+        return f"({image} OR COALESCE({sent} OPERATOR(pg_catalog.=) {other}, false))"
+    if type_ in _FLOATS:
+        nan = f"'NaN'::{qualify_type(type_)}"
+        both = f"{left} OPERATOR(pg_catalog.=) {nan} AND {right} OPERATOR(pg_catalog.=) {nan}"
+        return f"({image} OR COALESCE({both}, false))"
+    return image
 
 
 def null(type_: str) -> str:
@@ -48,6 +68,26 @@ def absent(value: str) -> str:
     bare NULL PostgreSQL compares nothing: no type has to be named, no operator is looked for.
     """
     return f"({value} IS NOT DISTINCT FROM NULL)"
+
+
+def old_absent(pair: Pair, value: str) -> str:
+    """`absent` for a value of the old side's type. Of a type whose equality is plain NULL is NULL."""
+    return f"{value} IS NULL" if pair.old_plain_equality else absent(value)
+
+
+def new_absent(pair: Pair, value: str) -> str:
+    """`absent` for a value of the new side's type."""
+    return f"{value} IS NULL" if pair.new_plain_equality else absent(value)
+
+
+def old_given(pair: Pair, value: str) -> str:
+    """The opposite of `old_absent`: a composite value with a NULL in it IS NOT NULL is not true of."""
+    return f"{value} IS NOT NULL" if pair.old_plain_equality else f"({value} IS DISTINCT FROM NULL)"
+
+
+def new_given(pair: Pair, value: str) -> str:
+    """The opposite of `new_absent`."""
+    return f"{value} IS NOT NULL" if pair.new_plain_equality else f"({value} IS DISTINCT FROM NULL)"
 
 
 def forward(pair: Pair, value: str) -> str:
@@ -64,12 +104,12 @@ def back(pair: Pair, value: str) -> str:
 
 def same_old(pair: Pair, left: str, right: str) -> str:
     """`same` for two values of the old side's type."""
-    return same(left, right, plain=pair.old_plain_equality)
+    return same(left, right, plain=pair.old_plain_equality, type_=pair.old.type)
 
 
 def same_new(pair: Pair, left: str, right: str) -> str:
     """`same` for two values of the new side's type."""
-    return same(left, right, plain=pair.new_plain_equality)
+    return same(left, right, plain=pair.new_plain_equality, type_=pair.new.type)
 
 
 def in_sync(pair: Pair, row: str, *, old: str | None = None, new: str | None = None) -> str:
@@ -82,10 +122,10 @@ def in_sync(pair: Pair, row: str, *, old: str | None = None, new: str | None = N
     """
     old_value, new_value = _value(row, old or pair.old.column), _value(row, new or pair.new.column)
     if pair.computed_outside:
-        return f"NOT ({new_value} IS NULL AND NOT ({old_value} IS NULL))"
+        return f"NOT ({new_absent(pair, new_value)} AND {old_given(pair, old_value)})"
     if pair.mode == Mode.FILL:
-        unfilled = f"{new_value} IS NULL AND {old_value} IS NOT NULL"
-        return f"NOT ({unfilled} AND {forward(pair, old_value)} IS NOT NULL)"
+        unfilled = f"{new_absent(pair, new_value)} AND {old_given(pair, old_value)}"
+        return f"NOT ({unfilled} AND {new_given(pair, forward(pair, old_value))})"
     return agree(pair, row, old=old, new=new)
 
 
@@ -102,7 +142,7 @@ def agree(pair: Pair, row: str, *, old: str | None = None, new: str | None = Non
     if pair.identity:
         return through_forward
     through_back = same_old(pair, old_value, back(pair, new_value))
-    return f"({through_forward} OR ({new_value} IS NOT NULL AND {through_back}))"
+    return f"({through_forward} OR ({new_given(pair, new_value)} AND {through_back}))"
 
 
 def out_of_sync(pair: Pair, row: str, *, old: str | None = None, new: str | None = None) -> str:
@@ -121,10 +161,11 @@ def needs_rule(pair: Pair, row: str, *, old: str | None = None, new: str | None 
     old_value, new_value = f"{row}.{quote(old or pair.old.column)}", f"{row}.{quote(new or pair.new.column)}"
     if pair.unfit == Unfit.ACCEPT:
         drifted = out_of_sync(pair, row, old=old, new=new)
-        return f"{drifted} OR ({old_value} IS NULL) OPERATOR(pg_catalog.<>) ({new_value} IS NULL)"
-    filled = f"{new_value} IS NOT NULL AND {old_value} IS NOT NULL"
+        one, other = old_absent(pair, old_value), new_absent(pair, new_value)
+        return f"{drifted} OR ({one}) OPERATOR(pg_catalog.<>) ({other})"
+    filled = f"{new_given(pair, new_value)} AND {old_given(pair, old_value)}"
     returns = same_old(pair, old_value, back(pair, new_value))
-    empty = f"{new_value} IS NULL AND {old_value} IS NULL"
+    empty = f"{new_absent(pair, new_value)} AND {old_absent(pair, old_value)}"
     nothing_of_nothing = same_new(pair, new_value, forward(pair, old_value))
     return f"NOT ({filled} AND {returns} OR {empty} AND {nothing_of_nothing})"
 
@@ -141,10 +182,10 @@ def unfit(pair: Pair, row: str) -> str | None:
     old_value = f"{row}.{quote(pair.old.column)}"
     new_value = f"{row}.{quote(pair.new.column)}"
     if pair.back is None or pair.unfit == Unfit.ACCEPT:
-        return f"({new_value} IS NULL AND {old_value} IS NOT NULL)"
+        return f"({new_absent(pair, new_value)} AND {old_given(pair, old_value)})"
     carried = same_new(pair, new_value, forward(pair, old_value))
     returns = same_old(pair, old_value, back(pair, _carried_value(pair, old_value, new_value)))
-    return f"({old_value} IS NOT NULL AND {carried} AND NOT {returns})"
+    return f"({old_given(pair, old_value)} AND {carried} AND NOT {returns})"
 
 
 def mismatch(pair: Pair, row: str) -> str:
@@ -162,8 +203,8 @@ def mismatch(pair: Pair, row: str) -> str:
     returns = same_old(pair, old_value, back(pair, new_value))
     carried = same_new(pair, new_value, forward(pair, old_value))
     return (
-        f"NOT CASE WHEN {returns} THEN {new_value} IS NOT NULL OR {carried} "
-        f"ELSE {old_value} IS NULL AND {carried} END"
+        f"NOT CASE WHEN {returns} THEN {new_given(pair, new_value)} OR {carried} "
+        f"ELSE {old_absent(pair, old_value)} AND {carried} END"
     )
 
 
@@ -176,7 +217,7 @@ def only_new(pair: Pair, row: str) -> str:
     """Return SQL that is true when the new side holds a value that the old side cannot give back."""
     new_value = f"{row}.{quote(pair.new.column)}"
     old_value = f"{row}.{quote(pair.old.column)}"
-    return f"{new_value} IS NOT NULL AND NOT {same_new(pair, new_value, forward(pair, old_value))}"
+    return f"{new_given(pair, new_value)} AND NOT {same_new(pair, new_value, forward(pair, old_value))}"
 
 
 def written_by_new_code(pair: Pair, row: str, change: str, ledger: str) -> str:
@@ -189,7 +230,7 @@ def written_by_new_code(pair: Pair, row: str, change: str, ledger: str) -> str:
         f"ON c.id OPERATOR(pg_catalog.=) u.change_id "
         f"WHERE c.name OPERATOR(pg_catalog.=) {literal(change)} AND u.side OPERATOR(pg_catalog.=) 'new'"
     )
-    return f"NOT ({row}.{quote(pair.new.column)} IS NULL) AND EXISTS ({seen})"
+    return f"{new_given(pair, f'{row}.{quote(pair.new.column)}')} AND EXISTS ({seen})"
 
 
 def refused_by(check: CarriedCheck, row: str, old: str, hidden: str) -> str:
@@ -207,12 +248,12 @@ def not_held(pair: Pair, row: str, *, hidden: str, final: str) -> str:
     """Return SQL that is true when the hidden side could not hold the new side's value."""
     if pair.identity or pair.one_way:
         return "false"
-    return f"{row}.{quote(hidden)} IS NULL AND {row}.{quote(final)} IS NOT NULL"
+    return f"{old_absent(pair, f'{row}.{quote(hidden)}')} AND {new_given(pair, f'{row}.{quote(final)}')}"
 
 
 def barred(pair: Pair, checks: Sequence[CarriedCheck], row: str, *, hidden: str) -> str:
     """Return SQL that is true when the old side's own constraints would refuse the row after undo."""
     refused = [refused_by(check, row, pair.old.column, hidden) for check in checks]
     if pair.old.not_null:
-        refused.append(f"{row}.{quote(hidden)} IS NULL")
+        refused.append(old_absent(pair, f"{row}.{quote(hidden)}"))
     return " OR ".join(refused) or "false"

@@ -220,6 +220,7 @@ def create_keeper(sync: Sync, tables: Sequence[RelationName]) -> tuple[str, ...]
         table=pair.table.sql,
         hidden=hidden,
         final=final,
+        hidden_given=predicates.old_given(pair, f"NEW.{hidden}"),
         final_not_given=_final_not_given(sync, final),
         forward=predicates.forward(pair, f"NEW.{hidden}"),
         belongs=""
@@ -336,10 +337,12 @@ def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
         "old_is_default": _old_is_default(sync, old),
         "complete": ""
         if ready
-        else f"\n        IF OLD.{new} IS NULL THEN\n"
+        else f"\n        IF {predicates.new_absent(pair, f'OLD.{new}')} THEN\n"
         f"            OLD.{new} := {predicates.forward(pair, f'OLD.{old}')};\n        END IF;",
+        "new_absent": predicates.new_absent(pair, f"NEW.{new}"),
+        "new_present": predicates.new_given(pair, f"NEW.{new}"),
         "new_unchanged": predicates.same_new(pair, f"NEW.{new}", f"OLD.{new}"),
-        "null_is_silence": "" if ready else f" AND NEW.{new} IS NOT NULL",
+        "null_is_silence": "" if ready else f" AND {predicates.new_given(pair, f'NEW.{new}')}",
         "not_carried": _not_carried(pair, old, new),
         # Who is called for a pair of the very same values was called because they differ.
         "otherwise": "ELSE"
@@ -352,8 +355,8 @@ def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
         "forward": predicates.forward(pair, f"NEW.{old}"),
         "back_fits": notes.back_fits(sync, old, new),
         # Left NULL, the row would be out of sync, and some later write would change it unasked.
-        "null_again": f"\n        IF NEW.{new} IS NULL THEN\n            NEW.{new} := "
-        f"{predicates.forward(pair, f'NEW.{old}')};\n        END IF;"
+        "null_again": f"\n        IF {predicates.new_absent(pair, f'NEW.{new}')} THEN\n"
+        f"            NEW.{new} := {predicates.forward(pair, f'NEW.{old}')};\n        END IF;"
         if pair.fills_null
         else "",
         "forward_fits": notes.forward_fits(sync, old, new),

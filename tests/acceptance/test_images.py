@@ -1,0 +1,56 @@
+"""One value may have several images: nothing is refused, copied again or called a mismatch for that."""
+
+import pytest
+
+from tests.acceptance.cycle import Fields
+from tests.acceptance.script import scripted
+
+_GIVEN = "CREATE TABLE t (id int PRIMARY KEY, a {type}); INSERT INTO t VALUES (1, {value})"
+#: An array in which a NULL was replaced keeps the room for it, which no array has that a cast made; of a
+#: difference of infinities NaN has another sign than of the word.
+_REPLACED = "array_replace('{1,NULL}'::%s, NULL, '5')"
+_NAN = "'Infinity'::float8 - 'Infinity'::float8"
+
+
+def _change(type_: str) -> Fields:
+    return {"column": "t.a", "type": type_, "to": "b"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "written", "back"),
+    [
+        ("int[]", "bigint[]", _REPLACED % "int[]", _REPLACED % "bigint[]"),
+        ("text[]", "varchar(3)[]", _REPLACED % "text[]", _REPLACED % "text[]"),
+        ("double precision", "numeric", _NAN, "'NaN'"),
+    ],
+)
+async def test_a_value_that_looks_the_same_fits(
+    database: str, old: str, new: str, written: str, back: str
+) -> None:
+    """Rows from before, writes of old code and of new code; and a change that is one is seen."""
+    given = _GIVEN.format(type=old, value=written)
+    async with scripted(database, "change-type", _change(new), given) as change:
+        await change.ready()
+        value = await change.value("SELECT b::text FROM t")
+        await change.sql(f"UPDATE t SET a = NULL; UPDATE t SET a = {written}")
+        assert await change.rows("SELECT a::text, b::text FROM t") == [(value, value)]
+        await change.sql(f"INSERT INTO t (id, b) VALUES (2, {back}), (3, NULL)")
+        assert await change.rows("SELECT a::text, b::text FROM t WHERE id > 1 ORDER BY id") == [
+            (value, value),
+            (None, None),
+        ]
+        assert await change.mismatches() == 0
+        assert await change.conflicts() == []
+
+
+async def test_what_is_another_value_is_seen(database: str) -> None:
+    """In another order, with a NULL, with other bounds, or none at all."""
+    given = "CREATE TABLE t (id int PRIMARY KEY, a int[]); INSERT INTO t VALUES (1, '{1,2}')"
+    async with scripted(database, "change-type", _change("bigint[]"), given) as change:
+        await change.ready()
+        for value in ("{2,1}", "{1,NULL}", "[0:1]={1,2}", "{{1},{2}}", "{}", "{1}"):
+            await change.sql(f"UPDATE t SET a = '{value}'")
+            assert await change.value("SELECT b::text FROM t") == value
+            await change.sql(f"UPDATE t SET a = '{{9}}'; UPDATE t SET b = '{value}'")
+            assert await change.value("SELECT a::text FROM t") == value
+        assert await change.mismatches() == 0
