@@ -32,6 +32,8 @@ _RETRY_SECONDS = 0.05
 #: Leases of a change are taken one at a time, each in a moment. Not under the change's row, which a step's
 #: transaction may hold for long.
 _PATIENCE = timedelta(seconds=10)
+#: Giving a lease back is not worth a longer wait: it ends by itself.
+_RELEASE_SECONDS = 2.5
 #: How long a session that is ended may take to go.
 _END_MILLISECONDS = 5000
 
@@ -287,7 +289,7 @@ async def _beat(database: Database, conn: AsyncConnection, tables: Tables, lease
 async def _release(database: Database, tables: Tables, lease: Lease) -> None:
     """Give the lease back. Where that fails it ends by itself: the session that beats is about to close."""
     with suppress(DBAPIError, EcError, OSError):
-        async with asyncio.timeout(BEAT_SECONDS), database.transaction() as conn:
+        async with asyncio.timeout(_RELEASE_SECONDS), database.transaction() as conn:
             await conn.execute(delete(tables.lease).where(tables.lease.c.token == lease.token))
 
 

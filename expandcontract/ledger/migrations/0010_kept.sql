@@ -45,6 +45,8 @@ LANGUAGE sql IMMUTABLE SET search_path = pg_catalog, pg_temp AS $$
     SELECT each->'action'->>'purpose' FROM jsonb_array_elements(plan->'sections'->section) each WHERE each->>'id' = step
 $$;
 
+-- A step is done after those before it, and when what it sweeps is swept. What was prepared for a contract or an undo that did not come
+-- about is taken back, and its step is then to be done once more.
 CREATE OR REPLACE FUNCTION {schema}.guard_step() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -77,8 +79,9 @@ BEGIN
         PERFORM {schema}.refuse(format('The journal of step %s of change %s stays.', OLD.step, owner.name));
     END IF;
     IF OLD.status = 'done' THEN
-        IF NEW.section NOT IN ('dual_write', 'backfill', 'verify', 'repair', 'rollback') OR NEW.status = 'failed'
-            OR NEW.attempts = OLD.attempts
+        IF NOT (NEW.section IN ('dual_write', 'backfill', 'verify', 'repair', 'rollback')
+                OR NEW.section = 'contract' AND owner.state = 'active' OR NEW.section = 'undo' AND owner.state = 'hidden')
+            OR NEW.status = 'failed' OR NEW.attempts = OLD.attempts
         THEN
             PERFORM {schema}.refuse(format('Step %s of change %s is done, and stays so.', OLD.step, owner.name));
         END IF;

@@ -66,7 +66,8 @@ $$;
 REVOKE ALL ON FUNCTION {schema}.stands(oid, jsonb) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION {schema}.stands(oid, jsonb) TO PUBLIC;
 
--- `ready` is looked at: what made the change ready may have been dropped since.
+-- `ready` is looked at: what made the change ready may have been dropped since. What is asked of the catalog is asked once for each
+-- change: whether the proof still holds, what of the sync is altered, what of the new side is lost. Columns that are not asked for cost nothing.
 CREATE OR REPLACE VIEW {schema}.status_v1 AS
 SELECT
     c.id, c.name, c.kind,
