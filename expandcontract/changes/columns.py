@@ -96,6 +96,7 @@ def compose(
         first="" if pair.computed_outside else first_name(change.name),
         watched=bool(watchers.before(snapshot.triggers, (column.name, question.new))),
         partition_keys=snapshot.relation.partition_keys,
+        unique=any(index.unique and column.name in index.columns for index in snapshot.indexes),
     )
     columns = Columns(
         subject,

@@ -76,6 +76,53 @@ async def test_who_accepts_the_loss_has_the_old_side_back_without_its_unique_ind
         await life.undo()
 
 
+async def test_that_two_values_may_be_one_for_the_old_side_is_noted_when_it_happens(database: str) -> None:
+    """Of each value that the old side, which was UNIQUE, does not give back; not of one that it does."""
+    async with scripted(database, "change-type", _CODE, _NUMBERS) as script:
+        await script.ready()
+        await script.contract()
+        await script.sql("UPDATE t SET code = '70' WHERE id = 2; INSERT INTO t (id, code) VALUES (10, '11')")
+        assert await script.conflicts() == []
+        await script.sql(
+            "UPDATE t SET code = '007' WHERE id = 1; INSERT INTO t (id, code) VALUES (12, '0011')"
+        )
+        assert await script.conflicts() == [
+            ("not held by the hidden side", "7", "007"),
+            ("not held by the hidden side", "11", "0011"),
+        ]
+
+
+async def test_where_nothing_was_unique_equal_values_are_no_loss(database: str) -> None:
+    """'007' and '7' may be one number."""
+    given = _NUMBERS.replace(" UNIQUE", "")
+    async with scripted(database, "change-type", _CODE, given) as script:
+        await script.ready()
+        await script.contract()
+        await script.sql("UPDATE t SET code = '007' WHERE id = 1")
+        assert await script.conflicts() == []
+
+
+@pytest.mark.parametrize("swap", [{"swap": True}, {"to": "wide"}], ids=str)
+async def test_extended_statistics_keep_their_target(database: str, swap: dict[str, object]) -> None:
+    """On the new side, after undo on the old one, and after purge."""
+    given = """CREATE TABLE t (id int PRIMARY KEY, name int, other int);
+        CREATE STATISTICS s (ndistinct) ON name, other FROM t; ALTER STATISTICS s SET STATISTICS 321;
+        CREATE STATISTICS plain (ndistinct) ON other, name FROM t"""
+    query = """SELECT count(*), count(*) FILTER (WHERE stxstattarget = 321)
+        FROM pg_statistic_ext WHERE stxrelid = 't'::regclass"""
+    fields = {"column": "t.name", "type": "bigint", **swap}
+    async with scripted(database, "change-type", fields, given) as script:
+        await script.ready()
+        assert await script.rows(query) == [(4, 2)]
+        await script.contract()
+        await script.undo()
+        assert await script.rows(query) == [(4, 2)]
+        assert await script.value("SELECT stxstattarget FROM pg_statistic_ext WHERE stxname = 's'") == 321
+        await script.contract()
+        await script.purge()
+        assert await script.rows(query) == [(2, 1)]
+
+
 @pytest.mark.parametrize(("used", "type_"), [(5, "integer"), (2**31, "bigint")])
 async def test_a_sequence_is_after_undo_as_it_was(database: str, used: int, type_: str) -> None:
     """Unless it went beyond what the old type holds: then it stays wide, and stops nobody."""

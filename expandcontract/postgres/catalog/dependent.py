@@ -20,9 +20,10 @@ class ColumnDependent:
     `kind` is one of: view, materialized view, rule, policy, generated column, trigger, publication,
     statistics, function (a standard body, by pg_depend), function body (text that names the column). `name`
     is SQL. `definition` is what would make it anew, where the kind needs it: for statistics the list of their
-    kinds with a blank before it, for a publication its column list as SQL. `columns` are those of the column
-    list, or of statistics without expressions. `tied` is whether a function's body is about the table for
-    certain: it is a trigger's on it, or takes or returns its rows. Of a body `definition` is a digest.
+    kinds with a blank before it, and after a semicolon their target where they have one; for a publication
+    its column list as SQL. `columns` are those of the column list, or of statistics without expressions.
+    `tied` is whether a function's body is about the table for certain: it is a trigger's on it, or takes or
+    returns its rows. Of a body `definition` is a digest.
     """
 
     kind: str
@@ -106,7 +107,8 @@ _STATISTICS = """
 SELECT u.tag, 'statistics', pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(s.stxname),
        ' (' || (SELECT pg_catalog.string_agg(
                     CASE k WHEN 'd' THEN 'ndistinct' WHEN 'f' THEN 'dependencies' ELSE 'mcv' END, ', ')
-                FROM pg_catalog.unnest(s.stxkind) k WHERE k IN ('d', 'f', 'm')) || ')',
+                FROM pg_catalog.unnest(s.stxkind) k WHERE k IN ('d', 'f', 'm')) || ')'
+           || CASE WHEN s.stxstattarget >= 0 THEN ';' || s.stxstattarget ELSE '' END,
        CASE WHEN s.stxexprs IS NULL THEN
            ARRAY(SELECT a.attname::text
                  FROM pg_catalog.unnest(s.stxkeys::int2[]) WITH ORDINALITY k(number, at)

@@ -2,6 +2,8 @@
 ANALYZE.
 """
 
+from collections.abc import Iterator
+
 from expandcontract.model.names import RelationName, quote, split
 from expandcontract.model.plan import LockMode, Note, Step, Transactional
 from expandcontract.postgres.catalog.dependent import ColumnDependent
@@ -20,7 +22,7 @@ class Statistics(Trait):
             statements.append(f"{alter} SET STATISTICS {target}")
         if subject.column.options:
             statements.append(f"{alter} SET ({', '.join(subject.column.options)})")
-        statements += [_create(subject, each) for each in _extended(subject)]
+        statements += [s for each in _extended(subject) for s in _create(subject, each)]
         statements.append(f"ANALYZE {subject.table.sql}")
         lock = tables.locks(LockMode.SHARE_UPDATE_EXCLUSIVE, subject.table)
         return (
@@ -53,11 +55,14 @@ def _extended(subject: Subject) -> list[ColumnDependent]:
     return [each for each in subject.snapshot.dependents if each.kind == "statistics" and each.columns]
 
 
-def _create(subject: Subject, dependent: ColumnDependent) -> str:
+def _create(subject: Subject, dependent: ColumnDependent) -> Iterator[str]:
     old = _name(dependent)
     new = RelationName(old.schema, subject.new_name(old.name))
     columns = ", ".join(quote(column) for column in subject.substituted(dependent.columns))
-    return f"CREATE STATISTICS {new.sql}{dependent.definition} ON {columns} FROM {subject.table.sql}"
+    kinds, _, target = dependent.definition.partition(";")
+    yield f"CREATE STATISTICS {new.sql}{kinds} ON {columns} FROM {subject.table.sql}"
+    if target:
+        yield f"ALTER STATISTICS {new.sql} SET STATISTICS {target}"
 
 
 def _renames(subject: Subject, dependent: ColumnDependent) -> tuple[tuple[RelationName, str], ...]:

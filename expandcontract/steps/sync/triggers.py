@@ -34,7 +34,8 @@ class Sync:
     default that the new side gets when it is settled, `ledger` the schema of the ledger,
     `checks` are those that contract takes away. `first` is the name of the trigger that sorts before all
     others, empty where none is of use; `watched` says that triggers of the user may look at the pair, so that
-    it is put there from the beginning. `partition_keys` are the columns by which rows move.
+    it is put there from the beginning. `partition_keys` are the columns by which rows move. `unique`: so is
+    the old side.
     """
 
     change: str
@@ -50,6 +51,7 @@ class Sync:
     first: str = ""
     watched: bool = False
     partition_keys: tuple[str, ...] = ()
+    unique: bool = False
 
     @property
     def function(self) -> RelationName:
@@ -263,12 +265,28 @@ def _keep(sync: Sync, hidden: str, final: str) -> str:
         BEGIN
             NEW.{hidden} := {predicates.back(sync.pair, f"NEW.{final}")};
             IF {predicates.not_held(sync.pair, "NEW", hidden=sync.hidden, final=sync.final)} THEN
-                {note}
+                {note}{_equal(sync, hidden, final)}
             END IF;{_refused(sync, hidden, final)}
         EXCEPTION WHEN OTHERS THEN
             NEW.{hidden} := NULL;
             {note}
         END;"""
+
+
+def _equal(sync: Sync, hidden: str, final: str) -> str:
+    """Values that the new side tells apart may be one on the old side, whose UNIQUE is gone while it is
+    hidden. All but one of them are not what forward makes of it.
+    """
+    pair = sync.pair
+    if not sync.unique or pair.mode == Mode.FILL:
+        return ""
+    texts = (f"pg_catalog.format('%s', NEW.{hidden})", f"pg_catalog.format('%s', NEW.{final})")
+    sentence = "'the old side is UNIQUE, and holds the same for another value'"
+    note = notes.conflict(sync, "'not held by the hidden side'", *texts, sentence)
+    carried = predicates.same_new(pair, f"NEW.{final}", predicates.forward(pair, f"NEW.{hidden}"))
+    return f"""
+            ELSIF NOT {carried} THEN
+                {note}"""
 
 
 def _refused(sync: Sync, hidden: str, final: str) -> str:
