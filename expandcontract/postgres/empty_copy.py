@@ -193,7 +193,8 @@ def _standing_on(copied: Snapshot, column: str, *, triggers: bool) -> Iterator[s
             yield f" ON {(trigger.child or copied.table).sql} ".join(trigger.definition)
     for each in _carried_statistics(copied.dependents):
         columns = ", ".join(map(quote, each.columns))
-        yield f"CREATE STATISTICS {each.name}{each.definition} ON {columns} FROM {table}"
+        kinds = each.definition.partition(";")[0]
+        yield f"CREATE STATISTICS {each.name}{kinds} ON {columns} FROM {table}"
 
 
 def _index(index: Index, copied: Snapshot) -> Iterator[str]:
