@@ -320,7 +320,8 @@ def _sweep(record: Mapping[str, Any] | None) -> SweepRecord | None:
     if record is None:
         return None
     names = {field.name for field in fields(SweepRecord)} & record.keys()
-    return SweepRecord(**{name: record[name] for name in names} | {"rows_per_second": _rate(record)})
+    read = {"rows_per_second": _rate(record), "active_at": _moment(record.get("active_at"))}
+    return SweepRecord(**{name: record[name] for name in names} | read)
 
 
 def _rate(record: Mapping[str, Any]) -> float:

@@ -1,19 +1,24 @@
 """The writer of what processes say of a walk's pace. Its sums are kept by triggers on `chunk`."""
 
-from sqlalchemy import and_, func, update
+from sqlalchemy import Interval, and_, case, func, literal_column, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger.chunk import Round
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.events import Progress
 
+#: How long who is at work is silent at most.
+_SILENCE = literal_column("INTERVAL '1 minute'", Interval)
+
 
 async def say(conn: AsyncConnection, tables: Tables, round_: Round, progress: Progress) -> None:
     """Keep the pace that a process measures, for whoever looks from elsewhere; the last one to speak counts.
 
-    It is forgotten after ten seconds of silence (see the view `round`).
+    It is forgotten after ten seconds of silence (see the view `round`). After longer than a lease, nobody was
+    at work: that time does not count.
     """
     walk = tables.walk
+    silence = func.clock_timestamp() - walk.c.said_at
     mine = and_(
         walk.c.change_id == round_.change_id,
         walk.c.attempt == round_.attempt,
@@ -22,6 +27,8 @@ async def say(conn: AsyncConnection, tables: Tables, round_: Round, progress: Pr
     )
     said = {
         "said_at": func.clock_timestamp(),
+        "idle": walk.c.idle
+        + case((silence > _SILENCE, silence), else_=literal_column("INTERVAL '0'", Interval)),
         "rows_per_second": progress.rows_per_second,
         "eta_seconds": progress.eta_seconds,
         "batch": progress.batch or None,

@@ -35,8 +35,9 @@ class SweepRecord:
     """The chunks of one purpose, summed: the last round that was laid.
 
     `seconds` is the time from the first lease to the last batch. `rows_per_second` is the present rate while
-    somebody is at work, over all processes; otherwise that of the whole time. `eta_seconds` is None while
-    nobody knows.
+    somebody is at work, over all processes; otherwise that of the whole time, without that in which nobody
+    was. `eta_seconds` is None while nobody knows. `running` chunks are somebody's, and `active_at` is when
+    anybody was last heard.
     """
 
     round: int
@@ -51,6 +52,8 @@ class SweepRecord:
     throttled_by: str | None = None
     batch: int | None = None
     eta_seconds: float | None = None
+    running: int = 0
+    active_at: datetime | None = None
 
     @property
     def finished(self) -> bool:
@@ -381,6 +384,12 @@ class Situation:
     #: Where the WAL was when somebody first saw the change ready, in bytes.
     ready_wal: int | None = None
     instances: tuple[Instance, ...] = ()
+
+    def left_alone(self, record: SweepRecord | None) -> datetime | None:
+        """Return since when nobody works on what is not finished; None while somebody does."""
+        if record is None or record.finished or record.running or any(h.alive for h in self.holders):
+            return None
+        return record.active_at
 
     @property
     def settled(self) -> bool:

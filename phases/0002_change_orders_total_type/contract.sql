@@ -33,6 +33,8 @@ BEGIN
             NEW."~ec_total" := expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents);
             IF NEW."~ec_total" IS NULL AND NEW.total_cents IS NOT NULL THEN
                 BEGIN PERFORM expandcontract_sync.note_conflict('0002_change_orders_total_type', 'not held by the hidden side', pg_catalog.jsonb_build_object('id', NEW.id)::pg_catalog.text, NULL, pg_catalog.format('%s', NEW.total_cents), current_user, 'undo would lose it'); EXCEPTION WHEN OTHERS THEN NULL; END;
+            ELSIF NOT (CASE WHEN NEW.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(NEW."~ec_total") IS NULL ELSE COALESCE(NEW.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(NEW."~ec_total"), false) END) THEN
+                BEGIN PERFORM expandcontract_sync.note_conflict('0002_change_orders_total_type', 'not held by the hidden side', pg_catalog.jsonb_build_object('id', NEW.id)::pg_catalog.text, pg_catalog.format('%s', NEW."~ec_total"), pg_catalog.format('%s', NEW.total_cents), current_user, 'the old side is UNIQUE, and holds the same for another value'); EXCEPTION WHEN OTHERS THEN NULL; END;
             END IF;
             IF NOT expandcontract_sync."~ex_0002_change_orders_total_type"(NEW."~ec_total") THEN
                 BEGIN PERFORM expandcontract_sync.note_conflict('0002_change_orders_total_type', 'not held by the hidden side', pg_catalog.jsonb_build_object('id', NEW.id)::pg_catalog.text, pg_catalog.format('%s', NEW."~ec_total"), pg_catalog.format('%s', NEW.total_cents), current_user, 'a CHECK of the old side refuses it'); EXCEPTION WHEN OTHERS THEN NULL; END;

@@ -100,6 +100,12 @@ STATUS: dict[str, Situation] = {
         phases=phases(2, running=True), proof=None, compare=None,
         copy=sweep(25, throttled_by="max-rate 20k rows/s"),
     ),
+    "abandoned": situation(
+        phases=phases(2, running=True), proof=None, compare=None,
+        copy=sweep(25, seconds=12.5, running=0, throttled_by="max-rate 20k rows/s", eta_seconds=9.0,
+                   active_at=NOW - timedelta(hours=3)),
+        holders=(Holder("backfill", "db-7", 411, "ada", NOW - timedelta(hours=3), alive=False),),
+    ),
     "paused": situation(
         phases=phases(2, running=True), proof=None, compare=None, copy=sweep(25),
         wish=Wish(paused=True, paused_by="grace", paused_at=NOW, paused_why="month end"),

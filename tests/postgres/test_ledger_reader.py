@@ -143,6 +143,37 @@ async def test_the_sums_of_a_walk_are_those_of_its_chunks(database: str) -> None
                 assert tuple((await conn.exec_driver_sql(summed)).one()) == by_counting, statement
 
 
+async def test_the_hours_in_which_nobody_was_at_work_do_not_count(database: str) -> None:
+    """A worker was killed, and another went on three hours later: the walk took as long as both were at work,
+    and until then it is told since when nobody is.
+    """
+    async with ledgers.changing(database) as ledger:
+        round_ = Round(1, 1, Purpose.COPY, 1)
+        said = Progress("c", "copy", 100, 5, 10, 70.0, 25, None, None, 4.5)
+        await ledger.sql("""
+            INSERT INTO expandcontract.chunk (change_id, attempt, purpose, round, relation, relation_name,
+                filenode, first_block, end_block, next_block, rows, status,
+                leased_until, started_at, updated_at)
+            VALUES (1, 1, 'copy', 1, 1, 'x', 1, 0, 10, 5, 100, 'running',
+                now() - interval '179 min', now() - interval '181 min', now() - interval '3 h');
+            UPDATE expandcontract.walk SET said_at = now() - interval '3 h'
+        """)
+        situation = await ledger.situation()
+        since = situation.left_alone(situation.copy)
+        assert since is not None
+        assert timedelta(hours=2, minutes=59) < situation.now - since < timedelta(hours=3, minutes=1)
+        for _ in range(2):
+            await ledger.sql(
+                "UPDATE expandcontract.chunk SET updated_at = now(), leased_until = now() + '9 s'"
+            )
+            async with ledger.database.transaction() as conn:
+                await walk.say(conn, ledger.tables, round_, said)
+        situation = await ledger.situation()
+        assert situation.copy is not None
+        assert situation.copy.seconds == pytest.approx(60, abs=20)
+        assert situation.left_alone(situation.copy) is None
+
+
 async def test_what_a_walker_says_is_forgotten(database: str) -> None:
     """Rate, estimate, batch and throttle are those that a process said last; ten seconds after it fell silent
     nobody knows them, and of a walk that is finished the rate is that of the whole.

@@ -92,7 +92,7 @@ def sweep(blocks_done: int = 100, blocks_total: int = 100, **changes: Field) -> 
     """Return the state of a sweep with 60 rows in each block, changed."""
     record = SweepRecord(
         round=1, blocks_done=blocks_done, blocks_total=blocks_total,
-        chunks_open=int(blocks_done < blocks_total),
+        chunks_open=int(blocks_done < blocks_total), running=int(blocks_done < blocks_total),
         rows=60 * blocks_done, mismatches=0, hot_ratio=0.8, seconds=1.0, rows_per_second=60.0 * blocks_done,
     )  # fmt: skip
     return replace(record, **changes)

@@ -40,6 +40,16 @@ def moment(at: datetime) -> str:
     return at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
+def rate(rows_per_second: float | None) -> list[str]:
+    """Return a rate, where there is one."""
+    return [] if rows_per_second is None else [f"{count(rows_per_second)} rows/s"]
+
+
+def alone(since: datetime | None) -> list[str]:
+    """Return that nobody works on something, where nobody does."""
+    return [] if since is None else [f"nobody works on it since {moment(since)}"]
+
+
 def percent(ratio: float) -> str:
     """Return a ratio as whole percent, rounded down: 100 % means all."""
     return f"{int(ratio * 100)} %"

@@ -7,7 +7,17 @@ from typing import Literal, Self
 from pydantic import Field
 
 from expandcontract.cli.views import next_steps
-from expandcontract.cli.views.format import build_phase, count, held, moment, percent, seconds, table
+from expandcontract.cli.views.format import (
+    alone,
+    build_phase,
+    count,
+    held,
+    moment,
+    percent,
+    rate,
+    seconds,
+    table,
+)
 from expandcontract.cli.views.gates import GateView
 from expandcontract.cli.views.view import Part, View
 from expandcontract.engine import under_way
@@ -39,7 +49,8 @@ class BackfillView(PhaseView):
     """The copy of the rows and the settling of the new side. `stage` is null when neither runs.
 
     `rows_per_second` is the present rate while somebody copies, and then that of the whole copy.
-    `hot_spoiled_by` says why a low `hot_ratio` is low. `eta_seconds` is null while nobody knows.
+    `hot_spoiled_by` says why a low `hot_ratio` is low. `eta_seconds` is null while nobody knows. Where nobody
+    works on it, rate, estimate and throttle are null, and `idle_since` is when somebody was last heard.
     `rows_skipped` are those for which a transform made no value. All of it is of the last `round` of copying.
     """
 
@@ -47,13 +58,14 @@ class BackfillView(PhaseView):
     rows_written: int
     blocks_done: int
     blocks_total: int
-    rows_per_second: float
+    rows_per_second: float | None
     copy_seconds: float
     batch: int | None
     hot_ratio: float | None
     hot_spoiled_by: tuple[str, ...]
     eta_seconds: float | None
     throttled_by: str | None
+    idle_since: datetime | None
     rows_skipped: int
     round: int | None
 
@@ -63,7 +75,7 @@ class BackfillView(PhaseView):
             return self.error
         parts = [f"{self._which_round()}{count(self.rows_written, 'row')}"]
         if self.copy_seconds:
-            parts = [f"{parts[0]} in {seconds(self.copy_seconds)}", f"{count(self.rows_per_second)} rows/s"]
+            parts = [f"{parts[0]} in {seconds(self.copy_seconds)}", *rate(self.rows_per_second)]
         if self.stage == "copy":
             done = percent(self.blocks_done / max(self.blocks_total, 1))
             parts.append(f"{done} of {count(self.blocks_total, 'block')}")
@@ -72,6 +84,7 @@ class BackfillView(PhaseView):
         parts += [f"eta {seconds(self.eta_seconds)}"] if self.eta_seconds is not None else []
         parts += [f"{count(self.rows_skipped, 'row')} left out (ec log)"] if self.rows_skipped else []
         parts += [held(self.throttled_by)] if self.throttled_by else []
+        parts += alone(self.idle_since)
         return ", ".join(parts) if self.status != Status.PENDING else ""
 
     def _which_round(self) -> str:
@@ -87,9 +100,10 @@ class VerifyView(PhaseView):
     mismatches: int
     blocks_done: int
     blocks_total: int
-    rows_per_second: float
+    rows_per_second: float | None
     eta_seconds: float | None
     throttled_by: str | None
+    idle_since: datetime | None
     proof_valid_until: datetime | None
     spoiled: str | None
 
@@ -111,9 +125,9 @@ class VerifyView(PhaseView):
 
     def _pace(self) -> list[str]:
         done = percent(self.blocks_done / max(self.blocks_total, 1))
-        parts = [f"{count(self.rows_per_second)} rows/s", f"{done} of {count(self.blocks_total, 'block')}"]
+        parts = [*rate(self.rows_per_second), f"{done} of {count(self.blocks_total, 'block')}"]
         parts += [f"eta {seconds(self.eta_seconds)}"] if self.eta_seconds is not None else []
-        return parts + ([held(self.throttled_by)] if self.throttled_by else [])
+        return parts + ([held(self.throttled_by)] if self.throttled_by else []) + alone(self.idle_since)
 
 
 class BuildView(Part):
@@ -349,19 +363,22 @@ def _backfill(record: PhaseRecord, situation: Situation) -> BackfillView:
     copy = situation.copy
     running = record.status in (Status.RUNNING, Status.FAILED)
     copying = running and (copy is None or not copy.finished)
+    idle = situation.left_alone(copy) if copying else None
+    present = copy if copying and idle is None else None
     return BackfillView(
         **_base(record),
         stage=("copy" if copying else "settle") if running else None,
         rows_written=copy.rows if copy else 0,
         blocks_done=copy.blocks_done if copy else 0,
         blocks_total=copy.blocks_total if copy else 0,
-        rows_per_second=copy.rows_per_second if copy else 0.0,
+        rows_per_second=None if idle else copy.rows_per_second if copy else 0.0,
         copy_seconds=copy.seconds if copy else 0.0,
-        batch=copy.batch if copy and copying else None,
+        batch=present.batch if present else None,
         hot_ratio=copy.hot_ratio if copy else None,
         hot_spoiled_by=spoilers(situation) if copying else (),
-        eta_seconds=copy.eta_seconds if copy and copying else None,
-        throttled_by=copy.throttled_by if copy and copying else None,
+        eta_seconds=present.eta_seconds if present else None,
+        throttled_by=present.throttled_by if present else None,
+        idle_since=idle,
         rows_skipped=copy.mismatches if copy else 0,
         round=copy.round if copy else None,
     )
@@ -370,15 +387,17 @@ def _backfill(record: PhaseRecord, situation: Situation) -> BackfillView:
 def _verify(record: PhaseRecord, situation: Situation) -> VerifyView:
     proof, compare = situation.proof, situation.compare
     running = compare if record.status == Status.RUNNING else None
+    idle = situation.left_alone(running)
     return VerifyView(
         **_base(record),
         rows_compared=running.rows if running else proof.rows_compared if proof else 0,
         mismatches=running.mismatches if running else proof.mismatches if proof else 0,
         blocks_done=compare.blocks_done if compare else 0,
         blocks_total=compare.blocks_total if compare else 0,
-        rows_per_second=compare.rows_per_second if compare else 0.0,
-        eta_seconds=running.eta_seconds if running else None,
-        throttled_by=running.throttled_by if running else None,
+        rows_per_second=None if idle else compare.rows_per_second if compare else 0.0,
+        eta_seconds=running.eta_seconds if running and not idle else None,
+        throttled_by=running.throttled_by if running and not idle else None,
+        idle_since=idle,
         proof_valid_until=_valid_until(proof, situation),
         spoiled=_spoiled(proof) if proof else None,
     )

@@ -272,6 +272,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     )
 $$;
 
+-- The time in which nobody was at work: who begins again after it does not count it.
+ALTER TABLE {schema}.walk ADD COLUMN idle interval NOT NULL DEFAULT '0';
+
 -- As in 0007, but that a worker of whom nothing was heard for as long as its lease is dead: it waits for nothing.
 CREATE OR REPLACE VIEW {schema}.round AS
 SELECT w.change_id, w.attempt, w.purpose, w.round,
@@ -283,14 +286,15 @@ SELECT w.change_id, w.attempt, w.purpose, w.round,
     w.unfit + begun.unfit AS unfit,
     (w.hot_rows + begun.hot_rows)::double precision / NULLIF(w.rows + begun.rows, 0)::double precision AS hot_ratio,
     coalesce(
-        EXTRACT(epoch FROM greatest(w.updated_at, begun.updated_at) - least(w.started_at, begun.started_at)), 0
+        EXTRACT(epoch FROM greatest(w.updated_at, begun.updated_at) - least(w.started_at, begun.started_at) - w.idle), 0
     )::double precision AS seconds,
     CASE WHEN said.lately THEN w.batch ELSE begun.batch END AS batch,
     CASE WHEN said.lately THEN w.throttled_by ELSE begun.throttled_by END AS throttled_by,
     w.hot_rows + begun.hot_rows AS hot_rows,
     begun.running,
     CASE WHEN said.lately THEN w.rows_per_second END AS rows_per_second,
-    CASE WHEN said.lately THEN w.eta_seconds END AS eta_seconds
+    CASE WHEN said.lately THEN w.eta_seconds END AS eta_seconds,
+    greatest(w.updated_at, begun.updated_at, w.said_at) AS active_at
 FROM {schema}.walk w
 CROSS JOIN LATERAL (SELECT coalesce(w.said_at > pg_catalog.clock_timestamp() - INTERVAL '10 seconds', false) AS lately) said
 CROSS JOIN LATERAL (
