@@ -197,11 +197,11 @@ class Tables:
             _moment("started_at"),
             _moment("updated_at"),
             _moment("said_at"),
-            Column("idle", Interval, nullable=False, server_default="0"),
             Column("rows_per_second", Double),
             Column("eta_seconds", Double),
             _integer("batch", nullable=True),
             _text("throttled_by", nullable=True),
+            Column("idle", Interval, nullable=False, server_default="0"),
         )
 
     @cached_property
