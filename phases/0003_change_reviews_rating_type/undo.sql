@@ -12,6 +12,57 @@ ALTER INDEX public.reviews_rating_idx RENAME TO "reviews_~ec_new_rating_idx";
 ALTER TABLE public."reviews_~ec_new_rating_idx" RENAME COLUMN rating TO "~ec_new_rating";
 ALTER INDEX IF EXISTS public."reviews_~ec_rating_idx" RENAME TO reviews_rating_idx;
 ALTER TABLE public.reviews ALTER COLUMN rating SET DEFAULT '0'::text;
+DO $ec$
+-- Sessions compile the functions of these triggers once more: with the column's type as it is now.
+DECLARE
+    made record;
+    part record;
+BEGIN
+    FOR made IN
+        WITH RECURSIVE tree(relation) AS (
+    SELECT 'public.reviews'::pg_catalog.regclass::pg_catalog.oid
+    UNION
+    SELECT i.inhrelid
+    FROM tree t JOIN pg_catalog.pg_inherits i ON i.inhparent = t.relation
+)
+        SELECT t.tgname, t.tgrelid::pg_catalog.regclass AS relation,
+            pg_catalog.pg_get_triggerdef(t.oid) AS definition,
+            pg_catalog.obj_description(t.oid, 'pg_trigger') AS remark,
+            ARRAY(
+                SELECT pg_catalog.format(
+                    'ALTER TABLE ONLY %s %s TRIGGER %I', c.tgrelid::pg_catalog.regclass,
+                    CASE c.tgenabled WHEN 'D' THEN 'DISABLE' WHEN 'R' THEN 'ENABLE REPLICA'
+                        ELSE 'ENABLE ALWAYS' END,
+                    c.tgname
+                )
+                FROM tree b JOIN pg_catalog.pg_trigger c ON c.tgrelid = b.relation
+                WHERE c.tgname = t.tgname AND c.tgfoid = t.tgfoid AND c.tgenabled <> 'O'
+                    AND (c.oid = t.oid OR c.tgparentid <> 0)
+            ) AS enabled
+        FROM tree JOIN pg_catalog.pg_trigger t ON t.tgrelid = tree.relation
+        JOIN pg_catalog.pg_proc p ON p.oid = t.tgfoid
+        JOIN pg_catalog.pg_language l ON l.oid = p.prolang
+        WHERE NOT t.tgisinternal AND t.tgparentid = 0
+            AND l.lanname = 'plpgsql' AND t.tgname !~ '^[~!]e[crs]_'
+        ORDER BY t.tgrelid, t.tgname
+    LOOP
+        BEGIN
+            EXECUTE pg_catalog.format('DROP TRIGGER %I ON %s', made.tgname, made.relation);
+            EXECUTE made.definition;
+            FOR part IN SELECT pg_catalog.unnest(made.enabled) AS alter LOOP
+                EXECUTE part.alter;
+            END LOOP;
+            IF made.remark IS NOT NULL THEN
+                EXECUTE pg_catalog.format(
+                    'COMMENT ON TRIGGER %I ON %s IS %L', made.tgname, made.relation, made.remark
+                );
+            END IF;
+        EXCEPTION WHEN insufficient_privilege THEN
+            NULL;
+        END;
+    END LOOP;
+END
+$ec$;
 CREATE OR REPLACE FUNCTION expandcontract_sync."~ec_0003_change_reviews_rating_type"() RETURNS trigger LANGUAGE plpgsql AS $ec$
 -- Keeps rating and "~ec_new_rating" of public.reviews in sync, whoever writes. From ready on.
 DECLARE

@@ -24,7 +24,7 @@ PARTS = (" PARTITION BY RANGE (id)", "CREATE TABLE t1 PARTITION OF t DEFAULT;")
 #: What a trigger is, but for the number of its column.
 TRIGGERS = """
 SELECT tgrelid::regclass::text, tgname, pg_get_triggerdef(oid), tgenabled, obj_description(oid, 'pg_trigger')
-FROM pg_trigger WHERE NOT tgisinternal AND tgname NOT LIKE '~e%' ORDER BY 1, 2
+FROM pg_trigger WHERE NOT tgisinternal AND tgname !~ '^[~!]e' ORDER BY 1, 2
 """
 
 
