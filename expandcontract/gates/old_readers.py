@@ -29,6 +29,8 @@ BLIND = {
     "library in shared_preload_libraries, shows who does.",
     Source.UNLOADED: "the server was started without pg_stat_statements in shared_preload_libraries.",
     Source.OUTDATED: "pg_stat_statements is of an old version: ALTER EXTENSION pg_stat_statements UPDATE.",
+    Source.UNCOUNTED: "the server counts no statements: ALTER SYSTEM SET pg_stat_statements.track = 'top', "
+    "and compute_query_id = 'auto'; then SELECT pg_reload_conf().",
     Source.HIDDEN: "this role may not see the statements of others: GRANT pg_read_all_stats to it.",
 }
 

@@ -140,6 +140,8 @@ class Source(StrEnum):
     OUTDATED = "outdated"
     #: The role may not see the statements of others.
     HIDDEN = "hidden"
+    #: The server's or the database's settings keep it from counting anything.
+    UNCOUNTED = "uncounted"
 
 
 @dataclass(frozen=True)

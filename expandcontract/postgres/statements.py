@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from expandcontract.model.names import quote
 from expandcontract.model.presence import MARK
 from expandcontract.model.situation import Source
-from expandcontract.postgres.query import rows
+from expandcontract.postgres.query import rows, value
 from expandcontract.postgres.sqlstate import sqlstate
 
 #: What the view answers in a server that was started without the library.
@@ -23,6 +23,15 @@ SELECT n.nspname::text,
        pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')
 FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
 WHERE e.extname = 'pg_stat_statements'
+"""
+
+#: Settings under which nothing is counted, of the server or of the database. What only our role has, others
+#: have not; a role of the application may have its own as well.
+_UNCOUNTED = """
+SELECT EXISTS (
+    SELECT FROM pg_catalog.pg_settings
+    WHERE (name, setting) IN (('pg_stat_statements.track', 'none'), ('compute_query_id', 'off'))
+      AND source NOT IN ('client', 'user', 'database user', 'session'))
 """
 
 #: $1 names in lower case, one of which the text must contain; $2 how our own statements are marked. The
@@ -103,6 +112,8 @@ async def _counted(
 ) -> StatementStatistics:
     info = f"SELECT stats_reset, dealloc FROM {quote(schema)}.pg_stat_statements_info"
     ((reset_at, evictions),) = await rows(conn, info)
+    if await value(conn, _UNCOUNTED):
+        return StatementStatistics(Source.UNCOUNTED, now)
     query = _ENTRIES.format(schema=quote(schema))
     found = await rows(conn, query, _shortest(names), f"%{MARK}%")
     return StatementStatistics(

@@ -335,6 +335,28 @@ async def test_a_role_that_may_not_see_statements_is_told_so(counting: Server) -
             await life.sql("DROP ROLE blind_1")
 
 
+@pytest.mark.parametrize("setting", ["pg_stat_statements.track = none", "compute_query_id = off"])
+async def test_a_server_that_counts_nothing_is_told_so(counting: Server, setting: str) -> None:
+    """Nobody is seen where nothing is counted. What only our own role has set says nothing of others."""
+    name = f"uncounted_{next(numbers)}"
+    boss = await asyncpg.connect(counting.url())
+    await boss.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+    database = Database(counting.url(name))
+    try:
+        async with database.transaction() as conn:
+            await conn.exec_driver_sql("CREATE EXTENSION pg_stat_statements SCHEMA public")
+        for whom, source in (("ROLE postgres IN DATABASE", Source.READ), ("DATABASE", Source.UNCOUNTED)):
+            await boss.execute(f"ALTER {whom} {name} SET {setting}")
+            await database.close()  # what a session was told when it began stays
+            async with database.transaction() as conn:
+                assert (await statements.read(conn, ["users"])).source == source
+            await boss.execute(f"ALTER {whom} {name} RESET ALL")
+    finally:
+        await database.close()
+        await boss.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await boss.close()
+
+
 async def test_a_server_without_the_library_is_told_so(database: str) -> None:
     """The extension may be there, and count nothing."""
     if VERSION != WITH_CONTRIB:

@@ -342,6 +342,7 @@ def test_a_reset_begins_the_quiet_time_anew() -> None:
         (Source.ABSENT, "CREATE EXTENSION pg_stat_statements"),
         (Source.UNLOADED, "shared_preload_libraries"),
         (Source.OUTDATED, "ALTER EXTENSION"),
+        (Source.UNCOUNTED, "pg_stat_statements.track = 'top'"),
         (Source.HIDDEN, "GRANT pg_read_all_stats"),
     ],
 )

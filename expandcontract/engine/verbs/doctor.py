@@ -206,6 +206,8 @@ _TO_SEE = {
     Source.ABSENT: "CREATE EXTENSION pg_stat_statements, with it in shared_preload_libraries",
     Source.UNLOADED: "Add pg_stat_statements to shared_preload_libraries and restart the server",
     Source.OUTDATED: "ALTER EXTENSION pg_stat_statements UPDATE",
+    Source.UNCOUNTED: "ALTER SYSTEM SET pg_stat_statements.track = 'top', and compute_query_id = 'auto'; "
+    "SELECT pg_reload_conf()",
     Source.HIDDEN: "GRANT pg_read_all_stats TO the role that runs ec",
 }
 

@@ -5,6 +5,10 @@ ALTER TABLE {schema}.control
     ADD COLUMN paused_why text,
     ADD COLUMN paused_until timestamptz;
 
+-- A server that is set to count no statement is one more reason not to see.
+ALTER TABLE {schema}.watch DROP CONSTRAINT watch_source_check,
+    ADD CONSTRAINT watch_source_check CHECK (source IN ('read', 'absent', 'unloaded', 'outdated', 'hidden', 'uncounted'));
+
 -- As it was, and `noting_since`: since when the sync trigger notes who writes the old side, without a gap. A repair put it back, and after
 -- contract it was another one. A write through the new side counts from when the function of ready was put in place, under which every
 -- session is noted anew; after an undo from its end.
