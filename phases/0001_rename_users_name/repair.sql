@@ -69,8 +69,8 @@ BEGIN
         END IF;
         NEW.display_name := NEW.name;
         IF old_given THEN
-            IF NOT altered AND COALESCE(pg_catalog.current_setting('expandcontract.old_b97e7587f2', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
-                PERFORM pg_catalog.set_config('expandcontract.old_b97e7587f2', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);
+            IF NOT altered AND COALESCE(pg_catalog.current_setting('expandcontract.old_b97e7587f2', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.clock_timestamp(), 'YYYYMMDDHH24MI')) THEN
+                PERFORM pg_catalog.set_config('expandcontract.old_b97e7587f2', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.clock_timestamp(), 'YYYYMMDDHH24MI')), false);
                 BEGIN PERFORM expandcontract_sync.note_use('0001_rename_users_name', 'old', current_user); EXCEPTION WHEN OTHERS THEN NULL; END;
             END IF;
         END IF;
@@ -162,8 +162,8 @@ BEGIN
         END IF;
         NEW.display_name := NEW.name;
         IF old_given THEN
-            IF NOT altered AND COALESCE(pg_catalog.current_setting('expandcontract.old_b97e7587f2_ready', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
-                PERFORM pg_catalog.set_config('expandcontract.old_b97e7587f2_ready', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);
+            IF NOT altered AND COALESCE(pg_catalog.current_setting('expandcontract.old_b97e7587f2_ready', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.clock_timestamp(), 'YYYYMMDDHH24MI')) THEN
+                PERFORM pg_catalog.set_config('expandcontract.old_b97e7587f2_ready', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.clock_timestamp(), 'YYYYMMDDHH24MI')), false);
                 BEGIN PERFORM expandcontract_sync.note_use('0001_rename_users_name', 'old', current_user); EXCEPTION WHEN OTHERS THEN NULL; END;
             END IF;
         END IF;

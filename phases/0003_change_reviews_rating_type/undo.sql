@@ -166,8 +166,8 @@ BEGIN
                     RAISE EXCEPTION USING ERRCODE = 'EC320', MESSAGE = 'the value does not fit ~ec_new_rating integer of public.reviews', HINT = 'The schema change 0003_change_reviews_rating_type holds both columns in sync; a value that only one of them can hold is refused.';
                 END IF;
             END IF;
-            IF NOT altered AND COALESCE(pg_catalog.current_setting('expandcontract.old_6cd96228d0_ready', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
-                PERFORM pg_catalog.set_config('expandcontract.old_6cd96228d0_ready', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);
+            IF NOT altered AND COALESCE(pg_catalog.current_setting('expandcontract.old_6cd96228d0_ready', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.clock_timestamp(), 'YYYYMMDDHH24MI')) THEN
+                PERFORM pg_catalog.set_config('expandcontract.old_6cd96228d0_ready', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.clock_timestamp(), 'YYYYMMDDHH24MI')), false);
                 BEGIN PERFORM expandcontract_sync.note_use('0003_change_reviews_rating_type', 'old', current_user); EXCEPTION WHEN OTHERS THEN NULL; END;
             END IF;
         END IF;

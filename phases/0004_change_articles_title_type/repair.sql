@@ -28,8 +28,8 @@ BEGIN
         END IF;
     ELSIF old_given THEN
         NEW.plain_title := NULL;
-        IF COALESCE(pg_catalog.current_setting('expandcontract.old_98fd43bd0e', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
-                PERFORM pg_catalog.set_config('expandcontract.old_98fd43bd0e', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);
+        IF COALESCE(pg_catalog.current_setting('expandcontract.old_98fd43bd0e', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.clock_timestamp(), 'YYYYMMDDHH24MI')) THEN
+                PERFORM pg_catalog.set_config('expandcontract.old_98fd43bd0e', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.clock_timestamp(), 'YYYYMMDDHH24MI')), false);
                 BEGIN PERFORM expandcontract_sync.note_use('0004_change_articles_title_type', 'old', current_user); EXCEPTION WHEN OTHERS THEN NULL; END;
             END IF;
     END IF;
@@ -77,8 +77,8 @@ BEGIN
         END IF;
     ELSIF old_given THEN
         NEW.plain_title := NULL;
-        IF COALESCE(pg_catalog.current_setting('expandcontract.old_98fd43bd0e_ready', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')) THEN
-                PERFORM pg_catalog.set_config('expandcontract.old_98fd43bd0e_ready', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')), false);
+        IF COALESCE(pg_catalog.current_setting('expandcontract.old_98fd43bd0e_ready', true), '') OPERATOR(pg_catalog.<>) pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.clock_timestamp(), 'YYYYMMDDHH24MI')) THEN
+                PERFORM pg_catalog.set_config('expandcontract.old_98fd43bd0e_ready', pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', pg_catalog.to_char(pg_catalog.clock_timestamp(), 'YYYYMMDDHH24MI')), false);
                 BEGIN PERFORM expandcontract_sync.note_use('0004_change_articles_title_type', 'old', current_user); EXCEPTION WHEN OTHERS THEN NULL; END;
             END IF;
     END IF;

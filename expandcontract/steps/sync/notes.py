@@ -115,9 +115,11 @@ def note_settings(change: str, side: str) -> tuple[tuple[str, str], tuple[str, s
     """Return the settings of a session that tell when it used a side last, until ready and from then on, each
     with its value for now as SQL.
 
-    Another name from ready on: who was noted a moment before is noted again, and seen to be there still.
+    Another name from ready on: who was noted a moment before is noted again, and seen to be there still. A
+    write of the old side counts from when it came, however long ago its transaction began.
     """
-    minute = "pg_catalog.to_char(pg_catalog.now(), 'YYYYMMDDHH24MI')"
+    clock = "clock_timestamp" if side == "old" else "now"
+    minute = f"pg_catalog.to_char(pg_catalog.{clock}(), 'YYYYMMDDHH24MI')"
     moment = f"pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', {minute})"
     name = f"expandcontract.{side}_{hashlib.sha256(change.encode()).hexdigest()[:10]}"
     return (name, moment), (f"{name}_ready", moment)
