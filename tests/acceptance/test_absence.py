@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
 
+import asyncpg
 import pytest
 
 from expandcontract import gates
@@ -20,11 +21,12 @@ from expandcontract.model.errors import (
     TimeIsUp,
     WrongState,
 )
-from expandcontract.model.phases import Stage
+from expandcontract.model.phases import Stage, State
 from expandcontract.model.policy import Policy
 from expandcontract.model.situation import Situation, Verdict
 from expandcontract.postgres.connect import Database
 from tests.acceptance.cycle import POLICY, Life, living
+from tests.waiting import until
 
 GIVEN = "CREATE TABLE users (id int PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'Ann'), (2, 'Bob')"
 RENAME = ("rename-column", {"column": "users.name", "new_name": "full_name"}, GIVEN)
@@ -189,3 +191,30 @@ async def _another(stack: AsyncExitStack, life: Life) -> Context:
     database = Database(life.url, lock_timeout=POLICY.lock_timeout)
     stack.push_async_callback(database.close)
     return replace(life.context, database=database)
+
+
+async def test_old_code_that_writes_while_contract_is_at_work_is_not_passed_by(database: str) -> None:
+    """The gates are asked before what takes long, and a transaction shows what it wrote when it ends. Under
+    the lock it is asked once more.
+    """
+    policy = replace(POLICY, quiet_for=timedelta(milliseconds=1), soak=timedelta(milliseconds=1))
+    async with living(database, *RENAME, policy=policy) as life:
+        await life.ready()
+        old = await asyncpg.connect(database)
+        try:
+            await old.execute("BEGIN")
+            await old.execute(AS_OLD)
+            at_work = asyncio.create_task(contract.contract(life.context, life.name))
+            begun = "SELECT count(*) FROM expandcontract.event WHERE kind = 'gates open'"
+            await until(lambda: life.value(begun), at_work)
+            await old.execute("COMMIT")
+            with pytest.raises(GateShut, match="old-writers"):
+                await at_work
+        finally:
+            await old.close()
+        assert (await life.situation()).state == State.ACTIVE
+        assert not said(await life.situation(), "old-writers").open
+        for gate in ("old-writers", "new-code-seen"):
+            await control.ack(life.context, life.name, gate, "it has ended")
+        await contract.contract(life.context, life.name)
+        assert (await life.situation()).state == State.HIDDEN

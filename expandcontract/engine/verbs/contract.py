@@ -1,5 +1,8 @@
 """`ec contract`: ask the gates, then hide the old side."""
 
+from collections.abc import Iterable
+from dataclasses import replace
+
 from expandcontract import gates
 from expandcontract.engine import (
     gatekeeper,
@@ -13,11 +16,14 @@ from expandcontract.engine import situation as situations
 from expandcontract.engine.allowed_verbs import applies
 from expandcontract.engine.context import Context
 from expandcontract.engine.diary import refusals
-from expandcontract.engine.leased_work import leased
+from expandcontract.engine.leased_work import Refusal, leased
 from expandcontract.engine.verbs import status, undo
+from expandcontract.gates import old_writers
+from expandcontract.model.errors import GateShut
 from expandcontract.model.hooks import Turn
 from expandcontract.model.phases import Verb
-from expandcontract.model.situation import Situation
+from expandcontract.model.situation import Situation, Verdict
+from expandcontract.postgres.message import Query
 
 
 async def contract(context: Context, name: str) -> Situation:
@@ -34,6 +40,7 @@ async def contract(context: Context, name: str) -> Situation:
             return situation
         gatekeeper.require_open(situation, gates.judge_all(situation))
         await hooks.begin(context, situation, Turn.CONTRACT)
+    noted = await _noted(context, situation)
     async with leased(context, situation, "contract") as work:
         orphans.require_table(work.situation)
         if applies(context, Verb.CONTRACT, work.situation):
@@ -42,6 +49,40 @@ async def contract(context: Context, name: str) -> Situation:
             await gatekeeper.keep(context, work.situation, verdicts)
             await standing_check.take_down(work)
             await kept_on_rollback.stop(work)
-            await transform_contract.contract(work)
+            refusals_ = _late_writers(context, work.situation, verdicts, noted)
+            await transform_contract.contract(replace(work, refusals=refusals_))
     await hooks.end(context, name, Turn.CONTRACT)
     return await situations.one(context, name)
+
+
+_NOTES = """
+SELECT pg_catalog.count(*) FROM {table} n
+WHERE n.change_id OPERATOR(pg_catalog.=) $1 AND n.side OPERATOR(pg_catalog.=) 'old'
+""".strip()
+
+
+async def _noted(context: Context, situation: Situation) -> int:
+    """Return how often somebody was noted who wrote the old side."""
+    query = _NOTES.format(table=context.tables.qualified("old_use"))
+    async with context.database.transaction() as conn:
+        return int((await conn.exec_driver_sql(query, (situation.change_id,))).scalar_one())
+
+
+def _late_writers(
+    context: Context, situation: Situation, verdicts: Iterable[Verdict], noted: int
+) -> tuple[Refusal, ...]:
+    """Return what refuses to hide the old side, under the lock, when somebody wrote it since the gates were
+    asked: to build a unique index takes long, and a transaction that was open shows its writes when it ends.
+    Whoever acknowledged the gate, or asks for no quiet time, knows of old code.
+    """
+    asked = any(each.gate == old_writers.NAME and not each.waived_by for each in verdicts)
+    if not asked or not situation.policy.quiet_for:
+        return ()
+    query = f"({_NOTES.format(table=context.tables.qualified('old_use'))}) OPERATOR(pg_catalog.>) $2"
+    shut = GateShut(
+        f"{situation.name} cannot be contracted: {old_writers.NAME}.",
+        why=f"{', '.join(situation.plan.old_columns)} was written while contract was at work.",
+        state="Both sides stay in sync and in use.",
+        next=f"ec gates {situation.name}",
+    )
+    return (Refusal(Query(query, (situation.change_id, noted)), shut),)
