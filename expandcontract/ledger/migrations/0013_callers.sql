@@ -84,6 +84,23 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 REVOKE ALL ON FUNCTION {schema}.noted_role(name) FROM PUBLIC;
 
+-- Whether this session noted the same within the last minute, and since ready. The trigger keeps that in a setting of the session; but
+-- an apply worker that writes as the table's owner gives settings back after each row.
+DROP INDEX {schema}.old_use_change;
+CREATE INDEX old_use_change ON {schema}.old_use (change_id, side, at);
+CREATE FUNCTION {schema}.noted_lately(change_id bigint, side text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT current_setting('session_replication_role') = 'replica' AND EXISTS (
+        SELECT FROM {schema}.old_use u
+        WHERE u.change_id = noted_lately.change_id AND u.side = noted_lately.side
+            AND u.at > greatest(clock_timestamp() - INTERVAL '1 minute', (
+                SELECT max(p.finished_at) FROM {schema}.phase p WHERE p.change_id = noted_lately.change_id AND p.phase = 'backfill'
+            ))
+            AND u.application_name = current_setting('application_name')
+    )
+$$;
+REVOKE ALL ON FUNCTION {schema}.noted_lately(bigint, text) FROM PUBLIC;
+
 -- A note is never worth a failed write: of whom may not write, nothing is noted, and nobody is told.
 CREATE OR REPLACE FUNCTION {sync}.note_use(change text, side text, role name) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
@@ -91,7 +108,9 @@ DECLARE
     noted record;
 BEGIN
     SELECT c.id, c.relation INTO noted FROM {schema}.change c WHERE c.name = note_use.change;
-    IF FOUND AND note_use.side IN ('old', 'new') AND {schema}.may_write(noted.relation) THEN
+    IF FOUND AND note_use.side IN ('old', 'new') AND NOT {schema}.noted_lately(noted.id, note_use.side)
+        AND {schema}.may_write(noted.relation)
+    THEN
         INSERT INTO {schema}.old_use (change_id, side, application_name, role, address)
         VALUES (noted.id, note_use.side, current_setting('application_name'), {schema}.noted_role(note_use.role), inet_client_addr());
     END IF;
@@ -139,6 +158,14 @@ DECLARE
 BEGIN
     SELECT c.id, c.relation, c.plan INTO noted FROM {schema}.change c WHERE c.name = note_conflict.change;
     IF NOT FOUND OR NOT {schema}.may_write(noted.relation) THEN
+        RETURN;
+    END IF;
+    -- What names no row is noted once a minute, as above.
+    IF current_setting('session_replication_role') = 'replica' AND coalesce(key, old_value, new_value) IS NULL AND EXISTS (
+        SELECT FROM {schema}.conflict f
+        WHERE f.change_id = noted.id AND f.kind = note_conflict.kind AND f.at > clock_timestamp() - INTERVAL '1 minute'
+            AND f.sentence = note_conflict.sentence AND f.application_name = current_setting('application_name')
+    ) THEN
         RETURN;
     END IF;
     IF kind NOT IN ('both written', 'does not fit', 'not held by the hidden side', 'overwritten') THEN
