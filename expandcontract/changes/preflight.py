@@ -167,6 +167,20 @@ def _fired(trigger: Trigger) -> str:
     return f"{name} fires {when} {each}, with its cost and effects; {out}."
 
 
+def _later_order(snapshot: Snapshot, column: Column) -> str:
+    """What an INSERT without a list of columns meets once the old column is dropped: values go where they
+    were not meant to, and where the types allow it nobody hears of it.
+    """
+    names = [each.name for each in snapshot.columns]
+    if column.name == names[-1]:
+        return ""
+    after = quote(names[names.index(column.name) + 1])
+    return (
+        f"; from purge on the new column stands last, so that what they give for {quote(column.name)} goes "
+        f"into {after}, and so on, without an error where the types allow it"
+    )
+
+
 def costs(snapshot: Snapshot, column: Column) -> Iterator[Note]:
     """What the change costs the application while it lasts, as measured (docs/benchmarks.md)."""
     yield Note(
@@ -192,8 +206,8 @@ def costs(snapshot: Snapshot, column: Column) -> Iterator[Note]:
     )
     yield Note(
         "column-list",
-        "COPY and INSERT without a list of columns meet one column more, and after contract the hidden one: "
-        "name the columns in code.",
+        "COPY and INSERT without a list of columns meet one column more, and after contract the hidden one"
+        f"{_later_order(snapshot, column)}: name the columns in code.",
     )
     if snapshot.relation.publications:
         yield Note(

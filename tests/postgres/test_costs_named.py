@@ -24,3 +24,19 @@ async def test_what_rests_on_where_rows_lie_is_named(database: str) -> None:
         assert "t_pkey" in after["cluster"]
     finally:
         await connection.close()
+
+
+async def test_who_gives_no_list_of_columns_meets_another_order_after_purge(database: str) -> None:
+    """Until then the hidden column holds the place; of the last column nothing is moved."""
+    connection = await asyncpg.connect(database)
+    try:
+        await connection.execute('CREATE TABLE t (id int PRIMARY KEY, name text, "Note" text)')
+        sentences = {}
+        for column in ("name", "Note"):
+            change = Change("0001_t", "rename-column", {"column": f't."{column}"', "new_name": "w"})
+            costs = (await compiled(database, change)).costs
+            (sentences[column],) = (note.sentence for note in costs if note.code == "column-list")
+        assert 'what they give for name goes into "Note"' in sentences["name"]
+        assert "purge" not in sentences["Note"]
+    finally:
+        await connection.close()
