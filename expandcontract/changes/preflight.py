@@ -77,19 +77,39 @@ def hazards(snapshot: Snapshot, column: Column, *, swap: bool) -> Iterator[Note]
                 "column after contract, and purge waits until it does not.",
             )
     yield from _triggers(snapshot, column, swap=swap)
-    for function in snapshot.row_functions:
-        yield Note.hazard(
-            "row-function",
-            f"Function {function} returns rows of {snapshot.table}: unless it selects *, it fails as soon as "
-            "the table has a column more.",
-            about=function,
-        )
+    yield from _row_functions(snapshot)
     for leaf in snapshot.leaf_only:
         yield Note.hazard(
             "leaf",
             f"Only {leaf.name} has on {quote(column.name)}: {'; '.join(leaf.things)}. It is not carried, and "
             "purge drops it: give the new column the same there.",
             about=leaf.name.sql,
+        )
+
+
+def _row_functions(snapshot: Snapshot) -> Iterator[Note]:
+    """What fails as soon as the table has a column more."""
+    functions, table = snapshot.row_functions, snapshot.table
+    for function in functions.returning:
+        yield Note.hazard(
+            "row-function",
+            f"Function {function} returns rows of {table}: unless it selects *, it fails as soon as the "
+            "table has a column more.",
+            about=function,
+        )
+    for function in functions.taking:
+        yield Note.hazard(
+            "row-argument",
+            f"Function {function} takes rows of {table}: who makes one of values, as ROW(...), has a value "
+            "too few as soon as the table has a column more.",
+            about=function,
+        )
+    for function in functions.passing_on:
+        yield Note.hazard(
+            "every-column",
+            f"Function {function} passes on all columns of {table}, to another table or as its result: from "
+            "expand on they are one more, and it fails. Name the columns.",
+            about=function,
         )
 
 

@@ -210,6 +210,19 @@ async def test_what_no_trigger_of_ours_can_bring_about_is_acknowledged(database:
         CREATE TRIGGER archive AFTER UPDATE ON t FOR EACH ROW EXECUTE FUNCTION archive();
         CREATE FUNCTION latest() RETURNS SETOF t LANGUAGE sql AS 'SELECT id, title, tsv, verified FROM t';
         CREATE FUNCTION counted() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM t';
+        CREATE TABLE old_t (LIKE t);
+        CREATE FUNCTION titled(a t) RETURNS text LANGUAGE sql AS 'SELECT a.title';
+        CREATE FUNCTION found() RETURNS TABLE (a int, b text, c tsvector, d bool) LANGUAGE plpgsql AS
+        $$ BEGIN RETURN QUERY SELECT * FROM t; END $$;
+        CREATE FUNCTION listed(OUT a int, OUT b text, OUT c tsvector, OUT d bool) RETURNS SETOF record
+            LANGUAGE sql AS 'SELECT x.* FROM t x';
+        CREATE FUNCTION moved() RETURNS void LANGUAGE sql AS
+        $$ WITH gone AS (DELETE FROM t WHERE id < 0 RETURNING *) INSERT INTO old_t SELECT * FROM gone $$;
+        CREATE FUNCTION kept() RETURNS void LANGUAGE plpgsql AS
+        $$ BEGIN INSERT INTO old_t (id, title, tsv, verified) SELECT * FROM t; END $$;
+        CREATE FUNCTION twice() RETURNS bool LANGUAGE plpgsql AS $$ BEGIN -- SELECT * FROM t
+            INSERT INTO t SELECT * FROM old_t; INSERT INTO audit SELECT count(*) FROM t;
+            PERFORM * FROM t; RETURN EXISTS (SELECT * FROM t); END $$;
     """
     async with scripted(database, "rename-column", RENAME, given) as life:
         codes = {note.code for note in life.planned.hazards if note.acknowledge}
@@ -218,6 +231,8 @@ async def test_what_no_trigger_of_ours_can_bring_about_is_acknowledged(database:
             "trigger-argument:tsv",
             "whole-row:archive",
             "row-function:public.latest()",
+            "row-argument:public.titled(public.t)",
+            *(f"every-column:public.{name}()" for name in ("found", "listed", "moved", "kept")),
         }
         sentences = [note.sentence for note in life.planned.hazards if note.code == "dependent:trigger"]
         assert any("trigger tsv ON public.t names title" in sentence for sentence in sentences)

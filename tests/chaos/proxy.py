@@ -40,21 +40,23 @@ class Proxy:
         from_server, to_server = await asyncio.open_unix_connection(self._server)
         try:
             async with asyncio.TaskGroup() as both:
-                up = both.create_task(self._up(from_client, to_server, to_client))
-                await self._down(from_server, to_client)
-                up.cancel()
+                there, back = _Way(to_server, self._delay_seconds), _Way(to_client, self._delay_seconds)
+                going = [both.create_task(way.carry()) for way in (there, back)]
+                going.append(both.create_task(self._up(from_client, there, to_client)))
+                await self._down(from_server, back, to_client)
+                await back.arrived()
+                for each in going:
+                    each.cancel()
         except* (OSError, asyncio.IncompleteReadError):
             pass  # one of them has gone
         finally:
             to_server.close()
             to_client.close()
 
-    async def _up(
-        self, client: asyncio.StreamReader, server: asyncio.StreamWriter, back: asyncio.StreamWriter
-    ) -> None:
+    async def _up(self, client: asyncio.StreamReader, server: "_Way", back: asyncio.StreamWriter) -> None:
         # The first message has no type: that of a cancel request is the only one of its connection.
         length = await client.readexactly(4)
-        server.write(length + await client.readexactly(int.from_bytes(length) - 4))
+        server.send(length + await client.readexactly(int.from_bytes(length) - 4))
         wrote = False
         with contextlib.suppress(asyncio.IncompleteReadError):
             while True:
@@ -67,23 +69,48 @@ class Proxy:
                     self.commits += 1
                     if self.commits == self._lose:
                         self._cut.add(back)
-                await self._travel()
-                server.write(header + body)
+                server.send(header + body)
+        await server.arrived()
         server.close()
 
-    async def _down(self, server: asyncio.StreamReader, client: asyncio.StreamWriter) -> None:
+    async def _down(self, server: asyncio.StreamReader, back: "_Way", client: asyncio.StreamWriter) -> None:
         while answer := await server.read(65_536):
             if client in self._cut:
                 if not answer.endswith(READY):
                     continue  # the server tells something on its way
                 self.lost = True
                 return
-            await self._travel()
-            client.write(answer)
+            back.send(answer)
 
-    async def _travel(self) -> None:
-        if self._delay_seconds:
-            await asyncio.sleep(self._delay_seconds)
+
+class _Way:
+    """One direction: what is sent arrives in order, each as long after it was sent as the way is."""
+
+    def __init__(self, writer: asyncio.StreamWriter, delay_seconds: float) -> None:
+        self._writer = writer
+        self._delay_seconds = delay_seconds
+        self._sent: asyncio.Queue[tuple[float, bytes]] = asyncio.Queue()
+
+    def send(self, data: bytes) -> None:
+        """Send, and do not wait."""
+        self._sent.put_nowait((asyncio.get_running_loop().time() + self._delay_seconds, data))
+
+    async def carry(self) -> None:
+        """Let what was sent arrive, until cancelled."""
+        while True:
+            due, data = await self._sent.get()
+            if self._delay_seconds:
+                await asyncio.sleep(due - asyncio.get_running_loop().time())
+            self._writer.write(data)
+            self._sent.task_done()
+
+    async def arrived(self) -> None:
+        """Return when all that was sent has arrived."""
+        await self._sent.join()
+
+    def close(self) -> None:
+        """Say that nothing more comes."""
+        self._writer.close()
 
 
 @asynccontextmanager

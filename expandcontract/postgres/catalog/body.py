@@ -89,3 +89,36 @@ def inserts_rows(body: str) -> bool:
         and _EVERY_COLUMN.search(_TAKES_ONE.sub("", statement)) is not None
         for statement in body.split(";")
     )
+
+
+#: Every column of what is selected, or comes back from a write: `SELECT *`, `t.*`, `RETURNING *`, `TABLE t`.
+_STAR = re.compile(
+    r"""(?ix) \b(?:select|returning)\s+(?:(?:all|distinct)\s+)?(?:[\w$".]+\s*\.\s*)?\*
+        | ,\s*[\w$"]+\s*\.\s*\* | (?:^|\()\s*table\s+[\w$".]+"""
+)
+_COUNTED = re.compile(r"(?i)\bcount\s*\(\s*\*\s*\)")
+_ASKS = re.compile(r"(?i)\bexists\s*\(\s*select\s+\*")
+
+
+def passes_rows_on(body: str, table: str, *, of_columns: bool, sql: bool) -> bool:
+    """Whether a body, comments taken out, inserts all columns of a table's rows into another one, or returns
+    them as a result `of_columns`: RETURN QUERY, or whatever the body of an SQL function (`sql`) selects.
+    """
+    return any(
+        names(statement, table)
+        and _STAR.search(_ASKS.sub("exists (select 1", _COUNTED.sub("", statement)))
+        and (
+            _inserts_elsewhere(statement, table)
+            or (of_columns and (sql or re.search(r"(?i)\breturn\s+query\b", statement) is not None))
+        )
+        for statement in body.split(";")
+    )
+
+
+_INTO = re.compile(r"""(?i)\binsert\s+into\s+((?:[\w$]+|"[^"]*")(?:\s*\.\s*(?:[\w$]+|"[^"]*"))?)""")
+
+
+def _inserts_elsewhere(statement: str, table: str) -> bool:
+    """Whether it inserts into another table: one of its own has a column more as well."""
+    into = _INTO.search(statement)
+    return into is not None and not names(into[1], table)

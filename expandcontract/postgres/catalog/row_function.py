@@ -1,21 +1,63 @@
-"""Functions whose result is the table's row type: one column more is one that they do not return."""
+"""Functions that know how many columns the table has: one column more, and they, or who calls them, fail."""
+
+from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from expandcontract.postgres.catalog import body
 from expandcontract.postgres.query import rows
 
-_RETURNING = """
-SELECT p.oid::pg_catalog.regprocedure::pg_catalog.text
+_NOT_OF_AN_EXTENSION = """NOT EXISTS (
+    SELECT FROM pg_catalog.pg_depend d
+    WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype = 'e')"""
+
+#: $1 the table: functions whose result is its row type, and those that have it among their arguments.
+_ROW_TYPED = f"""
+SELECT p.oid::pg_catalog.regprocedure::pg_catalog.text, p.prorettype IN (y.oid, y.typarray)
 FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_type y ON y.oid = c.reltype
 JOIN pg_catalog.pg_proc p ON p.prorettype IN (y.oid, y.typarray)
-WHERE c.oid = $1 AND NOT EXISTS (
-    SELECT FROM pg_catalog.pg_depend d
-    WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype = 'e')
+                          OR p.proargtypes::pg_catalog.oid[] && ARRAY[y.oid, y.typarray]
+WHERE c.oid = $1 AND {_NOT_OF_AN_EXTENSION}
+ORDER BY 1
+"""
+
+#: $1 the table. Bodies kept as text that name it and have a star; in a standard body stars were expanded when
+#: it was made. A result of columns has its number of them, too.
+_STARRED = f"""
+SELECT p.oid::pg_catalog.regprocedure::pg_catalog.text, c.relname::pg_catalog.text, p.prosrc,
+       p.prorettype = 'pg_catalog.record'::pg_catalog.regtype AND p.proallargtypes IS NOT NULL,
+       l.lanname = 'sql'
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_proc p ON pg_catalog.strpos(pg_catalog.lower(p.prosrc), pg_catalog.lower(c.relname)) > 0
+JOIN pg_catalog.pg_language l ON l.oid = p.prolang AND l.lanname IN ('sql', 'plpgsql')
+WHERE c.oid = $1 AND p.prosqlbody IS NULL AND p.oid >= 16384::pg_catalog.oid
+  AND (pg_catalog.strpos(p.prosrc, '*') > 0 OR p.prosrc ~* '\\mtable\\M') AND {_NOT_OF_AN_EXTENSION}
 ORDER BY 1
 """
 
 
-async def load(conn: AsyncConnection, oid: int) -> tuple[str, ...]:
-    """Return the functions that return rows of a table, as regprocedure writes them."""
-    return tuple(function for (function,) in await rows(conn, _RETURNING, oid))
+@dataclass(frozen=True)
+class RowFunctions:
+    """By regprocedure text: functions that return rows of the table, those that take them as arguments, and
+    those whose text passes on all columns of its rows to where a number of them is expected.
+    """
+
+    returning: tuple[str, ...] = ()
+    taking: tuple[str, ...] = ()
+    passing_on: tuple[str, ...] = ()
+
+
+async def load(conn: AsyncConnection, oid: int) -> RowFunctions:
+    """Return the functions that know how many columns a table has."""
+    typed = await rows(conn, _ROW_TYPED, oid)
+    starred = await rows(conn, _STARRED, oid)
+    return RowFunctions(
+        tuple(name for name, returns in typed if returns),
+        tuple(name for name, returns in typed if not returns),
+        tuple(
+            name
+            for name, table, source, of_columns, sql in starred
+            if body.passes_rows_on(body.without_comments(source), table, of_columns=of_columns, sql=sql)
+        ),
+    )

@@ -3,7 +3,7 @@ back.
 """
 
 import difflib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,6 +25,7 @@ from expandcontract.postgres.catalog.dependent import ColumnDependent, WatchedCo
 from expandcontract.postgres.catalog.index import Index
 from expandcontract.postgres.catalog.leaf_only import LeafOnly
 from expandcontract.postgres.catalog.relation import Relation
+from expandcontract.postgres.catalog.row_function import RowFunctions
 from expandcontract.postgres.catalog.trigger import Trigger
 from expandcontract.postgres.message import driver
 from expandcontract.postgres.query import rows
@@ -37,7 +38,7 @@ class Snapshot:
     `dependents` are those of the column that the change is about. `server_version` is server_version_num.
     `taken_names` are the names of relations in the table's schema and of constraints on the table, which new
     indexes and constraints must avoid. `leaf_only` is what only relations below the table have on the column.
-    `row_functions` are the functions that return rows of the table.
+    `row_functions` are those that know how many columns the table has.
     """
 
     server_version: int
@@ -49,7 +50,7 @@ class Snapshot:
     dependents: tuple[ColumnDependent, ...]
     taken_names: frozenset[str]
     leaf_only: tuple[LeafOnly, ...] = ()
-    row_functions: tuple[str, ...] = ()
+    row_functions: RowFunctions = field(default_factory=RowFunctions)
 
     @property
     def table(self) -> RelationName:
