@@ -15,9 +15,7 @@ from contextlib import asynccontextmanager, suppress
 from importlib.metadata import version
 from typing import Any, TypeAlias
 
-from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.engine.context import Context
 from expandcontract.ledger import event as events
@@ -232,21 +230,9 @@ async def _write(context: Context, change_id: int, entries: Sequence[EventEntry]
         return
     async with context.database.transaction() as conn:
         for kind, data in entries:
-            if kind != "began" or not await _said(conn, context, change_id, data):
-                await events.write(conn, context.tables, kind, context.who, change_id=change_id, data=data)
-
-
-async def _said(conn: AsyncConnection, context: Context, change_id: int, data: dict[str, Any]) -> bool:
-    """Whether the last that began was the same: a verb may take the lease for each part of its work.
-
-    Completes `data` with the version of the server.
-    """
-    data["server"] = await server_release(conn)
-    table = context.tables.event
-    last = (
-        select(table.c.data)
-        .where(table.c.change_id == change_id, table.c.kind == "began")
-        .order_by(table.c.id.desc())
-        .limit(1)
-    )
-    return bool((await conn.execute(last)).scalar_one_or_none() == data)
+            if kind == "began":
+                data["server"] = await server_release(conn)
+            # A verb may take the lease for each part of its work: it began once.
+            await events.write(
+                conn, context.tables, kind, context.who, change_id=change_id, data=data, once=kind == "began"
+            )

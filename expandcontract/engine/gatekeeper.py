@@ -12,7 +12,7 @@ from expandcontract.ledger import event
 from expandcontract.model.errors import GateShut, Refused
 from expandcontract.model.names import RelationName, quote
 from expandcontract.model.situation import Situation, Verdict
-from expandcontract.postgres.owner_rights import OwnerRights, foreign_owner
+from expandcontract.postgres.owner_rights import foreign_owner
 from expandcontract.postgres.query import rows
 
 
@@ -44,16 +44,27 @@ async def keep(context: Context, situation: Situation, verdicts: Iterable[Verdic
         )
 
 
-async def require_table(conn: AsyncConnection, situation: Situation) -> OwnerRights:
-    """Return with whose rights the table is to be worked on.
+def asks_for_table(name: str) -> str:
+    """Return, as two columns of SQL, which table has the name (as SQL, a text) now, and the owner with whose
+    rights it is to be worked on.
+    """
+    found = f"pg_catalog.to_regclass({name})::pg_catalog.oid"
+    return f"{found}::pg_catalog.int8, {foreign_owner(found)}"
 
-    Raises Refused when the plan's name means another table than the one that the change was started on:
-    statements name tables, and one that took a renamed table's place may have columns of the same names.
+
+async def require_table(conn: AsyncConnection, situation: Situation) -> None:
+    """Raise what `refuse_another` raises."""
+    query = f"SELECT {asks_for_table('$1')}"
+    ((found, _),) = await rows(conn, query, situation.plan.table.sql)
+    await refuse_another(conn, situation, found)
+
+
+async def refuse_another(conn: AsyncConnection, situation: Situation, found: int | None) -> None:
+    """Raise Refused when the plan's name means another table (`found`, an OID) than the one that the change
+    was started on: statements name tables, and one that took a renamed table's place may have columns of the
+    same names.
     """
     table = situation.plan.table.sql
-    named = "pg_catalog.to_regclass($1)::pg_catalog.oid"
-    query = f"SELECT {named}::pg_catalog.int8, {foreign_owner(named)}"
-    ((found, owner),) = await rows(conn, query, table)
     if found is None:
         await _refuse_moved(conn, situation)
     if found is not None and found != situation.relation:
@@ -63,7 +74,6 @@ async def require_table(conn: AsyncConnection, situation: Situation) -> OwnerRig
             state="Nothing of this step was done.",
             next="Give the tables their names back, then run the same command again.",
         )
-    return OwnerRights(owner)
 
 
 async def _refuse_moved(conn: AsyncConnection, situation: Situation) -> None:

@@ -20,6 +20,8 @@ from expandcontract.model.plan import Plan
 from expandcontract.model.presence import at_work
 from expandcontract.model.situation import Situation
 from expandcontract.postgres.message import Query
+from expandcontract.postgres.owner_rights import OwnerRights
+from expandcontract.postgres.query import rows
 from expandcontract.postgres.sqlstate import translate
 
 
@@ -52,6 +54,20 @@ class Work:
     async def check(self, conn: AsyncConnection) -> None:
         """Raise LeaseLost unless the lease is still this process's; holds it until the transaction ends."""
         await lease.check(conn, self.context.tables, self.situation.change_id, self.lease.token)
+
+    async def check_table(self, conn: AsyncConnection) -> OwnerRights:
+        """Do what `check` does, and ask for the table: return with whose rights it is to be worked on.
+
+        Raises Refused as well, where the plan's name means another table.
+        """
+        query = f"SELECT {lease.held(self.context.tables)}, {gatekeeper.asks_for_table('$3')}"
+        situation = self.situation
+        asked = (situation.change_id, self.lease.token, situation.plan.table.sql)
+        ((held, found, owner),) = await rows(conn, query, *asked)
+        if not held:
+            raise lease.lost()
+        await gatekeeper.refuse_another(conn, situation, found)
+        return OwnerRights(owner)
 
     async def recheck(self, conn: AsyncConnection) -> None:
         """Ask the hard gates once more, under the lock. Raises GateShut."""

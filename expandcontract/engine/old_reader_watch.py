@@ -22,7 +22,6 @@ from expandcontract.model.errors import EcError
 from expandcontract.model.phases import Phase, State, Status
 from expandcontract.model.situation import Situation, Source
 from expandcontract.postgres import statements, usage
-from expandcontract.postgres.query import value
 from expandcontract.postgres.statements import StatementEntry, StatementStatistics
 from expandcontract.postgres.usage import NamedSide
 
@@ -33,8 +32,6 @@ STATEMENT_TIMEOUT = timedelta(seconds=2)
 ANALYSIS_SECONDS = 0.5
 #: This much of a text is kept.
 MOST_CHARACTERS = 1000
-
-_WAL = "SELECT pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::pg_catalog.int8"
 
 
 @dataclass(frozen=True)
@@ -91,11 +88,10 @@ async def _look(conn: AsyncConnection, context: Context, wanted: Sequence[Situat
     ]
     names = {name for subject in subjects for name in subject.old.names}
     seen = await statements.read(conn, names)
-    wal = await value(conn, _WAL)
     deadline = time.monotonic() + ANALYSIS_SECONDS
     kept = False
     for subject in subjects:
-        kept |= await _keep(conn, context, subject, seen, wal, deadline)
+        kept |= await _keep(conn, context, subject, seen, deadline)
     return kept
 
 
@@ -108,11 +104,10 @@ async def _keep(
     context: Context,
     subject: _Subject,
     seen: StatementStatistics,
-    wal: int,
     deadline: float,
 ) -> bool:
     situation, before = subject.situation, subject.before
-    now = _now(subject, seen, wal)
+    now = _now(subject, seen)
     if before is not None and _says_nothing_new(before, now):
         return False
     if before is None:
@@ -126,12 +121,12 @@ async def _keep(
     return True
 
 
-def _now(subject: _Subject, seen: StatementStatistics, wal: int) -> StatisticsLook:
+def _now(subject: _Subject, seen: StatementStatistics) -> StatisticsLook:
     """Pure. Return the look of now, with since when there is no gap."""
     before, situation = subject.before, subject.situation
     ready_wal = before.ready_wal if before else None
     if ready_wal is None and situation.settled:
-        ready_wal = wal
+        ready_wal = seen.wal
     fresh = StatisticsLook(
         attempt=situation.attempt,
         source=seen.source,

@@ -108,7 +108,7 @@ async def _one(work: Work, section: Section, step: Step) -> None:
 
             async def prepare(conn: AsyncConnection) -> Sequence[str]:
                 await work.check(conn)
-                return (*step.reverse, *await inlined(conn, journal.beginning(context.tables, entry)))
+                return (*step.reverse, *inlined(conn, journal.beginning(context.tables, entry)))
 
             await run_locked(
                 context.database, locks, context.policy, context.listen, prepare, stop=context.stop

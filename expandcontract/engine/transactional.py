@@ -44,15 +44,14 @@ async def run(work: Work, section: Section, step: Step, action: Transactional, e
     action = departed.without(action, await departed.of(work))
 
     async def prepare(conn: AsyncConnection) -> Sequence[str]:
-        await work.check(conn)
-        rights = await gatekeeper.require_table(conn, work.situation)
+        rights = await work.check_table(conn)
         await rights.open(conn)
         if step.becomes == State.HIDDEN:
             await work.recheck(conn)
         if step.becomes is not None or ending is not None:
             await change_writer.hold(conn, context.tables, work.situation.change_id)
-        before = await inlined(conn, *_before(work, step))
-        after = await inlined(conn, *_after(work, section, step, time.monotonic() - began, ending))
+        before = inlined(conn, *_before(work, step))
+        after = inlined(conn, *_after(work, section, step, time.monotonic() - began, ending))
         killpoints.reach(f"{work.key(section, step.id)}.begun")
         return (*before, *rights.acting(action.statements), *after)
 

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,6 +20,7 @@ from expandcontract.model.errors import EcError, LeaseHeld, LeaseLost
 from expandcontract.model.events import Listener, TookOver, ignore
 from expandcontract.model.situation import Holder
 from expandcontract.postgres.connect import Database
+from expandcontract.postgres.query import value
 from expandcontract.postgres.sqlstate import INSUFFICIENT_PRIVILEGE, sqlstate
 
 #: For how long a silent holder keeps its lease, and how often it beats.
@@ -115,12 +116,17 @@ async def check(conn: AsyncConnection, tables: Tables, change_id: int, token: UU
     Raises:
         LeaseLost: somebody took over.
     """
-    lease = tables.lease.c
+    if not await value(conn, f"SELECT {held(tables)}", change_id, token):
+        raise lost()
+
+
+def held(tables: Tables) -> str:
+    """Return the condition that the lease $2 of the change $1 is held, which keeps it so until the
+    transaction ends.
+    """
     # FOR KEY SHARE, not FOR SHARE: a heartbeat may update the row meanwhile; a take-over, a DELETE, waits.
-    mine = select(lease.token).where(lease.change_id == change_id, lease.token == token)
-    held = await conn.execute(mine.with_for_update(read=True, key_share=True))
-    if held.one_or_none() is None:
-        raise _lost()
+    mine = f"SELECT FROM {tables.qualified('lease')} WHERE change_id = $1 AND token = $2 FOR KEY SHARE"
+    return f"EXISTS ({mine})"
 
 
 async def go_apart(conn: AsyncConnection, tables: Tables, lease: Lease, pid: int) -> None:
@@ -135,7 +141,7 @@ async def go_apart(conn: AsyncConnection, tables: Tables, lease: Lease, pid: int
         "FROM pg_catalog.pg_stat_activity a WHERE a.pid = $1) WHERE change_id = $2 AND token = $3"
     )
     if (await conn.exec_driver_sql(query, (pid, lease.change_id, lease.token))).rowcount == 0:
-        raise _lost()
+        raise lost()
 
 
 async def _take_patiently(
@@ -157,8 +163,10 @@ async def _take(
 ) -> tuple[Lease, list[TookOver]]:
     """Take the lease, one process at a time. Raises LeaseHeld, or _Waiting while `patient`."""
     await mutex.take(conn, "expandcontract.lease", wanted.change_id, patience=_PATIENCE)
-    dead = await _bury(conn, tables, wanted)
-    others = await _others(conn, tables, wanted.change_id)
+    others, dead = await _others(conn, tables, wanted.change_id), list[TookOver]()
+    if not all(other.holder.alive for other in others):
+        dead = await _bury(conn, tables, wanted)
+        others = await _others(conn, tables, wanted.change_id)
     if patient and any(other.dying for other in others):
         raise _Waiting
     for other in others:
@@ -289,8 +297,13 @@ async def _beat(database: Database, conn: AsyncConnection, tables: Tables, lease
 async def _release(database: Database, tables: Tables, lease: Lease) -> None:
     """Give the lease back. Where that fails it ends by itself: the session that beats is about to close."""
     with suppress(DBAPIError, EcError, OSError):
-        async with asyncio.timeout(_RELEASE_SECONDS), database.transaction() as conn:
-            await conn.execute(delete(tables.lease).where(tables.lease.c.token == lease.token))
+        async with asyncio.timeout(_RELEASE_SECONDS):
+            mine = delete(tables.lease).where(tables.lease.c.token == lease.token)
+            try:
+                await database.at_once(mine)
+            except DBAPIError:  # the connection had died in the pool, say
+                async with database.transaction() as conn:
+                    await conn.execute(mine)
 
 
 async def _told_pid(conn: AsyncConnection) -> int:
@@ -311,7 +324,8 @@ def _process_is_gone(holder: Holder) -> bool:
     return False
 
 
-def _lost() -> LeaseLost:
+def lost() -> LeaseLost:
+    """Return the error of a process that was taken over."""
     return LeaseLost(
         "Another process took over this change.",
         why="This process was silent for longer than its lease.",

@@ -10,13 +10,14 @@ from typing import Any
 import asyncpg
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
+from sqlalchemy.pool import NullPool, QueuePool
+from sqlalchemy.sql.expression import ClauseElement
 
 from expandcontract.model.durations import milliseconds
 from expandcontract.model.errors import NotConnected, PoolerInTheWay, ServerAway, ServerTooOld, UsageError
 from expandcontract.model.presence import named
 from expandcontract.postgres.address import Address, parse
-from expandcontract.postgres.message import driver, marked, send
+from expandcontract.postgres.message import Query, driver, inlined, marked, send
 from expandcontract.postgres.origin import Origins
 from expandcontract.postgres.settings import BEGIN, Lifting, settings
 from expandcontract.postgres.sqlstate import TIMED_OUT, is_away, is_disconnect, server_message, sqlstate
@@ -129,6 +130,19 @@ class Database:
         finally:
             await self._give_back(conn, closed_times)
 
+    async def at_once(self, *statements: ClauseElement | Query) -> None:
+        """Run statements that answer nothing in one transaction that is one message.
+
+        Raises DBAPIError, and what `transaction` raises.
+        """
+        ours = settings(_timeout(self.lock_timeout), "0", local=True, synchronous=True)
+        closed_times = self._closed_times
+        conn = await _opened(self._engine)
+        try:
+            await send(conn, *BEGIN, ours, *map(marked, inlined(conn, *statements)), "COMMIT")
+        finally:
+            await self._give_back(conn, closed_times)
+
     @asynccontextmanager
     async def session(self) -> AsyncIterator[AsyncConnection]:
         """Hold one pooled connection while the body runs, outside of transactions and without our settings.
@@ -196,6 +210,11 @@ class Database:
             yield conn
         finally:
             await _close(conn)
+
+    def rests(self, connections: int) -> bool:
+        """Whether the pool has this many connections that nobody uses."""
+        pool = self._engine.pool
+        return isinstance(pool, QueuePool) and pool.checkedin() >= connections
 
     async def server_version(self) -> int:
         """Return server_version_num. Raises ServerTooOld and NotConnected."""
@@ -280,7 +299,8 @@ async def _opened(engine: AsyncEngine, *opening: str) -> AsyncConnection:
     try:
         # Sends nothing. Without it SQLAlchemy would go on with another connection when this one is lost.
         await conn.begin()
-        await send(conn, *opening)
+        if opening:
+            await send(conn, *opening)
     except BaseException:
         await _close(conn)
         raise

@@ -52,6 +52,7 @@ _STRENGTH = {mode: strength for strength, mode in enumerate(LockMode)}
 _SESSION = """
 SELECT pg_catalog.pg_backend_pid(), pg_catalog.current_setting('deadlock_timeout')::interval
 """
+_KNOWN = "expandcontract.session"
 #: The server tells how long it has been at work on the message, which began with its arrival.
 _TELL = """DO $ec$ BEGIN
     RAISE INFO USING MESSAGE = '{what} ' || extract(epoch FROM clock_timestamp() - statement_timestamp());
@@ -210,19 +211,34 @@ async def _once(
     """
     gentle, strong = (None, None) if patient else _rungs(locks)
     async with _lookout(database, policy, this), database.transaction() as conn:
-        ((this.pid, deadlock_timeout),) = await rows(conn, _SESSION)
+        this.pid, deadlock_timeout = await _session(conn)
         # A wait of ours that lasted into somebody's deadlock_timeout would make the application the victim.
         short = min(policy.lock_timeout, deadlock_timeout / 2)
         going = deadlock_timeout + min(_GOING, deadlock_timeout / 2)
         if gentle is not None:
-            await send(conn, *_limits(going, going, silence=_SILENCE), marked(gentle))
+            await send(conn, *_limits(going, going, silence=_SILENCE), marked(gentle), *_limits(short, None))
             this.gentle_since = time.monotonic()
-        await send(conn, *_limits(short, None))
+        else:
+            await send(conn, *_limits(short, None))
         body = await prepare(conn)
         if strong is not None:
             this.short_seconds, this.sent = short.total_seconds(), time.monotonic()
         message = [*_limits(going, None), *map(marked, body)] if patient else _message(strong, body, short)
         await _carry_out(conn, [*message, "COMMIT"], this)
+
+
+async def _session(conn: AsyncConnection) -> tuple[int, timedelta]:
+    """Return the backend's pid and its deadlock_timeout. Behind a pooler, which makes a pid up, each
+    transaction may have another backend.
+    """
+    told = (await driver(conn)).get_server_pid()
+    known: tuple[int, timedelta] | None = conn.info.get(_KNOWN)
+    if known is None or known[0] != told:
+        ((pid, deadlock_timeout),) = await rows(conn, _SESSION)
+        known = pid, deadlock_timeout
+        if pid == told:
+            conn.info[_KNOWN] = known
+    return known
 
 
 async def _carry_out(conn: AsyncConnection, message: Sequence[str], this: _Try) -> None:
@@ -294,9 +310,10 @@ async def _lookout(database: Database, policy: Policy, this: _Try) -> AsyncItera
 
 async def _watch(database: Database, policy: Policy, this: _Try, done: asyncio.Event) -> None:
     every_seconds = policy.lock_timeout.total_seconds() / 2
-    # What it takes to connect is more than a blocked try lasts.
-    async with database.transaction(silence=_SILENCE):
-        pass
+    # What it takes to connect is more than a blocked try lasts. The try itself takes one of those that rest.
+    if not database.rests(2):
+        async with database.transaction(silence=_SILENCE):
+            pass
     while not await _happened(done, every_seconds):
         if this.pid is not None:
             async with database.transaction(silence=_SILENCE) as conn:

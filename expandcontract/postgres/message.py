@@ -22,10 +22,6 @@ from expandcontract.model.presence import mark
 from expandcontract.postgres.sqlstate import is_disconnect
 
 _FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
-_QUOTED = """
-SELECT pg_catalog.array_agg(pg_catalog.quote_nullable(text) ORDER BY place)
-FROM pg_catalog.unnest($1::pg_catalog.text[]) WITH ORDINALITY AS given(text, place)
-"""
 #: A parameter, or what is quoted and holds none.
 _PARAMETER = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\d+)""")
 
@@ -66,16 +62,25 @@ def marked(statement: str) -> str:
     return f"{statement}\n{mark()}"
 
 
-async def inlined(conn: AsyncConnection, *statements: ClauseElement | Query) -> tuple[str, ...]:
-    """Return statements as text in which parameters stand as constants, quoted by the server.
+def inlined(conn: AsyncConnection, *statements: ClauseElement | Query) -> tuple[str, ...]:
+    """Return statements as text in which parameters stand as constants.
 
     A constant has no type of its own, so that it means in its place what the parameter would have meant.
     """
     queries = [each if isinstance(each, Query) else _compiled(conn, each) for each in statements]
-    texts = [_text(value) for each in queries for value in each.values]
-    quoted = (await conn.exec_driver_sql(_QUOTED, (texts,))).scalar_one()
-    constants = iter(quoted or ())
-    return tuple(_filled(each.sql, [next(constants) for _ in each.values]) for each in queries)
+    return tuple(_filled(each.sql, [constant(_text(value)) for value in each.values]) for each in queries)
+
+
+def constant(text: str | None) -> str:
+    """Pure. Return a text as a constant that every session reads alike, as the server's quote_nullable does:
+    what has a backslash is written as an escape string, whatever standard_conforming_strings says.
+    """
+    if text is None:
+        return "NULL"
+    if "\0" in text:
+        raise ValueError("PostgreSQL knows no text with a NUL in it.")
+    doubled = text.replace("'", "''")
+    return " E'" + doubled.replace("\\", "\\\\") + "'" if "\\" in text else f"'{doubled}'"
 
 
 def _compiled(conn: AsyncConnection, statement: ClauseElement) -> Query:

@@ -175,7 +175,7 @@ class OwnerRights:
         """
         if self.owner is None:
             return await query.rows(conn, statement, *arguments)
-        (text,) = await inlined(conn, Query(statement, arguments))
+        (text,) = inlined(conn, Query(statement, arguments))
         call = self._call(text, "NULL", answers=True)
         found = await query.rows(conn, f"SELECT d.answer::pg_catalog.text FROM {call} AS d (answer)")
         return [tuple(json.loads(each, object_pairs_hook=query.in_order)) for (each,) in found]

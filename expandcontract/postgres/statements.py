@@ -1,7 +1,7 @@
 """pg_stat_statements: who ran which statement how often. Normalized texts, counted per role."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy.exc import DBAPIError
@@ -16,13 +16,18 @@ from expandcontract.postgres.sqlstate import sqlstate
 #: What the view answers in a server that was started without the library.
 NOT_LOADED = "55000"
 
-#: `pg_stat_statements_info` came with version 1.9 of the extension, in PostgreSQL 14.
+#: The moment, how far WAL is written, and of the extension, which may not be there: its schema, whether it
+#: has `pg_stat_statements_info` (since version 1.9, in PostgreSQL 14), and whether the role may read it.
 _INSTALLED = """
-SELECT n.nspname::text,
+SELECT pg_catalog.clock_timestamp(),
+       CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN
+            pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::int8 END,
+       n.nspname::text,
        pg_catalog.to_regclass(pg_catalog.format('%I.pg_stat_statements_info', n.nspname)) IS NOT NULL,
        pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')
-FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace
-WHERE e.extname = 'pg_stat_statements'
+FROM (VALUES (1)) AS one (row)
+LEFT JOIN (pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace)
+       ON e.extname = 'pg_stat_statements'
 """
 
 #: Settings under which nothing is counted, of the server or of the database. What only our role has, others
@@ -78,13 +83,16 @@ class StatementEntry:
 
 @dataclass(frozen=True)
 class StatementStatistics:
-    """What pg_stat_statements says now. `evictions` are counted since `reset_at`."""
+    """What pg_stat_statements says now. `evictions` are counted since `reset_at`; `wal` is how far the server
+    has written, in bytes, None for a standby.
+    """
 
     source: Source
     at: datetime
     reset_at: datetime | None = None
     evictions: int = 0
     entries: tuple[StatementEntry, ...] = ()
+    wal: int | None = None
 
 
 async def read(conn: AsyncConnection, names: Collection[str]) -> StatementStatistics:
@@ -92,11 +100,16 @@ async def read(conn: AsyncConnection, names: Collection[str]) -> StatementStatis
 
     Names in quotes are written as SQL writes them, with every quote doubled.
     """
-    ((now,),) = await rows(conn, "SELECT pg_catalog.clock_timestamp()")
-    installed = await rows(conn, _INSTALLED)
-    if not installed:
+    ((now, wal, schema, current, allowed),) = await rows(conn, _INSTALLED)
+    return replace(await _read(conn, now, schema, names, (current, allowed)), wal=wal)
+
+
+async def _read(
+    conn: AsyncConnection, now: datetime, schema: str | None, names: Collection[str], may: tuple[bool, bool]
+) -> StatementStatistics:
+    if schema is None:
         return StatementStatistics(Source.ABSENT, now)
-    schema, current, allowed = installed[0]
+    current, allowed = may
     if not (current and allowed):
         return StatementStatistics(Source.HIDDEN if current else Source.OUTDATED, now)
     try:

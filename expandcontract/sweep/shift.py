@@ -34,6 +34,8 @@ RECONNECTS = 40
 NOTICE_SECONDS = 30.0
 #: What a function of the user raises as if it would pass is tried again no longer than this.
 PATIENT_SECONDS = 30.0
+#: A client that stops in the middle of a transaction must not keep its row locks.
+SILENCE = timedelta(seconds=1)
 #: A worker that is held back prolongs its lease this often, and says for what it waits.
 HEARTBEAT_SECONDS = 2.0
 
@@ -156,9 +158,13 @@ class Shift:
         """
 
         async def once() -> T:
-            async with self.database.transaction(synchronous=synchronous, statement_timeout=limit) as conn:
-                query = settings(self.options.session_settings, local=True)
-                refuse_memory(chunk, (await conn.exec_driver_sql(query)).one().incarnation)
+            async with self.database.transaction(
+                synchronous=synchronous, statement_timeout=limit, silence=SILENCE
+            ) as conn:
+                # What rests on no chunk is about the ledger's own tables.
+                if chunk is not None:
+                    query = settings(self.options.session_settings, local=True)
+                    refuse_memory(chunk, (await conn.exec_driver_sql(query)).one().incarnation)
                 return await body(conn)
 
         return await self.persist(once, limited=limit is not None)

@@ -49,7 +49,7 @@ async def administrate(url: str, *statements: str) -> None:
 #: What a DBA may have set for the database, and what a transaction of ours must have instead.
 OURS = {
     "row_security": ("off", "off"),
-    "search_path": ("public", ""),
+    "search_path": ("public", "pg_catalog, pg_temp"),
     "lock_timeout": ("7", "100ms"),
     "statement_timeout": ("7000", "0"),
     "idle_in_transaction_session_timeout": ("7000", "0"),
