@@ -23,7 +23,7 @@ SELECT pg_catalog.clock_timestamp(),
        CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN
             pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_insert_lsn(), '0/0')::int8 END,
        n.nspname::text,
-       pg_catalog.to_regclass(pg_catalog.format('%I.pg_stat_statements_info', n.nspname)) IS NOT NULL,
+       pg_catalog.to_regclass(pg_catalog.quote_ident(n.nspname) || '.pg_stat_statements_info') IS NOT NULL,
        pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE')
 FROM (VALUES (1)) AS one (row)
 LEFT JOIN (pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace)
