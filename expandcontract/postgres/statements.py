@@ -128,7 +128,7 @@ async def _counted(
     if await value(conn, _UNCOUNTED):
         return StatementStatistics(Source.UNCOUNTED, now)
     query = _ENTRIES.format(schema=quote(schema))
-    found = await rows(conn, query, _shortest(names), f"%{MARK}%")
+    found = await rows(conn, query, _shortest(names), f"%\n{MARK} %*/")
     return StatementStatistics(
         Source.READ, now, reset_at, evictions, tuple(StatementEntry(*each) for each in found)
     )

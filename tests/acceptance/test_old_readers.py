@@ -114,6 +114,8 @@ OLD = (
     "COPY users (id, name) TO '/dev/null'",
     "SELECT name FROM users WHERE now() > date '2031-05-06'",
     "DELETE FROM users WHERE name = 'nobody'",
+    "SELECT max(name) FROM users /* ecommerce:checkout */",
+    "/* ec */ SELECT min(name) FROM users",
 )
 NEW = (
     "SELECT id, full_name FROM users WHERE id = 1",
