@@ -11,7 +11,7 @@ from expandcontract.model.names import quote
 from expandcontract.model.presence import MARK
 from expandcontract.model.situation import Source
 from expandcontract.postgres.query import rows, value
-from expandcontract.postgres.sqlstate import sqlstate
+from expandcontract.postgres.sqlstate import ERRAND, sqlstate
 
 #: What the view answers in a server that was started without the library.
 NOT_LOADED = "55000"
@@ -39,7 +39,7 @@ SELECT EXISTS (
       AND source NOT IN ('client', 'user', 'database user', 'session'))
 """
 
-#: $1 names in lower case, one of which the text must contain; $2 how our own statements are marked. The
+#: $1 names in lower case, one of which the text must contain; $2 what our own statements are like. The
 #: server's own checks of foreign keys are nobody's. The path is the role's own, that of the database, or
 #: PostgreSQL's default: what a session set itself is not known.
 _ENTRIES = """
@@ -52,11 +52,16 @@ SELECT s.userid::int8, coalesce(r.rolname::text, s.userid::text), s.queryid, s.t
        ), '"$user", public')
 FROM {schema}.pg_stat_statements s LEFT JOIN pg_catalog.pg_roles r ON r.oid = s.userid
 WHERE s.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())
-  AND s.queryid IS NOT NULL AND s.query NOT LIKE $2
+  AND s.queryid IS NOT NULL AND s.query NOT LIKE ALL ($2::text[])
   AND (s.toplevel OR s.query NOT LIKE '% ONLY %OPERATOR(%')
   AND EXISTS (SELECT FROM pg_catalog.unnest($1::text[]) name
               WHERE pg_catalog.strpos(pg_catalog.lower(s.query), pg_catalog.lower(name)) > 0)
 """
+
+
+#: Our statements end in a line with the mark; those that run with the rights of an owner begin with theirs.
+#: An application has comments of its own, and `/* ecommerce */` is none of ours.
+_OURS = [f"%\n{MARK} %*/", f"{ERRAND} %"]
 
 
 @dataclass(frozen=True)
@@ -128,7 +133,7 @@ async def _counted(
     if await value(conn, _UNCOUNTED):
         return StatementStatistics(Source.UNCOUNTED, now)
     query = _ENTRIES.format(schema=quote(schema))
-    found = await rows(conn, query, _shortest(names), f"%\n{MARK} %*/")
+    found = await rows(conn, query, _shortest(names), _OURS)
     return StatementStatistics(
         Source.READ, now, reset_at, evictions, tuple(StatementEntry(*each) for each in found)
     )

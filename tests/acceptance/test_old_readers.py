@@ -20,6 +20,7 @@ from expandcontract.model.policy import Policy
 from expandcontract.model.situation import OldReader, Situation, Source, Verdict
 from expandcontract.postgres import statements
 from expandcontract.postgres.connect import Database
+from expandcontract.postgres.sqlstate import ERRAND
 from expandcontract.testing.server import Server, available_versions
 from tests.acceptance.cycle import POLICY, Life, acknowledge, living
 from tests.conftest import SETTINGS, VERSION
@@ -128,6 +129,8 @@ NEW = (
     "DELETE FROM users WHERE id = 1003",
     "ANALYZE users (name)",
     "CREATE INDEX ON users (name)",
+    f"{ERRAND} SELECT length(name) FROM users",
+    "SELECT substr(name, 1) FROM users\n/* ec verify 0001_x */",
 )
 #: `date '...'` becomes `date $1` in the statistics, which is no SQL.
 BY_NAME = {"COPY users (id, name) TO '/dev/null'", "SELECT name FROM users WHERE now() > date $1"}

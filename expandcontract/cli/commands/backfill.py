@@ -26,7 +26,7 @@ OnError = Annotated[
     typer.Option(
         "--on-error",
         metavar="stop|skip",
-        help="A row for which --transform makes no value. [stop]",
+        help="What to do about a row for which --transform makes no value. [stop]",
         show_default=False,
     ),
 ]

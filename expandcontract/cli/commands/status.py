@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from expandcontract.model.situation import Situation
 
 Watch = Annotated[
-    bool, typer.Option("--watch", help="Look on, every second, until the phase that is under way ends.")
+    bool, typer.Option("--watch", help="Refresh every second until the phase that is under way ends.")
 ]
 All = Annotated[bool, typer.Option("--all", help="Those as well that are purged or rolled back.")]
 EVERY_SECONDS = 1.0

@@ -16,7 +16,7 @@ Words = Annotated[
     list[str],
     typer.Argument(
         metavar="[CHANGE] KEY=VALUE...",
-        help="batch=500, max-rate=20k, workers=2, max-lag=5s; auto takes a wish back.",
+        help="batch=500, max-rate=20k, workers=2, max-lag=5s; auto restores the default.",
     ),
 ]
 if TYPE_CHECKING:
