@@ -124,7 +124,10 @@ def compose(
         not_held=predicates.not_held(pair, "t", hidden=question.hidden, final=final),
         barred=predicates.barred(pair, sync.checks, "t", hidden=question.hidden),
         costs=tuple(preflight.costs(snapshot, column)),
-        hazards=(*preflight.hazards(snapshot, column, swap=subject.swap), *_notes(subject, judgement)),
+        hazards=(
+            *preflight.hazards(snapshot, column, hidden=question.hidden, swap=subject.swap),
+            *_notes(subject, judgement),
+        ),
         server_version=snapshot.server_version,
     )
 

@@ -53,20 +53,31 @@ def examine_name(snapshot: Snapshot, name: str, *, ours: bool = False) -> None:
         )
 
 
+def _publication(snapshot: Snapshot, column: Column, hidden: str, *, swap: bool) -> Note:
+    """A subscriber finds columns by name, and its apply worker stops at one that it does not have."""
+    names, old = ", ".join(map(quote, snapshot.relation.publications)), quote(column.name)
+    at_contract = (
+        f"At contract it stops until the new column is renamed there to {old}, and {old} to {quote(hidden)}."
+        if swap
+        else f"Contract renames {old} to {quote(hidden)}: before it, each needs a column of that name, too, "
+        f"and {old} there must take NULL or have a default."
+    )
+    return Note(
+        "publication",
+        f"{snapshot.table} is published by {names}: each subscriber needs the new column, of the same "
+        f"type, before expand, or its apply worker stops. {at_contract} Undo is the same the other way "
+        "round. A slot whose subscriber has stopped retains WAL: ec doctor names it.",
+        acknowledge=True,
+    )
+
+
 _SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 
 
-def hazards(snapshot: Snapshot, column: Column, *, swap: bool) -> Iterator[Note]:
-    """What the plan must say before it happens."""
-    relation = snapshot.relation
-    if relation.publications:
-        names = ", ".join(map(quote, relation.publications))
-        yield Note(
-            "publication",
-            f"{snapshot.table} is published by {names}: each subscriber needs the new column, of the same "
-            "type, before expand, or its apply worker stops.",
-            acknowledge=True,
-        )
+def hazards(snapshot: Snapshot, column: Column, *, hidden: str, swap: bool) -> Iterator[Note]:
+    """What the plan must say before it happens. `hidden` is what the column is called after contract."""
+    if snapshot.relation.publications:
+        yield _publication(snapshot, column, hidden, swap=swap)
     for dependent in snapshot.dependents:
         if dependent.kind in ("function body", "trigger"):
             yield Note(f"dependent:{dependent.kind}", _named(dependent, column, swap=swap))
@@ -252,6 +263,13 @@ def costs(snapshot: Snapshot, column: Column) -> Iterator[Note]:
             "each index that uses the column once more.",
         )
     yield from _order(snapshot)
+    if snapshot.row_versions:
+        who = ", ".join(f"{each.kind} {each.name}" for each in snapshot.row_versions)
+        yield Note(
+            "row-version",
+            f"{who} reads xmin of {snapshot.table}, as if it were a row's version: the backfill writes each "
+            "row once more, and each looks changed. Whether an application does so, no catalog says.",
+        )
 
 
 def _order(snapshot: Snapshot) -> Iterator[Note]:

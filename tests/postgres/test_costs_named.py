@@ -40,3 +40,22 @@ async def test_who_gives_no_list_of_columns_meets_another_order_after_purge(data
         assert "purge" not in sentences["Note"]
     finally:
         await connection.close()
+
+
+async def test_who_takes_xmin_for_a_version_is_named(database: str) -> None:
+    """A view, and a function about the table; a table of whose rows nobody reads it has no such cost."""
+    connection = await asyncpg.connect(database)
+    try:
+        await connection.execute("CREATE TABLE t (id int PRIMARY KEY, v int)")
+        change = Change("0001_t", "rename-column", {"column": "t.v", "new_name": "w"})
+        assert "row-version" not in {note.code for note in (await compiled(database, change)).costs}
+        await connection.execute("""
+            CREATE VIEW versions AS SELECT id, xmin::text AS version FROM t;
+            CREATE FUNCTION version_of(int) RETURNS text LANGUAGE plpgsql AS
+            $$ BEGIN RETURN (SELECT xmin::text FROM t WHERE id = $1); END $$
+        """)
+        (said,) = (n.sentence for n in (await compiled(database, change)).costs if n.code == "row-version")
+        assert "public.version_of(integer)" in said
+        assert "view public.versions" in said
+    finally:
+        await connection.close()

@@ -31,6 +31,16 @@ ORDER BY xact_start LIMIT 3
 """
 HELD_SECONDS = 300
 
+#: Logical slots of this database which nobody reads, or whose WAL is about to be, or was, given up.
+_SLOTS = """
+SELECT s.slot_name::text, s.active, s.wal_status::text,
+       pg_catalog.pg_size_pretty(pg_catalog.pg_wal_lsn_diff(pg_catalog.pg_current_wal_lsn(), s.restart_lsn))
+FROM pg_catalog.pg_replication_slots s
+WHERE s.slot_type = 'logical' AND s.database = pg_catalog.current_database() AND NOT s.temporary
+  AND (NOT s.active OR s.wal_status IN ('unreserved', 'lost'))
+ORDER BY 1
+"""
+
 _PREPARED = """
 SELECT gid, owner::text, extract(epoch FROM clock_timestamp() - prepared)::bigint
 FROM pg_catalog.pg_prepared_xacts WHERE database = current_database() ORDER BY prepared
@@ -86,6 +96,7 @@ async def examine(context: Context) -> tuple[Finding, ...]:
         _horizon,
         _prepared,
         _standbys,
+        _slots,
         _statements,
         _marking,
         _changes,
@@ -182,6 +193,28 @@ async def _standbys(context: Context) -> list[Finding]:
             well=True,
             sentence=f"{', '.join(names)}: queries there that hold back replay of our brief locks may be "
             "cancelled.",
+        )
+    ]
+
+
+async def _slots(context: Context) -> list[Finding]:
+    """Slots that do not advance: that of a subscriber which lacks a column stands still, and keeps WAL."""
+    async with context.database.transaction() as conn:
+        standing = await rows(conn, _SLOTS)
+    told = (
+        f"{name} ({'read' if active else 'read by nobody'}, {status or 'lost'}, {kept or 'nothing'} retained)"
+        for name, active, status, kept in standing[:MOST_NAMED]
+    )
+    if not standing:
+        return []
+    return [
+        Finding(
+            "replication slots",
+            well=False,
+            sentence=f"Logical slots that do not advance: {'; '.join(told)}. A subscriber that lacks a "
+            "column of a published table has stopped, and says so in its server's log.",
+            next="On the subscriber: add the column that its log names; a slot that nobody needs: "
+            "SELECT pg_drop_replication_slot(...)",
         )
     ]
 

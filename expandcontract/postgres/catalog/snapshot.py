@@ -38,7 +38,7 @@ class Snapshot:
     `dependents` are those of the column that the change is about. `server_version` is server_version_num.
     `taken_names` are the names of relations in the table's schema and of constraints on the table, which new
     indexes and constraints must avoid. `leaf_only` is what only relations below the table have on the column.
-    `row_functions` are those that know how many columns the table has.
+    `row_functions` are those that know how many columns the table has, `row_versions` who reads its xmin.
     """
 
     server_version: int
@@ -51,6 +51,7 @@ class Snapshot:
     taken_names: frozenset[str]
     leaf_only: tuple[LeafOnly, ...] = ()
     row_functions: RowFunctions = field(default_factory=RowFunctions)
+    row_versions: tuple[ColumnDependent, ...] = ()
 
     @property
     def table(self) -> RelationName:
@@ -67,6 +68,8 @@ class Snapshot:
         return next((index.key_columns or index.columns for index in self.indexes if index.primary), ())
 
 
+#: What some take for the version of a row: each write of it makes another.
+_ROW_VERSION = "xmin"
 _TAKEN = """
 SELECT c.relname::text
 FROM pg_catalog.pg_class c
@@ -103,7 +106,8 @@ async def load(conn: AsyncConnection, target: Target) -> Snapshot:
     table = await relation.load(conn, oid, version)
     columns = await column.load(conn, oid, version, target.column)
     _must_have(table.name, columns, target.column)
-    dependents = await dependent.load(conn, [WatchedColumn(0, oid, target.column)], version)
+    watched = [WatchedColumn(0, oid, target.column), WatchedColumn(1, oid, _ROW_VERSION)]
+    dependents = await dependent.load(conn, watched, version)
     return Snapshot(
         server_version=version,
         relation=table,
@@ -115,6 +119,7 @@ async def load(conn: AsyncConnection, target: Target) -> Snapshot:
         taken_names=frozenset(name for (name,) in await rows(conn, _TAKEN, oid)),
         leaf_only=await leaf_only.load(conn, oid, target.column),
         row_functions=await row_function.load(conn, oid),
+        row_versions=dependents[1],
     )
 
 
