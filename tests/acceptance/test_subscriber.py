@@ -1,5 +1,7 @@
 """On a subscriber: what the apply worker writes is kept in sync, and noted once a minute."""
 
+from functools import partial
+
 import asyncpg
 import pytest
 
@@ -72,7 +74,7 @@ async def test_a_subscriber_that_has_what_the_plan_asks_for_goes_on_through_cont
                 await verb()
                 await life.sql(f"UPDATE t SET label = 'y{number}' WHERE id = {number}")
                 arrived = f"SELECT count(*) = 1 FROM t WHERE id = {number} AND label = 'y{number}'"
-                await until(lambda query=arrived: there.fetchval(query))
+                await until(partial(there.fetchval, arrived))
             assert not await _standing(life)
             await there.execute('ALTER TABLE t DROP COLUMN "~ec_name"')
             await life.sql("INSERT INTO t (id, label) VALUES (99, 'stops')")
