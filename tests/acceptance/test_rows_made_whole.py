@@ -236,3 +236,19 @@ async def test_what_no_trigger_of_ours_can_bring_about_is_acknowledged(database:
         }
         sentences = [note.sentence for note in life.planned.hazards if note.code == "dependent:trigger"]
         assert any("trigger tsv ON public.t names title" in sentence for sentence in sentences)
+
+
+async def test_the_rule_of_the_table_holds_for_who_writes_both_sides(database: str) -> None:
+    """The row was in sync before the user's trigger changed the old side: the new one does not overrule it,
+    nor does an earlier row of the statement count for this one. What lost is kept.
+    """
+    async with scripted(database, "rename-column", RENAME, GIVEN) as life:
+        await life.ready()
+        await life.sql("UPDATE t SET title = ' both ', headline = ' both ' WHERE id = 1")
+        await life.sql("""INSERT INTO t (id, title, headline)
+            VALUES (11, NULL, ' new '), (12, ' one ', ' one '), (13, ' old ', NULL),
+                   (14, ' two ', ' two ')""")
+        both = "SELECT title, headline FROM t WHERE id = 1 OR id > 10 ORDER BY id"
+        assert await life.rows(both) == [(each, each) for each in ("both", "new", "one", "old", "two")]
+        lost = [("both written", each, f" {each} ") for each in ("both", "one", "two")]
+        assert await life.conflicts() == lost

@@ -77,11 +77,13 @@ def declare() -> str:
     )
 
 
-def left(change: str, old: str, new: str) -> str:
+def left(change: str, old: str, new: str, *, note: str = "") -> str:
     """Return what the last trigger does with what the first one left: only what others changed since counts
     as given, and nobody is noted for it.
 
     An INSERT has no place that would tell its row from another: there it counts only where both sides would.
+    Where the first one was not called, who writes both sides wrote them in sync, and a trigger of the user
+    changed one: the old side, since that is what the table's rules speak of. `note` keeps the other's value.
     """
     return f"""
     IF TG_NARGS OPERATOR(pg_catalog.>) 0 THEN
@@ -99,8 +101,22 @@ def left(change: str, old: str, new: str) -> str:
                 new_given := old_left;
                 old_given := new_left;
             END IF;
-        END IF;
+        END IF;{_unseen(note)}
     END IF;"""
+
+
+def _unseen(note: str) -> str:
+    if not note:
+        return ""
+    called = "COALESCE(seen[1] OPERATOR(pg_catalog.=) place, false)"
+    return f"""
+        IF TG_ARGV[0] OPERATOR(pg_catalog.=) '{LAST}' AND old_given AND new_given AND NOT altered
+            AND (TG_OP OPERATOR(pg_catalog.=) 'INSERT' OR NOT {called})
+        THEN
+            {note}
+            altered := true;
+            new_given := false;
+        END IF;"""
 
 
 def leave(change: str, old: str, new: str) -> str:

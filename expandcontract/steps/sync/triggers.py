@@ -342,7 +342,7 @@ def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
         "declare": "" if outside else rows.declare(),
         "stored": "" if outside else notes.stored_unfit(sync),
         "moved": rows.moved(pair, sync.change, sync.partition_keys, judged=sync.judges),
-        "left": "" if outside else rows.left(sync.change, old, new),
+        "left": "" if outside else rows.left(sync.change, old, new, note=_unseen(sync)),
         "leave": rows.moves(pair, sync.change, sync.partition_keys)
         + ("" if outside else rows.leave(sync.change, old, new)),
         "faults": notes.faults(sync, rows.NAMES),
@@ -381,6 +381,13 @@ def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
         "note_new": notes.note_use(sync, "new", ready=ready),
         "note_old": notes.note_use(sync, "old", ready=ready),
     }
+
+
+def _unseen(sync: Sync) -> str:
+    # In mode fill the first trigger is called for every row.
+    if not sync.first or sync.pair.mode == Mode.FILL:
+        return ""
+    return notes.note_both(sync, "'the old side won: a trigger of the table changed it'")
 
 
 def _not_carried(pair: Pair, old: str, new: str) -> str:
