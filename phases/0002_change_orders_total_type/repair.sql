@@ -75,6 +75,13 @@ BEGIN
                 old_given := new_left;
             END IF;
         END IF;
+        IF TG_ARGV[0] OPERATOR(pg_catalog.=) 'last' AND old_given AND new_given AND NOT altered
+            AND (TG_OP OPERATOR(pg_catalog.=) 'INSERT' OR NOT COALESCE(seen[1] OPERATOR(pg_catalog.=) place, false))
+        THEN
+            BEGIN PERFORM expandcontract_sync.note_conflict('0002_change_orders_total_type', 'both written', pg_catalog.jsonb_build_object('id', NEW.id)::pg_catalog.text, pg_catalog.format('%s', NEW.total), pg_catalog.format('%s', NEW.total_cents), current_user, 'the old side won: a trigger of the table changed it'); EXCEPTION WHEN OTHERS THEN NULL; END;
+            altered := true;
+            new_given := false;
+        END IF;
     END IF;
     IF new_given THEN
         IF old_given AND NOT altered THEN
@@ -221,6 +228,13 @@ BEGIN
                 new_given := old_left;
                 old_given := new_left;
             END IF;
+        END IF;
+        IF TG_ARGV[0] OPERATOR(pg_catalog.=) 'last' AND old_given AND new_given AND NOT altered
+            AND (TG_OP OPERATOR(pg_catalog.=) 'INSERT' OR NOT COALESCE(seen[1] OPERATOR(pg_catalog.=) place, false))
+        THEN
+            BEGIN PERFORM expandcontract_sync.note_conflict('0002_change_orders_total_type', 'both written', pg_catalog.jsonb_build_object('id', NEW.id)::pg_catalog.text, pg_catalog.format('%s', NEW.total), pg_catalog.format('%s', NEW.total_cents), current_user, 'the old side won: a trigger of the table changed it'); EXCEPTION WHEN OTHERS THEN NULL; END;
+            altered := true;
+            new_given := false;
         END IF;
     END IF;
     IF new_given THEN
