@@ -30,21 +30,31 @@ from expandcontract.postgres.sqlstate import ERRAND
 #: The setting that has the search_path of an errand where that is another than the session's.
 OWN_PATH = "ec.own_path"
 
+#: What one who is a member of the owner has beside that in any case: to look on, and BYPASSRLS, for the rows.
+_HARMLESS = (
+    *("pg_monitor", "pg_read_all_settings", "pg_read_all_stats", "pg_stat_scan_tables", "pg_signal_backend"),
+    *("pg_signal_autovacuum_worker", "pg_checkpoint", "pg_use_reserved_connections"),
+)
+
 
 def foreign_owner(relation: str) -> str:
     """Return SQL for the OID, as a bigint, of the owner of a relation (an OID, as SQL) with whose rights it
     is to be worked on. NULL where a role that is at work owns it, or may act as the owner and as nobody else:
-    it has nothing that the owner's code could take.
+    it has nothing that the owner's code could take. NULL as well for one who may not act as the owner, a
+    worker, which has no more than it was given.
     """
     return f"""(
 SELECT DISTINCT o.oid::pg_catalog.int8
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_roles o ON o.oid = c.relowner
 JOIN pg_catalog.pg_roles me ON me.rolname IN (current_user, session_user)
 WHERE c.oid = {relation} AND me.oid <> o.oid AND NOT o.rolsuper
-  AND (me.rolsuper OR me.rolcreaterole OR me.rolcreatedb OR me.rolreplication OR me.rolbypassrls
+  AND (me.rolsuper OR pg_catalog.pg_has_role(me.oid, o.oid, 'MEMBER') AND (
+       me.rolcreaterole OR me.rolreplication
        OR EXISTS (SELECT FROM pg_catalog.pg_roles more
-                  WHERE more.oid NOT IN (me.oid, o.oid) AND pg_catalog.pg_has_role(me.oid, more.oid, 'MEMBER')
-                    AND NOT pg_catalog.pg_has_role(o.oid, more.oid, 'MEMBER'))))"""
+                  WHERE more.oid NOT IN (me.oid, o.oid)
+                    AND NOT more.rolname = ANY ('{{{",".join(_HARMLESS)}}}')
+                    AND pg_catalog.pg_has_role(me.oid, more.oid, 'MEMBER')
+                    AND NOT pg_catalog.pg_has_role(o.oid, more.oid, 'MEMBER')))))"""
 
 
 _OWNER = f"SELECT {foreign_owner('$1::pg_catalog.text::pg_catalog.regclass')}"
@@ -224,6 +234,12 @@ WHERE c.relrowsecurity AND c.relforcerowsecurity AND NOT owner.rolbypassrls
 UNION ALL
 SELECT c.oid::pg_catalog.regclass || ' with the owner of ' || $1::pg_catalog.text || ', ' || owner.name
 FROM owner, tree JOIN pg_catalog.pg_class c ON c.oid = tree.relation WHERE c.relowner <> owner.oid
+UNION ALL
+SELECT 'TEMPORARY on database ' || pg_catalog.quote_ident(pg_catalog.current_database()) || ' for '
+       || owner.name
+FROM owner, pg_catalog.pg_roles me
+WHERE me.rolname = current_user AND NOT me.rolsuper
+  AND NOT pg_catalog.has_database_privilege(owner.oid, pg_catalog.current_database(), 'TEMPORARY')
 UNION ALL
 SELECT 'REFERENCES on ' || other || ' for ' || owner.name || ', with whose rights the table is altered'
 FROM owner, pg_catalog.unnest($2::pg_catalog.text[]) AS other

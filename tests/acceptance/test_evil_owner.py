@@ -6,15 +6,19 @@ import contextlib
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from expandcontract.engine.verbs import restore
+from expandcontract.engine.verbs import backfill, restore, start
 from expandcontract.model.errors import EcError, Mismatches
 from expandcontract.model.phases import Stage
+from expandcontract.postgres.connect import Database
+from expandcontract.postgres.owner_rights import foreign_owner
+from expandcontract.postgres.query import value
 from tests.acceptance.cycle import Expected, Life, living
 
 #: Nobody but a superuser may write a file of the server, which neither a rollback nor READ ONLY takes back.
@@ -219,3 +223,43 @@ async def test_with_the_owners_rights_every_verb_does_what_it_does_with_its_own(
             assert await life.value("SELECT count(*) FROM users WHERE name = 'Name ' || id") == 40
         finally:
             await life.sql("DROP OWNED BY tame CASCADE; DROP ROLE tame")
+
+
+async def test_a_member_of_several_owners_lends_none_of_them_the_others_rights(database: str) -> None:
+    """Nor does it take a superuser; who only looks on beside, or is a worker, needs no such thing."""
+    async with living(database, "change-type", LOSSY, TAME) as life:
+        try:
+            await life.sql("""
+                CREATE ROLE rich; CREATE TABLE treasure (id int); ALTER TABLE treasure OWNER TO rich;
+                CREATE ROLE ann LOGIN; GRANT tame, rich TO ann; GRANT CREATE ON SCHEMA public TO ann;
+                CREATE ROLE bob LOGIN; GRANT tame, pg_monitor TO bob;
+                CREATE ROLE eve LOGIN; GRANT rich TO eve;
+                GRANT ALL ON ALL TABLES IN SCHEMA expandcontract TO ann;
+                GRANT ALL ON ALL SEQUENCES IN SCHEMA expandcontract TO ann;
+                GRANT USAGE ON SCHEMA expandcontract TO ann;
+                GRANT USAGE, CREATE ON SCHEMA expandcontract_sync TO ann;
+                DO $$ BEGIN EXECUTE format('GRANT CREATE ON DATABASE %I TO ann', current_database()); END $$;
+                CREATE FUNCTION steal() RETURNS trigger LANGUAGE plpgsql AS
+                    $$ BEGIN EXECUTE 'SET ROLE rich'; DELETE FROM treasure; RETURN NEW; END $$;
+                ALTER FUNCTION steal() OWNER TO tame; INSERT INTO treasure VALUES (1);
+                CREATE TRIGGER steal BEFORE UPDATE ON users FOR EACH ROW EXECUTE FUNCTION steal()""")
+            for role, owner in (("ann", "tame"), ("bob", None), ("eve", None), ("tame", None)):
+                async with life.context.database.transaction() as conn:
+                    await conn.exec_driver_sql(f"SET LOCAL SESSION AUTHORIZATION {role}")
+                    whose = foreign_owner("'public.users'::regclass")
+                    query = f"SELECT pg_get_userbyid({whose}::oid)"
+                    assert await value(conn, query) == owner
+            far = Database(database.replace("postgres@", "ann@"))
+            context = replace(life.context, database=far)
+            try:
+                await start.start(context, life.change, start.Consent(acknowledged=Expected()))
+                with pytest.raises(EcError, match='cannot set parameter "role" within security-restricted'):
+                    await backfill.backfill(context, life.name)
+            finally:
+                await far.close()
+            assert await life.value("SELECT count(*) FROM treasure") == 1
+            await life.sql("DROP TRIGGER steal ON users")
+            assert (await life.backfill()).stage == Stage.READY
+        finally:
+            await life.sql("""DROP OWNED BY tame, rich, ann CASCADE;
+                DROP ROLE tame, rich, bob, ann, eve""")
