@@ -27,6 +27,8 @@ USUAL = 1.5
 #: A client that is further away than this, there and back, learns from the server's clock alone: the network
 #: is nobody's work, and would hide what is.
 NEAR_SECONDS = 0.002
+#: A longer batch loses its core now and then on any busy machine: none is undisturbed, and they say nothing.
+TELLING_SECONDS = 0.006
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,9 @@ class Rests:
     """Keeps the last batches, and what follows from them."""
 
     def __init__(self) -> None:
-        self.ratio, self.stretch, self._near = AT_FIRST, 1.0, True
+        self.ratio = AT_FIRST
+        self.stretch: float | None = 1.0
+        self._near = True
         self._batches: deque[Batch] = deque(maxlen=LOOKED_AT)
         self._fresh = 0
         self._changed_at: float | None = None
@@ -55,6 +59,8 @@ class Rests:
         """What is done, and why."""
         if self.ratio < NEARLY_NONE:
             return "nothing is felt: short batches, no rests"
+        if self.stretch is None:
+            return f"batches are too long to tell what is felt: rests {self.ratio:.1f}x"
         return f"batches take {self.stretch:.1f}x as long: rests {self.ratio:.1f}x"
 
     def note(self, batch: Batch) -> None:
@@ -82,16 +88,18 @@ class Rests:
         self.ratio = max(wished(self.stretch), self.ratio - SHRINK_PER_SECOND * since)
 
 
-def wished(stretch: float) -> float:
+def wished(stretch: float | None) -> float:
     """Return how many times as long as a batch a rest should be."""
+    if stretch is None:
+        return LONGEST
     return LONGEST * min(1.0, max(0.0, (stretch - UNFELT) / (FELT - UNFELT)))
 
 
-def measure(batches: Sequence[Batch] | deque[Batch]) -> tuple[float, bool] | None:
+def measure(batches: Sequence[Batch] | deque[Batch]) -> tuple[float | None, bool] | None:
     """Return how many times as long batches take as they would undisturbed, and whether the server is near.
 
-    None while that is not known. A quarter of them at least is undisturbed even on a busy machine, as a batch
-    is shorter than the time for which a process keeps its core.
+    A quarter of them at least is undisturbed even on a busy machine, as a batch is shorter than the time for
+    which a process keeps its core. Of longer ones nobody knows; nor of few.
     """
     most = _quantile([batch.rows for batch in batches], 0.9)
     large = [batch for batch in batches if batch.rows and batch.rows >= LARGE * most]
@@ -100,6 +108,8 @@ def measure(batches: Sequence[Batch] | deque[Batch]) -> tuple[float, bool] | Non
     way = _quantile([batch.seconds - batch.server_seconds for batch in large], 0.1)
     per_row = _quantile([batch.server_seconds / batch.rows for batch in large], 0.25)
     near = way <= NEAR_SECONDS
+    if _quantile([batch.server_seconds for batch in large], 0.5) > TELLING_SECONDS:
+        return None, near
     took = waited = 0.0
     for batch in large:
         seconds = batch.seconds if near else batch.server_seconds

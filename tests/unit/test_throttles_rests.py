@@ -192,13 +192,22 @@ def test_whatever_batches_take_rests_are_bounded(batches: list[Batch]) -> None:
     for batch in batches:
         rests.note(batch)
         assert 0 <= rests.ratio <= LONGEST
-        assert rests.stretch >= 1
+        assert rests.stretch is None or rests.stretch >= 1
 
 
 @given(st.floats(1, 1e9), st.floats(1, 1e9))
 def test_more_is_never_less(one: float, other: float) -> None:
     """Who waits longer never rests less."""
     assert wished(min(one, other)) <= wished(max(one, other))
+
+
+def test_batches_that_somebody_chose_too_long_rest_as_long_as_any() -> None:
+    """A batch of 20 ms loses its core on any busy machine, so that none of them is undisturbed."""
+    rests = Rests()
+    for number in range(100):
+        rests.note(Batch(number * 0.02, 5_000, 0.0205, 0.02))
+    assert rests.ratio == LONGEST
+    assert rests.words == "batches are too long to tell what is felt: rests 8.0x"
 
 
 def test_few_batches_say_nothing() -> None:
