@@ -17,6 +17,8 @@ CREATE FUNCTION bump(text) RETURNS text LANGUAGE plpgsql VOLATILE AS
     $$ BEGIN RETURN $1 || nextval('s'); END $$;
 CREATE FUNCTION liar(text) RETURNS text LANGUAGE plpgsql STABLE AS
     $$ BEGIN PERFORM nextval('s'); RETURN $1; END $$;
+CREATE FUNCTION sworn(text) RETURNS text LANGUAGE plpgsql IMMUTABLE AS
+    $$ BEGIN PERFORM nextval('s'); RETURN $1; END $$;
 CREATE FUNCTION asked(int) RETURNS boolean LANGUAGE plpgsql VOLATILE AS
     $$ BEGIN PERFORM nextval('s'); RETURN true; END $$;
 CREATE DOMAIN watched AS int CHECK (asked(VALUE));
@@ -35,6 +37,9 @@ CREATE TABLE t (id int PRIMARY KEY, name text DEFAULT 'nobody', made text DEFAUL
         ("made", {"using": "made", "back": "b"}),
         ("name", {"type": "text DEFAULT nextval('s')"}),
         ("w", {"type": "text"}),
+        ("name", {"using": "name || sworn('x')", "back": "b"}),
+        ("name", {"using": "name", "back": "b || sworn('x')"}),
+        ("name", {"using": "name || ('{1}'::watched[])[1]", "back": "b"}),
         ("id", {"type": "watched"}),
     ],
 )
