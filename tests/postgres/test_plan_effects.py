@@ -36,6 +36,7 @@ CREATE TABLE t (id int PRIMARY KEY, name text DEFAULT 'nobody', made text DEFAUL
         ("name", {"using": "coalesce(name, nextval('s')::text)", "one_way": True}),
         ("made", {"using": "made", "back": "b"}),
         ("name", {"type": "text DEFAULT nextval('s')"}),
+        ("name", {"type": "text DEFAULT ('{1}'::watched[])[1]"}),
         ("w", {"type": "text"}),
         ("name", {"using": "name || sworn('x')", "back": "b"}),
         ("name", {"using": "name", "back": "b || sworn('x')"}),

@@ -10,7 +10,7 @@ from expandcontract.model.errors import BadExpression, UnsupportedShape
 from expandcontract.model.names import RelationName, quote
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.clone.judgement import NewType, Question
-from expandcontract.postgres.clone.table import CLONE, EQ, NE, unqualified
+from expandcontract.postgres.clone.table import CLONE, EQ, NE, evaluating, unqualified
 from expandcontract.postgres.expression import single
 from expandcontract.postgres.query import execute, rows
 from expandcontract.postgres.sqlstate import in_words
@@ -57,6 +57,13 @@ WHERE attrelid {EQ} $1::text::pg_catalog.regclass AND attnum OPERATOR(pg_catalog
 """
 
 
+#: A list of columns takes a type with its collation and nothing else, such as a default that would be parsed.
+_NOTHING_BUT_A_TYPE = """
+EXPLAIN (COSTS OFF)
+SELECT FROM pg_catalog.json_to_record('{{}}'::pg_catalog.json) AS ec_row (ec_type {type})
+"""
+
+
 async def new_type_of(
     conn: AsyncConnection, table: RelationName, column: Column, question: Question
 ) -> NewType:
@@ -66,6 +73,9 @@ async def new_type_of(
     try:
         async with conn.begin_nested():
             filenode = await rows(conn, _FILENODE, CLONE)
+            if question.type is not None:
+                async with evaluating(conn):
+                    await execute(conn, _NOTHING_BUT_A_TYPE.format(type=wanted))
             await execute(conn, f"ALTER TABLE {CLONE} ADD COLUMN ec_type {wanted}")
             rewritten = filenode != await rows(conn, _FILENODE, CLONE)
             ((after,),) = await rows(conn, _COLUMNS, CLONE)
