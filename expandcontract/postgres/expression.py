@@ -29,6 +29,24 @@ def expression_settings(words: Iterable[str]) -> tuple[tuple[str, str], ...]:
     return tuple((name, value) for types, name, value in _SETTINGS if re.search(rf"\b(?:{types})", text))
 
 
+#: What is quoted: an escape string, any other string, an identifier, and between dollars.
+_QUOTED = re.compile(
+    r"""[eE]'(?:[^'\\]|\\.|'')*' | '(?:[^']|'')*' | "(?:[^"]|"")*"
+        | \$(?P<tag>(?:[^\W\d]\w*)?)\$ .*? \$(?P=tag)\$""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+def _quoted_at(text: str, position: int) -> int | None:
+    """Return where what is quoted at a position ends, or None where nothing is."""
+    # The e of date'...' and the dollars of a$$b are of a word.
+    of_a_word = position > 0 and (text[position - 1].isalnum() or text[position - 1] in "_$")
+    if of_a_word and text[position] in "eE$":
+        return None
+    found = _QUOTED.match(text, position)
+    return None if found is None else found.end()
+
+
 def single(text: str, option: str) -> str:
     """Return `text`, or raise BadExpression when it is more than one expression.
 
@@ -38,11 +56,14 @@ def single(text: str, option: str) -> str:
     """
     depth = position = 0
     while position < len(text):
+        quoted = _quoted_at(text, position)
+        if quoted is not None:
+            position = quoted
+            continue
         character = text[position]
         if character in "'\"":
-            end = text.find(character, position + 1)
-            position = len(text) if end < 0 else end
-        elif character in "()[]":
+            raise _refused(text, option, "A quote is not closed.")
+        if character in "()[]":
             depth += 1 if character in "([" else -1
         elif character == ";" or text.startswith(("--", "/*"), position):
             raise _refused(text, option, f"{text[position : position + 2].strip()!r} cannot be part of it.")

@@ -94,6 +94,11 @@ def _filled(sql: str, constants: Sequence[str]) -> str:
     return renumbered(sql, lambda number: constants[number - 1])
 
 
+def has_parameters(sql: str) -> bool:
+    """Pure. Whether SQL has $1, $2, ... outside of what is quoted."""
+    return any(found[1] for found in _PARAMETER.finditer(sql))
+
+
 def renumbered(sql: str, place: Callable[[int], str]) -> str:
     """Pure. Return SQL that has something else in the places of $1, $2, ..."""
     return _PARAMETER.sub(lambda found: place(int(found[1])) if found[1] else found[0], sql)

@@ -20,6 +20,7 @@ from expandcontract.postgres.clone.table import (
     tries,
 )
 from expandcontract.postgres.expression import expression_settings, single
+from expandcontract.postgres.message import has_parameters
 from expandcontract.postgres.query import execute, rows, value
 from expandcontract.postgres.sqlstate import in_words
 
@@ -143,6 +144,8 @@ async def _canonical(
     First where nothing can be written: the parser turns constants into their types, which may call a domain's
     CHECK, and the planner calls what is declared immutable for arguments that are constants.
     """
+    if has_parameters(cast):
+        raise BadExpression(f"{option} must be one expression.", why="Nothing gives a parameter its value.")
     async with evaluating(conn):
         await execute(conn, f"EXPLAIN (COSTS OFF) SELECT {cast} FROM {CLONE}")
     await execute(conn, f"ALTER TABLE {CLONE} ADD CONSTRAINT ec_check CHECK ({cast} IS NOT NULL)")
