@@ -17,7 +17,7 @@ from expandcontract.model.durations import milliseconds
 from expandcontract.model.errors import NotConnected, PoolerInTheWay, ServerAway, ServerTooOld, UsageError
 from expandcontract.model.presence import named
 from expandcontract.postgres.address import Address, parse
-from expandcontract.postgres.message import Query, driver, inlined, marked, send
+from expandcontract.postgres.message import LEFTOVERS, Query, driver, inlined, marked, send
 from expandcontract.postgres.origin import Origins
 from expandcontract.postgres.settings import BEGIN, Lifting, settings
 from expandcontract.postgres.sqlstate import TIMED_OUT, is_away, is_disconnect, server_message, sqlstate
@@ -308,9 +308,14 @@ async def _opened(engine: AsyncEngine, *opening: str) -> AsyncConnection:
 
 
 async def _commit(conn: AsyncConnection) -> None:
-    """End the transaction, unless its last message did."""
+    """End the transaction, unless its last message did, and take with it what is temporary and somebody
+    else's.
+    """
+    last = ["DISCARD TEMP"] if conn.info.pop(LEFTOVERS, False) else []
     if (await driver(conn)).is_in_transaction():
-        await send(conn, "COMMIT")
+        last.append("COMMIT")
+    if last:
+        await send(conn, *last)
 
 
 async def _roll_back(conn: AsyncConnection) -> None:
@@ -331,6 +336,8 @@ async def _backend(conn: AsyncConnection) -> int:
 
 async def _end(conn: AsyncConnection, *, keep: bool) -> None:
     await _roll_back(conn)
+    if not conn.invalidated:
+        conn.info.pop(LEFTOVERS, None)
     if not keep and not conn.invalidated:
         await conn.invalidate()
     await conn.close()

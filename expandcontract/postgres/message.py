@@ -21,6 +21,8 @@ from sqlalchemy.sql.expression import ClauseElement
 from expandcontract.model.presence import mark
 from expandcontract.postgres.sqlstate import is_disconnect
 
+#: Where a connection keeps that its session has temporary objects which must not outlive the transaction.
+LEFTOVERS = "expandcontract.leftovers"
 _FAILURES = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 #: A parameter, or what is quoted and holds none.
 _PARAMETER = re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|\$(\d+)""")

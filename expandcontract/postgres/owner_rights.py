@@ -24,7 +24,7 @@ from expandcontract.model.errors import MissingPrivilege
 from expandcontract.model.names import literal, quote
 from expandcontract.postgres import query
 from expandcontract.postgres.descendants import tree
-from expandcontract.postgres.message import Query, inlined, renumbered, send
+from expandcontract.postgres.message import LEFTOVERS, Query, inlined, renumbered, send
 from expandcontract.postgres.sqlstate import ERRAND
 
 #: The setting that has the search_path of an errand where that is another than the session's.
@@ -149,8 +149,13 @@ class OwnerRights:
         return (_ROOM, _DOOR.format(**names))
 
     async def open(self, conn: AsyncConnection) -> None:
-        """Make the session able to run errands, in the caller's transaction."""
+        """Make the session able to run errands, in the caller's transaction, with which that ends.
+
+        What the owner's code has made in pg_temp meanwhile goes as well: a type there would be found before
+        that of pg_catalog by who looks along another path.
+        """
         if self.opening:
+            conn.info[LEFTOVERS] = True
             await send(conn, *self.opening)
 
     def errand(self, statement: str, given: Mapping[int, tuple[str, str]] | None = None) -> str:

@@ -221,6 +221,9 @@ async def test_with_the_owners_rights_every_verb_does_what_it_does_with_its_own(
             await life.contract()
             assert (await life.undo()).stage == Stage.READY
             assert await life.value("SELECT count(*) FROM users WHERE name = 'Name ' || id") == 40
+            # The sessions are open still.
+            left = "SELECT count(*) FROM pg_type WHERE typnamespace::regnamespace::text LIKE 'pg_temp%'"
+            assert await life.value(left) == 0
         finally:
             await life.sql("DROP OWNED BY tame CASCADE; DROP ROLE tame")
 
