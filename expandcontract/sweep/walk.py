@@ -11,6 +11,7 @@ from expandcontract.ledger import chunk as ledger
 from expandcontract.ledger.tables import Tables
 from expandcontract.model import killpoints
 from expandcontract.model.events import Listener, Notice, ignore
+from expandcontract.model.plan import Purpose
 from expandcontract.postgres.connect import Database
 from expandcontract.sweep.brake import Brake
 from expandcontract.sweep.crew import Crew
@@ -71,7 +72,8 @@ async def walk(  # noqa: PLR0913 - what the engine knows and the sweep does not
     governor = Governor(database, job.purpose, options.limits, lambda text: listen(Notice(job.name, text)))
     rate = MaxRate(options.max_rate)
     shift = Shift(database, tables, job, options, listen, check, Brake(), rate, governor, LONGEST_BATCH)
-    shift.patience = await _patience(shift)
+    if job.purpose == Purpose.COPY:
+        shift.patience = await _patience(shift)
     if void_leases:
         await shift.transact(lambda conn: ledger.void_leases(conn, tables, shift.round))
     async with _braked_by(stop, shift.brake):
