@@ -97,9 +97,8 @@ async def copy_to_end(work: Work, pace: SweepPace, *, anew: bool = False) -> Swe
     stays as it was.
 
     What a round was laid over is kept with it: when trigger, functions or leaves are others at its end, rows
-    may have moved to where the round did not look,
-    and another round follows. A round over finished rows writes nothing. `anew` begins a round over the
-    present size even when the last one is finished.
+    may have moved to where the round did not look, and another round follows. A round over finished rows
+    writes nothing. `anew` begins a round over the present size even when the last one is finished.
     """
     _, _, action = work.plan.sweep(Purpose.COPY)
     if isinstance(action, Transformation):

@@ -42,8 +42,7 @@ class Side:
     """One column of a pair.
 
     `default` is the column's own default as SQL (schema-qualified), or None. `volatile_default` says that it
-    makes a
-    new value at each call, so that it cannot be compared with.
+    makes a new value at each call, so that it cannot be compared with.
     """
 
     column: str
@@ -58,10 +57,8 @@ class Pair:
     """An old and a new column with the expressions between them.
 
     `forward` and `back` are None where the other side's raw value is used (a rename), and otherwise the
-    qualified names of
-    scalar SQL functions. `fills_null` says that forward makes a value of NULL. `one_way` says that nothing
-    goes back. `plain_equality` says that for the new (and
-    old) type `IS NOT DISTINCT FROM`
+    qualified names of scalar SQL functions. `fills_null` says that forward makes a value of NULL. `one_way`
+    says that nothing goes back. `plain_equality` says that for the new (and old) type `IS NOT DISTINCT FROM`
     means identical.
     """
 

@@ -200,8 +200,7 @@ def derived(name: str, old: str, new: str) -> str:
     """Return an object's name for the new column: `ix_users_name` becomes `ix_users_display_name`.
 
     The last occurrence of the column's name as a whole word is replaced (words end at `_` and other
-    punctuation);
-    where there is none, the new name is appended.
+    punctuation); where there is none, the new name is appended.
     """
     pattern = re.compile(rf"(?<![^\W_]){re.escape(old)}(?![^\W_])")
     matches = list(pattern.finditer(name))

@@ -44,8 +44,8 @@ class Transactional:
     """Statements that commit together with their row in the journal.
 
     `locks` are taken first, all at once, by the lock ladder, in the order given (one mode for all). A
-    `patient` step takes no lock that an application
-    would notice, may wait long (VALIDATE CONSTRAINT), and runs without the short timeout.
+    `patient` step takes no lock that an application would notice, may wait long (VALIDATE CONSTRAINT), and
+    runs without the short timeout.
     """
 
     statements: tuple[str, ...]
@@ -85,13 +85,12 @@ class Sweep:
     """A walk over all heap blocks of a table and its leaves.
 
     `wanted` is a predicate over the alias `t` of the rows that the sweep is for: out of sync (copy),
-    mismatching (compare), only on the new side (keep).
-    `assignments` are `(column as SQL, expression over t)` for copy. `key` are the columns (as SQL) that name
-    a row; without any the row's ctid does.
-    `old` and `new` are the columns (as SQL) whose values keep records. `unfit` is a predicate over `t` of the
-    rows whose value the other side cannot
-    hold; compare counts them apart. With `own_path` rows are written under the search_path of the role,
-    as the application's are: plans of before name operators without their schema, and may not be.
+    mismatching (compare), only on the new side (keep). `assignments` are `(column as SQL, expression over t)`
+    for copy. `key` are the columns (as SQL) that name a row; without any the row's ctid does. `old` and `new`
+    are the columns (as SQL) whose values keep records. `unfit` is a predicate over `t` of the rows whose
+    value the other side cannot hold; compare counts them apart. With `own_path` rows are written under the
+    search_path of the role, as the application's are: plans of before name operators without their schema,
+    and may not be.
     """
 
     purpose: Purpose
@@ -125,10 +124,10 @@ class Step:
     """The smallest unit that is journaled.
 
     `id` is unique within its section and stable between runs. `symbol` is `+` (adds), `~` (alters), `-`
-    (removes), `=` (reads or copies rows). `by_size` says that it
-    takes time with the size of the table; other steps are instant. `becomes` is the state that the change
-    enters when the step commits. `reverse` are the statements that take the step back when what it prepares
-    does not come about: a rule that nothing follows must refuse no write.
+    (removes), `=` (reads or copies rows). `by_size` says that it takes time with the size of the table; other
+    steps are instant. `becomes` is the state that the change enters when the step commits. `reverse` are the
+    statements that take the step back when what it prepares does not come about: a rule that nothing follows
+    must refuse no write.
     """
 
     id: str
@@ -190,17 +189,16 @@ class Plan:
     """A change with all its steps and what it was compiled from.
 
     `catalog` is the part of the catalog that mattered (never row counts). `old_columns` and `new_columns` are
-    the names that the two versions of the application
-    use. `swap` says that the new side takes over the old one's name at contract, so that `ready` means that
-    contract may run. `hidden_column` is the old side's name after contract.
-    `not_held` and `barred` are predicates over `t` after contract: the hidden side could not hold the row's
-    value, and the old side's own constraints would refuse the row.
-    `trigger` comes after those of the user, `first_trigger` before them; plans of 0.1 name none.
-    `functions` are the schema-qualified functions that keep the sides in sync, `hidden_functions` those that
-    keep the hidden side current after contract. `noted_every` is how often at most the trigger notes that a
-    session writes one side, so
-    that a session's last write may be that much younger than its note. `remade` are the triggers of the user,
-    as `name ON table`, that contract and undo make anew, since they name the column (UPDATE OF, WHEN).
+    the names that the two versions of the application use. `swap` says that the new side takes over the old
+    one's name at contract, so that `ready` means that contract may run. `hidden_column` is the old side's
+    name after contract. `not_held` and `barred` are predicates over `t` after contract: the hidden side could
+    not hold the row's value, and the old side's own constraints would refuse the row. `trigger` comes after
+    those of the user, `first_trigger` before them; plans of 0.1 name none. `functions` are the
+    schema-qualified functions that keep the sides in sync, `hidden_functions` those that keep the hidden side
+    current after contract. `noted_every` is how often at most the trigger notes that a session writes one
+    side, so that a session's last write may be that much younger than its note. `remade` are the triggers of
+    the user, as `name ON table`, that contract and undo make anew, since they name the column (UPDATE OF,
+    WHEN).
     """
 
     change: Change

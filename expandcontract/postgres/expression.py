@@ -51,8 +51,7 @@ def single(text: str, option: str) -> str:
     """Return `text`, or raise BadExpression when it is more than one expression.
 
     A parenthesis that was not opened, a semicolon or a comment would let it speak outside of its place in a
-    statement.
-    What else a text could smuggle in, the caller sees in what the server understood.
+    statement. What else a text could smuggle in, the caller sees in what the server understood.
     """
     depth = position = 0
     while position < len(text):

@@ -21,8 +21,8 @@ async def wait_until_unused(
     """Wait until no session of the standby uses the tables that are about to be locked.
 
     Only ACCESS EXCLUSIVE is replayed on a standby (manual, "Handling Query Conflicts"); other locks pass
-    unnoticed. A query that begins there in the moment
-    between this look and the replay is held up for as long as the lock is.
+    unnoticed. A query that begins there in the moment between this look and the replay is held up for as long
+    as the lock is.
 
     Raises:
         LockBudgetSpent: somebody used them for longer than lock_budget. Nothing was done.

@@ -19,9 +19,9 @@ WAL_BYTES_PER_SECOND = 64 * 1024 * 1000
 #: Who was at work is taken to be at work for this long.
 LINGERS_SECONDS = 5.0
 
-#: Sessions, without ours, that did something within the last two seconds, and those of them
-#: in a transaction at this moment. That is not only who is active: between two statements hardly anybody is,
-#: even where all cores are at work. What a role may not see has no backend_type, and counts as both.
+#: Sessions, without ours, that did something within the last two seconds, and those of them in a transaction
+#: at this moment. That is not only who is active: between two statements hardly anybody is, even where all
+#: cores are at work. What a role may not see has no backend_type, and counts as both.
 QUERY = """
 SELECT pg_catalog.count(*) AS busy,
        pg_catalog.count(*) FILTER (

@@ -57,8 +57,7 @@ class Transformer:
     async def compute(self, values: Sequence[object]) -> list[Computed]:
         """Return what the function makes of each value, of the first ones alone where that is much.
 
-        Raises Died, and BadTransform as `start` does.
-        Who cancels it must close it.
+        Raises Died, and BadTransform as `start` does. Who cancels it must close it.
         """
         await self.start()
         assert self._process is not None  # noqa: S101 - it was started

@@ -20,11 +20,9 @@ class Case:
     """What is there, what is changed, and what the versions of the application then see.
 
     `intended` is SQL that makes of the given table what the change shall make of it: run and rolled back
-    before, its outcome is
-    compared with what is there at the end. `between` runs when the change is ready for the first time,
-    `rolled_back` after the
-    rollback, `again` when it is ready once more, `hidden` after contract, `undone` after undo,
-    `contracted` at the end.
+    before, its outcome is compared with what is there at the end. `between` runs when the change is ready for
+    the first time, `rolled_back` after the rollback, `again` when it is ready once more, `hidden` after
+    contract, `undone` after undo, `contracted` at the end.
     """
 
     name: str

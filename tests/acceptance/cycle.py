@@ -39,8 +39,8 @@ Rows: TypeAlias = list[tuple[Any, ...]]
 #: Of a kind's spec.
 Fields: TypeAlias = Mapping[str, Any]
 
-#: No quiet time: a test does not wait for it. The rest are the defaults.
-#: The test's own sessions are no application that has to be spared.
+#: No quiet time: a test does not wait for it. The rest are the defaults. The test's own sessions are no
+#: application that has to be spared.
 IN_A_HURRY = Limits(off=frozenset({courtesy.NAME}))
 POLICY = Policy(quiet_for=timedelta(0), lock_budget=timedelta(seconds=20))
 

@@ -73,9 +73,8 @@ async def require_short(
     """Hold the longest wait to the limit.
 
     `measure` carries something out and returns the longest wait beside it; `control` the longest wait of the
-    same probes
-    alone. Only when a first try is over the limit are there others: then the median excess over the control
-    is judged.
+    same probes alone. Only when a first try is over the limit are there others: then the median excess over
+    the control is judged.
     """
     found: list[float] = []
     for _ in range(TRIES):

@@ -63,8 +63,8 @@ async def test_back_of_null_is_refused_where_null_may_be(database: str) -> None:
 
 
 async def test_a_conversion_that_depends_on_the_time_zone_moves_nothing_later(database: str) -> None:
-    """A3: an immutable wrapper does not hide it: the plan takes mode fill,
-    and an unrelated UPDATE elsewhere changes no instant.
+    """A3: an immutable wrapper does not hide it: the plan takes mode fill, and an unrelated UPDATE elsewhere
+    changes no instant.
     """
     given = """SET timezone = 'Europe/Berlin';
     CREATE FUNCTION instant(timestamp) RETURNS timestamptz LANGUAGE sql IMMUTABLE AS 'SELECT $1::timestamptz';
@@ -192,8 +192,8 @@ async def test_a_null_that_an_orm_writes_back_before_ready_wipes_nothing(databas
 
 
 async def test_what_old_code_inserts_wins_over_defaults(database: str) -> None:
-    """A8: an explicit NULL where both sides have a constant default,
-    an explicit id where the default is nextval.
+    """A8: an explicit NULL where both sides have a constant default, an explicit id where the default is
+    nextval.
     """
     given = "CREATE TABLE t(id int, name text DEFAULT 'none', number serial); INSERT INTO t(id) VALUES (1)"
     async with scripted(database, "rename-column", _RENAME, given) as life:
@@ -276,8 +276,8 @@ async def test_what_is_hidden_stays_as_it_was_when_another_column_changes(databa
 
 
 async def test_a_repair_finds_what_was_written_past_the_trigger(database: str) -> None:
-    """A12: 6,000 updates with the trigger off move rows beyond the old end of the table;
-    VACUUM FULL moves all.
+    """A12: 6,000 updates with the trigger off move rows beyond the old end of the table; VACUUM FULL moves
+    all.
     """
     given = _NAMES.replace("20) i", "6000) i")
     async with living(database, "rename-column", _RENAME, given) as life:
@@ -319,8 +319,8 @@ async def test_a_value_that_does_not_fit_stops_no_other_column(database: str) ->
 
 
 async def test_two_long_transactions_of_old_code_do_not_meet(database: str) -> None:
-    """A14: they write disjoint rows through the old side; neither waits for the other,
-    nor for what notes who wrote.
+    """A14: they write disjoint rows through the old side; neither waits for the other, nor for what notes who
+    wrote.
     """
     async with scripted(database, "rename-column", _RENAME, _NAMES) as life:
         await life.ready()
@@ -357,8 +357,8 @@ REVOKE ALL ON SCHEMA public FROM PUBLIC; GRANT USAGE ON SCHEMA public TO {role};
 async def test_a_role_without_any_right_on_our_schemas_writes_in_every_phase(
     empty_database: str, kind: str, fields: dict[str, object], new: str
 ) -> None:
-    """A15: under hardened default privileges, every statement works,
-    conflicts and notes of who wrote among them.
+    """A15: under hardened default privileges, every statement works, conflicts and notes of who wrote among
+    them.
     """
     role = "app_" + empty_database.split("/")[3].partition("?")[0]
     given = _HARDENED.format(role=role) + _NAMES + f";GRANT SELECT, INSERT, UPDATE ON t TO {role}"
@@ -444,8 +444,8 @@ _UPSERT = (
 async def test_upserts_meet_no_second_unique_index(
     database: str, kind: str, fields: dict[str, object]
 ) -> None:
-    """A19: OLD when the twin is there, NEW when the old side is hidden,
-    OLD after undo: no 23505 of eight at a time.
+    """A19: OLD when the twin is there, NEW when the old side is hidden, OLD after undo: no 23505 of eight at
+    a time.
     """
     given = (
         _NAMES + ";ALTER TABLE t ADD UNIQUE (name); ALTER TABLE t DROP CONSTRAINT t_pkey; CREATE SEQUENCE s"

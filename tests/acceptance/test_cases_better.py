@@ -84,8 +84,8 @@ async def test_an_expression_that_is_none_is_refused_before_anything_happens(
 
 
 async def test_what_depends_on_the_old_column_is_named_and_stops_purge_alone(database: str) -> None:
-    """X8, X10: views, policies and the like go on with the hidden column; purge names them,
-    and goes through without them.
+    """X8, X10: views, policies and the like go on with the hidden column; purge names them, and goes through
+    without them.
     """
     given = (
         _ORDERS
@@ -200,8 +200,8 @@ async def test_init_again_changes_no_row(database: str) -> None:
 
 
 async def test_an_interruption_ends_after_the_batch_and_is_resumed(database: str) -> None:
-    """X28: Ctrl-C. What was copied is committed, the exit code says so,
-    and the same command goes on from there.
+    """X28: Ctrl-C. What was copied is committed, the exit code says so, and the same command goes on from
+    there.
     """
     given = _ORDERS + (
         "INSERT INTO customers SELECT generate_series(51, 20000); "

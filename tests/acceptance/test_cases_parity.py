@@ -233,8 +233,8 @@ CASES = (P13, P14, P15, P15_SEQUENCE, P16, P16_TYPE, P31, P31_SERIAL)
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 async def test_a_column_is_carried_with_all_that_it_has(database: str, case: Case) -> None:
-    """At each turn both versions see what they must; in the end the table has what was intended,
-    and nothing else.
+    """At each turn both versions see what they must; in the end the table has what was intended, and nothing
+    else.
     """
     await run(database, _in(database, case))
 
@@ -252,8 +252,8 @@ def _in(database: str, case: Case) -> Case:
 
 
 async def test_a_default_that_the_new_type_cannot_hold_is_dropped_with_a_notice(database: str) -> None:
-    """P14: start goes on; where NEW gives no value there is none,
-    and contract waits until such rows are corrected.
+    """P14: start goes on; where NEW gives no value there is none, and contract waits until such rows are
+    corrected.
     """
     fields = {"column": "reviews.rating", "type": "int", "to": "stars"}
     given = (

@@ -132,8 +132,8 @@ async def _rotate(life: Script, table: str, side: str, values: Sequence[str]) ->
 
 
 async def _swap_unseen(life: Script, table: str, values: Sequence[str]) -> None:
-    """Past the trigger, give the new side of every row another value than the old one's,
-    equal ones among them.
+    """Past the trigger, give the new side of every row another value than the old one's, equal ones among
+    them.
     """
     trigger = f'"~ec_{life.name}"'
     await life.sql(f"ALTER TABLE {table} DISABLE TRIGGER {trigger}")

@@ -170,8 +170,8 @@ async def test_both_versions_write_when_the_change_is_ready(database: str, kind:
 
 
 async def test_copy_cascades_and_swapped_unique_values(database: str) -> None:
-    """W2: COPY of either side, a foreign key's ON UPDATE CASCADE and ON DELETE SET NULL,
-    unique values that change places.
+    """W2: COPY of either side, a foreign key's ON UPDATE CASCADE and ON DELETE SET NULL, unique values that
+    change places.
     """
     fields = {"column": "t.parent", "new_name": "owner"}
     async with scripted(database, "rename-column", fields, _GIVEN) as life:

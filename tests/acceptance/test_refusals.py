@@ -1,5 +1,5 @@
-"""What bad input gets: an error with its code, the reason, the state of things, the next command;
-and nothing is changed.
+"""What bad input gets: an error with its code, the reason, the state of things, the next command; and nothing
+is changed.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -266,8 +266,8 @@ async def test_a_temporary_table_cannot_be_seen(database: str) -> None:
 
 
 async def test_each_missing_privilege_is_named(database: str) -> None:
-    """Those of the role that runs the change, and those of roles that write,
-    on the functions that forward uses.
+    """Those of the role that runs the change, and those of roles that write, on the functions that forward
+    uses.
     """
     name = database.split("/")[3].partition("?")[0]
     given = f"""{_TABLE}; CREATE ROLE stranger_{name} LOGIN; GRANT SELECT, UPDATE ON t TO stranger_{name};

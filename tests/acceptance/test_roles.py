@@ -23,8 +23,7 @@ from expandcontract.testing.server import Server
 from tests.acceptance.cycle import Expected
 
 #: As in an organisation that trusts nobody: functions are for those to whom they were granted, `public` is
-#: for use only, and
-#: every table filters its rows, for its owner as well.
+#: for use only, and every table filters its rows, for its owner as well.
 HARDENED = """
 CREATE ROLE migrator LOGIN {bypass};
 CREATE ROLE app LOGIN;

@@ -1,8 +1,7 @@
 """One stage on which the same act is played again and again, each time from the same beginning.
 
 The ledger knows its database by its OID and takes a copy for one. So the stage always has the same OID: it is
-dropped, and made
-again from a template that was kept of it.
+dropped, and made again from a template that was kept of it.
 """
 
 import asyncio

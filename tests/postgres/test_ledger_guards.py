@@ -217,8 +217,8 @@ async def test_what_a_proof_is_bound_to_is_written_by_the_guard(ledger: Ledger) 
 
 
 async def test_a_proof_ends_when_every_chunk_is_compared(ledger: Ledger) -> None:
-    """A proof with an open chunk cannot be finished; finished, it says the sums of its chunks,
-    without those of what is no part of the table.
+    """A proof with an open chunk cannot be finished; finished, it says the sums of its chunks, without those
+    of what is no part of the table.
     """
     part = await ledger.one("SELECT relation FROM expandcontract.change")
     await ledger.run(Phase.EXPAND, Phase.DUAL_WRITE, Phase.BACKFILL)

@@ -107,8 +107,8 @@ def test_what_a_role_may_not_see() -> None:
 
 
 def test_a_budget_says_how_long_it_can_be_relied_on() -> None:
-    """In time a lag grows by a second a second; in bytes as fast as WAL was written at its
-    fastest; not at all until it was seen to move.
+    """In time a lag grows by a second a second; in bytes as fast as WAL was written at its fastest; not at
+    all until it was seen to move.
     """
     wal = Wal()
     wal.note(0.0, 0)

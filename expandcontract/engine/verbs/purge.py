@@ -21,8 +21,7 @@ async def purge(
     """Drop the old side for good; return the change as it is then.
 
     After `undo_window` it takes `yes`; before, `now` and the change's name as `confirm`. Raises NotConfirmed,
-    WrongState, and GateShut naming what in the
-    database still uses the hidden column.
+    WrongState, and GateShut naming what in the database still uses the hidden column.
     """
     situation = await situations.one(context, name)
     async with refusals(context, situation, "purge"):

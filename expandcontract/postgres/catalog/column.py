@@ -33,9 +33,8 @@ class Column:
     inheritance must have a value too. `identity` is pg_attribute.attidentity (`a`, `d` or empty), `generated`
     attgenerated (`s`, `v` or empty). `storage` and `compression` are None where they are the type's default.
     `plain_equality` says that `IS NOT DISTINCT FROM` means identical: a built-in type whose default btree
-    class has equalimage, with a deterministic collation. `sequence_types` are the types of
-    `owned_sequences`, which are the sequences that are OWNED
-    BY the column (not those of identity).
+    class has equalimage, with a deterministic collation. `sequence_types` are the types of `owned_sequences`,
+    which are the sequences that are OWNED BY the column (not those of identity).
     """
 
     name: str

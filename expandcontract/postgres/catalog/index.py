@@ -13,11 +13,11 @@ class Index:
     """An index of the table.
 
     `columns` are all columns that it uses: keys and INCLUDEd ones in their order, then those inside
-    expressions and in the predicate. `definition` is pg_get_indexdef() from the access method on: `btree
-    (name) WHERE (active)`. `constraint` is the constraint that it backs (`constraint_kind` u, p or x),
+    expressions and in the predicate. `definition` is pg_get_indexdef() from the access method on:
+    `btree (name) WHERE (active)`. `constraint` is the constraint that it backs (`constraint_kind` u, p or x),
     `constraint_definition` that one's pg_get_constraintdef(). `key_columns` are the plain columns of the key,
-    `plain_columns` those and the INCLUDEd ones.
-    `statistics` are the statistics targets of its expressions, by position.
+    `plain_columns` those and the INCLUDEd ones. `statistics` are the statistics targets of its expressions,
+    by position.
     """
 
     name: str

@@ -18,13 +18,13 @@ class Subject:
     """An old column and its new side.
 
     `new` is the new side's name until contract and `final` the one after; they differ for a swap, where
-    `final` is the old column's own name. `hidden` is the old side's name after contract.
-    `definitions` are those of indexes and CHECK constraints as the server writes them for the new column, by
-    the object's name; what is missing there cannot be carried.
-    `hidden_definitions` are those of unique indexes for the hidden column, which undo may have to build,
-    `final_definitions` those of all indexes for the new column as it is called after contract.
-    `unique_at_ready` says that twins of unique indexes are unique from ready on, for new code that upserts.
-    `default` is the new side's default, unless the old one is volatile: that one moves at contract.
+    `final` is the old column's own name. `hidden` is the old side's name after contract. `definitions` are
+    those of indexes and CHECK constraints as the server writes them for the new column, by the object's name;
+    what is missing there cannot be carried. `hidden_definitions` are those of unique indexes for the hidden
+    column, which undo may have to build, `final_definitions` those of all indexes for the new column as it is
+    called after contract. `unique_at_ready` says that twins of unique indexes are unique from ready on, for
+    new code that upserts. `default` is the new side's default, unless the old one is volatile: that one moves
+    at contract.
     """
 
     snapshot: Snapshot

@@ -18,9 +18,9 @@ class Conversion:
     """An expression over one column that yields the other side's value.
 
     `expression` is what the server made of the user's text: qualified, and ending in a cast to `result`,
-    typmod included (without it a row would be rewritten for ever).
-    `total` says that it cannot raise an error; `immutable` is the server's own judgement. `settings`, name
-    and value as SQL, are in force while it runs.
+    typmod included (without it a row would be rewritten for ever). `total` says that it cannot raise an
+    error; `immutable` is the server's own judgement. `settings`, name and value as SQL, are in force while it
+    runs.
     """
 
     name: RelationName

@@ -117,8 +117,8 @@ def in_sync(pair: Pair, row: str, *, old: str | None = None, new: str | None = N
     empty for the column alone, as a CHECK that children get too must name it.
 
     A new side that is filled may also agree through back: a pair whose forward loses something is right when
-    old is what back makes of new.
-    `old` and `new` are the present column names, where they differ from the pair's (after contract).
+    old is what back makes of new. `old` and `new` are the present column names, where they differ from the
+    pair's (after contract).
     """
     old_value, new_value = _value(row, old or pair.old.column), _value(row, new or pair.new.column)
     if pair.computed_outside:
@@ -174,8 +174,7 @@ def unfit(pair: Pair, row: str) -> str | None:
     """Return SQL that is true when the new side cannot hold the old side's value; None where that cannot be.
 
     A value fits when back makes of it what it was; without back, or where losses are accepted, when forward
-    makes
-    something of it.
+    makes something of it.
     """
     if pair.identity or pair.computed_outside:
         return None

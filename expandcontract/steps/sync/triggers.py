@@ -31,11 +31,10 @@ class Sync:
     """A pair with the names of what keeps it in sync.
 
     `schema` holds the functions, `key` are the columns that name a row in `conflict`, `new_default` is the
-    default that the new side gets when it is settled, `ledger` the schema of the ledger,
-    `checks` are those that contract takes away. `first` is the name of the trigger that sorts before all
-    others, empty where none is of use; `watched` says that triggers of the user may look at the pair, so that
-    it is put there from the beginning. `partition_keys` are the columns by which rows move. `unique`: so is
-    the old side.
+    default that the new side gets when it is settled, `ledger` the schema of the ledger, `checks` are those
+    that contract takes away. `first` is the name of the trigger that sorts before all others, empty where
+    none is of use; `watched` says that triggers of the user may look at the pair, so that it is put there
+    from the beginning. `partition_keys` are the columns by which rows move. `unique`: so is the old side.
     """
 
     change: str
@@ -161,9 +160,8 @@ def create_sync_trigger(sync: Sync, tables: Sequence[RelationName], *, first: bo
     always; with `first` two of them, before and after those of the user, so that what these look at is whole.
 
     WHEN keeps writes that are in sync from calling the function at all: the copy's own, and those of an
-    application that writes both sides. In mode fill
-    the rules depend on what the row was before, which WHEN cannot see for INSERT OR UPDATE, so there the
-    function decides.
+    application that writes both sides. In mode fill the rules depend on what the row was before, which WHEN
+    cannot see for INSERT OR UPDATE, so there the function decides.
     """
     when = "" if sync.pair.mode == Mode.FILL else f" WHEN ({predicates.needs_rule(sync.pair, 'NEW')})"
     names = {sync.first: rows.FIRST, sync.trigger: rows.LAST} if first and sync.first else {sync.trigger: ""}

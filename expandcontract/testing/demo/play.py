@@ -29,8 +29,7 @@ async def play(console: Console, rows: int = 1_000_000, records: Path | None = N
     """Play the demo on an embedded PostgreSQL 18 and return whether all went well, or show what did not.
 
     What the gates said while the old version was at work, and the report of the change, are written into the
-    folder `records`.
-    Server and applications are gone afterwards, also when this process is killed.
+    folder `records`. Server and applications are gone afterwards, also when this process is killed.
     """
     try:
         return await _play(console, rows, records)
