@@ -13,7 +13,7 @@ from dataclasses import dataclass
 LONGEST, AT_FIRST = 8.0, 2.0
 #: Batches that take this many times as long as undisturbed ones are none of our business; with this many
 #: the longest rests follow.
-UNFELT, FELT = 1.15, 1.6
+UNFELT, FELT = 1.2, 1.6
 #: Shorter ones are none.
 NEARLY_NONE = 0.05
 #: Rests grow at once with what is felt, and shrink by no more than this in a second: load comes and goes.
