@@ -33,12 +33,14 @@ class Governor:
         self, database: Database, purpose: Purpose, limits: Limits, tell: Callable[[str], None]
     ) -> None:
         self._limits = replace(limits, off=frozenset(NAMES)) if purpose == Purpose.KEEP else limits
-        self._watch = SignalReader(database, self._limits, load_only=purpose != Purpose.COPY)
+        self.rests = Rests()
+        self._watch = SignalReader(
+            database, self._limits, load_only=purpose != Purpose.COPY, rests=self.rests
+        )
         self._nice_ratio = 0.0 if purpose == Purpose.KEEP else limits.nice_ratio
         self._controller = Controller(limits.max_wait.total_seconds() or None)
         self._tell = tell
         self._told: dict[str, float] = {}
-        self.rests = Rests()
         self._courtesy: Reading | None = None
         self._courteous_until = -inf
         self._turn = asyncio.Lock()

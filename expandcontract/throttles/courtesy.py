@@ -19,11 +19,13 @@ WAL_BYTES_PER_SECOND = 64 * 1024 * 1000
 #: Who was at work is taken to be at work for this long.
 LINGERS_SECONDS = 5.0
 
-#: Sessions of this database, without ours, that did something within the last two seconds. That is not only
-#: who is active: between two statements hardly anybody is, even where all cores are at work. What a role may
-#: not see has no backend_type, and counts.
+#: Sessions of this database, without ours, that did something within the last two seconds, and those of them
+#: in a transaction at this moment. That is not only who is active: between two statements hardly anybody is,
+#: even where all cores are at work. What a role may not see has no backend_type, and counts as both.
 QUERY = """
-SELECT pg_catalog.count(*) AS busy
+SELECT pg_catalog.count(*) AS busy,
+       pg_catalog.count(*) FILTER (
+         WHERE a.backend_type IS NULL OR a.state IN ('active', 'idle in transaction')) AS open
 FROM pg_catalog.pg_stat_activity a
 WHERE a.datname = pg_catalog.current_database()
   AND pg_catalog.split_part(a.application_name, ' ', 1)

@@ -11,19 +11,26 @@ from dataclasses import dataclass
 
 #: How many times as long as its batch a rest is at most, and before anything is known.
 LONGEST, AT_FIRST = 8.0, 2.0
+#: Beside others who always have a transaction open it is at least this. A statement of theirs that is over in
+#: a moment may wait for a batch on its core, which itself hardly waits for such statements.
+LEAST = 1.0
+#: A sample of how many are open counts for this much of the average: that of about the last ten seconds.
+WEIGHT = 1 / 8
 #: Up to how many times its undisturbed duration a batch may take unfelt, and from how many on rests are the
 #: longest. Undisturbed ones differ by up to 1.17, on tables of any shape.
-UNFELT, FELT = 1.2, 1.6
+UNFELT, FELT = 1.2, 1.35
 #: A smaller ratio is told as none.
 NEARLY_NONE = 0.05
 #: Rests grow at once with what is felt, and shrink by no more than this in a second: load comes and goes.
 SHRINK_PER_SECOND = 2.0
-#: This many batches are looked at, of the last seconds, and a few of them say nothing.
-LOOKED_AT, FEW, LAST_SECONDS = 200, 20, 10.0
+#: The batches of the last second are looked at, more where they are fewer than this, and none that is older
+#: than the last seconds. Now and then: when there are a few new ones.
+LOOKED_AT, SECONDS, LAST_SECONDS, FEW = 100, 1.0, 10.0, 20
 #: Batches with a smaller share of the rows than the large ones cost more a row.
 LARGE = 0.6
-#: Up to this many times the usual duration is no wait: rows differ, and so do pages.
-USUAL = 1.5
+#: Up to this many times the usual duration is no wait: rows differ, and so do pages. More than so many times
+#: does not count: a hiccup is no load.
+USUAL, HICCUP = 1.5, 5.0
 #: A client that is further away than this, there and back, learns from the server's clock alone: the network
 #: is nobody's work, and would hide what is.
 NEAR_SECONDS = 0.002
@@ -47,12 +54,18 @@ class Rests:
     """Keeps the last batches, and what follows from them."""
 
     def __init__(self) -> None:
-        self.ratio = AT_FIRST
+        self.felt = AT_FIRST
+        self._open = 1.0
         self.stretch: float | None = 1.0
         self._near = True
-        self._batches: deque[Batch] = deque(maxlen=LOOKED_AT)
+        self._batches: deque[Batch] = deque()
         self._fresh = 0
         self._changed_at: float | None = None
+
+    @property
+    def ratio(self) -> float:
+        """How many times as long as its batch a rest is."""
+        return max(self.felt, LEAST * min(1.0, self._open))
 
     @property
     def words(self) -> str:
@@ -63,6 +76,10 @@ class Rests:
             return f"batches are too long to tell what is felt: rests {self.ratio:.1f}x"
         return f"batches take {self.stretch:.1f}x as long: rests {self.ratio:.1f}x"
 
+    def saw(self, transactions: int) -> None:
+        """Add a sample of how many transactions others have open; one is due about once a second."""
+        self._open += WEIGHT * (transactions - self._open)
+
     def note(self, batch: Batch) -> None:
         """Add a batch; now and then take a new measure of all."""
         self._batches.append(batch)
@@ -70,7 +87,7 @@ class Rests:
         if self._fresh < FEW:
             return
         self._fresh = 0
-        while self._batches[0].at < batch.at - LAST_SECONDS:
+        while self._is_old(self._batches[0], batch.at):
             self._batches.popleft()
         measured = measure(self._batches)
         if measured is not None:
@@ -82,10 +99,14 @@ class Rests:
         away = 0.0 if self._near or server_seconds is None else max(0.0, seconds - server_seconds)
         return max(0.0, self.ratio * (seconds - away) - away)
 
+    def _is_old(self, batch: Batch, now: float) -> bool:
+        age = now - batch.at
+        return age > LAST_SECONDS or (age > SECONDS and len(self._batches) > LOOKED_AT)
+
     def _change(self, at: float) -> None:
         since = 0.0 if self._changed_at is None else at - self._changed_at
         self._changed_at = at
-        self.ratio = max(wished(self.stretch), self.ratio - SHRINK_PER_SECOND * since)
+        self.felt = max(wished(self.stretch), self.felt - SHRINK_PER_SECOND * since)
 
 
 def wished(stretch: float | None) -> float:
@@ -114,6 +135,7 @@ def measure(batches: Sequence[Batch] | deque[Batch]) -> tuple[float | None, bool
     for batch in large:
         seconds = batch.seconds if near else batch.server_seconds
         usual = (way if near else 0.0) + per_row * batch.rows
+        seconds = min(seconds, HICCUP * usual)
         took, waited = took + seconds, waited + max(0.0, seconds - USUAL * usual)
     return took / max(took - waited, 1e-9), near
 

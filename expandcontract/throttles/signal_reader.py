@@ -29,6 +29,7 @@ from expandcontract.throttles import (
 )
 from expandcontract.throttles.limits import Limits
 from expandcontract.throttles.reading import Reading
+from expandcontract.throttles.rests import Rests
 from expandcontract.throttles.signal import Moment, Signal, SignalRow
 from expandcontract.throttles.wal import Wal
 
@@ -57,14 +58,17 @@ _ERRORS = (EcError, DBAPIError, OSError, TimeoutError)
 class SignalReader:
     """The signals that take part. `load_only`: the work only reads, so that neither lag nor WAL hold it back.
 
-    `limits` may be changed at any time.
+    `limits` may be changed at any time. `rests` are told how much others are at work.
     """
 
-    def __init__(self, database: Database, limits: Limits, *, load_only: bool = False) -> None:
+    def __init__(
+        self, database: Database, limits: Limits, *, load_only: bool = False, rests: Rests | None = None
+    ) -> None:
         self.limits = limits
         self._database = database
         self._load_only = load_only
         self._wal = Wal()
+        self._rests = rests or Rests()
         self._slow: tuple[Reading, ...] = ()
         self._slow_at = float("-inf")
 
@@ -103,6 +107,8 @@ class SignalReader:
         rows: dict[str, list[SignalRow]] = json.loads(str(answer))
         if not self._load_only:
             self._wal.note(at, cast("int", rows["position"][0]["at"]))
+        for row in rows.get(courtesy.NAME, ()):
+            self._rests.saw(row["open"])
         now = Moment(at, self.limits, self._wal)
         return tuple(reading for signal in signals for reading in signal.readings(rows[signal.NAME], now))
 
