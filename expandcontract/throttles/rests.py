@@ -11,14 +11,14 @@ from dataclasses import dataclass
 
 #: How many times as long as its batch a rest is at most, and before anything is known.
 LONGEST, AT_FIRST = 8.0, 2.0
-#: Beside others who always have a transaction open it is at least this. A statement of theirs that is over in
-#: a moment may wait for a batch on its core, which itself hardly waits for such statements.
-LEAST = 1.0
+#: For each transaction that others have open at once it is at least this. Statements that are over in a
+#: moment wait for a batch on their core, which hardly waits for them: that is felt by them alone.
+PER_TRANSACTION = 2.0
 #: A sample of how many are open counts for this much of the average: that of about the last ten seconds.
 WEIGHT = 1 / 8
 #: Up to how many times its undisturbed duration a batch may take unfelt, and from how many on rests are the
 #: longest. Undisturbed ones differ by up to 1.17, on tables of any shape.
-UNFELT, FELT = 1.2, 1.35
+UNFELT, FELT = 1.2, 1.6
 #: A smaller ratio is told as none.
 NEARLY_NONE = 0.05
 #: Rests grow at once with what is felt, and shrink by no more than this in a second: load comes and goes.
@@ -65,13 +65,19 @@ class Rests:
     @property
     def ratio(self) -> float:
         """How many times as long as its batch a rest is."""
-        return max(self.felt, LEAST * min(1.0, self._open))
+        return max(self.felt, self._least)
+
+    @property
+    def _least(self) -> float:
+        return min(LONGEST, PER_TRANSACTION * self._open)
 
     @property
     def words(self) -> str:
         """What is done, and why."""
         if self.ratio < NEARLY_NONE:
             return "nothing is felt: short batches, no rests"
+        if self._least > self.felt:
+            return f"{self._open:.1f} transactions at once: rests {self.ratio:.1f}x"
         if self.stretch is None:
             return f"batches are too long to tell what is felt: rests {self.ratio:.1f}x"
         return f"batches take {self.stretch:.1f}x as long: rests {self.ratio:.1f}x"

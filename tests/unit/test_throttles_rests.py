@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from expandcontract.throttles import courtesy
-from expandcontract.throttles.rests import AT_FIRST, LEAST, LONGEST, Batch, Rests, measure, wished
+from expandcontract.throttles.rests import AT_FIRST, LONGEST, PER_TRANSACTION, Batch, Rests, measure, wished
 
 #: What a batch costs by itself, and each row of it; and the way to the server and back.
 BATCH_SECONDS, ROW_SECONDS, WAY_SECONDS = 0.0003, 5e-6, 0.0002
@@ -168,8 +168,10 @@ def test_rests_do_not_feed_themselves() -> None:
     assert worker.run(12).ratios[-1][1] < 0.5
 
 
-@pytest.mark.parametrize(("transactions", "least"), [(0, 0.0), (1, LEAST), (20, LEAST)])
-def test_beside_open_transactions_a_rest_is_as_long_as_its_batch(transactions: int, least: float) -> None:
+@pytest.mark.parametrize(
+    ("transactions", "least"), [(0, 0), (1, PER_TRANSACTION), (4, LONGEST), (20, LONGEST)]
+)
+def test_the_more_transactions_are_open_the_longer_the_rests(transactions: int, least: float) -> None:
     """Statements that are over in a moment wait for batches that hardly wait for them. Who looks in now and
     then is spared without.
     """
@@ -178,12 +180,12 @@ def test_beside_open_transactions_a_rest_is_as_long_as_its_batch(transactions: i
 
 
 def test_a_moment_of_others_is_not_all_that_is_known() -> None:
-    """Beside a transaction in every other sample the shortest rests are half as long."""
+    """Beside a transaction in every other sample rests are half as long."""
     rests = Rests()
     rests.felt = 0.0
     for second in range(100):
         rests.saw(second % 2)
-    assert rests.ratio == pytest.approx(LEAST / 2, rel=0.1)
+    assert rests.ratio == pytest.approx(PER_TRANSACTION / 2, rel=0.1)
 
 
 def test_at_first_rests_are_short_and_known_within_a_moment() -> None:
@@ -195,12 +197,15 @@ def test_at_first_rests_are_short_and_known_within_a_moment() -> None:
 
 
 def test_what_is_done_is_said() -> None:
-    """How much longer a batch takes, and for how long it rests; or that nothing is felt."""
+    """How much longer a batch takes or how much others do, and for how long it rests; or that it does not."""
     rests = beside(0)
     rests.felt, rests.stretch = 2.04, 1.42
     assert rests.words == "batches take 1.4x as long: rests 2.0x"
     rests.felt = 0.01
     assert rests.words == "nothing is felt: short batches, no rests"
+    rests = beside(1)
+    rests.felt = 0.0
+    assert rests.words == "1.0 transactions at once: rests 2.0x"
 
 
 BATCHES = st.builds(
