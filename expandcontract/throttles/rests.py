@@ -14,7 +14,8 @@ LONGEST, AT_FIRST = 8.0, 2.0
 #: For each transaction that others have open at once it is at least this. Statements that are over in a
 #: moment wait for a batch on their core, which hardly waits for them: that is felt by them alone.
 PER_TRANSACTION = 2.0
-#: A sample of how many are open counts for this much of the average: that of about the last ten seconds.
+#: A sample of how many are open counts for this much of the average, the first ones for more: it is that of
+#: about the last ten seconds.
 WEIGHT = 1 / 8
 #: Up to how many times its undisturbed duration a batch may take unfelt, and from how many on rests are the
 #: longest. Undisturbed ones differ by up to 1.17, on tables of any shape.
@@ -55,7 +56,7 @@ class Rests:
 
     def __init__(self) -> None:
         self.felt = AT_FIRST
-        self._open = 1.0
+        self._open, self._seen = 1.0, 0
         self.stretch: float | None = 1.0
         self._near = True
         self._batches: deque[Batch] = deque()
@@ -84,7 +85,8 @@ class Rests:
 
     def saw(self, transactions: int) -> None:
         """Add a sample of how many transactions others have open; one is due about once a second."""
-        self._open += WEIGHT * (transactions - self._open)
+        self._seen += 1
+        self._open += max(WEIGHT, 1 / self._seen) * (transactions - self._open)
 
     def note(self, batch: Batch) -> None:
         """Add a batch; now and then take a new measure of all."""
