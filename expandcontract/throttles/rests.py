@@ -19,11 +19,11 @@ PER_TRANSACTION = 2.0
 WEIGHT = 1 / 8
 #: Up to how many times its undisturbed duration a batch may take unfelt, and from how many on rests are the
 #: longest. Undisturbed ones differ by up to 1.17, on tables of any shape.
-UNFELT, FELT = 1.2, 1.6
+UNFELT, FELT = 1.25, 1.6
 #: A smaller ratio is told as none.
 NEARLY_NONE = 0.05
 #: Rests grow at once with what is felt, and shrink by no more than this in a second: load comes and goes.
-SHRINK_PER_SECOND = 2.0
+SHRINK_PER_SECOND = 4.0
 #: The batches of the last second are looked at, more where they are fewer than this, and none that is older
 #: than the last seconds. Now and then: when there are a few new ones.
 LOOKED_AT, SECONDS, LAST_SECONDS, FEW = 100, 1.0, 10.0, 20
