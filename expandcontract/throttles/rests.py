@@ -19,7 +19,7 @@ PER_TRANSACTION = 2.0
 WEIGHT = 1 / 8
 #: Up to how many times its undisturbed duration a batch may take unfelt, and from how many on rests are the
 #: longest. Undisturbed ones differ by up to 1.17, on tables of any shape.
-UNFELT, FELT = 1.25, 1.6
+UNFELT, FELT = 1.25, 1.8
 #: A smaller ratio is told as none.
 NEARLY_NONE = 0.05
 #: Rests grow at once with what is felt, and shrink by no more than this in a second: load comes and goes.
