@@ -343,8 +343,10 @@ class Machine(RuleBasedStateMachine):
             self.unproven = False
         if verb == "undo" and stage == Stage.HIDDEN:
             self.untended = self.unproven = True
-        if self.stage == Stage.HIDDEN or not self.unproven:
-            # From here on both sides must hold what was written, whatever happened before.
+        hidden = verb == "contract" and stage == Stage.READY
+        if hidden or (self.stage != Stage.HIDDEN and not self.unproven):
+            # From here on both sides must hold what was written, whatever happened before. Nothing looks at
+            # a change that is hidden until it is undone.
             self.drifted = {key: value for key, value in self.drifted.items() if key not in self.rows}
 
     def _tended(self, verb: str) -> None:
