@@ -57,6 +57,14 @@ class Crew:
 
         Raises the first error of a worker, or that of the caller's check.
         """
+        while True:
+            totals = await self._work()
+            if not totals.open or self._shift.brake.pulled:
+                return totals
+            # The server crashed when all was done, and lost what did not wait for the disk.
+            self._finished = False
+
+    async def _work(self) -> Totals:
         try:
             await self._pulse()
             while self._staffed():
