@@ -204,12 +204,7 @@ class Copying:
         if self._tempo.exhausted and self._looking.exhausted:
             self._timeouts += 1
         if self._timeouts > HOPELESS:
-            raise StepFailed(
-                f"A single page of {self._shift.job.action.table} takes too long to write.",
-                why=f"A batch that held its row locks for over {self._shift.patience.total_seconds():g} s "
-                "would make the application wait.",
-                state="What was written so far is in the ledger.",
-            ) from error
+            raise self._shift.too_slow("page") from error
         await self._shift.brake.rest(jittered(0.1))
 
     async def _checkpoint(self, chunk: Chunk, position: int) -> None:

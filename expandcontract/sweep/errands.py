@@ -26,6 +26,7 @@ from expandcontract.sweep.statements import (
     checkpoint,
     chosen,
     chunk_of,
+    counted,
     filenode,
     hot,
     key,
@@ -108,14 +109,7 @@ WITH {mine(relation, schema, writes=True, more=_FILE)},
 {_overwritten(action, schema)}written AS MATERIALIZED (
   SELECT {_of("written")} AS rows FROM done d WHERE {_same_file(relation)}
 )
-UPDATE {chunk_of(schema)} c
-SET {checkpoint()},
-    batch = $5, throttled_by = $6,
-    rows = c.rows {PLUS} written.rows,
-    hot_rows = c.hot_rows {PLUS} {hot(relation)}
-FROM mine, written
-WHERE c.id {EQ} mine.id
-RETURNING written.rows AS written, c.rows {MINUS} c.hot_rows AS moved, {COST}
+{counted(relation, schema)}
 """.strip()
 
 

@@ -152,12 +152,7 @@ class Filling:
         self._tempo.halve(rows)
         self._timeouts += rows == 1
         if self._timeouts > HOPELESS:
-            raise StepFailed(
-                f"A single row of {self._shift.job.action.table} takes too long to write.",
-                why=f"A batch that held its row locks for over {self._shift.patience.total_seconds():g} s "
-                "would make the application wait.",
-                state="What was written so far is in the ledger.",
-            ) from error
+            raise self._shift.too_slow("row") from error
         await self._shift.brake.rest(jittered(0.1))
 
 

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from expandcontract.ledger import chunk as ledger
 from expandcontract.ledger.chunk import Chunk, Round
 from expandcontract.ledger.tables import Tables
-from expandcontract.model.errors import NotConnected, ServerAway
+from expandcontract.model.errors import NotConnected, ServerAway, StepFailed
 from expandcontract.model.events import Listener, Notice
 from expandcontract.model.plan import Transformation
 from expandcontract.model.situation import Wish
@@ -99,6 +99,15 @@ class Shift:
     def at(self, point: str) -> str:
         """Return the name of a kill point of this purpose."""
         return f"{self.job.purpose.value}.{point}"
+
+    def too_slow(self, what: str) -> StepFailed:
+        """Return the error where the least that can be written takes too long."""
+        return StepFailed(
+            f"A single {what} of {self.job.action.table} takes too long to write.",
+            why=f"A batch that held its row locks for over {self.patience.total_seconds():g} s "
+            "would make the application wait.",
+            state="What was written so far is in the ledger.",
+        )
 
     def notice(self, text: str) -> None:
         """Tell whoever listens."""

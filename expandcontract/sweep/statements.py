@@ -130,6 +130,18 @@ WHERE t.ctid {GE} $1 AND t.ctid {LT} $2 AND ({action.wanted})
 """.strip()
 
 
+def counted(relation: str, schema: str) -> str:
+    """The end of a share, over `mine` and `written`: its checkpoint, and what it wrote."""
+    return f"""UPDATE {chunk_of(schema)} c
+SET {checkpoint()},
+    batch = $5, throttled_by = $6,
+    rows = c.rows {PLUS} written.rows,
+    hot_rows = c.hot_rows {PLUS} {hot(relation)}
+FROM mine, written
+WHERE c.id {EQ} mine.id
+RETURNING written.rows AS written, c.rows {MINUS} c.hot_rows AS moved, {COST}"""
+
+
 def _share(action: Sweep, relation: str, schema: str) -> str:
     """$1 chunk, $2 token, $3, $4 first and last block, $5 rows at most, $6 what throttles, $7, $8 first place
     on each page and the one after the last.
@@ -138,14 +150,7 @@ def _share(action: Sweep, relation: str, schema: str) -> str:
 WITH {mine(relation, schema, writes=True)},
 {chosen(strided(action, relation))},
 {_overwritten(action, schema)}{written(action, relation)}
-UPDATE {chunk_of(schema)} c
-SET {checkpoint()},
-    batch = $5, throttled_by = $6,
-    rows = c.rows {PLUS} written.rows,
-    hot_rows = c.hot_rows {PLUS} {hot(relation)}
-FROM mine, written
-WHERE c.id {EQ} mine.id
-RETURNING written.rows AS written, c.rows {MINUS} c.hot_rows AS moved, {COST}
+{counted(relation, schema)}
 """.strip()
 
 

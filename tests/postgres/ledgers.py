@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+import pytest
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger import change, chunk, phase, proof, step
@@ -13,12 +14,14 @@ from expandcontract.ledger.migrate import migrate
 from expandcontract.ledger.reader import load
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.change import Change
+from expandcontract.model.errors import EcError
 from expandcontract.model.names import RelationName
 from expandcontract.model.phases import Phase, Section, State
 from expandcontract.model.plan import Plan, Purpose
 from expandcontract.model.policy import Policy
 from expandcontract.model.situation import Situation
 from expandcontract.postgres.connect import Database
+from expandcontract.postgres.sqlstate import translate
 from tests.unit import situations
 from tests.unit.situations import Field
 
@@ -166,3 +169,10 @@ async def roles(ledger: Ledger, *names: str) -> AsyncIterator[None]:
     finally:
         for name in names:
             await ledger.sql(f"DROP OWNED BY {name} CASCADE; DROP ROLE {name}")
+
+
+async def refused(ledger: Ledger, statements: str) -> EcError:
+    """Return the error that statements in psql get, by SQLSTATE; fail when they get none."""
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - what it is, is asserted by the callers
+        await ledger.sql(statements)
+    return translate(caught.value)

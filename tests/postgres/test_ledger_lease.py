@@ -6,7 +6,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 
 import asyncpg
@@ -16,16 +15,8 @@ from expandcontract.ledger import lease
 from expandcontract.ledger.lease import Lease
 from expandcontract.model.errors import LeaseHeld, LeaseLost
 from expandcontract.model.events import Event, Listener, TookOver, ignore
-from tests.postgres import ledgers
 from tests.postgres.ledgers import Ledger
 from tests.waiting import until
-
-
-@pytest.fixture
-async def ledger(database: str) -> AsyncIterator[Ledger]:
-    """Give a ledger with one change."""
-    async with ledgers.changing(database) as made:
-        yield made
 
 
 def acquire(

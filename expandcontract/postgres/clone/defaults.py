@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from expandcontract.model.names import quote
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.clone.judgement import Expression, Question
-from expandcontract.postgres.clone.table import CLONE, checked, evaluating
+from expandcontract.postgres.clone.table import CLONE, answered, asked, checked, evaluating
 from expandcontract.postgres.query import execute, rows
 
 #: A name of a column that is found again in what the server writes.
@@ -53,12 +53,12 @@ async def _through_forward(
     savepoint = await conn.begin_nested()
     try:
         for statement in (
-            f"ADD CONSTRAINT ec_check CHECK (({forward.sql}) IS NOT NULL)",
+            asked(forward.sql),
             f"RENAME COLUMN {quote(column.name)} TO {_PLACE}",
         ):
             await execute(conn, f"ALTER TABLE {CLONE} {statement}")
         ((sql, *_),) = await checked(conn)
-        inner = sql.removeprefix("(").removesuffix(" IS NOT NULL)")
+        inner = answered(sql)
         made = inner.replace(_PLACE, f"CAST(({default}) AS {column.type})")
         add = (
             f"ALTER TABLE {CLONE} ADD COLUMN ec_made {forward.type}, ALTER COLUMN ec_made SET DEFAULT {made}"

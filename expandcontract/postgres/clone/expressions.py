@@ -15,6 +15,8 @@ from expandcontract.postgres.clone.table import (
     EQ,
     NO_PATH,
     OWN_PATH,
+    answered,
+    asked,
     checked,
     evaluating,
     tries,
@@ -148,7 +150,7 @@ async def _canonical(
         raise BadExpression(f"{option} must be one expression.", why="Nothing gives a parameter its value.")
     async with evaluating(conn):
         await execute(conn, f"EXPLAIN (COSTS OFF) SELECT {cast} FROM {CLONE}")
-    await execute(conn, f"ALTER TABLE {CLONE} ADD CONSTRAINT ec_check CHECK ({cast} IS NOT NULL)")
+    await execute(conn, f"ALTER TABLE {CLONE} {asked(cast)}")
     ((sql, columns, constraints, functions),) = await checked(conn)
     await execute(conn, f"ALTER TABLE {CLONE} DROP CONSTRAINT ec_check")
     if constraints != 1 or not sql.endswith(" IS NOT NULL)"):
@@ -159,7 +161,7 @@ async def _canonical(
             f"{option} names {', '.join(map(quote, strangers))}.",
             why=f"It may use {quote(column)} alone: a write of another column would not be noticed.",
         )
-    return sql.removeprefix("(").removesuffix(" IS NOT NULL)"), tuple(functions)
+    return answered(sql), tuple(functions)
 
 
 async def _plain_cast(conn: AsyncConnection, column: str, result: str) -> tuple[str, bool]:
@@ -211,7 +213,7 @@ async def _own_name(conn: AsyncConnection, question: Question) -> str | None:
         for statement in (
             f"RENAME COLUMN {old} TO ec_old",
             f"RENAME COLUMN {new} TO {old}",
-            f"ADD CONSTRAINT ec_check CHECK (({text}) IS NOT NULL)",
+            asked(text),
             f"RENAME COLUMN {old} TO {new}",
         ):
             await execute(conn, f"ALTER TABLE {CLONE} {statement}")
@@ -220,4 +222,4 @@ async def _own_name(conn: AsyncConnection, question: Question) -> str | None:
         raise BadExpression(f"--back {question.back!r} is not an expression.", why=in_words(error)) from error
     finally:
         await savepoint.rollback()
-    return sql.removeprefix("(").removesuffix(" IS NOT NULL)")
+    return answered(sql)

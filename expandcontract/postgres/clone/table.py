@@ -56,6 +56,16 @@ async def checked(conn: AsyncConnection) -> list[tuple[str, list[str], int, list
     ]
 
 
+def asked(expression: str) -> str:
+    """Return the CHECK in which the server parses an expression."""
+    return f"ADD CONSTRAINT ec_check CHECK (({expression}) IS NOT NULL)"
+
+
+def answered(check: str) -> str:
+    """Return the expression within that CHECK, as the server writes it."""
+    return check.removeprefix("(").removesuffix(" IS NOT NULL)")
+
+
 async def tries(conn: AsyncConnection, statement: str) -> bool:
     """Whether the statement goes through; it is rolled back in any case."""
     savepoint = await conn.begin_nested()
