@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, TypeAlias
 
+from expandcontract import gates
 from expandcontract.model.change import Change, Pair, Side
 from expandcontract.model.names import RelationName
 from expandcontract.model.phases import Phase, Section, State, Status
@@ -21,6 +22,7 @@ from expandcontract.model.situation import (
     Situation,
     Source,
     SweepRecord,
+    Verdict,
 )
 
 Field: TypeAlias = Any  # of the dataclass that is changed; `replace` knows which there are
@@ -126,3 +128,13 @@ def situation(**changes: Field) -> Situation:
         new_code_at=NOW - timedelta(hours=1), noting_since=READY_AT - timedelta(minutes=1),
     )  # fmt: skip
     return replace(made, **changes)
+
+
+def verdict(name: str, given: Situation) -> Verdict:
+    """Return what one gate says."""
+    return next(each for each in gates.judge_all(given) if each.gate == name)
+
+
+def told(name: str, **changes: Field) -> str:
+    """Return what a gate says of a situation."""
+    return verdict(name, situation(**changes)).reason
