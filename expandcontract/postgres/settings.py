@@ -7,6 +7,8 @@ import asyncpg
 #: Our own search_path. What is temporary is looked for last: by itself a type in pg_temp comes before that of
 #: pg_catalog.
 OUR_PATH = "pg_catalog, pg_temp"
+#: Under it the server writes every name with its schema.
+NO_PATH = "SELECT pg_catalog.set_config('search_path', '', true)"
 
 #: Whatever a role, a database or PGOPTIONS set, a session of ours behaves the same. `scope` says whether for
 #: this transaction only. row_security = off turns silent filtering by policies into an error. A timeout of
@@ -34,6 +36,16 @@ SELECT pg_catalog.set_config('statement_timeout', '{statement_timeout}', {scope}
 _TRANSACTION_TIMEOUT_SINCE = 170000
 #: Each is one message: a role's timeout of a few milliseconds would end us between two.
 BEGIN = ("BEGIN ISOLATION LEVEL READ COMMITTED", "SET LOCAL statement_timeout = 0")
+
+
+def own_path(setting: str = "search_path", scope: str = "true") -> str:
+    """Return the statement that gives a setting what the role, the database or the server says of
+    search_path, as in a session of the application; for this transaction, or the session (`scope` is false).
+    """
+    return (
+        f"SELECT pg_catalog.set_config('{setting}', s.reset_val, {scope}) "
+        "FROM pg_catalog.pg_settings s WHERE s.name OPERATOR(pg_catalog.=) 'search_path'"
+    )
 
 
 def settings(

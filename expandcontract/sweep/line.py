@@ -16,9 +16,10 @@ from expandcontract.model.errors import PoolerInTheWay
 from expandcontract.postgres import owner_rights
 from expandcontract.postgres.message import driver
 from expandcontract.postgres.owner_rights import OWN, OwnerRights
+from expandcontract.postgres.settings import own_path
 from expandcontract.postgres.sqlstate import is_disconnect
 from expandcontract.sweep.shift import Shift, refuse_memory
-from expandcontract.sweep.statements import OWN_PATH, settings
+from expandcontract.sweep.statements import settings
 
 if TYPE_CHECKING:
     from asyncpg.prepared_stmt import PreparedStatement
@@ -114,7 +115,7 @@ class Line:
         if not self._own_path:
             return ()
         setting = "search_path" if self.rights.owner is None else owner_rights.OWN_PATH
-        return (OWN_PATH.format(setting=setting, scope=scope),)
+        return (own_path(setting, scope),)
 
     async def _opened(self) -> "asyncpg.Connection[Any]":
         database = self._shift.database

@@ -63,13 +63,6 @@ def settings(more: Sequence[tuple[str, str]] = (), *, local: bool) -> str:
     return f"SELECT {', '.join(calls)}, {INCARNATION} AS incarnation"
 
 
-#: What the role, the database or the server says of search_path: as in a session of the application.
-OWN_PATH = """
-SELECT pg_catalog.set_config('{setting}', s.reset_val, {scope})
-FROM pg_catalog.pg_settings s WHERE s.name OPERATOR(pg_catalog.=) 'search_path'
-""".strip()
-
-
 @dataclass(frozen=True)
 class CopyStatements:
     """`look` counts what there is to do, `share` writes one pass' share of it, `rest` whatever is left."""

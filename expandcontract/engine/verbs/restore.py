@@ -28,9 +28,10 @@ from expandcontract.postgres import sqlstate as codes
 from expandcontract.postgres.catalog.column import types_of
 from expandcontract.postgres.owner_rights import OwnerRights
 from expandcontract.postgres.query import rows
+from expandcontract.postgres.settings import own_path
 from expandcontract.steps.sync import predicates
 from expandcontract.steps.sync.notes import UNFIT_SQLSTATE, note_settings
-from expandcontract.sweep.statements import EQ, LT, OWN_PATH, TEXT_OF
+from expandcontract.sweep.statements import EQ, LT, TEXT_OF
 
 #: The kind of the event that tells the end.
 RESTORED = "restored"
@@ -184,7 +185,7 @@ async def _batch(work: Work, types: Mapping[str, str], span: KeptSpan, limit: in
             rights = await owner_rights.of(conn, work.plan.table.sql)
             # As the application writes: what fires may name a table without its schema.
             path = owner_rights.OWN_PATH if rights.owner else "search_path"
-            await conn.exec_driver_sql(OWN_PATH.format(setting=path, scope="true"))
+            await conn.exec_driver_sql(own_path(path))
             statement = _statement(work, types, rights)
             ((lowest, found, written),) = await rows(conn, statement, *parameters)
             await conn.exec_driver_sql(

@@ -10,6 +10,7 @@ from expandcontract.model.errors import NoSuchObject
 from expandcontract.model.names import RelationName, Target, quote
 from expandcontract.postgres.descendants import tree
 from expandcontract.postgres.query import rows, value
+from expandcontract.postgres.settings import NO_PATH, own_path
 
 
 @dataclass(frozen=True)
@@ -197,15 +198,10 @@ SELECT (SELECT c.oid::int8
 """
 #: What the session would have had, had we not emptied it: the setting of the role, the database or the
 #: server.
-_USUAL_PATH = """
-SELECT pg_catalog.set_config('search_path', reset_val, true)
-FROM pg_catalog.pg_settings WHERE name = 'search_path'
-"""
 _BY_PATH = """
 SELECT pg_catalog.to_regclass(pg_catalog.quote_ident($1))::oid::int8,
        pg_catalog.current_schemas(false)::text[]
 """
-_EMPTY_PATH = "SELECT pg_catalog.set_config('search_path', '', true)"
 
 _TABLES = """
 SELECT n.nspname::text, c.relname::text
@@ -225,9 +221,9 @@ async def find(conn: AsyncConnection, target: Target) -> int:
         oid = await value(conn, _BY_SCHEMA, target.schema, target.table)
         schemas = [target.schema]
     else:
-        await rows(conn, _USUAL_PATH)
+        await rows(conn, own_path())
         ((oid, schemas),) = await rows(conn, _BY_PATH, target.table)
-        await rows(conn, _EMPTY_PATH)
+        await rows(conn, NO_PATH)
     if oid is None:
         known = [RelationName(*row) for row in await rows(conn, _TABLES)]
         raise _no_such_table(target, schemas, known)

@@ -13,8 +13,6 @@ from expandcontract.postgres.clone.judgement import Expression, NewType, Questio
 from expandcontract.postgres.clone.table import (
     CLONE,
     EQ,
-    NO_PATH,
-    OWN_PATH,
     answered,
     asked,
     checked,
@@ -24,6 +22,7 @@ from expandcontract.postgres.clone.table import (
 from expandcontract.postgres.expression import expression_settings, single
 from expandcontract.postgres.message import has_parameters
 from expandcontract.postgres.query import execute, rows, value
+from expandcontract.postgres.settings import NO_PATH, own_path
 from expandcontract.postgres.sqlstate import in_words
 
 #: Casts that no value can make fail, by pg_type.typname. Every type casts to text without error.
@@ -110,7 +109,7 @@ async def _rests(conn: AsyncConnection, functions: Sequence[str]) -> bodies.Rest
         return bodies.Rests()
     await execute(conn, NO_PATH)
     found = await bodies.examine(conn, functions)
-    await execute(conn, OWN_PATH)
+    await execute(conn, own_path())
     return found
 
 

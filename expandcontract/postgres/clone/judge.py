@@ -11,9 +11,10 @@ from expandcontract.postgres.clone.definitions import definitions_of, final_defi
 from expandcontract.postgres.clone.expressions import back_of, forward_of
 from expandcontract.postgres.clone.judgement import Judgement, Question
 from expandcontract.postgres.clone.new_type import new_type_of
-from expandcontract.postgres.clone.table import OWN_PATH, evaluating
+from expandcontract.postgres.clone.table import evaluating
 from expandcontract.postgres.owner_rights import trying
 from expandcontract.postgres.query import execute, rows
+from expandcontract.postgres.settings import own_path
 
 #: $1 roles, $2 functions.
 _DENIED = """
@@ -36,7 +37,8 @@ async def judge(conn: AsyncConnection, snapshot: Snapshot, question: Question) -
     if column is None:
         raise AssertionError(f"the snapshot of {snapshot.table} was loaded without {question.column}")
     async with trying(conn, snapshot.table.sql):
-        await execute(conn, OWN_PATH)
+        # Users write expressions as in their own sessions.
+        await execute(conn, own_path())
         await execute(conn, f"CREATE TEMPORARY TABLE ec_clone (LIKE {snapshot.table.sql})")
         if not await _takes_null(conn, column.type):
             raise UnsupportedShape(

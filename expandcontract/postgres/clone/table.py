@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.postgres.query import execute, rows
+from expandcontract.postgres.settings import NO_PATH, own_path
 
 CLONE = "pg_temp.ec_clone"
 
@@ -15,16 +16,6 @@ CLONE = "pg_temp.ec_clone"
 #: What is asked under the role's own search_path names every operator with its schema: where pg_catalog has
 #: none of just these types, such as (oid, regclass), one in a schema of the path would run with our rights.
 EQ, NE = "OPERATOR(pg_catalog.=)", "OPERATOR(pg_catalog.<>)"
-
-
-NO_PATH = "SELECT pg_catalog.set_config('search_path', '', true)"
-
-
-#: Users write expressions as in their own sessions.
-OWN_PATH = f"""
-SELECT pg_catalog.set_config('search_path', reset_val, true)
-FROM pg_catalog.pg_settings WHERE name {EQ} 'search_path'
-"""
 
 
 #: What the server made of the CHECK that holds an expression, and what else came with it.
@@ -45,7 +36,7 @@ async def unqualified(conn: AsyncConnection, query: str) -> list[tuple[Any, ...]
     """Read about the clone with every name qualified by the server."""
     await execute(conn, NO_PATH)
     found = await rows(conn, query, CLONE)
-    await execute(conn, OWN_PATH)
+    await execute(conn, own_path())
     return found
 
 
