@@ -29,11 +29,11 @@ from expandcontract.sweep.statements import (
     counted,
     filenode,
     hot,
+    kept,
     key,
     mine,
     slice_checkpoint,
     strided,
-    text_of,
     wanted,
     written,
 )
@@ -213,7 +213,7 @@ WHERE c.id {EQ} $1 AND c.token {EQ} $2
 
 def _keep(action: Sweep, relation: str, schema: str, rights: OwnerRights) -> str:
     inner = f"""
-SELECT {key(action)} AS key, {text_of(action.old)} AS old, {text_of(action.new)} AS new, {SNAPSHOT} AS seen
+SELECT {kept(action, schema)}, {SNAPSHOT} AS seen
 FROM ONLY {relation} t
 WHERE t.ctid {GE} $3 AND t.ctid {LT} $4 AND ({action.wanted})
 """.strip()

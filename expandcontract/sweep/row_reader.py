@@ -18,7 +18,7 @@ from expandcontract.postgres.query import rows as rows_of
 from expandcontract.sweep.governor import Governor
 from expandcontract.sweep.pace import Pace
 from expandcontract.sweep.slicing import START, TARGET_SECONDS, TIMEOUT
-from expandcontract.sweep.statements import settings
+from expandcontract.sweep.statements import settings, text_of
 
 #: This many rows are held in memory at once.
 PAGE = 200
@@ -162,7 +162,7 @@ WHERE t.ctid >= $1 AND t.ctid < $2
 
 def _page(action: Sweep, leaf: Leaf, *, values: bool) -> str:
     """$1, $2 first and end, as tid."""
-    sides = [f"(t.{side})::pg_catalog.text" if values else "NULL" for side in (action.old, action.new)]
+    sides = [text_of(side) if values else "NULL" for side in (action.old, action.new)]
     named = [f"(t.{column})::pg_catalog.text" for column in action.key or ("ctid",)]
     return f"""
 SELECT t.ctid::pg_catalog.text, {", ".join([*sides, *named])}

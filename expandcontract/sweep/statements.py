@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from expandcontract.ledger.chunk import INCARNATION
-from expandcontract.model.names import literal, quote, split
+from expandcontract.model.names import literal, quote, split, sync_schema
 from expandcontract.model.plan import Purpose, Sweep
 
 #: Rows are written under the search_path of the role, for the sake of what the table's own triggers call. So
@@ -193,7 +193,7 @@ def _keep(action: Sweep, relation: str, schema: str) -> str:
 WITH {mine(relation, schema)},
 kept AS (
   INSERT INTO {quote(schema)}.conflict (change_id, kind, key, old_value, new_value, role, sentence, seen_in)
-  SELECT mine.change_id, 'kept', {key(action)}, {text_of(action.old)}, {text_of(action.new)}, CURRENT_USER,
+  SELECT mine.change_id, 'kept', {kept(action, schema)}, CURRENT_USER,
          'only the new side held this value when the change was rolled back', {SNAPSHOT}
   FROM ONLY {relation} t, mine
   WHERE t.ctid {GE} $3 AND t.ctid {LT} $4 AND ({action.wanted})
@@ -370,10 +370,26 @@ def key(action: Sweep) -> str:
     """Return the expression that names a row `t`: its primary key, or its place."""
     if not action.key:
         return "pg_catalog.jsonb_build_object('ctid', t.ctid::pg_catalog.text)"
-    pairs = ", ".join(f"{literal(split(column)[-1])}, {text_of(column)}" for column in action.key)
+    pairs = ", ".join(f"{literal(split(c)[-1])}, (t.{c})::pg_catalog.text" for c in action.key)
     return f"pg_catalog.jsonb_build_object({pairs})"
 
 
 def text_of(column: str) -> str:
     """Return a column of a row `t` as text."""
-    return f"(t.{column})::pg_catalog.text"
+    # A cast of char would take blanks away.
+    return f"CASE WHEN t.{column} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', t.{column}) END"
+
+
+def kept(action: Sweep, schema: str) -> str:
+    """Return, as three columns, what is kept of a row `t` to be given back: as `keep_new` of the ledger in
+    `schema` keeps it, whatever the session shows values as.
+    """
+    sync = quote(sync_schema(schema))
+    named = "pg_catalog.jsonb_build_object('ctid', t.ctid::pg_catalog.text)"
+    if action.key:
+        pairs = ", ".join(f"{literal(split(c)[-1])}, {sync}.as_key(t.{c})" for c in action.key)
+        named = f"pg_catalog.jsonb_build_object({pairs})"
+    sides = (
+        f"{sync}.as_text(t.{side}) AS {name}" for side, name in ((action.old, "old"), (action.new, "new"))
+    )
+    return ", ".join((f"{named} AS key", *sides))

@@ -179,8 +179,8 @@ async def _batch(work: Work, types: Mapping[str, str], span: KeptSpan, limit: in
         killpoints.reach("restore.batch.before")
         async with context.database.transaction(statement_timeout=_BATCH_TIME) as conn:
             await work.check(conn)
-            # What is given back is no sign of new code.
-            await conn.exec_driver_sql(f"SELECT {silenced}")
+            # What is given back is no sign of new code; and money was kept as C writes it.
+            await conn.exec_driver_sql(f"SELECT {silenced}, pg_catalog.set_config('lc_monetary', 'C', true)")
             parameters = (change_id, span.below, span.bottom, limit)
             rights = await owner_rights.of(conn, work.plan.table.sql)
             # As the application writes: what fires may name a table without its schema.
@@ -271,7 +271,7 @@ def _giving(work: Work, types: Mapping[str, str]) -> str:
     """Return the CTEs that write what is `kept`. A row that somebody has locked is skipped: the application
     never waits for a batch that waits for somebody else.
     """
-    plan, pair = work.plan, work.plan.pair
+    plan, pair, sync = work.plan, work.plan.pair, quote(work.context.tables.sync_schema)
     old, new = f"t.{quote(pair.old.column)}", f"t.{quote(pair.new.column)}"
     match = " AND ".join(
         f"t.{quote(key)} {EQ} (kept.key {TEXT_OF} {literal(key)})::{qualify_type(types[key])}"
@@ -280,8 +280,12 @@ def _giving(work: Work, types: Mapping[str, str]) -> str:
     value = f"(kept.new_value)::{qualify_type(pair.new.type)}"
     untouched = f"{predicates.same_new(pair, new, predicates.forward(pair, old))}"
     fits = "true" if pair.one_way else predicates.same_old(pair, old, predicates.back(pair, value))
-    text = f"({old})::pg_catalog.text"
-    as_kept = f"COALESCE({text} {EQ} kept.old_value, {text} IS NULL AND kept.old_value IS NULL)"
+    as_kept = (
+        f"CASE WHEN kept.old_value IS NULL THEN {predicates.old_absent(pair, old)} ELSE COALESCE("
+        # Kept by an earlier program: a cast, in which a char has no blanks.
+        f"{sync}.as_text({old}) {EQ} kept.old_value OR ({old})::pg_catalog.text {EQ} kept.old_value, "
+        "false) END"
+    )
     wanted = f"{match} AND {untouched} AND {as_kept} AND {fits}"
     return f"""
 found AS MATERIALIZED (

@@ -109,28 +109,28 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     END
 $$;
 
--- The value of a column as text, as SQL over the row $1: as the sweep makes it. A cast that somebody made for a type of theirs would run
--- with the rights of the ledger's owner.
-CREATE FUNCTION {schema}.text_of(relation oid, wanted text) RETURNS text
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    WITH RECURSIVE base(type) AS (
-        SELECT atttypid FROM pg_attribute WHERE attrelid = relation AND attname = wanted AND NOT attisdropped
-        UNION
-        SELECT t.typbasetype FROM base JOIN pg_type t ON t.oid = base.type WHERE t.typtype = 'd'
-    )
-    SELECT format(
-        CASE WHEN t.typnamespace = 'pg_catalog'::regnamespace THEN '($1.%1$I)::pg_catalog.text'
-             ELSE 'CASE WHEN pg_catalog.num_nulls($1.%1$I) = 0 THEN pg_catalog.format(''%%s'', $1.%1$I) END' END,
-        wanted
-    )
-    FROM base JOIN pg_type t ON t.oid = base.type WHERE t.typtype <> 'd'
+-- A value as the text that gives back the very value, whatever the session shows it as. Not a cast: that of char takes blanks away, and
+-- one that somebody made for a type of theirs would run with the rights of the ledger's owner where a trigger of ours calls this.
+CREATE FUNCTION {sync}.as_text(value anyelement) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp
+SET DateStyle = 'ISO, MDY' SET IntervalStyle = 'postgres' SET TimeZone = 'UTC' SET bytea_output = 'hex' SET extra_float_digits = '1'
+SET lc_monetary = 'C' AS $$
+    SELECT CASE WHEN value IS DISTINCT FROM NULL THEN format('%s', value) END
 $$;
+
+-- The same of a column that names a row: blanks at the end of a char are nothing there.
+CREATE FUNCTION {sync}.as_key(value anyelement) RETURNS text
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN pg_typeof(value) = 'bpchar'::regtype THEN rtrim({sync}.as_text(value), ' ') ELSE {sync}.as_text(value) END
+$$;
+
+REVOKE ALL ON FUNCTION {sync}.as_text(anyelement), {sync}.as_key(anyelement) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION {sync}.as_text(anyelement), {sync}.as_key(anyelement) TO PUBLIC;
 
 -- Keeps what a write leaves on the new side of a change that is being rolled back: the sweep may have been there already. Its arguments
 -- are the change, `seen` where only what new code wrote counts, the old and the new column, and the columns that name a row.
 CREATE FUNCTION {sync}.keep_new() RETURNS trigger
-LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-SET DateStyle = 'ISO, MDY' SET IntervalStyle = 'postgres' SET bytea_output = 'hex' SET extra_float_digits = '1' AS $$
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     change bigint;
     key jsonb;
@@ -146,12 +146,13 @@ BEGIN
         RETURN NULL;
     END IF;
     BEGIN
-        SELECT string_agg(format('%L, %s', name, {schema}.text_of(TG_RELID, name)), ', ') INTO named
+        SELECT string_agg(format('%1$L, %2$s.as_key($1.%1$I)', name, $name${sync}$name$), ', ') INTO named
         FROM unnest(TG_ARGV) WITH ORDINALITY arguments(name, place) WHERE place > 4;
-        EXECUTE format('SELECT %s, %s, %s', {schema}.text_of(TG_RELID, TG_ARGV[2]), {schema}.text_of(TG_RELID, TG_ARGV[3]),
-            CASE WHEN named IS NULL THEN 'NULL' ELSE format('pg_catalog.jsonb_build_object(%s)', named) END)
+        EXECUTE format('SELECT %4$s.as_text($1.%1$I), %4$s.as_text($1.%2$I), %3$s', TG_ARGV[2], TG_ARGV[3],
+            CASE WHEN named IS NULL THEN 'NULL' ELSE format('pg_catalog.jsonb_build_object(%s)', named) END,
+            $name${sync}$name$)
         INTO old_value, new_value, key USING NEW;
-    EXCEPTION WHEN undefined_column OR null_value_not_allowed THEN
+    EXCEPTION WHEN undefined_column THEN
         -- Somebody renamed a column since: the row as it is.
         new_value := format('%s', NEW);
     END;
