@@ -88,8 +88,8 @@ async def test_the_text_of_a_value_gives_back_that_value(database: str) -> None:
 async def test_a_kept_value_comes_back_byte_for_byte(
     database: str, type_: str, old: str, new: str, other: str
 ) -> None:
-    """Of a row that the sweep looked at, and of one that is written while the rollback waits, the later value:
-    the row is found again by its key, and by the old side that the value was kept with.
+    """Of a row that the sweep looked at, and of one that is written while the rollback waits: the row is
+    found again by its key, and by the old side that the value was kept with.
     """
     given = f"""CREATE TABLE users(id {type_} PRIMARY KEY, name {type_});
         INSERT INTO users VALUES ({old}, {old}), ({new}, {old})"""

@@ -8,15 +8,16 @@ ALTER TABLE {schema}.event ALTER COLUMN session_role SET DEFAULT session_user,
 
 -- Whether the role that logged in has a way to write the table of a change: by its own rights or those of the role that it has set;
 -- through a foreign key that acts on it, or a chain of them; through views, each of which reaches what its owner may write; or, in a
--- trigger, through functions with their owners' rights. Anybody may make a view over anything: that alone is no way.
-CREATE FUNCTION {schema}.may_write(relation oid) RETURNS boolean
+-- trigger, through functions with their owners' rights, unless `by_functions` is false. Anybody may make a view over anything: that alone
+-- is no way.
+CREATE FUNCTION {schema}.may_write(relation oid, by_functions boolean DEFAULT true) RETURNS boolean
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     WITH RECURSIVE actor(oid) AS (
         SELECT r.oid FROM pg_roles r
         WHERE r.rolname = session_user OR r.rolname = nullif(current_setting('role'), 'none')
         UNION
         SELECT p.proowner FROM actor a, pg_proc p
-        WHERE pg_trigger_depth() > 0 AND p.prosecdef
+        WHERE by_functions AND pg_trigger_depth() > 0 AND p.prosecdef
             AND p.pronamespace NOT IN ($name${schema}$name$::regnamespace, $name${sync}$name$::regnamespace)
             AND (p.prorettype = 'trigger'::regtype OR has_function_privilege(a.oid, p.oid, 'EXECUTE'))
     ), way(oid, by) AS (
@@ -49,7 +50,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
             SELECT FROM way w, actor a WHERE CASE w.by WHEN 'DELETE' THEN has_table_privilege(a.oid, w.oid, w.by)
                 ELSE has_any_column_privilege(a.oid, w.oid, w.by) END)
 $$;
-REVOKE ALL ON FUNCTION {schema}.may_write(oid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION {schema}.may_write(oid, boolean) FROM PUBLIC;
 
 -- Whether a role may read or write the table of a change, or a view that does so with its owner's rights. Anybody may send a heartbeat
 -- in any application's name: that of a role which has nothing to do with the table says nothing of the application. For readers of
@@ -101,15 +102,38 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
 $$;
 REVOKE ALL ON FUNCTION {schema}.noted_lately(bigint, text) FROM PUBLIC;
 
--- A note is never worth a failed write: of whom may not write, nothing is noted, and nobody is told.
+-- Whether a call of note_use came from the function of the sync trigger, and that stands on the table of the change alone. `stack` is
+-- PG_CONTEXT as note_use sees it: its own frame, then the statement that called it and the function in which that stands, both to the
+-- letter, as the text of a statement may hold what looks like a frame. Where the server speaks another language it is not told.
+CREATE FUNCTION {schema}.called_by_trigger(change {schema}.change, side text, stack text) RETURNS boolean
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT EXISTS (
+        SELECT FROM pg_trigger t
+        WHERE t.tgrelid IN (SELECT {schema}.leaves(change.relation)) AND t.tgname = change.plan->>'trigger'
+            AND starts_with(substr(stack, strpos(stack, E'\n') + 1), format(
+                E'SQL statement "SELECT %s.note_use(%L, %L, current_user)"\nPL/pgSQL function %s line ',
+                $name${sync}$name$, change.name, side, t.tgfoid::regprocedure))
+            AND NOT EXISTS (
+                SELECT FROM pg_trigger other
+                WHERE other.tgfoid = t.tgfoid AND other.tgrelid <> change.relation
+                    AND other.tgrelid NOT IN (SELECT {schema}.leaves(change.relation))
+                    AND other.tgparentid = 0))
+$$;
+REVOKE ALL ON FUNCTION {schema}.called_by_trigger({schema}.change, text, text) FROM PUBLIC;
+
+-- A note is never worth a failed write: of whom may not write, nothing is noted, and nobody is told. Whether a function with the rights of
+-- who may write was on the way cannot be told: that there is one shuts a gate, and opens none.
 CREATE OR REPLACE FUNCTION {sync}.note_use(change text, side text, role name) RETURNS void
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-    noted record;
+    noted {schema}.change;
+    stack text;
 BEGIN
-    SELECT c.id, c.relation INTO noted FROM {schema}.change c WHERE c.name = note_use.change;
+    GET DIAGNOSTICS stack = PG_CONTEXT;
+    SELECT * INTO noted FROM {schema}.change c WHERE c.name = note_use.change;
     IF FOUND AND note_use.side IN ('old', 'new') AND NOT {schema}.noted_lately(noted.id, note_use.side)
-        AND {schema}.may_write(noted.relation)
+        AND ({schema}.may_write(noted.relation, by_functions => note_use.side = 'old')
+            OR {schema}.called_by_trigger(noted, note_use.side, stack) AND {schema}.may_write(noted.relation))
     THEN
         INSERT INTO {schema}.old_use (change_id, side, application_name, role, address)
         VALUES (noted.id, note_use.side, current_setting('application_name'), {schema}.noted_role(note_use.role), inet_client_addr());
