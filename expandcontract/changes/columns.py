@@ -11,7 +11,7 @@ from expandcontract.model.plan import Note, Plan
 from expandcontract.postgres import watchers
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
-from expandcontract.postgres.clone import Judgement, Question
+from expandcontract.postgres.clone import Answer, Judgement, Question
 from expandcontract.steps import column as steps
 from expandcontract.steps.carry import TRAITS, Subject, checks, indexes, triggers
 from expandcontract.steps.column import Columns
@@ -53,12 +53,15 @@ def old_column(snapshot: Snapshot, name: str) -> Column:
 def compose(
     change: Change,
     snapshot: Snapshot,
-    judgement: Judgement,
+    answer: Answer,
     question: Question,
     unfit: Unfit,
     ledger_schema: str,
 ) -> Plan:
     """Return the plan of a pair: `question.column` and its new side."""
+    judgement = answer if isinstance(answer, Judgement) else None
+    if judgement is None:
+        raise AssertionError(f"{change.name} was compiled without a judgement of its new side")
     column = old_column(snapshot, question.column)
     _examine_judgement(column, judgement, unfit)
     if question.function:

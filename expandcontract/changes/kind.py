@@ -9,7 +9,7 @@ from expandcontract.model.change import Change
 from expandcontract.model.names import Target
 from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.snapshot import Snapshot
-from expandcontract.postgres.clone import Judgement, Question
+from expandcontract.postgres.clone import Answer, Question, Trial
 
 
 class Spec(BaseModel):
@@ -18,6 +18,9 @@ class Spec(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
 
 
+#: In the order in which the help lists them.
+GROUPS = ("Columns", "Constraints", "Indexes", "Tables", "Data")
+
 SpecT = TypeVar("SpecT", bound=Spec)
 
 
@@ -25,25 +28,28 @@ class Kind(ABC, Generic[SpecT]):
     """A kind of change. Compiling is pure: the snapshot and the judgement hold all that the server said."""
 
     name: ClassVar[str]
+    #: Under which heading the help lists it, one of GROUPS.
+    group: ClassVar[str]
     help: ClassVar[str]
     spec: ClassVar[type[Spec]]
 
     @abstractmethod
     def target(self, spec: SpecT) -> Target:
-        """Return the column that the change is about. Raises BadName."""
+        """Return the table that the change is about, with its column where there is one. Raises BadName."""
 
     @abstractmethod
     def slug(self, spec: SpecT) -> str:
         """Return the change's name without its number."""
 
-    @abstractmethod
-    def question(self, spec: SpecT, snapshot: Snapshot) -> Question:
+    def question(self, spec: SpecT, snapshot: Snapshot) -> Question | Trial | None:
         """Return what the server must be asked. Raises Refused where the snapshot shows already that the
         change cannot be.
         """
+        del spec, snapshot
+        return None
 
     @abstractmethod
     def compile(
-        self, change: Change, spec: SpecT, snapshot: Snapshot, judgement: Judgement, ledger_schema: str
+        self, change: Change, spec: SpecT, snapshot: Snapshot, judgement: Answer, ledger_schema: str
     ) -> Plan:
-        """Return the plan. Raises Refused."""
+        """Return the plan; `judgement` is what was said to the question. Raises Refused."""

@@ -10,7 +10,7 @@ from expandcontract.postgres.catalog import body
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.constraint import Constraint
 from expandcontract.postgres.catalog.dependent import ColumnDependent
-from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.postgres.catalog.snapshot import Snapshot, must_have
 from expandcontract.postgres.catalog.trigger import Trigger
 
 _KINDS = {
@@ -31,6 +31,67 @@ _NAMED = 3
 def examine(snapshot: Snapshot, column: Column) -> None:
     """Raise UnsupportedShape when the table or the column has a shape for which there is no safe recipe."""
     for sentence, remedy in (*_table(snapshot), *_column(snapshot, column)):
+        raise UnsupportedShape(sentence, why=remedy)
+
+
+def column(snapshot: Snapshot, name: str) -> Column:
+    """Return the column that the change is about. Raises NoSuchObject."""
+    must_have(snapshot.table, snapshot.columns, name)
+    return next(each for each in snapshot.columns if each.name == name)
+
+
+def examine_dropped(snapshot: Snapshot, column: Column) -> None:
+    """Raise UnsupportedShape when something keeps the column from being hidden and dropped."""
+    name, table = quote(column.name), snapshot.table
+    examine_table(snapshot)
+    if column.name in snapshot.relation.partition_keys:
+        raise UnsupportedShape(
+            f"{name} is a partition key of {table}.", why="Rows lie where its value put them."
+        )
+    for index in snapshot.indexes:
+        if column.name in index.columns and (index.primary or index.replica_identity):
+            what = "primary key" if index.primary else "replica identity"
+            raise UnsupportedShape(
+                f"{name} is part of the {what} of {table}.", why="Rows are named by it; choose another first."
+            )
+    for constraint in snapshot.constraints:
+        if constraint.inbound and column.name in constraint.other_columns:
+            raise UnsupportedShape(
+                f"{constraint.table} refers to {name} by foreign key {quote(constraint.name)}.",
+                why=f"Drop it first: ec start drop-constraint {constraint.table} {quote(constraint.name)}",
+            )
+
+
+def hazards_of_hiding(snapshot: Snapshot, column: Column) -> Iterator[Note]:
+    """What goes on with a hidden column, and is in the way of purge; what a row without it may meet."""
+    name = quote(column.name)
+    for dependent in snapshot.dependents:
+        if dependent.kind != "statistics":
+            yield Note(
+                f"dependent:{dependent.kind}",
+                f"{dependent.kind} {dependent.name} uses {name}: contract or purge waits until it does not.",
+            )
+    for index in snapshot.indexes:
+        if index.unique and column.name in index.columns and column.default is not None:
+            yield Note.hazard(
+                "unique-default",
+                f"Unique index {quote(index.name)} has {name}, whose default is {column.default}: a second "
+                "row that leaves it out may be refused.",
+                about=index.name,
+            )
+    for constraint in snapshot.constraints:
+        if constraint.kind == "c" and constraint.columns == (column.name,) and column.default is None:
+            yield Note.hazard(
+                "check-on-null",
+                f"Constraint {quote(constraint.name)} ({constraint.definition}) judges rows that leave "
+                f"{name} out: where it refuses NULL, drop it first.",
+                about=constraint.name,
+            )
+
+
+def examine_table(snapshot: Snapshot) -> None:
+    """Raise UnsupportedShape when it is not a table that anything can be done to."""
+    for sentence, remedy in _table(snapshot):
         raise UnsupportedShape(sentence, why=remedy)
 
 

@@ -11,17 +11,17 @@ from expandcontract.model.errors import UsageError
 if TYPE_CHECKING:
     from expandcontract.changes.kind import Kind
 
-_NOT_KINDS = frozenset({"__init__", "columns", "kind", "preflight", "registry"})
+_FOLDER = "expandcontract.changes.kinds"
 
 
 def kinds() -> tuple[str, ...]:
     """Return the names of all kinds, without loading them."""
     names = (
         entry.name.removesuffix(".py")
-        for entry in files("expandcontract.changes").iterdir()
-        if entry.name.endswith(".py")
+        for entry in files(_FOLDER).iterdir()
+        if entry.name.endswith(".py") and not entry.name.startswith("_")
     )
-    return tuple(sorted(name.replace("_", "-") for name in names if name not in _NOT_KINDS))
+    return tuple(sorted(name.replace("_", "-") for name in names))
 
 
 @cache
@@ -33,5 +33,5 @@ def load(kind: str) -> "Kind[Any]":
             f"There is no kind of change {kind!r}.",
             why=f"Did you mean {near[0]}?" if near else f"Kinds are {', '.join(kinds())}.",
         )
-    found: Kind[Any] = import_module(f"expandcontract.changes.{kind.replace('-', '_')}").KIND
+    found: Kind[Any] = import_module(f"{_FOLDER}.{kind.replace('-', '_')}").KIND
     return found

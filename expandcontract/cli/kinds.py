@@ -99,12 +99,17 @@ class KindGroup(TyperGroup):
         return list(kind_names())
 
     def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]  # noqa: ANN401
-        """Write the kinds with their own words."""
+        """Write the kinds with their own words, group by group."""
         from expandcontract.changes import registry
+        from expandcontract.changes.kind import GROUPS
 
         del ctx
-        with formatter.section("Kinds"):
-            formatter.write_dl([(name, registry.load(name).help) for name in kind_names()])
+        kinds = [registry.load(name) for name in kind_names()]
+        for group_ in GROUPS:
+            listed = [(kind.name, kind.help) for kind in kinds if kind.group == group_]
+            if listed:
+                with formatter.section(group_):
+                    formatter.write_dl(listed)
 
     def get_command(self, ctx: typer.Context, cmd_name: str) -> TyperCommand:  # type: ignore[override]
         """Return the command of a kind, or of a change."""

@@ -3,14 +3,18 @@
 from expandcontract.engine.context import Context
 from expandcontract.model.errors import CopiedDatabase, NotReady, WrongState
 from expandcontract.model.phases import Nothing, Phase, Refuse, Run, Stage, State, Verb, answer
+from expandcontract.model.plan import Words
 from expandcontract.model.situation import Situation
 
+#: What only a pair of columns has.
+_OF_A_PAIR = frozenset({Verb.VERIFY, Verb.RESTORE})
 _PLACES = {
     Stage.NOT_STARTED: "{name} is planned, not started.",
     Stage.READY: "{name} is ready: both sides are in sync.",
     Stage.HIDDEN: "{name} is contracted; the old side is hidden, and ec undo brings it back.",
     Stage.PURGED: "{name} is finished; the old side is gone.",
     Stage.ROLLED_BACK: "{name} is rolled back.",
+    Stage.FINISHED: "{name} is finished, and ec rollback takes it back.",
 }
 
 
@@ -20,6 +24,9 @@ def applies(context: Context, verb: Verb, situation: Situation) -> bool:
     Raises WrongState with the command that does apply, and CopiedDatabase.
     """
     match answer(verb, situation.stage):
+        case Run() if verb in _OF_A_PAIR and situation.plan.pair is None:
+            context.notice(situation.name, "It holds no two columns together: there is nothing to compare.")
+            return False
         case Run():
             _refuse_copy(verb, situation)
             return True
@@ -51,13 +58,25 @@ def place(situation: Situation) -> str:
     if situation.stage == Stage.READY and not situation.ready:
         return f"{situation.name} was ready, and is not any more: {' '.join(situation.damage)}"
     default = f"{{name}} is in phase {situation.phase}: {situation.phases[situation.phase].status}."
-    return _PLACES.get(situation.stage, default).format(name=situation.name)
+    places = _PLACES if situation.plan.pair is not None else _PLACES | _of_words(situation.plan.words)
+    return places.get(situation.stage, default).format(name=situation.name)
+
+
+def _of_words(words: Words) -> dict[Stage, str]:
+    gone = f"{words.destroys} is gone" if words.destroys else "nothing takes it back any more"
+    return {
+        Stage.READY: f"{{name}} is ready: {words.ready}.",
+        Stage.HIDDEN: f"{{name}} is contracted: {words.contracted}, and ec undo takes it back.",
+        Stage.PURGED: f"{{name}} is purged: {gone}.",
+    }
 
 
 def what_is_left(situation: Situation) -> str:
     """Return what stands between the change and ready: blocks exactly, rows about."""
     copy = situation.copy
     if situation.phases[Phase.DUAL_WRITE].status != "done":
+        return f"Phase {situation.phase} is {situation.phases[situation.phase].status}."
+    if situation.plan.pair is None and copy is None:
         return f"Phase {situation.phase} is {situation.phases[situation.phase].status}."
     if copy is None:
         return "No row was copied yet."

@@ -38,7 +38,7 @@ async def costs(conn: AsyncConnection, plan: Plan, copy: EmptyCopy, column: str)
     constrained = any(column in each.columns and each.kind in "cf" for each in copy.snapshot.constraints)
     if spec.get("type") is None or any(spec.get(field) for field in _MORE) or constrained:
         return ()
-    alter = f"ALTER COLUMN {quote(column)} TYPE {plan.pair.new.type}"
+    alter = f"ALTER COLUMN {quote(column)} TYPE {plan.sides.new.type}"
     try:
         async with owner_rights.trying(conn, plan.table.sql):
             await empty_copy.run(conn, copy.statements)

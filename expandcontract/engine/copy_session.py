@@ -90,7 +90,7 @@ async def refuse_to_suppress(context: Context, situation: Situation) -> None:
     async with context.database.transaction() as conn:
         if not await user_triggers.may_suppress(conn):
             raise _forbidden()
-        column = situation.plan.pair.new.column
+        column = situation.plan.new_column
         fire = await user_triggers.obstinate(conn, situation.relation, column)
         if not fire:
             await event.write(conn, context.tables, UNFIRED, context.who, change_id=situation.change_id)

@@ -190,7 +190,7 @@ async def refusals(context: Context, situation: Situation, verb: str) -> AsyncIt
     try:
         yield
     except EcError as error:
-        if situation.stage not in (Stage.PURGED, Stage.ROLLED_BACK):
+        if situation.stage not in (Stage.PURGED, Stage.ROLLED_BACK, Stage.FINISHED):
             diary = Diary(context.listen)
             diary.failed(verb, error)
             async with _without_fail():

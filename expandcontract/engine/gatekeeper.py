@@ -25,7 +25,7 @@ def require_open(situation: Situation, verdicts: Iterable[Verdict]) -> None:
     raise GateShut(
         f"{situation.name} cannot be contracted: {', '.join(verdict.gate for verdict in shut)}.",
         why=reasons,
-        state="Both sides stay in sync and in use.",
+        state="Both sides stay in sync and in use." if situation.plan.pair else "Nothing was changed.",
         next=next((verdict.next for verdict in shut if verdict.next), f"ec gates {situation.name}"),
     )
 

@@ -51,7 +51,9 @@ def of(situation: Situation, locks: Sequence[str] = ()) -> Finding:
 
 
 def _well(situation: Situation) -> Finding:
-    return Finding(situation.name, well=True, sentence="What keeps its sides in sync stands.")
+    pair = situation.plan.pair is not None
+    sentence = "What keeps its sides in sync stands." if pair else "Nothing of it is missing."
+    return Finding(situation.name, well=True, sentence=sentence)
 
 
 def _wrong(situation: Situation) -> Finding | None:

@@ -26,7 +26,7 @@ def spoilers(situation: Situation) -> tuple[str, ...]:
         return ()
     if copy.hot_ratio is None or copy.hot_ratio >= LOW:
         return ()
-    column = situation.plan.pair.new.column
+    column = situation.plan.new_column
     found = [f"index {name} on {column} takes an entry for each row" for name in seen.new_indexes]
     found += [_holds_back(holder) for holder in seen.horizon if _is_old(holder)]
     return tuple(found) or (_no_room(copy, situation.live.rows),)

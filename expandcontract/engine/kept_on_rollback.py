@@ -43,6 +43,8 @@ class KeepProgress:
 
 def completed(work: Work) -> Work:
     """Return the work with a rollback that keeps all that it removes, whichever program made its plan."""
+    if work.plan.pair is None:
+        return work
     plan = steps.completed(work.plan, work.context.tables.schema)
     return replace(work, situation=replace(work.situation, plan=plan))
 

@@ -39,6 +39,11 @@ async def refuse(context: Context, situation: Situation, *, accept: bool) -> tup
         Refused: the hidden column is gone, or rows that the old side's own constraints would refuse.
     """
     _refuse_names(situation)
+    if situation.plan.pair is None:
+        if situation.plan.hidden_column:
+            async with context.database.transaction() as conn:
+                await _refuse_taken(conn, situation)
+        return ()
     try:
         last, kept = await _ask(context, situation, accept=accept)
     except DBAPIError as error:
@@ -75,7 +80,7 @@ async def _ask(context: Context, situation: Situation, *, accept: bool) -> tuple
             await _refuse_equal(conn, situation)
         noted = _last_note(context, situation)
         last: int = await value(conn, noted.sql, *noted.values)
-        if situation.plan.pair.one_way or last:
+        if situation.plan.sides.one_way or last:
             source = await _noted(conn, context, situation) if last else _every_row(situation.plan)
             await _refuse_barred(conn, situation, source)
             if last and not accept:
@@ -86,10 +91,8 @@ async def _ask(context: Context, situation: Situation, *, accept: bool) -> tuple
 def _refuse_names(situation: Situation) -> None:
     plan = situation.plan
     if not situation.live.table_exists:
-        raise Refused(
-            f"{plan.table} is gone, and the hidden column with it.", next=f"ec log {situation.name}"
-        )
-    if plan.hidden_column in situation.live.missing_columns:
+        raise Refused(f"{plan.table} is gone, and what was hidden of it.", next=f"ec log {situation.name}")
+    if plan.hidden_column and plan.hidden_column in situation.live.missing_columns:
         raise Refused(
             f"The hidden column {quote(plan.hidden_column)} of {plan.table} is gone.",
             why="Somebody dropped or renamed it.",
@@ -100,7 +103,7 @@ def _refuse_names(situation: Situation) -> None:
 async def _refuse_taken(conn: AsyncConnection, situation: Situation) -> None:
     """Raise NameTaken when the name that undo gives back to the old side is another column's by now."""
     plan = situation.plan
-    name = plan.pair.new.column if plan.swap else plan.pair.old.column
+    name = plan.sides.new.column if plan.swap else plan.old_columns[0]
     query = """SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute
         WHERE attrelid = $1::pg_catalog.oid AND attname = $2 AND NOT attisdropped)"""
     if await value(conn, query, situation.relation, name):
@@ -174,12 +177,12 @@ def unique_again(plan: Plan) -> dict[str, tuple[str, ...]]:
     """Return the steps of undo that build a unique index of plain columns again which the rows may not fit,
     with those columns as SQL.
     """
-    if plan.pair.identity or plan.pair.one_way:
+    if plan.sides.identity or plan.sides.one_way:
         return {}
     names = {step.id for step in plan.steps(Section.UNDO)}
     return {
         f"index:{index['name']}": tuple(
-            quote(plan.hidden_column if column == plan.pair.old.column else column)
+            quote(plan.hidden_column if column == plan.sides.old.column else column)
             for column in index["key_columns"]
         )
         for index in plan.catalog.get("indexes", ())
@@ -210,9 +213,9 @@ async def not_unique_again(context: Context, situation: Situation) -> frozenset[
 
 def _refuse_one_way(situation: Situation) -> None:
     plan = situation.plan
-    if plan.pair.one_way:
+    if plan.sides.one_way:
         raise WouldLose(
-            f"Nothing leads back from {quote(plan.pair.new.column)} to {quote(plan.pair.old.column)}: what "
+            f"Nothing leads back from {quote(plan.sides.new.column)} to {quote(plan.sides.old.column)}: what "
             "new code wrote since contract is not on the old side.",
             why="The change is one-way. The new side keeps its values; old code sees those of before.",
             state=_HIDDEN,
@@ -223,15 +226,15 @@ def _refuse_one_way(situation: Situation) -> None:
 async def _refuse_drift(conn: AsyncConnection, situation: Situation, why: str) -> None:
     """Where the trigger did not stand, the two sides themselves have to tell."""
     plan = situation.plan
-    if plan.pair.one_way:
+    if plan.sides.one_way:
         return
     hidden, final = plan.columns_in(State.HIDDEN)
     if {hidden, final} & set(situation.live.missing_columns):
         return
     # A new side that is NULL has nothing to lose: it is filled from the old one again.
-    agree = predicates.agree(plan.pair, "t", old=hidden, new=final)
+    agree = predicates.agree(plan.sides, "t", old=hidden, new=final)
     drifted = f"t.{quote(final)} IS DISTINCT FROM NULL AND NOT ({agree})"
-    mend = f"UPDATE {plan.table} t SET {quote(hidden)} = {predicates.back(plan.pair, f't.{quote(final)}')}"
+    mend = f"UPDATE {plan.table} t SET {quote(hidden)} = {predicates.back(plan.sides, f't.{quote(final)}')}"
     try:
         async with conn.begin_nested():
             await _refuse_rows(
@@ -305,7 +308,7 @@ async def _refuse_not_held(conn: AsyncConnection, situation: Situation, source: 
         situation,
         source,
         plan.not_held,
-        f"have a value that {quote(plan.pair.old.column)} {plan.pair.old.type} cannot hold: old code would "
+        f"have a value that {quote(plan.sides.old.column)} {plan.sides.old.type} cannot hold: old code would "
         "see NULL",
         f"ec conflicts {situation.name} --show-values; then: ec undo {situation.name} --accept-loss",
     )

@@ -71,7 +71,8 @@ async def look(
 
 def _is_watched(situation: Situation) -> bool:
     """From dual_write on until contract: before, everybody is old, and afterwards nobody can be."""
-    return situation.state == State.ACTIVE and situation.phases[Phase.DUAL_WRITE].status == Status.DONE
+    begun = situation.phases[Phase.DUAL_WRITE].status == Status.DONE
+    return situation.state == State.ACTIVE and begun and bool(situation.plan.old_columns)
 
 
 def _is_fresh(situation: Situation, older_than: timedelta) -> bool:
@@ -81,7 +82,7 @@ def _is_fresh(situation: Situation, older_than: timedelta) -> bool:
 async def _look(conn: AsyncConnection, context: Context, wanted: Sequence[Situation]) -> bool:
     await statistics_look.lock(conn)
     before = await statistics_look.last(conn, context.tables)
-    asked = [(each.plan.table.schema, each.relation, each.plan.pair.old.column) for each in wanted]
+    asked = [(each.plan.table.schema, each.relation, each.plan.old_columns[0]) for each in wanted]
     subjects = [
         _Subject(each, old, _of_attempt(before.get(each.change_id), each))
         for each, old in zip(wanted, await usage.sides(conn, asked), strict=True)

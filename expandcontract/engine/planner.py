@@ -21,7 +21,7 @@ from expandcontract.model.plan import Note, Plan
 from expandcontract.postgres import empty_copy, owner_rights
 from expandcontract.postgres.catalog import snapshot as snapshots
 from expandcontract.postgres.catalog.snapshot import Snapshot
-from expandcontract.postgres.clone import Judgement, Question, judge
+from expandcontract.postgres.clone import Answer, Judgement, Question, Trial, judge, tried
 from expandcontract.postgres.descendants import tree
 from expandcontract.postgres.locks import read_patiently
 from expandcontract.postgres.query import rows
@@ -103,7 +103,7 @@ def _bad_field(
 
 
 def target(change: Change) -> Target:
-    """Return the column that a change is about. Raises BadChangeFile, BadName."""
+    """Return the table of a change, with its column where it is about one. Raises BadChangeFile, BadName."""
     return registry.load(change.kind).target(validate(change.kind, change.spec))
 
 
@@ -113,9 +113,9 @@ class Catalog:
     kept in a file.
     """
 
-    question: Question
+    question: Question | Trial | None
     snapshot: Snapshot
-    judgement: Judgement
+    judgement: Answer
 
 
 def to_json(catalog: Catalog) -> str:
@@ -147,7 +147,17 @@ async def ask(conn: AsyncConnection, change: Change) -> Catalog:
         raise MissingPrivilege(
             f"The role lacks: {'; '.join(missing)}.", why="A plan is tried on an empty clone of the table."
         )
-    return Catalog(question, snapshot, await judge(conn, snapshot, question))
+    return Catalog(question, snapshot, await _answered(conn, snapshot, question))
+
+
+async def _answered(conn: AsyncConnection, snapshot: Snapshot, question: Question | Trial | None) -> Answer:
+    match question:
+        case Question():
+            return await judge(conn, snapshot, question)
+        case Trial():
+            return await tried(conn, snapshot, question)
+        case None:
+            return None
 
 
 async def _refuse_read_only(conn: AsyncConnection) -> None:
@@ -180,7 +190,8 @@ async def patiently(context: Context, change: Change, read: Callable[[AsyncConne
 
     Raises LockBudgetSpent, which names them, when that is longer than the lock budget.
     """
-    table = str(change.spec.get("column", change.name)).rpartition(".")[0] or change.name
+    named = target(change)
+    table = str(replace(named, column=""))
     return await read_patiently(context.database, table, context.policy, context.listen, read, context.stop)
 
 
@@ -203,20 +214,31 @@ async def examined(
     plan = compose(change, catalog, ledger_schema)
     long = await many_partitions.costs(conn, plan, len(catalog.snapshot.relation.leaves))
     plan = replace(plan, costs=(*plan.costs, *long))
-    copy = await empty_copy.describe(conn, catalog.snapshot, catalog.question.column, triggers=plan.swap)
-    plan = replace(plan, costs=(*plan.costs, *await at_once.costs(conn, plan, copy, catalog.question.column)))
-    tried = compose(change, replace(catalog, snapshot=copy.snapshot), TEMPORARY)
+    copy = await empty_copy.describe(conn, catalog.snapshot, _about(catalog, plan), triggers=plan.swap)
+    if isinstance(catalog.question, Question):
+        at_once_ = await at_once.costs(conn, plan, copy, catalog.question.column)
+        plan = replace(plan, costs=(*plan.costs, *at_once_))
+    for_copy = compose(change, replace(catalog, snapshot=copy.snapshot), TEMPORARY)
     async with owner_rights.trying(conn, plan.table.sql):
-        not_tried = await rehearse(conn, copy, tried)
+        not_tried = await rehearse(conn, copy, for_copy)
     if not_tried:
         why = f"The plan could not be tried on an empty copy of the table, which cannot be made: {not_tried}"
         return replace(plan, hazards=(*plan.hazards, Note("not-tried", why)))
+    if not isinstance(catalog.question, Question) or not isinstance(catalog.judgement, Judgement):
+        return plan
     expressions = (catalog.judgement.forward, catalog.judgement.back)
     volatile = any(each is not None and each.volatile for each in expressions)
-    asked = row_fit.Rows(plan.table, copy, tried, catalog.question, volatile, whole=check_rows)
+    asked = row_fit.Rows(plan.table, copy, for_copy, catalog.question, volatile, whole=check_rows)
     async with owner_rights.trying(conn, plan.table.sql):
         found = await row_fit.hazards(conn, asked)
     return replace(plan, hazards=(*plan.hazards, *found))
+
+
+def _about(catalog: Catalog, plan: Plan) -> tuple[str, ...]:
+    """Return the columns whose surroundings the plan is tried with."""
+    if isinstance(catalog.question, Question):
+        return (catalog.question.column,)
+    return plan.claims if plan.claims is not None else tuple(each.name for each in catalog.snapshot.columns)
 
 
 async def check_privileges(conn: AsyncConnection, plan: Plan, ledger_schema: str) -> None:
@@ -238,7 +260,7 @@ async def hazards_of_role(conn: AsyncConnection, plan: Plan) -> tuple[Note, ...]
     """Return what is a hazard for whoever runs the change now, and no part of the plan: rows that a program
     fills are read and written with the rights of the session.
     """
-    if not plan.pair.computed_outside:
+    if not plan.computed_outside:
         return ()
     owners = [row[0] for row in await conn.exec_driver_sql(_FOREIGN, (plan.table.sql,))]
     if not owners:

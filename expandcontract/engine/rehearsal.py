@@ -114,7 +114,7 @@ def _contract(plan: Plan) -> Iterator[RehearsedPart]:
 
 
 def _standing(plan: Plan) -> Iterator[RehearsedPart]:
-    if plan.pair.computed_outside:
+    if plan.pair is None or plan.computed_outside:
         return
     for step in (*standing_constraint.put_up(plan), standing_constraint.take_down(plan)):
         yield RehearsedPart(_statements(step), "verify", step)

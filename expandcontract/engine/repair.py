@@ -23,7 +23,7 @@ async def repair(context: Context, situation: Situation, pace: SweepPace, *, ver
     """
     async with leased(context, situation, verb) as work:
         await restore(work)
-        if situation.plan.pair.computed_outside:
+        if situation.plan.computed_outside:
             await transform_contract.reopen(work)
         await copy_to_end(work, pace, anew=True)
 
@@ -74,7 +74,7 @@ def _require_columns(situation: Situation) -> None:
     if not live.missing_columns:
         _require_types(situation)
         return
-    new_is_gone = live.missing_columns == (plan.pair.new.column,) and situation.state == State.ACTIVE
+    new_is_gone = live.missing_columns == (plan.new_column,) and situation.state == State.ACTIVE
     raise StepFailed(
         " ".join(fault for fault in live.sync_faults if fault.startswith("Column ")),
         why="Without it there is nothing to keep in sync.",

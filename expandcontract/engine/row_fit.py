@@ -68,7 +68,7 @@ async def hazards(conn: AsyncConnection, asked: Rows) -> tuple[Note, ...]:
 
 
 async def _seen(conn: AsyncConnection, asked: Rows) -> tuple[Note, ...]:
-    pair = asked.tried.pair
+    pair = asked.tried.sides
     limit = "0" if asked.whole else str(_SAMPLE_TIMEOUT_MS)
     await rows(conn, "SELECT pg_catalog.set_config('statement_timeout', $1, true)", limit)
     known = pair.identity or await _stands(conn, asked)
@@ -92,7 +92,7 @@ async def _seen(conn: AsyncConnection, asked: Rows) -> tuple[Note, ...]:
 
 async def _stands(conn: AsyncConnection, asked: Rows) -> bool:
     """Make the functions of the pair; return whether they may be called."""
-    pair, tried = asked.tried.pair, asked.tried
+    pair, tried = asked.tried.sides, asked.tried
     if pair.computed_outside or asked.volatile:
         return False
     steps = (*tried.steps(Section.EXPAND), *tried.steps(Section.DUAL_WRITE))
@@ -102,7 +102,7 @@ async def _stands(conn: AsyncConnection, asked: Rows) -> bool:
 
 
 async def _refuse_too_wide(conn: AsyncConnection, asked: Rows, *, known: bool) -> None:
-    pair, table = asked.tried.pair, asked.table
+    pair, table = asked.tried.sides, asked.table
     made = _copied(asked.tried) if known else f"NULL::{pair.new.type}"
     said = await sample.too_wide(conn, table, pair.new.type, made)
     if said is not None:
@@ -125,7 +125,7 @@ def _copied(plan: Plan) -> str:
 
 
 def _by_type(asked: Rows) -> tuple[Note, ...]:
-    pair, question = asked.tried.pair, asked.question
+    pair, question = asked.tried.sides, asked.question
     loses = _LOSES.get((pair.old.type, pair.new.type))
     if loses is None or question.using is not None or question.back is not None or pair.unfit == Unfit.ACCEPT:
         return ()

@@ -67,22 +67,28 @@ async def unknown(context: Context, name: str) -> UnknownChange:
 def _subject(situation: Situation) -> WatchedTable:
     plan = situation.plan
     hidden, unkept = situation.state == State.HIDDEN, _unkept(situation)
-    old, new = situation.plan.columns_in(situation.state)
+    needed = plan.columns_in(situation.state)
+    types = (None, None) if unkept or plan.pair is None else (plan.pair.old.type, plan.pair.new.type)
+    kept_by = plan.hidden_functions if hidden else plan.functions
+    stands = not unkept and bool(kept_by)
     return WatchedTable(
         change_id=situation.change_id,
         table=plan.table,
         relation=situation.relation,
-        old_column=old,
+        old_column=next(iter(needed), ""),
         columns=(
-            (old, None if unkept else plan.pair.old.type),
-            (new, None if unkept else plan.pair.new.type),
+            *zip(needed, types, strict=False),
             *((name, None) for name in plan.catalog.get("primary_key", ())),
         ),
-        trigger=None if unkept or (hidden and plan.pair.one_way) else plan.trigger,
-        functions=() if unkept else plan.hidden_functions if hidden else plan.functions,
-        planned=_planned(plan) if situation.state == State.ACTIVE else None,
+        trigger=plan.trigger if stands and plan.trigger and not (hidden and _one_way(plan)) else None,
+        functions=() if unkept else kept_by,
+        planned=_planned(plan) if situation.state == State.ACTIVE and plan.pair is not None else None,
         first="" if hidden or _unkept(situation) else plan.first_trigger,
     )
+
+
+def _one_way(plan: Plan) -> bool:
+    return plan.pair is not None and plan.pair.one_way
 
 
 def _planned(plan: Plan) -> Planned:
@@ -92,14 +98,14 @@ def _planned(plan: Plan) -> Planned:
     return Planned(
         indexes=frozenset(index["name"] for index in indexes),
         constraints=standing | {each["name"]: each["definition"] for each in constraints},
-        default=plan.pair.old.default,
-        not_null=plan.pair.old.not_null,
+        default=plan.sides.old.default,
+        not_null=plan.sides.old.not_null,
     )
 
 
 def _unkept(situation: Situation) -> bool:
     """Whether nothing keeps the sides in sync: before dual_write, and after the end."""
-    if situation.state in (State.PURGED, State.ROLLED_BACK):
+    if situation.state in (State.PURGED, State.ROLLED_BACK, State.FINISHED):
         return True
     return situation.state == State.ACTIVE and situation.phases[Phase.DUAL_WRITE].status != Status.DONE
 

@@ -15,9 +15,9 @@ _NOW = "SELECT convalidated FROM pg_catalog.pg_constraint WHERE conrelid = $1 AN
 
 def require(situation: Situation) -> None:
     """Raise UnsupportedShape where a CHECK cannot say what in sync means."""
-    if situation.plan.pair.mode != Mode.MIRROR:
+    if situation.plan.sides.mode != Mode.MIRROR:
         raise UnsupportedShape(
-            f"{situation.name} cannot have a standing comparison: its mode is {situation.plan.pair.mode}.",
+            f"{situation.name} cannot have a standing comparison: its mode is {situation.plan.sides.mode}.",
             why="A CHECK takes immutable expressions, and in this mode the two sides need not agree.",
             next=f"ec verify {situation.name}",
         )
@@ -46,6 +46,8 @@ async def take_down(work: Work) -> None:
 
 
 async def _validated(work: Work) -> bool | None:
+    if work.plan.pair is None:
+        return None
     values = (work.situation.relation, steps.constraint(work.plan))
     async with work.context.database.transaction() as conn:
         found: bool | None = (await conn.exec_driver_sql(_NOW, values)).scalar_one_or_none()

@@ -34,7 +34,7 @@ async def contract(work: Work) -> None:
 
 
 async def _contract(work: Work) -> None:
-    if not work.plan.pair.computed_outside:
+    if not work.plan.computed_outside:
         await run_phase(work, Phase.CONTRACT)
         return
     await _all_but_hide(work)
@@ -54,7 +54,7 @@ async def reopen(work: Work) -> None:
         "WHERE conrelid = $1::pg_catalog.oid AND conname = $2)"
     )
     async with work.context.database.transaction() as conn:
-        values = (work.situation.relation, constraint_name(work.plan.pair.new.column))
+        values = (work.situation.relation, constraint_name(work.plan.sides.new.column))
         shut = (await conn.exec_driver_sql(query, values)).scalar_one()
     if shut:
         await _allow(work)
@@ -102,7 +102,7 @@ async def _unfilled(work: Work) -> Mismatches:
     async with work.context.database.transaction() as conn:
         await work.check(conn)
         await proof.spoil(conn, work.context.tables, work.situation.change_id, why)
-    new = work.plan.pair.new.column
+    new = work.plan.sides.new.column
     error = Mismatches(
         f"{work.plan.table} has rows without {new}, which were written since they were verified.",
         why="Old code wrote them: nothing in the database can make the new value.",

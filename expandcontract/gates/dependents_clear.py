@@ -9,13 +9,15 @@ HARD = True
 ORDER = 50
 
 
-def judge(situation: Situation) -> Verdict:
+def judge(situation: Situation) -> Verdict | None:
     """Open when PostgreSQL renames along whatever depends on the old side; that hinders only purge.
 
     A swap keeps the name: bodies go on with the new column, and contract makes the triggers anew that the
     plan knows. Where only a mention in a text is known, another gate asks.
     """
     plan, dependents = situation.plan, situation.live.dependents
+    if not plan.old_columns:
+        return None
     blocking = [each for each in dependents if each.blocks_hide and not _kept(situation, each)]
     carried = [each for each in dependents if not each.blocks_hide]
     column = ", ".join(plan.old_columns)

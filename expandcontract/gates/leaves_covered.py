@@ -7,8 +7,13 @@ HARD = True
 ORDER = 40
 
 
-def judge(situation: Situation) -> Verdict:
-    """Open when no leaf lacks the trigger and none was left out by the backfill."""
+def judge(situation: Situation) -> Verdict | None:
+    """Open when no leaf lacks the trigger and none was left out by the backfill.
+
+    Without a pair of columns there is no such gate.
+    """
+    if situation.plan.pair is None:
+        return None
     leaves = situation.live.leaves
     faults = [f"{leaf.name} has no working trigger" for leaf in leaves if not leaf.trigger_intact]
     faults += [f"{leaf.name} was never copied" for leaf in leaves if not leaf.swept]

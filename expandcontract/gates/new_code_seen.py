@@ -19,7 +19,7 @@ def judge(situation: Situation) -> Verdict | None:
     acknowledgement. Where old code alone was seen, only the latter. A swap has no such gate: until contract,
     no code knows the new side's name.
     """
-    if situation.plan.swap:
+    if situation.plan.swap or situation.plan.pair is None:
         return None
     new, old = (", ".join(side) for side in (situation.plan.new_columns, situation.plan.old_columns))
     if not situation.settled:

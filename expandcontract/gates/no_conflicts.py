@@ -7,11 +7,13 @@ HARD = True
 ORDER = 60
 
 
-def judge(situation: Situation) -> Verdict:
+def judge(situation: Situation) -> Verdict | None:
     """Open when the last proof found no such value and none was recorded since.
 
     Under the policy `refuse` only rows from before the change can hold one, under `record` new ones too.
     """
+    if situation.plan.pair is None:
+        return None
     if situation.conflicts == 0:
         return Verdict(NAME, HARD, open=True, reason="Each side holds every value of the other.")
     values = "1 value does" if situation.conflicts == 1 else f"{situation.conflicts:,} values do"

@@ -46,7 +46,7 @@ def judge(situation: Situation) -> Verdict | None:
 
     Where nobody can look, the gate is blind. A swap has no such gate: the old name stays.
     """
-    if situation.plan.swap:
+    if situation.plan.swap or not situation.plan.old_columns:
         return None
     watch = situation.watch
     if watch is None or watch.source != Source.READ:

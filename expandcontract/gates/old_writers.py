@@ -29,7 +29,7 @@ def judge(situation: Situation) -> Verdict | None:
     Nothing is asked for when that is 0. A swap has no such gate: the old name stays, and the code accepts
     both types.
     """
-    if situation.plan.swap:
+    if situation.plan.swap or not situation.plan.trigger:
         return None
     seen = _seen(situation)
     if not situation.policy.quiet_for:

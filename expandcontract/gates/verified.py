@@ -10,9 +10,15 @@ HARD = True
 ORDER = 20
 
 
-def judge(situation: Situation) -> Verdict:
-    """Open with a proof of this database that found no mismatch, is not spoiled, and is not too old."""
-    proof = situation.proof
+def judge(situation: Situation) -> Verdict | None:
+    """Open with a proof of this database that found no mismatch, is not spoiled, and is not too old.
+
+    Without a pair of columns there is no such gate.
+    """
+    return None if situation.plan.pair is None else _judge(situation, situation.proof)
+
+
+def _judge(situation: Situation, proof: Proof | None) -> Verdict:
     if proof is None:
         return _shut(_unproven(situation), _prove(situation))
     if situation.live.is_copy:

@@ -168,7 +168,6 @@ async def _update(conn: AsyncConnection, tables: Tables, change_id: int, row: di
 
 def _compiled(plan: Plan, relation: int) -> dict[str, Any]:
     data = to_data(plan)
-    owned = {plan.pair.old.column, plan.pair.new.column, *plan.old_columns, *plan.new_columns}
     return {
         "kind": plan.change.kind,
         "spec": data["change"]["spec"],
@@ -177,7 +176,8 @@ def _compiled(plan: Plan, relation: int) -> dict[str, Any]:
         "relation": relation,
         "table_schema": plan.table.schema,
         "table_name": plan.table.name,
-        "columns": sorted(owned),
+        "columns": list(plan.owned or ()),
+        "whole": plan.owned is None,
         "program_version": plan.program_version,
     }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, RowMapping, Table, and_, func, select, true
+from sqlalchemy import ARRAY, ColumnElement, RowMapping, Table, and_, func, or_, select, true
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger import migrate
@@ -124,7 +124,7 @@ async def owner(
     c = tables.change.c
     where = (
         c.relation == relation,
-        c.columns.contains([column]),
+        or_(c.columns.contains([column]), c.whole),
         c.state.in_([State.ACTIVE, State.HIDDEN]),
         c.name != leave_out,
     )

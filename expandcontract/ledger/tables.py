@@ -100,6 +100,7 @@ class Tables:
             _text("table_schema"),
             _text("table_name"),
             Column("columns", ARRAY(Text), nullable=False),
+            Column("whole", Boolean, nullable=False),
             _number("writes_at_ready", nullable=True),
             _text("created_by"),
             _text("created_from"),

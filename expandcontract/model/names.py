@@ -116,15 +116,14 @@ def sync_schema(ledger_schema: str) -> str:
 
 @dataclass(frozen=True)
 class Target:
-    """What a user named: `[schema.]table.column`. `schema` is None when it was left out."""
+    """What a user named: `[schema.]table.column`, or a table alone. `schema` is None when it was left out."""
 
     schema: str | None
     table: str
-    column: str
+    column: str = ""
 
     def __str__(self) -> str:
-        parts = [self.table, self.column] if self.schema is None else [self.schema, self.table, self.column]
-        return ".".join(quote(part) for part in parts)
+        return ".".join(quote(part) for part in (self.schema, self.table, self.column) if part)
 
 
 def split(text: str) -> tuple[str, ...]:
@@ -162,6 +161,17 @@ def parse_target(text: str) -> Target:
             raise BadName(
                 f"{text!r} does not name a column.", why="A column is written [schema.]table.column."
             )
+
+
+def parse_table(text: str) -> Target:
+    """Read `[schema.]table`. Raises BadName."""
+    match split(text):
+        case (table,):
+            return Target(None, table)
+        case (schema, table):
+            return Target(schema, table)
+        case _:
+            raise BadName(f"{text!r} does not name a table.", why="A table is written [schema.]table.")
 
 
 def parse_column(text: str) -> str:

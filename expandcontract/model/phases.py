@@ -51,6 +51,8 @@ class State(StrEnum):
     HIDDEN = "hidden"
     PURGED = "purged"
     ROLLED_BACK = "rolled_back"
+    #: Ready, where there is nothing to contract: it claims nothing any more.
+    FINISHED = "finished"
 
 
 class Stage(StrEnum):
@@ -62,6 +64,7 @@ class Stage(StrEnum):
     HIDDEN = "hidden"
     PURGED = "purged"
     ROLLED_BACK = "rolled back"
+    FINISHED = "finished"
 
 
 class Verb(StrEnum):
@@ -105,6 +108,7 @@ _UNDO_FIRST = "The change is contracted: its old side is hidden."
 _GONE = "The old side was purged; there is no way back."
 _NOT_STARTED = "The change was not started."
 _ROLLED_BACK = "The change was rolled back."
+_FINISHED = Nothing("The change is finished: there was nothing to contract.")
 _START = "ec start {change}"
 _BACKFILL = "ec backfill {change}"
 
@@ -117,6 +121,7 @@ ANSWERS: Mapping[Verb, Mapping[Stage, Answer]] = {
         Stage.HIDDEN: Nothing("The change is contracted already."),
         Stage.PURGED: Nothing("The change is finished."),
         Stage.ROLLED_BACK: _RUN,
+        Stage.FINISHED: _FINISHED,
     },
     Verb.BACKFILL: {
         Stage.NOT_STARTED: Refuse(_NOT_STARTED, _START),
@@ -125,6 +130,7 @@ ANSWERS: Mapping[Verb, Mapping[Stage, Answer]] = {
         Stage.HIDDEN: Refuse(_UNDO_FIRST, "ec undo {change}"),
         Stage.PURGED: Nothing("The change is finished."),
         Stage.ROLLED_BACK: Refuse(_ROLLED_BACK, _START),
+        Stage.FINISHED: _FINISHED,
     },
     Verb.VERIFY: {
         Stage.NOT_STARTED: Refuse(_NOT_STARTED, _START),
@@ -133,6 +139,7 @@ ANSWERS: Mapping[Verb, Mapping[Stage, Answer]] = {
         Stage.HIDDEN: Refuse(_UNDO_FIRST, "ec undo {change}"),
         Stage.PURGED: Refuse(_GONE, "ec log {change}"),
         Stage.ROLLED_BACK: Refuse(_ROLLED_BACK, _START),
+        Stage.FINISHED: _FINISHED,
     },
     Verb.CONTRACT: {
         Stage.NOT_STARTED: Refuse(_NOT_STARTED, _START),
@@ -141,6 +148,7 @@ ANSWERS: Mapping[Verb, Mapping[Stage, Answer]] = {
         Stage.HIDDEN: Nothing("The change is contracted already."),
         Stage.PURGED: Nothing("The change is finished."),
         Stage.ROLLED_BACK: Refuse(_ROLLED_BACK, _START),
+        Stage.FINISHED: _FINISHED,
     },
     Verb.UNDO: {
         Stage.NOT_STARTED: Refuse(_NOT_STARTED, _START),
@@ -149,6 +157,7 @@ ANSWERS: Mapping[Verb, Mapping[Stage, Answer]] = {
         Stage.HIDDEN: _RUN,
         Stage.PURGED: Refuse(_GONE, "ec log {change}"),
         Stage.ROLLED_BACK: Refuse(_ROLLED_BACK, _START),
+        Stage.FINISHED: _FINISHED,
     },
     Verb.PURGE: {
         Stage.NOT_STARTED: Refuse(_NOT_STARTED, _START),
@@ -157,6 +166,7 @@ ANSWERS: Mapping[Verb, Mapping[Stage, Answer]] = {
         Stage.HIDDEN: _RUN,
         Stage.PURGED: Nothing("The change is finished."),
         Stage.ROLLED_BACK: Refuse(_ROLLED_BACK, _START),
+        Stage.FINISHED: _FINISHED,
     },
     Verb.ROLLBACK: {
         Stage.NOT_STARTED: Nothing("The change was not started: there is nothing to roll back."),
@@ -165,6 +175,7 @@ ANSWERS: Mapping[Verb, Mapping[Stage, Answer]] = {
         Stage.HIDDEN: Refuse(_UNDO_FIRST, "ec undo {change}"),
         Stage.PURGED: Refuse(_GONE, "ec log {change}"),
         Stage.ROLLED_BACK: Nothing("The change was rolled back already."),
+        Stage.FINISHED: _RUN,
     },
     Verb.RESTORE: {
         Stage.NOT_STARTED: Refuse(_NOT_STARTED, _START),
@@ -173,6 +184,7 @@ ANSWERS: Mapping[Verb, Mapping[Stage, Answer]] = {
         Stage.HIDDEN: Refuse(_UNDO_FIRST, "ec undo {change}"),
         Stage.PURGED: Refuse(_GONE, "ec log {change}"),
         Stage.ROLLED_BACK: Refuse("There is no new side to give them back to.", _START),
+        Stage.FINISHED: _FINISHED,
     },
 }
 

@@ -185,8 +185,27 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Words:
+    """How a change speaks of itself in gates, status and report: clauses without a full stop.
+
+    `about` says what it does, for the head of a plan. `ready` is why new code may run, `contracted` what is
+    so after contract, `destroys` what purge takes away for good; that is empty where it only closes the
+    change.
+    """
+
+    about: str = ""
+    ready: str = "every row is in sync, and the new side has its indexes and constraints"
+    contracted: str = "the old side is hidden"
+    destroys: str = "the old side"
+
+
+@dataclass(frozen=True)
 class Plan:
     """A change with all its steps and what it was compiled from.
+
+    `pair` are the columns that are held together; without one there is nothing to copy, compare or keep in
+    sync. `claims` are the columns that no other open change may claim; None for the whole table. `enforces`
+    are sentences on what is refused from contract on.
 
     `catalog` is the part of the catalog that mattered (never row counts). `old_columns` and `new_columns` are
     the names that the two versions of the application use. `swap` says that the new side takes over the old
@@ -203,7 +222,7 @@ class Plan:
 
     change: Change
     table: RelationName
-    pair: Pair
+    pair: Pair | None
     sections: Mapping[Section, tuple[Step, ...]]
     old_columns: tuple[str, ...]
     new_columns: tuple[str, ...]
@@ -221,6 +240,9 @@ class Plan:
     server_version: int = 0
     noted_every: timedelta = timedelta(minutes=1)
     remade: tuple[str, ...] = ()
+    claims: tuple[str, ...] | None = ()
+    enforces: tuple[str, ...] = ()
+    words: Words = Words()
     program_version: str = field(default="", compare=False)
 
     def steps(self, section: Section) -> tuple[Step, ...]:
@@ -241,12 +263,55 @@ class Plan:
         )
 
     @property
+    def sides(self) -> Pair:
+        """The pair, of a plan that has one. Raises AssertionError."""
+        if self.pair is None:
+            raise AssertionError(f"{self.change.name} has no pair of columns")
+        return self.pair
+
+    @property
+    def computed_outside(self) -> bool:
+        """Whether only a program outside of the database can make the new side's values."""
+        return self.pair is not None and self.pair.computed_outside
+
+    @property
+    def owned(self) -> tuple[str, ...] | None:
+        """The columns that no other open change may claim; None for the whole table."""
+        if self.pair is None or self.claims is None:
+            return self.claims
+        pair = {self.pair.old.column, self.pair.new.column}
+        return tuple(sorted({*self.claims, *pair, *self.old_columns, *self.new_columns}))
+
+    @property
+    def about(self) -> str:
+        """What it does, in a few words, for the head of a plan."""
+        return self.words.about or f"{', '.join(self.old_columns)} -> {', '.join(self.new_columns)}"
+
+    @property
+    def copies(self) -> bool:
+        """Whether rows are written in a sweep."""
+        actions = (step.action for step in self.steps(Section.BACKFILL))
+        return any(isinstance(action, Sweep) and action.purpose == Purpose.COPY for action in actions)
+
+    @property
+    def new_column(self) -> str:
+        """The new side's name until contract; empty without one."""
+        return self.pair.new.column if self.pair is not None else next(iter(self.new_columns), "")
+
+    @property
+    def contracts(self) -> bool:
+        """Whether there is a moment from which old code may fail; otherwise ready is the end."""
+        return self.pair is not None or bool(self.steps(Section.CONTRACT))
+
+    @property
     def final_column(self) -> str:
         """The new side's name after contract."""
-        return self.pair.old.column if self.swap else self.pair.new.column
+        return self.sides.old.column if self.swap else self.sides.new.column
 
-    def columns_in(self, state: State) -> tuple[str, str]:
+    def columns_in(self, state: State) -> tuple[str, ...]:
         """Return the names that the old and the new side have while the change is in `state`."""
+        if self.pair is None:
+            return (self.hidden_column,) if self.hidden_column and state == State.HIDDEN else self.old_columns
         if state == State.HIDDEN:
             return self.hidden_column, self.final_column
         return self.pair.old.column, self.pair.new.column

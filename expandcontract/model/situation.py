@@ -15,6 +15,8 @@ from expandcontract.model.policy import Policy
 
 #: Steps that the journal has, beside those of the plan, of a contract with a canary.
 CANARY_BEGUN, CANARY_PASSED = "canary_begun", "canary_passed"
+#: New code may run from ready on.
+DEPLOYABLE = frozenset({Stage.READY, Stage.HIDDEN, Stage.PURGED, Stage.FINISHED})
 #: While a larger share of the blocks is left, rows per block so far say nothing.
 SETTLED_SHARE = 0.9
 
@@ -312,7 +314,7 @@ class Lost:
         if self.name:
             return f"The {self.kind} {quote(self.name)} of {plan.table} is gone."
         what = "NOT NULL" if self.kind == "not null" else "its default"
-        return f"Column {quote(plan.pair.new.column)} of {plan.table} has lost {what}."
+        return f"Column {quote(plan.sides.new.column)} of {plan.table} has lost {what}."
 
 
 @dataclass(frozen=True)
@@ -418,22 +420,23 @@ class Situation:
             if self.phases[Phase.DUAL_WRITE].status != Status.DONE:
                 return () if live.table_exists else live.sync_faults
             lost = (each.sentence(plan) for each in live.lost)
-            left_out = (
-                f"{leaf.name} was never copied." for leaf in live.leaves if self.settled and not leaf.swept
-            )
+            swept = self.settled and plan.pair is not None
+            left_out = (f"{leaf.name} was never copied." for leaf in live.leaves if swept and not leaf.swept)
             return (*live.sync_faults, *lost, *left_out)
-        final = plan.final_column
-        if self.state == State.ROLLED_BACK:
+        if self.state in (State.ROLLED_BACK, State.FINISHED):
             return ()
         if not live.table_exists:
             return (f"The table {plan.table} is gone.",)
+        if plan.pair is None:
+            return ()
+        final = plan.final_column
         gone = f"Column {quote(final)} of {plan.table} is missing, dropped or renamed."
         return (gone,) if final in live.missing_columns else ()
 
     @property
     def deployable(self) -> bool:
         """Whether code that uses the new side may run: from ready on, contract and purge included."""
-        return self.stage in (Stage.READY, Stage.HIDDEN, Stage.PURGED) and not self.damage
+        return self.stage in DEPLOYABLE and not self.damage
 
     @property
     def ready_at(self) -> datetime | None:
@@ -455,6 +458,8 @@ class Situation:
                 return Stage.HIDDEN
             case State.PURGED:
                 return Stage.PURGED
+            case State.FINISHED:
+                return Stage.FINISHED
             case State.ROLLED_BACK:
                 return Stage.ROLLED_BACK
             case State.ACTIVE:

@@ -5,7 +5,8 @@ ACCESS SHARE for a moment (LIKE); the tables that its foreign keys refer to are 
 only the columns and the unique index are made, from what the catalog says.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, fields, is_dataclass, replace
 from typing import Any, TypeVar
 
@@ -78,18 +79,21 @@ class EmptyCopy:
 
 
 async def describe(
-    conn: AsyncConnection, snapshot: Snapshot, column: str, *, triggers: bool = True
+    conn: AsyncConnection, snapshot: Snapshot, about: Collection[str], *, triggers: bool = True
 ) -> EmptyCopy:
-    """Return how to make the empty copy of the snapshot's table with what stands on `column`; without
+    """Return how to make the empty copy of the snapshot's table with what stands on columns; without
     `triggers` where the plan leaves those that name it alone, and contract waits until there is none.
     """
+    columns = frozenset(about)
     parts = _kept([_part(*row) for row in await rows(conn, _TREE, snapshot.table.sql)])
     keys = [
         each
         for each in snapshot.constraints
-        if each.kind == "f" and not each.inbound and column in each.columns
+        if each.kind == "f" and not each.inbound and not columns.isdisjoint(each.columns)
     ]
-    sequences = [each for one in snapshot.columns if one.name == column for each in one.owned_sequences]
+    sequences = {
+        each: one.name for one in snapshot.columns if one.name in columns for each in one.owned_sequences
+    }
     others = dict.fromkeys(key.other_table for key in keys if key.other_table is not None)
     names = _renamed_to(
         [part.name for part in parts], sequences, others, (each for each in _statistics(snapshot))
@@ -100,8 +104,8 @@ async def describe(
         *[s for other in others if other not in {part.name for part in parts}
           for s in await _other(conn, other, keys, names)],
         *(f"CREATE TEMPORARY SEQUENCE {names[each].sql} OWNED BY {copied.table.sql}.{quote(column)}"
-          for each in sequences),
-        *_standing_on(copied, column, triggers=triggers),
+          for each, column in sequences.items()),
+        *_standing_on(copied, columns, triggers=triggers),
     ]  # fmt: skip
     return EmptyCopy(copied, tuple(statements))
 
@@ -179,22 +183,22 @@ async def _other(
     return statements
 
 
-def _standing_on(copied: Snapshot, column: str, *, triggers: bool) -> Iterator[str]:
-    """Return what stands on the column, under the names that the plan knows."""
+def _standing_on(copied: Snapshot, columns: AbstractSet[str], *, triggers: bool) -> Iterator[str]:
+    """Return what stands on the columns, under the names that the plan knows."""
     table = copied.table.sql
     for index in copied.indexes:
-        if column in index.columns:
+        if not columns.isdisjoint(index.columns):
             yield from _index(index, copied)
     for constraint in copied.constraints:
-        if column in constraint.columns and not constraint.inbound:
+        if not columns.isdisjoint(constraint.columns) and not constraint.inbound:
             yield f"ALTER TABLE {table} ADD CONSTRAINT {quote(constraint.name)} {constraint.definition}"
     for trigger in copied.triggers:
-        if triggers and column in trigger.uses and trigger.definition:
+        if triggers and not columns.isdisjoint(trigger.uses) and trigger.definition:
             yield f" ON {(trigger.child or copied.table).sql} ".join(trigger.definition)
     for each in _carried_statistics(copied.dependents):
-        columns = ", ".join(map(quote, each.columns))
+        named = ", ".join(map(quote, each.columns))
         kinds = each.definition.partition(";")[0]
-        yield f"CREATE STATISTICS {each.name}{kinds} ON {columns} FROM {table}"
+        yield f"CREATE STATISTICS {each.name}{kinds} ON {named} FROM {table}"
 
 
 def _index(index: Index, copied: Snapshot) -> Iterator[str]:

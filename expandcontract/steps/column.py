@@ -48,15 +48,7 @@ class Columns:
 
     @property
     def triggered(self) -> tuple[RelationName, ...]:
-        """Where the trigger goes. A partitioned table hands it to its partitions; children by inheritance
-        each get their own.
-        """
-        relation = self.subject.snapshot.relation
-        return (
-            (self.table,)
-            if relation.partitioned
-            else tuple(dict.fromkeys((self.table, *(leaf.name for leaf in relation.leaves))))
-        )
+        return self.subject.snapshot.triggered
 
 
 def sections(columns: Columns) -> dict[Section, tuple[Step, ...]]:

@@ -141,7 +141,7 @@ def of(plan: Plan, ledger: str) -> Keeping:
     """Return what is kept of a plan's pair."""
     return Keeping(
         change=plan.change.name,
-        pair=plan.pair,
+        pair=plan.sides,
         trigger=plan.trigger,
         # The sync trigger stands on just what its step locks.
         tables=tuple(lock.relation for step in plan.steps(Section.DUAL_WRITE) for lock in step.locks),

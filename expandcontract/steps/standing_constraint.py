@@ -8,7 +8,7 @@ from expandcontract.steps.sync import predicates
 
 def constraint(plan: Plan) -> str:
     """Return the constraint's name: of the kind that no plan carries."""
-    return shorten(f"~ec_in_sync_{plan.pair.new.column}")
+    return shorten(f"~ec_in_sync_{plan.sides.new.column}")
 
 
 def put_up(plan: Plan) -> tuple[Step, ...]:
@@ -19,9 +19,9 @@ def put_up(plan: Plan) -> tuple[Step, ...]:
     name = constraint(plan)
     add = (
         f"ALTER TABLE {plan.table.sql} ADD CONSTRAINT {quote(name)} "
-        f"CHECK ({predicates.in_sync(plan.pair, '')}) NOT VALID"
+        f"CHECK ({predicates.in_sync(plan.sides, '')}) NOT VALID"
     )
-    old, new = quote(plan.pair.old.column), quote(plan.pair.new.column)
+    old, new = quote(plan.sides.old.column), quote(plan.sides.new.column)
     return (
         Step(
             "standing",

@@ -165,7 +165,7 @@ async def test_a_name_stands_for_one_spec(database: str) -> None:
         assert "new_name=full_name" in refused.value.why
         assert "new_name=called" in refused.value.why
         await life.rollback()
-        assert (await start.start(life.context, other)).plan.pair.new.column == "called"
+        assert (await start.start(life.context, other)).plan.sides.new.column == "called"
 
 
 async def test_starts_at_once_are_one_start(database: str) -> None:

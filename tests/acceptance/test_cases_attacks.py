@@ -79,7 +79,7 @@ async def test_a_conversion_that_depends_on_the_time_zone_moves_nothing_later(da
     }
     async with scripted(database, "change-type", fields, given) as life:
         made = await life.plan()
-        assert made.pair.mode == "fill"
+        assert made.sides.mode == "fill"
         assert "fill" in {note.code for note in made.hazards}
         await life.ready()
         before = await life.rows("SELECT instant FROM t ORDER BY id")

@@ -86,7 +86,7 @@ async def test_a_row_that_moves_to_another_partition(database: str) -> None:
     fields = {"column": "t.at", "type": "timestamptz", "to": "moment"}
     async with scripted(database, "change-type", fields, given) as life:
         await life.ready()
-        assert life.planned.pair.mode == "fill"
+        assert life.planned.sides.mode == "fill"
         await life.sql("SET application_name = 'mover'; SET timezone = 'Asia/Tokyo'; UPDATE t SET region = 2")
         noted = "SELECT side FROM expandcontract.old_use WHERE application_name = 'mover'"
         assert await life.rows(noted) == []

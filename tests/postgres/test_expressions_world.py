@@ -55,7 +55,7 @@ async def test_a_function_finds_what_it_names_whoever_calls_it(conn: Connection,
     in the copy and in every session that writes.
     """
     plan = await compiled(database, _change("name", "text", using="calls(name)", back="lower(x)"))
-    assert plan.pair.mode == Mode.MIRROR
+    assert plan.sides.mode == Mode.MIRROR
     assert [note.code for note in plan.hazards if "calls" in note.sentence] == ["search-path"]
     await run(conn, plan, Section.EXPAND, Section.DUAL_WRITE, Section.BACKFILL)
     assert await conn.fetchval("SELECT count(*) FROM t WHERE x = 'A'") == 3
@@ -85,7 +85,7 @@ async def test_a_label_is_not_believed_against_the_body(
     UPDATE from another session moves nothing.
     """
     plan = await compiled(database, change)
-    assert plan.pair.mode == Mode.FILL
+    assert plan.sides.mode == Mode.FILL
     assert any(named in note.sentence for note in plan.hazards if note.code == "fill")
     await run(conn, plan, Section.EXPAND, Section.DUAL_WRITE, Section.BACKFILL)
     before = await conn.fetch("SELECT id, name, at, x FROM t ORDER BY id")

@@ -393,7 +393,9 @@ async def test_undo_spoils_the_proof(ledger: Ledger) -> None:
     )
 
 
-@pytest.mark.parametrize(("origin", "target"), list(product(State, State)))
+@pytest.mark.parametrize(
+    ("origin", "target"), [each for each in product(State, State) if each[0] != State.FINISHED]
+)
 async def test_the_states_of_a_change_are_those_of_the_table(
     ledger: Ledger, origin: State, target: State
 ) -> None:
@@ -414,7 +416,7 @@ async def test_the_states_of_a_change_are_those_of_the_table(
                 in (await refused(ledger, "UPDATE expandcontract.change SET state = 'rolled_back'")).message
             )
             await ledger.sql(update(Phase.CONTRACT, Status.UNDONE))
-        case State.ACTIVE:
+        case _:
             pass
     statement = f"UPDATE expandcontract.change SET state = '{target}'"
     moves = {

@@ -69,7 +69,7 @@ async def test_a_volatile_back_keeps_null(database: str) -> None:
         plan = await compiled(database, Change("0001_t", "change-type", spec))
     finally:
         await conn.close()
-    assert plan.pair.mode == "fill"
+    assert plan.sides.mode == "fill"
     action = plan.steps(Section.DUAL_WRITE)[0].action
     assert isinstance(action, Transactional)
     assert any("CASE WHEN b IS NOT NULL THEN" in statement for statement in action.statements)

@@ -8,15 +8,15 @@ from expandcontract.model.phases import ANSWERS, Nothing, Refuse, Run, Stage, Ve
 
 # As the design prints it: a digit is the exit code of a verb that does nothing, `run` one that works.
 TABLE = """
-          | not started | before ready | ready | hidden | purged | rolled back
-start     | run         | run          | 0     | 0      | 0      | run
-backfill  | 4           | run          | run   | 4      | 0      | 4
-verify    | 4           | 4            | run   | 4      | 4      | 4
-contract  | 4           | 4            | run   | 0      | 0      | 4
-undo      | 4           | 0            | 0     | run    | 4      | 4
-purge     | 4           | 4            | 4     | run    | 0      | 4
-rollback  | 0           | run          | run   | 4      | 4      | 0
-restore   | 4           | 4            | run   | 4      | 4      | 4
+          | not started | before ready | ready | hidden | purged | rolled back | finished
+start     | run         | run          | 0     | 0      | 0      | run      | 0
+backfill  | 4           | run          | run   | 4      | 0      | 4        | 0
+verify    | 4           | 4            | run   | 4      | 4      | 4        | 0
+contract  | 4           | 4            | run   | 0      | 0      | 4        | 0
+undo      | 4           | 0            | 0     | run    | 4      | 4        | 0
+purge     | 4           | 4            | 4     | run    | 0      | 4        | 0
+rollback  | 0           | run          | run   | 4      | 4      | 0        | run
+restore   | 4           | 4            | run   | 4      | 4      | 4        | 0
 """
 WORDS = {"run": Run, "0": Nothing, "4": Refuse}
 

@@ -21,6 +21,7 @@ from expandcontract.model.plan import (
     Step,
     Sweep,
     Transactional,
+    Words,
     from_data,
     to_data,
 )
@@ -75,6 +76,9 @@ def full_plan() -> Plan:
         remade=("watch ON public.t",),
         not_held="t.x IS NULL",
         barred="t.x < 0",
+        claims=("k",),
+        enforces=("b is never NULL",),
+        words=Words("about", "ready", "contracted", "what goes"),
         program_version="0.1.0",
     )
 
@@ -90,7 +94,7 @@ def test_a_plan_survives_the_ledger() -> None:
 
 def test_no_field_was_forgotten() -> None:
     """The round trip above covers every field: none of them has its default."""
-    for whole in (full_plan(), full_plan().pair):
+    for whole in (full_plan(), full_plan().sides):
         for field in fields(whole):
             assert getattr(whole, field.name) != field.default, field.name
 
@@ -102,7 +106,7 @@ def test_a_section_without_steps_is_empty() -> None:
 
 CHANGED: dict[str, dict[str, Any]] = {
     "change": {"change": Change("0007_big", "change-type", {"column": "y"})},
-    "pair": {"pair": replace(full_plan().pair, unfit=Unfit.REFUSE)},
+    "pair": {"pair": replace(full_plan().sides, unfit=Unfit.REFUSE)},
     "a step": {"sections": {Section.EXPAND: ()}},
     "a hazard": {"hazards": ()},
 }
@@ -140,7 +144,7 @@ def test_a_rename_is_an_identity() -> None:
     plain = Pair(TABLE, Side("o", "text"), Side("n", "text"))
     assert plain.identity
     assert not replace(plain, one_way=True).identity
-    assert not full_plan().pair.identity
+    assert not full_plan().sides.identity
 
 
 def test_what_was_found_in_rows_leaves_the_fingerprint() -> None:

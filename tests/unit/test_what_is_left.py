@@ -71,4 +71,6 @@ def test_the_gate_says_what_the_verbs_say() -> None:
     )
     told = what_is_left(copying)
     assert told == "998 of 1,000 blocks are left, about 52,000 rows."
-    assert backfilled.judge(copying).reason == told
+    verdict = backfilled.judge(copying)
+    assert verdict is not None
+    assert verdict.reason == told

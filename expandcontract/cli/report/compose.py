@@ -64,16 +64,21 @@ def _in_short(history: History) -> FactList:
 
 def _sides(history: History) -> str:
     pair = history.plan.pair
+    if pair is None:
+        return history.plan.about
     new = pair.old.column if history.plan.swap else pair.new.column
     return f"{pair.old.column} ({pair.old.type}) to {new} ({pair.new.type})"
 
 
 def _state(history: History) -> str:
     match history.state:
+        case State.FINISHED:
+            return f"finished: {history.plan.words.ready}"
         case State.HIDDEN:
-            return (
-                f"contracted: the old side is hidden since {_when(history.hidden_at)}; ec undo brings it back"
-            )
+            contracted = history.plan.words.contracted
+            return f"contracted: {contracted} since {_when(history.hidden_at)}; ec undo brings it back"
+        case _ if history.plan.pair is None:
+            return _without_sides(history)
         case State.PURGED:
             return f"purged {_when(history.purged_at)}: the old side is gone"
         case State.ROLLED_BACK:
@@ -81,6 +86,19 @@ def _state(history: History) -> str:
         case State.ACTIVE:
             undone = f"; contract was undone {count(history.cycle, 'time')}" if history.cycle else ""
             return f"open: both sides are in use{undone}"
+
+
+def _without_sides(history: History) -> str:
+    words = history.plan.words
+    match history.state:
+        case State.PURGED:
+            end = f": {words.destroys} is gone" if words.destroys else ""
+            return f"purged {_when(history.purged_at)}{end}"
+        case State.ROLLED_BACK:
+            return "rolled back: the table is as it was"
+        case _:
+            undone = f"; contract was undone {count(history.cycle, 'time')}" if history.cycle else ""
+            return f"open: {words.ready}{undone}"
 
 
 def _when(at: datetime | None) -> str:

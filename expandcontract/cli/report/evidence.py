@@ -93,7 +93,7 @@ def _end(one: Verification) -> Any:  # noqa: ANN401 - a proof that counts has en
 
 
 def _what_it_proves(history: History) -> str:
-    pair = history.plan.pair
+    pair = history.plan.sides
     if pair.mode == Mode.FILL:
         what = "the new side was filled, and its constraints held"
     elif pair.identity:

@@ -6,7 +6,7 @@ from typing import assert_never
 from expandcontract.cli.views.format import count, held, moment, span
 from expandcontract.engine.allowed_verbs import what_is_left
 from expandcontract.model.phases import Phase, Stage, Status
-from expandcontract.model.situation import PhaseRecord, Situation, SweepRecord, Verdict
+from expandcontract.model.situation import DEPLOYABLE, PhaseRecord, Situation, SweepRecord, Verdict
 
 _WHY_DEPLOY = {
     Stage.NOT_STARTED: "the change is not started",
@@ -14,6 +14,7 @@ _WHY_DEPLOY = {
     Stage.HIDDEN: "only the new side is left",
     Stage.PURGED: "only the new side is left",
     Stage.ROLLED_BACK: "the change was rolled back",
+    Stage.FINISHED: "the change is finished",
 }
 
 
@@ -24,11 +25,16 @@ def may_deploy(situation: Situation) -> bool:
 
 def why_deploy(situation: Situation) -> str:
     """Say why code that uses the new side may run, or not yet."""
-    damaged = situation.stage in (Stage.READY, Stage.HIDDEN, Stage.PURGED) and situation.damage
+    damaged = situation.stage in DEPLOYABLE and situation.damage
     return " ".join(damaged) if damaged else _why_deploy(situation)
 
 
 def _why_deploy(situation: Situation) -> str:
+    words = situation.plan.words
+    if situation.plan.pair is None and situation.stage in DEPLOYABLE:
+        return words.contracted if situation.stage in (Stage.HIDDEN, Stage.PURGED) else words.ready
+    if situation.plan.pair is None and situation.stage == Stage.BEFORE_READY:
+        return what_is_left(situation).rstrip(".").lower()
     if situation.stage == Stage.READY:
         return _why_ready(situation)
     return _WHY_DEPLOY[situation.stage]
@@ -37,7 +43,7 @@ def _why_deploy(situation: Situation) -> str:
 def _why_ready(situation: Situation) -> str:
     if situation.plan.swap:
         return "every row is in sync; code that runs at contract must accept both types"
-    if situation.plan.pair.computed_outside:
+    if situation.plan.computed_outside:
         return "every row was filled; it must be able to read a row that old code left unfilled since"
     return "every row is in sync, and the new side has its indexes and constraints"
 
@@ -54,11 +60,13 @@ def why_contract(situation: Situation, verdicts: Sequence[Verdict]) -> str:
             shut = [verdict.gate for verdict in verdicts if not verdict.open]
             return f"{count(len(shut), 'gate')} shut ({', '.join(shut)})" if shut else _all_open(verdicts)
         case Stage.HIDDEN:
-            return "it is contracted already; the old side is hidden"
+            return f"it is contracted already; {situation.plan.words.contracted}"
         case Stage.PURGED:
             return "it is contracted and purged"
         case Stage.BEFORE_READY:
             return "the change is not ready"
+        case Stage.FINISHED:
+            return "there was nothing to contract"
         case Stage.NOT_STARTED | Stage.ROLLED_BACK:
             return why_deploy(situation)
         case other:
@@ -73,7 +81,7 @@ def _all_open(verdicts: Sequence[Verdict]) -> str:
 def waiting_for(situation: Situation, verdicts: Sequence[Verdict]) -> str | None:
     """Say the first thing in the way of the next step; None when nothing is."""
     match situation.stage:
-        case Stage.NOT_STARTED | Stage.PURGED | Stage.ROLLED_BACK:
+        case Stage.NOT_STARTED | Stage.PURGED | Stage.ROLLED_BACK | Stage.FINISHED:
             return None
         case Stage.BEFORE_READY:
             return (
@@ -112,7 +120,7 @@ def next_command(situation: Situation, verdicts: Sequence[Verdict]) -> str | Non
             return f"ec contract {name} --canary 10min"
         case Stage.HIDDEN:
             return f"ec purge {name} --yes"
-        case Stage.PURGED | Stage.ROLLED_BACK:
+        case Stage.PURGED | Stage.ROLLED_BACK | Stage.FINISHED:
             return None
         case other:
             assert_never(other)
@@ -121,7 +129,7 @@ def next_command(situation: Situation, verdicts: Sequence[Verdict]) -> str | Non
 def way_back(situation: Situation) -> str | None:
     """Return the line that takes the change back; None when there is nothing to take back, or no way."""
     match situation.stage:
-        case Stage.BEFORE_READY | Stage.READY:
+        case Stage.BEFORE_READY | Stage.READY | Stage.FINISHED:
             return f"ec rollback {situation.name}"
         case Stage.HIDDEN:
             return f"ec undo {situation.name}"

@@ -95,6 +95,8 @@ class PlanView(View):
     server_version: int
     old_columns: tuple[str, ...]
     new_columns: tuple[str, ...]
+    about: str
+    enforces: tuple[str, ...]
     sections: tuple[SectionView, ...]
     costs: tuple[NoteView, ...]
     hazards: tuple[NoteView, ...]
@@ -114,6 +116,8 @@ class PlanView(View):
             server_version=plan.server_version,
             old_columns=plan.old_columns,
             new_columns=plan.new_columns,
+            about=plan.about,
+            enforces=plan.enforces,
             sections=_sections(plan, statements),
             costs=tuple(map(NoteView.of, plan.costs)),
             hazards=tuple(map(NoteView.of, plan.hazards)),
@@ -124,13 +128,13 @@ class PlanView(View):
     def text(self) -> str:
         """Return the steps with their locks, then costs and hazards, then the next line to type."""
         blocks = [self._head(), *(section.lines() for section in self.sections)]
+        blocks += [["from contract on", *(f"    {each}" for each in self.enforces)]] if self.enforces else []
         blocks += [_notes("costs", self.costs, " ")] if self.costs else []
         blocks += [_notes("hazards", self.hazards, "!")] if self.hazards else []
         return "\n\n".join("\n".join(block) for block in [*blocks, self._foot()])
 
     def _head(self) -> list[str]:
-        columns = f"{', '.join(self.old_columns)} -> {', '.join(self.new_columns)}"
-        return [f"{self.name}  {self.kind}  {self.table}: {columns}", f"fingerprint {self.fingerprint}"]
+        return [f"{self.name}  {self.kind}  {self.table}: {self.about}", f"fingerprint {self.fingerprint}"]
 
     def _foot(self) -> list[str]:
         if self.started:

@@ -214,6 +214,7 @@ class ChangeView(Part):
     ready: bool
     old_columns: tuple[str, ...]
     new_columns: tuple[str, ...]
+    about: str
     phases: PhasesView
     step: RunningStepView | None
     gates: tuple[GateView, ...]
@@ -243,6 +244,7 @@ class ChangeView(Part):
             ready=situation.ready,
             old_columns=plan.old_columns,
             new_columns=plan.new_columns,
+            about=plan.about,
             phases=_phases(situation),
             step=RunningStepView.of(situation, running) if (running := under_way.step(situation)) else None,
             gates=tuple(map(GateView.of, verdicts)) if situation.state == State.ACTIVE else (),
@@ -291,8 +293,7 @@ class ChangeView(Part):
 
     def lines(self) -> list[str]:
         """Return the answers first, then the phases."""
-        columns = f"{', '.join(self.old_columns)} -> {', '.join(self.new_columns)}"
-        head = f"{self.name}  {self.kind}  {self.table}: {columns}"
+        head = f"{self.name}  {self.kind}  {self.table}: {self.about}"
         first = [
             ("deploy the new code?", str(self.deploy)),
             ("contract?", str(self.contract)),

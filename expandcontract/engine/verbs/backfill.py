@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from expandcontract.engine import copy_session, hooks, orphans, taking_back, transform_contract
+from expandcontract.engine import copy_session, hooks, orphans, run_on, taking_back, transform_contract
 from expandcontract.engine import situation as situations
 from expandcontract.engine.allowed_verbs import applies
 from expandcontract.engine.context import Context
@@ -17,7 +17,7 @@ from expandcontract.engine.verbs import status, undo, verify
 from expandcontract.model import killpoints
 from expandcontract.model.errors import LeaseHeld, Mismatches, StepFailed
 from expandcontract.model.hooks import Turn
-from expandcontract.model.phases import Phase, Section, Status, Verb
+from expandcontract.model.phases import Phase, Section, Stage, State, Status, Verb
 from expandcontract.model.plan import Purpose
 from expandcontract.model.situation import Situation
 
@@ -52,21 +52,29 @@ async def backfill(context: Context, name: str, options: BackfillOptions = Backf
         return situation
     if not options.user_triggers:
         await copy_session.refuse_to_suppress(context, situation)
-    if situation.settled:
+    if situation.settled and situation.plan.pair is not None:
         await hooks.end(context, name, Turn.READY)
         return await _prove_again(context, situation, options)
     await _fill(context, situation, options, deadline)
     await hooks.end(context, name, Turn.READY)
-    if options.verify:
+    if situation.plan.pair is None:
+        await _run_on(context, situation)
+    elif options.verify:
         await verify.prove(context, situation, _within(options, deadline), verb="backfill")
     return await status.looked(context, await situations.one(context, name))
+
+
+async def _run_on(context: Context, situation: Situation) -> None:
+    async with leased(context, situation, "backfill") as work:
+        if work.situation.state == State.ACTIVE:
+            await run_on.through(work, by_size=True)
 
 
 async def _fill(
     context: Context, situation: Situation, options: BackfillOptions, deadline: float | None
 ) -> None:
     """Do the next thing until the change is ready, by this process or by others."""
-    while not situation.settled:
+    while situation.stage == Stage.BEFORE_READY:
         situation = await _advance(context, situation, _within(options, deadline))
 
 
@@ -86,7 +94,7 @@ async def _advance(context: Context, situation: Situation, options: BackfillOpti
                 if work.situation.phases[phase].status != Status.DONE:
                     await run_phase(work, phase)
         return await situations.one(context, situation.name)
-    if COPIED not in situation.steps_done:
+    if situation.plan.copies and COPIED not in situation.steps_done:
         async with leased(context, situation, "backfill", exclusive=False) as work:
             orphans.require_table(work.situation)
             await _copy(work, options)
@@ -144,7 +152,7 @@ async def _prove_again(context: Context, situation: Situation, options: Backfill
     if situation.live.lost:
         async with leased(context, situation, "backfill") as work:
             await make_again(work)
-    if situation.plan.pair.computed_outside:
+    if situation.plan.computed_outside:
         return await _fill_again(context, situation, options)
     if not _is_proven(situation):
         if _is_broken(situation):

@@ -47,23 +47,31 @@ def _require_confirmation(situation: Situation, *, yes: bool, now: bool, confirm
     )
     if (over and yes) or (now and confirm == situation.name):
         return
+    words = situation.plan.words
     if over:
-        message, command = "Purge drops the old side for good.", f"ec purge {situation.name} --yes"
+        message = (
+            f"Purge drops {words.destroys} for good."
+            if words.destroys
+            else "Purge closes the change for good."
+        )
+        command = f"ec purge {situation.name} --yes"
     else:
         message = f"The undo window of {spell(situation.policy.undo_window)} is not over."
         command = f"ec purge {situation.name} --now --confirm {situation.name}"
     raise NotConfirmed(
         message,
         why="After it there is no way back.",
-        state="The old side is hidden, and ec undo brings it back.",
+        state=f"{words.contracted[:1].upper()}{words.contracted[1:]}, and ec undo brings it back.",
         next=command,
     )
 
 
 def _refuse_last_copy(situation: Situation) -> None:
     plan = situation.plan
+    if plan.pair is None:
+        return
     left = plan.final_column
-    again = f"ALTER TABLE {plan.table} ADD COLUMN {quote(left)} {plan.pair.new.type}"
+    again = f"ALTER TABLE {plan.table} ADD COLUMN {quote(left)} {plan.sides.new.type}"
     undo = f"Rename it back; or {again}, then: ec undo {situation.name}, ec backfill {situation.name}"
     gatekeeper.refuse_last_copy(situation, left, undo)
 

@@ -87,7 +87,7 @@ def _refuse_shape(situation: Situation) -> None:
     plan = situation.plan
     if not plan.catalog["primary_key"]:
         why = f"{plan.table} has no primary key: nothing names the rows of the values that are kept."
-    elif plan.pair.computed_outside:
+    elif plan.computed_outside:
         why = "The new side is computed outside of the database, which cannot tell what was written since."
     else:
         return
@@ -271,7 +271,7 @@ def _giving(work: Work, types: Mapping[str, str]) -> str:
     """Return the CTEs that write what is `kept`. A row that somebody has locked is skipped: the application
     never waits for a batch that waits for somebody else.
     """
-    plan, pair, sync = work.plan, work.plan.pair, quote(work.context.tables.sync_schema)
+    plan, pair, sync = work.plan, work.plan.sides, quote(work.context.tables.sync_schema)
     old, new = f"t.{quote(pair.old.column)}", f"t.{quote(pair.new.column)}"
     match = " AND ".join(
         f"t.{quote(key)} {EQ} (kept.key {TEXT_OF} {literal(key)})::{qualify_type(types[key])}"

@@ -45,13 +45,14 @@ async def _remove(work: Work, *, discard: bool) -> None:
     if orphans.is_orphan(work.situation):
         await orphans.close_here(work)
         return
-    if not discard:
+    if not discard and work.plan.pair is not None:
         _refuse_last_copy(work.situation)
     # Before dual_write the new side is empty, and the functions that tell what only it holds are missing.
     written = any(step.startswith("dual_write.") for step in work.situation.steps_done)
     live = work.situation.live
-    gone = work.plan.pair.new.column in live.missing_columns
-    remove = kept_on_rollback.remove if discard or gone or not written else kept_on_rollback.keep_and_remove
+    gone = work.plan.new_column in live.missing_columns
+    nothing = work.plan.pair is None or discard or gone or not written
+    remove = kept_on_rollback.remove if nothing else kept_on_rollback.keep_and_remove
     await remove(kept_on_rollback.completed(work))
 
 
@@ -59,7 +60,7 @@ def _refuse_last_copy(situation: Situation) -> None:
     name = situation.name
     gatekeeper.refuse_last_copy(
         situation,
-        situation.plan.pair.old.column,
+        situation.plan.sides.old.column,
         f"Rename it back, then: ec rollback {name}; or lose them: "
         f"ec rollback {name} --discard --confirm {name}",
     )

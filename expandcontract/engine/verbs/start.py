@@ -12,12 +12,11 @@ from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expandcontract.engine import hooks, orphans, plan_files, planner
+from expandcontract.engine import hooks, orphans, plan_files, planner, run_on
 from expandcontract.engine import situation as situations
 from expandcontract.engine.allowed_verbs import applies, place, require_undamaged
 from expandcontract.engine.context import Context
 from expandcontract.engine.leased_work import leased
-from expandcontract.engine.runner import run_phase
 from expandcontract.engine.verbs import status
 from expandcontract.ledger import change as change_writer
 from expandcontract.ledger import migrate, reader
@@ -68,8 +67,8 @@ class Consent:
 
 
 async def start(context: Context, change: Change, consent: Consent = Consent()) -> Situation:
-    """Begin a change, or go on with it, up to dual_write: from then on both sides are in sync for every
-    write.
+    """Begin a change, or go on with it, through every phase that takes no time with the table's size, never
+    into contract. Of a pair of columns both sides are in sync from then on, for every write.
 
     Raises:
         Refused: the change cannot be carried through as things are; each reason has a class of its own.
@@ -101,10 +100,9 @@ async def start(context: Context, change: Change, consent: Consent = Consent()) 
     if started.phases[Phase.DUAL_WRITE].status != Status.DONE:
         await hooks.promise(context, started.change_id, Turn.START)
     async with leased(context, started, "start") as work:
-        for phase in (Phase.EXPAND, Phase.DUAL_WRITE):
-            if work.situation.phases[phase].status != Status.DONE:
-                await run_phase(work, phase)
+        await run_on.through(work, by_size=False)
     await hooks.end(context, change.name, Turn.START)
+    await hooks.end(context, change.name, Turn.READY)
     return await status.looked(context, await situations.one(context, change.name))
 
 
@@ -243,7 +241,7 @@ def _refuse_shared(plan: Plan, others: Collection[Plan]) -> None:
 
 def _shared(plan: Plan, other: Plan) -> str | None:
     """Return the name of an index or constraint of `plan` that also stands on a column of `other`."""
-    theirs = {*other.old_columns, *other.new_columns, other.hidden_column}
+    theirs = {*other.old_columns, *other.new_columns, other.hidden_column, *(other.claims or ())}
     standing = (*plan.catalog["indexes"], *plan.catalog["constraints"])
     return next(
         (

@@ -53,4 +53,4 @@ async def beside(context: Context, found: Sequence[Situation]) -> tuple[Situatio
 
 def _site(situation: Situation) -> Site:
     leaves = tuple(leaf.oid for leaf in situation.live.leaves)
-    return Site(situation.change_id, leaves, situation.plan.pair.new.column)
+    return Site(situation.change_id, leaves, situation.plan.new_column)

@@ -187,7 +187,7 @@ def _mismatches(work: Work, finding: proof.ProofCounts, named: tuple[MismatchedR
         f"{row.key}: {row.old} / {row.new}" if row.old or row.new else row.key for row in named
     )
     unfit = f", {finding.unfit:,} of them because the new side cannot hold the value" if finding.unfit else ""
-    fault = "are not filled" if work.plan.pair.computed_outside else "do not match"
+    fault = "are not filled" if work.plan.computed_outside else "do not match"
     more = "" if len(named) == finding.mismatches else " and more"
     remedy = (
         f"Correct those values, then: ec verify {work.name}" if finding.unfit else f"ec backfill {work.name}"

@@ -16,8 +16,8 @@ EVERY_SECONDS = 1.0
 #: Stages from which a goal cannot come any more without somebody's decision.
 HOPELESS = {
     "ready": frozenset({Stage.ROLLED_BACK}),
-    "contractable": frozenset({Stage.HIDDEN, Stage.PURGED, Stage.ROLLED_BACK}),
-    "hidden": frozenset({Stage.PURGED, Stage.ROLLED_BACK}),
+    "contractable": frozenset({Stage.HIDDEN, Stage.PURGED, Stage.ROLLED_BACK, Stage.FINISHED}),
+    "hidden": frozenset({Stage.PURGED, Stage.ROLLED_BACK, Stage.FINISHED}),
 }
 
 

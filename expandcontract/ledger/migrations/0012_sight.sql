@@ -55,14 +55,14 @@ WHERE last_seen > pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs =
 CREATE FUNCTION {schema}.stands(relation oid, plan jsonb) RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
     SELECT EXISTS (SELECT FROM pg_class WHERE oid = relation)
-        AND (
+        AND (plan->'pair' = 'null' OR (
             SELECT count(*) = 2 FROM pg_attribute a
             WHERE a.attrelid = relation AND NOT a.attisdropped
                 AND a.attname IN (plan->'pair'->'old'->>'column', plan->'pair'->'new'->>'column')
-        )
+        ))
         AND NOT EXISTS (
             SELECT FROM {schema}.leaves(relation) leaf
-            WHERE NOT EXISTS (
+            WHERE plan->>'trigger' <> '' AND NOT EXISTS (
                 SELECT FROM pg_trigger t WHERE t.tgrelid = leaf AND t.tgname = plan->>'trigger' AND t.tgenabled = 'A'
             )
         )

@@ -63,6 +63,16 @@ class Snapshot:
         return next((column for column in self.columns if column.name == name), None)
 
     @property
+    def triggered(self) -> tuple[RelationName, ...]:
+        """Where a trigger of ours goes. A partitioned table hands it to its partitions; children by
+        inheritance each get their own.
+        """
+        relation = self.relation
+        if relation.partitioned:
+            return (self.table,)
+        return tuple(dict.fromkeys((self.table, *(leaf.name for leaf in relation.leaves))))
+
+    @property
     def primary_key(self) -> tuple[str, ...]:
         """The columns of the primary key in key order; empty without one."""
         return next((index.key_columns or index.columns for index in self.indexes if index.primary), ())
@@ -92,7 +102,8 @@ async def server_release(conn: AsyncConnection) -> str:
 
 
 async def load(conn: AsyncConnection, target: Target) -> Snapshot:
-    """Return what the catalog says of the target's table and column, in a constant number of queries.
+    """Return what the catalog says of the target's table and column, in a constant number of queries. Where
+    the target is a table alone, no column is looked at more closely than the others.
 
     Needs no right on the table, only TEMPORARY on the database when the column has a default. A view, a
     system table or a partition is described as well: whether a change may touch it is not decided here.
@@ -105,7 +116,8 @@ async def load(conn: AsyncConnection, target: Target) -> Snapshot:
     oid = await relation.find(conn, target)
     table = await relation.load(conn, oid, version)
     columns = await column.load(conn, oid, version, target.column)
-    _must_have(table.name, columns, target.column)
+    if target.column:
+        must_have(table.name, columns, target.column)
     watched = [WatchedColumn(0, oid, target.column), WatchedColumn(1, oid, _ROW_VERSION)]
     dependents = await dependent.load(conn, watched, version)
     return Snapshot(
@@ -117,13 +129,13 @@ async def load(conn: AsyncConnection, target: Target) -> Snapshot:
         triggers=await trigger.load(conn, oid),
         dependents=dependents[0],
         taken_names=frozenset(name for (name,) in await rows(conn, _TAKEN, oid)),
-        leaf_only=await leaf_only.load(conn, oid, target.column),
+        leaf_only=await leaf_only.load(conn, oid, target.column) if target.column else (),
         row_functions=await row_function.load(conn, oid),
         row_versions=dependents[1],
     )
 
 
-def _must_have(table: RelationName, columns: tuple[Column, ...], name: str) -> None:
+def must_have(table: RelationName, columns: tuple[Column, ...], name: str) -> None:
     """Raise NoSuchObject unless the column is there. Capitals are the usual reason, then typing errors."""
     known = [column.name for column in columns]
     if name in known:

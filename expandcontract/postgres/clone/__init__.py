@@ -8,6 +8,15 @@ volatile, in a transaction that is read-only at that moment, so that a wrong lab
 """
 
 from expandcontract.postgres.clone.judge import judge
-from expandcontract.postgres.clone.judgement import Expression, Judgement, NewType, Question
+from expandcontract.postgres.clone.judgement import (
+    Answer,
+    Answers,
+    Expression,
+    Judgement,
+    NewType,
+    Question,
+    Trial,
+)
+from expandcontract.postgres.clone.trial import tried
 
-__all__ = ["Expression", "Judgement", "NewType", "Question", "judge"]
+__all__ = ["Answer", "Answers", "Expression", "Judgement", "NewType", "Question", "Trial", "judge", "tried"]

@@ -1,6 +1,7 @@
 """What is asked of the empty clone, and what it says. Pure data."""
 
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 
 @dataclass(frozen=True)
@@ -82,3 +83,25 @@ class Question:
     back_column: str = ""
     function: str = ""
     upsert_new: bool = False
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What a change without a new side asks: `statements` are run on the clone, `pg_temp.ec_clone`, as the
+    user would run them, and `query` is then read with every name qualified. `what` is said where the server
+    refuses one of them.
+    """
+
+    statements: tuple[str, ...]
+    query: str
+    what: str
+
+
+@dataclass(frozen=True)
+class Answers:
+    """The rows of a trial's query; every value as text, or NULL."""
+
+    rows: tuple[tuple[str | None, ...], ...] = ()
+
+
+Answer: TypeAlias = Judgement | Answers | None

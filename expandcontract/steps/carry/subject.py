@@ -62,7 +62,7 @@ class Subject:
     @property
     def not_null_name(self) -> str:
         """The name of the old side's NOT NULL, which it has from 18 on."""
-        return self.column.not_null_name or derived(f"{self.table.name}_x_not_null", "x", self.column.name)
+        return not_null_name(self.snapshot, self.column)
 
     def substituted(self, columns: tuple[str, ...]) -> tuple[str, ...]:
         """The columns with the new side in the old one's place."""
@@ -92,6 +92,11 @@ class Subject:
         yield from (c.name for c in snapshot.constraints if not c.inbound and column in c.columns)
         yield from (split(each.name)[-1] for each in snapshot.dependents if each.kind == "statistics")
         yield self.not_null_name
+
+
+def not_null_name(snapshot: Snapshot, column: Column) -> str:
+    """Return the name of a column's NOT NULL, which it has from 18 on, or what PostgreSQL would choose."""
+    return column.not_null_name or derived(f"{snapshot.table.name}_x_not_null", "x", column.name)
 
 
 def _free(name: str, taken: set[str]) -> str:

@@ -125,19 +125,18 @@ def note_settings(change: str, side: str) -> tuple[tuple[str, str], tuple[str, s
     return (name, moment), (f"{name}_ready", moment)
 
 
-def note_use(sync: "Sync", side: str, *, ready: bool) -> str:
-    """Return what notes that a session writes `side`."""
+def note_use(change: str, schema: str, side: str, *, ready: bool, unless: str = "") -> str:
+    """Return what notes that a session writes `side` of a change; `unless` is SQL that ends in AND."""
     # Once a minute per session and application_name. A plain INSERT: an upsert here is a hot lock that made
     # two applications deadlock.
-    name, moment = note_settings(sync.change, side)[ready]
+    name, moment = note_settings(change, side)[ready]
     setting = literal(name)
     width = 12 if side == "old" else 8
     indent = "\n" + " " * width
-    first = "" if sync.pair.computed_outside else "NOT altered AND "
-    call = f"PERFORM {quote(sync.schema)}.note_use({literal(sync.change)}, '{side}', current_user);"
+    call = f"PERFORM {quote(schema)}.note_use({literal(change)}, '{side}', current_user);"
     written = f"COALESCE(pg_catalog.current_setting({setting}, true), '')"
     return (
-        f"IF {first}{written} OPERATOR(pg_catalog.<>) {moment} THEN"
+        f"IF {unless}{written} OPERATOR(pg_catalog.<>) {moment} THEN"
         f"{indent}    PERFORM pg_catalog.set_config({setting}, {moment}, false);"
         f"{indent}    {_safely(call)}"
         f"{indent}END IF;"

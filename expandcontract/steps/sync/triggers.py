@@ -376,9 +376,14 @@ def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
         if pair.fills_null
         else "",
         "forward_fits": notes.forward_fits(sync, old, new),
-        "note_new": notes.note_use(sync, "new", ready=ready),
-        "note_old": notes.note_use(sync, "old", ready=ready),
+        "note_new": _note_use(sync, "new", ready=ready),
+        "note_old": _note_use(sync, "old", ready=ready),
     }
+
+
+def _note_use(sync: Sync, side: str, *, ready: bool) -> str:
+    unless = "" if sync.pair.computed_outside else "NOT altered AND "
+    return notes.note_use(sync.change, sync.schema, side, ready=ready, unless=unless)
 
 
 def _unseen(sync: Sync) -> str:

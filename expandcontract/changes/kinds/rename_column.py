@@ -11,7 +11,7 @@ from expandcontract.model.errors import NameTaken
 from expandcontract.model.names import Target, parse_column, parse_target, quote, slug
 from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.snapshot import Snapshot
-from expandcontract.postgres.clone import Judgement, Question
+from expandcontract.postgres.clone import Answer, Question
 
 
 class RenameColumnSpec(Spec):
@@ -28,6 +28,7 @@ class RenameColumn(Kind[RenameColumnSpec]):
     """Old and new code each use their own column; both hold the very same value."""
 
     name: ClassVar[str] = "rename-column"
+    group: ClassVar[str] = "Columns"
     help: ClassVar[str] = "Give a column a new name."
     spec: ClassVar[type[Spec]] = RenameColumnSpec
 
@@ -55,7 +56,7 @@ class RenameColumn(Kind[RenameColumnSpec]):
         change: Change,
         spec: RenameColumnSpec,
         snapshot: Snapshot,
-        judgement: Judgement,
+        judgement: Answer,
         ledger_schema: str,
     ) -> Plan:
         return columns.compose(

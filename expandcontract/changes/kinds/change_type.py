@@ -11,7 +11,7 @@ from expandcontract.model.errors import NameTaken
 from expandcontract.model.names import Target, parse_column, parse_target, quote, shorten, slug
 from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.snapshot import Snapshot
-from expandcontract.postgres.clone import Judgement, Question
+from expandcontract.postgres.clone import Answer, Question
 
 
 class ChangeTypeSpec(Spec):
@@ -79,6 +79,7 @@ class ChangeType(Kind[ChangeTypeSpec]):
     """Two columns of two types; forward and back keep them in sync."""
 
     name: ClassVar[str] = "change-type"
+    group: ClassVar[str] = "Columns"
     help: ClassVar[str] = "Change a column's type."
     spec: ClassVar[type[Spec]] = ChangeTypeSpec
 
@@ -117,7 +118,7 @@ class ChangeType(Kind[ChangeTypeSpec]):
         change: Change,
         spec: ChangeTypeSpec,
         snapshot: Snapshot,
-        judgement: Judgement,
+        judgement: Answer,
         ledger_schema: str,
     ) -> Plan:
         return columns.compose(

@@ -1,0 +1,63 @@
+"""From the parts of a change without a pair of columns to its plan."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+
+from expandcontract.changes import preflight
+from expandcontract.model.change import Change
+from expandcontract.model.names import RelationName
+from expandcontract.model.plan import Plan, Words
+from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.steps.parts import Part, Sentences, sections
+
+
+def compose(  # noqa: PLR0913 - what a plan without a pair is made of
+    change: Change,
+    snapshot: Snapshot,
+    parts: Sequence[Part],
+    words: Words,
+    sentences: Sentences,
+    *,
+    claims: tuple[str, ...] | None,
+    retires: str = "",
+    hidden: str = "",
+    trigger: str = "",
+    functions: tuple[RelationName, ...] = (),
+) -> Plan:
+    """Return the plan.
+
+    `claims` are the columns that no other change may claim while this one is open, None for the whole table.
+    `retires` is the column that old code uses and contract hides, `hidden` its name from then on. `trigger`
+    with its `functions` is what stands from dual_write until contract.
+    """
+    preflight.examine_table(snapshot)
+    return Plan(
+        change=change,
+        table=snapshot.table,
+        pair=None,
+        sections=sections(snapshot.table, parts, sentences),
+        old_columns=(retires,) if retires else (),
+        new_columns=(),
+        hidden_column=hidden,
+        trigger=trigger,
+        functions=functions,
+        catalog=_what_matters(snapshot, claims),
+        hazards=tuple(note for part in parts for note in part.notes),
+        server_version=snapshot.server_version,
+        claims=claims,
+        enforces=tuple(sentence for part in parts for sentence in part.enforces),
+        words=words,
+    )
+
+
+def _what_matters(snapshot: Snapshot, claims: tuple[str, ...] | None) -> dict[str, object]:
+    """The part of the catalog that the plan was compiled from, for whoever reviews it."""
+    named = {each.name for each in snapshot.columns} if claims is None else set(claims)
+    return {
+        "server_version": snapshot.server_version,
+        "columns": [asdict(each) for each in snapshot.columns if each.name in named],
+        "indexes": [asdict(index) for index in snapshot.indexes if named.intersection(index.columns)],
+        "constraints": [asdict(each) for each in snapshot.constraints if named.intersection(each.columns)],
+        "leaves": [leaf.name.sql for leaf in snapshot.relation.leaves],
+        "primary_key": list(snapshot.primary_key),
+    }

@@ -1,0 +1,1 @@
+"""The kinds of change: one file each, named as on the command line."""

@@ -1,0 +1,109 @@
+"""drop-column: a column that no code uses any more, hidden first and dropped by purge."""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from pydantic import Field
+
+from expandcontract.changes import preflight
+from expandcontract.changes.columns import hidden_name
+from expandcontract.changes.compose import compose
+from expandcontract.changes.kind import Kind, Spec
+from expandcontract.model.change import Change
+from expandcontract.model.names import Target, parse_target, quote, shorten, slug, sync_schema
+from expandcontract.model.plan import Note, Plan, Words
+from expandcontract.postgres.catalog.column import Column
+from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.postgres.clone import Answer
+from expandcontract.steps import not_null_relaxed, noting
+from expandcontract.steps.noting import Noting
+from expandcontract.steps.parts import Part, Sentences
+
+
+class DropColumnSpec(Spec):
+    """`ec start drop-column users.fax`."""
+
+    column: str = Field(
+        description="The column: [schema.]table.column", json_schema_extra={"positional": True}
+    )
+
+
+class DropColumn(Kind[DropColumnSpec]):
+    """New code leaves the column out; contract hides it, and every value comes back by undo."""
+
+    name: ClassVar[str] = "drop-column"
+    group: ClassVar[str] = "Columns"
+    help: ClassVar[str] = "Drop a column."
+    spec: ClassVar[type[Spec]] = DropColumnSpec
+
+    def target(self, spec: DropColumnSpec) -> Target:
+        return parse_target(spec.column)
+
+    def slug(self, spec: DropColumnSpec) -> str:
+        target = parse_target(spec.column)
+        return slug(f"drop {target.table} {target.column}")
+
+    def compile(
+        self, change: Change, spec: DropColumnSpec, snapshot: Snapshot, judgement: Answer, ledger_schema: str
+    ) -> Plan:
+        del judgement
+        column = preflight.column(snapshot, parse_target(spec.column).column)
+        preflight.examine_dropped(snapshot, column)
+        hidden = hidden_name(column.name)
+        preflight.examine_name(snapshot, hidden, ours=True)
+        name, table = quote(column.name), snapshot.table.sql
+        notes = Noting(
+            change.name, snapshot.triggered, column, shorten(f"~ec_{change.name}"), sync_schema(ledger_schema)
+        )
+        goes = Part(
+            contract=(f"ALTER TABLE {table} RENAME COLUMN {name} TO {quote(hidden)}",),
+            undo=(f"ALTER TABLE {table} RENAME COLUMN {quote(hidden)} TO {name}",),
+            purge=(f"ALTER TABLE {table} DROP COLUMN {quote(hidden)}",),
+            notes=tuple(_notes(snapshot, column)),
+        )
+        return compose(
+            change,
+            snapshot,
+            (*not_null_relaxed.parts(snapshot, column), noting.part(notes), goes),
+            Words(
+                about=f"without {name}",
+                ready=f"code may leave {name} out",
+                contracted=f"{name} is hidden as {quote(hidden)}",
+                destroys=f"{name} with its values",
+            ),
+            Sentences(
+                f"hide {name} as {quote(hidden)}",
+                f"bring {name} back, with every value",
+                f"leave {name} as it was",
+                f"drop the hidden column {quote(hidden)} with its values: there is no way back from here",
+            ),
+            claims=(column.name,),
+            retires=column.name,
+            hidden=hidden,
+            trigger=notes.trigger,
+            functions=(notes.function,),
+        )
+
+
+def _notes(snapshot: Snapshot, column: Column) -> Iterator[Note]:
+    name = quote(column.name)
+    yield from preflight.hazards_of_hiding(snapshot, column)
+    for index in snapshot.indexes:
+        if column.name in index.columns and set(index.columns) != {column.name}:
+            yield Note.hazard(
+                "index-goes",
+                f"Index {quote(index.name)} ({index.definition}) has {name} among others: purge drops it "
+                "with the column. Build what queries still need before.",
+                about=index.name,
+            )
+    for constraint in snapshot.constraints:
+        if not constraint.inbound and column.name in constraint.columns and len(constraint.columns) > 1:
+            yield Note.hazard(
+                "constraint-goes",
+                f"Constraint {quote(constraint.name)} ({constraint.definition}) has {name} among others: "
+                "purge drops it with the column, and until then it judges rows that leave the column out.",
+                about=constraint.name,
+            )
+
+
+KIND = DropColumn()

@@ -1,0 +1,121 @@
+"""What a change without a pair of columns is made of, and the one place that puts it in order.
+
+A part says what it adds to each section. What an application would notice stands together in one transaction
+a turn: contract, undo, rollback and purge each end with the step that moves the change.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import chain
+from typing import TypeVar
+
+from expandcontract.model.names import RelationName
+from expandcontract.model.phases import Section, State
+from expandcontract.model.plan import Lock, LockMode, Note, Step, Transactional
+from expandcontract.steps import tables
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One thing that a change brings about.
+
+    Steps of `expand` to `verify`, and those before and after a turn, run one by one. `contract`, `undo`,
+    `rollback` and `purge` are statements of the transaction that makes the turn, under `lock` on the table;
+    those of a rollback must do no harm where nothing was made yet. `also_locked` are other tables that the
+    turns lock, first. `repair` is what puts a trigger back.
+    """
+
+    expand: tuple[Step, ...] = ()
+    dual_write: tuple[Step, ...] = ()
+    backfill: tuple[Step, ...] = ()
+    verify: tuple[Step, ...] = ()
+    repair: tuple[Step, ...] = ()
+    before_contract: tuple[Step, ...] = ()
+    contract: tuple[str, ...] = ()
+    before_undo: tuple[Step, ...] = ()
+    undo: tuple[str, ...] = ()
+    after_undo: tuple[Step, ...] = ()
+    before_rollback: tuple[Step, ...] = ()
+    rollback: tuple[str, ...] = ()
+    purge: tuple[str, ...] = ()
+    lock: LockMode = LockMode.ACCESS_EXCLUSIVE
+    also_locked: tuple[RelationName, ...] = ()
+    notes: tuple[Note, ...] = ()
+    enforces: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Sentences:
+    """What the steps that move a change are called."""
+
+    contract: str
+    undo: str
+    rollback: str
+    purge: str
+
+
+def sections(
+    table: RelationName, parts: Sequence[Part], sentences: Sentences
+) -> dict[Section, tuple[Step, ...]]:
+    """Return all steps of a change of these parts, in order. Undo and rollback take the parts back in the
+    opposite order.
+    """
+    back = tuple(reversed(parts))
+    found = {
+        Section.EXPAND: _flat(part.expand for part in parts),
+        Section.DUAL_WRITE: _flat(part.dual_write for part in parts),
+        Section.BACKFILL: _flat(part.backfill for part in parts),
+        Section.VERIFY: _flat(part.verify for part in parts),
+        Section.REPAIR: _flat(part.repair for part in parts),
+        Section.ROLLBACK: (
+            *_flat(part.before_rollback for part in back),
+            _turn(
+                table, back, "remove", "-", sentences.rollback, State.ROLLED_BACK, [p.rollback for p in back]
+            ),
+        ),
+    }
+    if any(part.contract or part.before_contract for part in parts):
+        found |= _contracted(table, parts, sentences)
+    return {section: found[section] for section in Section if section in found}
+
+
+def _contracted(
+    table: RelationName, parts: Sequence[Part], sentences: Sentences
+) -> dict[Section, tuple[Step, ...]]:
+    back = tuple(reversed(parts))
+    purge = _turn(table, parts, "drop", "-", sentences.purge, State.PURGED, [p.purge for p in parts])
+    return {
+        Section.CONTRACT: (
+            *_flat(part.before_contract for part in parts),
+            _turn(table, parts, "hide", "~", sentences.contract, State.HIDDEN, [p.contract for p in parts]),
+        ),
+        Section.UNDO: (
+            *_flat(part.before_undo for part in back),
+            _turn(table, back, "unhide", "~", sentences.undo, State.ACTIVE, [part.undo for part in back]),
+            *_flat(part.after_undo for part in back),
+        ),
+        Section.PURGE: (replace(purge, reversible=False),),
+    }
+
+
+def _turn(  # noqa: PLR0913, PLR0917 - what a step is made of
+    table: RelationName,
+    parts: Sequence[Part],
+    id_: str,
+    symbol: str,
+    sentence: str,
+    becomes: State,
+    statements: Iterable[Sequence[str]],
+) -> Step:
+    run = _flat(statements)
+    others = _flat(part.also_locked for part in parts)
+    mode = max((part.lock for part in parts), key=list(LockMode).index)
+    # A turn that alters nothing, as it only closes a change, stops nobody.
+    locks: tuple[Lock, ...] = tables.locks(mode, *others, table) if run else ()
+    return Step(id_, symbol, sentence, Transactional(run, locks), becomes=becomes)
+
+
+def _flat(parts: Iterable[Iterable[T]]) -> tuple[T, ...]:
+    return tuple(chain.from_iterable(parts))

@@ -1,0 +1,52 @@
+"""One case for each kind: what stands there, what is asked for, and what old and new code write meanwhile."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+USERS = """
+CREATE TABLE users (
+    id integer PRIMARY KEY,
+    name text NOT NULL,
+    fax text NOT NULL,
+    note text DEFAULT '-',
+    seen integer DEFAULT 0
+);
+INSERT INTO users SELECT n, 'User ' || n, n::text FROM generate_series(1, 200) n;
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """A change of `kind`. `old` and `new` are statements of the two versions, with $1 for a fresh number; the
+    old one runs until contract, the new one from ready on. `holds` is a query that is true at the end.
+    """
+
+    id: str
+    kind: str
+    fields: Mapping[str, Any]
+    old: str
+    new: str
+    given: str = USERS
+    holds: str = "SELECT true"
+    acknowledged: tuple[str, ...] = field(default=())
+
+
+CASES = [
+    Case(
+        "drop-column",
+        "drop-column",
+        {"column": "users.fax"},
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'old', 'x')",
+        "INSERT INTO users (id, name) VALUES ($1, 'new')",
+        holds="SELECT count(*) = 4 FROM information_schema.columns WHERE table_name = 'users'",
+    ),
+    Case(
+        "drop-column with a default",
+        "drop-column",
+        {"column": "users.note"},
+        "INSERT INTO users (id, name, fax, note) VALUES ($1, 'old', 'x', 'y')",
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'new', 'x')",
+        holds="SELECT count(*) = 4 FROM information_schema.columns WHERE table_name = 'users'",
+    ),
+]

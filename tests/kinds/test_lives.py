@@ -1,0 +1,106 @@
+"""Each kind through its whole life, beside two versions of the application that write all the while."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+import pytest
+
+from expandcontract.model.phases import Stage
+from tests.acceptance.catalog import everything
+from tests.acceptance.cycle import Expected, Life, living
+from tests.kinds.cases import CASES, Case
+
+EACH = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+
+
+class Writer:
+    """A version of the application that writes as long as it is on. `failed` are its errors."""
+
+    def __init__(self, connection: "asyncpg.Connection[asyncpg.Record]", statement: str, first: int) -> None:
+        self._connection, self._statement, self._number = connection, statement, first
+        self.failed: list[str] = []
+
+    async def once(self) -> None:
+        """Write one more row."""
+        self._number += 1
+        try:
+            await self._connection.execute(self._statement, self._number)
+        except asyncpg.PostgresError as error:
+            self.failed.append(str(error))
+
+    async def _on(self, over: asyncio.Event) -> None:
+        await self.once()
+        while not over.is_set():
+            await self.once()
+            await asyncio.sleep(0.002)
+
+    @asynccontextmanager
+    async def at_work(self) -> AsyncIterator[None]:
+        """Write all the while that the body runs, and at least once."""
+        over = asyncio.Event()
+        task = asyncio.create_task(self._on(over))
+        try:
+            yield
+        finally:
+            over.set()
+            await task
+
+
+@asynccontextmanager
+async def _writers(url: str, case: Case) -> AsyncIterator[tuple[Writer, Writer]]:
+    old = await asyncpg.connect(url, server_settings={"application_name": "old app"})
+    new = await asyncpg.connect(url, server_settings={"application_name": "new app"})
+    try:
+        yield Writer(old, case.old, 1_000_000), Writer(new, case.new, 2_000_000)
+    finally:
+        await old.close()
+        await new.close()
+
+
+async def _start(life: Life, case: Case) -> Stage:
+    said = await life.plan()
+    codes = {note.code for note in said.to_acknowledge}
+    assert codes == set(case.acknowledged)
+    situation = await life.start(acknowledged=Expected(case.acknowledged))
+    if situation.stage == Stage.BEFORE_READY:
+        situation = await life.backfill()
+    assert situation.deployable
+    return situation.stage
+
+
+@EACH
+async def test_a_life_beside_two_versions(database: str, case: Case) -> None:
+    """No statement of either fails from start to the end: old code before contract and after undo, new code
+    from ready on.
+    """
+    async with (
+        living(database, case.kind, case.fields, case.given) as life,
+        _writers(database, case) as (old, new),
+    ):
+        async with old.at_work():
+            stage = await _start(life, case)
+            async with new.at_work():
+                pass
+        if stage == Stage.READY:
+            async with new.at_work():
+                await life.contract()
+                await life.undo()
+            async with old.at_work(), new.at_work():
+                pass
+            async with new.at_work():
+                await life.contract()
+                assert (await life.purge()).stage == Stage.PURGED
+        assert (old.failed, new.failed) == ([], [])
+        assert await life.value(case.holds)
+
+
+@EACH
+async def test_start_and_rollback_leave_nothing(database: str, case: Case) -> None:
+    """What start added goes; the schema is as it was before."""
+    async with living(database, case.kind, case.fields, case.given) as life:
+        before = await everything(life.app)
+        await _start(life, case)
+        assert (await life.rollback()).stage == Stage.ROLLED_BACK
+        assert await everything(life.app) == before
