@@ -7,7 +7,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Any
 
-from sqlalchemy import Subquery, func, insert, select
+from sqlalchemy import func, insert, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger import mutex
@@ -154,9 +154,10 @@ def grants(schema: str, duty: str, role: str) -> tuple[str, ...]:
     )
 
 
-def applied(tables: Tables) -> Subquery:
-    """Return one row with the `number` of the last migration that was applied, for a query of the ledger."""
-    return select(func.coalesce(func.max(tables.schema_version.c.version), 0).label("number")).subquery()
+def applied(tables: Tables) -> str:
+    """Return the query of one row with the `number` of the last migration that was applied."""
+    last = "pg_catalog.max(version)"
+    return f"SELECT coalesce({last}, 0) AS number FROM {tables.qualified('schema_version')}"
 
 
 def refuse_later(applied: int, tables: Tables) -> None:

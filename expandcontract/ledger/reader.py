@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, RowMapping, Table, and_, func, or_, select, true
+from sqlalchemy import and_, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger import migrate
@@ -34,11 +34,12 @@ from expandcontract.model.situation import (
     Wish,
 )
 from expandcontract.model.words import one_line
-from expandcontract.postgres.query import rows
+from expandcontract.postgres.query import rows, together
 
 #: The columns of status_v1 that a Situation needs. The others are for people and scripts.
 _NEEDED = (
-    *("id", "name", "kind", "attempt", "cycle", "state", "relation", "plan", "phases", "hidden_at", "now"),
+    *("id", "name", "kind", "attempt", "cycle", "state", "plan", "phases", "hidden_at", "now"),
+    "relation::pg_catalog.int8",  # an oid is a text in JSON
     *("is_copy", "sync_altered", "new_side_lost", "covered"),
     *("copy", "compare", "newest_proof", "newest_step", "steps_done", "conflicts", "old_writers"),
     *("waivers", "wish", "holders"),
@@ -92,18 +93,19 @@ async def load(
     Of `live` only `is_copy`, `lost` and what was altered are known here; the rest is for the catalog to say.
     Raises LedgerTooNew.
     """
-    view, version = tables.status_v1, migrate.applied(tables)
-    wanted = true() if names is None else view.c.name.in_(names)
-    query = select(version.c.number, *_columns(view)).select_from(version.outerjoin(view, wanted))
-    rows = (await conn.execute(query.order_by(view.c.id))).mappings().all()
-    migrate.refuse_later(rows[0]["number"], tables)
-    return tuple(_situation(row, policy) for row in rows if row["id"] is not None)
+    found = await together(conn, _queries(tables, names), names)
+    migrate.refuse_later(found["version"][0]["number"], tables)
+    return tuple(_situation(row, policy) for row in found["changes"])
 
 
-def _columns(view: Table) -> list[ColumnElement[Any]]:
-    """Return what a Situation is made of. The driver has to look up a type of array on each connection."""
-    columns = (view.c[name] for name in _NEEDED)
-    return [func.to_jsonb(c).label(c.name) if isinstance(c.type, ARRAY) else c for c in columns]
+def _queries(tables: Tables, names: Sequence[str] | None) -> dict[str, str]:
+    """Pure. Return what `load` asks; $1 are the names."""
+    asked = "SELECT pg_catalog.json_array_elements_text($1::pg_catalog.text::pg_catalog.json)"
+    wanted = "" if names is None else f"WHERE name IN ({asked})"
+    return {
+        "version": migrate.applied(tables),
+        "changes": f"SELECT {', '.join(_NEEDED)} FROM {tables.qualified('status_v1')} {wanted} ORDER BY id",
+    }
 
 
 async def open_beside(conn: AsyncConnection, tables: Tables, change_id: int) -> tuple[Plan, ...]:
@@ -270,7 +272,7 @@ def _with_moments(record: Mapping[str, Any], *names: str) -> dict[str, Any]:
     return {**record, **{name: datetime.fromisoformat(record[name]) for name in names}}
 
 
-def _situation(row: RowMapping, policy: Policy) -> Situation:
+def _situation(row: Mapping[str, Any], policy: Policy) -> Situation:
     phases = {Phase(record["phase"]): _phase(record) for record in row["phases"]}
     return Situation(
         change_id=row["id"],
@@ -289,7 +291,7 @@ def _situation(row: RowMapping, policy: Policy) -> Situation:
             is_copy=row["is_copy"],
         ),
         policy=policy,
-        now=row["now"],
+        now=datetime.fromisoformat(row["now"]),
         copy=_sweep(row["copy"]),
         compare=_sweep(row["compare"]),
         proof=_proof(row["newest_proof"]),
@@ -300,7 +302,7 @@ def _situation(row: RowMapping, policy: Policy) -> Situation:
         holders=tuple(_holder(holder) for holder in row["holders"] or ()),
         steps_done=frozenset(row["steps_done"]),
         covered=frozenset(row["covered"]),
-        hidden_at=row["hidden_at"],
+        hidden_at=_moment(row["hidden_at"]),
         relation=row["relation"],
         newest_step=_newest_step(row["newest_step"]),
     )

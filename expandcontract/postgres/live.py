@@ -14,7 +14,7 @@ from expandcontract.postgres.catalog import dependent
 from expandcontract.postgres.catalog.dependent import ColumnDependent, WatchedColumn
 from expandcontract.postgres.catalog.snapshot import server_version
 from expandcontract.postgres.old_side import Planned
-from expandcontract.postgres.query import together
+from expandcontract.postgres.query import for_each, together
 
 CatalogRow: TypeAlias = dict[str, Any]
 
@@ -95,22 +95,29 @@ JOIN pg_catalog.pg_class c ON c.oid = u.relation
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 """
 
+_COLUMN = for_each("""
+    SELECT pg_catalog.format_type(a.atttypid, a.atttypmod) AS type FROM pg_catalog.pg_attribute a
+    WHERE a.attrelid = u.relation AND a.attname = w.name AND NOT a.attisdropped
+""")
 #: Columns that are not there, and those of another type than the change needs.
-_COLUMNS = """
-SELECT u.change, w.name, pg_catalog.format_type(a.atttypid, a.atttypmod) AS type, w.type AS needed
+_COLUMNS = f"""
+SELECT u.change, w.name, a.type, w.type AS needed
 FROM asked u
 CROSS JOIN pg_catalog.json_to_recordset(u.columns) w(name text, type text)
-LEFT JOIN pg_catalog.pg_attribute a
-    ON a.attrelid = u.relation AND a.attname = w.name AND NOT a.attisdropped
-WHERE a.attnum IS NULL OR pg_catalog.format_type(a.atttypid, a.atttypmod) <> w.type
+LEFT JOIN {_COLUMN} a ON true
+WHERE a.type IS NULL OR a.type <> w.type
 """
 
-_MISSING_FUNCTIONS = """
+_FUNCTION = for_each("""
+    SELECT true AS is_there FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    WHERE n.nspname = w.schema AND p.proname = w.name LIMIT 1
+""")
+_MISSING_FUNCTIONS = f"""
 SELECT u.change, w.schema, w.name
 FROM asked u
 CROSS JOIN pg_catalog.json_to_recordset(u.functions) w(schema text, name text)
-WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-                  WHERE n.nspname = w.schema AND p.proname = w.name)
+LEFT JOIN {_FUNCTION} f ON true
+WHERE f.is_there IS NULL
 """
 
 #: 23 = ROW | BEFORE | INSERT | UPDATE in tgtype; 3 = ROW | BEFORE. Triggers fire in the order of their names'

@@ -7,7 +7,8 @@ itself.
 
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -50,8 +51,16 @@ async def send(conn: AsyncConnection, *statements: str) -> None:
         DBAPIError: as SQLAlchemy would for a single statement. A connection that broke is not used again.
     """
     raw = await driver(conn)
-    try:
+    async with failures(conn):
         await raw.execute(";\n".join(statements))
+
+
+@asynccontextmanager
+async def failures(conn: AsyncConnection) -> AsyncIterator[None]:
+    """Turn what the driver raises in the body into the DBAPIError that SQLAlchemy would raise."""
+    raw = await driver(conn)
+    try:
+        yield
     except _FAILURES as error:
         lost = raw.is_closed() or is_disconnect(error)
         if lost:

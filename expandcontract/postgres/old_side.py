@@ -6,6 +6,7 @@ from typing import Any
 
 from expandcontract.model.names import quote
 from expandcontract.postgres.catalog.default import is_nothing
+from expandcontract.postgres.query import for_each
 
 
 @dataclass(frozen=True)
@@ -20,12 +21,16 @@ class Planned:
     not_null: bool = False
 
 
+_COLUMN = for_each("""
+        SELECT a.attnum, a.attnotnull FROM pg_catalog.pg_attribute a
+        WHERE a.attrelid = u.relation AND a.attname = u.name AND NOT a.attisdropped
+""")
 #: The old columns themselves, without those of partitions and children, over `asked`.
-OWN = """
+OWN = f"""
 own AS (
     SELECT u.change, u.relation, a.attnum, a.attnotnull
     FROM asked u
-    JOIN pg_catalog.pg_attribute a ON a.attrelid = u.relation AND a.attname = u.name AND NOT a.attisdropped
+    CROSS JOIN {_COLUMN} a
     WHERE u.is_open
 )
 """

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 import pytest
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
 
 from tests.acceptance.cycle import living
+from tests.messages import asked
 
 GIVEN = "CREATE TABLE t (id int PRIMARY KEY, name text NOT NULL); CREATE INDEX ix_t_name ON t (name)"
 VERBS = (
@@ -26,17 +25,12 @@ def counted(verbs: list[str]) -> Iterator[tuple[Counter[str], Counter[str]]]:
     """Give the statements and the loads so far, by the verb that is the last of `verbs`."""
     statements, loads = Counter[str](), Counter[str]()
 
-    def count(_conn: object, _cursor: object, statement: str, *_more: object) -> None:
+    def count(statement: str) -> None:
         statements[verbs[-1]] += 1
-        loads[verbs[-1]] += (
-            "FROM expandcontract.status_v1" in statement or "JOIN expandcontract.status_v1" in statement
-        )
+        loads[verbs[-1]] += "FROM expandcontract.status_v1" in statement
 
-    event.listen(Engine, "before_cursor_execute", count)
-    try:
+    with asked(count):
         yield statements, loads
-    finally:
-        event.remove(Engine, "before_cursor_execute", count)
 
 
 @pytest.mark.timeout(300)

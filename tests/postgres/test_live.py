@@ -5,13 +5,13 @@ from dataclasses import replace
 
 import asyncpg
 import pytest
-from sqlalchemy import event
 
 from expandcontract.model.names import RelationName
 from expandcontract.model.situation import Dependent, Live
 from expandcontract.postgres.connect import Database
 from expandcontract.postgres.live import WatchedTable, observe
 from expandcontract.postgres.query import value
+from tests.messages import asked
 
 FUNCTION = RelationName("sync", "~ec_users_name")
 COLUMNS = (("name", None), ("display_name", None))
@@ -171,13 +171,12 @@ async def test_the_number_of_queries_does_not_grow_with_the_changes(see: See, db
     counts = []
     async with db.transaction() as conn:
         oid = await value(conn, "SELECT 'public.users'::pg_catalog.regclass::oid::int8")
-        statements: list[str] = []
-        event.listen(conn.sync_connection, "before_cursor_execute", lambda *args: statements.append(args[2]))
+        await observe(conn, [replace(USERS, relation=oid)])  # of a new session more is asked
         for number in (1, 20):
-            statements.clear()
-            found = await observe(
-                conn, [replace(USERS, change_id=each, relation=oid) for each in range(number)]
-            )
+            subjects = [replace(USERS, change_id=each, relation=oid) for each in range(number)]
+            statements: list[str] = []
+            with asked(statements.append):
+                found = await observe(conn, subjects)
             assert [live.sync_faults for live in found.values()] == [()] * number
             counts.append(len(statements))
     assert counts == [1, 1]

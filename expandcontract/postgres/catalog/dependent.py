@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.postgres.catalog import body
 from expandcontract.postgres.descendants import tree
-from expandcontract.postgres.query import together
+from expandcontract.postgres.query import for_each, together
 
 
 @dataclass(frozen=True)
@@ -47,18 +47,26 @@ class WatchedColumn:
         return {"tag": self.tag, "relation": self.relation, "name": self.column}
 
 
+_COLUMN = for_each("""
+        SELECT a.attnum FROM pg_catalog.pg_attribute a
+        WHERE a.attrelid = t.relation AND a.attname = t.name AND NOT a.attisdropped
+""")
+_DEPENDS = for_each("""
+        SELECT d.classid, d.objid, d.objsubid FROM pg_catalog.pg_depend d
+        WHERE d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+          AND d.refobjid = s.relation AND d.refobjsubid = s.attnum
+""")
 #: Over `wanted`, the fields of Wanted. Also what depends on the column of a partition or child: it is dropped
 #: with its parent's.
 SITES = f"""
 {tree("SELECT w.relation, w.tag, w.name FROM wanted w", "tag", "name")}, site AS (
     SELECT t.tag, t.relation, a.attnum
     FROM tree t
-    JOIN pg_catalog.pg_attribute a ON a.attrelid = t.relation AND a.attname = t.name AND NOT a.attisdropped
+    CROSS JOIN {_COLUMN} a
 ), used AS (
     SELECT s.tag, s.relation, s.attnum, d.classid, d.objid, d.objsubid
     FROM site s
-    JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::regclass
-                               AND d.refobjid = s.relation AND d.refobjsubid = s.attnum
+    CROSS JOIN {_DEPENDS} d
 )
 """
 
@@ -94,7 +102,7 @@ SELECT u.tag, 'trigger', pg_catalog.quote_ident(t.tgname) {_ON.format("t.tgrelid
 FROM used u
 JOIN pg_catalog.pg_trigger t ON u.classid = 'pg_catalog.pg_trigger'::regclass AND t.oid = u.objid
 WHERE NOT t.tgisinternal AND t.tgparentid = 0
-UNION
+UNION ALL
 -- Whoever hands the column's name to its function: tgargs are texts that each end in a zero byte.
 SELECT s.tag, 'trigger', pg_catalog.quote_ident(t.tgname) {_ON.format("t.tgrelid")}, '', '{{}}'::text[]
 FROM site s
@@ -184,7 +192,7 @@ wanted AS (
 def queries(version: int) -> dict[str, str]:
     """Return the queries over SITES whose rows `found` reads; `version` is server_version_num."""
     parts = (*_BY_DEPENDENCY, _PUBLICATIONS) if version >= _COLUMN_LISTS_SINCE else _BY_DEPENDENCY
-    return {"dependents": " UNION ".join(parts), "bodies": _BODIES}
+    return {"dependents": " UNION ALL ".join(parts), "bodies": _BODIES}
 
 
 def found(
