@@ -32,7 +32,22 @@ class Case:
     acknowledged: tuple[str, ...] = field(default=())
 
 
+ORDERS = """
+CREATE TABLE orders (id integer PRIMARY KEY, total bigint NOT NULL CHECK (total >= 0), who text);
+CREATE INDEX ON orders (total);
+INSERT INTO orders SELECT n, n FROM generate_series(1, 200) n;
+"""
+
 CASES = [
+    Case(
+        "transform-column",
+        "transform-column",
+        {"column": "orders.total", "to": "cents", "using": "total * 100", "back": "cents / 100"},
+        "INSERT INTO orders (id, total) VALUES ($1, 7)",
+        "INSERT INTO orders (id, cents) VALUES ($1, 700)",
+        given=ORDERS,
+        holds="SELECT bool_and(cents % 100 = 0) AND count(*) > 200 FROM orders",
+    ),
     Case(
         "drop-column",
         "drop-column",

@@ -88,7 +88,7 @@ async def test_a_life_beside_two_versions(database: str, case: Case) -> None:
                 await life.contract()
                 await life.undo()
             async with old.at_work(), new.at_work():
-                pass
+                await life.backfill()
             async with new.at_work():
                 await life.contract()
                 assert (await life.purge()).stage == Stage.PURGED

@@ -1,0 +1,94 @@
+"""transform-column: the same type with another meaning: cents instead of euros, lower case, another unit."""
+
+from typing import ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from expandcontract.changes import columns, preflight
+from expandcontract.changes.kind import Kind, Spec
+from expandcontract.model.change import Change, Unfit
+from expandcontract.model.errors import NameTaken
+from expandcontract.model.names import Target, parse_column, parse_target, quote, slug
+from expandcontract.model.plan import Plan
+from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.postgres.clone import Answer, Question
+
+
+class TransformColumnSpec(Spec):
+    """`ec start transform-column orders.total cents --using 'total * 100' --back 'cents / 100'`."""
+
+    column: str = Field(
+        description="The column: [schema.]table.column", json_schema_extra={"positional": True}
+    )
+    to: str = Field(
+        description="The new column's name, which new code uses", json_schema_extra={"positional": True}
+    )
+    using: str = Field(description="Expression for the new value, over the old column")
+    back: str | None = Field(None, description="Expression for the old value, over the new column")
+    one_way: bool = Field(
+        default=False, description="Nothing goes back: old code does not see what new code writes"
+    )
+    unfit: Unfit = Field(
+        Unfit.REFUSE,
+        description="A value that the other side cannot hold: refuse the write, record it or accept the loss",
+    )
+    upsert_new: bool = Field(default=False, description=columns.UPSERT_NEW)
+
+    @model_validator(mode="after")
+    def _leads_back(self) -> Self:
+        # A cast between equal types would give back the new value as the old one.
+        if (self.back is None) != self.one_way:
+            raise ValueError("give either --back EXPR or --one-way")
+        return self
+
+
+class TransformColumn(Kind[TransformColumnSpec]):
+    """Two columns of one type; forward and back keep them in sync."""
+
+    name: ClassVar[str] = "transform-column"
+    group: ClassVar[str] = "Columns"
+    help: ClassVar[str] = "Give a column's values another meaning, under a new name."
+    spec: ClassVar[type[Spec]] = TransformColumnSpec
+
+    def target(self, spec: TransformColumnSpec) -> Target:
+        target = parse_target(spec.column)
+        if parse_column(spec.to) == target.column:
+            raise NameTaken(
+                f"The new name of {target} equals the old one: {quote(target.column)}.",
+                why="No code could tell which meaning a value has.",
+            )
+        return target
+
+    def slug(self, spec: TransformColumnSpec) -> str:
+        target = parse_target(spec.column)
+        return slug(f"transform {target.table} {target.column}")
+
+    def question(self, spec: TransformColumnSpec, snapshot: Snapshot) -> Question:
+        column = columns.old_column(snapshot, parse_target(spec.column).column)
+        new = parse_column(spec.to)
+        preflight.examine_name(snapshot, new)
+        return Question(
+            column.name,
+            new,
+            columns.hidden_name(column.name),
+            type=column.type,
+            using=spec.using,
+            back=spec.back,
+            one_way=spec.one_way,
+            upsert_new=spec.upsert_new,
+        )
+
+    def compile(
+        self,
+        change: Change,
+        spec: TransformColumnSpec,
+        snapshot: Snapshot,
+        judgement: Answer,
+        ledger_schema: str,
+    ) -> Plan:
+        return columns.compose(
+            change, snapshot, judgement, self.question(spec, snapshot), spec.unfit, ledger_schema
+        )
+
+
+KIND = TransformColumn()
