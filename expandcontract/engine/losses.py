@@ -228,13 +228,14 @@ async def _refuse_drift(conn: AsyncConnection, situation: Situation, why: str) -
     plan = situation.plan
     if plan.sides.one_way:
         return
-    hidden, final = plan.columns_in(State.HIDDEN)
-    if {hidden, final} & set(situation.live.missing_columns):
+    hidden, *finals = plan.columns_in(State.HIDDEN)
+    if {hidden, *finals} & set(situation.live.missing_columns):
         return
     # A new side that is NULL has nothing to lose: it is filled from the old one again.
-    agree = predicates.agree(plan.sides, "t", old=hidden, new=final)
-    drifted = f"t.{quote(final)} IS DISTINCT FROM NULL AND NOT ({agree})"
-    mend = f"UPDATE {plan.table} t SET {quote(hidden)} = {predicates.back(plan.sides, f't.{quote(final)}')}"
+    agree = predicates.agree(plan.sides, "t", old=hidden, new=plan.final_column)
+    values = tuple(f"t.{quote(final)}" for final in finals)
+    drifted = f"{predicates.new_given(plan.sides, values)} AND NOT ({agree})"
+    mend = f"UPDATE {plan.table} t SET {quote(hidden)} = {predicates.back(plan.sides, values)}"
     try:
         async with conn.begin_nested():
             await _refuse_rows(

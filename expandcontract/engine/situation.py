@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import zip_longest
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -9,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from expandcontract.engine.context import Context
 from expandcontract.engine.soft_evidence import around
 from expandcontract.ledger import migrate, reader
+from expandcontract.model.change import Pair
 from expandcontract.model.errors import UnknownChange
 from expandcontract.model.phases import Phase, State, Status
 from expandcontract.model.plan import Plan
@@ -68,7 +70,7 @@ def _subject(situation: Situation) -> WatchedTable:
     plan = situation.plan
     hidden, unkept = situation.state == State.HIDDEN, _unkept(situation)
     needed = plan.columns_in(situation.state)
-    types = (None, None) if unkept or plan.pair is None else (plan.pair.old.type, plan.pair.new.type)
+    types = () if unkept or plan.pair is None else _types(plan.pair)
     kept_by = plan.hidden_functions if hidden else plan.functions
     stands = not unkept and bool(kept_by)
     return WatchedTable(
@@ -77,7 +79,7 @@ def _subject(situation: Situation) -> WatchedTable:
         relation=situation.relation,
         old_column=next(iter(needed), ""),
         columns=(
-            *zip(needed, types, strict=False),
+            *zip_longest(needed, types),
             *((name, None) for name in plan.catalog.get("primary_key", ())),
         ),
         trigger=plan.trigger if stands and plan.trigger and not (hidden and _one_way(plan)) else None,
@@ -85,6 +87,10 @@ def _subject(situation: Situation) -> WatchedTable:
         planned=_planned(plan) if situation.state == State.ACTIVE and plan.pair is not None else None,
         first="" if hidden or _unkept(situation) else plan.first_trigger,
     )
+
+
+def _types(pair: Pair) -> tuple[str, ...]:
+    return (pair.old.type, pair.new.type, *(each.type for each in pair.more))
 
 
 def _one_way(plan: Plan) -> bool:

@@ -52,9 +52,18 @@ class Side:
     volatile_default: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class Further(Side):
+    """One more column of a new side, with what makes it of the old column, a function."""
+
+    forward: RelationName
+    plain_equality: bool = False
+
+
 @dataclass(frozen=True)
 class Pair:
-    """An old and a new column with the expressions between them.
+    """An old and a new column with the expressions between them; where one becomes several, `more` are the
+    others of the new side, in the order in which `back` takes them.
 
     `forward` and `back` are None where the other side's raw value is used (a rename), and otherwise the
     qualified names of scalar SQL functions. `fills_null` says that forward makes a value of NULL. `one_way`
@@ -73,6 +82,12 @@ class Pair:
     old_plain_equality: bool = False
     new_plain_equality: bool = False
     unfit: Unfit = Unfit.REFUSE
+    more: tuple[Further, ...] = ()
+
+    @property
+    def new_columns(self) -> tuple[str, ...]:
+        """The names of the new side until contract."""
+        return (self.new.column, *(each.column for each in self.more))
 
     @property
     def computed_outside(self) -> bool:

@@ -279,7 +279,7 @@ class Plan:
         """The columns that no other open change may claim; None for the whole table."""
         if self.pair is None or self.claims is None:
             return self.claims
-        pair = {self.pair.old.column, self.pair.new.column}
+        pair = {self.pair.old.column, *self.pair.new_columns}
         return tuple(sorted({*self.claims, *pair, *self.old_columns, *self.new_columns}))
 
     @property
@@ -312,9 +312,10 @@ class Plan:
         """Return the names that the old and the new side have while the change is in `state`."""
         if self.pair is None:
             return (self.hidden_column,) if self.hidden_column and state == State.HIDDEN else self.old_columns
+        more = (each.column for each in self.pair.more)
         if state == State.HIDDEN:
-            return self.hidden_column, self.final_column
-        return self.pair.old.column, self.pair.new.column
+            return (self.hidden_column, self.final_column, *more)
+        return (self.pair.old.column, self.pair.new.column, *more)
 
     @property
     def transforms(self) -> tuple[str, ...]:
@@ -332,6 +333,9 @@ class Plan:
         """Twelve hex digits over everything that runs."""
         data = to_data(self)
         data["hazards"] = [_reviewed(hazard) for hazard in data["hazards"] if not hazard["found"]]
+        if not data["pair"] or not data["pair"]["more"]:
+            # As it was before a side could be of several columns.
+            data["pair"] = data["pair"] and {k: v for k, v in data["pair"].items() if k != "more"}
         return _digest({key: data[key] for key in ("change", "sections", "pair", "hazards")})[:12]
 
 

@@ -174,7 +174,7 @@ def _copy(columns: Columns) -> Step:
         columns,
         Purpose.COPY,
         _writable(columns, predicates.out_of_sync(pair, "t")),
-        assignments=((quote(pair.new.column), predicates.forward(pair, old)),),
+        assignments=tuple(zip(map(quote, pair.new_columns), predicates.forward(pair, old), strict=True)),
     )
     return Step(
         "copy", "=", f"fill {quote(pair.new.column)} in rows that were there before", action, by_size=True

@@ -106,7 +106,7 @@ def _trigger(keeping: Keeping, table: str, name: str, events: str, when: str) ->
 
 def _only_new(pair: Pair, row: str) -> str:
     """Of what a program outside of the database computes nobody can tell who wrote it."""
-    new = f"{row}.{quote(pair.new.column)}"
+    new = predicates.new_values(pair, row)
     return predicates.new_given(pair, new) if pair.computed_outside else predicates.only_new(pair, row)
 
 

@@ -22,7 +22,7 @@ chosen AS MATERIALIZED (
   CROSS JOIN LATERAL (
     SELECT t.ctid,
          CASE WHEN t.display_name IS DISTINCT FROM NULL THEN pg_catalog.jsonb_build_array(
-           pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.name)::pg_catalog.text, (t.display_name)::pg_catalog.text) END AS drifted
+           pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), CASE WHEN t.name IS DISTINCT FROM NULL THEN pg_catalog.format('%s', t.name) END, CASE WHEN t.display_name IS DISTINCT FROM NULL THEN pg_catalog.format('%s', t.display_name) END) END AS drifted
     FROM ONLY public.users t
     WHERE t.ctid OPERATOR(pg_catalog.>=) pg_catalog.concat('(', page.number, ',', $7::pg_catalog.int4, ')')::pg_catalog.tid AND t.ctid OPERATOR(pg_catalog.<) pg_catalog.concat('(', page.number, ',', $8::pg_catalog.int4, ')')::pg_catalog.tid AND (NOT (CASE WHEN t.display_name IS NULL THEN t.name IS NULL ELSE COALESCE(t.display_name OPERATOR(pg_catalog.=) t.name, false) END))
     FOR NO KEY UPDATE SKIP LOCKED
@@ -66,7 +66,7 @@ WITH mine AS MATERIALIZED (
 chosen AS MATERIALIZED (
   SELECT t.ctid,
          CASE WHEN t.display_name IS DISTINCT FROM NULL THEN pg_catalog.jsonb_build_array(
-           pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.name)::pg_catalog.text, (t.display_name)::pg_catalog.text) END AS drifted
+           pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), CASE WHEN t.name IS DISTINCT FROM NULL THEN pg_catalog.format('%s', t.name) END, CASE WHEN t.display_name IS DISTINCT FROM NULL THEN pg_catalog.format('%s', t.display_name) END) END AS drifted
   FROM ONLY public.users t
   WHERE t.ctid OPERATOR(pg_catalog.>=) $3 AND t.ctid OPERATOR(pg_catalog.<) (SELECT $4::pg_catalog.tid FROM mine) AND (NOT (CASE WHEN t.display_name IS NULL THEN t.name IS NULL ELSE COALESCE(t.display_name OPERATOR(pg_catalog.=) t.name, false) END))
   LIMIT $5::pg_catalog.int8

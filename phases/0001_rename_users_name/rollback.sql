@@ -18,7 +18,7 @@ WITH mine AS MATERIALIZED (
 ),
 kept AS (
   INSERT INTO expandcontract.conflict (change_id, kind, key, old_value, new_value, role, sentence, seen_in)
-  SELECT mine.change_id, 'kept', pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.name)::pg_catalog.text, (t.display_name)::pg_catalog.text, CURRENT_USER,
+  SELECT mine.change_id, 'kept', pg_catalog.jsonb_build_object('id', expandcontract_sync.as_key(t.id)) AS key, expandcontract_sync.as_text(t.name) AS old, expandcontract_sync.as_text(t.display_name) AS new, CURRENT_USER,
          'only the new side held this value when the change was rolled back', pg_catalog.pg_current_snapshot()::pg_catalog.text
   FROM ONLY public.users t, mine
   WHERE t.ctid OPERATOR(pg_catalog.>=) $3 AND t.ctid OPERATOR(pg_catalog.<) $4 AND (t.display_name IS NOT NULL AND NOT (CASE WHEN t.display_name IS NULL THEN t.name IS NULL ELSE COALESCE(t.display_name OPERATOR(pg_catalog.=) t.name, false) END))

@@ -22,7 +22,7 @@ chosen AS MATERIALIZED (
   CROSS JOIN LATERAL (
     SELECT t.ctid,
          CASE WHEN t.total_cents IS DISTINCT FROM NULL THEN pg_catalog.jsonb_build_array(
-           pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.total)::pg_catalog.text, (t.total_cents)::pg_catalog.text) END AS drifted
+           pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), CASE WHEN t.total IS DISTINCT FROM NULL THEN pg_catalog.format('%s', t.total) END, CASE WHEN t.total_cents IS DISTINCT FROM NULL THEN pg_catalog.format('%s', t.total_cents) END) END AS drifted
     FROM ONLY public.orders t
     WHERE t.ctid OPERATOR(pg_catalog.>=) pg_catalog.concat('(', page.number, ',', $7::pg_catalog.int4, ')')::pg_catalog.tid AND t.ctid OPERATOR(pg_catalog.<) pg_catalog.concat('(', page.number, ',', $8::pg_catalog.int4, ')')::pg_catalog.tid AND (NOT ((CASE WHEN t.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(t.total) IS NULL ELSE COALESCE(t.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(t.total), false) END) OR (t.total_cents IS NOT NULL AND (CASE WHEN t.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents) IS NULL ELSE COALESCE(t.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents), false) END))))
     FOR NO KEY UPDATE SKIP LOCKED
@@ -66,7 +66,7 @@ WITH mine AS MATERIALIZED (
 chosen AS MATERIALIZED (
   SELECT t.ctid,
          CASE WHEN t.total_cents IS DISTINCT FROM NULL THEN pg_catalog.jsonb_build_array(
-           pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.total)::pg_catalog.text, (t.total_cents)::pg_catalog.text) END AS drifted
+           pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), CASE WHEN t.total IS DISTINCT FROM NULL THEN pg_catalog.format('%s', t.total) END, CASE WHEN t.total_cents IS DISTINCT FROM NULL THEN pg_catalog.format('%s', t.total_cents) END) END AS drifted
   FROM ONLY public.orders t
   WHERE t.ctid OPERATOR(pg_catalog.>=) $3 AND t.ctid OPERATOR(pg_catalog.<) (SELECT $4::pg_catalog.tid FROM mine) AND (NOT ((CASE WHEN t.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(t.total) IS NULL ELSE COALESCE(t.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(t.total), false) END) OR (t.total_cents IS NOT NULL AND (CASE WHEN t.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents) IS NULL ELSE COALESCE(t.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(t.total_cents), false) END))))
   LIMIT $5::pg_catalog.int8

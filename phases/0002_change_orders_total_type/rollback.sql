@@ -18,7 +18,7 @@ WITH mine AS MATERIALIZED (
 ),
 kept AS (
   INSERT INTO expandcontract.conflict (change_id, kind, key, old_value, new_value, role, sentence, seen_in)
-  SELECT mine.change_id, 'kept', pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.total)::pg_catalog.text, (t.total_cents)::pg_catalog.text, CURRENT_USER,
+  SELECT mine.change_id, 'kept', pg_catalog.jsonb_build_object('id', expandcontract_sync.as_key(t.id)) AS key, expandcontract_sync.as_text(t.total) AS old, expandcontract_sync.as_text(t.total_cents) AS new, CURRENT_USER,
          'only the new side held this value when the change was rolled back', pg_catalog.pg_current_snapshot()::pg_catalog.text
   FROM ONLY public.orders t, mine
   WHERE t.ctid OPERATOR(pg_catalog.>=) $3 AND t.ctid OPERATOR(pg_catalog.<) $4 AND (t.total_cents IS NOT NULL AND NOT (CASE WHEN t.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(t.total) IS NULL ELSE COALESCE(t.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(t.total), false) END))

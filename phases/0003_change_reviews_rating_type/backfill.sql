@@ -22,7 +22,7 @@ chosen AS MATERIALIZED (
   CROSS JOIN LATERAL (
     SELECT t.ctid,
          CASE WHEN t."~ec_new_rating" IS DISTINCT FROM NULL THEN pg_catalog.jsonb_build_array(
-           pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.rating)::pg_catalog.text, (t."~ec_new_rating")::pg_catalog.text) END AS drifted
+           pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), CASE WHEN t.rating IS DISTINCT FROM NULL THEN pg_catalog.format('%s', t.rating) END, CASE WHEN t."~ec_new_rating" IS DISTINCT FROM NULL THEN pg_catalog.format('%s', t."~ec_new_rating") END) END AS drifted
     FROM ONLY public.reviews t
     WHERE t.ctid OPERATOR(pg_catalog.>=) pg_catalog.concat('(', page.number, ',', $7::pg_catalog.int4, ')')::pg_catalog.tid AND t.ctid OPERATOR(pg_catalog.<) pg_catalog.concat('(', page.number, ',', $8::pg_catalog.int4, ')')::pg_catalog.tid AND (NOT ((CASE WHEN t."~ec_new_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating) IS NULL ELSE COALESCE(t."~ec_new_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating), false) END) OR (t."~ec_new_rating" IS NOT NULL AND (CASE WHEN t.rating IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating") IS NULL ELSE COALESCE(t.rating OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating"), false) END))))
     FOR NO KEY UPDATE SKIP LOCKED
@@ -66,7 +66,7 @@ WITH mine AS MATERIALIZED (
 chosen AS MATERIALIZED (
   SELECT t.ctid,
          CASE WHEN t."~ec_new_rating" IS DISTINCT FROM NULL THEN pg_catalog.jsonb_build_array(
-           pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.rating)::pg_catalog.text, (t."~ec_new_rating")::pg_catalog.text) END AS drifted
+           pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), CASE WHEN t.rating IS DISTINCT FROM NULL THEN pg_catalog.format('%s', t.rating) END, CASE WHEN t."~ec_new_rating" IS DISTINCT FROM NULL THEN pg_catalog.format('%s', t."~ec_new_rating") END) END AS drifted
   FROM ONLY public.reviews t
   WHERE t.ctid OPERATOR(pg_catalog.>=) $3 AND t.ctid OPERATOR(pg_catalog.<) (SELECT $4::pg_catalog.tid FROM mine) AND (NOT ((CASE WHEN t."~ec_new_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating) IS NULL ELSE COALESCE(t."~ec_new_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating), false) END) OR (t."~ec_new_rating" IS NOT NULL AND (CASE WHEN t.rating IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating") IS NULL ELSE COALESCE(t.rating OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_back"(t."~ec_new_rating"), false) END))))
   LIMIT $5::pg_catalog.int8

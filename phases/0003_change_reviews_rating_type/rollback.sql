@@ -18,7 +18,7 @@ WITH mine AS MATERIALIZED (
 ),
 kept AS (
   INSERT INTO expandcontract.conflict (change_id, kind, key, old_value, new_value, role, sentence, seen_in)
-  SELECT mine.change_id, 'kept', pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.rating)::pg_catalog.text, (t."~ec_new_rating")::pg_catalog.text, CURRENT_USER,
+  SELECT mine.change_id, 'kept', pg_catalog.jsonb_build_object('id', expandcontract_sync.as_key(t.id)) AS key, expandcontract_sync.as_text(t.rating) AS old, expandcontract_sync.as_text(t."~ec_new_rating") AS new, CURRENT_USER,
          'only the new side held this value when the change was rolled back', pg_catalog.pg_current_snapshot()::pg_catalog.text
   FROM ONLY public.reviews t, mine
   WHERE t.ctid OPERATOR(pg_catalog.>=) $3 AND t.ctid OPERATOR(pg_catalog.<) $4 AND (t."~ec_new_rating" IS NOT NULL AND NOT (CASE WHEN t."~ec_new_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating) IS NULL ELSE COALESCE(t."~ec_new_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(t.rating), false) END))

@@ -18,7 +18,7 @@ WITH mine AS MATERIALIZED (
 ),
 kept AS (
   INSERT INTO expandcontract.conflict (change_id, kind, key, old_value, new_value, role, sentence, seen_in)
-  SELECT mine.change_id, 'kept', pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text), (t.title)::pg_catalog.text, (t.plain_title)::pg_catalog.text, CURRENT_USER,
+  SELECT mine.change_id, 'kept', pg_catalog.jsonb_build_object('id', expandcontract_sync.as_key(t.id)) AS key, expandcontract_sync.as_text(t.title) AS old, expandcontract_sync.as_text(t.plain_title) AS new, CURRENT_USER,
          'only the new side held this value when the change was rolled back', pg_catalog.pg_current_snapshot()::pg_catalog.text
   FROM ONLY public.articles t, mine
   WHERE t.ctid OPERATOR(pg_catalog.>=) $3 AND t.ctid OPERATOR(pg_catalog.<) $4 AND (t.plain_title IS NOT NULL AND EXISTS (SELECT FROM expandcontract.old_use u JOIN expandcontract.change c ON c.id OPERATOR(pg_catalog.=) u.change_id WHERE c.name OPERATOR(pg_catalog.=) '0004_change_articles_title_type' AND u.side OPERATOR(pg_catalog.=) 'new'))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from expandcontract.model.change import Change, Mode, Pair, Side, Unfit
+from expandcontract.model.change import Change, Further, Mode, Pair, Side, Unfit
 from expandcontract.model.names import RelationName
 from expandcontract.model.phases import Section, State
 from expandcontract.model.plan import (
@@ -58,6 +58,7 @@ def full_plan() -> Plan:
             old_plain_equality=True,
             new_plain_equality=True,
             unfit=Unfit.RECORD,
+            more=(Further("m", "text", forward=RelationName("s", "g"), plain_equality=True),),
         ),
         sections={Section.EXPAND: steps[:1], Section.BACKFILL: steps[1:]},
         old_columns=("o",),

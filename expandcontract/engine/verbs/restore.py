@@ -278,8 +278,8 @@ def _giving(work: Work, types: Mapping[str, str]) -> str:
         for key in plan.catalog["primary_key"]
     )
     value = f"(kept.new_value)::{qualify_type(pair.new.type)}"
-    untouched = f"{predicates.same_new(pair, new, predicates.forward(pair, old))}"
-    fits = "true" if pair.one_way else predicates.same_old(pair, old, predicates.back(pair, value))
+    untouched = f"{predicates.same_new(pair, (new,), predicates.forward(pair, old))}"
+    fits = "true" if pair.one_way else predicates.same_old(pair, old, predicates.back(pair, (value,)))
     as_kept = (
         f"CASE WHEN kept.old_value IS NULL THEN {predicates.old_absent(pair, old)} ELSE COALESCE("
         # Kept by an earlier program: a cast, in which a char has no blanks.

@@ -53,7 +53,7 @@ def repairs(subject: Subject) -> tuple[Step, ...]:
 def _filled(subject: Subject) -> str:
     new, old = quote(subject.new), quote(subject.column.name)
     # SET NOT NULL is spared its scan by just this.
-    filled = predicates.new_given(subject.pair, new)
+    filled = predicates.new_given(subject.pair, (new,))
     return filled if subject.pair.new.not_null else f"{predicates.old_absent(subject.pair, old)} OR {filled}"
 
 

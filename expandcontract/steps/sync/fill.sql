@@ -15,7 +15,7 @@ BEGIN{stored}{moved}
     IF new_given THEN{write_back}
         {note_new}
     ELSIF old_given OR {new_absent} THEN
-        NEW.{new} := {forward};
+        {fill}
         IF old_given THEN{forward_fits}
             {note_old}
         END IF;

@@ -3,7 +3,7 @@ CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $ec$
 BEGIN
     IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' AND {hidden_given}{final_not_given} THEN
         -- An INSERT without a list of columns means the new side, and reached the hidden one.
-        NEW.{final} := {forward};
+        {take}
     ELSIF TG_OP OPERATOR(pg_catalog.=) 'INSERT' AND {hidden_given}{belongs} THEN
         -- Nobody gives both: a row that moves to another partition keeps what it had.
         RETURN NEW;

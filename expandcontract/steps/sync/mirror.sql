@@ -18,7 +18,7 @@ BEGIN{stored}{moved}
         NEW.{old} := {back};{back_fits}{null_again}
         {note_new}
     {otherwise}{note_drifted}
-        NEW.{new} := {forward};
+        {fill}
         IF old_given THEN{forward_fits}
             {note_old}
         END IF;

@@ -49,22 +49,25 @@ def later_defaults(sync: "Sync", new_default: str | None) -> str:
         END IF;"""
 
 
+def _texts(sync: "Sync") -> tuple[str, str]:
+    """Return the two sides of NEW as text."""
+    new = predicates.shown(predicates.new_values(sync.pair, "NEW"))
+    old = quote(sync.pair.old.column)
+    return f"pg_catalog.format('%s', NEW.{old})", f"pg_catalog.format('%s', {new})"
+
+
 def note_both(sync: "Sync", sentence: str) -> str:
     """Return what keeps the value that lost where both sides were given; `sentence` is SQL."""
-    old, new = quote(sync.pair.old.column), quote(sync.pair.new.column)
-    texts = (f"pg_catalog.format('%s', NEW.{old})", f"pg_catalog.format('%s', NEW.{new})")
-    return conflict(sync, "'both written'", *texts, sentence)
+    return conflict(sync, "'both written'", *_texts(sync), sentence)
 
 
 def note_drifted(sync: "Sync") -> str:
     """Return what keeps the new side's value where a write of another column fills it from the old one again:
     the two had drifted apart while nothing kept them in sync, and nobody wrote either now.
     """
-    old, new = quote(sync.pair.old.column), quote(sync.pair.new.column)
-    texts = (f"pg_catalog.format('%s', NEW.{old})", f"pg_catalog.format('%s', NEW.{new})")
     sentence = "'the two sides had drifted apart, and a write of another column filled the new one again'"
-    note = conflict(sync, "'overwritten'", *texts, sentence)
-    filled = predicates.new_given(sync.pair, f"NEW.{new}")
+    note = conflict(sync, "'overwritten'", *_texts(sync), sentence)
+    filled = predicates.new_given(sync.pair, predicates.new_values(sync.pair, "NEW"))
     return f"""
         IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND NOT old_given AND {filled} THEN
             {note}
@@ -143,26 +146,27 @@ def note_use(change: str, schema: str, side: str, *, ready: bool, unless: str = 
     )
 
 
-def forward_fits(sync: "Sync", old: str, new: str) -> str:
+def forward_fits(sync: "Sync", old: str) -> str:
     """Return what happens to a value of the old side that the new one cannot hold."""
     pair = sync.pair
     if pair.identity:
         return ""
-    given = predicates.old_given(pair, f"NEW.{old}")
+    given, new = predicates.old_given(pair, f"NEW.{old}"), predicates.new_values(pair, "NEW")
     if pair.back is None or pair.unfit == Unfit.ACCEPT:
-        misfit = f"{predicates.new_absent(pair, f'NEW.{new}')} AND {given}"
+        misfit = f"{predicates.new_absent(pair, new)} AND {given}"
     else:
-        returns = predicates.same_old(pair, f"NEW.{old}", predicates.back(pair, f"NEW.{new}"))
+        returns = predicates.same_old(pair, f"NEW.{old}", predicates.back(pair, new))
         misfit = f"{given} AND NOT {returns}"
     return _misfit(sync, misfit, "old")
 
 
-def back_fits(sync: "Sync", old: str, new: str) -> str:
+def back_fits(sync: "Sync", old: str) -> str:
     """Return what happens to a value of the new side that the old one cannot hold."""
     if sync.pair.identity or sync.pair.back is None:
         return ""
     absent = predicates.old_absent(sync.pair, f"NEW.{old}")
-    return _misfit(sync, f"{absent} AND {predicates.new_given(sync.pair, f'NEW.{new}')}", "new")
+    given = predicates.new_given(sync.pair, predicates.new_values(sync.pair, "NEW"))
+    return _misfit(sync, f"{absent} AND {given}", "new")
 
 
 def stored_unfit(sync: "Sync") -> str:
@@ -201,10 +205,10 @@ def _misfit(sync: "Sync", condition: str, side: str) -> str:
 def _verdict(sync: "Sync", side: str) -> str:
     """Return what the policy does about a value that only `side` can hold."""
     pair = sync.pair
-    column, other = (pair.old.column, pair.new) if side == "old" else (pair.new.column, pair.old)
+    other = pair.new if side == "old" else pair.old
     if pair.unfit == Unfit.RECORD:
-        value = f"pg_catalog.format('%s', NEW.{quote(column)})"
-        texts = (value, "NULL") if side == "old" else ("NULL", value)
+        old, new = _texts(sync)
+        texts = (old, "NULL") if side == "old" else ("NULL", new)
         return conflict(
             sync, "'does not fit'", *texts, f"'the other side cannot hold what was written to {side}'"
         )

@@ -14,12 +14,12 @@ BEGIN{moved}
     IF pg_catalog.current_setting({filling}, true) OPERATOR(pg_catalog.=) 'on' THEN
         -- Our own write of a value that was made of OLD: another trigger may have changed {old} with it.
         IF old_given AND TG_OP OPERATOR(pg_catalog.=) 'UPDATE' THEN
-            NEW.{new} := NULL;
+            {empty}
         END IF;
     ELSIF new_given THEN
         {note_new}
     ELSIF old_given THEN
-        NEW.{new} := NULL;
+        {empty}
         {note_old}
     END IF;
     RETURN NEW;

@@ -10,9 +10,13 @@ CHECK, --using) stands in a function with a standard body, which is parsed once.
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from expandcontract.model.change import Mode, Pair, Unfit
 from expandcontract.model.names import literal, qualify_type, quote
+
+#: SQL for each column of a side.
+Values: TypeAlias = tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -75,9 +79,11 @@ def old_absent(pair: Pair, value: str) -> str:
     return f"{value} IS NULL" if pair.old_plain_equality else absent(value)
 
 
-def new_absent(pair: Pair, value: str) -> str:
-    """`absent` for a value of the new side's type."""
-    return f"{value} IS NULL" if pair.new_plain_equality else absent(value)
+def new_absent(pair: Pair, values: Values) -> str:
+    """`absent` for the new side, all of it."""
+    plain = _plain(pair)
+    parts = [f"{v} IS NULL" if p else absent(v) for v, p in zip(values, plain, strict=True)]
+    return _together(parts, "AND")
 
 
 def old_given(pair: Pair, value: str) -> str:
@@ -85,21 +91,49 @@ def old_given(pair: Pair, value: str) -> str:
     return f"{value} IS NOT NULL" if pair.old_plain_equality else f"({value} IS DISTINCT FROM NULL)"
 
 
-def new_given(pair: Pair, value: str) -> str:
-    """The opposite of `new_absent`."""
-    return f"{value} IS NOT NULL" if pair.new_plain_equality else f"({value} IS DISTINCT FROM NULL)"
+def new_given(pair: Pair, values: Values) -> str:
+    """The opposite of `new_absent`: any part of it."""
+    plain = _plain(pair)
+    parts = [
+        f"{v} IS NOT NULL" if p else f"({v} IS DISTINCT FROM NULL)"
+        for v, p in zip(values, plain, strict=True)
+    ]
+    return _together(parts, "OR")
 
 
-def forward(pair: Pair, value: str) -> str:
-    """Return SQL for the new side's value, given SQL for the old side's; NULL where nobody can tell."""
+def _plain(pair: Pair) -> tuple[bool, ...]:
+    return (pair.new_plain_equality, *(each.plain_equality for each in pair.more))
+
+
+def _together(parts: Sequence[str], word: str) -> str:
+    """Return conditions as one; a single one as it is."""
+    return parts[0] if len(parts) == 1 else f"({f' {word} '.join(parts)})"
+
+
+def new_values(pair: Pair, row: str, *, new: str | None = None) -> Values:
+    """Return SQL for each column of the new side. `row` is an alias, NEW or OLD, or empty for the columns
+    alone; `new` is the first one's present name, where it differs from the pair's.
+    """
+    first, *more = pair.new_columns
+    return tuple(_value(row, column) for column in (new or first, *more))
+
+
+def forward(pair: Pair, value: str) -> Values:
+    """Return SQL for the new side's values, given SQL for the old side's; NULL where nobody can tell."""
     if pair.computed_outside:
-        return null(pair.new.type)
-    return value if pair.forward is None else f"{pair.forward.sql}({value})"
+        return (null(pair.new.type),)
+    first = value if pair.forward is None else f"{pair.forward.sql}({value})"
+    return (first, *(f"{each.forward.sql}({value})" for each in pair.more))
 
 
-def back(pair: Pair, value: str) -> str:
+def back(pair: Pair, values: Values) -> str:
     """Return SQL for the old side's value, given SQL for the new side's."""
-    return value if pair.back is None else f"{pair.back.sql}({value})"
+    return values[0] if pair.back is None else f"{pair.back.sql}({', '.join(values)})"
+
+
+def shown(values: Values) -> str:
+    """Return SQL for one value that stands for a side, where it is shown or kept as text."""
+    return values[0] if len(values) == 1 else f"ROW({', '.join(values)})"
 
 
 def same_old(pair: Pair, left: str, right: str) -> str:
@@ -107,9 +141,14 @@ def same_old(pair: Pair, left: str, right: str) -> str:
     return same(left, right, plain=pair.old_plain_equality, type_=pair.old.type)
 
 
-def same_new(pair: Pair, left: str, right: str) -> str:
-    """`same` for two values of the new side's type."""
-    return same(left, right, plain=pair.new_plain_equality, type_=pair.new.type)
+def same_new(pair: Pair, left: Values, right: Values) -> str:
+    """`same` for the new side, each part of it."""
+    types = (pair.new.type, *(each.type for each in pair.more))
+    parts = [
+        same(one, other, plain=plain, type_=type_)
+        for one, other, plain, type_ in zip(left, right, _plain(pair), types, strict=True)
+    ]
+    return _together(parts, "AND")
 
 
 def in_sync(pair: Pair, row: str, *, old: str | None = None, new: str | None = None) -> str:
@@ -120,7 +159,7 @@ def in_sync(pair: Pair, row: str, *, old: str | None = None, new: str | None = N
     old is what back makes of new. `old` and `new` are the present column names, where they differ from the
     pair's (after contract).
     """
-    old_value, new_value = _value(row, old or pair.old.column), _value(row, new or pair.new.column)
+    old_value, new_value = _value(row, old or pair.old.column), new_values(pair, row, new=new)
     if pair.computed_outside:
         return f"NOT ({new_absent(pair, new_value)} AND {old_given(pair, old_value)})"
     if pair.mode == Mode.FILL:
@@ -137,7 +176,7 @@ def agree(pair: Pair, row: str, *, old: str | None = None, new: str | None = Non
     """Return SQL that is true when the sides of a row are what forward or back makes of each other here and
     now. Of a pair that is only filled, another session's settings may have made something else.
     """
-    old_value, new_value = _value(row, old or pair.old.column), _value(row, new or pair.new.column)
+    old_value, new_value = _value(row, old or pair.old.column), new_values(pair, row, new=new)
     through_forward = same_new(pair, new_value, forward(pair, old_value))
     if pair.identity:
         return through_forward
@@ -158,7 +197,7 @@ def needs_rule(pair: Pair, row: str, *, old: str | None = None, new: str | None 
     """
     if pair.identity:
         return out_of_sync(pair, row, old=old, new=new)
-    old_value, new_value = f"{row}.{quote(old or pair.old.column)}", f"{row}.{quote(new or pair.new.column)}"
+    old_value, new_value = f"{row}.{quote(old or pair.old.column)}", new_values(pair, row, new=new)
     if pair.unfit == Unfit.ACCEPT:
         drifted = out_of_sync(pair, row, old=old, new=new)
         one, other = old_absent(pair, old_value), new_absent(pair, new_value)
@@ -179,7 +218,7 @@ def unfit(pair: Pair, row: str) -> str | None:
     if pair.identity or pair.computed_outside:
         return None
     old_value = f"{row}.{quote(pair.old.column)}"
-    new_value = f"{row}.{quote(pair.new.column)}"
+    new_value = new_values(pair, row)
     if pair.back is None or pair.unfit == Unfit.ACCEPT:
         return f"({new_absent(pair, new_value)} AND {old_given(pair, old_value)})"
     carried = same_new(pair, new_value, forward(pair, old_value))
@@ -198,7 +237,7 @@ def mismatch(pair: Pair, row: str) -> str:
         return drifted
     if pair.mode == Mode.FILL or pair.back is None or pair.unfit == Unfit.ACCEPT:
         return f"({drifted}) OR {misfit}"
-    old_value, new_value = f"{row}.{quote(pair.old.column)}", f"{row}.{quote(pair.new.column)}"
+    old_value, new_value = f"{row}.{quote(pair.old.column)}", new_values(pair, row)
     returns = same_old(pair, old_value, back(pair, new_value))
     carried = same_new(pair, new_value, forward(pair, old_value))
     return (
@@ -207,14 +246,14 @@ def mismatch(pair: Pair, row: str) -> str:
     )
 
 
-def _carried_value(pair: Pair, old_value: str, new_value: str) -> str:
+def _carried_value(pair: Pair, old_value: str, new_value: Values) -> Values:
     """Return SQL for what forward makes of the old side, given that the new side is identical to it."""
     return forward(pair, old_value) if pair.mode == Mode.FILL else new_value
 
 
 def only_new(pair: Pair, row: str) -> str:
     """Return SQL that is true when the new side holds a value that the old side cannot give back."""
-    new_value = f"{row}.{quote(pair.new.column)}"
+    new_value = new_values(pair, row)
     old_value = f"{row}.{quote(pair.old.column)}"
     return f"{new_given(pair, new_value)} AND NOT {same_new(pair, new_value, forward(pair, old_value))}"
 
@@ -229,7 +268,7 @@ def written_by_new_code(pair: Pair, row: str, change: str, ledger: str) -> str:
         f"ON c.id OPERATOR(pg_catalog.=) u.change_id "
         f"WHERE c.name OPERATOR(pg_catalog.=) {literal(change)} AND u.side OPERATOR(pg_catalog.=) 'new'"
     )
-    return f"{new_given(pair, f'{row}.{quote(pair.new.column)}')} AND EXISTS ({seen})"
+    return f"{new_given(pair, new_values(pair, row))} AND EXISTS ({seen})"
 
 
 def refused_by(check: CarriedCheck, row: str, old: str, hidden: str) -> str:
@@ -247,7 +286,8 @@ def not_held(pair: Pair, row: str, *, hidden: str, final: str) -> str:
     """Return SQL that is true when the hidden side could not hold the new side's value."""
     if pair.identity or pair.one_way:
         return "false"
-    return f"{old_absent(pair, f'{row}.{quote(hidden)}')} AND {new_given(pair, f'{row}.{quote(final)}')}"
+    given = new_given(pair, new_values(pair, row, new=final))
+    return f"{old_absent(pair, f'{row}.{quote(hidden)}')} AND {given}"
 
 
 def barred(pair: Pair, checks: Sequence[CarriedCheck], row: str, *, hidden: str) -> str:

@@ -26,7 +26,8 @@ def _setting(change: str, what: str, depth: str = "pg_catalog.pg_trigger_depth()
 
 
 def _both(pair: Pair) -> str:
-    return f"pg_catalog.concat({_print(quote(pair.old.column))}, {_print(quote(pair.new.column))})"
+    news = (_print(f"NEW.{quote(column)}") for column in pair.new_columns)
+    return f"pg_catalog.concat({', '.join((_print(f'NEW.{quote(pair.old.column)}'), *news))})"
 
 
 def judged_when_stored(sync_trigger: str, other: str) -> str:
@@ -63,9 +64,15 @@ def stored_unfit(change: str, pair: Pair) -> str:
     return f"{setting} OPERATOR(pg_catalog.<>) '' AND {setting} OPERATOR(pg_catalog.=) {_both(pair)}"
 
 
-def _print(column: str) -> str:
+def _print(value: str) -> str:
     """Return SQL for a value's fingerprint: NULL and 'NULL' differ, and it is short for any value."""
-    return f"pg_catalog.md5(pg_catalog.format('%L', NEW.{column}))"
+    return f"pg_catalog.md5(pg_catalog.format('%L', {value}))"
+
+
+def _prints(pair: Pair) -> tuple[str, str]:
+    """Return SQL for the fingerprints of the two sides of NEW."""
+    new = predicates.shown(predicates.new_values(pair, "NEW"))
+    return _print(f"NEW.{quote(pair.old.column)}"), _print(new)
 
 
 def declare() -> str:
@@ -77,7 +84,7 @@ def declare() -> str:
     )
 
 
-def left(change: str, old: str, new: str, *, note: str = "") -> str:
+def left(change: str, pair: Pair, *, note: str = "") -> str:
     """Return what the last trigger does with what the first one left: only what others changed since counts
     as given, and nobody is noted for it.
 
@@ -85,13 +92,14 @@ def left(change: str, old: str, new: str, *, note: str = "") -> str:
     Where the first one was not called, who writes both sides wrote them in sync, and a trigger of the user
     changed one: the old side, since that is what the table's rules speak of. `note` keeps the other's value.
     """
+    old, new = _prints(pair)
     return f"""
     IF TG_NARGS OPERATOR(pg_catalog.>) 0 THEN
         place := pg_catalog.concat(TG_RELID, OLD.ctid);
         seen := pg_catalog.string_to_array(pg_catalog.current_setting({_setting(change, "left")}, true), ' ');
         IF TG_ARGV[0] OPERATOR(pg_catalog.=) '{LAST}' AND seen[1] OPERATOR(pg_catalog.=) place THEN
-            old_left := seen[2] OPERATOR(pg_catalog.=) {_print(old)};
-            new_left := seen[3] OPERATOR(pg_catalog.=) {_print(new)};
+            old_left := seen[2] OPERATOR(pg_catalog.=) {old};
+            new_left := seen[3] OPERATOR(pg_catalog.=) {new};
             IF old_left AND new_left THEN
                 RETURN NEW;
             ELSIF (old_left OR new_left)
@@ -119,9 +127,9 @@ def _unseen(note: str) -> str:
         END IF;"""
 
 
-def leave(change: str, old: str, new: str) -> str:
+def leave(change: str, pair: Pair) -> str:
     """Return what the first trigger leaves for the last one."""
-    value = f"pg_catalog.concat_ws(' ', place, {_print(old)}, {_print(new)})"
+    value = f"pg_catalog.concat_ws(' ', place, {', '.join(_prints(pair))})"
     return f"""
     IF TG_NARGS OPERATOR(pg_catalog.>) 0 AND TG_ARGV[0] OPERATOR(pg_catalog.=) '{FIRST}' THEN
         PERFORM pg_catalog.set_config({_setting(change, "left")}, {value}, true);

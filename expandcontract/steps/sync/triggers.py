@@ -21,6 +21,7 @@ from expandcontract.model.names import (
     quote,
 )
 from expandcontract.steps.sync import notes, predicates, rows
+from expandcontract.steps.sync.predicates import Values
 
 #: The setting of a session that fills what is computed outside of the database: nobody uses a side then.
 FILLING = "expandcontract.filling"
@@ -213,21 +214,20 @@ def create_keeper(sync: Sync, tables: Sequence[RelationName]) -> tuple[str, ...]
     pair = sync.pair
     if pair.one_way:
         return ()
-    hidden, final = quote(sync.hidden), quote(sync.final)
+    hidden, finals = quote(sync.hidden), predicates.new_values(pair, "NEW", new=sync.final)
+    was = predicates.new_values(pair, "OLD", new=sync.final)
+    carried = predicates.forward(pair, f"NEW.{hidden}")
     statement = _render(
         "keep.sql",
         function=sync.keeper.sql,
         table=pair.table.sql,
         hidden=hidden,
-        final=final,
         hidden_given=predicates.old_given(pair, f"NEW.{hidden}"),
-        final_not_given=_final_not_given(sync, final),
-        forward=predicates.forward(pair, f"NEW.{hidden}"),
-        belongs=""
-        if pair.mode == Mode.FILL
-        else f" AND {predicates.same_new(pair, f'NEW.{final}', predicates.forward(pair, f'NEW.{hidden}'))}",
-        new_unchanged=predicates.same_new(pair, f"NEW.{final}", f"OLD.{final}"),
-        assign=_keep(sync, hidden, final),
+        final_not_given=_final_not_given(sync, finals),
+        take=_assigned(finals, carried),
+        belongs="" if pair.mode == Mode.FILL else f" AND {predicates.same_new(pair, finals, carried)}",
+        new_unchanged=predicates.same_new(pair, finals, was),
+        assign=_keep(sync, hidden, finals),
         faults=notes.faults(sync, "OTHERS"),
     )
     when = (
@@ -239,31 +239,33 @@ def create_keeper(sync: Sync, tables: Sequence[RelationName]) -> tuple[str, ...]
     return (statement, f"GRANT EXECUTE ON FUNCTION {sync.keeper.sql}() TO PUBLIC", *triggers)
 
 
-def _final_not_given(sync: Sync, final: str) -> str:
+def _final_not_given(sync: Sync, finals: Values) -> str:
     pair = sync.pair
     if pair.old.volatile_default and pair.mode == Mode.MIRROR:
         return ""  # whoever gives both gives them in sync, and does not come here
     default = predicates.null(pair.new.type)
     if pair.mode == Mode.MIRROR and sync.new_default:
         default = _default(sync.new_default, sync.default, pair.new.type)
-    return f" AND {predicates.same_new(pair, f'NEW.{final}', default)}"
+    more = (predicates.null(each.type) for each in pair.more)
+    return f" AND {predicates.same_new(pair, finals, (default, *more))}"
 
 
-def _keep(sync: Sync, hidden: str, final: str) -> str:
+def _keep(sync: Sync, hidden: str, finals: Values) -> str:
     if sync.pair.identity:
-        return f"\n        NEW.{hidden} := NEW.{final};"
+        return f"\n        NEW.{hidden} := {finals[0]};"
+    final = predicates.shown(finals)
     note = notes.conflict(
         sync,
         "'not held by the hidden side'",
         "NULL",
-        f"pg_catalog.format('%s', NEW.{final})",
+        f"pg_catalog.format('%s', {final})",
         "'undo would lose it'",
     )
     return f"""
         BEGIN
-            NEW.{hidden} := {predicates.back(sync.pair, f"NEW.{final}")};
+            NEW.{hidden} := {predicates.back(sync.pair, finals)};
             IF {predicates.not_held(sync.pair, "NEW", hidden=sync.hidden, final=sync.final)} THEN
-                {note}{_equal(sync, hidden, final)}
+                {note}{_equal(sync, hidden, finals)}
             END IF;{_refused(sync, hidden, final)}
         EXCEPTION WHEN OTHERS THEN
             NEW.{hidden} := NULL;
@@ -271,17 +273,20 @@ def _keep(sync: Sync, hidden: str, final: str) -> str:
         END;"""
 
 
-def _equal(sync: Sync, hidden: str, final: str) -> str:
+def _equal(sync: Sync, hidden: str, finals: Values) -> str:
     """Values that the new side tells apart may be one on the old side, whose UNIQUE is gone while it is
     hidden. All but one of them are not what forward makes of it.
     """
     pair = sync.pair
     if not sync.unique or pair.mode == Mode.FILL:
         return ""
-    texts = (f"pg_catalog.format('%s', NEW.{hidden})", f"pg_catalog.format('%s', NEW.{final})")
+    texts = (
+        f"pg_catalog.format('%s', NEW.{hidden})",
+        f"pg_catalog.format('%s', {predicates.shown(finals)})",
+    )
     sentence = "'the old side is UNIQUE, and holds the same for another value'"
     note = notes.conflict(sync, "'not held by the hidden side'", *texts, sentence)
-    carried = predicates.same_new(pair, f"NEW.{final}", predicates.forward(pair, f"NEW.{hidden}"))
+    carried = predicates.same_new(pair, finals, predicates.forward(pair, f"NEW.{hidden}"))
     return f"""
             ELSIF NOT {carried} THEN
                 {note}"""
@@ -291,7 +296,7 @@ def _refused(sync: Sync, hidden: str, final: str) -> str:
     """Its CHECKs are not there while the old side is hidden: undo has to know what they refuse."""
     if not sync.checks:
         return ""
-    texts = (f"pg_catalog.format('%s', NEW.{hidden})", f"pg_catalog.format('%s', NEW.{final})")
+    texts = (f"pg_catalog.format('%s', NEW.{hidden})", f"pg_catalog.format('%s', {final})")
     note = notes.conflict(
         sync, "'not held by the hidden side'", *texts, "'a CHECK of the old side refuses it'"
     )
@@ -325,14 +330,18 @@ def _trigger(
 
 def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
     pair = sync.pair
-    old, new = quote(pair.old.column), quote(pair.new.column)
+    old, new, was = (
+        quote(pair.old.column),
+        predicates.new_values(pair, "NEW"),
+        predicates.new_values(pair, "OLD"),
+    )
     new_default = sync.new_default if ready else None
     outside = pair.computed_outside
     return {
         "function": sync.function.sql,
         "table": pair.table.sql,
         "old": old,
-        "new": new,
+        "new": " and ".join(map(quote, pair.new_columns)) if pair.more else quote(pair.new.column),
         "change": literal(sync.change),
         "stage": "From ready on."
         if ready
@@ -340,26 +349,26 @@ def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
         "declare": "" if outside else rows.declare(),
         "stored": "" if outside else notes.stored_unfit(sync),
         "moved": rows.moved(pair, sync.change, sync.partition_keys, judged=sync.judges),
-        "left": "" if outside else rows.left(sync.change, old, new, note=_unseen(sync)),
+        "left": "" if outside else rows.left(sync.change, pair, note=_unseen(sync)),
         "leave": rows.moves(pair, sync.change, sync.partition_keys)
-        + ("" if outside else rows.leave(sync.change, old, new)),
+        + ("" if outside else rows.leave(sync.change, pair)),
         "faults": notes.faults(sync, rows.NAMES),
         "later_defaults": "" if outside else notes.later_defaults(sync, new_default),
         "new_is_default": predicates.same_new(
-            pair, f"NEW.{new}", _default(new_default, sync.default, pair.new.type)
+            pair, new, (_default(new_default, sync.default, pair.new.type),)
         )
         if new_default
-        else predicates.absent(f"NEW.{new}"),
+        else " AND ".join(map(predicates.absent, new)),
         "old_is_default": _old_is_default(sync, old),
         "complete": ""
         if ready
-        else f"\n        IF {predicates.new_absent(pair, f'OLD.{new}')} THEN\n"
-        f"            OLD.{new} := {predicates.forward(pair, f'OLD.{old}')};\n        END IF;",
-        "new_absent": predicates.new_absent(pair, f"NEW.{new}"),
-        "new_present": predicates.new_given(pair, f"NEW.{new}"),
-        "new_unchanged": predicates.same_new(pair, f"NEW.{new}", f"OLD.{new}"),
-        "null_is_silence": "" if ready else f" AND {predicates.new_given(pair, f'NEW.{new}')}",
-        "not_carried": _not_carried(pair, old, new),
+        else f"\n        IF {predicates.new_absent(pair, was)} THEN\n"
+        f"            {_assigned(was, predicates.forward(pair, f'OLD.{old}'))}\n        END IF;",
+        "new_absent": predicates.new_absent(pair, new),
+        "new_present": predicates.new_given(pair, new),
+        "new_unchanged": predicates.same_new(pair, new, was),
+        "null_is_silence": "" if ready else f" AND {predicates.new_given(pair, new)}",
+        "not_carried": _not_carried(pair, old),
         # Who is called for a pair of the very same values was called because they differ.
         "otherwise": "ELSE"
         if pair.identity
@@ -367,18 +376,23 @@ def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
         "old_unchanged": predicates.same_old(pair, f"NEW.{old}", f"OLD.{old}"),
         "note_both": notes.note_both(sync, "'the new side won'"),
         "note_drifted": notes.note_drifted(sync),
-        "back": predicates.back(pair, f"NEW.{new}"),
-        "forward": predicates.forward(pair, f"NEW.{old}"),
-        "back_fits": notes.back_fits(sync, old, new),
+        "back": predicates.back(pair, new),
+        "fill": _assigned(new, predicates.forward(pair, f"NEW.{old}")),
+        "empty": _assigned(new, ("NULL",) * len(new)),
+        "back_fits": notes.back_fits(sync, old),
         # Left NULL, the row would be out of sync, and some later write would change it unasked.
-        "null_again": f"\n        IF {predicates.new_absent(pair, f'NEW.{new}')} THEN\n"
-        f"            NEW.{new} := {predicates.forward(pair, f'NEW.{old}')};\n        END IF;"
+        "null_again": f"\n        IF {predicates.new_absent(pair, new)} THEN\n"
+        f"            {_assigned(new, predicates.forward(pair, f'NEW.{old}'))}\n        END IF;"
         if pair.fills_null
         else "",
-        "forward_fits": notes.forward_fits(sync, old, new),
+        "forward_fits": notes.forward_fits(sync, old),
         "note_new": _note_use(sync, "new", ready=ready),
         "note_old": _note_use(sync, "old", ready=ready),
     }
+
+
+def _assigned(columns: Values, values: Values) -> str:
+    return " ".join(f"{column} := {value};" for column, value in zip(columns, values, strict=True))
 
 
 def _note_use(sync: Sync, side: str, *, ready: bool) -> str:
@@ -393,11 +407,12 @@ def _unseen(sync: Sync) -> str:
     return notes.note_both(sync, "'the old side won: a trigger of the table changed it'")
 
 
-def _not_carried(pair: Pair, old: str, new: str) -> str:
+def _not_carried(pair: Pair, old: str) -> str:
     # What forward makes of old says nothing new, and may be a repair's: back must not cut the old value.
     if pair.identity:
         return ""
-    carried = predicates.same_new(pair, f"NEW.{new}", predicates.forward(pair, f"NEW.{old}"))
+    new = predicates.new_values(pair, "NEW")
+    carried = predicates.same_new(pair, new, predicates.forward(pair, f"NEW.{old}"))
     return f"\n            AND NOT {carried}"
 
 
