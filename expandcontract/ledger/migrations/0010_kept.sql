@@ -127,6 +127,19 @@ $$;
 REVOKE ALL ON FUNCTION {sync}.as_text(anyelement), {sync}.as_key(anyelement) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION {sync}.as_text(anyelement), {sync}.as_key(anyelement) TO PUBLIC;
 
+-- The table of a change: that which has its trigger. A dump does not keep OIDs: until a verb looks for the table in the database that it
+-- was restored to, what the application's sessions note would be of another table, or of none.
+CREATE FUNCTION {schema}.table_of(owner {schema}.change) RETURNS oid
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+    SELECT CASE WHEN EXISTS (SELECT FROM pg_trigger t WHERE t.tgrelid = owner.relation AND t.tgname = owner.plan->>'trigger')
+        THEN owner.relation
+        ELSE coalesce((
+            SELECT t.tgrelid FROM pg_trigger t
+            WHERE t.tgrelid = to_regclass(format('%I.%I', owner.table_schema, owner.table_name))::oid AND t.tgname = owner.plan->>'trigger'
+        ), owner.relation)
+    END
+$$;
+
 -- Keeps what a write leaves on the new side of a change that is being rolled back: the sweep may have been there already. Its arguments
 -- are the change, `seen` where only what new code wrote counts, the old and the new column, and the columns that name a row.
 CREATE FUNCTION {sync}.keep_new() RETURNS trigger
@@ -140,7 +153,7 @@ DECLARE
 BEGIN
     -- Whoever may put a trigger on a table writes nothing here for the sake of another one.
     SELECT c.id INTO change FROM {schema}.change c
-    WHERE c.name = TG_ARGV[0] AND TG_RELID IN (SELECT {schema}.leaves(c.relation))
+    WHERE c.name = TG_ARGV[0] AND TG_RELID IN (SELECT {schema}.leaves({schema}.table_of(c)))
         AND (TG_ARGV[1] <> 'seen' OR EXISTS (SELECT FROM {schema}.old_use u WHERE u.change_id = c.id AND u.side = 'new'));
     IF NOT FOUND THEN
         RETURN NULL;

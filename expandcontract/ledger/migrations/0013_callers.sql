@@ -131,7 +131,8 @@ DECLARE
 BEGIN
     GET DIAGNOSTICS stack = PG_CONTEXT;
     SELECT * INTO noted FROM {schema}.change c WHERE c.name = note_use.change;
-    IF FOUND AND note_use.side IN ('old', 'new') AND NOT {schema}.noted_lately(noted.id, note_use.side)
+    noted.relation := {schema}.table_of(noted);
+    IF noted.id IS NOT NULL AND note_use.side IN ('old', 'new') AND NOT {schema}.noted_lately(noted.id, note_use.side)
         AND ({schema}.may_write(noted.relation, by_functions => note_use.side = 'old')
             OR {schema}.called_by_trigger(noted, note_use.side, stack) AND {schema}.may_write(noted.relation))
     THEN
@@ -180,7 +181,7 @@ DECLARE
     noted record;
     parsed jsonb;
 BEGIN
-    SELECT c.id, c.relation, c.plan INTO noted FROM {schema}.change c WHERE c.name = note_conflict.change;
+    SELECT c.id, {schema}.table_of(c) AS relation, c.plan INTO noted FROM {schema}.change c WHERE c.name = note_conflict.change;
     IF NOT FOUND OR NOT {schema}.may_write(noted.relation) THEN
         RETURN;
     END IF;
