@@ -17,7 +17,7 @@ from expandcontract.postgres.query import rows
 
 
 def require_open(situation: Situation, verdicts: Iterable[Verdict]) -> None:
-    """Raise GateShut naming every gate that is shut, with its reason and what opens it."""
+    """Raise GateShut naming every gate that is shut, with its reason and what opens them, if only time."""
     shut = [verdict for verdict in verdicts if not verdict.open]
     if not shut:
         return
@@ -26,7 +26,7 @@ def require_open(situation: Situation, verdicts: Iterable[Verdict]) -> None:
         f"{situation.name} cannot be contracted: {', '.join(verdict.gate for verdict in shut)}.",
         why=reasons,
         state="Both sides stay in sync and in use." if situation.plan.pair else "Nothing was changed.",
-        next=next((verdict.next for verdict in shut if verdict.next), f"ec gates {situation.name}"),
+        next=gates.next_line(situation, shut),
     )
 
 

@@ -1,9 +1,10 @@
 """The conditions for contract: one file per gate, each a pure function of the Situation.
 
 A gate is a module with `NAME`, `HARD`, `ORDER` (where it stands among the others) and `judge(situation)`,
-which returns a Verdict, or None where the gate does not exist for that change. A soft gate also has
-`known(situation)`: what somebody who acknowledges it knows at that moment, as text. Its verdicts are opened
-by a waiver that holds the same text. That a shut one may be acknowledged is offered here, in one place.
+which returns a Verdict, or None where the gate does not exist for that change. A soft gate also has `WAITS`,
+whether it opens without anybody's decision, and `known(situation)`: what somebody who acknowledges it knows
+at that moment, as text. Its verdicts are opened by a waiver that holds the same text. That a shut one may be
+acknowledged is offered here, in one place.
 
 A gate that could not look is *blind*, and says so: what it did not see may be there all the same. It does not
 keep contract shut by itself, unless `policy.require_sight` asks for that. An absence (nobody wrote, nobody
@@ -12,6 +13,7 @@ read, no old instance) counts from when looking began, never from before.
 
 import importlib
 import pkgutil
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Protocol, cast
@@ -32,7 +34,11 @@ class Gate(Protocol):
 
 
 class SoftGate(Gate, Protocol):
-    """A gate that somebody may open with a reason."""
+    """A gate that somebody may open with a reason. Most also open by themselves (`WAITS`), with time or as
+    the deploy goes on.
+    """
+
+    WAITS: bool
 
     def known(self, situation: Situation) -> str:
         """Say what is known now, in the same words as long as nothing new is known."""
@@ -70,12 +76,31 @@ def judge_all(situation: Situation) -> tuple[Verdict, ...]:
     return tuple(_settled(verdict, situation) for verdict in verdicts if verdict is not None)
 
 
+def next_line(situation: Situation, verdicts: Sequence[Verdict]) -> str:
+    """Return the line to type next where gates are shut: what opens a hard one; the acknowledgement that a
+    soft one wants which does not open by itself; and where all of them do, to wait for that.
+    """
+    shut = [verdict for verdict in verdicts if not verdict.open]
+    hard = [verdict for verdict in shut if verdict.hard]
+    if hard:
+        return next((verdict.next for verdict in hard if verdict.next), f"ec gates {situation.name}")
+    decided = next((verdict.next for verdict in shut if verdict.next and not verdict.waits), None)
+    return decided or waiting(situation)
+
+
+def waiting(situation: Situation) -> str:
+    """Return the line that waits until every gate is open."""
+    return f"ec wait {situation.name} --for contractable"
+
+
 def _settled(verdict: Verdict, situation: Situation) -> Verdict:
     """Add to what a gate says by itself what policy and waivers make of it."""
     judged = _waived(_sighted(verdict, situation), situation)
     if judged.open or judged.hard or not situation.settled:
         return judged
-    return replace(judged, next=f'ec ack {situation.name} {judged.gate} --reason "..."')
+    # One that is shut for want of sight wants a right that is granted, or somebody who knows.
+    waits = cast("SoftGate", _gates()[judged.gate]).WAITS and not verdict.open
+    return replace(judged, next=f'ec ack {situation.name} {judged.gate} --reason "..."', waits=waits)
 
 
 def _sighted(verdict: Verdict, situation: Situation) -> Verdict:

@@ -4,6 +4,7 @@ from expandcontract.model.situation import Situation, Verdict
 
 NAME = "approval"
 HARD = False
+WAITS = False
 ORDER = 140
 
 

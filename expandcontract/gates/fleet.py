@@ -16,6 +16,7 @@ from expandcontract.model.words import one_line
 
 NAME = "fleet"
 HARD = False
+WAITS = True
 ORDER = 127
 
 #: This many are told one by one.

@@ -5,6 +5,7 @@ from expandcontract.model.situation import Dependent, Situation, Verdict
 
 NAME = "mentions"
 HARD = False
+WAITS = False
 ORDER = 105
 
 

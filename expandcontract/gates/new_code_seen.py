@@ -9,6 +9,7 @@ from expandcontract.model.situation import OldWriter, Situation, Verdict
 
 NAME = "new-code-seen"
 HARD = False
+WAITS = True
 ORDER = 120
 
 

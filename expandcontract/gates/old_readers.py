@@ -16,6 +16,7 @@ from expandcontract.model.words import one_line
 
 NAME = "old-readers"
 HARD = False
+WAITS = True
 ORDER = 112
 
 #: This many are told one by one.

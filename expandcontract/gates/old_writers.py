@@ -16,6 +16,7 @@ from expandcontract.model.words import one_line
 
 NAME = "old-writers"
 HARD = False
+WAITS = True
 ORDER = 110
 
 #: Said when the gate is open, and somebody is about to rely on it.

@@ -6,6 +6,7 @@ from expandcontract.model.situation import Situation, Standby, Verdict
 
 NAME = "replicas-caught-up"
 HARD = False
+WAITS = True
 ORDER = 125
 
 

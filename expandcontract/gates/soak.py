@@ -7,6 +7,7 @@ from expandcontract.model.situation import Situation, Verdict
 
 NAME = "soak"
 HARD = False
+WAITS = True
 ORDER = 130
 
 

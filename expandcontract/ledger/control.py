@@ -2,7 +2,7 @@
 
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import and_, func, select, true
+from sqlalchemy import ColumnElement, Table, and_, case, false, func, select, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -29,19 +29,44 @@ class Wishes(TypedDict, total=False):
 async def wish(
     conn: AsyncConnection, tables: Tables, change_id: int, who: str, **wishes: Unpack[Wishes]
 ) -> None:
-    """Change the wished state of a change."""
-    row: dict[str, Any] = {**wishes, "changed_by": who, "changed_at": func.clock_timestamp()}
-    seconds = row.pop("pause_seconds", None)
+    """Change the wished state of a change. A pause never ends sooner because of another one: the longer of
+    the two holds, with who asked for it and why.
+    """
+    control = tables.control
+    seconds = wishes.get("pause_seconds")
+    row: dict[str, Any] = {key: value for key, value in wishes.items() if key != "pause_seconds"}
+    row |= {"changed_by": who, "changed_at": func.clock_timestamp()}
     if "paused" in wishes:
-        paused = wishes["paused"]
-        row["paused_by"] = who if paused else None
-        row["paused_at"] = func.clock_timestamp() if paused else None
-        row["paused_why"] = wishes.get("paused_why") if paused else None
-        until = func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
-        row["paused_until"] = until if paused and seconds is not None else None
-    fresh = insert(tables.control).values({"paused": False} | row | {"change_id": change_id})
-    await conn.execute(fresh.on_conflict_do_update(index_elements=["change_id"], set_=row))
+        row |= _pause(who, wishes.get("paused_why"), seconds) if wishes["paused"] else dict.fromkeys(_PAUSE)
+    fresh = insert(control).values({"paused": False} | row | {"change_id": change_id})
+    kept = row
+    if wishes.get("paused"):
+        longer = _lasts_longer(control, seconds)
+        kept = row | {name: case((longer, control.c[name]), else_=row[name]) for name in _PAUSE}
+    await conn.execute(fresh.on_conflict_do_update(index_elements=["change_id"], set_=kept))
     await event.write(conn, tables, "tuned", who, change_id=change_id, data=wishes)
+
+
+#: What is known of a pause beside that there is one.
+_PAUSE = ("paused_by", "paused_at", "paused_why", "paused_until")
+
+
+def _pause(who: str, why: str | None, seconds: float | None) -> dict[str, Any]:
+    until = None if seconds is None else _from_now(seconds)
+    return {"paused_by": who, "paused_at": func.clock_timestamp(), "paused_why": why, "paused_until": until}
+
+
+def _from_now(seconds: float) -> ColumnElement[Any]:
+    return func.clock_timestamp() + func.make_interval(0, 0, 0, 0, 0, 0, seconds)
+
+
+def _lasts_longer(control: Table, seconds: float | None) -> ColumnElement[bool]:
+    """Whether the pause that is in force ends later than one of `seconds` from now (None: when somebody
+    resumes).
+    """
+    if seconds is None:
+        return false()
+    return and_(control.c.paused, func.coalesce(control.c.paused_until > _from_now(seconds), true()))
 
 
 async def wished(conn: AsyncConnection, tables: Tables, change_id: int) -> Wish:

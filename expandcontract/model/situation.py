@@ -486,7 +486,8 @@ class Situation:
 class Verdict:
     """What a gate says: open or shut, the reason in words, and one line to copy.
 
-    `blind`: the gate could not look, so that what it did not see may be there all the same.
+    `blind`: the gate could not look, so that what it did not see may be there all the same. `waits`: one that
+    is shut opens by itself, with time or as the deploy goes on.
     """
 
     gate: str
@@ -496,3 +497,4 @@ class Verdict:
     next: str = ""
     waived_by: str | None = None
     blind: bool = False
+    waits: bool = False

@@ -476,6 +476,7 @@ async def test_a_pause_ends_by_itself(database: str) -> None:
 
         async def paused(seconds: float | None) -> tuple[Wish, Wish]:
             async with ledger.database.transaction() as conn:
+                await control.wish(conn, ledger.tables, 1, WHO, paused=False)
                 await control.wish(
                     conn, ledger.tables, 1, WHO, paused=True, paused_why="month end", pause_seconds=seconds
                 )

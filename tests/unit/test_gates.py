@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from expandcontract import gates
+from expandcontract.cli.views.next_steps import next_command
+from expandcontract.engine import gatekeeper
+from expandcontract.model.errors import GateShut
 from expandcontract.model.phases import Phase, State, Status
 from expandcontract.model.policy import Policy
 from expandcontract.model.situation import (
@@ -523,3 +526,28 @@ def test_every_gate_has_its_section_in_the_docs() -> None:
         assert re.findall(r"^### (.*)$", section, re.MULTILINE) == [
             name for name in gates.ALL if gates.is_hard(name) is is_hard
         ]
+
+
+#: What is shut, and what to type next: to wait, where that alone opens it.
+_QUIET = replace(situation(), old_writers=(writer(seconds_ago=60),))
+_NEXT = {
+    "time opens it": (_QUIET, "ec wait 0001_rename_users_name --for contractable"),
+    "somebody has to say so": (
+        replace(_QUIET, policy=Policy(approval=True)),
+        'ec ack 0001_rename_users_name approval --reason "..."',
+    ),
+    "a verb opens it": (replace(_QUIET, proof=None), "ec verify 0001_rename_users_name"),
+    "want of sight stays": (
+        situation(policy=Policy(require_sight=True), watch=None),
+        'ec ack 0001_rename_users_name old-readers --reason "..."',
+    ),
+}
+
+
+@pytest.mark.parametrize(("given", "command"), _NEXT.values(), ids=_NEXT)
+def test_contract_offers_to_wait_where_waiting_opens_it(given: Situation, command: str) -> None:
+    """And else what opens what does not open by itself."""
+    with pytest.raises(GateShut) as refused:
+        gatekeeper.require_open(given, gates.judge_all(given))
+    assert refused.value.next == command
+    assert next_command(given, gates.judge_all(given)) == command

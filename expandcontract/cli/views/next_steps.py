@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import assert_never
 
+from expandcontract import gates
 from expandcontract.cli.views.format import count, held, moment, span
 from expandcontract.engine.allowed_verbs import what_is_left
 from expandcontract.model.phases import Phase, Stage, Status
@@ -150,14 +151,12 @@ def _towards_ready(situation: Situation) -> str:
 
 
 def _towards_contract(situation: Situation, verdicts: Sequence[Verdict]) -> str:
-    """Soft gates open by themselves when the deploy goes on; to waive them is not what to type next."""
     shut = [verdict for verdict in verdicts if not verdict.open]
     if not shut:
         return f"ec contract {situation.name}"
     if situation.phases[Phase.VERIFY].status == Status.RUNNING and _somebody(situation):
         return f"ec status {situation.name} --watch"
-    hard = next((verdict.next for verdict in shut if verdict.hard and verdict.next), None)
-    return hard or f"ec wait {situation.name} --for contractable"
+    return gates.next_line(situation, shut)
 
 
 def _somebody(situation: Situation) -> bool:

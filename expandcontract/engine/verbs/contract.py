@@ -83,6 +83,6 @@ def _late_writers(
         f"{situation.name} cannot be contracted: {old_writers.NAME}.",
         why=f"{', '.join(situation.plan.old_columns)} was written while contract was at work.",
         state="Both sides stay in sync and in use.",
-        next=f"ec gates {situation.name}",
+        next=gates.waiting(situation),
     )
     return (Refusal(Query(query, (situation.change_id, noted)), shut),)

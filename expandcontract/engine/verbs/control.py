@@ -17,15 +17,24 @@ from expandcontract.model.situation import Situation
 async def pause(
     context: Context, name: str, *, why: str | None = None, lasting: timedelta | None = None
 ) -> Situation:
-    """Ask every worker, on any host, to stop after its batch; `lasting`: until then, by itself."""
-    return await _wish(context, name, _pause(why, lasting))
+    """Ask every worker, on any host, to stop after its batch; `lasting`: for this long, and then to go on by
+    themselves, unless another pause lasts longer.
+    """
+    before = await situations.one(context, name)
+    after = await _wish(context, name, _pause(why, lasting))
+    _tell_other_pause(context, before, after)
+    return after
 
 
 async def pause_all(
     context: Context, *, why: str | None = None, lasting: timedelta | None = None
 ) -> tuple[Situation, ...]:
     """Pause every change that is before contract, and return them."""
-    return await _wish_all(context, _pause(why, lasting))
+    before = {each.change_id: each for each in await situations.load(context)}
+    found = await _wish_all(context, _pause(why, lasting))
+    for after in found:
+        _tell_other_pause(context, before.get(after.change_id, after), after)
+    return found
 
 
 async def resume_all(context: Context) -> tuple[Situation, ...]:
@@ -48,6 +57,19 @@ async def tune(context: Context, name: str, wishes: Wishes) -> Situation:
 def _pause(why: str | None, lasting: timedelta | None) -> Wishes:
     seconds = None if lasting is None else lasting.total_seconds()
     return Wishes(paused=True, paused_why=why, pause_seconds=seconds)
+
+
+def _tell_other_pause(context: Context, before: Situation, after: Situation) -> None:
+    """Say which of two pauses holds, where there was another one."""
+    if not before.wish.paused:
+        return
+    if before.wish == after.wish:
+        context.notice(
+            after.name,
+            f"It stays {after.wish.pause}: that lasts longer. ec resume {after.name} ends it.",
+        )
+    elif before.wish.paused_until is not None:
+        context.notice(after.name, f"It was {before.wish.pause}. Now it is {after.wish.pause}.")
 
 
 async def _wish_all(context: Context, wishes: Wishes) -> tuple[Situation, ...]:
