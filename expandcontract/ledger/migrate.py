@@ -1,6 +1,7 @@
 """The ledger's own migrations: numbered .sql files, applied once each, in order, under a lock."""
 
 import re
+import shlex
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -86,18 +87,45 @@ async def check(conn: AsyncConnection, tables: Tables) -> None:
     """Return when the ledger is there and of this program's version.
 
     Raises:
-        LedgerMissing: there is none, or an earlier program made it.
+        LedgerMissing: there is none in this schema (that of another one is named), or an earlier program made
+            it.
         LedgerTooNew: a later program made it.
     """
     applied = await version(conn, tables)
     refuse_later(applied, tables)
     if applied == 0:
-        raise LedgerMissing(f"There is no ledger in schema {quote(tables.schema)}.", next="ec init")
+        raise await _missing(conn, tables)
     if applied < migrations()[-1].version:
         raise LedgerMissing(
             f"The ledger is of version {applied}; this program needs {migrations()[-1].version}.",
             next="ec init",
         )
+
+
+#: The schemas with a ledger, as far as its own tables tell one.
+_LEDGERS = """
+SELECT n.nspname::text FROM pg_catalog.pg_namespace n
+WHERE (SELECT pg_catalog.count(*) FROM pg_catalog.pg_class c
+       WHERE c.relnamespace = n.oid AND c.relkind = 'r'
+       AND c.relname IN ('schema_version', 'change', 'phase', 'step', 'proof', 'state_rule')) = 6
+ORDER BY 1
+"""
+
+
+async def _missing(conn: AsyncConnection, tables: Tables) -> LedgerMissing:
+    """Return the error for a schema without a ledger: a second one beside that of another schema would know
+    nothing of its changes.
+    """
+    others = list((await conn.exec_driver_sql(_LEDGERS)).scalars())
+    sentence = f"There is no ledger in schema {quote(tables.schema)}"
+    if not others:
+        return LedgerMissing(f"{sentence}.", next="ec init")
+    return LedgerMissing(
+        f"{sentence}; this database has one in {', '.join(map(quote, others))}.",
+        why="EC_LEDGER_SCHEMA, ledger_schema in pyproject.toml or --ledger-schema names the schema.",
+        state=f"Changes of {quote(others[0])} are not seen from here.",
+        next=f"ec status --ledger-schema {shlex.quote(others[0])}; or, for a second ledger: ec init",
+    )
 
 
 async def version(conn: AsyncConnection, tables: Tables) -> int:

@@ -88,7 +88,7 @@ class ServerTooOld(UsageError):
 
 
 class LedgerMissing(UsageError):
-    """The database has no ledger yet. `ec init` creates it."""
+    """The database has no ledger yet, or not in the schema that the settings name. `ec init` creates it."""
 
     code = "EC209"
 

@@ -65,6 +65,17 @@ async def _row_versions(ledger: Ledger) -> dict[str, Any]:
     return {name: await ledger.one(rows.format(name)) for name in names}
 
 
+async def test_a_ledger_in_another_schema_is_named(database: str) -> None:
+    """A setting that was mistyped leads to the ledger that there is, not to a second one beside it."""
+    elsewhere = Database(database, ledger_schema="ec")
+    async with elsewhere.transaction() as conn:
+        with pytest.raises(LedgerMissing) as caught:
+            await check(conn, Tables("ec"))
+    await elsewhere.close()
+    assert caught.value.message == "There is no ledger in schema ec; this database has one in expandcontract."
+    assert caught.value.next.startswith("ec status --ledger-schema expandcontract;")
+
+
 async def test_two_inits_at_once(empty_database: str) -> None:
     """The second waits for the first and finds nothing to do."""
     async with ledgers.opened(empty_database, migrated=False) as ledger:
