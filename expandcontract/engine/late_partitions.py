@@ -8,11 +8,11 @@ from dataclasses import replace
 
 from expandcontract.engine import concurrent
 from expandcontract.engine.leased_work import Work
-from expandcontract.model.names import RelationName, shorten, split
+from expandcontract.model.names import RelationName, split
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Concurrent, Step, Transactional
 from expandcontract.postgres.query import rows
-from expandcontract.steps import tables
+from expandcontract.steps import indexes, tables
 
 _LEAVES = """
 SELECT n.nspname, c.relname FROM pg_catalog.pg_partition_tree($1::pg_catalog.oid::pg_catalog.regclass) p
@@ -34,5 +34,5 @@ async def build(work: Work, section: Section, step: Step, action: Transactional)
         if leaf.sql not in known:
             sentence = f"build {name} on {leaf}, which came after the plan, without stopping anybody"
             work.context.notice(work.name, f"{leaf} came after the plan: {name} is built there first.")
-            building = tables.create_index(leaf, shorten(f"{leaf.name}_{name}"), definition)
+            building = tables.create_index(leaf, indexes.leaf_name(leaf, name), definition)
             await concurrent.run(work, section, replace(step, sentence=sentence), building)

@@ -2,6 +2,7 @@
 
 import hashlib
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from expandcontract.model.errors import BadName
@@ -116,14 +117,18 @@ def sync_schema(ledger_schema: str) -> str:
 
 @dataclass(frozen=True)
 class Target:
-    """What a user named: `[schema.]table.column`, or a table alone. `schema` is None when it was left out."""
+    """What a user named: `[schema.]table.column`, a table alone, or an `index`, which leads to its table.
+    `schema` is None when it was left out.
+    """
 
     schema: str | None
     table: str
     column: str = ""
+    index: str = ""
 
     def __str__(self) -> str:
-        return ".".join(quote(part) for part in (self.schema, self.table, self.column) if part)
+        parts = (self.schema, self.table, self.column, self.index)
+        return ".".join(quote(part) for part in parts if part)
 
 
 def split(text: str) -> tuple[str, ...]:
@@ -174,6 +179,17 @@ def parse_table(text: str) -> Target:
             raise BadName(f"{text!r} does not name a table.", why="A table is written [schema.]table.")
 
 
+def parse_index(text: str) -> Target:
+    """Read `[schema.]index`. Raises BadName."""
+    match split(text):
+        case (index,):
+            return Target(None, "", index=index)
+        case (schema, index):
+            return Target(schema, "", index=index)
+        case _:
+            raise BadName(f"{text!r} does not name an index.", why="An index is written [schema.]index.")
+
+
 def parse_column(text: str) -> str:
     """Read the name of one column. Raises BadName."""
     match split(text):
@@ -204,6 +220,26 @@ def shorten(name: str) -> str:
         return name
     digest = hashlib.sha256(raw).hexdigest()[:8]
     return raw[: MAX_BYTES - 9].decode(errors="ignore") + "_" + digest
+
+
+def chosen(table: str, addition: str, label: str, taken: Collection[str]) -> str:
+    """Return the name that PostgreSQL would choose for an index or a constraint (makeObjectName): table and
+    addition, the longer one cut first, and a label with the first number that leads to a free name.
+    """
+    number = 0
+    while (name := _made(table, addition, f"{label}{number or ''}")) in taken:
+        number += 1
+    return name
+
+
+def _made(table: str, addition: str, label: str) -> str:
+    parts = [table.encode(), addition.encode()]
+    room = MAX_BYTES - len(label.encode()) - (2 if addition else 1)
+    while sum(map(len, parts)) > room:
+        longer = 0 if len(parts[0]) > len(parts[1]) else 1
+        parts[longer] = parts[longer][:-1]
+    # A character is not cut in two.
+    return "_".join(part for part in (*(part.decode(errors="ignore") for part in parts), label) if part)
 
 
 def derived(name: str, old: str, new: str) -> str:

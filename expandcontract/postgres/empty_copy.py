@@ -187,7 +187,8 @@ def _standing_on(copied: Snapshot, columns: AbstractSet[str], *, triggers: bool)
     """Return what stands on the columns, under the names that the plan knows."""
     table = copied.table.sql
     for index in copied.indexes:
-        if not columns.isdisjoint(index.columns):
+        # What a build that failed left is in nobody's way: its name is free once it is dropped.
+        if index.valid and not columns.isdisjoint(index.columns):
             yield from _index(index, copied)
     for constraint in copied.constraints:
         if not columns.isdisjoint(constraint.columns) and not constraint.inbound:

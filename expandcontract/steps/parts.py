@@ -48,12 +48,12 @@ class Part:
 
 @dataclass(frozen=True)
 class Sentences:
-    """What the steps that move a change are called."""
+    """What the steps that move a change are called; only `rollback` where there is nothing to contract."""
 
-    contract: str
-    undo: str
     rollback: str
-    purge: str
+    contract: str = ""
+    undo: str = ""
+    purge: str = ""
 
 
 def sections(

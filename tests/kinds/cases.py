@@ -14,6 +14,14 @@ CREATE TABLE users (
 );
 INSERT INTO users SELECT n, 'User ' || n, n::text FROM generate_series(1, 200) n;
 """
+#: With a partition that is partitioned itself.
+PARTS = """
+CREATE TABLE parts (id integer NOT NULL, name text) PARTITION BY RANGE (id);
+CREATE TABLE parts_low PARTITION OF parts FOR VALUES FROM (0) TO (100);
+CREATE TABLE parts_high PARTITION OF parts FOR VALUES FROM (100) TO (200) PARTITION BY RANGE (id);
+CREATE TABLE parts_top PARTITION OF parts_high FOR VALUES FROM (100) TO (200);
+INSERT INTO parts SELECT n, 'Part ' || n FROM generate_series(0, 199) n;
+"""
 
 
 @dataclass(frozen=True)
@@ -63,5 +71,24 @@ CASES = [
         "INSERT INTO users (id, name, fax, note) VALUES ($1, 'old', 'x', 'y')",
         "INSERT INTO users (id, name, fax) VALUES ($1, 'new', 'x')",
         holds="SELECT count(*) = 4 FROM information_schema.columns WHERE table_name = 'users'",
+    ),
+    Case(
+        "add-index",
+        "add-index",
+        {"table": "users", "columns": "name, lower(fax) DESC", "where": "seen = 0", "include": "note"},
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'old', 'x')",
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'new', 'x')",
+        holds="SELECT indisvalid AND pg_get_indexdef(indexrelid) LIKE '%btree (name, lower(fax) DESC) INCLUDE"
+        " (note) WHERE (seen = 0)' FROM pg_index WHERE indexrelid = 'users_name_lower_note_idx'::regclass",
+    ),
+    Case(
+        "add-index of partitions",
+        "add-index",
+        {"table": "parts", "columns": "name", "name": "parts_by_name"},
+        "INSERT INTO parts (id, name) VALUES ($1 % 200, 'old')",
+        "INSERT INTO parts (id, name) VALUES ($1 % 200, 'new')",
+        given=PARTS,
+        holds="SELECT count(*) = 4 AND bool_and(indisvalid) FROM pg_index"
+        " WHERE indrelid::regclass::text LIKE 'parts%'",
     ),
 ]

@@ -72,10 +72,11 @@ class DropColumn(Kind[DropColumnSpec]):
                 destroys=f"{name} with its values",
             ),
             Sentences(
-                f"hide {name} as {quote(hidden)}",
-                f"bring {name} back, with every value",
-                f"leave {name} as it was",
-                f"drop the hidden column {quote(hidden)} with its values: there is no way back from here",
+                contract=f"hide {name} as {quote(hidden)}",
+                undo=f"bring {name} back, with every value",
+                rollback=f"leave {name} as it was",
+                purge=f"drop the hidden column {quote(hidden)} with its values: "
+                "there is no way back from here",
             ),
             claims=(column.name,),
             retires=column.name,

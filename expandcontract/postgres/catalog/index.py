@@ -17,7 +17,7 @@ class Index:
     `btree (name) WHERE (active)`. `constraint` is the constraint that it backs (`constraint_kind` u, p or x),
     `constraint_definition` that one's pg_get_constraintdef(). `key_columns` are the plain columns of the key,
     `plain_columns` those and the INCLUDEd ones. `statistics` are the statistics targets of its expressions,
-    by position.
+    by position. `predicate` is what follows WHERE at the end of the definition.
     """
 
     name: str
@@ -40,6 +40,7 @@ class Index:
     constraint_definition: str | None = None
     key_columns: tuple[str, ...] = ()
     plain_columns: tuple[str, ...] = ()
+    predicate: str | None = None
 
 
 #: The second column is exactly what pg_get_indexdef() writes before the access method (ruleutils.c): it
@@ -72,7 +73,7 @@ SELECT c.relname::text,
        i.indisreplident, i.indisclustered,
        pg_catalog.obj_description(i.indexrelid, 'pg_class'),
        pg_catalog.obj_description(o.oid, 'pg_constraint'),
-       s.spcname::text
+       s.spcname::text, pg_catalog.pg_get_expr(i.indpred, i.indrelid)
 FROM pg_catalog.pg_index i
 JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
 JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
@@ -103,7 +104,7 @@ async def load(conn: AsyncConnection, oid: int) -> tuple[Index, ...]:
     for row in await rows(conn, _INDEXES, oid):
         (name, prefix, definition, listed, used, keys, unique, primary, exclusion, valid, *rest) = row
         (constraint, kind, deferrable, deferred, constraint_definition, identity, clustered, *texts) = rest
-        comment, constraint_comment, tablespace = texts
+        comment, constraint_comment, tablespace, predicate = texts
         indexes.append(
             Index(
                 name=name,
@@ -126,6 +127,7 @@ async def load(conn: AsyncConnection, oid: int) -> tuple[Index, ...]:
                 constraint_definition=constraint_definition,
                 key_columns=tuple(keys),
                 plain_columns=tuple(listed),
+                predicate=predicate,
             )
         )
     return tuple(indexes)

@@ -210,39 +210,49 @@ WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f')
   AND n.nspname NOT LIKE 'pg\\_%' AND n.nspname <> 'information_schema'
 ORDER BY 1, 2
 """
+_INDEXES = _TABLES.replace("('r', 'p', 'v', 'm', 'f')", "('i', 'I')")
+
+
+#: The table of the index $1, where it is one.
+_INDEXED = "SELECT (SELECT indrelid::int8 FROM pg_catalog.pg_index WHERE indexrelid = $1::int8::oid)"
 
 
 async def find(conn: AsyncConnection, target: Target) -> int:
-    """Return the oid of the target's table; without a schema as the role's own search_path finds it.
+    """Return the oid of the target's table, for an index that of the table that has it; without a schema as
+    the role's own search_path finds it.
 
     Raises NoSuchObject with the nearest names.
     """
+    name = target.index or target.table
     if target.schema is not None:
-        oid = await value(conn, _BY_SCHEMA, target.schema, target.table)
+        oid = await value(conn, _BY_SCHEMA, target.schema, name)
         schemas = [target.schema]
     else:
         await rows(conn, own_path())
-        ((oid, schemas),) = await rows(conn, _BY_PATH, target.table)
+        ((oid, schemas),) = await rows(conn, _BY_PATH, name)
         await rows(conn, NO_PATH)
+    if oid is not None and target.index:
+        oid = await value(conn, _INDEXED, int(oid))
     if oid is None:
-        known = [RelationName(*row) for row in await rows(conn, _TABLES)]
-        raise _no_such_table(target, schemas, known)
+        listed = _INDEXES if target.index else _TABLES
+        raise _no_such(target, name, schemas, [RelationName(*row) for row in await rows(conn, listed)])
     return int(oid)
 
 
-def _no_such_table(target: Target, schemas: list[str], known: list[RelationName]) -> NoSuchObject:
-    """Pure. Say what comes next to the name: the same table elsewhere, then names like it where we looked."""
-    named = quote(target.table) if target.schema is None else RelationName(target.schema, target.table).sql
+def _no_such(target: Target, name: str, schemas: list[str], known: list[RelationName]) -> NoSuchObject:
+    """Pure. Say what comes next to the name: the same one elsewhere, then names like it where we looked."""
+    kind = "index" if target.index else "table"
+    named = quote(name) if target.schema is None else RelationName(target.schema, name).sql
     where = (
         ""
         if target.schema
         else f" Looked in {', '.join(map(quote, schemas)) or 'no schema: search_path is empty'}."
     )
-    elsewhere = [name.sql for name in known if name.name.lower() == target.table.lower()]
-    here = [name.name for name in known if name.schema in schemas]
-    near = elsewhere or [quote(name) for name in difflib.get_close_matches(target.table, here, n=3)]
+    elsewhere = [each.sql for each in known if each.name.lower() == name.lower()]
+    here = [each.name for each in known if each.schema in schemas]
+    near = elsewhere or [quote(each) for each in difflib.get_close_matches(name, here, n=3)]
     hint = f" Did you mean {' or '.join(near)}?" if near else ""
-    return NoSuchObject(f"There is no table {named}.", why=(where + hint).strip())
+    return NoSuchObject(f"There is no {kind} {named}.", why=(where + hint).strip())
 
 
 async def load(conn: AsyncConnection, oid: int, version: int) -> Relation:

@@ -7,7 +7,7 @@ from expandcontract.model.change import Mode, Unfit
 from expandcontract.model.names import RelationName, dollar_quote, literal, quote, shorten
 from expandcontract.model.plan import LockMode, Note, Step, Transactional
 from expandcontract.postgres.catalog.index import Index
-from expandcontract.steps import tables
+from expandcontract.steps import indexes, tables
 from expandcontract.steps.carry.subject import Subject, Trait
 
 
@@ -151,16 +151,8 @@ def _finder(subject: Subject, index: Index) -> str:
     return shorten(f"~ec_l_{subject.new_name(index.name)}")
 
 
-def _build(
-    subject: Subject, id_: str, name: str, definition: str, *, unique: bool, table: RelationName | None = None
-) -> Step:
-    return Step(
-        id_,
-        "+",
-        f"build {'unique ' if unique else ''}index {quote(name)} without stopping anybody",
-        tables.create_index(table or subject.table, name, definition, unique=unique),
-        by_size=True,
-    )
+def _build(subject: Subject, id_: str, name: str, definition: str, *, unique: bool) -> Step:
+    return indexes.build_on(id_, subject.table, name, definition, unique=unique)
 
 
 def _settle(subject: Subject, index: Index) -> tuple[Step, ...]:
@@ -180,35 +172,14 @@ def _settle(subject: Subject, index: Index) -> tuple[Step, ...]:
 
 
 def _settle_partitioned(subject: Subject, index: Index, name: str) -> tuple[Step, ...]:
-    # CREATE INDEX on the parent adopts a matching index of each leaf instead of building one, so its SHARE
-    # lock is brief.
-    steps = [
-        _build(
-            subject,
-            f"index:{index.name}:{leaf.name.name}",
-            _leaf_name(leaf.name, name),
-            subject.definitions[index.name],
-            unique=False,
-            table=leaf.name,
+    twin = indexes.planned(subject.snapshot, name, subject.definitions[index.name])
+    leaves = (
+        indexes.build_on(
+            f"index:{index.name}:{each.table.name}", each.table, each.name, each.definition, unique=False
         )
-        for leaf in subject.snapshot.relation.leaves
-        if not leaf.foreign
-    ]
-    statements = (
-        f"CREATE INDEX {quote(name)} ON {subject.table.sql} USING {subject.definitions[index.name]}",
-        *_decorate(subject, index, name),
+        for each in twin.parts
     )
-    attach = Step(
-        f"index:{index.name}",
-        "+",
-        f"index {quote(name)} of the whole table adopts those of its partitions",
-        Transactional(statements, tables.locks(LockMode.SHARE, subject.table)),
-    )
-    return (*steps, attach)
-
-
-def _leaf_name(leaf: RelationName, name: str) -> str:
-    return shorten(f"{leaf.name}_{name}")
+    return (*leaves, indexes.adopt(f"index:{index.name}", twin, *_decorate(subject, index, name)))
 
 
 def _stand_in_steps(subject: Subject, index: Index) -> tuple[Step, ...]:
@@ -379,6 +350,6 @@ def _rename_leaves(subject: Subject, name: str, to: str) -> Iterator[str]:
     for leaf in subject.snapshot.relation.leaves:
         if not leaf.foreign:
             yield (
-                f"ALTER INDEX {RelationName(leaf.name.schema, _leaf_name(leaf.name, name)).sql} "
-                f"RENAME TO {quote(_leaf_name(leaf.name, to))}"
+                f"ALTER INDEX {RelationName(leaf.name.schema, indexes.leaf_name(leaf.name, name)).sql} "
+                f"RENAME TO {quote(indexes.leaf_name(leaf.name, to))}"
             )
