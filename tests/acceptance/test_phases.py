@@ -43,6 +43,10 @@ ASKED: dict[str, tuple[str, dict[str, Any]]] = {
         "change-type",
         {"column": "articles.title", "type": "text", "to": "plain_title", "transform": "html:unescape"},
     ),
+    "0020_index_reviews": (
+        "add-index",
+        {"where": "rating is not null", "table": "reviews", "columns": "product, lower(rating) DESC"},
+    ),
 }
 ROWS = """
 INSERT INTO users (name, email) SELECT 'User ' || n, n || '@example.org' FROM generate_series(1, 50) n;
@@ -97,7 +101,10 @@ async def test_a_worked_plan_runs_to_its_end(context: Context, name: str) -> Non
     """Each goes from start to purge, with an undo on the way, and keeps every row."""
     change = plan_files.find(PHASES, name).change
     await start.start(context, change, start.Consent(acknowledged=Expected()))
-    await backfill.backfill(context, name)
+    ready = await backfill.backfill(context, name)
+    if not ready.plan.contracts:
+        assert ready.state == State.FINISHED
+        return
     await contract.contract(context, name)
     await undo.undo(context, name, accept_loss="transform" in change.spec)
     await backfill.backfill(context, name)
