@@ -16,6 +16,7 @@ from sqlalchemy.sql.expression import ClauseElement
 from expandcontract.model.durations import milliseconds
 from expandcontract.model.errors import NotConnected, PoolerInTheWay, ServerAway, ServerTooOld, UsageError
 from expandcontract.model.presence import named
+from expandcontract.postgres import dialect
 from expandcontract.postgres.address import Address, parse
 from expandcontract.postgres.message import LEFTOVERS, Query, driver, inlined, marked, send
 from expandcontract.postgres.origin import Origins
@@ -377,7 +378,8 @@ def _engine(
         return connection
 
     return create_async_engine(
-        "postgresql+asyncpg://",
+        dialect.URL,
+        execution_options={"compiled_cache": dialect.COMPILED},
         connect_args={
             "async_creator_fn": connect,
             "prepared_statement_cache_size": 0,
