@@ -20,6 +20,8 @@ def compose(  # noqa: PLR0913 - what a plan without a pair is made of
     *,
     claims: tuple[str, ...] | None,
     retires: str = "",
+    brings: tuple[str, ...] = (),
+    given: str = "false",
     hidden: str = "",
     trigger: str = "",
     functions: tuple[RelationName, ...] = (),
@@ -27,8 +29,9 @@ def compose(  # noqa: PLR0913 - what a plan without a pair is made of
     """Return the plan.
 
     `claims` are the columns that no other change may claim while this one is open, None for the whole table.
-    `retires` is the column that old code uses and contract hides, `hidden` its name from then on. `trigger`
-    with its `functions` is what stands from dual_write until contract.
+    `retires` is the column that old code uses and contract hides, `hidden` its name from then on. `brings`
+    are the columns that it makes, and `given` tells of rows over `t` in which they have values that a
+    rollback would lose. `trigger` with its `functions` is what stands from dual_write until contract.
     """
     preflight.examine_table(snapshot)
     return Plan(
@@ -37,7 +40,7 @@ def compose(  # noqa: PLR0913 - what a plan without a pair is made of
         pair=None,
         sections=sections(snapshot.table, parts, sentences),
         old_columns=(retires,) if retires else (),
-        new_columns=(),
+        new_columns=brings,
         hidden_column=hidden,
         trigger=trigger,
         functions=functions,
@@ -47,6 +50,7 @@ def compose(  # noqa: PLR0913 - what a plan without a pair is made of
         claims=claims,
         enforces=tuple(sentence for part in parts for sentence in part.enforces),
         words=words,
+        given=given,
     )
 
 

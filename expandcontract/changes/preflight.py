@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from expandcontract.model.errors import NameTaken, UnsupportedShape
-from expandcontract.model.names import check, quote
+from expandcontract.model.names import check, qualify_constant, quote
 from expandcontract.model.plan import Note
 from expandcontract.postgres import watchers
 from expandcontract.postgres.catalog import body
@@ -87,6 +87,32 @@ def hazards_of_hiding(snapshot: Snapshot, column: Column) -> Iterator[Note]:
                 f"{name} out: where it refuses NULL, drop it first.",
                 about=constraint.name,
             )
+
+
+def examine_added(snapshot: Snapshot, name: str) -> None:
+    """Raise BadName or NameTaken when the table cannot have a column more of that name."""
+    if snapshot.column(name) is not None:
+        raise NameTaken(f"{snapshot.table} has a column {quote(name)} already.", why="Choose another name.")
+    examine_name(snapshot, name)
+
+
+def hazards_of_adding(snapshot: Snapshot) -> Iterator[Note]:
+    """What fails, or changes, as soon as the table has a column more."""
+    yield from _row_functions(snapshot)
+    for trigger in snapshot.triggers:
+        yield from _inserting(trigger)
+    if snapshot.relation.publications:
+        names = ", ".join(map(quote, snapshot.relation.publications))
+        yield Note.hazard(
+            "publication",
+            f"{snapshot.table} is published by {names}: each subscriber needs the new column, of the same "
+            "type, before expand, or its apply worker stops.",
+        )
+
+
+def is_constant(default: str) -> bool:
+    """Return whether a default, as the server writes it, is a constant."""
+    return qualify_constant(default) is not None
 
 
 def examine_table(snapshot: Snapshot) -> None:
@@ -220,6 +246,11 @@ def _by_name(trigger: Trigger, column: Column, *, swap: bool) -> Iterator[Note]:
             "column alone, and contract waits until it names the new one.",
             about=trigger.name,
         )
+    yield from _inserting(trigger)
+
+
+def _inserting(trigger: Trigger) -> Iterator[Note]:
+    who = f"Trigger {quote(trigger.name)} ({trigger.function})"
     if trigger.language == "plpgsql" and body.inserts_rows(body.without_comments(trigger.source)):
         yield Note.hazard(
             "whole-row",

@@ -205,7 +205,8 @@ class Plan:
 
     `pair` are the columns that are held together; without one there is nothing to copy, compare or keep in
     sync. `claims` are the columns that no other open change may claim; None for the whole table. `enforces`
-    are sentences on what is refused from contract on.
+    are sentences on what is refused from contract on. `given` is a predicate over `t` of the rows that have
+    values in a column which the change made, without a pair: a rollback loses them, and asks first.
 
     `catalog` is the part of the catalog that mattered (never row counts). `old_columns` and `new_columns` are
     the names that the two versions of the application use. `swap` says that the new side takes over the old
@@ -243,6 +244,7 @@ class Plan:
     claims: tuple[str, ...] | None = ()
     enforces: tuple[str, ...] = ()
     words: Words = Words()
+    given: str = "false"
     program_version: str = field(default="", compare=False)
 
     def steps(self, section: Section) -> tuple[Step, ...]:

@@ -47,6 +47,10 @@ ASKED: dict[str, tuple[str, dict[str, Any]]] = {
         "add-index",
         {"where": "rating is not null", "table": "reviews", "columns": "product, lower(rating) DESC"},
     ),
+    "0040_add_users_token": (
+        "add-column",
+        {"column": "users.token", "type": "uuid", "default": "gen_random_uuid()", "not_null": True},
+    ),
 }
 ROWS = """
 INSERT INTO users (name, email) SELECT 'User ' || n, n || '@example.org' FROM generate_series(1, 50) n;

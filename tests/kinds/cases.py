@@ -28,6 +28,7 @@ INSERT INTO parts SELECT n, 'Part ' || n FROM generate_series(0, 199) n;
 class Case:
     """A change of `kind`. `old` and `new` are statements of the two versions, with $1 for a fresh number; the
     old one runs until contract, the new one from ready on. `holds` is a query that is true at the end.
+    With `discard` a rollback is asked to lose what new code wrote.
     """
 
     id: str
@@ -38,6 +39,7 @@ class Case:
     given: str = USERS
     holds: str = "SELECT true"
     acknowledged: tuple[str, ...] = field(default=())
+    discard: bool = False
 
 
 ORDERS = """

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import asyncpg
 import pytest
@@ -11,8 +12,9 @@ from expandcontract.model.phases import Stage
 from tests.acceptance.catalog import everything
 from tests.acceptance.cycle import Expected, Life, living
 from tests.kinds.cases import CASES, Case
+from tests.kinds.data_cases import DATA_CASES
 
-EACH = pytest.mark.parametrize("case", CASES, ids=lambda case: case.id)
+EACH = pytest.mark.parametrize("case", [*CASES, *DATA_CASES], ids=lambda case: case.id)
 
 
 class Writer:
@@ -102,5 +104,6 @@ async def test_start_and_rollback_leave_nothing(database: str, case: Case) -> No
     async with living(database, case.kind, case.fields, case.given) as life:
         before = await everything(life.app)
         await _start(life, case)
-        assert (await life.rollback()).stage == Stage.ROLLED_BACK
+        lost: dict[str, Any] = {"discard": True, "confirm": life.name} if case.discard else {}
+        assert (await life.rollback(**lost)).stage == Stage.ROLLED_BACK
         assert await everything(life.app) == before

@@ -80,6 +80,7 @@ def full_plan() -> Plan:
         claims=("k",),
         enforces=("b is never NULL",),
         words=Words("about", "ready", "contracted", "what goes"),
+        given="t.email IS DISTINCT FROM NULL",
         program_version="0.1.0",
     )
 

@@ -1,6 +1,6 @@
 """`ec rollback`: remove what start added, before contract."""
 
-from expandcontract.engine import copy_session, gatekeeper, hooks, kept_on_rollback, orphans
+from expandcontract.engine import copy_session, gatekeeper, given, hooks, kept_on_rollback, orphans
 from expandcontract.engine import situation as situations
 from expandcontract.engine.allowed_verbs import applies
 from expandcontract.engine.context import Context
@@ -19,7 +19,8 @@ async def rollback(
     """Remove the new side; return the change as it is then. What only the new side holds is kept in the
     ledger, unless `discard` (with the change's name as `confirm`).
 
-    Raises NotConfirmed, WrongState, LeaseHeld, LockBudgetSpent.
+    Raises NotConfirmed, also where a column goes that was given values, ColumnOwned, WrongState, LeaseHeld,
+    LockBudgetSpent.
     """
     situation = await undo.finish(context, await situations.one(context, name))
     async with refusals(context, situation, "rollback"):
@@ -45,6 +46,8 @@ async def _remove(work: Work, *, discard: bool) -> None:
     if orphans.is_orphan(work.situation):
         await orphans.close_here(work)
         return
+    if not discard:
+        await given.refuse(work.context, work.situation)
     if not discard and work.plan.pair is not None:
         _refuse_last_copy(work.situation)
     # Before dual_write the new side is empty, and the functions that tell what only it holds are missing.

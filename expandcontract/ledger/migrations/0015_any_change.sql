@@ -120,6 +120,10 @@ BEGIN
     WHEN 'purged' THEN
         NEW.purged_at := clock_timestamp();
     WHEN 'rolled_back' THEN
+        IF OLD.state = 'finished' THEN
+            -- It gave up its claims: another change may have one of its columns by now.
+            PERFORM {schema}.refuse_taken_columns(NEW);
+        END IF;
         IF contract IN ('running', 'done') THEN
             PERFORM {schema}.refuse(format('Change %s cannot be rolled back while phase contract is %s.', OLD.name, contract));
         END IF;

@@ -58,7 +58,7 @@ WHERE attrelid {EQ} $1::text::pg_catalog.regclass AND attnum OPERATOR(pg_catalog
 
 
 #: A list of columns takes a type with its collation and nothing else, such as a default that would be parsed.
-_NOTHING_BUT_A_TYPE = """
+NOTHING_BUT_A_TYPE = """
 EXPLAIN (COSTS OFF)
 SELECT FROM pg_catalog.json_to_record('{{}}'::pg_catalog.json) AS ec_row (ec_type {type})
 """
@@ -75,7 +75,7 @@ async def new_type_of(
             filenode = await rows(conn, _FILENODE, CLONE)
             if question.type is not None:
                 async with evaluating(conn):
-                    await execute(conn, _NOTHING_BUT_A_TYPE.format(type=wanted))
+                    await execute(conn, NOTHING_BUT_A_TYPE.format(type=wanted))
             await execute(conn, f"ALTER TABLE {CLONE} ADD COLUMN ec_type {wanted}")
             rewritten = filenode != await rows(conn, _FILENODE, CLONE)
             ((after,),) = await rows(conn, _COLUMNS, CLONE)

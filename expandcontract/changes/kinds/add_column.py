@@ -1,0 +1,119 @@
+"""add-column: at once where PostgreSQL rewrites nothing, and filled row by row where it would."""
+
+import re
+from dataclasses import replace
+from typing import ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from expandcontract.changes import new_column, preflight
+from expandcontract.changes.compose import compose
+from expandcontract.changes.kind import Kind, Spec
+from expandcontract.model.change import Change
+from expandcontract.model.errors import BadExpression
+from expandcontract.model.names import Target, parse_target, quote, slug
+from expandcontract.model.plan import Plan, Words
+from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.postgres.clone import Answer, Trial
+from expandcontract.steps import new_column as steps
+from expandcontract.steps.parts import Sentences
+
+_SERIAL = re.compile(r"(?i)\s*(big|small)?serial[248]?\s*")
+_VIRTUAL_SINCE = 180000
+
+
+class AddColumnSpec(Spec):
+    """`ec start add-column users.token uuid --default 'gen_random_uuid()'`."""
+
+    column: str = Field(
+        description="The column: [schema.]table.column", json_schema_extra={"positional": True}
+    )
+    type: str = Field(description="Its type, as in CREATE TABLE", json_schema_extra={"positional": True})
+    default: str | None = Field(None, description="Its default. A volatile one is given to each old row.")
+    not_null: bool = Field(default=False, description="Every row must have a value: needs --default.")
+    unique: bool = Field(default=False, description="No two rows may have the same value.")
+    check: str | None = Field(None, description="What must hold of every row, as in CHECK (...)")
+    generated: str | None = Field(None, description="Computed when it is read (VIRTUAL, PostgreSQL 18)")
+    comment: str | None = Field(None, description="Its comment.")
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.not_null and self.default is None:
+            raise ValueError("rows that are there have no value for --not-null: give them one by --default")
+        if self.generated is not None and (self.default is not None or self.unique):
+            raise ValueError("a column that is computed takes no --default, --not-null or --unique")
+        return self
+
+
+class AddColumn(Kind[AddColumnSpec]):
+    """It is there at once; rollback drops it. Old code goes on without knowing of it."""
+
+    name: ClassVar[str] = "add-column"
+    group: ClassVar[str] = "Columns"
+    help: ClassVar[str] = "Add a column, without a rewrite whatever its default."
+    spec: ClassVar[type[Spec]] = AddColumnSpec
+
+    def target(self, spec: AddColumnSpec) -> Target:
+        return replace(parse_target(spec.column), column="")
+
+    def slug(self, spec: AddColumnSpec) -> str:
+        target = parse_target(spec.column)
+        return slug(f"add {target.table} {target.column}")
+
+    def question(self, spec: AddColumnSpec, snapshot: Snapshot) -> Trial:
+        name = parse_target(spec.column).column
+        preflight.examine_table(snapshot)
+        preflight.examine_added(snapshot, name)
+        _refuse_serial(spec, snapshot)
+        if spec.generated is not None and snapshot.server_version < _VIRTUAL_SINCE:
+            raise BadExpression(
+                "A generated column is stored before PostgreSQL 18, which writes every row anew.",
+                why="That takes a lock that stops everybody for as long.",
+                next=f"a plain column, kept by a trigger of your own: ec start add-column {spec.column} TYPE",
+            )
+        return new_column.trial(
+            name, spec.type, default=spec.default, generated=spec.generated, check=spec.check
+        )
+
+    def compile(
+        self, change: Change, spec: AddColumnSpec, snapshot: Snapshot, judgement: Answer, ledger_schema: str
+    ) -> Plan:
+        del ledger_schema
+        name = parse_target(spec.column).column
+        asked, check_of_more = new_column.read(name, judgement, generated=spec.generated is not None)
+        column = replace(asked, not_null=spec.not_null, unique=spec.unique, comment=spec.comment)
+        part = replace(steps.part(snapshot, column), notes=tuple(new_column.notes(
+            snapshot, column, check_of_more=check_of_more)))  # fmt: skip
+        new_column.examine_unique(snapshot, column)
+        column_sql = quote(name)
+        return compose(
+            change,
+            snapshot,
+            (part,),
+            Words(
+                about=f"with {column_sql} {column.type}",
+                ready=f"{column_sql} is there, in every row",
+                contracted="",
+                destroys="",
+            ),
+            Sentences(rollback=f"drop {column_sql} again"),
+            claims=(name,),
+            brings=(name,),
+            given=column.given,
+        )
+
+
+def _refuse_serial(spec: AddColumnSpec, snapshot: Snapshot) -> None:
+    if not _SERIAL.fullmatch(spec.type) and "identity" not in spec.type.lower():
+        return
+    table = snapshot.table
+    raise BadExpression(
+        f"{spec.type!r} numbers every row under a lock that stops everybody.",
+        why="PostgreSQL rewrites the table for it.",
+        state="Nothing was changed.",
+        next=f"CREATE SEQUENCE {table}_seq; then: ec start add-column {spec.column} bigint "
+        f"--default \"nextval('{table}_seq')\" --not-null",
+    )
+
+
+KIND = AddColumn()

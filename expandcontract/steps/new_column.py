@@ -1,0 +1,136 @@
+"""A column more: added with nothing that rewrites the table, then filled, then bound by its rules."""
+
+from dataclasses import dataclass
+
+from expandcontract.model.chosen_names import chosen
+from expandcontract.model.names import RelationName, qualify_constant, qualify_type, quote
+from expandcontract.model.plan import Purpose, Step, Sweep, Transactional
+from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.steps import tables
+from expandcontract.steps.parts import Part
+
+
+@dataclass(frozen=True)
+class NewColumn:
+    """A column as PostgreSQL writes it. `default`, `generated` and `check` are expressions; where the default
+    would rewrite the table (`volatile`) rows that are there are filled in a sweep.
+    """
+
+    name: str
+    type: str
+    collation: str | None = None
+    default: str | None = None
+    volatile: bool = False
+    generated: str | None = None
+    not_null: bool = False
+    unique: bool = False
+    check: str | None = None
+    comment: str | None = None
+
+    @property
+    def swept(self) -> bool:
+        """Whether rows that are there must be filled one by one."""
+        return self.default is not None and self.volatile
+
+    @property
+    def given(self) -> str:
+        """A predicate over `t`: somebody gave the row a value of its own, which goes with the column."""
+        name = f"t.{quote(self.name)}"
+        if self.generated is not None:
+            return "false"
+        constant = None if self.default is None else qualify_constant(self.default)
+        if constant is None or constant.partition("::")[0] == "NULL":
+            return f"{name} IS DISTINCT FROM NULL"
+        # As text, since not every type has an operator by which it is equal.
+        usual = f"({constant})::{qualify_type(self.type)}::pg_catalog.text"
+        return f"({name}::pg_catalog.text OPERATOR(pg_catalog.=) {usual}) IS NOT TRUE"
+
+    @property
+    def definition(self) -> str:
+        """What follows ADD COLUMN: all of it that is done at once."""
+        words = [quote(self.name), self.type]
+        words += [f"COLLATE {self.collation}"] if self.collation else []
+        words += [f"GENERATED ALWAYS AS ({self.generated}) VIRTUAL"] if self.generated else []
+        if self.default is not None and not self.volatile:
+            words += [f"DEFAULT {self.default}"]
+            words += ["NOT NULL"] if self.not_null else []
+        return " ".join(words)
+
+
+def part(snapshot: Snapshot, column: NewColumn) -> Part:
+    """Return what adds the column, fills it where that takes a sweep, and binds it by its rules then."""
+    return Part(
+        expand=(_add(snapshot.table, column),),
+        backfill=(*_fill(snapshot, column), *_rules(snapshot, column)),
+        rollback=(f"ALTER TABLE {snapshot.table.sql} DROP COLUMN IF EXISTS {quote(column.name)}",),
+    )
+
+
+def _add(table: RelationName, column: NewColumn) -> Step:
+    alter, name = f"ALTER TABLE {table.sql}", quote(column.name)
+    statements = [f"{alter} ADD COLUMN {column.definition}"]
+    if column.swept:
+        # Apart from ADD COLUMN, and with it: rows that come from now on have it, those that are there do not.
+        statements.append(f"{alter} ALTER COLUMN {name} SET DEFAULT {column.default}")
+    if column.comment is not None:
+        statements.append(tables.comment_on("COLUMN", f"{table.sql}.{name}", column.comment))
+    locked = Transactional(tuple(statements), tables.access_exclusive(table))
+    return Step("add_column", "+", f"add column {name} {column.type}", locked)
+
+
+def _fill(snapshot: Snapshot, column: NewColumn) -> tuple[Step, ...]:
+    if not column.swept:
+        return ()
+    name = quote(column.name)
+    sweep = Sweep(
+        Purpose.COPY,
+        snapshot.table.sql,
+        # Of a composite value with a NULL in it IS NULL may be true.
+        f"t.{name} IS NOT DISTINCT FROM NULL",
+        ((name, "DEFAULT"),),
+        key=tuple(map(quote, snapshot.primary_key)),
+        own_path=True,
+    )
+    sentence = f"give each row that was there before its own {name}"
+    return (Step("copy", "=", sentence, sweep, by_size=True),)
+
+
+def _rules(snapshot: Snapshot, column: NewColumn) -> tuple[Step, ...]:
+    """Old code does not know the column: its rows have the default, which keeps every rule."""
+    table, steps = snapshot.table, []
+    if column.check is not None:
+        name = chosen(table.name, column.name, "check", snapshot.taken_names)
+        add = f"ALTER TABLE {table.sql} ADD CONSTRAINT {quote(name)} CHECK ({column.check}) NOT VALID"
+        steps.append(
+            Step(
+                "check",
+                "+",
+                f"new rows must satisfy {quote(name)}",
+                Transactional((add,), tables.access_exclusive(table)),
+                reverse=(tables.drop_constraint(table, name),),
+            )
+        )
+        steps.append(tables.validate("check:validate", table, name))
+    if column.not_null and column.swept:
+        constraint = chosen(table.name, column.name, "not_null", snapshot.taken_names)
+        steps += tables.not_null(table, column.name, constraint, snapshot.server_version)
+    return (*steps, *_unique(snapshot, column))
+
+
+def _unique(snapshot: Snapshot, column: NewColumn) -> tuple[Step, ...]:
+    if not column.unique:
+        return ()
+    table, name = snapshot.table, chosen(snapshot.table.name, column.name, "key", snapshot.taken_names)
+    build = tables.create_index(table, name, f"btree ({quote(column.name)})", unique=True)
+    using = f"ALTER TABLE {table.sql} ADD CONSTRAINT {quote(name)} UNIQUE USING INDEX {quote(name)}"
+    drop = tables.drop_constraint(table, name)
+    return (
+        Step("unique", "+", f"build unique index {quote(name)}", build, by_size=True, reverse=(drop,)),
+        Step(
+            "unique:attach",
+            "~",
+            f"{quote(column.name)} is UNIQUE by it",
+            Transactional((using,), tables.access_exclusive(table)),
+            reverse=(drop,),
+        ),
+    )

@@ -1,0 +1,37 @@
+"""Cases of new columns, and of rows that are written."""
+
+from tests.kinds.cases import Case
+
+DATA_CASES = [
+    Case(
+        "add-column",
+        "add-column",
+        {"column": "users.age", "type": "integer", "check": "age > 0", "comment": "in years"},
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'old', 'x')",
+        "INSERT INTO users (id, name, fax, age) VALUES ($1, 'new', 'x', $1)",
+        holds="SELECT convalidated FROM pg_constraint WHERE conname = 'users_age_check'",
+    ),
+    Case(
+        "add-column that must have a value",
+        "add-column",
+        {"column": "users.kind", "type": "varchar(9)", "default": "'plain'", "not_null": True},
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'old', 'x')",
+        "INSERT INTO users (id, name, fax, kind) VALUES ($1, 'new', 'x', 'new')",
+        holds="SELECT count(*) FILTER (WHERE kind = 'plain') > 200 AND bool_or(kind = 'new') FROM users",
+    ),
+    Case(
+        "add-column with a volatile default",
+        "add-column",
+        {
+            "column": "users.token",
+            "type": "uuid",
+            "default": "gen_random_uuid()",
+            "not_null": True,
+            "unique": True,
+        },
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'old', 'x')",
+        "INSERT INTO users (id, name, fax, token) VALUES ($1, 'new', 'x', gen_random_uuid())",
+        holds="SELECT count(*) = count(DISTINCT token) AND count(*) > 200 FROM users",
+        discard=True,
+    ),
+]

@@ -1,0 +1,171 @@
+"""add-column: what PostgreSQL does at once, what it would rewrite and must not, and what is refused."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import asyncpg
+import pytest
+
+from expandcontract.engine import planner
+from expandcontract.engine.context import Context
+from expandcontract.engine.verbs import plan as plans
+from expandcontract.model.errors import (
+    BadChangeFile,
+    BadExpression,
+    ColumnOwned,
+    EcError,
+    NameTaken,
+    NoSuchObject,
+    NotConfirmed,
+    UnsupportedShape,
+)
+from expandcontract.model.phases import Section
+from expandcontract.model.plan import Plan, Transactional
+from expandcontract.postgres.connect import Database
+from tests.acceptance.cycle import IN_A_HURRY, POLICY, Life, living
+from tests.conftest import VERSION
+from tests.kinds.cases import USERS
+
+WORLD = (
+    USERS
+    + """
+CREATE DOMAIN positive AS integer CHECK (VALUE > 0);
+CREATE SEQUENCE numbers;
+CREATE VIEW names AS SELECT name FROM users;
+CREATE TABLE parts (id integer, at date) PARTITION BY RANGE (at);
+CREATE TABLE parts_2026 PARTITION OF parts FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
+CREATE TABLE "Guest Book" ("Id" integer PRIMARY KEY);
+"""
+)
+#: What is asked for, and whether rows that are there are filled in a sweep.
+SHAPES: list[tuple[dict[str, Any], bool]] = [
+    ({"column": "users.a", "type": "text"}, False),
+    ({"column": "users.b", "type": "numeric(10,2)", "default": "1.5", "not_null": True}, False),
+    ({"column": "users.c", "type": "timestamptz", "default": "now()", "not_null": True}, False),
+    ({"column": "users.d", "type": "timestamptz", "default": "clock_timestamp()"}, True),
+    ({"column": "users.e", "type": "bigint", "default": "nextval('numbers')", "not_null": True}, True),
+    ({"column": "users.f", "type": 'text COLLATE "C"', "default": "'x'"}, False),
+    ({"column": "users.g", "type": "json", "default": "'{}'", "check": "g IS NOT NULL"}, False),
+    ({"column": "parts.h", "type": "integer[]", "default": "ARRAY[1]", "not_null": True}, False),
+    ({"column": "parts.i", "type": "uuid", "default": "gen_random_uuid()"}, True),
+    ({"column": '"Guest Book"."Who is it"', "type": "text", "unique": True}, False),
+]
+KIND = "SELECT true FROM pg_attribute WHERE attrelid = 'users'::regclass AND attname = 'kind'"
+REFUSED: list[tuple[dict[str, Any], type[EcError], str]] = [
+    ({"column": "user.a", "type": "text"}, NoSuchObject, "users"),
+    ({"column": "names.a", "type": "text"}, UnsupportedShape, "a view"),
+    ({"column": "users.name", "type": "text"}, NameTaken, "has a column name already"),
+    ({"column": "users.ctid", "type": "text"}, NameTaken, "system column"),
+    ({"column": "users.~ec_x", "type": "text"}, NameTaken, "~ec_"),
+    ({"column": "users.a", "type": "txet"}, BadExpression, 'type "txet" does not exist'),
+    ({"column": "users.a", "type": "text NOT NULL"}, BadExpression, "syntax error"),
+    ({"column": "users.a", "type": "text, DROP COLUMN id"}, BadExpression, "PostgreSQL does not take"),
+    ({"column": "users.a", "type": "bigserial"}, BadExpression, "nextval"),
+    ({"column": "users.a", "type": "positive"}, UnsupportedShape, "integer"),
+    ({"column": "users.a", "type": "integer", "default": "'x'"}, BadExpression, "invalid input syntax"),
+    ({"column": "users.a", "type": "integer", "default": "id"}, BadExpression, "column reference"),
+    ({"column": "users.a", "type": "integer", "default": "1)"}, BadExpression, "parenthesis"),
+    ({"column": "users.a", "type": "integer", "check": "b > 0"}, BadExpression, 'column "b" does not exist'),
+    ({"column": "users.a", "type": "integer", "not_null": True}, BadChangeFile, "--default"),
+    ({"column": "parts.a", "type": "integer", "unique": True}, UnsupportedShape, "partitioned"),
+    ({"column": "users.a", "type": "integer", "unique": True, "default": "7"}, UnsupportedShape, "same"),
+]  # fmt: skip
+
+
+@pytest.fixture
+async def context(database: str) -> AsyncIterator[Context]:
+    """Give a database of many shapes."""
+    connection = await asyncpg.connect(database)
+    await connection.execute(WORLD)
+    await connection.close()
+    context = Context(Database(database), POLICY, lambda _: None, "tests", limits=IN_A_HURRY)
+    yield context
+    await context.database.close()
+
+
+async def _plan(context: Context, fields: dict[str, Any]) -> Plan:
+    return await plans.make(context, plans.named("add-column", fields, ()))
+
+
+async def test_nothing_is_rewritten_or_scanned_under_a_lock(context: Context, database: str) -> None:
+    """What runs under ACCESS EXCLUSIVE leaves the file of every table what it is, and looks at no row."""
+    told: list[str] = []
+    connection = await asyncpg.connect(database)
+    connection.add_log_listener(lambda _, message: told.append(str(message.message)))
+    await connection.execute("SET client_min_messages = debug1")
+    files = """SELECT array_agg(pg_relation_filenode(oid) ORDER BY oid) FROM pg_class
+        WHERE relname ~ '^(users|parts)'"""
+    before = await connection.fetchval(files)
+    try:
+        for fields, swept in SHAPES:
+            plan = await _plan(context, fields)
+            assert plan.copies == swept, fields
+            for section in (Section.EXPAND, Section.BACKFILL):
+                for step in plan.steps(section):
+                    if isinstance(step.action, Transactional) and not step.action.patient:
+                        for statement in step.action.statements:
+                            if "USING INDEX" not in statement:
+                                await connection.execute(statement)
+        assert await connection.fetchval(files) == before
+        assert not [each for each in told if each.startswith(("rewriting", "verifying"))]
+    finally:
+        await connection.close()
+
+
+async def test_what_is_refused(context: Context) -> None:
+    """Each with its reason, before anything is changed."""
+    for fields, error, why in REFUSED:
+        with pytest.raises(error) as refused:
+            await _plan(context, fields)
+        told = f"{refused.value} {refused.value.why} {refused.value.next}"
+        assert why in told, (fields, told)
+
+
+@pytest.mark.skipif(VERSION < 18, reason="not on PostgreSQL 18, the first with virtual columns")
+async def test_a_virtual_column_is_there_at_once(context: Context) -> None:
+    """One step, no sweep."""
+    plan = await _plan(context, {"column": "users.up", "type": "text", "generated": "upper(name)"})
+    assert [each for each, steps in plan.sections.items() if steps] == [
+        Section.EXPAND,
+        Section.ROLLBACK,
+    ]
+    assert "VIRTUAL" in str(plan.steps(Section.EXPAND))
+
+
+async def test_rollback_asks_before_it_loses_values(database: str) -> None:
+    """Where new code gave the column a value of its own, rollback wants the change's name once more; where
+    every row has its default it does not.
+    """
+    fields = {"column": "users.kind", "type": "text", "default": "'plain'"}
+    async with living(database, "add-column", fields, USERS) as life:
+        await life.start()
+        assert await _is_asked(life, "UPDATE users SET kind = 'mine' WHERE id = 7")
+        await life.sql("UPDATE users SET kind = 'plain' WHERE id = 7")
+        await life.rollback()
+        assert not await life.value(KIND)
+
+
+async def _is_asked(life: Life, write: str) -> bool:
+    await life.sql(write)
+    with pytest.raises(NotConfirmed, match="have values in kind"):
+        await life.rollback()
+    return True
+
+
+async def test_rollback_of_a_finished_change_leaves_what_another_claims(database: str) -> None:
+    """A column that another change works on by now does not go under it."""
+    async with living(database, "add-column", {"column": "users.kind", "type": "text"}, USERS) as life:
+        await life.start()
+        other = plans.named("rename-column", {"column": "users.kind", "new_name": "sort"}, ())
+        renaming = Life(life.url, life.app, life.context, other)
+        await renaming.start()
+        with pytest.raises(ColumnOwned):
+            await life.rollback()
+        assert await life.value(KIND)
+
+
+def test_the_name_is_of_table_and_column() -> None:
+    """The folder's name says what is added."""
+    change = plans.named("add-column", {"column": "public.users.token", "type": "uuid"}, ())
+    assert change.name.endswith("add_users_token")
+    assert str(planner.target(change)) == "public.users"
