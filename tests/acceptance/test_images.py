@@ -43,6 +43,38 @@ async def test_a_value_that_looks_the_same_fits(
         assert await change.conflicts() == []
 
 
+_USERS = """CREATE TYPE digit AS ENUM ('1', '5'); CREATE TYPE pair AS (a text, b text);
+CREATE TABLE t (id int PRIMARY KEY, a {type}); INSERT INTO t VALUES (1, '{first}'), (2, '{first}')"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "first", "element"),
+    [
+        ("int[]", "bigint[]", "{1,NULL}", "5"),
+        ("digit[]", "text[]", "{1,NULL}", "5"),
+        ("text[]", "digit[]", "{1,NULL}", "5"),
+        ("pair[]", "text[]", '{"(1,)",NULL}', "(5,)"),
+    ],
+)
+async def test_an_element_that_was_assigned_fits(
+    database: str, old: str, new: str, first: str, element: str
+) -> None:
+    """In rows from before and in writes of both sides, whoever made the type of the elements."""
+    async with scripted(
+        database, "change-type", _change(new), _USERS.format(type=old, first=first)
+    ) as change:
+        await change.sql(f"UPDATE t SET a[2] = '{element}' WHERE id = 1")
+        await change.ready()
+        await change.sql(f"UPDATE t SET a[2] = '{element}' WHERE id = 2")
+        await change.sql(f"INSERT INTO t (id, b) VALUES (3, '{first}')")
+        await change.sql(f"UPDATE t SET b[2] = '{element}' WHERE id = 3")
+        assert await change.rows("SELECT DISTINCT a::text, b::text FROM t") == [
+            (await change.value("SELECT a::text FROM t WHERE id = 1"),) * 2
+        ]
+        assert await change.mismatches() == 0
+        assert await change.conflicts() == []
+
+
 async def test_what_is_another_value_is_seen(database: str) -> None:
     """In another order, with a NULL, with other bounds, or none at all."""
     given = "CREATE TABLE t (id int PRIMARY KEY, a int[]); INSERT INTO t VALUES (1, '{1,2}')"

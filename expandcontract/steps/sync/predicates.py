@@ -55,6 +55,12 @@ def same(left: str, right: str, *, plain: bool = False, type_: str = "") -> str:
             f"pg_catalog.set_byte(pg_catalog.array_send({value}), 7, 0)" for value in (left, right)
         )
         return f"({image} OR COALESCE({sent} OPERATOR(pg_catalog.=) {other}, false))"
+    if type_.endswith("[]"):
+        # What a type of somebody else's is sent as may not exist. With one more NULL each has the room.
+        longer = (f"ROW(pg_catalog.array_append({value}, NULL))" for value in (left, right))
+        flat = " AND ".join(f"pg_catalog.array_ndims({v}) OPERATOR(pg_catalog.=) 1" for v in (left, right))
+        same_but_for_room = f"pg_catalog.record_image_eq({', '.join(longer)})"
+        return f"(CASE WHEN {image} THEN true WHEN {flat} THEN {same_but_for_room} ELSE false END)"
     if type_ in _FLOATS:
         nan = f"'NaN'::{qualify_type(type_)}"
         both = f"{left} OPERATOR(pg_catalog.=) {nan} AND {right} OPERATOR(pg_catalog.=) {nan}"
