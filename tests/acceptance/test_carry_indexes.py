@@ -260,3 +260,32 @@ async def test_nothing_of_a_partitioned_table_has_our_names_after_purge(database
         assert [line for line in difference(before, await script.describe()) if line.startswith("-")] == []
         await script.run(Section.CONTRACT, Section.PURGE)
         assert await _ours(script) == []
+
+
+_MARKED = "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 't'::regclass AND indisclustered"
+
+
+@pytest.mark.parametrize("index", ["t_name_key", "plain"])
+@pytest.mark.parametrize(
+    ("kind", "fields", "new"),
+    [("rename-column", _RENAME, "label"), ("change-type", _TYPE, "label"), ("change-type", _SWAP, "name")],
+    ids=["rename", "type", "swap"],
+)
+async def test_the_mark_for_cluster_goes_with_the_index(
+    database: str, kind: str, fields: Mapping[str, Any], new: str, index: str
+) -> None:
+    """The next CLUSTER of the table orders by the twin after contract, and by the old index after undo, also
+    where that was built again.
+    """
+    given = f"{_TABLE}; CREATE INDEX plain ON t (name); ALTER TABLE t CLUSTER ON {index}"
+    async with scripted(database, kind, fields, given) as script:
+        await script.run(*TO_READY)
+        assert await script.value(_MARKED) == index
+        await script.run(Section.CONTRACT)
+        twin = await script.value(_MARKED)
+        keys = "SELECT pg_get_indexdef($1::text::regclass) LIKE '%(' || $2 || ')'"
+        assert await script.value(keys, twin, new)
+        await script.run(Section.UNDO)
+        assert await script.rows(_MARKED) == [(index,)]
+        await script.run(Section.CONTRACT, Section.PURGE)
+        assert await script.rows(_MARKED) == [(twin,)]

@@ -228,6 +228,8 @@ def _hide(subject: Subject, index: Index) -> list[str]:
         statements.append(_rename(subject, subject.new_name(index.name), index.name))
         statements += _column(subject, index, index.name, subject.new, subject.final)
         statements += _rename_leaves(subject, subject.new_name(index.name), index.name)
+    if carried and index.clustered:
+        statements.append(_mark(subject, subject.final_name(index.name)))
     return statements
 
 
@@ -274,19 +276,32 @@ def _unhide(subject: Subject, index: Index) -> list[str]:
             *_column(subject, index, index.name, subject.hidden, subject.column.name, swap=True),
             *_as_constraint(subject, index, index.name),
             *_decorate(subject, index, index.name),
+            *([_mark(subject, index.name)] if index.clustered else []),
         ]
         statements += again if subject.pair.identity else [_where_built(subject, index, again)]
     elif subject.swap and not dropped(subject, index):
         statements.append(_rename(subject, subject.hidden_name(index.name), index.name, there=False))
+    if carried and index.clustered and not dropped(subject, index):
+        # Somebody may have dropped it meanwhile.
+        statements.append(_where_there(subject, index.name, [_mark(subject, index.name)]))
     return statements
+
+
+def _mark(subject: Subject, name: str) -> str:
+    # The next CLUSTER of the table orders its rows by it. SHARE UPDATE EXCLUSIVE.
+    return f"ALTER TABLE {subject.table.sql} CLUSTER ON {quote(name)}"
 
 
 def _where_built(subject: Subject, index: Index, statements: list[str]) -> str:
     """Back may make equal of two values that new code wrote: who accepts that has no unique index again."""
-    built = literal(RelationName(subject.table.schema, _again(index)).sql)
+    return _where_there(subject, _again(index), statements)
+
+
+def _where_there(subject: Subject, name: str, statements: list[str]) -> str:
+    index = literal(RelationName(subject.table.schema, name).sql)
     body = "; ".join(statements)
     return "DO " + dollar_quote(
-        f" BEGIN IF pg_catalog.to_regclass({built}) IS NOT NULL THEN {body}; END IF; END "
+        f" BEGIN IF pg_catalog.to_regclass({index}) IS NOT NULL THEN {body}; END IF; END "
     )
 
 
