@@ -1,10 +1,11 @@
 """What kinds that put a new column beside an old one share: from snapshot and judgement to plan."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import asdict
 
 from expandcontract.changes import preflight
-from expandcontract.model.change import Change, Mode, Pair, Side, Unfit
+from expandcontract.model.change import Change, Further, Mode, Pair, Side, Unfit
 from expandcontract.model.errors import BadExpression, MissingPrivilege, UnsupportedShape
 from expandcontract.model.names import RelationName, quote, shorten, sync_schema
 from expandcontract.model.plan import Note, Plan
@@ -13,7 +14,7 @@ from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Judgement, Question
 from expandcontract.steps import column as steps
-from expandcontract.steps.carry import TRAITS, Subject, checks, indexes, triggers
+from expandcontract.steps.carry import SPLIT, TRAITS, Subject, checks, indexes, triggers
 from expandcontract.steps.column import Columns
 from expandcontract.steps.sync import predicates
 from expandcontract.steps.sync.conversions import Conversion
@@ -105,9 +106,11 @@ def compose(
         subject,
         sync,
         judgement.new_type.collation if question.type else column.collation,
-        conversions,
+        tuple(conversions.values()),
         question.function,
         judgement.new_type.bare,
+        tuple(each.new_type.collation for each in judgement.more),
+        SPLIT if judgement.more else TRAITS,
     )
     return Plan(
         change=change,
@@ -115,7 +118,7 @@ def compose(
         pair=pair,
         sections=steps.sections(columns),
         old_columns=(column.name,),
-        new_columns=(question.new,),
+        new_columns=pair.new_columns,
         hidden_column=question.hidden,
         trigger=trigger,
         first_trigger=sync.first,
@@ -130,6 +133,7 @@ def compose(
         hazards=(
             *preflight.hazards(snapshot, column, hidden=question.hidden, swap=subject.swap),
             *_notes(subject, judgement),
+            *(preflight.hazards_of_splitting(snapshot, column) if judgement.more else ()),
         ),
         server_version=snapshot.server_version,
     )
@@ -140,52 +144,61 @@ def _pair(
     column: Column,
     judgement: Judgement,
     question: Question,
-    conversions: tuple[Conversion, ...],
+    conversions: Mapping[str, Conversion],
     unfit: Unfit,
 ) -> Pair:
-    by_column = {conversion.column: conversion.name for conversion in conversions}
-    expressions = [e for e in (judgement.forward, judgement.back) if e is not None]
-    mirror = all(e.immutable for e in expressions) and not question.one_way
+    by_suffix = {suffix: conversion.name for suffix, conversion in conversions.items()}
+    mirror = all(each.immutable for each in judgement.expressions) and not question.one_way
     return Pair(
         table=snapshot.table,
         old=Side(
             column.name, column.type, column.not_null, column.default, column.default_kind in _INCOMPARABLE
         ),
-        new=Side(question.new, judgement.new_type.type, column.not_null),
+        new=Side(question.new, judgement.new_type.type, column.not_null and not judgement.more),
         mode=Mode.MIRROR if mirror else Mode.FILL,
-        forward=by_column.get(column.name),
-        back=by_column.get(question.new),
+        forward=by_suffix.get("forward"),
+        back=by_suffix.get("back"),
         one_way=question.one_way,
         fills_null=judgement.forward is not None and not judgement.forward.null_for_null,
         old_plain_equality=column.plain_equality,
         new_plain_equality=judgement.new_type.plain_equality,
         unfit=unfit,
+        more=tuple(
+            Further(
+                each.new,
+                each.new_type.type,
+                forward=by_suffix[f"forward_{number}"],
+                plain_equality=each.new_type.plain_equality,
+            )
+            for number, each in enumerate(judgement.more, 2)
+        ),
     )
 
 
 def _conversions(
     change: str, schema: str, column: Column, judgement: Judgement, question: Question
-) -> tuple[Conversion, ...]:
-    found = []
-    for expression, suffix, source, argument in (
-        (judgement.forward, "forward", column.name, column.type),
-        (judgement.back, "back", question.new, judgement.new_type.type),
-    ):
-        if expression is not None:
-            name = RelationName(schema, _function_name(change, suffix))
-            found.append(
-                Conversion(
-                    name,
-                    source,
-                    argument,
-                    expression.type,
-                    expression.sql,
-                    expression.immutable,
-                    expression.total,
-                    expression.settings,
-                )
-            )
-    return tuple(found)
+) -> dict[str, Conversion]:
+    """Return them by what their names end in."""
+    old = ((column.name, column.type),)
+    news = ((question.new, judgement.new_type.type), *((m.new, m.new_type.type) for m in judgement.more))
+    further = ((m.forward, f"forward_{number}", old) for number, m in enumerate(judgement.more, 2))
+    return {
+        suffix: Conversion(
+            RelationName(schema, _function_name(change, suffix)),
+            arguments,
+            expression.type,
+            expression.sql,
+            expression.immutable,
+            expression.total,
+            expression.settings,
+        )
+        for expression, suffix, arguments in (
+            (judgement.forward, "forward", old),
+            *further,
+            (judgement.back, "back", news),
+        )
+        if expression is not None
+    }
 
 
 def _function_name(change: str, suffix: str) -> str:
@@ -239,7 +252,7 @@ def _examine_result(judgement: Judgement) -> None:
 
 
 def _notes(subject: Subject, judgement: Judgement) -> tuple[Note, ...]:
-    notes = [note for trait in TRAITS for note in trait.notes(subject)]
+    notes = [note for trait in (SPLIT if judgement.more else TRAITS) for note in trait.notes(subject)]
     notes += _pathless(judgement)
     outside = subject.pair.computed_outside
     if (
@@ -322,7 +335,7 @@ def _fill_reason(pair: Pair, judgement: Judgement) -> str:
     reason = (
         "the change is one-way" if pair.one_way else "PostgreSQL does not take the expressions for immutable"
     )
-    doubtful = {name for e in (judgement.forward, judgement.back) if e is not None for name in e.doubtful}
+    doubtful = {name for each in judgement.expressions for name in each.doubtful}
     if doubtful and not pair.one_way:
         reason = (
             f"functions in the expressions name {', '.join(sorted(doubtful))}, and what that yields depends "
@@ -337,8 +350,7 @@ def _fill_reason(pair: Pair, judgement: Judgement) -> str:
 def _pathless(judgement: Judgement) -> tuple[Note, ...]:
     found = {
         function: dict(each.settings)["search_path"]
-        for each in (judgement.forward, judgement.back)
-        if each is not None
+        for each in judgement.expressions
         for function in each.pathless
     }
     return tuple(

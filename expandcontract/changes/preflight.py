@@ -115,6 +115,31 @@ def is_constant(default: str) -> bool:
     return qualify_constant(default) is not None
 
 
+def examine_split(snapshot: Snapshot, column: Column) -> None:
+    """Raise UnsupportedShape when the column has a rule of which nobody can say what it means for parts."""
+    name = quote(column.name)
+    rules = [each.name for each in snapshot.indexes if each.unique and column.name in each.columns]
+    rules += [each.name for each in snapshot.constraints if not each.inbound and column.name in each.columns]
+    for rule in rules:
+        raise UnsupportedShape(
+            f"{quote(rule)} is a rule on {name}, of which no part says what it means for the new columns.",
+            why="A value that is put together again of them might break it, and old code's row with it.",
+            next=f"Drop it first: ec start drop-constraint {snapshot.table} {quote(rule)}",
+        )
+
+
+def hazards_of_splitting(snapshot: Snapshot, column: Column) -> Iterator[Note]:
+    """What stands on the old column, and is on none of the new ones."""
+    for index in snapshot.indexes:
+        if column.name in index.columns:
+            yield Note.hazard(
+                "index-goes",
+                f"Index {quote(index.name)} ({index.definition}) stands on {quote(column.name)} until purge, "
+                "and has no twin: build what queries of new code need.",
+                about=index.name,
+            )
+
+
 def examine_table(snapshot: Snapshot) -> None:
     """Raise UnsupportedShape when it is not a table that anything can be done to."""
     for sentence, remedy in _table(snapshot):

@@ -226,8 +226,9 @@ async def examined(
         return replace(plan, hazards=(*plan.hazards, Note("not-tried", why)))
     if not isinstance(catalog.question, Question) or not isinstance(catalog.judgement, Judgement):
         return plan
-    expressions = (catalog.judgement.forward, catalog.judgement.back)
-    volatile = any(each is not None and each.volatile for each in expressions)
+    if catalog.judgement.more:
+        return plan
+    volatile = any(each.volatile for each in catalog.judgement.expressions)
     asked = row_fit.Rows(plan.table, copy, for_copy, catalog.question, volatile, whole=check_rows)
     async with owner_rights.trying(conn, plan.table.sql):
         found = await row_fit.hazards(conn, asked)

@@ -4,11 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeVar
 
+from expandcontract.model.change import Pair
 from expandcontract.model.names import RelationName, quote
 from expandcontract.model.phases import Section, State
 from expandcontract.model.plan import Lock, LockMode, Purpose, Step, Sweep, Transactional, Transformation
 from expandcontract.steps import keep_on_rollback, tables
-from expandcontract.steps.carry import TRAITS, Subject, checks, filled
+from expandcontract.steps.carry import TRAITS, Subject, Trait, checks, filled
 from expandcontract.steps.keep_on_rollback import Keeping
 from expandcontract.steps.sync import conversions, predicates, triggers
 from expandcontract.steps.sync.conversions import Conversion
@@ -32,7 +33,8 @@ class Columns:
     """A subject with what keeps it in sync: all that the steps are made from.
 
     `function` is the Python function that makes the new side's values, where one does, and `bare_type` their
-    type without modifiers.
+    type without modifiers. `more_collations` are those of further columns of the new side, `traits` what the
+    old column hands on.
     """
 
     subject: Subject
@@ -41,6 +43,8 @@ class Columns:
     conversions: tuple[Conversion, ...]
     function: str = ""
     bare_type: str = ""
+    more_collations: tuple[str | None, ...] = ()
+    traits: tuple[Trait, ...] = TRAITS
 
     @property
     def table(self) -> RelationName:
@@ -63,13 +67,21 @@ def sections(columns: Columns) -> dict[Section, tuple[Step, ...]]:
             _restore(columns, ready=True),
             *_restore_hidden(columns),
             *filled.repairs(columns.subject),
-            keep_on_rollback.stop(_keeping(columns)),
+            *(() if columns.subject.pair.more else (keep_on_rollback.stop(_keeping(columns)),)),
         ),
         Section.CONTRACT: (*_settle(columns, at_contract=True), *_before_hide(columns), _hide(columns)),
         Section.UNDO: (*_before_unhide(columns), _unhide(columns), *_after_unhide(columns)),
-        Section.ROLLBACK: (*keep_on_rollback.steps(_keeping(columns)), _remove(columns)),
+        Section.ROLLBACK: (
+            *(() if columns.subject.pair.more else keep_on_rollback.steps(_keeping(columns))),
+            _remove(columns),
+        ),
         Section.PURGE: (_drop(columns),),
     }
+
+
+def named(pair: Pair) -> str:
+    """Return the columns of the new side, for a sentence."""
+    return " and ".join(map(quote, pair.new_columns))
 
 
 def functions(columns: Columns) -> tuple[RelationName, ...]:
@@ -91,16 +103,20 @@ def _converting(columns: Columns) -> tuple[RelationName, ...]:
 
 
 def _add_column(columns: Columns) -> Step:
-    new = columns.subject.pair.new
-    collate = "" if columns.collation is None else f" COLLATE {columns.collation}"
+    pair = columns.subject.pair
+    collations = (columns.collation, *columns.more_collations)
+    news = [f"{quote(new.column)} {new.type}" for new in (pair.new, *pair.more)]
     # Nullable and without default, so that nothing is rewritten or scanned under the lock.
-    add = f"ALTER TABLE {columns.table.sql} ADD COLUMN {quote(new.column)} {new.type}{collate}"
-    carried = _flat(trait.expand(columns.subject) for trait in TRAITS)
+    adds = (
+        f"ALTER TABLE {columns.table.sql} ADD COLUMN {new}" + ("" if each is None else f" COLLATE {each}")
+        for new, each in zip(news, collations, strict=True)
+    )
+    carried = _flat(trait.expand(columns.subject) for trait in columns.traits)
     return Step(
         "add_column",
         "+",
-        f"add column {quote(new.column)} {new.type}",
-        Transactional((add, *carried), tables.access_exclusive(columns.table)),
+        f"add column {' and '.join(news)}",
+        Transactional((*adds, *carried), tables.access_exclusive(columns.table)),
     )
 
 
@@ -110,7 +126,7 @@ def _dual_write(columns: Columns) -> Step:
         *_sync(columns, ready=False, first=columns.sync.watched),
     )
     pair = columns.subject.pair
-    old, new = quote(pair.old.column), quote(pair.new.column)
+    old, new = quote(pair.old.column), named(pair)
     sentence = f"keep {old} and {new} in sync from now on, whoever writes"
     if pair.computed_outside:
         sentence = f"empty {new} from now on where {old} changes without it, whoever writes"
@@ -176,9 +192,7 @@ def _copy(columns: Columns) -> Step:
         _writable(columns, predicates.out_of_sync(pair, "t")),
         assignments=tuple(zip(map(quote, pair.new_columns), predicates.forward(pair, old), strict=True)),
     )
-    return Step(
-        "copy", "=", f"fill {quote(pair.new.column)} in rows that were there before", action, by_size=True
-    )
+    return Step("copy", "=", f"fill {named(pair)} in rows that were there before", action, by_size=True)
 
 
 def _writable(columns: Columns, wanted: str) -> str:
@@ -210,7 +224,7 @@ def _compare(columns: Columns) -> Step:
     return Step(
         "compare",
         "=",
-        f"compare {quote(pair.old.column)} and {quote(pair.new.column)} in every row",
+        f"compare {quote(pair.old.column)} and {named(pair)} in every row",
         action,
         by_size=True,
     )
@@ -244,7 +258,7 @@ def _sweep(
         assignments,
         key=tuple(quote(column) for column in columns.subject.snapshot.primary_key),
         old=quote(pair.old.column),
-        new=quote(pair.new.column),
+        new=predicates.shown(predicates.new_values(pair, "t")) if pair.more else quote(pair.new.column),
         unfit=unfit,
         own_path=purpose == Purpose.COPY,
     )
@@ -253,7 +267,7 @@ def _sweep(
 def _settle(columns: Columns, *, at_contract: bool) -> tuple[Step, ...]:
     return _flat(
         trait.settle(columns.subject)
-        for trait in TRAITS
+        for trait in columns.traits
         if trait.waits_for_contract(columns.subject) == at_contract
     )
 
@@ -269,14 +283,14 @@ def _make_ready(columns: Columns) -> Step:
             f"ALTER TABLE {subject.table.sql} ALTER COLUMN {quote(subject.new)} SET DEFAULT {subject.default}"
         )
         locks = tables.access_exclusive(subject.table)
-    sentence = f"ready: {quote(subject.new)} counts as filled in every row"
+    sentence = f"ready: {named(subject.pair)} counts as filled in every row"
     if subject.pair.computed_outside:
         sentence = f"ready: {quote(subject.new)} was filled in every row"
     return Step("ready", "~", sentence, Transactional(tuple(statements), locks))
 
 
 def _before_hide(columns: Columns) -> tuple[Step, ...]:
-    return _flat(trait.before_hide(columns.subject) for trait in TRAITS)
+    return _flat(trait.before_hide(columns.subject) for trait in columns.traits)
 
 
 def _hide(columns: Columns) -> Step:
@@ -287,7 +301,7 @@ def _hide(columns: Columns) -> Step:
     ]
     if subject.swap:
         statements.append(f"ALTER TABLE {table} RENAME COLUMN {quote(subject.new)} TO {quote(subject.final)}")
-    statements += _flat(trait.hide(subject) for trait in TRAITS)
+    statements += _flat(trait.hide(subject) for trait in columns.traits)
     statements += triggers.create_keeper(columns.sync, columns.triggered)
     statements.append(f"DROP FUNCTION {columns.sync.function.sql}()")
     sentence = f"hide {quote(subject.column.name)} as {quote(subject.hidden)}"
@@ -299,7 +313,7 @@ def _hide(columns: Columns) -> Step:
 
 
 def _before_unhide(columns: Columns) -> tuple[Step, ...]:
-    return _flat(trait.before_unhide(columns.subject) for trait in TRAITS)
+    return _flat(trait.before_unhide(columns.subject) for trait in columns.traits)
 
 
 def _unhide(columns: Columns) -> Step:
@@ -313,8 +327,10 @@ def _unhide(columns: Columns) -> Step:
     statements.append(
         f"ALTER TABLE {table} RENAME COLUMN {quote(subject.hidden)} TO {quote(subject.column.name)}"
     )
-    statements += _flat(trait.unhide(subject) for trait in TRAITS)
-    statements += _flat(trait.unsettle(subject) for trait in TRAITS if trait.waits_for_contract(subject))
+    statements += _flat(trait.unhide(subject) for trait in columns.traits)
+    statements += _flat(
+        trait.unsettle(subject) for trait in columns.traits if trait.waits_for_contract(subject)
+    )
     statements += _sync(columns, ready=True, first=columns.sync.watched)
     sentence = f"bring {quote(subject.column.name)} back, in sync as before"
     return Step(
@@ -323,22 +339,25 @@ def _unhide(columns: Columns) -> Step:
 
 
 def _after_unhide(columns: Columns) -> tuple[Step, ...]:
-    return _flat(trait.after_unhide(columns.subject) for trait in TRAITS)
+    return _flat(trait.after_unhide(columns.subject) for trait in columns.traits)
 
 
 def _remove(columns: Columns) -> Step:
     subject = columns.subject
-    drop = f"ALTER TABLE {columns.table.sql} DROP COLUMN IF EXISTS {quote(subject.new)}"
+    drops = (
+        f"ALTER TABLE {columns.table.sql} DROP COLUMN IF EXISTS {quote(new)}"
+        for new in subject.pair.new_columns
+    )
     statements = (
-        *keep_on_rollback.drop(_keeping(columns)),
+        *(() if subject.pair.more else keep_on_rollback.drop(_keeping(columns))),
         *_drop_sync(columns),
-        drop,
+        *drops,
         *_drop_conversions(columns),
     )
     return Step(
         "remove",
         "-",
-        f"remove {quote(subject.new)} and what keeps it in sync",
+        f"remove {named(subject.pair)} and what keeps it in sync",
         Transactional(statements, _all_locks(columns)),
         becomes=State.ROLLED_BACK,
     )
@@ -369,7 +388,7 @@ def _drop_conversions(columns: Columns) -> tuple[str, ...]:
 
 def _all_locks(columns: Columns) -> tuple[Lock, ...]:
     # Referenced tables first, for the order in which the application's own transactions reach them.
-    also = _flat(trait.also_locked(columns.subject) for trait in TRAITS)
+    also = _flat(trait.also_locked(columns.subject) for trait in columns.traits)
     return tables.access_exclusive(*also, *columns.triggered)
 
 

@@ -129,7 +129,7 @@ def _sweep(keeping: Keeping) -> Sweep:
 
 def completed(plan: Plan, ledger: str) -> Plan:
     """Return a plan whose rollback keeps all that it removes: one that an earlier program made did not."""
-    if any(step.id == KEEP_WRITES for step in plan.steps(Section.ROLLBACK)):
+    if plan.sides.more or any(step.id == KEEP_WRITES for step in plan.steps(Section.ROLLBACK)):
         return plan
     keeping = of(plan, ledger)
     rollback = (*steps(keeping), *(_with_drops(step, keeping) for step in _removing(plan)))

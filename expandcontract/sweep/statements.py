@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from expandcontract.ledger.chunk import INCARNATION
 from expandcontract.model.names import literal, quote, split, sync_schema
 from expandcontract.model.plan import Purpose, Sweep
+from expandcontract.sweep.sides import side_given, side_value
 
 #: Rows are written under the search_path of the role, for the sake of what the table's own triggers call. So
 #: every operator is named with its schema, here as in what a plan says of rows.
@@ -288,9 +289,8 @@ def _drifted(action: Sweep) -> str:
     """Return what a row holds that is about to be overwritten: NULL in one that is not filled yet."""
     if not action.new:
         return ""
-    # Of a composite value with a NULL in it IS NOT NULL is not true.
     return f""",
-         CASE WHEN t.{action.new} IS DISTINCT FROM NULL THEN pg_catalog.jsonb_build_array(
+         CASE WHEN {side_given(action.new)} THEN pg_catalog.jsonb_build_array(
            {key(action)}, {text_of(action.old)}, {text_of(action.new)}) END AS drifted"""
 
 
@@ -375,9 +375,9 @@ def key(action: Sweep) -> str:
 
 
 def text_of(column: str) -> str:
-    """Return a column of a row `t` as text."""
+    """Return a side of a row `t` as text."""
     # A cast of char would take blanks away.
-    return f"CASE WHEN t.{column} IS DISTINCT FROM NULL THEN pg_catalog.format('%s', t.{column}) END"
+    return f"CASE WHEN {side_given(column)} THEN pg_catalog.format('%s', {side_value(column)}) END"
 
 
 def kept(action: Sweep, schema: str) -> str:

@@ -48,6 +48,11 @@ CREATE INDEX ON orders (total);
 INSERT INTO orders SELECT n, n FROM generate_series(1, 200) n;
 """
 
+PEOPLE = """
+CREATE TABLE people (id integer PRIMARY KEY, full_name text NOT NULL, note text);
+INSERT INTO people SELECT n, 'User Number ' || n FROM generate_series(1, 200) n;
+"""
+
 CASES = [
     Case(
         "transform-column",
@@ -57,6 +62,38 @@ CASES = [
         "INSERT INTO orders (id, cents) VALUES ($1, 700)",
         given=ORDERS,
         holds="SELECT bool_and(cents % 100 = 0) AND count(*) > 200 FROM orders",
+    ),
+    Case(
+        "split-column",
+        "split-column",
+        {
+            "column": "people.full_name",
+            "into": [
+                "first_name = split_part(full_name, ' ', 1)",
+                "last_name text = substr(full_name, length(split_part(full_name, ' ', 1)) + 2)",
+            ],
+            "back": "first_name || ' ' || last_name",
+        },
+        "INSERT INTO people (id, full_name) VALUES ($1, 'Ada Lovelace')",
+        "INSERT INTO people (id, first_name, last_name) VALUES ($1, 'Ada Augusta', 'King')",
+        given=PEOPLE,
+        holds="SELECT bool_and(first_name IS NOT NULL) AND bool_or(first_name = 'Ada Augusta') FROM people",
+    ),
+    Case(
+        "split-column that is only filled",
+        "split-column",
+        {
+            "column": "people.full_name",
+            "into": [
+                "first_name = split_part(full_name, ' ', 1)",
+                "last_name text = substr(full_name, length(split_part(full_name, ' ', 1)) + 2)",
+            ],
+            "back": "concat_ws(' ', first_name, nullif(last_name, ''))",
+        },
+        "INSERT INTO people (id, full_name) VALUES ($1, 'Ada Lovelace')",
+        "INSERT INTO people (id, first_name, last_name) VALUES ($1, 'Ada Augusta', 'King')",
+        given=PEOPLE,
+        holds="SELECT bool_and(first_name IS NOT NULL) AND bool_or(first_name = 'Ada Augusta') FROM people",
     ),
     Case(
         "drop-column",

@@ -87,6 +87,8 @@ def _refuse_shape(situation: Situation) -> None:
     plan = situation.plan
     if not plan.catalog["primary_key"]:
         why = f"{plan.table} has no primary key: nothing names the rows of the values that are kept."
+    elif plan.sides.more:
+        why = "The new side is of several columns, of which none is kept by itself."
     elif plan.computed_outside:
         why = "The new side is computed outside of the database, which cannot tell what was written since."
     else:

@@ -24,6 +24,7 @@ from expandcontract.model.phases import Phase, Verb
 from expandcontract.model.plan import Purpose, Sweep
 from expandcontract.model.situation import Situation
 from expandcontract.postgres import owner_rights
+from expandcontract.sweep.sides import side_value
 
 #: How often a comparison begins anew because what it is bound to changed under it.
 MOST_TRIES = 5
@@ -215,7 +216,8 @@ async def _values(work: Work, action: Sweep, keys: tuple[dict[str, str], ...]) -
         for key in keys
     )
     named = ", ".join(f"t.{quote(column)}::text" for column in keys[0])
-    query = f"SELECT t.{action.old}::text, t.{action.new}::text, {named} FROM {action.table} t WHERE {wanted}"
+    old, new = (f"({side_value(side)})::text" for side in (action.old, action.new))
+    query = f"SELECT {old}, {new}, {named} FROM {action.table} t WHERE {wanted}"
     async with work.context.database.transaction() as conn:
         found = await owner_rights.rows(conn, str(action.table), query)
     columns = tuple(keys[0])

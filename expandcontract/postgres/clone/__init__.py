@@ -12,6 +12,8 @@ from expandcontract.postgres.clone.judgement import (
     Answer,
     Answers,
     Expression,
+    FurtherAsked,
+    FurtherJudged,
     Judgement,
     NewType,
     Question,
@@ -19,4 +21,16 @@ from expandcontract.postgres.clone.judgement import (
 )
 from expandcontract.postgres.clone.trial import tried
 
-__all__ = ["Answer", "Answers", "Expression", "Judgement", "NewType", "Question", "Trial", "judge", "tried"]
+__all__ = [
+    "Answer",
+    "Answers",
+    "Expression",
+    "FurtherAsked",
+    "FurtherJudged",
+    "Judgement",
+    "NewType",
+    "Question",
+    "Trial",
+    "judge",
+    "tried",
+]

@@ -1,6 +1,6 @@
 """What the expressions mean that lead from one side to the other, and what they may do."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -9,7 +9,13 @@ from expandcontract.model.errors import BadExpression
 from expandcontract.model.names import quote
 from expandcontract.postgres import bodies
 from expandcontract.postgres.catalog.column import Column
-from expandcontract.postgres.clone.judgement import Expression, NewType, Question
+from expandcontract.postgres.clone.judgement import (
+    Expression,
+    FurtherAsked,
+    FurtherJudged,
+    NewType,
+    Question,
+)
 from expandcontract.postgres.clone.table import (
     CLONE,
     EQ,
@@ -55,38 +61,52 @@ async def forward_of(
     """Return what leads to the new side; None where that is the raw value, or made outside of the server."""
     if question.type is None or question.function:
         return None
-    return await _expression(conn, column.name, column.type, question.using, new_type.type, "--using")
+    return await _expression(conn, {column.name: column.type}, question.using, new_type.type, "--using")
+
+
+async def further_of(conn: AsyncConnection, column: Column, asked_: FurtherAsked, type_: str) -> Expression:
+    """Return what leads to one more column of the new side, of that type."""
+    return await _expression(conn, {column.name: column.type}, asked_.using, type_, "--into")
 
 
 async def back_of(
-    conn: AsyncConnection, column: Column, question: Question, new_type: NewType
+    conn: AsyncConnection,
+    column: Column,
+    question: Question,
+    new_type: NewType,
+    more: Sequence[FurtherJudged] = (),
 ) -> Expression | None:
     """Return what leads back to the old side; None where that is the raw value, or nothing leads back."""
     if question.type is None or question.one_way:
         return None
-    new = quote(question.new)
-    await execute(conn, f"ALTER TABLE {CLONE} ADD COLUMN {new} {new_type.type}")
+    news = {question.new: new_type.type} | {each.new: each.new_type.type for each in more}
+    for new, type_ in news.items():
+        await execute(conn, f"ALTER TABLE {CLONE} ADD COLUMN {quote(new)} {type_}")
     written = await _own_name(conn, question)
-    found = await _expression(conn, question.new, new_type.type, written, column.type, "--back")
-    await execute(conn, f"ALTER TABLE {CLONE} DROP COLUMN {new}")
+    found = await _expression(conn, news, written, column.type, "--back")
+    for new in news:
+        await execute(conn, f"ALTER TABLE {CLONE} DROP COLUMN {quote(new)}")
     return found
 
 
 async def _expression(
-    conn: AsyncConnection, column: str, argument: str, written: str | None, result: str, option: str
+    conn: AsyncConnection, inputs: Mapping[str, str], written: str | None, result: str, option: str
 ) -> Expression:
+    argument = ", ".join(inputs.values())
     if written is None:
+        (column,) = inputs
         text, total = await _plain_cast(conn, column, result)
     else:
         text, total = single(written, option), False
     try:
         async with conn.begin_nested():
-            sql, functions = await _canonical(conn, column, f"CAST(({text}) AS {result})", option)
+            sql, functions = await _canonical(conn, inputs, f"CAST(({text}) AS {result})", option)
     except DBAPIError as error:
         raise _unusable(written, argument, result, option, error) from error
     volatile = await _volatile(conn, sql)
     if volatile and option == "--back":
-        sql = f"CAST(CASE WHEN {quote(column)} IS NOT NULL THEN {sql} END AS {result})"
+        given = " OR ".join(f"{quote(column)} IS NOT NULL" for column in inputs)
+        sql = f"CAST(CASE WHEN {given} THEN {sql} END AS {result})"
     generated = f"ADD COLUMN ec_generated {result} GENERATED ALWAYS AS ({sql}) STORED"
     rests = await _rests(conn, functions)
     immutable = await tries(conn, f"ALTER TABLE {CLONE} {generated}") and not rests.mutable
@@ -95,12 +115,12 @@ async def _expression(
         result,
         immutable=immutable,
         total=total,
-        null_for_null=volatile or await _null_for_null(conn, column, argument, sql),
+        null_for_null=volatile or await _null_for_null(conn, inputs, sql),
         functions=functions,
         volatile=volatile,
         doubtful=rests.mutable,
         pathless=rests.pathless,
-        settings=await _settings(conn, (argument, result, sql), rests),
+        settings=await _settings(conn, (*inputs.values(), result, sql), rests),
     )
 
 
@@ -138,7 +158,7 @@ def _unusable(
 
 
 async def _canonical(
-    conn: AsyncConnection, column: str, cast: str, option: str
+    conn: AsyncConnection, inputs: Collection[str], cast: str, option: str
 ) -> tuple[str, tuple[str, ...]]:
     """Have the server parse the expression inside a CHECK, and read back what it understood, qualified.
 
@@ -154,11 +174,12 @@ async def _canonical(
     await execute(conn, f"ALTER TABLE {CLONE} DROP CONSTRAINT ec_check")
     if constraints != 1 or not sql.endswith(" IS NOT NULL)"):
         raise BadExpression(f"{option} must be one expression.", why="It says more than that.")
-    strangers = [name for name in columns if name != column]
+    strangers = [name for name in columns if name not in inputs]
     if strangers:
         raise BadExpression(
             f"{option} names {', '.join(map(quote, strangers))}.",
-            why=f"It may use {quote(column)} alone: a write of another column would not be noticed.",
+            why=f"It may use {' and '.join(map(quote, inputs))} alone: a write of another column would not "
+            "be noticed.",
         )
     return answered(sql), tuple(functions)
 
@@ -190,10 +211,11 @@ async def _volatile(conn: AsyncConnection, sql: str) -> bool:
     return any("Subquery Scan" in str(line) for (line,) in plan)
 
 
-async def _null_for_null(conn: AsyncConnection, column: str, argument: str, sql: str) -> bool:
+async def _null_for_null(conn: AsyncConnection, inputs: Mapping[str, str], sql: str) -> bool:
     try:
         async with evaluating(conn):
-            query = f"SELECT ({sql}) IS NULL FROM (SELECT NULL::{argument} AS {quote(column)}) AS ec_row"
+            nulls = ", ".join(f"NULL::{type_} AS {quote(column)}" for column, type_ in inputs.items())
+            query = f"SELECT ({sql}) IS NULL FROM (SELECT {nulls}) AS ec_row"
             return bool(await value(conn, query))
     except DBAPIError:
         return True  # an error becomes NULL

@@ -1,5 +1,7 @@
 """Asks the empty clone everything about a new side."""
 
+from dataclasses import replace
+
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -8,8 +10,8 @@ from expandcontract.model.names import quote
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone.defaults import default_of
 from expandcontract.postgres.clone.definitions import definitions_of, final_definitions, hidden_definitions
-from expandcontract.postgres.clone.expressions import back_of, forward_of
-from expandcontract.postgres.clone.judgement import Judgement, Question
+from expandcontract.postgres.clone.expressions import back_of, forward_of, further_of
+from expandcontract.postgres.clone.judgement import FurtherAsked, FurtherJudged, Judgement, Question
 from expandcontract.postgres.clone.new_type import new_type_of
 from expandcontract.postgres.clone.table import evaluating
 from expandcontract.postgres.owner_rights import trying
@@ -47,23 +49,26 @@ async def judge(conn: AsyncConnection, snapshot: Snapshot, question: Question) -
             )
         new_type = await new_type_of(conn, snapshot.table, column, question)
         forward = await forward_of(conn, column, question, new_type)
-        back = await back_of(conn, column, question, new_type)
+        more = [await _further(conn, snapshot, question, each) for each in question.more]
+        back = await back_of(conn, column, question, new_type, more)
         default = await default_of(conn, column, forward, question)
         hidden = await hidden_definitions(conn, snapshot, question)
         definitions = await definitions_of(conn, snapshot, question, new_type)
         final = await final_definitions(conn, question, definitions)
-    functions = sorted({f for e in (forward, back) if e is not None for f in e.functions})
+    said = Judgement(new_type, forward, back, default, definitions, hidden, (), final, tuple(more))
+    functions = sorted({f for each in said.expressions for f in each.functions})
     denied = await rows(conn, _DENIED, list(snapshot.relation.writers), functions) if functions else ()
-    return Judgement(
-        new_type,
-        forward,
-        back,
-        default,
-        definitions,
-        hidden,
-        tuple((role, name) for role, name in denied),
-        final,
+    return replace(said, denied=tuple((role, name) for role, name in denied))
+
+
+async def _further(
+    conn: AsyncConnection, snapshot: Snapshot, question: Question, asked: FurtherAsked
+) -> FurtherJudged:
+    column = next(each for each in snapshot.columns if each.name == question.column)
+    new_type = await new_type_of(
+        conn, snapshot.table, column, replace(question, new=asked.new, type=asked.type)
     )
+    return FurtherJudged(asked.new, new_type, await further_of(conn, column, asked, new_type.type))
 
 
 async def _takes_null(conn: AsyncConnection, type_: str) -> bool:

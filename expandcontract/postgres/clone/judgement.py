@@ -43,8 +43,26 @@ class NewType:
 
 
 @dataclass(frozen=True)
+class FurtherAsked:
+    """One more column of the new side: its name and type, and the expression as the user wrote it."""
+
+    new: str
+    type: str
+    using: str
+
+
+@dataclass(frozen=True)
+class FurtherJudged:
+    """What the clone said of it."""
+
+    new: str
+    new_type: NewType
+    forward: Expression
+
+
+@dataclass(frozen=True)
 class Judgement:
-    """What the clone said of a new side for one column.
+    """What the clone said of a new side for one column; `more` of its further columns.
 
     `definitions` are those of indexes and CHECK constraints for the new column, by name; what is missing does
     not fit the new type. `hidden_definitions` are those of unique indexes for the hidden column,
@@ -61,6 +79,13 @@ class Judgement:
     hidden_definitions: dict[str, str] = field(default_factory=dict)
     denied: tuple[tuple[str, str], ...] = ()
     final_definitions: dict[str, str] = field(default_factory=dict)
+    more: tuple[FurtherJudged, ...] = ()
+
+    @property
+    def expressions(self) -> tuple[Expression, ...]:
+        """All of them."""
+        found = (self.forward, *(each.forward for each in self.more), self.back)
+        return tuple(each for each in found if each is not None)
 
 
 @dataclass(frozen=True)
@@ -70,7 +95,7 @@ class Question:
 
     `back_column` is the name by which `back` means the new column, where that is not `new`: for a swap, the
     old name. No expression makes the new value where a Python `function` does. `upsert_new` asks for a new
-    side that ON CONFLICT can name from ready on.
+    side that ON CONFLICT can name from ready on. `more` are further columns of the new side.
     """
 
     column: str
@@ -83,6 +108,7 @@ class Question:
     back_column: str = ""
     function: str = ""
     upsert_new: bool = False
+    more: tuple[FurtherAsked, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -30,4 +30,7 @@ TRAITS: tuple[Trait, ...] = (
     Triggers(),
 )
 
-__all__ = ["TRAITS", "Subject", "Trait"]
+#: What concerns the old column alone, where it becomes several: nothing says which of them an index is for.
+SPLIT: tuple[Trait, ...] = (NotNull(), Default())
+
+__all__ = ["SPLIT", "TRAITS", "Subject", "Trait"]

@@ -15,7 +15,7 @@ _NOT_OF_THE_VALUE = (
 
 @dataclass(frozen=True)
 class Conversion:
-    """An expression over one column that yields the other side's value.
+    """An expression over the columns of one side, with their types, that yields a value of the other side.
 
     `expression` is what the server made of the user's text: qualified, and ending in a cast to `result`,
     typmod included (without it a row would be rewritten for ever). `total` says that it cannot raise an
@@ -24,8 +24,7 @@ class Conversion:
     """
 
     name: RelationName
-    column: str
-    argument: str
+    arguments: tuple[tuple[str, str], ...]
     result: str
     expression: str
     immutable: bool
@@ -53,7 +52,7 @@ def create(conversion: Conversion) -> tuple[str, ...]:
     statements = [*_function(conversion, inner, body, "sql")]
     if not conversion.total:
         body = dollar_quote(
-            f"\nBEGIN\n    RETURN {inner.sql}($1);\n"
+            f"\nBEGIN\n    RETURN {inner.sql}({_numbered(conversion)});\n"
             f"EXCEPTION\n    WHEN {_NOT_OF_THE_VALUE} THEN\n        RAISE;\n"
             "    WHEN OTHERS THEN\n        RETURN NULL;\nEND\n"
         )
@@ -61,19 +60,25 @@ def create(conversion: Conversion) -> tuple[str, ...]:
     return tuple(statements)
 
 
+def _numbered(conversion: Conversion) -> str:
+    return ", ".join(f"${number}" for number, _ in enumerate(conversion.arguments, 1))
+
+
 def _function(conversion: Conversion, name: RelationName, body: str, language: str) -> tuple[str, str]:
     volatility = "IMMUTABLE" if conversion.immutable else "VOLATILE"
     # A block with EXCEPTION starts a subtransaction, which a parallel worker cannot.
     safety = "SAFE" if conversion.immutable and language == "sql" else "UNSAFE"
-    argument, result = qualify_type(conversion.argument), qualify_type(conversion.result)
-    signature = f"{name.sql}({quote(conversion.column)} {argument}) RETURNS {result}"
+    types = ", ".join(qualify_type(type_) for _, type_ in conversion.arguments)
+    named = ", ".join(f"{quote(column)} {qualify_type(type_)}" for column, type_ in conversion.arguments)
+    signature = f"{name.sql}({named}) RETURNS {qualify_type(conversion.result)}"
     return (
         f"CREATE OR REPLACE FUNCTION {signature} LANGUAGE {language} {volatility} PARALLEL {safety} {body}",
-        f"GRANT EXECUTE ON FUNCTION {name.sql}({argument}) TO PUBLIC",
+        f"GRANT EXECUTE ON FUNCTION {name.sql}({types}) TO PUBLIC",
     )
 
 
 def drop(conversion: Conversion) -> tuple[str, ...]:
     """Return the statements that remove the function, whether or not it is there."""
     names = [conversion.name] if conversion.total else [conversion.name, conversion.partial]
-    return tuple(f"DROP FUNCTION IF EXISTS {name.sql}({conversion.argument})" for name in names)
+    types = ", ".join(type_ for _, type_ in conversion.arguments)
+    return tuple(f"DROP FUNCTION IF EXISTS {name.sql}({types})" for name in names)

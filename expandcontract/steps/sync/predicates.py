@@ -89,7 +89,7 @@ def new_absent(pair: Pair, values: Values) -> str:
     """`absent` for the new side, all of it."""
     plain = _plain(pair)
     parts = [f"{v} IS NULL" if p else absent(v) for v, p in zip(values, plain, strict=True)]
-    return _together(parts, "AND")
+    return together(parts, "AND")
 
 
 def old_given(pair: Pair, value: str) -> str:
@@ -104,14 +104,14 @@ def new_given(pair: Pair, values: Values) -> str:
         f"{v} IS NOT NULL" if p else f"({v} IS DISTINCT FROM NULL)"
         for v, p in zip(values, plain, strict=True)
     ]
-    return _together(parts, "OR")
+    return together(parts, "OR")
 
 
 def _plain(pair: Pair) -> tuple[bool, ...]:
     return (pair.new_plain_equality, *(each.plain_equality for each in pair.more))
 
 
-def _together(parts: Sequence[str], word: str) -> str:
+def together(parts: Sequence[str], word: str) -> str:
     """Return conditions as one; a single one as it is."""
     return parts[0] if len(parts) == 1 else f"({f' {word} '.join(parts)})"
 
@@ -154,7 +154,7 @@ def same_new(pair: Pair, left: Values, right: Values) -> str:
         same(one, other, plain=plain, type_=type_)
         for one, other, plain, type_ in zip(left, right, _plain(pair), types, strict=True)
     ]
-    return _together(parts, "AND")
+    return together(parts, "AND")
 
 
 def in_sync(pair: Pair, row: str, *, old: str | None = None, new: str | None = None) -> str:

@@ -358,7 +358,7 @@ def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
             pair, new, (_default(new_default, sync.default, pair.new.type),)
         )
         if new_default
-        else " AND ".join(map(predicates.absent, new)),
+        else predicates.together([predicates.absent(each) for each in new], "AND"),
         "old_is_default": _old_is_default(sync, old),
         "complete": ""
         if ready

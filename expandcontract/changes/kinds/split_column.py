@@ -1,0 +1,102 @@
+"""split-column: one column becomes several; old and new code each use their own."""
+
+import re
+from typing import ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from expandcontract.changes import columns, preflight
+from expandcontract.changes.kind import Kind, Spec
+from expandcontract.model.change import Change, Unfit
+from expandcontract.model.errors import BadExpression
+from expandcontract.model.names import Target, parse_column, parse_target, slug
+from expandcontract.model.plan import Plan
+from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.postgres.clone import Answer, FurtherAsked, Question
+
+#: NAME [TYPE] = EXPRESSION
+_INTO = re.compile(r'\s*("(?:[^"]|"")+"|[^\s="]+)\s*([^=]*?)\s*=\s*(.+)', re.DOTALL)
+
+
+class SplitColumnSpec(Spec):
+    """`ec start split-column users.name --into "first = split_part(name, ' ', 1)" --into ... --back ...`."""
+
+    column: str = Field(
+        description="The column: [schema.]table.column", json_schema_extra={"positional": True}
+    )
+    into: list[str] = Field(
+        description="A new column and what makes it of the old one; its type is the old one's unless given",
+        min_length=2,
+        json_schema_extra={"metavar": "'NAME [TYPE] = EXPR'"},
+    )
+    back: str | None = Field(None, description="Expression for the old value, over the new columns")
+    one_way: bool = Field(
+        default=False, description="Nothing goes back: old code does not see what new code writes"
+    )
+    unfit: Unfit = Field(
+        Unfit.ACCEPT,
+        description="A value that --back does not give back: refuse the write, record it or accept the loss",
+    )
+
+    @model_validator(mode="after")
+    def _leads_back(self) -> Self:
+        if (self.back is None) != self.one_way:
+            raise ValueError("give either --back EXPR or --one-way")
+        for each in self.into:
+            if _INTO.fullmatch(each) is None:
+                raise ValueError(f"{each!r} is not NAME [TYPE] = EXPR")
+        return self
+
+
+class SplitColumn(Kind[SplitColumnSpec]):
+    """The new side is of several columns, each made of the old one; the old one is made of all of them."""
+
+    name: ClassVar[str] = "split-column"
+    group: ClassVar[str] = "Columns"
+    help: ClassVar[str] = "Split a column into several."
+    spec: ClassVar[type[Spec]] = SplitColumnSpec
+
+    def target(self, spec: SplitColumnSpec) -> Target:
+        return parse_target(spec.column)
+
+    def slug(self, spec: SplitColumnSpec) -> str:
+        target = parse_target(spec.column)
+        return slug(f"split {target.table} {target.column}")
+
+    def question(self, spec: SplitColumnSpec, snapshot: Snapshot) -> Question:
+        column = columns.old_column(snapshot, parse_target(spec.column).column)
+        preflight.examine_split(snapshot, column)
+        first, *more = (_asked(each, column.type) for each in spec.into)
+        names = [each.new for each in (first, *more)]
+        for number, name in enumerate(names):
+            preflight.examine_name(snapshot, name)
+            if name in names[:number]:
+                raise BadExpression(f"--into names {name} twice.")
+        return Question(
+            column.name,
+            first.new,
+            columns.hidden_name(column.name),
+            type=first.type,
+            using=first.using,
+            back=spec.back,
+            one_way=spec.one_way,
+            more=tuple(more),
+        )
+
+    def compile(
+        self, change: Change, spec: SplitColumnSpec, snapshot: Snapshot, judgement: Answer, ledger_schema: str
+    ) -> Plan:
+        return columns.compose(
+            change, snapshot, judgement, self.question(spec, snapshot), spec.unfit, ledger_schema
+        )
+
+
+def _asked(into: str, type_: str) -> FurtherAsked:
+    match = _INTO.fullmatch(into)
+    if match is None:
+        raise BadExpression(f"{into!r} is not NAME [TYPE] = EXPR.")
+    name, given, expression = match.groups()
+    return FurtherAsked(parse_column(name), given or type_, expression)
+
+
+KIND = SplitColumn()

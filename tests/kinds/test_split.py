@@ -1,0 +1,114 @@
+"""One column that becomes several: whose write says what, and what is refused."""
+
+from typing import Any
+
+import asyncpg
+import pytest
+
+from expandcontract.model.errors import EcError, NotConfirmed
+from expandcontract.model.phases import Stage
+from tests.acceptance.cycle import living, opened
+from tests.acceptance.script import Script, scripted
+from tests.kinds.cases import PEOPLE
+
+INTO = [
+    "first_name = split_part(full_name, ' ', 1)",
+    "last_name = substr(full_name, length(split_part(full_name, ' ', 1)) + 2)",
+]
+SPLIT: dict[str, Any] = {"column": "people.full_name", "into": INTO, "back": "first_name || ' ' || last_name"}
+
+
+async def _row(script: Script, id_: int) -> tuple[object, ...]:
+    (row,) = await script.rows(f"SELECT full_name, first_name, last_name FROM people WHERE id = {id_}")
+    return row
+
+
+async def test_each_version_of_the_application_sees_what_the_other_wrote(database: str) -> None:
+    """A part that is written alone goes back with the other as it is; who writes both keeps the parts."""
+    async with scripted(database, "split-column", SPLIT, PEOPLE) as script:
+        await script.ready()
+        assert await _row(script, 7) == ("User Number 7", "User", "Number 7")
+        await script.sql("UPDATE people SET full_name = 'Ada King' WHERE id = 7")
+        assert await _row(script, 7) == ("Ada King", "Ada", "King")
+        await script.sql("UPDATE people SET first_name = 'Ada Augusta' WHERE id = 7")
+        assert await _row(script, 7) == ("Ada Augusta King", "Ada Augusta", "King")
+        await script.sql("UPDATE people SET note = 'x' WHERE id = 7")
+        assert await _row(script, 7) == ("Ada Augusta King", "Ada Augusta", "King")
+        await script.sql(
+            "UPDATE people SET full_name = 'A B', first_name = 'C', last_name = 'D' WHERE id = 7"
+        )
+        assert await _row(script, 7) == ("C D", "C", "D")
+        await script.verify()
+
+
+async def test_what_new_code_writes_after_contract_is_there_after_undo(database: str) -> None:
+    """The hidden column follows, and the parts stay as new code wrote them."""
+    async with scripted(database, "split-column", SPLIT, PEOPLE) as script:
+        await script.ready()
+        await script.contract()
+        await script.sql("INSERT INTO people (id, first_name, last_name) VALUES (900, 'Mary Jane', 'Watson')")
+        await script.sql("UPDATE people SET last_name = 'Last' WHERE id = 1")
+        await script.undo()
+        assert await _row(script, 900) == ("Mary Jane Watson", "Mary Jane", "Watson")
+        assert await _row(script, 1) == ("User Last", "User", "Last")
+        await script.verify()
+
+
+async def test_rollback_asks_before_it_loses_parts(database: str) -> None:
+    """Which part is which is kept nowhere else."""
+    async with living(database, "split-column", SPLIT, PEOPLE) as life:
+        await life.ready()
+        await life.sql("UPDATE people SET first_name = 'Ada Augusta', last_name = 'King' WHERE id = 1")
+        with pytest.raises(NotConfirmed, match="1 rows hold in first_name and last_name"):
+            await life.rollback()
+        assert (await life.rollback(discard=True, confirm=life.name)).stage == Stage.ROLLED_BACK
+
+
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
+    "a part named twice": ({"into": [INTO[0], INTO[0]]}, "names first_name twice"),
+    "the name of a column": ({"into": [INTO[0], "note = full_name"]}, "has a column note already"),
+    "an expression over another column": ({"into": [INTO[0], "last_name = note"]}, "--into names note"),
+    "no expression": ({"into": [INTO[0], "last_name = full_name +"]}, "not an expression"),
+    "another type": (
+        {"into": [INTO[0], "last_name integer = full_name::date"]},
+        "not an expression for integer",
+    ),
+    "back over the old column": ({"back": "full_name"}, "--back names full_name"),
+}
+
+
+async def test_what_is_refused(database: str, subtests: pytest.Subtests) -> None:
+    """With the word that is wrong, and nothing changed."""
+    for what, (fields, said) in REFUSED.items():
+        with subtests.test(what):
+            async with opened(database, "split-column", SPLIT | fields) as application:
+                if what == "a part named twice":
+                    await application.sql(PEOPLE)
+                with pytest.raises(EcError) as caught:
+                    await application.plan()
+                assert said in f"{caught.value.message} {caught.value.why}"
+
+
+async def test_a_rule_on_the_column_is_refused(database: str) -> None:
+    """Nothing says what UNIQUE means for its parts."""
+    given = f"{PEOPLE} ALTER TABLE people ADD CONSTRAINT one UNIQUE (full_name)"
+    async with opened(database, "split-column", SPLIT, given) as application:
+        with pytest.raises(EcError, match="one is a rule on full_name"):
+            await application.plan()
+
+
+async def test_a_value_that_does_not_come_back_is_taken_as_it_is(database: str) -> None:
+    """One word has no last name, and the write goes through."""
+    async with scripted(database, "split-column", SPLIT, PEOPLE) as script:
+        await script.ready()
+        await script.sql("UPDATE people SET full_name = 'Plato' WHERE id = 3")
+        assert await _row(script, 3) == ("Plato", "Plato", "")
+
+
+async def test_a_value_that_does_not_come_back_is_refused_where_that_was_asked(database: str) -> None:
+    """With --unfit refuse no value is ever lost."""
+    fields = SPLIT | {"unfit": "refuse"}
+    async with scripted(database, "split-column", fields, PEOPLE) as script:
+        await script.start()
+        with pytest.raises(asyncpg.PostgresError, match="does not fit"):
+            await script.sql("UPDATE people SET full_name = 'Plato' WHERE id = 4")
