@@ -3,11 +3,9 @@
 from expandcontract.engine.context import Context
 from expandcontract.model.errors import CopiedDatabase, NotReady, WrongState
 from expandcontract.model.phases import Nothing, Phase, Refuse, Run, Stage, State, Verb, answer
-from expandcontract.model.plan import Words
+from expandcontract.model.plan import Plan, Words
 from expandcontract.model.situation import Situation
 
-#: What only a pair of columns has.
-_OF_A_PAIR = frozenset({Verb.VERIFY, Verb.RESTORE})
 _PLACES = {
     Stage.NOT_STARTED: "{name} is planned, not started.",
     Stage.READY: "{name} is ready: both sides are in sync.",
@@ -24,7 +22,7 @@ def applies(context: Context, verb: Verb, situation: Situation) -> bool:
     Raises WrongState with the command that does apply, and CopiedDatabase.
     """
     match answer(verb, situation.stage):
-        case Run() if verb in _OF_A_PAIR and situation.plan.pair is None:
+        case Run() if _is_about_nothing(verb, situation.plan):
             context.notice(situation.name, "It holds no two columns together: there is nothing to compare.")
             return False
         case Run():
@@ -40,6 +38,11 @@ def applies(context: Context, verb: Verb, situation: Situation) -> bool:
                 state=place(situation),
                 next=next_.format(change=situation.name),
             )
+
+
+def _is_about_nothing(verb: Verb, plan: Plan) -> bool:
+    """Whether the verb is about what only a pair of columns has, or a rule that rows may break."""
+    return plan.pair is None and (verb == Verb.RESTORE or (verb == Verb.VERIFY and not plan.compares))
 
 
 def require_undamaged(situation: Situation) -> None:

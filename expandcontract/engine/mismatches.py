@@ -23,12 +23,13 @@ async def sample(context: Context, situation: Situation, blocks: int) -> None:
     reading = _reading(context, situation)
     counts = await reading.sample(await reading.leaves(situation.relation), blocks)
     context.check_stop(situation.name)
-    seen = f"{counts.mismatches:,} of {counts.rows:,} rows in {counts.blocks:,} blocks do not match"
+    looked = f"{counts.mismatches:,} of {counts.rows:,} rows in {counts.blocks:,} blocks"
+    seen = f"{looked} {situation.plan.fault}"
     if counts.mismatches:
         raise Mismatches(
             f"{seen}.",
             why="This was a sample; there may be more.",
-            state="Both sides stay in use.",
+            state="Both sides stay in use." if situation.plan.pair is not None else "Nothing was changed.",
             next=f"ec verify {situation.name}",
         )
     context.notice(situation.name, f"{seen}. This was a sample, and is no proof.")

@@ -14,7 +14,13 @@ _NOW = "SELECT convalidated FROM pg_catalog.pg_constraint WHERE conrelid = $1 AN
 
 
 def require(situation: Situation) -> None:
-    """Raise UnsupportedShape where a CHECK cannot say what in sync means."""
+    """Raise UnsupportedShape where a CHECK cannot say what in sync means, or there is nothing to be it."""
+    if situation.plan.pair is None:
+        raise UnsupportedShape(
+            f"{situation.name} holds no two columns together: nothing could be compared at each write.",
+            why="The rule itself begins with contract.",
+            next=f"ec verify {situation.name}",
+        )
     if situation.plan.sides.mode != Mode.MIRROR:
         raise UnsupportedShape(
             f"{situation.name} cannot have a standing comparison: its mode is {situation.plan.sides.mode}.",

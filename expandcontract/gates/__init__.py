@@ -4,7 +4,7 @@ A gate is a module with `NAME`, `HARD`, `ORDER` (where it stands among the other
 which returns a Verdict, or None where the gate does not exist for that change. A soft gate also has `WAITS`,
 whether it opens without anybody's decision, and `known(situation)`: what somebody who acknowledges it knows
 at that moment, as text. Its verdicts are opened by a waiver that holds the same text. That a shut one may be
-acknowledged is offered here, in one place.
+acknowledged is offered here, in one place, unless the gate itself has a command that opens it.
 
 A gate that could not look is *blind*, and says so: what it did not see may be there all the same. It does not
 keep contract shut by itself, unless `policy.require_sight` asks for that. An absence (nobody wrote, nobody
@@ -100,7 +100,8 @@ def _settled(verdict: Verdict, situation: Situation) -> Verdict:
         return judged
     # One that is shut for want of sight wants a right that is granted, or somebody who knows.
     waits = cast("SoftGate", _gates()[judged.gate]).WAITS and not verdict.open
-    return replace(judged, next=f'ec ack {situation.name} {judged.gate} --reason "..."', waits=waits)
+    ack = f'ec ack {situation.name} {judged.gate} --reason "..."'
+    return replace(judged, next=judged.next or ack, waits=waits)
 
 
 def _sighted(verdict: Verdict, situation: Situation) -> Verdict:

@@ -190,13 +190,14 @@ class Words:
 
     `about` says what it does, for the head of a plan. `ready` is why new code may run, `contracted` what is
     so after contract, `destroys` what purge takes away for good; that is empty where it only closes the
-    change.
+    change. `broken` says of rows what a comparison finds wrong with them: "have no value in fax".
     """
 
     about: str = ""
     ready: str = "every row is in sync, and the new side has its indexes and constraints"
     contracted: str = "the old side is hidden"
     destroys: str = "the old side"
+    broken: str = ""
 
 
 @dataclass(frozen=True)
@@ -294,6 +295,17 @@ class Plan:
         """Whether rows are written in a sweep."""
         actions = (step.action for step in self.steps(Section.BACKFILL))
         return any(isinstance(action, Sweep) and action.purpose == Purpose.COPY for action in actions)
+
+    @property
+    def compares(self) -> bool:
+        """Whether rows are looked at before contract: against the other side, or against a rule."""
+        return any(isinstance(step.action, Sweep) for step in self.steps(Section.VERIFY))
+
+    @property
+    def fault(self) -> str:
+        """What is wrong with rows that a comparison finds, as the end of a sentence."""
+        default = "are not filled" if self.computed_outside else "do not match"
+        return self.words.broken or default
 
     @property
     def new_column(self) -> str:

@@ -162,7 +162,7 @@ WHERE t.ctid >= $1 AND t.ctid < $2
 
 def _page(action: Sweep, leaf: Leaf, *, values: bool) -> str:
     """$1, $2 first and end, as tid."""
-    sides = [text_of(side) if values else "NULL" for side in (action.old, action.new)]
+    sides = [text_of(side) if values and side else "NULL" for side in (action.old, action.new)]
     named = [f"(t.{column})::pg_catalog.text" for column in action.key or ("ctid",)]
     return f"""
 SELECT t.ctid::pg_catalog.text, {", ".join([*sides, *named])}

@@ -43,6 +43,10 @@ ASKED: dict[str, tuple[str, dict[str, Any]]] = {
         "change-type",
         {"column": "articles.title", "type": "text", "to": "plain_title", "transform": "html:unescape"},
     ),
+    "0010_add_title_length_to_articles": (
+        "add-check",
+        {"table": "articles", "name": "title_length", "check": "length(title) BETWEEN 1 AND 200"},
+    ),
     "0020_index_reviews": (
         "add-index",
         {"where": "rating is not null", "table": "reviews", "columns": "product, lower(rating) DESC"},
@@ -102,7 +106,7 @@ async def test_a_worked_plan_is_what_is_compiled_today(context: Context, name: s
 
 @pytest.mark.parametrize("name", ASKED)
 async def test_a_worked_plan_runs_to_its_end(context: Context, name: str) -> None:
-    """Each goes from start to purge, with an undo on the way, and keeps every row."""
+    """Each goes from start to purge, with an undo on the way, and copies every row where it copies any."""
     change = plan_files.find(PHASES, name).change
     await start.start(context, change, start.Consent(acknowledged=Expected()))
     ready = await backfill.backfill(context, name)
@@ -117,4 +121,4 @@ async def test_a_worked_plan_runs_to_its_end(context: Context, name: str) -> Non
     assert end.state == State.PURGED
     async with context.database.transaction() as conn:
         copied = "SELECT sum(rows) FROM expandcontract.walk WHERE purpose = 'copy'"
-        assert (await conn.exec_driver_sql(copied)).scalar_one() == 50
+        assert (await conn.exec_driver_sql(copied)).scalar_one() == (50 if end.plan.copies else None)

@@ -130,4 +130,12 @@ CASES = [
         holds="SELECT count(*) = 4 AND bool_and(indisvalid) FROM pg_index"
         " WHERE indrelid::regclass::text LIKE 'parts%'",
     ),
+    Case(
+        "add-check",
+        "add-check",
+        {"table": "users", "name": "seen_late", "check": "seen >= 0 AND length(name) > 2"},
+        "INSERT INTO users (id, name, fax, seen) VALUES ($1, 'old', 'x', $1)",
+        "INSERT INTO users (id, name, fax, seen) VALUES ($1, 'new', 'x', NULL)",
+        holds="SELECT convalidated FROM pg_constraint WHERE conname = 'seen_late'",
+    ),
 ]

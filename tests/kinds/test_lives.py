@@ -66,7 +66,7 @@ async def _start(life: Life, case: Case) -> Stage:
     codes = {note.code for note in said.to_acknowledge}
     assert codes == set(case.acknowledged)
     situation = await life.start(acknowledged=Expected(case.acknowledged))
-    if situation.stage == Stage.BEFORE_READY:
+    if situation.stage != Stage.FINISHED:
         situation = await life.backfill()
     assert situation.deployable
     return situation.stage

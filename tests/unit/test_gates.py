@@ -12,7 +12,8 @@ from expandcontract import gates
 from expandcontract.cli.views.next_steps import next_command
 from expandcontract.engine import gatekeeper
 from expandcontract.model.errors import GateShut
-from expandcontract.model.phases import Phase, State, Status
+from expandcontract.model.phases import Phase, Section, State, Status
+from expandcontract.model.plan import Purpose, Step, Sweep, Words
 from expandcontract.model.policy import Policy
 from expandcontract.model.situation import (
     Dependent,
@@ -49,6 +50,11 @@ BEFORE_READY = situation(phases=phases(done=2, running=True), proof=None, copy=s
 NOT_STARTED = situation(phases=phases(done=0), started=False, proof=None, copy=None, compare=None)
 
 
+#: A CHECK: no pair, and rows that might break it are looked for.
+_LOOK = Step("look", "=", "look", Sweep(Purpose.COMPARE, "t", "false"), by_size=True)
+RULE = plan(pair=None, sections={Section.VERIFY: (_LOOK,)}, words=Words(broken="break it"))
+
+
 def names(given: Situation) -> list[str]:
     """Return the gates that a change has."""
     return [verdict.gate for verdict in gates.judge_all(given)]
@@ -58,10 +64,10 @@ def test_all_gates_are_there_in_order() -> None:
     """Hard gates come first, in the order in which a change meets them."""
     assert gates.ALL == (
         "backfilled", "verified", "sync-intact", "leaves-covered", "dependents-clear", "no-conflicts",
-        "mentions", "old-writers", "old-readers", "carried", "new-code-seen", "replicas-caught-up",
-        "fleet", "soak", "approval",
+        "looks-clean", "mentions", "old-writers", "old-readers", "carried", "new-code-seen",
+        "replicas-caught-up", "fleet", "soak", "approval",
     )  # fmt: skip
-    assert [gates.is_hard(name) for name in gates.ALL] == [True] * 6 + [False] * 9
+    assert [gates.is_hard(name) for name in gates.ALL] == [True] * 6 + [False] * 10
 
 
 def test_unknown_gate() -> None:
@@ -121,6 +127,9 @@ SHUT = {
         "mentions", "ec ack",
     ),
     "unfit value": (situation(conflicts=1), "no-conflicts", "ec verify"),
+    "not counted": (situation(plan=RULE, proof=None), "looks-clean", "ec backfill"),
+    "rows that break it": (situation(plan=RULE, proof=proof(mismatches=3)), "looks-clean", "ec verify"),
+    "not counted since": (situation(plan=RULE, proof=proof(spoiled_at=NOW)), "looks-clean", "ec verify"),
     "old code writes": (situation(old_writers=(writer(),)), "old-writers", "ec ack"),
     "old code alone": (
         situation(new_code_at=None, old_writers=(writer(),)), "new-code-seen", "ec ack",
@@ -462,14 +471,14 @@ def test_a_hard_gate_stays_shut(gate: str) -> None:
 
 
 def test_a_waiver_opens_its_own_gate_only() -> None:
-    """Every soft gate is shut; one is acknowledged."""
+    """Every soft gate of a pair is shut; one is acknowledged."""
     all_shut = situation(
         old_writers=(writer(),), new_code_at=None,
         live=live(uncarried=('index "ix"',), dependents=(MENTIONS,)),
         policy=Policy(approval=True, soak=timedelta(days=1), require_version=WEB_42),
         watch=watch(reader()), standbys=(Standby("replica", 90),), ready_wal=100,
     )  # fmt: skip
-    for gate, other in itertools.permutations(SOFT_SHUT, 2):
+    for gate, other in itertools.permutations(SOFT_SHUT.keys() - {"looks-clean"}, 2):
         assert not verdict(other, waived(all_shut, gate)).open
 
 

@@ -9,6 +9,7 @@ from expandcontract.engine import (
     hooks,
     kept_on_rollback,
     orphans,
+    run_on,
     standing_check,
     transform_contract,
 )
@@ -49,6 +50,7 @@ async def contract(context: Context, name: str) -> Situation:
             await gatekeeper.keep(context, work.situation, verdicts)
             await standing_check.take_down(work)
             await kept_on_rollback.stop(work)
+            await run_on.uncounted(work)
             refusals_ = _late_writers(context, work.situation, verdicts, noted)
             await transform_contract.contract(replace(work, refusals=refusals_))
     await hooks.end(context, name, Turn.CONTRACT)

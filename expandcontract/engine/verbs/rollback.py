@@ -1,6 +1,14 @@
 """`ec rollback`: remove what start added, before contract."""
 
-from expandcontract.engine import copy_session, gatekeeper, given, hooks, kept_on_rollback, orphans
+from expandcontract.engine import (
+    copy_session,
+    gatekeeper,
+    given,
+    hooks,
+    kept_on_rollback,
+    orphans,
+    taking_back,
+)
 from expandcontract.engine import situation as situations
 from expandcontract.engine.allowed_verbs import applies
 from expandcontract.engine.context import Context
@@ -9,7 +17,7 @@ from expandcontract.engine.leased_work import Work, leased
 from expandcontract.engine.verbs import undo
 from expandcontract.model.errors import NotConfirmed
 from expandcontract.model.hooks import Turn
-from expandcontract.model.phases import Verb
+from expandcontract.model.phases import Section, Verb
 from expandcontract.model.situation import Situation
 from expandcontract.postgres import owner_rights
 from expandcontract.steps.sync import predicates
@@ -50,6 +58,8 @@ async def _remove(work: Work, *, discard: bool) -> None:
         return
     if not discard:
         await given.refuse(work.context, work.situation)
+    if taking_back.is_left(work.situation):
+        await taking_back.take_back(work, Section.CONTRACT)
     if not discard and work.plan.pair is not None:
         _refuse_last_copy(work.situation)
         await _refuse_parts(work)

@@ -97,7 +97,7 @@ async def _prove_or_repair(context: Context, situation: Situation, options: Veri
     try:
         await prove(context, situation, options, verb="verify", naming=options.naming)
     except Mismatches as found:
-        if not options.repair:
+        if not options.repair or situation.plan.pair is None:
             raise
         context.notice(situation.name, f"Repairing: {found.message}")
         await repair(context, situation, options, verb="verify")
@@ -152,7 +152,7 @@ async def _once(work: Work, pace: SweepPace, naming: Naming) -> None:
     if finding.mismatches:
         named = (
             await _values(work, action, keys)
-            if naming.show_values
+            if naming.show_values and action.old
             else tuple(MismatchedRow(_spell(key)) for key in keys)
         )
         error = _mismatches(work, finding, named)
@@ -188,16 +188,27 @@ def _mismatches(work: Work, finding: proof.ProofCounts, named: tuple[MismatchedR
         f"{row.key}: {row.old} / {row.new}" if row.old or row.new else row.key for row in named
     )
     unfit = f", {finding.unfit:,} of them because the new side cannot hold the value" if finding.unfit else ""
-    fault = "are not filled" if work.plan.computed_outside else "do not match"
     more = "" if len(named) == finding.mismatches else " and more"
     remedy = (
         f"Correct those values, then: ec verify {work.name}" if finding.unfit else f"ec backfill {work.name}"
     )
+    if work.plan.pair is None:
+        return _broken(work, finding, f"{listed}{more}")
     return Mismatches(
-        f"{finding.mismatches:,} of {finding.rows_compared:,} rows {fault}{unfit}.",
+        f"{finding.mismatches:,} of {finding.rows_compared:,} rows {work.plan.fault}{unfit}.",
         why=f"Rows: {listed}{more}.",
         state="Both sides stay in use; contract is shut.",
         next=remedy,
+    )
+
+
+def _broken(work: Work, finding: proof.ProofCounts, listed: str) -> Mismatches:
+    """Rows that break a rule: nothing but their owner's hand can mend them."""
+    return Mismatches(
+        f"{finding.mismatches:,} of {finding.rows_compared:,} rows {work.plan.fault}.",
+        why=f"Rows: {listed}. ec verify {work.name} --export FILE writes the keys of all.",
+        state="Nothing refuses them yet; contract is shut.",
+        next=f"Correct those rows, then: ec verify {work.name}",
     )
 
 

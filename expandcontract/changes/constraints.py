@@ -1,0 +1,93 @@
+"""The constraints of a table by name: of any kind, among those that the catalog showed. Pure."""
+
+import difflib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from expandcontract.model.errors import NameTaken, NoSuchObject
+from expandcontract.model.names import RelationName, parse_column, quote
+from expandcontract.postgres.catalog.snapshot import Snapshot
+
+#: As pg_constraint.contype has them.
+CHECK, FOREIGN_KEY, NOT_NULL, PRIMARY_KEY, UNIQUE, EXCLUSION = "c", "f", "n", "p", "u", "x"
+
+
+@dataclass(frozen=True)
+class Named:
+    """A constraint of the table. `kind` is pg_constraint.contype, `definition` what ADD CONSTRAINT takes.
+    `other_table` is what a foreign key refers to.
+    """
+
+    name: str
+    kind: str
+    columns: tuple[str, ...]
+    definition: str
+    validated: bool = True
+    enforced: bool = True
+    comment: str | None = None
+    other_table: RelationName | None = None
+
+
+def every(snapshot: Snapshot) -> Iterator[Named]:
+    """Yield all constraints of the table itself; NOT NULL has a name from 18 on."""
+    for each in snapshot.constraints:
+        if not each.inbound:
+            yield Named(
+                each.name,
+                each.kind,
+                each.columns,
+                each.definition.removesuffix(" NOT VALID"),
+                each.validated,
+                each.enforced,
+                each.comment,
+                each.other_table,
+            )
+    for index in snapshot.indexes:
+        if index.constraint is not None:
+            yield Named(
+                index.constraint,
+                index.constraint_kind or UNIQUE,
+                index.columns,
+                index.constraint_definition or "",
+                comment=index.constraint_comment,
+            )
+    for column in snapshot.columns:
+        if column.not_null_name is not None:
+            only = "" if column.not_null_inherited else " NO INHERIT"
+            yield Named(
+                column.not_null_name,
+                NOT_NULL,
+                (column.name,),
+                f"NOT NULL {quote(column.name)}{only}",
+                column.not_null_valid,
+                comment=column.not_null_comment,
+            )
+
+
+def named(snapshot: Snapshot, written: str) -> Named:
+    """Return the constraint of the name that the user wrote. Raises BadName, and NoSuchObject with the
+    nearest names.
+    """
+    name = parse_column(written)
+    known = {each.name: each for each in every(snapshot)}
+    if name in known:
+        return known[name]
+    folded = [other for other in known if other.lower() == name.lower()]
+    near = folded or difflib.get_close_matches(name, known, n=3)
+    listed = f"It has {', '.join(map(quote, sorted(known)))}." if known else "It has none."
+    raise NoSuchObject(
+        f"Table {snapshot.table} has no constraint {quote(name)}.",
+        why=f"Did you mean {' or '.join(map(quote, near))}?" if near else listed,
+    )
+
+
+def free_name(snapshot: Snapshot, written: str) -> str:
+    """Return the name that the user wrote for a new constraint. Raises BadName and NameTaken."""
+    name = parse_column(written)
+    if any(each.name == name for each in every(snapshot)):
+        raise NameTaken(
+            f"{snapshot.table} has a constraint {quote(name)} already.", why="Choose another name."
+        )
+    if name.startswith("~ec_"):
+        raise NameTaken(f"{quote(name)} begins like what ec makes for itself.", why="Choose another name.")
+    return name

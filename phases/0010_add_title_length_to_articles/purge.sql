@@ -1,0 +1,2 @@
+-- - close the change: title_length stays
+--   instant, NOT REVERSIBLE; locks: none

@@ -1,0 +1,2 @@
+-- - nothing was added yet
+--   instant, reversible; locks: none

@@ -1,0 +1,104 @@
+"""Rules on rows: who breaks one is found before it refuses anything, and one that fails refuses nothing."""
+
+import pytest
+
+from expandcontract import gates
+from expandcontract.engine.verbs.verify import VerifyOptions, look
+from expandcontract.engine.verbs.verify import verify as verify_verb
+from expandcontract.model.errors import EcError, GateShut, Mismatches
+from expandcontract.model.phases import Stage
+from expandcontract.model.situation import Situation, Verdict
+from tests.acceptance.cycle import Life, acknowledge, living
+
+TITLES = """
+CREATE TABLE articles (id integer PRIMARY KEY, title text);
+INSERT INTO articles SELECT n, 'Title ' || n FROM generate_series(1, 100) n;
+UPDATE articles SET title = 'b' WHERE id IN (7, 42);
+"""
+CHECK = {"table": "articles", "name": "long", "check": "length(title) > 3"}
+BREAK = "INSERT INTO articles VALUES (1000, 'd')"
+
+
+def _gate(situation: Situation) -> Verdict:
+    return next(each for each in gates.judge_all(situation) if each.gate == "looks-clean")
+
+
+async def _constraints(life: Life) -> int:
+    return int(await life.value("SELECT count(*) FROM pg_constraint WHERE contype = 'c'"
+                                " AND conrelid = 'articles'::regclass"))  # fmt: skip
+
+
+async def test_rows_that_break_it_are_counted_and_named(database: str) -> None:
+    """Backfill and verify say how many and which; the gate is shut until a count finds none; nothing is
+    refused before contract.
+    """
+    async with living(database, "add-check", CHECK, TITLES) as life:
+        started = await life.start()
+        assert (started.stage, _gate(started).open) == (Stage.READY, False)
+        with pytest.raises(Mismatches, match=r"2 of 100 rows break CHECK \(length\(title\) > 3\)") as told:
+            await life.backfill()
+        assert told.value.why.startswith("Rows: id=7; id=42.")
+        shut = _gate(await life.situation())
+        assert (shut.open, "2 of 100 rows break" in shut.reason) == (False, True)
+        with pytest.raises(GateShut):
+            await life.contract()
+        await life.sql(f"{BREAK}; DELETE FROM articles WHERE length(title) < 4")
+        await life.verify()
+        assert _gate(await life.situation()).open
+        assert (await life.contract()).stage == Stage.HIDDEN
+        assert await _constraints(life) == 1
+
+
+async def test_every_row_can_be_exported(database: str) -> None:
+    """Each row that breaks the rule is given out by its key, and no more of it is shown."""
+    async with living(database, "add-check", CHECK, TITLES) as life:
+        await life.start()
+        found: list[dict[str, str | None]] = []
+        with pytest.raises(Mismatches, match="2 of 100 rows break"):
+            await life.verify(export=lambda row: found.append(row.key), show_values=True)
+        assert found == [{"id": "7"}, {"id": "42"}]
+
+
+async def test_what_was_written_since_stops_contract_and_leaves_nothing(database: str) -> None:
+    """A row that breaks the rule after the count: contract fails, and no write is refused after it."""
+    async with living(database, "add-check", CHECK, TITLES) as life:
+        await life.sql("DELETE FROM articles WHERE length(title) < 4")
+        await life.ready()
+        await life.sql(BREAK)
+        with pytest.raises(EcError):
+            await life.contract()
+        assert await _constraints(life) == 0
+        await life.sql("INSERT INTO articles VALUES (1001, 'e')")
+        assert (await life.rollback()).stage == Stage.ROLLED_BACK
+
+
+async def test_a_count_that_somebody_does_without(database: str) -> None:
+    """Who acknowledges that nobody counted contracts at once: PostgreSQL looks at every row itself."""
+    async with living(database, "add-check", CHECK, TITLES) as life:
+        await life.sql("DELETE FROM articles WHERE length(title) < 4")
+        await life.start()
+        await acknowledge(life, "looks-clean", "the table is small")
+        assert (await life.contract()).stage == Stage.HIDDEN
+
+
+async def test_undo_asks_for_another_count(database: str) -> None:
+    """After undo rows may be what they like again, so that the old count says nothing any more."""
+    async with living(database, "add-check", CHECK, TITLES) as life:
+        await life.sql("DELETE FROM articles WHERE length(title) < 4")
+        await life.ready()
+        await life.contract()
+        undone = await life.undo()
+        assert (await _constraints(life), _gate(undone).open) == (0, False)
+        await life.sql(BREAK)
+        with pytest.raises(Mismatches, match="1 of 99 rows break"):
+            await life.backfill()
+
+
+async def test_a_sample_and_a_standing_comparison(database: str) -> None:
+    """A sample speaks of the rule; what a comparison at each write would be, the rule is itself."""
+    async with living(database, "add-check", CHECK, TITLES) as life:
+        await life.start()
+        with pytest.raises(Mismatches, match="2 of 100 rows in 1 blocks break CHECK"):
+            await look(life.context, life.name, 10)
+        with pytest.raises(EcError, match="holds no two columns together"):
+            await verify_verb(life.context, life.name, VerifyOptions(standing=True))
