@@ -17,7 +17,7 @@ from expandcontract.sweep.job import Job, OnError, SweepOptions, SweepOutcome
 from expandcontract.sweep.shift import SliceCheck
 from expandcontract.sweep.walk import lay, walk
 from expandcontract.throttles.limits import Limits
-from expandcontract.transforms import require
+from expandcontract.transforms.process import require
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from expandcontract.sweep.line import Answer, Line
 from expandcontract.sweep.shift import ChunkLost, Shift, TooSlow
 from expandcontract.sweep.tempo import Tempo, Written
 from expandcontract.sweep.transform_statements import TransformStatements
-from expandcontract.transforms import Failed
+from expandcontract.transforms.outcome import Failed
 
 #: Rows in a batch.
 START, FLOOR, CEILING = 100, 10, 5_000

@@ -24,7 +24,8 @@ from expandcontract.sweep.line import Line
 from expandcontract.sweep.pace import Pace
 from expandcontract.sweep.shift import HEARTBEAT_SECONDS, NOTICE_SECONDS, ChunkLost, Shift, TooSlow
 from expandcontract.sweep.transform_statements import TransformStatements, file_of, render
-from expandcontract.transforms import Computed, Died, Failed, Made, Transformer
+from expandcontract.transforms.outcome import Computed, Failed, Made
+from expandcontract.transforms.process import Died, Transformer
 
 T = TypeVar("T")
 

@@ -8,10 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from expandcontract.model.errors import BadTransform
-from expandcontract.transforms.outcome import Computed, Failed, Made
+from expandcontract.transforms.outcome import Computed, Failed
 from expandcontract.transforms.wire import LENGTH, packed
-
-__all__ = ["Computed", "Died", "Failed", "Made", "Transformer", "require"]
 
 #: A module that takes longer to import has something wrong with it.
 LONGEST_IMPORT_SECONDS = 60.0

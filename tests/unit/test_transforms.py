@@ -10,7 +10,8 @@ import pytest
 from expandcontract.engine.sweep_rounds import is_worth_another
 from expandcontract.model.errors import BadTransform
 from expandcontract.sweep.filled_rows import FilledRow, Unfilled, _shares
-from expandcontract.transforms import Died, Failed, Made, Transformer, require
+from expandcontract.transforms.outcome import Failed, Made
+from expandcontract.transforms.process import Died, Transformer, require
 from tests.waiting import until
 
 HERE = "tests.acceptance.functions"

@@ -39,7 +39,7 @@ from expandcontract.model.plan import Note, Plan
 from expandcontract.model.situation import Situation
 from expandcontract.postgres.catalog import relation
 from expandcontract.postgres.sqlstate import is_lock_failure, translate
-from expandcontract.transforms import require
+from expandcontract.transforms.process import require
 
 #: Between two tries to begin while somebody holds a lock that is needed.
 AGAIN_SECONDS = 0.2
