@@ -16,8 +16,8 @@ VERBS = (
 )
 #: Loads by each verb: once before, once under each lease, once at the end. Start loads what it has begun. A
 #: backfill has three leases (copy, settle, prove), and is looked at when it is ready. Contract asks its hard
-#: gates once more under the lock; the tests look at a gate before it and acknowledge it, three loads more.
-LOADS = {"start": 4, "backfill": 6, "verify": 3, "rollback": 3, "contract": 7, "undo": 3, "purge": 3}
+#: gates once more under the lock; the tests look at a gate before it, one load more.
+LOADS = {"start": 4, "backfill": 6, "verify": 3, "rollback": 3, "contract": 5, "undo": 3, "purge": 3}
 
 
 @contextmanager
