@@ -16,7 +16,7 @@ from expandcontract.model.errors import UsageError
 VERBS: Mapping[str, str] = {
     "init": "Create the folder of plans and the ledger.",
     "plan": "Write or re-render a plan; changes nothing in the database.",
-    "start": "Add the new side and keep both sides in sync (expand, dual_write).",
+    "start": "Begin a change: all that takes no time with the size of the table.",
     "backfill": "Copy the rows, settle the new side, verify; resumes and repairs.",
     "verify": "Compare every row and write the proof.",
     "contract": "Ask the gates, then hide the old side.",

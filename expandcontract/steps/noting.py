@@ -68,8 +68,6 @@ BEGIN
         {note}
     END IF;
     RETURN NEW;
-EXCEPTION WHEN OTHERS THEN
-    RETURN NEW;
 END
 $ec$"""
 

@@ -73,6 +73,8 @@ class BackfillView(PhaseView):
         """Return the line of the text."""
         if self.error:
             return self.error
+        if self.round is None and self.status == Status.DONE:
+            return ""  # it builds, and copies no row
         parts = [f"{self._which_round()}{count(self.rows_written, 'row')}"]
         if self.copy_seconds:
             parts = [f"{parts[0]} in {seconds(self.copy_seconds)}", *rate(self.rows_per_second)]
@@ -113,6 +115,8 @@ class VerifyView(PhaseView):
             return self.error
         if self.status == Status.PENDING and not self.rows_compared:
             return ""
+        if self.status == Status.DONE and not (self.rows_compared or self.proof_valid_until or self.spoiled):
+            return ""  # there is nothing to compare
         compared = (
             f"{count(self.rows_compared, 'row')} compared, {count(self.mismatches, 'mismatch', 'mismatches')}"
         )
