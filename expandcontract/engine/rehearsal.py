@@ -32,6 +32,7 @@ from expandcontract.postgres.sqlstate import (
 from expandcontract.steps import column as steps
 from expandcontract.steps import keep_on_rollback, standing_constraint
 from expandcontract.steps.carry import filled
+from expandcontract.steps.parts import FINISH
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,7 @@ def script(plan: Plan) -> Iterator[RehearsedPart]:
     yield from _section(plan, Section.BACKFILL)
     yield from _repair(plan, steps.RESTORE_READY)
     yield from _standing(plan)
+    yield from _aside_parts(_repair(plan, FINISH))
     yield from _aside_parts(rollback)
     yield from _contract(plan)
     yield from _aside_parts(_section(plan, Section.PURGE))

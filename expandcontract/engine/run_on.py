@@ -2,13 +2,14 @@
 
 from expandcontract.engine import hooks, taking_back
 from expandcontract.engine.leased_work import Work
-from expandcontract.engine.runner import begin_phase, end_phase, record, run_phase
+from expandcontract.engine.runner import begin_phase, end_phase, record, run_phase, run_step
 from expandcontract.ledger import change as change_writer
 from expandcontract.model import killpoints
 from expandcontract.model.errors import StepFailed
 from expandcontract.model.hooks import Turn
 from expandcontract.model.phases import Phase, Section, State, Status
 from expandcontract.model.plan import Sweep
+from expandcontract.steps.parts import FINISH
 
 #: Until here nothing that old code needs has gone.
 BEFORE_CONTRACT = (Phase.EXPAND, Phase.DUAL_WRITE, Phase.BACKFILL, Phase.VERIFY)
@@ -44,6 +45,9 @@ async def finish(work: Work) -> None:
     if work.plan.contracts or work.situation.state != State.ACTIVE:
         return
     context = work.context
+    for step in work.plan.steps(Section.REPAIR):
+        if step.id == FINISH:
+            await run_step(work, Section.REPAIR, step)
     async with context.database.transaction() as conn:
         await work.check(conn)
         await change_writer.become(

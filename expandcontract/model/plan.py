@@ -9,11 +9,12 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from functools import cached_property
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 from pydantic import TypeAdapter
 
 from expandcontract.model.change import Change, Pair
+from expandcontract.model.forecast import Forecast
 from expandcontract.model.names import RelationName
 from expandcontract.model.phases import Section, State
 
@@ -116,7 +117,14 @@ class Transformation(Sweep):
     type: str
 
 
-Action: TypeAlias = Transactional | Concurrent | Sweep | Transformation
+@dataclass(frozen=True, kw_only=True)
+class Deletion(Sweep):
+    """A copy that deletes the rows that it is for."""
+
+    deletes: Literal[True]
+
+
+Action: TypeAlias = Transactional | Concurrent | Sweep | Transformation | Deletion
 
 
 @dataclass(frozen=True)
@@ -190,7 +198,7 @@ class Words:
 
     `about` says what it does, for the head of a plan. `ready` is why new code may run, `contracted` what is
     so after contract, `destroys` what purge takes away for good; that is empty where it only closes the
-    change. `broken` says of rows what a comparison finds wrong with them: "have no value in fax".
+    change. `broken` says of rows what a comparison finds wrong with them: "have no value in fax". `stays` is what a rollback cannot take back.
     """
 
     about: str = ""
@@ -198,6 +206,7 @@ class Words:
     contracted: str = "the old side is hidden"
     destroys: str = "the old side"
     broken: str = ""
+    stays: str = ""
 
 
 @dataclass(frozen=True)
@@ -246,6 +255,7 @@ class Plan:
     enforces: tuple[str, ...] = ()
     words: Words = Words()
     given: str = "false"
+    forecast: Forecast | None = field(default=None, compare=False)
     program_version: str = field(default="", compare=False)
 
     def steps(self, section: Section) -> tuple[Step, ...]:

@@ -58,6 +58,58 @@ class Looked:
     whole: bool
 
 
+@dataclass(frozen=True)
+class Matching:
+    """How many rows there are, how many would be written, and how many match and never would, with keys."""
+
+    rows: int
+    wanted: int
+    again: int
+    keys: tuple[str, ...]
+    whole: bool
+
+
+#: $1 functions of the empty copy: whether one of their bodies calls what is volatile, or not PostgreSQL's.
+_OPAQUE = r"""
+SELECT EXISTS (
+    SELECT FROM pg_catalog.unnest($1::text[]) f
+    JOIN pg_catalog.pg_proc p ON p.oid = f::pg_catalog.regproc,
+        pg_catalog.regexp_matches(p.prosqlbody::text, ':(?:funcid|opfuncid) (\d+)', 'g') AS named(id)
+    LEFT JOIN pg_catalog.pg_proc c ON c.oid = named.id[1]::pg_catalog.oid
+    WHERE c.oid >= 16384::pg_catalog.oid OR c.provolatile = 'v'
+)"""
+
+
+async def may_not_be_run(conn: AsyncConnection, functions: Sequence[RelationName]) -> bool:
+    """Whether one of these functions does more than to read, or calls what PostgreSQL did not bring along."""
+    names = [function.sql for function in functions]
+    return bool(await value(conn, _OPAQUE, names)) or await calls_foreign_code(conn, functions)
+
+
+async def matching(
+    conn: AsyncConnection,
+    table: RelationName,
+    key: Sequence[str],
+    wanted: str,
+    left: str,
+    *,
+    whole: bool,
+) -> Matching:
+    """Count rows for which predicates over the alias `t` are true: to be written, and matching at all."""
+    sample, whole = await _sample(conn, table, whole=whole)
+    named = (f"t.{quote(each)} AS {quote(_key(at))}" for at, each in enumerate(key))
+    inner = ", ".join(
+        [f"({wanted}) IS TRUE AS wanted", f"({left}) IS TRUE AS left", "t.ctid AS ec_place", *named]
+    )
+    again = "t.left AND NOT t.wanted"
+    query = f"""
+        SELECT count(*), count(*) FILTER (WHERE t.wanted), count(*) FILTER (WHERE {again}),
+               (pg_catalog.array_agg({_name(key)}) FILTER (WHERE {again}))[1:{NAMED}]
+        FROM (SELECT {inner} FROM {table.sql} t{sample}) t"""
+    ((count, found, stuck, keys),) = await rows(conn, query)
+    return Matching(count, found, stuck, tuple(keys or ()), whole)
+
+
 async def calls_foreign_code(conn: AsyncConnection, functions: Sequence[RelationName]) -> bool:
     """Whether one of these functions calls what PostgreSQL did not bring along."""
     return bool(await value(conn, _FOREIGN, [function.sql for function in functions]))

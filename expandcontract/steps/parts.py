@@ -16,6 +16,9 @@ from expandcontract.steps import tables
 
 T = TypeVar("T")
 
+#: The step of REPAIR that clears away what nothing needs any more, when the change is finished.
+FINISH = "finish"
+
 
 @dataclass(frozen=True)
 class Part:

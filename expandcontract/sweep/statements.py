@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from expandcontract.ledger.chunk import INCARNATION
 from expandcontract.model.names import literal, quote, split, sync_schema
-from expandcontract.model.plan import Purpose, Sweep
+from expandcontract.model.plan import Deletion, Purpose, Sweep
 from expandcontract.sweep.sides import side_given, side_value
 
 #: Rows are written under the search_path of the role, for the sake of what the table's own triggers call. So
@@ -263,7 +263,7 @@ def wanted(action: Sweep, relation: str, end: str = end_of_mine("$4")) -> str:
   FROM ONLY {relation} t
   WHERE t.ctid {GE} $3 AND t.ctid {LT} {end} AND ({action.wanted})
   LIMIT $5::pg_catalog.int8
-  FOR NO KEY UPDATE SKIP LOCKED"""
+  {_lock(action)} SKIP LOCKED"""
 
 
 def strided(action: Sweep, relation: str, condition: str = "EXISTS (SELECT FROM mine)") -> str:
@@ -275,7 +275,7 @@ def strided(action: Sweep, relation: str, condition: str = "EXISTS (SELECT FROM 
     SELECT t.ctid{_drifted(action)}
     FROM ONLY {relation} t
     WHERE t.ctid {GE} {_tid("$7")} AND t.ctid {LT} {_tid("$8")} AND ({action.wanted})
-    FOR NO KEY UPDATE SKIP LOCKED
+    {_lock(action)} SKIP LOCKED
   ) AS share
   WHERE {condition}
   LIMIT $5::pg_catalog.int8"""
@@ -311,16 +311,26 @@ def _overwritten(action: Sweep, schema: str) -> str:
 
 def written(action: Sweep, relation: str) -> str:
     """Return the CTEs that write the rows of `chosen`, and count them."""
-    assignments = ", ".join(f"{column} = {expression}" for column, expression in action.assignments)
     return f"""updated AS (
-  UPDATE ONLY {relation} t
-  SET {assignments}
+  {_write(action, relation)}
   WHERE t.ctid {EQ} ANY (ARRAY(SELECT chosen.ctid FROM chosen)) AND ({action.wanted})
   RETURNING 1
 ),
 written AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows FROM updated
 )"""
+
+
+def _write(action: Sweep, relation: str) -> str:
+    if isinstance(action, Deletion):
+        return f"DELETE FROM ONLY {relation} t"
+    assignments = ", ".join(f"{column} = {expression}" for column, expression in action.assignments)
+    return f"UPDATE ONLY {relation} t\n  SET {assignments}"
+
+
+def _lock(action: Sweep) -> str:
+    """Return the lock of a row that is about to be written: what refers to one goes on, unless it goes."""
+    return "FOR UPDATE" if isinstance(action, Deletion) else "FOR NO KEY UPDATE"
 
 
 def checkpoint() -> str:

@@ -19,6 +19,7 @@ from expandcontract.ledger.reader import LogEntry
 from expandcontract.model.activity import Activity, Horizon
 from expandcontract.model.errors import WrongState
 from expandcontract.model.events import Blocker, Build
+from expandcontract.model.forecast import Forecast
 from expandcontract.model.phases import Section, State
 from expandcontract.model.plan import Concurrent, Lock, LockMode, Note, Plan, Purpose, Step, Sweep
 from expandcontract.model.policy import Policy
@@ -71,6 +72,7 @@ def _full_plan() -> Plan:
     drop = replace(plan().steps(Section.EXPAND)[0], symbol="-", sentence="Drop the column.", reversible=False)
     return plan(
         sections={**plan().sections, Section.BACKFILL: (copy, index), Section.PURGE: (drop,)},
+        forecast=Forecast(1_000_000, 140_000_000, 1_000_000, 300_000_000, 212_800_000, 70_000_000, 1.72),
         costs=(Note("update", "An unrelated UPDATE takes 0.3-0.5 us longer a row."),),
         hazards=(
             Note(

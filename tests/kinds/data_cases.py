@@ -34,4 +34,24 @@ DATA_CASES = [
         holds="SELECT count(*) = count(DISTINCT token) AND count(*) > 200 FROM users",
         discard=True,
     ),
+    Case(
+        "update-rows",
+        "update-rows",
+        {
+            "table": "users",
+            "set": ["note = upper(name)", "seen = seen + 1"],
+            "where": "seen = 0 AND id < 10000",
+        },
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'old', 'x')",
+        "UPDATE users SET fax = 'new' WHERE id = $1 % 200",
+        holds="SELECT count(*) FILTER (WHERE note = upper(name) AND seen = 1) = 200 FROM users",
+    ),
+    Case(
+        "delete-rows",
+        "delete-rows",
+        {"table": "users", "where": "id % 3 = 0 AND id < 10000"},
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'old', 'x')",
+        "UPDATE users SET fax = 'new' WHERE id = $1 % 200",
+        holds="SELECT count(*) FILTER (WHERE id <= 200) = 134 FROM users",
+    ),
 ]

@@ -9,6 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from expandcontract.model.change import Change, Further, Mode, Pair, Side, Unfit
+from expandcontract.model.forecast import Forecast
 from expandcontract.model.names import RelationName
 from expandcontract.model.phases import Section, State
 from expandcontract.model.plan import (
@@ -81,6 +82,7 @@ def full_plan() -> Plan:
         enforces=("b is never NULL",),
         words=Words("about", "ready", "contracted", "what goes"),
         given="t.email IS DISTINCT FROM NULL",
+        forecast=Forecast(1_000, 81_920, 1_000, 163_840, 200_000, 40_960, 0.5),
         program_version="0.1.0",
     )
 

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import humanize
 
+from expandcontract.model.sizes import UNITS
 from expandcontract.model.words import one_line
 
 
@@ -14,6 +15,16 @@ def count(number: float, noun: str = "", plural: str = "") -> str:
     if not noun:
         return digits
     return f"{digits} {noun}" if round(number) == 1 else f"{digits} {plural or noun + 's'}"
+
+
+def size(number: int) -> str:
+    """Return bytes in the unit in which they are read best: `12 kB`, `1.5 GB`."""
+    value, unit = float(number), "B"
+    for unit in UNITS:  # noqa: B007 - the last one stays
+        if value < 1024:  # noqa: PLR2004 - bytes in the next unit
+            break
+        value /= 1024
+    return f"{value:.1f} {unit}" if value < 10 and unit != "B" else f"{value:,.0f} {unit}"  # noqa: PLR2004
 
 
 def seconds(value: float) -> str:

@@ -6,8 +6,9 @@ from typing import Literal, Self
 
 from pydantic import Field
 
-from expandcontract.cli.views.format import table
+from expandcontract.cli.views.format import count, seconds, size, table
 from expandcontract.cli.views.view import Part, View
+from expandcontract.model.forecast import Forecast
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Lock, LockMode, Note, Plan, Step
 
@@ -84,6 +85,48 @@ class NoteView(Part):
         return cls(code=note.code, sentence=note.said, acknowledge=note.acknowledge)
 
 
+class ForecastView(Part):
+    """What the change costs up to contract at most, by statistics; bytes, and minutes of one worker at
+    `rows_a_second`, throttled by nothing. `rows` is null where the table was never analyzed.
+    """
+
+    rows: int | None
+    bytes: int
+    written_rows: int
+    read_bytes: int
+    wal_bytes: int
+    disk_bytes: int
+    minutes: float
+    rows_a_second: int
+
+    @classmethod
+    def of(cls, forecast: Forecast) -> Self:
+        """Read a forecast."""
+        return cls(
+            rows=forecast.rows,
+            bytes=forecast.bytes,
+            written_rows=forecast.written,
+            read_bytes=forecast.read,
+            wal_bytes=forecast.wal,
+            disk_bytes=forecast.disk,
+            minutes=round(forecast.minutes, 1),
+            rows_a_second=forecast.rows_a_second,
+        )
+
+    def lines(self) -> list[str]:
+        """Return what there is, what is done to it, and how long that takes."""
+        rows = "a number of rows that nobody counted" if self.rows is None else count(self.rows, "row")
+        pace = f"at {count(self.rows_a_second)} rows/s, by one worker that nothing throttles"
+        said = [
+            ("table", f"about {rows}, {size(self.bytes)} with indexes"),
+            ("written", f"{count(self.written_rows, 'row')}, {size(self.wal_bytes)} of WAL"),
+            ("read", size(self.read_bytes)),
+            ("disk", f"{size(self.disk_bytes)} more while it lasts"),
+            ("time", f"{seconds(self.minutes * 60)} {pace}"),
+        ]
+        return ["forecast, at most, by statistics", *table(said, indent="    ")]
+
+
 class PlanView(View):
     """A plan. `written_to` is the folder that it was written to, if any. A `started` one is the ledger's."""
 
@@ -100,6 +143,7 @@ class PlanView(View):
     sections: tuple[SectionView, ...]
     costs: tuple[NoteView, ...]
     hazards: tuple[NoteView, ...]
+    forecast: ForecastView | None
     written_to: str | None
     started: bool
 
@@ -121,6 +165,7 @@ class PlanView(View):
             sections=_sections(plan, statements),
             costs=tuple(map(NoteView.of, plan.costs)),
             hazards=tuple(map(NoteView.of, plan.hazards)),
+            forecast=None if plan.forecast is None else ForecastView.of(plan.forecast),
             written_to=written_to,
             started=started,
         )
@@ -129,6 +174,7 @@ class PlanView(View):
         """Return the steps with their locks, then costs and hazards, then the next line to type."""
         blocks = [self._head(), *(section.lines() for section in self.sections)]
         blocks += [["from contract on", *(f"    {each}" for each in self.enforces)]] if self.enforces else []
+        blocks += [self.forecast.lines()] if self.forecast is not None else []
         blocks += [_notes("costs", self.costs, " ")] if self.costs else []
         blocks += [_notes("hazards", self.hazards, "!")] if self.hazards else []
         return "\n\n".join("\n".join(block) for block in [*blocks, self._foot()])

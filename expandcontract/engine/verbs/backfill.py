@@ -66,13 +66,16 @@ async def backfill(context: Context, name: str, options: BackfillOptions = Backf
 
 async def _run_on(context: Context, situation: Situation, options: BackfillOptions) -> None:
     """Go on as far as contract. Rows that a rule would refuse are counted, where the last count does not say
-    any more that there is none.
+    any more that there is none; those that were to be written, and match still, are written once more.
     """
     await _through(context, situation)
     situation = await situations.one(context, situation.name)
     counted = _is_proven(situation)
     if situation.state == State.ACTIVE and situation.plan.compares and options.verify and not counted:
-        await verify.prove(context, situation, options, verb="backfill")
+        if situation.plan.copies:
+            await _prove_or_repair(context, situation, options)
+        else:
+            await verify.prove(context, situation, options, verb="backfill")
         await _through(context, situation)
 
 

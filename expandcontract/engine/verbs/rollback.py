@@ -60,6 +60,8 @@ async def _remove(work: Work, *, discard: bool) -> None:
         await given.refuse(work.context, work.situation)
     if taking_back.is_left(work.situation):
         await taking_back.take_back(work, Section.CONTRACT)
+    if work.plan.words.stays:
+        work.context.notice(work.name, work.plan.words.stays)
     if not discard and work.plan.pair is not None:
         _refuse_last_copy(work.situation)
         await _refuse_parts(work)

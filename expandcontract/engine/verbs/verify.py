@@ -203,7 +203,16 @@ def _mismatches(work: Work, finding: proof.ProofCounts, named: tuple[MismatchedR
 
 
 def _broken(work: Work, finding: proof.ProofCounts, listed: str) -> Mismatches:
-    """Rows that break a rule: nothing but their owner's hand can mend them."""
+    """Rows that break a rule: nothing but their owner's hand can mend them. Of rows that match still: they
+    were written since, or would match again.
+    """
+    if work.plan.copies:
+        return Mismatches(
+            f"{finding.mismatches:,} of {finding.rows_compared:,} rows {work.plan.fault}.",
+            why=f"Rows: {listed}. Somebody goes on writing such rows, or they would match once more.",
+            state="What was written stays.",
+            next=f"Stop what writes them, then: ec backfill {work.name}",
+        )
     return Mismatches(
         f"{finding.mismatches:,} of {finding.rows_compared:,} rows {work.plan.fault}.",
         why=f"Rows: {listed}. ec verify {work.name} --export FILE writes the keys of all.",

@@ -1,0 +1,77 @@
+"""delete-rows: the DELETE of many rows, in small batches that stop nobody."""
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from pydantic import Field
+
+from expandcontract.changes import rows
+from expandcontract.changes.kind import Kind, Spec
+from expandcontract.changes.row_expressions import RowExpression
+from expandcontract.model.change import Change
+from expandcontract.model.names import Target, parse_table, quote, slug
+from expandcontract.model.plan import Note, Plan
+from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.postgres.clone import Answer, Trial
+from expandcontract.steps import rows_written
+
+#: What a foreign key says of a row that is deleted, and what that means for the rows that refer to it.
+_ACTIONS = {
+    "ON DELETE CASCADE": "its rows that refer to one are deleted with it, in the same transaction",
+    "ON DELETE SET NULL": "its rows that refer to one are updated with it, in the same transaction",
+    "ON DELETE SET DEFAULT": "its rows that refer to one are updated with it, in the same transaction",
+}
+
+
+class DeleteRowsSpec(Spec):
+    """`ec start delete-rows sessions --where 'ended_at < now() - interval $$1 year$$'`."""
+
+    table: str = Field(description="The table: [schema.]table", json_schema_extra={"positional": True})
+    where: str = Field(description="Which rows, as in DELETE ... WHERE")
+
+
+class DeleteRows(Kind[DeleteRowsSpec]):
+    """Rows that match are deleted; then none is left."""
+
+    name: ClassVar[str] = "delete-rows"
+    group: ClassVar[str] = "Data"
+    help: ClassVar[str] = "Delete rows in a sweep, until none is left that matches."
+    spec: ClassVar[type[Spec]] = DeleteRowsSpec
+
+    def target(self, spec: DeleteRowsSpec) -> Target:
+        return parse_table(spec.table)
+
+    def slug(self, spec: DeleteRowsSpec) -> str:
+        return slug(f"delete from {parse_table(spec.table).table}")
+
+    def question(self, spec: DeleteRowsSpec, snapshot: Snapshot) -> Trial:
+        delete = f"DELETE FROM pg_temp.ec_clone AS {quote(snapshot.table.name)}"
+        return rows.trial(snapshot, _expressions(spec), delete, f"--where {spec.where!r}")
+
+    def compile(
+        self, change: Change, spec: DeleteRowsSpec, snapshot: Snapshot, judgement: Answer, ledger_schema: str
+    ) -> Plan:
+        made = rows.functions(change, snapshot, _expressions(spec), judgement, ledger_schema)
+        part = rows_written.deleted(
+            snapshot, made[0], (*rows.fired(snapshot, "DELETE"), *_referring(snapshot))
+        )
+        return rows.plan(change, snapshot, part, made, f"DELETE WHERE {spec.where}", claims=())
+
+
+def _expressions(spec: DeleteRowsSpec) -> list[RowExpression]:
+    return [RowExpression(spec.where, "boolean", "--where")]
+
+
+def _referring(snapshot: Snapshot) -> Iterator[Note]:
+    for key in snapshot.constraints:
+        if not key.inbound or key.kind != "f":
+            continue
+        who = f"{key.table} refers to {snapshot.table} by foreign key {quote(key.name)}"
+        action = next((said for words, said in _ACTIONS.items() if words in key.definition), None)
+        if action is not None:
+            yield Note.hazard("referring", f"{who}: {action}.", about=f"{key.table}.{key.name}")
+        else:
+            yield Note("referred-to", f"{who}: the backfill stops at a row that one of its rows refers to.")
+
+
+KIND = DeleteRows()

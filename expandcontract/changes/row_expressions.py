@@ -1,0 +1,105 @@
+"""Expressions over the columns of a row: what PostgreSQL makes of them, which evaluates none."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from expandcontract.model.names import RelationName, qualify_type, quote, shorten
+from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.postgres.clone import Answer, Answers
+from expandcontract.postgres.expression import single
+from expandcontract.steps.row_function import RowFunction
+
+#: With a query inside, columns may have the names of others, and are told apart by the table's.
+_QUERY = re.compile(r"(?i)\b(select|values|table|with)\b")
+#: What is of no type until it is assigned.
+_LITERAL = re.compile(r"(?i)\s*(NULL|e?'(?:[^'\\]|''|\\.)*')\s*")
+_LENGTHLESS = {"character": "pg_catalog.bpchar", "bit": 'pg_catalog."bit"'}
+#: The functions that `statements` made, in order. What is volatile, or not PostgreSQL's own, is opaque.
+QUERY = r"""
+SELECT pg_catalog.pg_get_function_sqlbody(p.oid), EXISTS (
+    SELECT FROM pg_catalog.regexp_matches(p.prosqlbody::pg_catalog.text, ':(?:funcid|opfuncid) (\d+)', 'g')
+        AS named(id)
+    LEFT JOIN pg_catalog.pg_proc f ON f.oid = named.id[1]::pg_catalog.oid
+    WHERE f.oid >= 16384::pg_catalog.oid OR f.provolatile = 'v')
+FROM pg_catalog.pg_proc p
+WHERE p.pronamespace = pg_catalog.pg_my_temp_schema() AND p.proname LIKE 'ec\_row\_%'
+ORDER BY p.proname
+"""
+
+
+@dataclass(frozen=True)
+class RowExpression:
+    """What somebody wrote, of which type its value must be, and by which option it was given."""
+
+    text: str
+    result: str
+    option: str
+
+
+def statements(snapshot: Snapshot, expressions: Sequence[RowExpression]) -> list[str]:
+    """Return what makes a function of each on the clone. Raises BadExpression for more than one."""
+    made: list[str] = []
+    for number, each in enumerate(expressions):
+        text, columns = single(each.text, each.option), _columns(snapshot, each.text)
+        types = ", ".join(qualify_type(type_) for _, type_ in columns)
+        name, table = f"pg_temp.ec_row_{number:02}", quote(snapshot.table.name)
+        result = qualify_type(each.result)
+        returns = f"RETURNS {result} LANGUAGE sql BEGIN ATOMIC SELECT {_typed(text, each.result)}"
+        if _QUERY.search(text):
+            given = ", ".join(f"${at} AS {quote(column)}" for at, (column, _) in enumerate(columns, 1))
+            made.append(f"CREATE FUNCTION {name}({types}) {returns} FROM (SELECT {given}) AS {table}; END")
+            continue
+        # An argument may be written with the name of its function, as a column with that of its table.
+        arguments = ", ".join(f"{quote(column)} {qualify_type(type_)}" for column, type_ in columns)
+        made += [
+            f"CREATE FUNCTION pg_temp.{table}({arguments}) {returns}; END",
+            f"ALTER FUNCTION pg_temp.{table}({types}) RENAME TO ec_row_{number:02}",
+        ]
+    return made
+
+
+def read(
+    snapshot: Snapshot,
+    expressions: Sequence[RowExpression],
+    answer: Answer,
+    names: Sequence[tuple[str, str]],
+    schema: str,
+) -> tuple[RowFunction, ...]:
+    """Return the expressions as functions in `schema`; `names` are those of change and function."""
+    rows = answer.rows if isinstance(answer, Answers) else ()
+    return tuple(
+        RowFunction(
+            RelationName(schema, shorten(f"{change}_{label}")),
+            _columns(snapshot, each.text),
+            each.result,
+            str(body),
+            named=_QUERY.search(each.text) is None,
+            opaque=opaque == "True",
+        )
+        for each, (body, opaque), (change, label) in zip(expressions, rows, names, strict=True)
+    )
+
+
+def _typed(text: str, type_: str) -> str:
+    """Return the expression with its type where it has none by itself, as SET gives it that of the column.
+
+    Without its modifiers: with them a value that is too long would be cut, without them it is refused.
+    """
+    if not _LITERAL.fullmatch(text):
+        return f"({text})"
+    bare = re.sub(r"\(\d+(,-?\d+)?\)", "", type_)
+    # Without a length these mean a length of one.
+    bare = re.sub(r"^(character|bit)(?=\[|$)", lambda word: _LENGTHLESS[word[1]], bare)
+    return f"CAST(({text}) AS {qualify_type(bare)})"
+
+
+def _columns(snapshot: Snapshot, text: str) -> tuple[tuple[str, str], ...]:
+    """Return the columns whose names stand in the text, or may: one that is not used does no harm."""
+    return tuple((each.name, each.type) for each in snapshot.columns if _named(each.name, text))
+
+
+def _named(column: str, text: str) -> bool:
+    if quote(column).startswith('"') and quote(column) in text:
+        return True
+    return re.search(rf"(?i)(?<![\w$]){re.escape(column)}(?![\w$])", text) is not None
