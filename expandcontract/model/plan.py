@@ -198,7 +198,8 @@ class Words:
 
     `about` says what it does, for the head of a plan. `ready` is why new code may run, `contracted` what is
     so after contract, `destroys` what purge takes away for good; that is empty where it only closes the
-    change. `broken` says of rows what a comparison finds wrong with them: "have no value in fax". `stays` is what a rollback cannot take back.
+    change. `broken` says of rows what a comparison finds wrong with them: "have no value in fax". `stays` is
+    what a rollback does not take back.
     """
 
     about: str = ""

@@ -11,6 +11,7 @@ from expandcontract.engine.verbs import plan as plans
 from expandcontract.model.errors import (
     BadExpression,
     EcError,
+    Mismatches,
     NoSuchObject,
     UnsupportedShape,
 )
@@ -124,6 +125,25 @@ async def test_each_row_is_written_once(database: str, number: int) -> None:
         differs = f"SELECT {columns} FROM expected EXCEPT SELECT {columns} FROM {table}"
         assert await life.rows(differs) == []
         assert not await life.value("SELECT count(*) FROM pg_proc WHERE proname LIKE '000%'")
+
+
+async def test_a_row_that_would_match_again_is_left_and_named(database: str) -> None:
+    """One that came after the plan is not written any number of times: it stays, and keeps the change open
+    until somebody has mended it.
+    """
+    fields = {"table": "users", "set": ["n = n + 1"], "where": "n < 1"}
+    async with living(database, "update-rows", fields, WORLD) as life:
+        await life.start()
+        await life.sql("UPDATE users SET n = -1 WHERE id = 7")
+        with pytest.raises(Mismatches, match="1 of 500 rows match still") as found:
+            await life.backfill()
+        assert "id=7" in found.value.why
+        assert await life.rows("SELECT n, count(*) FROM users GROUP BY 1 ORDER BY 1") == [(-1, 1), (1, 499)]
+        await life.sql("UPDATE users SET n = 0 WHERE id = 7")
+        assert (await life.backfill()).stage == Stage.FINISHED
+        assert await life.value("SELECT count(*) FROM users WHERE n = 1") == 500
+        await life.rollback()
+        assert any("nothing gives back" in str(each) for each in life.heard)
 
 
 async def test_rows_are_deleted_with_what_refers_to_them(database: str) -> None:
