@@ -55,6 +55,10 @@ ASKED: dict[str, tuple[str, dict[str, Any]]] = {
         "add-column",
         {"column": "users.token", "type": "uuid", "default": "gen_random_uuid()", "not_null": True},
     ),
+    "0041_update_articles": (
+        "update-rows",
+        {"table": "articles", "set": ["title = trim(title)"], "where": "title <> trim(title)"},
+    ),
 }
 ROWS = """
 INSERT INTO users (name, email) SELECT 'User ' || n, n || '@example.org' FROM generate_series(1, 50) n;
