@@ -85,10 +85,10 @@ class AddCheck(Kind[AddCheckSpec]):
                 broken=f"break {rule}",
             ),
             Sentences(
-                f"{quote(name)} stands, and all rows keep it",
-                f"drop {quote(name)}",
-                "nothing was added yet",
-                f"close the change: {quote(name)} stays",
+                contract=f"{quote(name)} stands, and all rows keep it",
+                undo=f"drop {quote(name)}",
+                rollback="nothing was added yet",
+                purge=f"close the change: {quote(name)} stays",
             ),
             claims=columns,
         )
