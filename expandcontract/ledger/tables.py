@@ -100,7 +100,6 @@ class Tables:
             _text("table_schema"),
             _text("table_name"),
             Column("columns", ARRAY(Text), nullable=False),
-            Column("whole", Boolean, nullable=False),
             _number("writes_at_ready", nullable=True),
             _text("created_by"),
             _text("created_from"),
@@ -110,6 +109,7 @@ class Tables:
             _moment("created_at", nullable=False),
             _moment("hidden_at"),
             _moment("purged_at"),
+            Column("whole", Boolean, nullable=False),
         )
 
     @cached_property

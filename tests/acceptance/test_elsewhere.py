@@ -86,6 +86,9 @@ async def test_a_dump_restored_into_another_database(
         async with living(server.url(copy), *RENAME) as life:
             (finding,) = [f for f in await doctor.examine(life.context) if f.subject == life.name]
             assert "is a copy" in finding.sentence
+            told = await life.situation()
+            assert [leaf.name for leaf in told.live.leaves] == ["public.users"]
+            assert not any("is gone" in fault or "is called" in fault for fault in told.live.sync_faults)
             assert not any(holder.alive for holder in (await life.situation()).holders)
             await _go_on(life, phase)
     finally:

@@ -139,6 +139,9 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         ), owner.relation)
     END
 $$;
+-- For readers of status_v1, who have no right on the functions of the ledger.
+REVOKE ALL ON FUNCTION {schema}.table_of({schema}.change) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION {schema}.table_of({schema}.change) TO PUBLIC;
 
 -- Keeps what a write leaves on the new side of a change that is being rolled back: the sweep may have been there already. Its arguments
 -- are the change, `seen` where only what new code wrote counts, the old and the new column, and the columns that name a row.

@@ -103,7 +103,12 @@ SELECT
         WHERE f.change_id = c.id AND f.kind = 'does not fit' AND f.at > coalesce(proof.bound_at, '-infinity')
     ) AS conflicts,
 
-    c.attempt, c.cycle, c.plan, c.relation, c.columns, c.writes_at_ready,
+    c.attempt, c.cycle, c.plan,
+    -- Where this is a copy, the number is another table's there, or none's, until a verb has looked for the table.
+    CASE WHEN {schema}.elsewhere(
+        pg_catalog.jsonb_build_object('system', c.system_identifier::text, 'database', c.database_oid::bigint), {schema}.identity()
+    ) THEN {schema}.table_of(c) ELSE c.relation END AS relation,
+    c.columns, c.writes_at_ready,
     pg_catalog.clock_timestamp() AS now,
     -- A copy stays one until it has a proof of its own.
     {schema}.elsewhere(
