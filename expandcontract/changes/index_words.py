@@ -19,10 +19,11 @@ from expandcontract.steps.indexes import Standing
 _CLONE = "pg_temp.ec_clone"
 #: How many of many are named in a sentence.
 _NAMED = 3
-#: The index of the clone: its name, its definition from the access method on, its predicate, what its key is
-#: made of as JSON, and one row for each column that it uses, those that are listed first.
+#: The index of the clone, after a word for what the row is: its name, its definition from the access method
+#: on, its predicate, what its key is made of as JSON, and one row for each column that it uses, those that
+#: are listed first.
 _MADE = f"""
-SELECT c.relname::text,
+SELECT 'made', c.relname::text,
        pg_catalog.substr(d.text, pg_catalog.strpos(d.text, ' ON {_CLONE} USING ')
                                  + pg_catalog.length(' ON {_CLONE} USING ')),
        pg_catalog.pg_get_expr(i.indpred, i.indrelid),
@@ -107,29 +108,29 @@ def read(words: IndexWords, snapshot: Snapshot, answer: Answer, *, unique: bool,
     """
     if not isinstance(answer, Answers):
         raise TypeError(f"The clone was asked something else: {answer!r}")
-    columns = tuple(row[4] for row in answer.rows if row[4] is not None)
+    rows = [row[1:] for row in answer.rows if row[0] == "made"]
+    columns = tuple(row[4] for row in rows if row[4] is not None)
     if not columns:
         raise BadExpression(
             "The index names no column.",
             why="It would hold the same value for every row.",
             state="Nothing was changed.",
         )
-    made, definition, predicate, keys, _ = answer.rows[0]
+    made, definition, predicate, keys, _ = rows[0]
     if words.tablespace and snapshot.relation.partitioned:
         raise UnsupportedShape(
             f"{snapshot.table} is partitioned: its index cannot be given a tablespace.",
             why="Those of the partitions, which hold the rows, are built in the default tablespace.",
             next="Leave --tablespace out; ALTER INDEX ... SET TABLESPACE moves one of them later.",
         )
-    index = indexes.planned(snapshot, "", str(definition), unique=unique)
-    index = replace(
-        index, predicate=predicate, tablespace=words.tablespace and parse_column(words.tablespace)
-    )
     addition = str(made).removeprefix("ec_clone_").rpartition("_")[0]
-    same = [
-        each for each in snapshot.indexes if each.definition == index.definition and each.unique == unique
-    ]
-    index = replace(index, name=_name(words, snapshot, same, addition, label))
+    same = [each for each in snapshot.indexes if (each.definition, each.unique) == (definition, unique)]
+    name = _name(words, snapshot, same, addition, label)
+    index = replace(
+        indexes.planned(snapshot, name, str(definition), unique=unique),
+        predicate=predicate,
+        tablespace=words.tablespace and parse_column(words.tablespace),
+    )
     _examine_leaves(snapshot, index)
     return Asked(index, columns, tuple(json.loads(str(keys))), tuple(_notes(snapshot, index, same)))
 

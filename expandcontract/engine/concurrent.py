@@ -97,6 +97,8 @@ async def run(work: Work, section: Section, step: Step, action: Concurrent) -> N
             tries += 1
             await _clear(work, watch, action)
             await _pause(work, action, tries, time.monotonic() - began)
+        elif action.again:
+            return
 
 
 def _taken(work: Work, step: Step) -> StepFailed:

@@ -24,9 +24,10 @@ WHERE p.isleaf AND c.relkind = 'r' ORDER BY 1, 2
 async def build(work: Work, section: Section, step: Step, action: Transactional) -> None:
     """Build concurrently, on partitions that the plan does not know, what the step will adopt of them."""
     head, found, definition = "".join(action.statements[:1]).partition(f" ON {work.plan.table.sql} USING ")
-    if not found or not head.startswith("CREATE INDEX "):
+    unique = head.startswith("CREATE UNIQUE INDEX ")
+    if not found or not (unique or head.startswith("CREATE INDEX ")):
         return
-    (name,) = split(head.removeprefix("CREATE INDEX "))
+    (name,) = split(head.partition(" INDEX ")[2])
     known = {each.action.relation for each in work.plan.steps(section) if isinstance(each.action, Concurrent)}
     async with work.context.database.transaction() as conn:
         leaves = [RelationName(*row) for row in await rows(conn, _LEAVES, work.situation.relation)]
@@ -34,5 +35,5 @@ async def build(work: Work, section: Section, step: Step, action: Transactional)
         if leaf.sql not in known:
             sentence = f"build {name} on {leaf}, which came after the plan, without stopping anybody"
             work.context.notice(work.name, f"{leaf} came after the plan: {name} is built there first.")
-            building = tables.create_index(leaf, indexes.leaf_name(leaf, name), definition)
+            building = tables.create_index(leaf, indexes.leaf_name(leaf, name), definition, unique=unique)
             await concurrent.run(work, section, replace(step, sentence=sentence), building)

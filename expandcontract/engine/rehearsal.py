@@ -143,6 +143,8 @@ def _statements(step: Step) -> tuple[str, ...]:
     match step.action:
         case Transactional(statements=statements):
             return statements
+        case Concurrent(again=True):
+            return ()  # what is there already can be built anew
         case Concurrent(statement=statement):
             # In a transaction, which the word does not allow.
             return (statement.replace(" INDEX CONCURRENTLY ", " INDEX ", 1),)

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from expandcontract.model.errors import BadName
 
@@ -117,8 +117,8 @@ def sync_schema(ledger_schema: str) -> str:
 
 @dataclass(frozen=True)
 class Target:
-    """What a user named: `[schema.]table.column`, a table alone, or an `index`, which leads to its table.
-    `schema` is None when it was left out.
+    """What a user named: `[schema.]table.column`, a table alone, or an `index`, which leads to its table;
+    where both have one name, it may be either. `schema` is None when it was left out.
     """
 
     schema: str | None
@@ -127,7 +127,8 @@ class Target:
     index: str = ""
 
     def __str__(self) -> str:
-        parts = (self.schema, self.table, self.column, self.index)
+        index = "" if self.index == self.table else self.index
+        parts = (self.schema, self.table, self.column, index)
         return ".".join(quote(part) for part in parts if part)
 
 
@@ -188,6 +189,12 @@ def parse_index(text: str) -> Target:
             return Target(schema, "", index=index)
         case _:
             raise BadName(f"{text!r} does not name an index.", why="An index is written [schema.]index.")
+
+
+def parse_index_or_table(text: str) -> Target:
+    """Read `[schema.]name`. Raises BadName."""
+    table = parse_table(text)
+    return replace(table, index=table.table)
 
 
 def parse_column(text: str) -> str:

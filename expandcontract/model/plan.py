@@ -60,7 +60,8 @@ class Concurrent:
 
     `probe` is a query that returns one row with one text: `absent`, `done`, `broken` (a dead leftover), or
     `taken` (something else has the name). `repair` removes what is broken. `relation` is the table whose
-    builds are waited for and adopted. `locks` are those that the statement takes by itself.
+    builds are waited for and adopted. `locks` are those that the statement takes by itself. With `again`
+    nothing tells later that it ran, and it may run any number of times: its end is enough.
     """
 
     statement: str
@@ -68,6 +69,7 @@ class Concurrent:
     repair: str
     relation: str
     locks: tuple[Lock, ...] = ()
+    again: bool = False
 
 
 class Purpose(StrEnum):

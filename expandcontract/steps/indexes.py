@@ -16,7 +16,7 @@ class Standing:
     """An index that is to stand on a table.
 
     `definition` is what the server writes from the access method on, `predicate` what follows WHERE at its
-    end. `leaves` are the partitions that each get one, None for a table with rows of its own.
+    end. `leaves` are the partitions that each get one, with its name; None for a table with rows of its own.
     """
 
     table: RelationName
@@ -25,7 +25,7 @@ class Standing:
     unique: bool = False
     predicate: str | None = None
     tablespace: str | None = None
-    leaves: tuple[RelationName, ...] | None = None
+    leaves: tuple[tuple[RelationName, str], ...] | None = None
 
     @property
     def sql(self) -> str:
@@ -41,16 +41,13 @@ class Standing:
     @property
     def parts(self) -> tuple["Standing", ...]:
         """Those of the leaves, which the one of a partitioned table consists of."""
-        return tuple(
-            replace(self, table=leaf, name=leaf_name(leaf, self.name), leaves=None)
-            for leaf in self.leaves or ()
-        )
+        return tuple(replace(self, table=leaf, name=name, leaves=None) for leaf, name in self.leaves or ())
 
 
 def planned(snapshot: Snapshot, name: str, definition: str, *, unique: bool = False) -> Standing:
     """Return a new index of the snapshot's table."""
     relation = snapshot.relation
-    leaves = tuple(leaf.name for leaf in relation.leaves if not leaf.foreign)
+    leaves = tuple((each.name, leaf_name(each.name, name)) for each in relation.leaves if not each.foreign)
     return Standing(
         snapshot.table, name, definition, unique=unique, leaves=leaves if relation.partitioned else None
     )
@@ -62,10 +59,12 @@ def standing(snapshot: Snapshot, index: Index) -> Standing:
     return replace(made, predicate=index.predicate, tablespace=index.tablespace)
 
 
-def build(index: Standing) -> tuple[Step, ...]:
-    """Return the steps that build it; that of a partitioned table adopts those of its leaves."""
+def build(index: Standing, *, if_missing: bool = False) -> tuple[Step, ...]:
+    """Return the steps that build it; that of a partitioned table adopts those of its leaves. `if_missing`,
+    of one table with rows, where it is mostly there.
+    """
     if index.leaves is None:
-        return (_concurrently(f"index:{index.name}", index),)
+        return (_concurrently(f"index:{index.name}", index, if_missing=if_missing),)
     leaves = [_concurrently(f"index:{index.name}:{each.table.name}", each) for each in index.parts]
     return (*leaves, adopt(f"index:{index.name}", index))
 
@@ -102,12 +101,18 @@ def drop(index: Standing, *, strict: bool = False) -> tuple[Step, ...]:
         f"drop:{index.name}",
         "-",
         f"drop index {quote(index.name)} with those of its partitions",
-        Transactional((_where_ours(index),), tables.access_exclusive(index.table)),
+        Transactional((where_ours(index),), tables.access_exclusive(index.table)),
     )
     # Those that were not adopted yet.
     return whole, *(
         _drop_one(f"drop:{index.name}:{each.table.name}", each, strict=False) for each in index.parts
     )
+
+
+def where_ours(index: Standing) -> str:
+    """Return the statement that drops that of a partitioned table, and leaves another of its name alone."""
+    body = f"DROP INDEX {index.sql}"
+    return "DO " + dollar_quote(f" BEGIN IF ({index.probe}) IN ('done', 'broken') THEN {body}; END IF; END ")
 
 
 def decorate(index: Standing, was: Index) -> tuple[str, ...]:
@@ -142,23 +147,23 @@ def _reversal(step: Step, names: Mapping[str, str], index: Standing) -> str:
     return f"DROP INDEX IF EXISTS {index.sql}"
 
 
-def _concurrently(id_: str, index: Standing) -> Step:
+def _concurrently(id_: str, index: Standing, *, if_missing: bool = False) -> Step:
     return Step(
         id_,
         "+",
         f"build {'unique ' if index.unique else ''}index {quote(index.name)} without stopping anybody",
-        _create(index),
+        _create(index, " IF NOT EXISTS" if if_missing else ""),
         by_size=True,
     )
 
 
-def _create(index: Standing) -> Concurrent:
+def _create(index: Standing, if_missing: str) -> Concurrent:
     action = tables.create_index(index.table, index.name, index.definition, unique=index.unique)
-    if index.tablespace is None:
-        return action
-    where = f" WHERE {index.predicate}" if index.predicate is not None else ""
-    head = action.statement.removesuffix(where)
-    return replace(action, statement=f"{head} TABLESPACE {quote(index.tablespace)}{where}")
+    create, name, rest = action.statement.partition(f" {quote(index.name)} ON ")
+    if index.tablespace is not None:
+        where = f" WHERE {index.predicate}" if index.predicate is not None else ""
+        rest = f"{rest.removesuffix(where)} TABLESPACE {quote(index.tablespace)}{where}"
+    return replace(action, statement=f"{create}{if_missing}{name}{rest}")
 
 
 def _drop_one(id_: str, index: Standing, *, strict: bool) -> Step:
@@ -179,8 +184,3 @@ def _drop_one(id_: str, index: Standing, *, strict: bool) -> Step:
             tables.locks(LockMode.SHARE_UPDATE_EXCLUSIVE, index.table),
         ),
     )
-
-
-def _where_ours(index: Standing) -> str:
-    body = f"DROP INDEX {index.sql}"
-    return "DO " + dollar_quote(f" BEGIN IF ({index.probe}) IN ('done', 'broken') THEN {body}; END IF; END ")

@@ -28,7 +28,7 @@ INSERT INTO parts SELECT n, 'Part ' || n FROM generate_series(0, 199) n;
 class Case:
     """A change of `kind`. `old` and `new` are statements of the two versions, with $1 for a fresh number; the
     old one runs until contract, the new one from ready on. `holds` is a query that is true at the end.
-    With `discard` a rollback is asked to lose what new code wrote.
+    With `discard` a rollback is asked to lose what new code wrote. What is built `anew` stays so.
     """
 
     id: str
@@ -40,6 +40,7 @@ class Case:
     holds: str = "SELECT true"
     acknowledged: tuple[str, ...] = field(default=())
     discard: bool = False
+    anew: bool = False
 
 
 ORDERS = """
@@ -110,6 +111,57 @@ CASES = [
         "INSERT INTO users (id, name, fax, note) VALUES ($1, 'old', 'x', 'y')",
         "INSERT INTO users (id, name, fax) VALUES ($1, 'new', 'x')",
         holds="SELECT count(*) = 4 FROM information_schema.columns WHERE table_name = 'users'",
+    ),
+    Case(
+        "drop-index",
+        "drop-index",
+        {"index": "users_lower_seen"},
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'old', 'x')",
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'new', 'x')",
+        given=USERS
+        + """CREATE INDEX users_lower_seen ON users (lower(name), seen) TABLESPACE pg_default WHERE seen > 0;
+        COMMENT ON INDEX users_lower_seen IS 'for the report';
+        ALTER INDEX users_lower_seen ALTER COLUMN 1 SET STATISTICS 500;""",
+        holds="SELECT to_regclass('users_lower_seen') IS NULL",
+    ),
+    Case(
+        "drop-index of partitions",
+        "drop-index",
+        {"index": "parts_name_idx"},
+        "INSERT INTO parts (id, name) VALUES ($1 % 200, 'old')",
+        "INSERT INTO parts (id, name) VALUES ($1 % 200, 'new')",
+        given=PARTS + "CREATE INDEX ON parts (name); ALTER INDEX parts_top_name_idx RENAME TO top;",
+        holds="SELECT NOT EXISTS (SELECT FROM pg_index WHERE indrelid::regclass::text LIKE 'parts%')",
+    ),
+    Case(
+        "replace-index",
+        "replace-index",
+        {"index": "users_name_seen", "columns": "seen, name", "storage": "fillfactor = 70"},
+        "INSERT INTO users (id, name, fax, seen) VALUES ($1, 'old', 'x', $1)",
+        "INSERT INTO users (id, name, fax, seen) VALUES ($1, 'new', 'x', $1)",
+        given=USERS + "CREATE UNIQUE INDEX users_name_seen ON users (name, seen);",
+        holds="SELECT to_regclass('users_name_seen') IS NULL AND indisunique FROM pg_index"
+        " WHERE indexrelid = 'users_seen_name_idx'::regclass",
+    ),
+    Case(
+        "reindex",
+        "reindex",
+        {"name": "users_pkey"},
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'old', 'x')",
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'new', 'x')",
+        holds="SELECT count(*) = 1 AND bool_and(indisvalid) FROM pg_index WHERE indrelid = 'users'::regclass",
+        anew=True,
+    ),
+    Case(
+        "reindex of a table",
+        "reindex",
+        {"name": "parts"},
+        "INSERT INTO parts (id, name) VALUES ($1 % 200, 'old')",
+        "INSERT INTO parts (id, name) VALUES ($1 % 200, 'new')",
+        given=PARTS + "CREATE INDEX ON parts (name); CREATE INDEX ON parts_low (id);",
+        holds="SELECT count(*) = 5 AND bool_and(indisvalid) FROM pg_index"
+        " WHERE indrelid::regclass::text LIKE 'parts%'",
+        anew=True,
     ),
     Case(
         "add-index",

@@ -12,9 +12,11 @@ from expandcontract.model.errors import (
     EcError,
     NameTaken,
     NoSuchObject,
+    StepFailed,
     UnsupportedShape,
 )
 from expandcontract.model.phases import Section, Stage
+from tests.acceptance.catalog import describe
 from tests.acceptance.cycle import Application, living, opened
 from tests.kinds.cases import PARTS, USERS
 
@@ -25,6 +27,13 @@ CREATE TABLE children () INHERITS (users);
 CREATE SCHEMA other;
 CREATE TABLE other."Guest Book" ("Full Name" text, tags jsonb);
 CREATE TABLE parts_low_by_id (id integer);
+CREATE TABLE known (name text NOT NULL, era int4range, at int, EXCLUDE USING gist (era WITH &&));
+CREATE UNIQUE INDEX known_name ON known (name);
+ALTER TABLE known REPLICA IDENTITY USING INDEX known_name;
+CREATE UNIQUE INDEX users_name ON users (name);
+CREATE TABLE fans (name text REFERENCES users (name));
+CREATE UNIQUE INDEX users_fax ON users (fax);
+CREATE TABLE bare (id integer);
 """
 
 #: Kind, fields, the error, and what it says.
@@ -70,6 +79,19 @@ REFUSED: list[tuple[str, dict[str, Any], type[EcError], str]] = [
         UnsupportedShape,
         "partitioned",
     ),
+    ("drop-index", {"index": "users_note_ix"}, NoSuchObject, "Did you mean users_note_idx"),
+    ("drop-index", {"index": "users"}, NoSuchObject, "no index users"),
+    ("drop-index", {"index": "a.b.c"}, BadName, "does not name an index"),
+    ("drop-index", {"index": "users_pkey"}, UnsupportedShape, "index of constraint users_pkey"),
+    ("drop-index", {"index": "known_name"}, UnsupportedShape, "replica identity"),
+    ("drop-index", {"index": "users_name"}, UnsupportedShape, "fans_name_fkey on table public.fans depends"),
+    ("replace-index", {"index": "users_pkey", "columns": "id"}, UnsupportedShape, "index of constraint"),
+    ("replace-index", {"index": "users_fax", "columns": "note"}, UnsupportedShape, "in other columns"),
+    ("replace-index", {"index": "users_note_idx", "columns": "no"}, BadExpression, "does not exist"),
+    ("reindex", {"name": "nothing"}, NoSuchObject, "no index or table nothing"),
+    ("reindex", {"name": "everybody"}, UnsupportedShape, "a view"),
+    ("reindex", {"name": "bare"}, UnsupportedShape, "has no index"),
+    ("reindex", {"name": "known_era_excl"}, UnsupportedShape, "exclusion constraint"),
 ]
 
 
@@ -143,3 +165,59 @@ async def test_what_a_build_that_died_left_is_built_anew(database: str) -> None:
         )
         await life.rollback()
         assert await life.value("SELECT to_regclass('users_seen_idx') IS NULL")
+
+
+KEPT = f"""{USERS}{PARTS}
+CREATE INDEX users_lower_seen ON users (lower(name), seen) INCLUDE (fax) WHERE seen >= 0;
+COMMENT ON INDEX users_lower_seen IS 'for the report';
+ALTER INDEX users_lower_seen ALTER COLUMN 1 SET STATISTICS 500;
+CREATE INDEX users_seen ON users (seen);
+ALTER TABLE users CLUSTER ON users_seen;
+CREATE INDEX parts_name ON parts (name);
+ALTER INDEX parts_top_name_idx RENAME TO top;
+"""
+
+
+@pytest.mark.parametrize("index", ["users_lower_seen", "users_seen", "parts_name"])
+async def test_undo_builds_an_index_again_as_it_was(database: str, index: str) -> None:
+    """Its definition, its comment, its statistics targets, the mark of CLUSTER, the names of partitions'."""
+    names = """SELECT array_agg(relname ORDER BY relname) FROM pg_class
+        WHERE relkind IN ('i', 'I') AND relnamespace = 'public'::regnamespace"""
+    async with living(database, "drop-index", {"index": index}, KEPT) as life:
+        table = index.partition("_")[0]
+        before = await describe(life.app, table), await life.value(names)
+        await life.start()
+        await life.contract()
+        assert await life.value("SELECT to_regclass($1) IS NULL", index)
+        await life.undo()
+        assert (await describe(life.app, table), await life.value(names)) == before
+
+
+async def test_another_index_of_that_name_is_not_dropped(database: str) -> None:
+    """What has the name by now is not what was asked for: contract stops at it."""
+    async with living(database, "drop-index", {"index": "users_seen"}, KEPT) as life:
+        await life.start()
+        await life.sql("DROP INDEX users_seen; CREATE INDEX users_seen ON users (fax)")
+        with pytest.raises(StepFailed, match="something else has the name"):
+            await life.contract()
+        assert await life.value("SELECT to_regclass('users_seen') IS NOT NULL")
+
+
+async def test_what_a_reindex_that_died_left_is_dropped(database: str) -> None:
+    """Before the plan it is named by it, after it found by the step; the index is another one afterwards."""
+    half = """CREATE UNIQUE INDEX CONCURRENTLY users_pkey_{} ON users (seen)"""
+    async with living(database, "reindex", {"name": "users_pkey"}, USERS) as life:
+
+        async def dies(label: str) -> None:
+            with pytest.raises(asyncpg.UniqueViolationError):
+                await life.sql(half.format(label))
+
+        await dies("ccold")
+        made = await life.plan()
+        assert [note.code for note in made.hazards] == ["leftover"]
+        was = await life.value("SELECT 'users_pkey'::regclass::oid")
+        await life.start()
+        await dies("ccnew")
+        assert (await life.backfill()).stage == Stage.FINISHED
+        assert await life.value("SELECT array_agg(relname::text) FROM pg_class WHERE relname ~ '_cc'") is None
+        assert await life.value("SELECT 'users_pkey'::regclass::oid") != was

@@ -1,6 +1,7 @@
 """Each kind through its whole life, beside two versions of the application that write all the while."""
 
 import asyncio
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -106,4 +107,10 @@ async def test_start_and_rollback_leave_nothing(database: str, case: Case) -> No
         await _start(life, case)
         lost: dict[str, Any] = {"discard": True, "confirm": life.name} if case.discard else {}
         assert (await life.rollback(**lost)).stage == Stage.ROLLED_BACK
-        assert await everything(life.app) == before
+        after = await everything(life.app)
+        assert after == before if not case.anew else _by_name(after) == _by_name(before)
+
+
+def _by_name(lines: list[str]) -> list[str]:
+    """Return what is there, without the numbers by which one relation is told from another."""
+    return [re.sub(r"^(relation .*) \d+$", r"\1", line) for line in lines]

@@ -38,7 +38,8 @@ def full_plan() -> Plan:
             "a", "+", "Add.",
             Transactional(("SELECT 1", "SELECT 'ü'"), (LOCK,), patient=True), becomes=State.HIDDEN,
         ),
-        Step("b", "~", "Build.", Concurrent("CREATE", "PROBE", "DROP", LOCK.relation, (LOCK,)), by_size=True),
+        Step("b", "~", "Build.", Concurrent("CREATE", "PROBE", "DROP", LOCK.relation, (LOCK,), again=True),
+             by_size=True),
         Step(
             "c", "=", "Copy.",
             Sweep(Purpose.COPY, LOCK.relation, "true", (("n", "o"),), ("id",), "o", "n"), reversible=False,

@@ -232,16 +232,18 @@ async def find(conn: AsyncConnection, target: Target) -> int:
         ((oid, schemas),) = await rows(conn, _BY_PATH, name)
         await rows(conn, NO_PATH)
     if oid is not None and target.index:
-        oid = await value(conn, _INDEXED, int(oid))
+        indexed = await value(conn, _INDEXED, int(oid))
+        oid = indexed if indexed is not None or not target.table else oid
     if oid is None:
-        listed = _INDEXES if target.index else _TABLES
-        raise _no_such(target, name, schemas, [RelationName(*row) for row in await rows(conn, listed)])
+        queries = [_INDEXES] * bool(target.index) + [_TABLES] * bool(target.table)
+        known = [RelationName(*row) for query in queries for row in await rows(conn, query)]
+        raise _no_such(target, name, schemas, known)
     return int(oid)
 
 
 def _no_such(target: Target, name: str, schemas: list[str], known: list[RelationName]) -> NoSuchObject:
     """Pure. Say what comes next to the name: the same one elsewhere, then names like it where we looked."""
-    kind = "index" if target.index else "table"
+    kind = " or ".join(["index"] * bool(target.index) + ["table"] * bool(target.table))
     named = quote(name) if target.schema is None else RelationName(target.schema, name).sql
     where = (
         ""

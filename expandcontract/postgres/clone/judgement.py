@@ -114,8 +114,8 @@ class Question:
 @dataclass(frozen=True)
 class Trial:
     """What a change without a new side asks: `statements` are run on the clone, `pg_temp.ec_clone`, as the
-    user would run them, and `query` is then read with every name qualified. `what` is said where the server
-    refuses one of them.
+    user would run them, and `query` is then read with every name qualified; $1 in it is the table itself, as
+    SQL in a text. `what` is said where the server refuses one of them.
     """
 
     statements: tuple[str, ...]

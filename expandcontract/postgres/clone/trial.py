@@ -30,6 +30,7 @@ async def tried(conn: AsyncConnection, snapshot: Snapshot, trial: Trial) -> Answ
                 f"PostgreSQL does not take {trial.what}.", why=in_words(error), state="Nothing was changed."
             ) from error
         await execute(conn, NO_PATH)
-        found = await rows(conn, trial.query)
+        about = (snapshot.table.sql,) if "$1" in trial.query else ()
+        found = await rows(conn, trial.query, *about)
         await execute(conn, own_path())
     return Answers(tuple(tuple(None if each is None else str(each) for each in row) for row in found))
