@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pydantic import Field
 
 from expandcontract.changes.kind import Spec
+from expandcontract.model.chosen_names import chosen
 from expandcontract.model.errors import BadExpression, NameTaken, UnsupportedShape
-from expandcontract.model.names import check, chosen, parse_column, quote
+from expandcontract.model.names import check, parse_column, quote
 from expandcontract.model.plan import Note
 from expandcontract.postgres.catalog.index import Index
 from expandcontract.postgres.catalog.snapshot import Snapshot

@@ -2,7 +2,6 @@
 
 import hashlib
 import re
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from expandcontract.model.errors import BadName
@@ -227,26 +226,6 @@ def shorten(name: str) -> str:
         return name
     digest = hashlib.sha256(raw).hexdigest()[:8]
     return raw[: MAX_BYTES - 9].decode(errors="ignore") + "_" + digest
-
-
-def chosen(table: str, addition: str, label: str, taken: Collection[str]) -> str:
-    """Return the name that PostgreSQL would choose for an index or a constraint (makeObjectName): table and
-    addition, the longer one cut first, and a label with the first number that leads to a free name.
-    """
-    number = 0
-    while (name := _made(table, addition, f"{label}{number or ''}")) in taken:
-        number += 1
-    return name
-
-
-def _made(table: str, addition: str, label: str) -> str:
-    parts = [table.encode(), addition.encode()]
-    room = MAX_BYTES - len(label.encode()) - (2 if addition else 1)
-    while sum(map(len, parts)) > room:
-        longer = 0 if len(parts[0]) > len(parts[1]) else 1
-        parts[longer] = parts[longer][:-1]
-    # A character is not cut in two.
-    return "_".join(part for part in (*(part.decode(errors="ignore") for part in parts), label) if part)
 
 
 def derived(name: str, old: str, new: str) -> str:

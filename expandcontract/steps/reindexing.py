@@ -4,7 +4,8 @@ REINDEX CONCURRENTLY builds NAME_ccnew, gives it the name, and drops the old one
 them is left invalid where it dies: the first tells that nothing was exchanged, the second that it was.
 """
 
-from expandcontract.model.names import RelationName, chosen, literal, quote
+from expandcontract.model.chosen_names import chosen
+from expandcontract.model.names import RelationName, literal, quote
 from expandcontract.model.plan import Concurrent, LockMode, Step
 from expandcontract.steps import tables
 
