@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator
 
-from expandcontract.changes import preflight
+from expandcontract.changes import preflight, row_expressions
+from expandcontract.changes.row_expressions import RowExpression
+from expandcontract.model.change import Change
 from expandcontract.model.errors import UnsupportedShape
 from expandcontract.model.names import quote
 from expandcontract.model.plan import Note
@@ -11,10 +13,11 @@ from expandcontract.postgres.clone import Answer, Answers, Trial
 from expandcontract.postgres.clone.new_type import NOTHING_BUT_A_TYPE
 from expandcontract.postgres.expression import single
 from expandcontract.steps.new_column import NewColumn
+from expandcontract.steps.row_function import RowFunction
 
 _FILE = "pg_catalog.pg_relation_filenode('pg_temp.ec_clone'::pg_catalog.regclass)"
 #: What the clone has by now, and whether its file changed with the type alone and with all of it.
-_ASKED = """
+_ASKED = f"""
 SELECT pg_catalog.format_type(a.atttypid, a.atttypmod),
        CASE WHEN a.attcollation <> y.typcollation THEN
             (SELECT pg_catalog.format('%I.%I', n.nspname, l.collname) FROM pg_catalog.pg_collation l
@@ -24,16 +27,27 @@ SELECT pg_catalog.format_type(a.atttypid, a.atttypmod),
        (SELECT pg_catalog.count(DISTINCT f.file) FROM pg_temp.ec_file f) > 1,
        pg_catalog.pg_get_expr(k.conbin, k.conrelid),
        k.conkey <> ARRAY[a.attnum],
-       CASE WHEN y.typtype = 'd' THEN pg_catalog.format_type(y.typbasetype, y.typtypmod) END
+       CASE WHEN y.typtype = 'd' THEN pg_catalog.format_type(y.typbasetype, y.typtypmod) END,
+       f.body, f.opaque
 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type y ON y.oid = a.atttypid
 LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 LEFT JOIN pg_catalog.pg_constraint k ON k.conrelid = a.attrelid AND k.conname = 'ec_check'
+LEFT JOIN ({row_expressions.QUERY}) AS f (body, opaque) ON true
 WHERE a.attrelid = 'pg_temp.ec_clone'::pg_catalog.regclass
 ORDER BY a.attnum DESC LIMIT 1
 """
 
 
-def trial(name: str, type_: str, *, default: str | None, generated: str | None, check: str | None) -> Trial:
+def trial(  # noqa: PLR0913 - what a column may be asked for with
+    snapshot: Snapshot,
+    name: str,
+    type_: str,
+    *,
+    default: str | None,
+    generated: str | None,
+    check: str | None,
+    fill: str | None = None,
+) -> Trial:
     """Return the question. Raises BadExpression for what is more than one type or expression."""
     kept, alter = "INSERT INTO pg_temp.ec_file SELECT", "ALTER TABLE pg_temp.ec_clone"
     add = f"{alter} ADD COLUMN {quote(name)} {single(type_, 'TYPE')}"
@@ -50,8 +64,30 @@ def trial(name: str, type_: str, *, default: str | None, generated: str | None, 
         statements += [f"{alter} DROP COLUMN {quote(name)}", f"{add} {more}", f"{kept} 2, {_FILE}"]
     if check is not None:
         statements.append(f"{alter} ADD CONSTRAINT ec_check CHECK ({single(check, '--check')})")
-    said = " ".join(filter(None, (type_, more, check and f"CHECK ({check})")))
+    if fill is not None:
+        update = f"UPDATE pg_temp.ec_clone AS {quote(snapshot.table.name)} SET {quote(name)}"
+        statements.append(f"EXPLAIN (COSTS OFF) {update} = ({single(fill, '--fill')})")
+        statements += row_expressions.statements(snapshot, filling(type_, fill))
+    said = " ".join(filter(None, (type_, more, check and f"CHECK ({check})", fill and f"--fill {fill}")))
     return Trial(tuple(statements), _ASKED, f"column {quote(name)} {said}")
+
+
+def filling(type_: str, fill: str | None) -> list[RowExpression]:
+    """Return the expression that fills rows, where there is one; the type is as somebody wrote it."""
+    return [] if fill is None else [RowExpression(fill, type_, "--fill", wrote=True)]
+
+
+def filled_by(
+    change: Change, snapshot: Snapshot, type_: str, fill: str | None, answer: Answer, schema: str
+) -> RowFunction | None:
+    """Return what fills rows as a function of the change in `schema`."""
+    ((*_, body, opaque),) = answer.rows if isinstance(answer, Answers) else ()
+    if fill is None:
+        return None
+    made = Answers(((body, opaque),))
+    asked = [RowExpression(fill, type_, "--fill")]
+    (found,) = row_expressions.read(snapshot, asked, made, [(change.name, "fill")], schema)
+    return found
 
 
 def read(name: str, answer: Answer, *, generated: bool) -> tuple[NewColumn, bool]:
@@ -60,7 +96,7 @@ def read(name: str, answer: Answer, *, generated: bool) -> tuple[NewColumn, bool
     Raises UnsupportedShape for a type that rewrites the table by itself.
     """
     found = answer.rows if isinstance(answer, Answers) else ()
-    ((type_, collation, expression, type_rewrites, rewrites, check, others, base),) = found
+    ((type_, collation, expression, type_rewrites, rewrites, check, others, base, *_),) = found
     if type_rewrites == "True":
         raise UnsupportedShape(
             f"Adding a column of type {type_} rewrites the table under a lock that stops everybody.",

@@ -14,7 +14,7 @@ from expandcontract.steps.row_function import RowFunction
 _QUERY = re.compile(r"(?i)\b(select|values|table|with)\b")
 #: What is of no type until it is assigned.
 _LITERAL = re.compile(r"(?i)\s*(NULL|e?'(?:[^'\\]|''|\\.)*')\s*")
-_LENGTHLESS = {"character": "pg_catalog.bpchar", "bit": 'pg_catalog."bit"'}
+_LENGTHLESS = {"character": "pg_catalog.bpchar", "char": "pg_catalog.bpchar", "bit": 'pg_catalog."bit"'}
 #: The functions that `statements` made, in order. What is volatile, or not PostgreSQL's own, is opaque.
 QUERY = r"""
 SELECT pg_catalog.pg_get_function_sqlbody(p.oid), EXISTS (
@@ -30,11 +30,19 @@ ORDER BY p.proname
 
 @dataclass(frozen=True)
 class RowExpression:
-    """What somebody wrote, of which type its value must be, and by which option it was given."""
+    """What somebody wrote, of which type its value must be, and by which option it was given. The type is as
+    the server writes it, unless somebody `wrote` that as well.
+    """
 
     text: str
     result: str
     option: str
+    wrote: bool = False
+
+    @property
+    def type(self) -> str:
+        """The type as SQL."""
+        return self.result if self.wrote else qualify_type(self.result)
 
 
 def statements(snapshot: Snapshot, expressions: Sequence[RowExpression]) -> list[str]:
@@ -44,8 +52,7 @@ def statements(snapshot: Snapshot, expressions: Sequence[RowExpression]) -> list
         text, columns = single(each.text, each.option), _columns(snapshot, each.text)
         types = ", ".join(qualify_type(type_) for _, type_ in columns)
         name, table = f"pg_temp.ec_row_{number:02}", quote(snapshot.table.name)
-        result = qualify_type(each.result)
-        returns = f"RETURNS {result} LANGUAGE sql BEGIN ATOMIC SELECT {_typed(text, each.result)}"
+        returns = f"RETURNS {each.type} LANGUAGE sql BEGIN ATOMIC SELECT {_typed(each)}"
         if _QUERY.search(text):
             given = ", ".join(f"${at} AS {quote(column)}" for at, (column, _) in enumerate(columns, 1))
             made.append(f"CREATE FUNCTION {name}({types}) {returns} FROM (SELECT {given}) AS {table}; END")
@@ -81,17 +88,17 @@ def read(
     )
 
 
-def _typed(text: str, type_: str) -> str:
+def _typed(each: RowExpression) -> str:
     """Return the expression with its type where it has none by itself, as SET gives it that of the column.
 
     Without its modifiers: with them a value that is too long would be cut, without them it is refused.
     """
-    if not _LITERAL.fullmatch(text):
-        return f"({text})"
-    bare = re.sub(r"\(\d+(,-?\d+)?\)", "", type_)
+    if not _LITERAL.fullmatch(each.text):
+        return f"({each.text})"
+    bare = re.sub(r"\s*\(\s*\d+\s*(,\s*-?\d+\s*)?\)", "", each.result)
     # Without a length these mean a length of one.
-    bare = re.sub(r"^(character|bit)(?=\[|$)", lambda word: _LENGTHLESS[word[1]], bare)
-    return f"CAST(({text}) AS {qualify_type(bare)})"
+    bare = re.sub(r"^(character|char|bit)(?=\[|$)", lambda word: _LENGTHLESS[word[1]], bare)
+    return f"CAST(({each.text}) AS {bare if each.wrote else qualify_type(bare)})"
 
 
 def _columns(snapshot: Snapshot, text: str) -> tuple[tuple[str, str], ...]:

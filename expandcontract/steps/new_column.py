@@ -7,7 +7,8 @@ from expandcontract.model.names import RelationName, qualify_constant, qualify_t
 from expandcontract.model.plan import Purpose, Step, Sweep, Transactional
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps import tables
-from expandcontract.steps.parts import Part
+from expandcontract.steps.parts import FINISH, Part
+from expandcontract.steps.row_function import RowFunction
 
 
 @dataclass(frozen=True)
@@ -26,11 +27,17 @@ class NewColumn:
     unique: bool = False
     check: str | None = None
     comment: str | None = None
+    fill: RowFunction | None = None
 
     @property
     def swept(self) -> bool:
-        """Whether rows that are there must be filled one by one."""
-        return self.default is not None and self.volatile
+        """Whether rows that are there are filled one by one, while new ones have a default."""
+        return self.default is not None and (self.volatile or self.fill is not None)
+
+    @property
+    def kept_filled(self) -> bool:
+        """Whether rows that come must be filled as well, until code gives the column a value."""
+        return self.fill is not None and self.default is None
 
     @property
     def given(self) -> str:
@@ -51,22 +58,47 @@ class NewColumn:
         words = [quote(self.name), self.type]
         words += [f"COLLATE {self.collation}"] if self.collation else []
         words += [f"GENERATED ALWAYS AS ({self.generated}) VIRTUAL"] if self.generated else []
-        if self.default is not None and not self.volatile:
+        if self.default is not None and not self.swept:
             words += [f"DEFAULT {self.default}"]
             words += ["NOT NULL"] if self.not_null else []
         return " ".join(words)
 
 
-def part(snapshot: Snapshot, column: NewColumn) -> Part:
-    """Return what adds the column, fills it where that takes a sweep, and binds it by its rules then."""
+def added(snapshot: Snapshot, column: NewColumn) -> Part:
+    """Return what adds the column, and fills it where rows that come have its default."""
+    functions = (column.fill,) if column.fill is not None and column.swept else ()
+    make = tuple(statement for each in functions for statement in each.create())
+    drop = tuple(each.drop() for each in functions)
+    clear = Step(FINISH, "-", "drop what the expression was parsed into", Transactional(drop))
     return Part(
-        expand=(_add(snapshot.table, column),),
-        backfill=(*_fill(snapshot, column), *_rules(snapshot, column)),
-        rollback=(f"ALTER TABLE {snapshot.table.sql} DROP COLUMN IF EXISTS {quote(column.name)}",),
+        expand=(_add(snapshot.table, column, make),),
+        backfill=_fill(snapshot, column),
+        repair=(clear,) if drop else (),
+        rollback=(*drop, f"ALTER TABLE {snapshot.table.sql} DROP COLUMN IF EXISTS {quote(column.name)}"),
     )
 
 
-def _add(table: RelationName, column: NewColumn) -> Step:
+def bound(snapshot: Snapshot, column: NewColumn) -> Part:
+    """Return what binds the column by its rules, once rows have their values: what old code may break only
+    at contract.
+    """
+    if not (column.kept_filled and column.not_null):
+        return Part(backfill=_rules(snapshot, column))
+    name = quote(column.name)
+    return Part(
+        backfill=_rules(snapshot, column),
+        before_contract=_not_null(snapshot, column),
+        undo=(f"ALTER TABLE {snapshot.table.sql} ALTER COLUMN {name} DROP NOT NULL",),
+        enforces=(f"A row without a value in {name} is refused.",),
+    )
+
+
+def _not_null(snapshot: Snapshot, column: NewColumn) -> tuple[Step, ...]:
+    constraint = chosen(snapshot.table.name, column.name, "not_null", snapshot.taken_names)
+    return tables.not_null(snapshot.table, column.name, constraint, snapshot.server_version)
+
+
+def _add(table: RelationName, column: NewColumn, more: tuple[str, ...]) -> Step:
     alter, name = f"ALTER TABLE {table.sql}", quote(column.name)
     statements = [f"{alter} ADD COLUMN {column.definition}"]
     if column.swept:
@@ -74,7 +106,7 @@ def _add(table: RelationName, column: NewColumn) -> Step:
         statements.append(f"{alter} ALTER COLUMN {name} SET DEFAULT {column.default}")
     if column.comment is not None:
         statements.append(tables.comment_on("COLUMN", f"{table.sql}.{name}", column.comment))
-    locked = Transactional(tuple(statements), tables.access_exclusive(table))
+    locked = Transactional((*statements, *more), tables.access_exclusive(table))
     return Step("add_column", "+", f"add column {name} {column.type}", locked)
 
 
@@ -87,7 +119,7 @@ def _fill(snapshot: Snapshot, column: NewColumn) -> tuple[Step, ...]:
         snapshot.table.sql,
         # Of a composite value with a NULL in it IS NULL may be true.
         f"t.{name} IS NOT DISTINCT FROM NULL",
-        ((name, "DEFAULT"),),
+        ((name, "DEFAULT" if column.fill is None else column.fill.of("t")),),
         key=tuple(map(quote, snapshot.primary_key)),
         own_path=True,
     )
@@ -112,8 +144,7 @@ def _rules(snapshot: Snapshot, column: NewColumn) -> tuple[Step, ...]:
         )
         steps.append(tables.validate("check:validate", table, name))
     if column.not_null and column.swept:
-        constraint = chosen(table.name, column.name, "not_null", snapshot.taken_names)
-        steps += tables.not_null(table, column.name, constraint, snapshot.server_version)
+        steps += _not_null(snapshot, column)
     return (*steps, *_unique(snapshot, column))
 
 

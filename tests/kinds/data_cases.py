@@ -35,6 +35,25 @@ DATA_CASES = [
         discard=True,
     ),
     Case(
+        "add-column that is filled from others",
+        "add-column",
+        {"column": "users.handle", "type": "text", "fill": "lower(name) || users.id", "not_null": True},
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'Old', 'x')",
+        "INSERT INTO users (id, name, fax, handle) VALUES ($1, 'new', 'x', 'mine')",
+        holds="SELECT bool_and(handle = lower(name) || id OR handle = 'mine') AND bool_or(handle = 'mine') "
+        "FROM users",
+        discard=True,
+    ),
+    Case(
+        "add-column with a default that old rows do not have",
+        "add-column",
+        {"column": "users.at", "type": "integer", "default": "7", "fill": "seen + id", "not_null": True},
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'Old', 'x')",
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'new', 'x')",
+        holds="SELECT bool_and(at = id) FILTER (WHERE id <= 200) AND bool_or(at = 7) FROM users",
+        discard=True,
+    ),
+    Case(
         "update-rows",
         "update-rows",
         {

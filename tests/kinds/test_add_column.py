@@ -17,6 +17,7 @@ from expandcontract.model.errors import (
     NameTaken,
     NoSuchObject,
     NotConfirmed,
+    StepFailed,
     UnsupportedShape,
 )
 from expandcontract.model.phases import Section
@@ -31,6 +32,7 @@ WORLD = (
     + """
 CREATE DOMAIN positive AS integer CHECK (VALUE > 0);
 CREATE SEQUENCE numbers;
+ALTER TABLE users ADD COLUMN loud text GENERATED ALWAYS AS (upper(name)) STORED;
 CREATE VIEW names AS SELECT name FROM users;
 CREATE TABLE parts (id integer, at date) PARTITION BY RANGE (at);
 CREATE TABLE parts_2026 PARTITION OF parts FOR VALUES FROM ('2026-01-01') TO ('2027-01-01');
@@ -67,6 +69,11 @@ REFUSED: list[tuple[dict[str, Any], type[EcError], str]] = [
     ({"column": "users.a", "type": "integer", "default": "1)"}, BadExpression, "parenthesis"),
     ({"column": "users.a", "type": "integer", "check": "b > 0"}, BadExpression, 'column "b" does not exist'),
     ({"column": "users.a", "type": "integer", "not_null": True}, BadChangeFile, "--default"),
+    ({"column": "users.a", "type": "integer", "fill": "name"}, BadExpression, "is of type integer"),
+    ({"column": "users.a", "type": "integer", "fill": "b"}, BadExpression, 'column "b" does not exist'),
+    ({"column": "users.a", "type": "integer", "fill": "sum(id)"}, BadExpression, "aggregate"),
+    ({"column": "users.a", "type": "text", "fill": "loud"}, UnsupportedShape, "generated"),
+    ({"column": "users.a", "type": "integer", "fill": "id", "unique": True}, BadChangeFile, "add-unique"),
     ({"column": "parts.a", "type": "integer", "unique": True}, UnsupportedShape, "partitioned"),
     ({"column": "users.a", "type": "integer", "unique": True, "default": "7"}, UnsupportedShape, "same"),
 ]  # fmt: skip
@@ -150,6 +157,20 @@ async def _is_asked(life: Life, write: str) -> bool:
     with pytest.raises(NotConfirmed, match="have values in kind"):
         await life.rollback()
     return True
+
+
+async def test_a_row_that_the_expression_fails_for_is_written_all_the_same(database: str) -> None:
+    """What fills new rows refuses no write; such a row is named, and keeps contract shut by the rule."""
+    fields = {"column": "users.part", "type": "integer", "fill": "100 / seen", "not_null": True}
+    async with living(database, "add-column", fields, USERS) as life:
+        await life.sql("UPDATE users SET seen = 1")
+        await life.start()
+        await life.sql("INSERT INTO users (id, name, fax, seen) VALUES (999, 'x', 'x', 0)")
+        with pytest.raises(StepFailed, match="division by zero"):
+            await life.backfill()
+        await life.sql("UPDATE users SET seen = 2 WHERE id = 999")
+        await life.backfill()
+        assert await life.value("SELECT part FROM users WHERE id = 999") == 50
 
 
 async def test_rollback_of_a_finished_change_leaves_what_another_claims(database: str) -> None:

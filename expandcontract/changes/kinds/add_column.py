@@ -10,12 +10,15 @@ from expandcontract.changes import new_column, preflight
 from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
-from expandcontract.model.errors import BadExpression
-from expandcontract.model.names import Target, parse_target, quote, slug
+from expandcontract.model.errors import BadExpression, UnsupportedShape
+from expandcontract.model.names import Target, parse_target, quote, shorten, slug, sync_schema
 from expandcontract.model.plan import Plan, Words
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Trial
+from expandcontract.steps import filling
 from expandcontract.steps import new_column as steps
+from expandcontract.steps.filling import Filling
+from expandcontract.steps.new_column import NewColumn
 from expandcontract.steps.parts import Sentences
 
 _SERIAL = re.compile(r"(?i)\s*(big|small)?serial[248]?\s*")
@@ -30,7 +33,11 @@ class AddColumnSpec(Spec):
     )
     type: str = Field(description="Its type, as in CREATE TABLE", json_schema_extra={"positional": True})
     default: str | None = Field(None, description="Its default. A volatile one is given to each old row.")
-    not_null: bool = Field(default=False, description="Every row must have a value: needs --default.")
+    fill: str | None = Field(
+        None,
+        description="What rows that are there get, of columns of the row; without --default new ones too.",
+    )
+    not_null: bool = Field(default=False, description="Every row has a value: needs --default or --fill.")
     unique: bool = Field(default=False, description="No two rows may have the same value.")
     check: str | None = Field(None, description="What must hold of every row, as in CHECK (...)")
     generated: str | None = Field(None, description="Computed when it is read (VIRTUAL, PostgreSQL 18)")
@@ -38,10 +45,12 @@ class AddColumnSpec(Spec):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.not_null and self.default is None:
-            raise ValueError("rows that are there have no value for --not-null: give them one by --default")
-        if self.generated is not None and (self.default is not None or self.unique):
-            raise ValueError("a column that is computed takes no --default, --not-null or --unique")
+        if self.not_null and self.default is None and self.fill is None:
+            raise ValueError("--not-null needs a value for rows that are there: --default or --fill")
+        if self.generated is not None and (self.default is not None or self.fill is not None or self.unique):
+            raise ValueError("a column that is computed takes no --default, --fill, --not-null or --unique")
+        if self.fill is not None and self.unique:
+            raise ValueError("with --fill two rows may get the same value: ec start add-unique afterwards")
         return self
 
 
@@ -72,35 +81,82 @@ class AddColumn(Kind[AddColumnSpec]):
                 next=f"a plain column, kept by a trigger of your own: ec start add-column {spec.column} TYPE",
             )
         return new_column.trial(
-            name, spec.type, default=spec.default, generated=spec.generated, check=spec.check
+            snapshot,
+            name,
+            spec.type,
+            default=spec.default,
+            generated=spec.generated,
+            check=spec.check,
+            fill=spec.fill,
         )
 
     def compile(
         self, change: Change, spec: AddColumnSpec, snapshot: Snapshot, judgement: Answer, ledger_schema: str
     ) -> Plan:
-        del ledger_schema
+        schema = sync_schema(ledger_schema)
         name = parse_target(spec.column).column
         asked, check_of_more = new_column.read(name, judgement, generated=spec.generated is not None)
-        column = replace(asked, not_null=spec.not_null, unique=spec.unique, comment=spec.comment)
-        part = replace(steps.part(snapshot, column), notes=tuple(new_column.notes(
-            snapshot, column, check_of_more=check_of_more)))  # fmt: skip
+        fill = new_column.filled_by(change, snapshot, asked.type, spec.fill, judgement, schema)
+        column = replace(asked, not_null=spec.not_null, unique=spec.unique, comment=spec.comment, fill=fill)
         new_column.examine_unique(snapshot, column)
-        column_sql = quote(name)
+        notes = tuple(new_column.notes(snapshot, column, check_of_more=check_of_more))
+        keeping = _keeping(change, snapshot, column, schema)
         return compose(
             change,
             snapshot,
-            (part,),
-            Words(
-                about=f"with {column_sql} {column.type}",
-                ready=f"{column_sql} is there, in every row",
-                contracted="",
-                destroys="",
+            (
+                replace(steps.added(snapshot, column), notes=notes),
+                *(filling.part(each) for each in keeping),
+                steps.bound(snapshot, column),
             ),
-            Sentences(rollback=f"drop {column_sql} again"),
+            _words(column),
+            _sentences(column),
             claims=(name,),
             brings=(name,),
             given=column.given,
+            trigger="".join(each.trigger for each in keeping),
+            functions=(*(each.function for each in keeping), *((fill.name,) if fill else ())),
         )
+
+
+def _keeping(change: Change, snapshot: Snapshot, column: NewColumn, schema: str) -> tuple[Filling, ...]:
+    """Return what fills rows that come, where they have no default."""
+    if column.fill is None or not column.kept_filled:
+        return ()
+    for name, _ in column.fill.columns:
+        found = snapshot.column(name)
+        if found is not None and found.generated:
+            raise UnsupportedShape(
+                f"--fill uses {quote(name)}, which is generated: a trigger does not see its value yet.",
+                next="the expression of that column in its place",
+            )
+    trigger = shorten(f"~ec_{change.name}")
+    return (Filling(change.name, snapshot, column.name, column.fill, trigger, schema),)
+
+
+def _words(column: NewColumn) -> Words:
+    name = quote(column.name)
+    must = f"a row without a value in {name} is refused"
+    return Words(
+        about=f"with {name} {column.type}",
+        ready=f"{name} is there, in every row",
+        contracted=must if column.not_null else f"nothing gives {name} a value any more but code",
+        destroys="",
+        broken=f"have no value in {name}",
+    )
+
+
+def _sentences(column: NewColumn) -> Sentences:
+    name = quote(column.name)
+    drop = f"drop {name} again"
+    if not column.kept_filled:
+        return Sentences(rollback=drop)
+    return Sentences(
+        rollback=drop,
+        contract=f"leave it to code to give {name} a value",
+        undo=f"give {name} a value again where a row comes without one",
+        purge=f"close the change: {name} stays as it is",
+    )
 
 
 def _refuse_serial(spec: AddColumnSpec, snapshot: Snapshot) -> None:
