@@ -10,6 +10,7 @@ from expandcontract.model.change import Change
 from expandcontract.model.errors import BadExpression, UnsupportedShape
 from expandcontract.model.names import parse_column, quote, sync_schema
 from expandcontract.model.plan import Note, Plan, Words
+from expandcontract.postgres import watchers
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Trial
@@ -108,7 +109,7 @@ def fired(snapshot: Snapshot, verb: str) -> Iterator[Note]:
     """What the table's own triggers do meanwhile."""
     for trigger in snapshot.triggers:
         fires = trigger.on_update if verb == "UPDATE" else True
-        if fires and trigger.enabled in ("O", "A"):
+        if fires and trigger.enabled in ("O", "A") and not trigger.name.startswith(watchers.OURS):
             yield Note(
                 "user-trigger",
                 f"Trigger {quote(trigger.name)} ({trigger.function}) may fire for what is written, with its "

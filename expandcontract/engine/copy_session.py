@@ -9,7 +9,9 @@ from expandcontract.engine.leased_work import Work
 from expandcontract.ledger import event
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.errors import MissingPrivilege, Refused
+from expandcontract.model.names import quote
 from expandcontract.model.phases import State
+from expandcontract.model.plan import Deletion, Purpose
 from expandcontract.model.situation import Situation
 from expandcontract.postgres import origin, user_triggers
 from expandcontract.postgres.connect import Database
@@ -87,6 +89,7 @@ async def refuse_to_suppress(context: Context, situation: Situation) -> None:
             "Triggers fire for rows that are repaired: constraints of the new side are checked by some.",
         )
         return
+    _refuse_unchecked(situation)
     async with context.database.transaction() as conn:
         if not await user_triggers.may_suppress(conn):
             raise _forbidden()
@@ -101,6 +104,24 @@ async def refuse_to_suppress(context: Context, situation: Situation) -> None:
             "replica, which is how others are kept from it.",
             state="No row was copied.",
             next=f"ALTER TABLE {situation.plan.table} ENABLE TRIGGER {fire[0]}, or leave the option out.",
+        )
+
+
+def _refuse_unchecked(situation: Situation) -> None:
+    """Raise Refused where rows of the user's own columns are written: foreign keys are checked, and cascade,
+    by triggers that would not fire either.
+    """
+    plan = situation.plan
+    if plan.pair is not None or not plan.copies:
+        return
+    _, _, action = plan.sweep(Purpose.COPY)
+    ours = set(map(quote, plan.new_columns))
+    if isinstance(action, Deletion) or {name for name, _ in action.assignments} - ours:
+        raise Refused(
+            f"--no-user-triggers does not go with {situation.kind}.",
+            why="PostgreSQL checks foreign keys, and cascades, by triggers that would not fire either.",
+            state="No row was written.",
+            next=f"ec backfill {situation.name}; or first: ALTER TABLE {plan.table} DISABLE TRIGGER ...",
         )
 
 

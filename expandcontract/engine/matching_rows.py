@@ -9,11 +9,13 @@ from dataclasses import replace
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from expandcontract.engine import referring_rows
 from expandcontract.engine.rehearsal import aside
 from expandcontract.model.errors import BadExpression
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Note, Plan, Purpose, Transactional
 from expandcontract.postgres import empty_copy, sample
+from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.empty_copy import EmptyCopy
 from expandcontract.postgres.query import execute, rows
 from expandcontract.postgres.sample import Matching
@@ -23,7 +25,9 @@ from expandcontract.postgres.sqlstate import is_disconnect, server_message
 _SAMPLE_TIMEOUT_MS = 5_000
 
 
-async def counted(conn: AsyncConnection, plan: Plan, copy: EmptyCopy, tried: Plan, *, whole: bool) -> Plan:
+async def counted(
+    conn: AsyncConnection, plan: Plan, snapshot: Snapshot, copy: EmptyCopy, tried: Plan, *, whole: bool
+) -> Plan:
     """Return the plan with how many rows it would write; `tried` is the same one, compiled for the copy.
 
     Raises BadExpression where rows would match again once they were written.
@@ -33,6 +37,12 @@ async def counted(conn: AsyncConnection, plan: Plan, copy: EmptyCopy, tried: Pla
     async with aside(conn):
         try:
             looked = await _looked(conn, plan, copy, tried, whole=whole)
+            _, _, written = tried.sweep(Purpose.COPY)
+            also = (
+                ""
+                if looked is None
+                else await referring_rows.counted(conn, plan, snapshot, written.wanted, looked.sampled)
+            )
         except DBAPIError as error:
             if is_disconnect(error):
                 raise
@@ -53,7 +63,7 @@ async def counted(conn: AsyncConnection, plan: Plan, copy: EmptyCopy, tried: Pla
             state="Nothing was changed.",
             next="in --where, what is no longer true of a row that was written",
         )
-    return _said(plan, f"{looked.wanted:,} of {looked.rows:,} {of} match now.")
+    return _said(plan, f"{looked.wanted:,} of {looked.rows:,} {of} match now.{also}")
 
 
 def _said(plan: Plan, sentence: str) -> Plan:

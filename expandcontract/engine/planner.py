@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.changes import registry
 from expandcontract.changes.kind import Spec
-from expandcontract.engine import at_once, forecasts, many_partitions, matching_rows, row_fit
+from expandcontract.engine import at_once, forecasts, many_partitions, matching_rows, referring_rows, row_fit
 from expandcontract.engine.context import Context
 from expandcontract.engine.rehearsal import rehearse
 from expandcontract.model.change import Change
@@ -213,6 +213,8 @@ async def examined(
     """Return the plan, as `compile_plan` does, from what was asked in the same transaction."""
     plan = compose(change, catalog, ledger_schema)
     plan = await forecasts.foretold(conn, plan)
+    slow = await referring_rows.unindexed(conn, plan, catalog.snapshot)
+    plan = replace(plan, hazards=(*plan.hazards, *slow))
     long = await many_partitions.costs(conn, plan, len(catalog.snapshot.relation.leaves))
     plan = replace(plan, costs=(*plan.costs, *long))
     copy = await empty_copy.describe(conn, catalog.snapshot, _about(catalog, plan), triggers=plan.swap)
@@ -227,7 +229,7 @@ async def examined(
         return replace(plan, hazards=(*plan.hazards, Note("not-tried", why)))
     if not isinstance(catalog.question, Question) or not isinstance(catalog.judgement, Judgement):
         async with owner_rights.trying(conn, plan.table.sql):
-            return await matching_rows.counted(conn, plan, copy, for_copy, whole=check_rows)
+            return await matching_rows.counted(conn, plan, catalog.snapshot, copy, for_copy, whole=check_rows)
     if catalog.judgement.more:
         return plan
     volatile = any(each.volatile for each in catalog.judgement.expressions)

@@ -60,13 +60,16 @@ class Looked:
 
 @dataclass(frozen=True)
 class Matching:
-    """How many rows there are, how many would be written, and how many match and never would, with keys."""
+    """How many rows there are, how many would be written, and how many match and never would, with keys.
+    `sampled` is TABLESAMPLE as SQL.
+    """
 
     rows: int
     wanted: int
     again: int
     keys: tuple[str, ...]
     whole: bool
+    sampled: str = ""
 
 
 #: $1 functions of the empty copy: whether one of their bodies calls what is volatile, or not PostgreSQL's.
@@ -107,7 +110,7 @@ async def matching(
                (pg_catalog.array_agg({_name(key)}) FILTER (WHERE {again}))[1:{NAMED}]
         FROM (SELECT {inner} FROM {table.sql} t{sample}) t"""
     ((count, found, stuck, keys),) = await rows(conn, query)
-    return Matching(count, found, stuck, tuple(keys or ()), whole)
+    return Matching(count, found, stuck, tuple(keys or ()), whole, sample)
 
 
 async def calls_foreign_code(conn: AsyncConnection, functions: Sequence[RelationName]) -> bool:

@@ -13,6 +13,7 @@ from expandcontract.model.errors import (
     EcError,
     Mismatches,
     NoSuchObject,
+    Refused,
     UnsupportedShape,
 )
 from expandcontract.model.phases import Stage
@@ -151,9 +152,14 @@ async def test_rows_are_deleted_with_what_refers_to_them(database: str) -> None:
     fields = {"table": "users", "where": "id <= 50 OR id > 400"}
     async with living(database, "delete-rows", fields, WORLD) as life:
         plan = await life.plan()
-        codes = [note.code for note in plan.to_acknowledge]
-        assert codes == ["referring:public.orders.orders_user_id_fkey"]
+        codes = {note.code for note in plan.to_acknowledge}
+        key = "public.orders.orders_user_id_fkey"
+        assert codes == {f"referring:{key}", f"unindexed:{key}"}
+        (said,) = [note.sentence for note in plan.costs if note.code == "matching"]
+        assert said == "150 of 500 rows match now. Rows that refer to them: 50 of public.orders."
         await life.start(acknowledged=codes)
+        with pytest.raises(Refused, match="no-user-triggers"):
+            await life.backfill(user_triggers=False)
         assert (await life.backfill()).stage == Stage.FINISHED
         assert await life.rows("SELECT count(*), min(id), max(id) FROM users") == [(350, 51, 400)]
         assert await life.value("SELECT count(*) FROM orders") == 50

@@ -17,9 +17,9 @@ from expandcontract.steps import rows_written
 
 #: What a foreign key says of a row that is deleted, and what that means for the rows that refer to it.
 _ACTIONS = {
-    "ON DELETE CASCADE": "its rows that refer to one are deleted with it, in the same transaction",
-    "ON DELETE SET NULL": "its rows that refer to one are updated with it, in the same transaction",
-    "ON DELETE SET DEFAULT": "its rows that refer to one are updated with it, in the same transaction",
+    "CASCADE": "its rows that refer to one are deleted with it, in the same transaction",
+    "SET NULL": "its rows that refer to one are updated with it, in the same transaction",
+    "SET DEFAULT": "its rows that refer to one are updated with it, in the same transaction",
 }
 
 
@@ -67,7 +67,7 @@ def _referring(snapshot: Snapshot) -> Iterator[Note]:
         if not key.inbound or key.kind != "f":
             continue
         who = f"{key.table} refers to {snapshot.table} by foreign key {quote(key.name)}"
-        action = next((said for words, said in _ACTIONS.items() if words in key.definition), None)
+        action = _ACTIONS.get(key.on_delete)
         if action is not None:
             yield Note.hazard("referring", f"{who}: {action}.", about=f"{key.table}.{key.name}")
         else:
