@@ -83,6 +83,8 @@ class Database:
         self._engine = _engine(
             self.address, application_name, pool_size=4, max_overflow=-1, pool_use_lifo=True
         )
+        # Beside it: who holds a session for long leaves those that have the catalog to others.
+        self._held = _engine(self.address, application_name, pool_size=1, max_overflow=-1)
         self._direct = _direct_engine(self.direct_address or self.address, application_name)
 
     def __repr__(self) -> str:
@@ -124,7 +126,7 @@ class Database:
         limits = lock_timeout, _timeout(statement_timeout)
         ours = settings(*limits, local=True, synchronous=synchronous, silence=_timeout(silence))
         closed_times = self._closed_times
-        conn = await self._begun(*BEGIN, ours)
+        conn = await self._begun(self._engine, *BEGIN, ours)
         try:
             yield conn
             await _commit(conn)
@@ -156,7 +158,7 @@ class Database:
         """
         closed_times = self._closed_times
         # One may have died in the pool, of idle_session_timeout, say.
-        conn = await self._begun(*BEGIN, "ROLLBACK")
+        conn = await self._begun(self._held, *BEGIN, "ROLLBACK")
         try:
             await conn.rollback()
             yield conn
@@ -229,26 +231,27 @@ class Database:
         """
         self._closed_times += 1
         await self._engine.dispose()
+        await self._held.dispose()
         await self._direct.dispose()
 
     async def _give_back(self, conn: AsyncConnection, closed_times: int) -> None:
         """Return a connection to the pool, or end it: a pool that was closed meanwhile forgets it."""
         await asyncio.shield(asyncio.ensure_future(_end(conn, keep=closed_times == self._closed_times)))
 
-    async def _begun(self, *opening: str) -> AsyncConnection:
+    async def _begun(self, engine: AsyncEngine, *opening: str) -> AsyncConnection:
         """Give a pooled connection to which `opening` was sent; again when it had died in the pool, or a
         timeout of its role was too short even for that.
         """
         again = True
         for _ in range(_TOO_SHORT_TRIES):
             try:
-                return await _opened(self._engine, *opening)
+                return await _opened(engine, *opening)
             except Exception as error:
                 too_short = sqlstate(error) in TIMED_OUT
                 if not (too_short or (is_disconnect(error) and again)):
                     raise
                 again = again and too_short
-        return await _opened(self._engine, *opening)
+        return await _opened(engine, *opening)
 
     async def _straight(self) -> AsyncConnection:
         """Give a direct connection in a transaction in which no timeout of its role counts."""
