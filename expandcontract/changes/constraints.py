@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from expandcontract.model.errors import NameTaken, NoSuchObject
 from expandcontract.model.names import RelationName, parse_column, quote
 from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.steps.rules import Standing
 
 #: As pg_constraint.contype has them.
 CHECK, FOREIGN_KEY, NOT_NULL, PRIMARY_KEY, UNIQUE, EXCLUSION = "c", "f", "n", "p", "u", "x"
@@ -91,3 +92,20 @@ def free_name(snapshot: Snapshot, written: str) -> str:
     if name.startswith("~ec_"):
         raise NameTaken(f"{quote(name)} begins like what ec makes for itself.", why="Choose another name.")
     return name
+
+
+def standing(snapshot: Snapshot, found: Named) -> Standing:
+    """Return what makes the constraint again, as steps need it."""
+    index = next((each for each in snapshot.indexes if each.constraint == found.name), None)
+    timing = ""
+    if index is not None and index.deferrable:
+        timing = f" DEFERRABLE INITIALLY {'DEFERRED' if index.deferred else 'IMMEDIATE'}"
+    return Standing(
+        found.name,
+        found.definition,
+        found.validated,
+        found.comment,
+        (found.other_table,) if found.other_table not in (None, snapshot.table) else (),
+        index.definition if index is not None else "",
+        timing,
+    )

@@ -1,7 +1,7 @@
 """A column that must have a value, and that new code leaves out: it need have none meanwhile."""
 
 from expandcontract.model.names import quote
-from expandcontract.model.plan import Step, Transactional
+from expandcontract.model.plan import Note, Step, Transactional
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps import tables
@@ -15,6 +15,11 @@ def parts(snapshot: Snapshot, column: Column) -> tuple[Part, ...]:
     """
     if not column.not_null or column.default is not None:
         return ()
+    return (part(snapshot, column),)
+
+
+def part(snapshot: Snapshot, column: Column, *notes: Note) -> Part:
+    """Return what takes NOT NULL from a column that has it, until a rollback."""
     name = quote(column.name)
     drop = f"ALTER TABLE {snapshot.table.sql} ALTER COLUMN {name} DROP NOT NULL"
     relax = Step(
@@ -32,4 +37,4 @@ def parts(snapshot: Snapshot, column: Column) -> tuple[Part, ...]:
         inherited=column.not_null_inherited,
         comment=column.not_null_comment,
     )
-    return (Part(expand=(relax,), before_rollback=again),)
+    return Part(expand=(relax,), before_rollback=again, notes=notes)

@@ -3,9 +3,12 @@ contract without a scan under a lock that stops anybody.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from expandcontract.model.names import RelationName, quote
-from expandcontract.model.plan import LockMode, Purpose, Step, Sweep, Transactional
+from expandcontract.model.chosen_names import chosen
+from expandcontract.model.names import RelationName, literal, quote
+from expandcontract.model.plan import LockMode, Note, Purpose, Step, Sweep, Transactional
+from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps import tables
 from expandcontract.steps.parts import Part
@@ -58,3 +61,110 @@ def constraint(
         also_locked=tuple(others),
         enforces=(f"A row that breaks {quote(name)} is refused: {said}.",),
     )
+
+
+def not_null(snapshot: Snapshot, column: Column) -> Part:
+    """Return NOT NULL that contract brings into force, and undo drops.
+
+    From 18 on it is a constraint that is NOT VALID at first; before, a validated CHECK spares SET NOT NULL
+    its scan, and goes in the same transaction.
+    """
+    table, name = snapshot.table, quote(column.name)
+    called = chosen(table.name, column.name, "not_null", snapshot.taken_names)
+    *before, last = tables.not_null(table, column.name, called, snapshot.server_version)
+    sets = (
+        last.action.statements if last.id.endswith(":set") and isinstance(last.action, Transactional) else ()
+    )
+    return Part(
+        before_contract=tuple(before) if sets else (*before, last),
+        contract=sets,
+        undo=(f"ALTER TABLE {table.sql} ALTER COLUMN {name} DROP NOT NULL",),
+        enforces=(f"A row without a value in {name} is refused: NOT NULL.",),
+    )
+
+
+def renamed(table: RelationName, old: str, new: str, notes: tuple[Note, ...]) -> Part:
+    """Return another name for a constraint; rollback gives it the old one back."""
+    alter = f"ALTER TABLE {table.sql} RENAME CONSTRAINT"
+    step = Step(
+        "rename",
+        "~",
+        f"{quote(old)} is called {quote(new)}",
+        Transactional((f"{alter} {quote(old)} TO {quote(new)}",), tables.access_exclusive(table)),
+    )
+    # Nothing may have been renamed yet.
+    known = f"conrelid = {literal(table.sql)}::pg_catalog.regclass AND conname = {literal(new)}"
+    back = (
+        f"DO $ec$ BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE {known}) THEN "
+        f"{alter} {quote(new)} TO {quote(old)}; END IF; END $ec$"
+    )
+    return Part(expand=(step,), rollback=(back,), notes=notes)
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A constraint that stands on the table. `others` are locked with it: what a foreign key refers to.
+    `index` is what follows USING of the index that is a UNIQUE constraint, `timing` what follows its name.
+    """
+
+    name: str
+    definition: str
+    validated: bool = True
+    comment: str | None = None
+    others: tuple[RelationName, ...] = ()
+    index: str = ""
+    timing: str = ""
+
+
+def validated(table: RelationName, found: Standing) -> Part:
+    """Return the scan for rows that break a constraint; rollback leaves it NOT VALID, as it was."""
+    alter, name = f"ALTER TABLE {table.sql}", quote(found.name)
+    again = f"{alter} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} {found.definition} NOT VALID"
+    return Part(
+        backfill=(tables.validate("validate", table, found.name),),
+        rollback=(again, *_comment(table, found)),
+        also_locked=found.others,
+    )
+
+
+def dropped(table: RelationName, found: Standing) -> Part:
+    """Return what drops a constraint at contract, and makes it again for undo before anything is turned: not
+    validated at first, or by an index that is built concurrently; taken back where rows break it.
+    """
+    drop = tables.drop_constraint(table, found.name)
+    if found.index:
+        return Part(contract=(drop,), before_undo=(_index(table, found),), undo=_by_index(table, found))
+    add = f"ALTER TABLE {table.sql} ADD CONSTRAINT {quote(found.name)} {found.definition} NOT VALID"
+    step = Step(
+        f"rule:{found.name}",
+        "+",
+        f"new rows must keep {quote(found.name)} again: {found.definition}",
+        Transactional((add, *_comment(table, found)), tables.access_exclusive(*found.others, table)),
+        reverse=(drop,),
+    )
+    validate = (tables.validate(f"rule:{found.name}:validate", table, found.name),) if found.validated else ()
+    return Part(contract=(drop,), before_undo=(step, *validate), also_locked=found.others)
+
+
+def _index(table: RelationName, found: Standing) -> Step:
+    build = tables.create_index(table, found.name, found.index, unique=True)
+    return Step(
+        f"index:{found.name}",
+        "+",
+        f"build the index of {quote(found.name)} again",
+        build,
+        by_size=True,
+        reverse=(f"DROP INDEX CONCURRENTLY IF EXISTS {RelationName(table.schema, found.name).sql}",),
+    )
+
+
+def _by_index(table: RelationName, found: Standing) -> tuple[str, ...]:
+    name = quote(found.name)
+    add = f"ALTER TABLE {table.sql} ADD CONSTRAINT {name} UNIQUE USING INDEX {name}{found.timing}"
+    return (add, *_comment(table, found))
+
+
+def _comment(table: RelationName, found: Standing) -> tuple[str, ...]:
+    if found.comment is None:
+        return ()
+    return (tables.comment_on("CONSTRAINT", f"{quote(found.name)} ON {table.sql}", found.comment),)

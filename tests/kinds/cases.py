@@ -24,6 +24,15 @@ INSERT INTO parts SELECT n, 'Part ' || n FROM generate_series(0, 199) n;
 """
 
 
+RULES = f"""{USERS}
+CREATE TABLE towns (id integer PRIMARY KEY);
+INSERT INTO towns SELECT generate_series(0, 9);
+ALTER TABLE users ADD COLUMN town integer REFERENCES towns, ADD COLUMN code integer UNIQUE,
+    ADD CONSTRAINT late CHECK (seen >= 0) NOT VALID, ADD CONSTRAINT named CHECK (name <> '');
+COMMENT ON CONSTRAINT named ON users IS 'has a name';
+"""
+
+
 @dataclass(frozen=True)
 class Case:
     """A change of `kind`. `old` and `new` are statements of the two versions, with $1 for a fresh number; the
@@ -189,5 +198,83 @@ CASES = [
         "INSERT INTO users (id, name, fax, seen) VALUES ($1, 'old', 'x', $1)",
         "INSERT INTO users (id, name, fax, seen) VALUES ($1, 'new', 'x', NULL)",
         holds="SELECT convalidated FROM pg_constraint WHERE conname = 'seen_late'",
+    ),
+    Case(
+        "set-not-null",
+        "set-not-null",
+        {"column": "users.note"},
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'old', 'x')",
+        "INSERT INTO users (id, name, fax, note) VALUES ($1, 'new', 'x', 'y')",
+        holds="SELECT attnotnull FROM pg_attribute WHERE attrelid = 'users'::regclass AND attname = 'note'"
+        " AND NOT EXISTS (SELECT FROM pg_constraint WHERE conname LIKE '~%' OR NOT convalidated)",
+    ),
+    Case(
+        "drop-not-null",
+        "drop-not-null",
+        {"column": "users.fax"},
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'old', 'x')",
+        "UPDATE users SET fax = 'y' WHERE id = $1 % 200",
+        holds="SELECT is_nullable = 'YES' FROM information_schema.columns WHERE column_name = 'fax'",
+    ),
+    Case(
+        "set-default",
+        "set-default",
+        {"column": "users.seen", "default": "floor(random() * 10)"},
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'old', 'x')",
+        "INSERT INTO users (id, name, fax, seen) VALUES ($1, 'new', 'x', DEFAULT)",
+        holds="SELECT count(*) > 1 FROM (SELECT DISTINCT seen FROM users)",
+    ),
+    Case(
+        "set-default to nothing",
+        "set-default",
+        {"column": "users.note", "default": "NULL"},
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'old', 'x')",
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'new', 'x')",
+        holds="SELECT column_default IS NULL FROM information_schema.columns WHERE column_name = 'note'",
+    ),
+    Case(
+        "rename-constraint",
+        "rename-constraint",
+        {"table": "users", "old": "named", "new": "has_name"},
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'old', 'x')",
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'new', 'x')",
+        given=RULES,
+        holds="SELECT count(*) = 1 FROM pg_constraint WHERE conname = 'has_name'",
+    ),
+    Case(
+        "validate-constraint",
+        "validate-constraint",
+        {"table": "users", "name": "late"},
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'old', 'x')",
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'new', 'x')",
+        given=RULES,
+        holds="SELECT convalidated FROM pg_constraint WHERE conname = 'late'",
+    ),
+    Case(
+        "drop-constraint of a check",
+        "drop-constraint",
+        {"table": "users", "name": "named"},
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'old', 'x')",
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'new', 'x')",
+        given=RULES,
+        holds="SELECT NOT EXISTS (SELECT FROM pg_constraint WHERE conname = 'named')",
+    ),
+    Case(
+        "drop-constraint of a foreign key",
+        "drop-constraint",
+        {"table": "users", "name": "users_town_fkey"},
+        "INSERT INTO users (id, name, fax, town) VALUES ($1, 'old', 'x', $1 % 10)",
+        "INSERT INTO users (id, name, fax, town) VALUES ($1, 'new', 'x', $1 % 10)",
+        given=RULES,
+        holds="SELECT NOT EXISTS (SELECT FROM pg_constraint WHERE conname = 'users_town_fkey')",
+    ),
+    Case(
+        "drop-constraint of a unique",
+        "drop-constraint",
+        {"table": "users", "name": "users_code_key"},
+        "INSERT INTO users (id, name, fax, code) VALUES ($1, 'old', 'x', $1)",
+        "INSERT INTO users (id, name, fax, code) VALUES ($1, 'new', 'x', $1)",
+        given=RULES,
+        holds="SELECT to_regclass('users_code_key') IS NULL",
     ),
 ]

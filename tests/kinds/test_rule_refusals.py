@@ -1,5 +1,7 @@
 """What rules on columns and rows refuse at plan, in one database: nothing is changed by any of it."""
 
+import pytest
+
 from expandcontract.engine.verbs import plan
 from expandcontract.model.errors import (
     BadExpression,
@@ -12,11 +14,15 @@ from expandcontract.model.errors import (
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Plan, Transactional
 from tests.acceptance.cycle import Application, opened
+from tests.conftest import VERSION
 
 GIVEN = """
 CREATE TABLE plain (
-    id integer PRIMARY KEY, a text NOT NULL, b integer UNIQUE DEFAULT 5, "Odd ""name" text
+    id integer PRIMARY KEY, a text NOT NULL, b integer UNIQUE DEFAULT 5, "Odd ""name" text,
+    made integer GENERATED ALWAYS AS IDENTITY, twice integer GENERATED ALWAYS AS (b * 2) STORED,
+    CONSTRAINT excl EXCLUDE USING btree ("Odd ""name" WITH =)
 );
+CREATE TABLE refers (b integer REFERENCES plain (b));
 ALTER TABLE plain ADD CONSTRAINT plain_a_check CHECK (a <> '');
 CREATE VIEW looking AS SELECT * FROM plain;
 CREATE FUNCTION breaks() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RAISE ''evaluated''; END';
@@ -24,6 +30,11 @@ CREATE FUNCTION breaks() RETURNS boolean LANGUAGE plpgsql IMMUTABLE AS 'BEGIN RA
 NEWEST = "SELECT quote_ident(conname) FROM pg_constraint ORDER BY oid DESC LIMIT 1"
 Asked = tuple[str, dict[str, str]]
 LONG = "a" * 64
+
+
+def _rename(old: str, new: str) -> Asked:
+    return "rename-constraint", {"table": "plain", "old": old, "new": new}
+
 
 REFUSED: list[tuple[Asked, type[EcError], str]] = [
     (("add-check", {"table": "nowhere", "check": "a > ''"}), NoSuchObject, "nowhere"),
@@ -35,6 +46,27 @@ REFUSED: list[tuple[Asked, type[EcError], str]] = [
     (("add-check", {"table": "plain", "check": "1 < 2"}), BadExpression, "names no column"),
     (("add-check", {"table": "plain", "name": "plain_a_check", "check": "b > 0"}), NameTaken, "has a"),
     (("add-check", {"table": "plain", "name": LONG, "check": "b > 0"}), BadName, "63"),
+    (("set-not-null", {"column": "plain.bb"}), NoSuchObject, "Did you mean b"),
+    (("set-not-null", {"column": "plain.a"}), UnsupportedShape, "already"),
+    (("set-not-null", {"column": "looking.a"}), UnsupportedShape, "view"),
+    (("drop-not-null", {"column": "plain.b"}), UnsupportedShape, "is not NOT NULL"),
+    (("drop-not-null", {"column": "plain.id"}), UnsupportedShape, "primary key"),
+    (("drop-not-null", {"column": "plain.made"}), UnsupportedShape, "identity"),
+    (("set-default", {"column": "plain.made", "default": "1"}), UnsupportedShape, "identity"),
+    (("set-default", {"column": "plain.twice", "default": "1"}), UnsupportedShape, "generated"),
+    (("set-default", {"column": "plain.b", "default": "'x'"}), BadExpression, "does not take"),
+    (("set-default", {"column": "plain.b", "default": "id + 1"}), BadExpression, "column reference"),
+    (("set-default", {"column": "plain.b", "default": "1, DROP a"}), BadExpression, "does not take"),
+    (("set-default", {"column": "plain.b", "default": "1; DROP a"}), BadExpression, "one expression"),
+    (_rename("plain_a_chek", "n"), NoSuchObject, "Did you mean plain_a_check"),
+    (_rename("plain_a_check", "plain_pkey"), NameTaken, "already"),
+    (_rename("plain_pkey", "refers"), NameTaken, "schema"),
+    (_rename("plain_pkey", LONG), BadName, "63"),
+    (("validate-constraint", {"table": "plain", "name": "plain_a_check"}), UnsupportedShape, "already"),
+    (("validate-constraint", {"table": "plain", "name": "nothing"}), NoSuchObject, "It has"),
+    (("drop-constraint", {"table": "plain", "name": "plain_pkey"}), UnsupportedShape, "primary key"),
+    (("drop-constraint", {"table": "plain", "name": "plain_b_key"}), UnsupportedShape, "public.refers"),
+    (("drop-constraint", {"table": "plain", "name": "excl"}), UnsupportedShape, "excludes"),
 ]  # fmt: skip
 
 
@@ -58,6 +90,25 @@ async def test_refusals(database: str) -> None:
             outcome = await _outcome(given, asked)
             assert outcome.startswith(error.__name__), (asked, outcome)
             assert said in outcome, (asked, outcome)
+
+
+@pytest.mark.skipif(VERSION < 18, reason="not on PostgreSQL before 18")
+async def test_refusals_of_18(database: str) -> None:
+    """NOT NULL has a name, and may be NOT VALID; a constraint may be NOT ENFORCED."""
+    later = "ALTER TABLE plain ADD CONSTRAINT loose CHECK (b > 0) NOT ENFORCED, ADD NOT NULL b NOT VALID"
+    async with opened(database, *REFUSED[0][0], f"{GIVEN}; {later}") as given:
+        for asked, said in (
+            (
+                ("drop-constraint", {"table": "plain", "name": "plain_a_not_null"}),
+                "drop-not-null public.plain.a",
+            ),
+            (("drop-constraint", {"table": "plain", "name": "loose"}), "NOT ENFORCED"),
+            (("validate-constraint", {"table": "plain", "name": "loose"}), "NOT ENFORCED"),
+            (("set-not-null", {"column": "plain.b"}), "validate-constraint public.plain plain_b_not_null"),
+        ):
+            outcome = await _outcome(given, asked)
+            assert outcome.startswith("UnsupportedShape"), outcome
+            assert said in outcome
 
 
 async def test_names_as_postgresql_chooses_them(database: str) -> None:
