@@ -51,7 +51,8 @@ async def judge(conn: AsyncConnection, snapshot: Snapshot, question: Question) -
         forward = await forward_of(conn, column, question, new_type)
         more = [await _further(conn, snapshot, question, each) for each in question.more]
         back = await back_of(conn, column, question, new_type, more)
-        default = await default_of(conn, column, forward, question)
+        # Of several columns none has the default: an INSERT without any gets the old one, and parts of it.
+        default = None if question.more else await default_of(conn, column, forward, question)
         hidden = await hidden_definitions(conn, snapshot, question)
         definitions = await definitions_of(conn, snapshot, question, new_type)
         final = await final_definitions(conn, question, definitions)
