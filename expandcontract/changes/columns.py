@@ -126,6 +126,7 @@ def compose(
         hidden_functions=steps.hidden_functions(columns),
         catalog=_what_matters(snapshot, column),
         swap=subject.swap,
+        enforces=tuple(sentence for trait in columns.traits for sentence in trait.enforces(subject)),
         remade=tuple(triggers.named(subject, each) for each in triggers.remade(subject)),
         not_held=predicates.not_held(pair, "t", hidden=question.hidden, final=final),
         barred=predicates.barred(pair, sync.checks, "t", hidden=question.hidden),

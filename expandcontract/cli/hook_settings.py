@@ -35,7 +35,7 @@ class HookSettings(BaseModel):
     before_start: SecretStr | None = Field(None, description="Has to agree before the new side is added.")
     after_start: SecretStr | None = Field(None, description="Is told that both sides are kept in sync.")
     before_ready: SecretStr | None = Field(
-        None, description="Has to agree, with all rows copied, before indexes and constraints are made."
+        None, description="Has to agree, with all rows copied, before indexes are made."
     )
     after_ready: SecretStr | None = Field(
         None, description="Is told that the change is ready: new code may be deployed."

@@ -85,7 +85,7 @@ def what_is_left(situation: Situation) -> str:
         return "No row was copied yet."
     if copy.blocks_done < copy.blocks_total:
         return copy.what_is_left(situation.live.rows)
-    return "All rows are copied; indexes and constraints of the new side are not settled yet."
+    return "All rows are copied; indexes of the new side are not settled yet."
 
 
 def _refuse_copy(verb: Verb, situation: Situation) -> None:

@@ -31,7 +31,6 @@ from expandcontract.postgres.sqlstate import (
 )
 from expandcontract.steps import column as steps
 from expandcontract.steps import keep_on_rollback, standing_constraint
-from expandcontract.steps.carry import filled
 from expandcontract.steps.parts import FINISH
 
 
@@ -111,7 +110,6 @@ def _contract(plan: Plan) -> Iterator[RehearsedPart]:
     # A rollback that was given up.
     yield from _section(plan, Section.ROLLBACK, only=keep_on_rollback.KEEP_WRITES)
     yield from _repair(plan, keep_on_rollback.STOP)
-    yield from _repair(plan, filled.REQUIRE, filled.ALLOW, filled.REQUIRE, filled.PROVE)
     yield from _section(plan, Section.CONTRACT)
 
 

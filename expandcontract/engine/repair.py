@@ -3,7 +3,7 @@
 import re
 
 from expandcontract.engine import situation as situations
-from expandcontract.engine import transform_contract
+from expandcontract.engine import taking_back
 from expandcontract.engine.context import Context
 from expandcontract.engine.leased_work import Work, leased
 from expandcontract.engine.runner import run_step
@@ -23,8 +23,7 @@ async def repair(context: Context, situation: Situation, pace: SweepPace, *, ver
     """
     async with leased(context, situation, verb) as work:
         await restore(work)
-        if situation.plan.computed_outside:
-            await transform_contract.reopen(work)
+        await taking_back.take_back_left(work)
         await copy_to_end(work, pace, anew=True)
 
 

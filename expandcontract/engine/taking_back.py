@@ -1,14 +1,15 @@
 """Taking back what was prepared for a turn that does not come about.
 
-Contract and undo build unique indexes before their one short transaction, and settling adds rules before it
-checks all rows against them. Left alone, each may fail a write that succeeded before.
+Contract builds unique indexes and begins with rules before its one short transaction, undo builds unique
+indexes; plans of before have the rules among what they settle. Left alone, each may fail a write that
+succeeded before.
 """
 
 import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from sqlalchemy import select
+from sqlalchemy import and_, or_, select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -38,6 +39,12 @@ def _prepared(steps: Iterable[Step]) -> Iterable[Step]:
         if step.becomes is not None or step.id == "ready":
             return
         yield step
+
+
+async def take_back_left(work: Work) -> None:
+    """Take back what a contract left that died: nothing of it is in use."""
+    if is_left(work.situation):
+        await take_back(work, Section.CONTRACT)
 
 
 async def take_back(work: Work, section: Section) -> None:
@@ -72,6 +79,19 @@ async def _all(work: Work, section: Section) -> None:
     for step in reversed(list(_prepared(situation.plan.steps(section)))):
         if step.reverse and await _stands(work, step, begun.get(step.id)):
             await _one(work, section, step)
+        elif _only_looked(step) and begun.get(step.id) == "done":
+            await _again(work, section, step)
+
+
+def _only_looked(step: Step) -> bool:
+    """Whether what it found is true of just what it looked at, which goes."""
+    return step.symbol == "=" and isinstance(step.action, Transactional)
+
+
+async def _again(work: Work, section: Section, step: Step) -> None:
+    async with work.context.database.transaction() as conn:
+        await work.check(conn)
+        await journal.begin(conn, work.context.tables, journal.entry(work.situation, section, step))
 
 
 async def _stands(work: Work, step: Step, status: str | None) -> bool:
@@ -81,16 +101,24 @@ async def _stands(work: Work, step: Step, status: str | None) -> bool:
 
 
 async def _begun(work: Work, section: Section) -> dict[str, str]:
-    """Return the status of each step that the journal knows."""
+    """Return the status of each step that the journal knows.
+
+    What 0.1 did at contract where only a program fills rows it journaled as a repair.
+    """
     table, situation = work.context.tables.step, work.situation
+    cycle = situation.cycle if section in journal.CYCLIC else 0
     where = (
         table.c.change_id == situation.change_id,
         table.c.attempt == situation.attempt,
-        table.c.cycle == (situation.cycle if section in journal.CYCLIC else 0),
-        table.c.section == section.value,
+        or_(
+            and_(table.c.section == section.value, table.c.cycle == cycle),
+            table.c.section == Section.REPAIR.value,
+        ),
     )
+    query = select(table.c.step, table.c.status).where(*where)
     async with work.context.database.transaction() as conn:
-        found = await conn.execute(select(table.c.step, table.c.status).where(*where))
+        # In its own section it may have been begun again since.
+        found = await conn.execute(query.order_by(table.c.section != Section.REPAIR.value))
         return {step: str(status) for step, status in found}
 
 
@@ -101,9 +129,7 @@ async def _one(work: Work, section: Section, step: Step) -> None:
     match step.action:
         case Concurrent() as action:
             await concurrent.take_back(work, section, step, action)
-            async with context.database.transaction() as conn:
-                await work.check(conn)
-                await journal.begin(conn, context.tables, entry)
+            await _again(work, section, step)
         case Transactional(locks=locks):
 
             async def prepare(conn: AsyncConnection) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""Hard: every row was copied, and the new side has its indexes and constraints."""
+"""Hard: every row was copied, and the new side has its indexes."""
 
 from expandcontract.model.phases import Section
 from expandcontract.model.situation import Situation, Verdict
@@ -34,7 +34,7 @@ def _reason(situation: Situation) -> str:
     if situation.copy is None:
         return "No row was copied yet."
     if situation.copy.finished:
-        return "Every row is copied; the new side lacks some of its indexes and constraints."
+        return "Every row is copied; the new side lacks some of its indexes."
     return situation.copy.what_is_left(situation.live.rows)
 
 

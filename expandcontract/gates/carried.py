@@ -25,8 +25,9 @@ def judge(situation: Situation) -> Verdict | None:
         )
     if situation.live.went:
         reasons.append(
-            f"Gone from {old} since the plan was made: {'; '.join(situation.live.went)}. {new} has or gets "
-            "its twin, which may refuse what old code may write again: drop it there too, or go on with it."
+            f"Gone from {old} since the plan was made: {'; '.join(situation.live.went)}. With contract {new} "
+            "has its twin all the same, and rows that it would refuse keep contract shut: go on with it, or "
+            "roll back and plan anew."
         )
     reason = " ".join(reasons)
     return Verdict(NAME, HARD, open=False, reason=reason)

@@ -319,7 +319,9 @@ class Blocked(Stopped):
 
 
 class Mismatches(EcError):
-    """Verification found rows whose two sides are not in sync. `ec backfill` repairs them."""
+    """There are rows whose two sides are not in sync, which `ec backfill` repairs, or which a rule of the new
+    side refuses from contract on: those are for you to correct.
+    """
 
     code = "EC501"
     exit_code = 6

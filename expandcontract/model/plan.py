@@ -91,7 +91,8 @@ class Sweep:
     mismatching (compare), only on the new side (keep). `assignments` are `(column as SQL, expression over t)`
     for copy. `key` are the columns (as SQL) that name a row; without any the row's ctid does. `old` and `new`
     are the columns (as SQL) whose values keep records. `unfit` is a predicate over `t` of the rows whose
-    value the other side cannot hold; compare counts them apart. With `own_path` rows are written under the
+    value the other side cannot hold, and `refused` one of those that break a rule that the new side gets with
+    contract; compare counts both apart. With `own_path` rows are written under the
     search_path of the role, as the application's are: plans of before name operators without their schema,
     and may not be.
     """
@@ -104,6 +105,7 @@ class Sweep:
     old: str = ""
     new: str = ""
     unfit: str = "false"
+    refused: str = "false"
     own_path: bool = False
 
 
@@ -205,7 +207,7 @@ class Words:
     """
 
     about: str = ""
-    ready: str = "every row is in sync, and the new side has its indexes and constraints"
+    ready: str = "every row is in sync, and the new side has its indexes"
     contracted: str = "the old side is hidden"
     destroys: str = "the old side"
     broken: str = ""
@@ -374,7 +376,24 @@ def to_data(plan: Plan) -> dict[str, Any]:
 
 def from_data(data: Mapping[str, Any]) -> Plan:
     """Read a plan back. Raises pydantic's ValidationError when the data is not a plan."""
-    return _PLAN.validate_python(dict(data))
+    return _PLAN.validate_python(_with_rules_at_contract(dict(data)))
+
+
+def _with_rules_at_contract(data: dict[str, Any]) -> dict[str, Any]:
+    """Pure. Where only a program fills rows, 0.1 had the steps by which contract proves that none is left
+    unfilled among those of `repair`, and what takes them back was one of them.
+    """
+    sections = data.get("sections", {})
+    beside = {step["id"]: step for step in sections.get(Section.REPAIR, ()) if step["id"] in _BESIDE_CONTRACT}
+    if len(beside) < len(_BESIDE_CONTRACT):
+        return data
+    require, prove, allow = (beside[id_] for id_ in _BESIDE_CONTRACT)
+    *before, hide = sections[Section.CONTRACT]
+    moved = {
+        Section.REPAIR: [step for step in sections[Section.REPAIR] if step["id"] not in beside],
+        Section.CONTRACT: [*before, require | {"reverse": allow["action"]["statements"]}, prove, hide],
+    }
+    return data | {"sections": sections | moved}
 
 
 def _reviewed(hazard: Mapping[str, Any]) -> dict[str, Any]:
@@ -385,4 +404,6 @@ def _digest(data: object) -> str:
     return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
+#: Adds the rule, checks all rows against it, takes it back.
+_BESIDE_CONTRACT = ("filled:require", "filled:prove", "filled:allow")
 _PLAN = TypeAdapter(Plan)

@@ -397,15 +397,13 @@ class Situation:
 
     @property
     def settled(self) -> bool:
-        """Whether the ledger remembers that every row was filled, and that the new side got its indexes and
-        constraints.
-        """
+        """Whether the ledger remembers that every row was filled, and that the new side got its indexes."""
         return self.state == State.ACTIVE and self.phases[Phase.BACKFILL].status == Status.DONE
 
     @property
     def ready(self) -> bool:
-        """Whether new code may be deployed: every row in sync, and the new side has its indexes and
-        constraints. Looked at, not remembered.
+        """Whether new code may be deployed: every row in sync, and the new side has its indexes. Looked at,
+        not remembered.
         """
         return self.settled and not self.damage
 

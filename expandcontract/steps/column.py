@@ -9,7 +9,7 @@ from expandcontract.model.names import RelationName, quote
 from expandcontract.model.phases import Section, State
 from expandcontract.model.plan import Lock, LockMode, Purpose, Step, Sweep, Transactional, Transformation
 from expandcontract.steps import keep_on_rollback, tables
-from expandcontract.steps.carry import TRAITS, Subject, Trait, checks, filled
+from expandcontract.steps.carry import TRAITS, Subject, Trait, checks
 from expandcontract.steps.keep_on_rollback import Keeping
 from expandcontract.steps.sync import conversions, predicates, triggers
 from expandcontract.steps.sync.conversions import Conversion
@@ -60,16 +60,15 @@ def sections(columns: Columns) -> dict[Section, tuple[Step, ...]]:
     return {
         Section.EXPAND: (_add_column(columns),),
         Section.DUAL_WRITE: (_dual_write(columns),),
-        Section.BACKFILL: (_copy(columns), *_settle(columns, at_contract=False), _make_ready(columns)),
+        Section.BACKFILL: (_copy(columns), *_settle(columns), _make_ready(columns)),
         Section.VERIFY: (_compare(columns),),
         Section.REPAIR: (
             _restore(columns, ready=False),
             _restore(columns, ready=True),
             *_restore_hidden(columns),
-            *filled.repairs(columns.subject),
             *(() if columns.subject.pair.more else (keep_on_rollback.stop(_keeping(columns)),)),
         ),
-        Section.CONTRACT: (*_settle(columns, at_contract=True), *_before_hide(columns), _hide(columns)),
+        Section.CONTRACT: (*_before_hide(columns), _hide(columns)),
         Section.UNDO: (*_before_unhide(columns), _unhide(columns), *_after_unhide(columns)),
         Section.ROLLBACK: (
             *(() if columns.subject.pair.more else keep_on_rollback.steps(_keeping(columns))),
@@ -218,9 +217,16 @@ def _transform(columns: Columns) -> Step:
 
 def _compare(columns: Columns) -> Step:
     pair = columns.subject.pair
-    # A value that the new side cannot hold keeps contract shut like one that drifted.
-    wanted, misfit = predicates.mismatch(pair, "t"), predicates.unfit(pair, "t")
-    action = _sweep(columns, Purpose.COMPARE, wanted, unfit=misfit or "false")
+    # A value that the new side cannot hold keeps contract shut like one that drifted, and so does a row that
+    # a rule of it will refuse.
+    refused = _flat(trait.refused(columns.subject) for trait in columns.traits)
+    action = _sweep(
+        columns,
+        Purpose.COMPARE,
+        predicates.either(predicates.mismatch(pair, "t"), *refused),
+        unfit=predicates.unfit(pair, "t") or "false",
+        refused=predicates.either(*refused) if refused else "false",
+    )
     return Step(
         "compare",
         "=",
@@ -249,6 +255,7 @@ def _sweep(
     *,
     assignments: tuple[tuple[str, str], ...] = (),
     unfit: str = "false",
+    refused: str = "false",
 ) -> Sweep:
     pair = columns.subject.pair
     return Sweep(
@@ -260,16 +267,13 @@ def _sweep(
         old=quote(pair.old.column),
         new=predicates.shown(predicates.new_values(pair, "t")) if pair.more else quote(pair.new.column),
         unfit=unfit,
+        refused=refused,
         own_path=purpose == Purpose.COPY,
     )
 
 
-def _settle(columns: Columns, *, at_contract: bool) -> tuple[Step, ...]:
-    return _flat(
-        trait.settle(columns.subject)
-        for trait in columns.traits
-        if trait.waits_for_contract(columns.subject) == at_contract
-    )
+def _settle(columns: Columns) -> tuple[Step, ...]:
+    return _flat(trait.settle(columns.subject) for trait in columns.traits)
 
 
 def _make_ready(columns: Columns) -> Step:
@@ -328,9 +332,6 @@ def _unhide(columns: Columns) -> Step:
         f"ALTER TABLE {table} RENAME COLUMN {quote(subject.hidden)} TO {quote(subject.column.name)}"
     )
     statements += _flat(trait.unhide(subject) for trait in columns.traits)
-    statements += _flat(
-        trait.unsettle(subject) for trait in columns.traits if trait.waits_for_contract(subject)
-    )
     statements += _sync(columns, ready=True, first=columns.sync.watched)
     sentence = f"bring {quote(subject.column.name)} back, in sync as before"
     return Step(

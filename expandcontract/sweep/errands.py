@@ -32,6 +32,7 @@ from expandcontract.sweep.statements import (
     kept,
     key,
     mine,
+    misfit,
     slice_checkpoint,
     strided,
     wanted,
@@ -185,7 +186,7 @@ seen AS MATERIALIZED (
 
 def _samples(action: Sweep, relation: str, schema: str, rights: OwnerRights) -> str:
     inner = f"""
-SELECT pg_catalog.count(*) FILTER (WHERE {action.unfit}) AS unfit,
+SELECT pg_catalog.count(*) FILTER (WHERE {misfit(action)}) AS unfit,
        (SELECT pg_catalog.jsonb_agg(named.key) FROM (
          SELECT {key(action)} AS key
          FROM ONLY {relation} t

@@ -215,7 +215,7 @@ UPDATE {chunk_of(schema)} c
 SET unfit = c.unfit {PLUS} LEAST($5, (
   SELECT pg_catalog.count(*)
   FROM ONLY {relation} t
-  WHERE t.ctid {GE} $3 AND t.ctid {LT} $4 AND ({action.unfit})
+  WHERE t.ctid {GE} $3 AND t.ctid {LT} $4 AND ({misfit(action)})
 )), samples = c.samples {JOIN} COALESCE((
   SELECT pg_catalog.jsonb_agg(named.key)
   FROM (
@@ -382,6 +382,13 @@ def key(action: Sweep) -> str:
         return "pg_catalog.jsonb_build_object('ctid', t.ctid::pg_catalog.text)"
     pairs = ", ".join(f"{literal(split(c)[-1])}, (t.{c})::pg_catalog.text" for c in action.key)
     return f"pg_catalog.jsonb_build_object({pairs})"
+
+
+def misfit(action: Sweep) -> str:
+    """Return the predicate of the rows that are counted apart: the new side cannot hold them as they are."""
+    if action.refused == "false":
+        return action.unfit
+    return f"({action.unfit}) OR ({action.refused})"
 
 
 def text_of(column: str) -> str:

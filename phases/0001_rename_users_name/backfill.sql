@@ -106,17 +106,6 @@ RETURNING written.rows AS written, c.rows OPERATOR(pg_catalog.-) c.hot_rows AS m
   extract(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.statement_timestamp())::pg_catalog.float8
     AS seconds;
 
--- + new rows need a value in display_name
---   instant, reversible; locks: ACCESS EXCLUSIVE on public.users
-LOCK TABLE public.users IN SHARE UPDATE EXCLUSIVE MODE;
-LOCK TABLE public.users IN ACCESS EXCLUSIVE MODE;
-ALTER TABLE public.users ADD CONSTRAINT users_display_name_not_null NOT NULL display_name NOT VALID;
---   taken back: ALTER TABLE public.users ALTER COLUMN display_name DROP NOT NULL;
-
--- = check all rows against users_display_name_not_null
---   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.users
-ALTER TABLE public.users VALIDATE CONSTRAINT users_display_name_not_null;
-
 -- + build index ix_users_display_name without stopping anybody
 --   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.users
 CREATE INDEX CONCURRENTLY ix_users_display_name ON public.users USING btree (display_name);

@@ -1,3 +1,14 @@
+-- + new rows need a value in display_name
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.users
+LOCK TABLE public.users IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.users IN ACCESS EXCLUSIVE MODE;
+ALTER TABLE public.users ADD CONSTRAINT "~ec_nn_display_name" CHECK (display_name IS DISTINCT FROM NULL) NOT VALID;
+--   taken back: ALTER TABLE public.users DROP CONSTRAINT IF EXISTS "~ec_nn_display_name";
+
+-- = check all rows against "~ec_nn_display_name"
+--   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.users
+ALTER TABLE public.users VALIDATE CONSTRAINT "~ec_nn_display_name";
+
 -- ~ hide name as "~ec_name"
 --   instant, reversible; locks: ACCESS EXCLUSIVE on public.users
 LOCK TABLE public.users IN SHARE UPDATE EXCLUSIVE MODE;
@@ -6,6 +17,8 @@ DROP TRIGGER IF EXISTS "!ec_0001_rename_users_name" ON public.users;
 DROP TRIGGER "~ec_0001_rename_users_name" ON public.users;
 ALTER TABLE public.users RENAME COLUMN name TO "~ec_name";
 ALTER TABLE public.users ALTER COLUMN "~ec_name" DROP NOT NULL;
+ALTER TABLE public.users ADD CONSTRAINT users_display_name_not_null NOT NULL display_name;
+ALTER TABLE public.users DROP CONSTRAINT "~ec_nn_display_name";
 CREATE OR REPLACE FUNCTION expandcontract_sync."~ek_0001_rename_users_name"() RETURNS trigger LANGUAGE plpgsql AS $ec$
 -- Keeps "~ec_name" of public.users, the old side that contract hid, current for undo. It never makes a write fail.
 BEGIN

@@ -6,6 +6,8 @@ DROP TRIGGER IF EXISTS "!ec_0001_rename_users_name" ON public.users;
 DROP TRIGGER IF EXISTS "~ec_0001_rename_users_name" ON public.users;
 DROP FUNCTION IF EXISTS expandcontract_sync."~ek_0001_rename_users_name"();
 ALTER TABLE public.users RENAME COLUMN "~ec_name" TO name;
+ALTER TABLE public.users ALTER COLUMN display_name DROP NOT NULL;
+ALTER TABLE public.users ADD CONSTRAINT users_name_not_null NOT NULL name NOT VALID;
 CREATE OR REPLACE FUNCTION expandcontract_sync."~ec_0001_rename_users_name"() RETURNS trigger LANGUAGE plpgsql AS $ec$
 -- Keeps name and display_name of public.users in sync, whoever writes. From ready on.
 DECLARE
@@ -97,13 +99,6 @@ $ec$;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."~ec_0001_rename_users_name"() TO PUBLIC;
 CREATE TRIGGER "~ec_0001_rename_users_name" BEFORE INSERT OR UPDATE ON public.users FOR EACH ROW WHEN (NOT (CASE WHEN NEW.display_name IS NULL THEN NEW.name IS NULL ELSE COALESCE(NEW.display_name OPERATOR(pg_catalog.=) NEW.name, false) END)) EXECUTE FUNCTION expandcontract_sync."~ec_0001_rename_users_name"();
 ALTER TABLE public.users ENABLE ALWAYS TRIGGER "~ec_0001_rename_users_name";
-
--- + new rows need a value in name
---   instant, reversible; locks: ACCESS EXCLUSIVE on public.users
-LOCK TABLE public.users IN SHARE UPDATE EXCLUSIVE MODE;
-LOCK TABLE public.users IN ACCESS EXCLUSIVE MODE;
-ALTER TABLE public.users ADD CONSTRAINT users_name_not_null NOT NULL name NOT VALID;
---   taken back: ALTER TABLE public.users ALTER COLUMN name DROP NOT NULL;
 
 -- = check all rows against users_name_not_null
 --   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.users

@@ -9,7 +9,7 @@ WITH mine AS MATERIALIZED (
 ),
 seen AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows,
-         pg_catalog.count(*) FILTER (WHERE NOT (CASE WHEN t.display_name IS NULL THEN t.name IS NULL ELSE COALESCE(t.display_name OPERATOR(pg_catalog.=) t.name, false) END)) AS mismatches
+         pg_catalog.count(*) FILTER (WHERE (NOT (CASE WHEN t.display_name IS NULL THEN t.name IS NULL ELSE COALESCE(t.display_name OPERATOR(pg_catalog.=) t.name, false) END)) OR ((t.display_name IS NOT DISTINCT FROM NULL))) AS mismatches
   FROM ONLY public.users t
   WHERE t.ctid OPERATOR(pg_catalog.>=) $3 AND t.ctid OPERATOR(pg_catalog.<) (SELECT $4::pg_catalog.tid FROM mine)
 )
@@ -26,13 +26,13 @@ UPDATE expandcontract.chunk c
 SET unfit = c.unfit OPERATOR(pg_catalog.+) LEAST($5, (
   SELECT pg_catalog.count(*)
   FROM ONLY public.users t
-  WHERE t.ctid OPERATOR(pg_catalog.>=) $3 AND t.ctid OPERATOR(pg_catalog.<) $4 AND (false)
+  WHERE t.ctid OPERATOR(pg_catalog.>=) $3 AND t.ctid OPERATOR(pg_catalog.<) $4 AND ((false) OR ((t.display_name IS NOT DISTINCT FROM NULL)))
 )), samples = c.samples OPERATOR(pg_catalog.||) COALESCE((
   SELECT pg_catalog.jsonb_agg(named.key)
   FROM (
     SELECT pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text) AS key
     FROM ONLY public.users t
-    WHERE t.ctid OPERATOR(pg_catalog.>=) $3 AND t.ctid OPERATOR(pg_catalog.<) $4 AND (NOT (CASE WHEN t.display_name IS NULL THEN t.name IS NULL ELSE COALESCE(t.display_name OPERATOR(pg_catalog.=) t.name, false) END))
+    WHERE t.ctid OPERATOR(pg_catalog.>=) $3 AND t.ctid OPERATOR(pg_catalog.<) $4 AND ((NOT (CASE WHEN t.display_name IS NULL THEN t.name IS NULL ELSE COALESCE(t.display_name OPERATOR(pg_catalog.=) t.name, false) END)) OR ((t.display_name IS NOT DISTINCT FROM NULL)))
     LIMIT 10 OPERATOR(pg_catalog.-) pg_catalog.jsonb_array_length(c.samples)
   ) named
 ), '[]')

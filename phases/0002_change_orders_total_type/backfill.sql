@@ -106,42 +106,9 @@ RETURNING written.rows AS written, c.rows OPERATOR(pg_catalog.-) c.hot_rows AS m
   extract(epoch FROM pg_catalog.clock_timestamp() OPERATOR(pg_catalog.-) pg_catalog.statement_timestamp())::pg_catalog.float8
     AS seconds;
 
--- + new rows must satisfy CHECK orders_total_cents_positive
---   instant, reversible; locks: ACCESS EXCLUSIVE on public.orders
-LOCK TABLE public.orders IN SHARE UPDATE EXCLUSIVE MODE;
-LOCK TABLE public.orders IN ACCESS EXCLUSIVE MODE;
-ALTER TABLE public.orders ADD CONSTRAINT orders_total_cents_positive CHECK ((total_cents >= 0)) NOT VALID;
---   taken back: ALTER TABLE public.orders DROP CONSTRAINT IF EXISTS orders_total_cents_positive;
-
--- = check all rows against orders_total_cents_positive
---   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders
-ALTER TABLE public.orders VALIDATE CONSTRAINT orders_total_cents_positive;
-
--- + new rows need a value in total_cents
---   instant, reversible; locks: ACCESS EXCLUSIVE on public.orders
-LOCK TABLE public.orders IN SHARE UPDATE EXCLUSIVE MODE;
-LOCK TABLE public.orders IN ACCESS EXCLUSIVE MODE;
-ALTER TABLE public.orders ADD CONSTRAINT orders_total_cents_not_null NOT NULL total_cents NOT VALID;
---   taken back: ALTER TABLE public.orders ALTER COLUMN total_cents DROP NOT NULL;
-
--- = check all rows against orders_total_cents_not_null
---   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders
-ALTER TABLE public.orders VALIDATE CONSTRAINT orders_total_cents_not_null;
-
 -- + build index orders_number_total_cents_key without stopping anybody
 --   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders
 CREATE INDEX CONCURRENTLY orders_number_total_cents_key ON public.orders USING btree (number, total_cents);
-
--- + new rows must satisfy foreign key orders_total_cents_fkey
---   instant, reversible; locks: SHARE ROW EXCLUSIVE on public.ledger_entries, SHARE ROW EXCLUSIVE on public.orders
-LOCK TABLE public.ledger_entries, public.orders IN SHARE UPDATE EXCLUSIVE MODE;
-LOCK TABLE public.ledger_entries, public.orders IN SHARE ROW EXCLUSIVE MODE;
-ALTER TABLE public.orders ADD CONSTRAINT orders_total_cents_fkey FOREIGN KEY (total_cents) REFERENCES public.ledger_entries(amount) ON DELETE CASCADE NOT VALID;
---   taken back: ALTER TABLE public.orders DROP CONSTRAINT IF EXISTS orders_total_cents_fkey;
-
--- = check all rows against orders_total_cents_fkey
---   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders
-ALTER TABLE public.orders VALIDATE CONSTRAINT orders_total_cents_fkey;
 
 -- = the planner's statistics for total_cents
 --   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders

@@ -3,6 +3,39 @@
 CREATE UNIQUE INDEX CONCURRENTLY "~ec_p_orders_number_total_cents_key" ON public.orders USING btree (number, total_cents);
 --   taken back: DROP INDEX CONCURRENTLY IF EXISTS public."~ec_p_orders_number_total_cents_key";
 
+-- + new rows must satisfy CHECK orders_total_cents_positive
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.orders
+LOCK TABLE public.orders IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.orders IN ACCESS EXCLUSIVE MODE;
+ALTER TABLE public.orders ADD CONSTRAINT orders_total_cents_positive CHECK ((total_cents >= 0)) NOT VALID;
+--   taken back: ALTER TABLE public.orders DROP CONSTRAINT IF EXISTS orders_total_cents_positive;
+
+-- = check all rows against orders_total_cents_positive
+--   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders
+ALTER TABLE public.orders VALIDATE CONSTRAINT orders_total_cents_positive;
+
+-- + new rows need a value in total_cents
+--   instant, reversible; locks: ACCESS EXCLUSIVE on public.orders
+LOCK TABLE public.orders IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.orders IN ACCESS EXCLUSIVE MODE;
+ALTER TABLE public.orders ADD CONSTRAINT "~ec_nn_total_cents" CHECK (total_cents IS DISTINCT FROM NULL) NOT VALID;
+--   taken back: ALTER TABLE public.orders DROP CONSTRAINT IF EXISTS "~ec_nn_total_cents";
+
+-- = check all rows against "~ec_nn_total_cents"
+--   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders
+ALTER TABLE public.orders VALIDATE CONSTRAINT "~ec_nn_total_cents";
+
+-- + new rows must satisfy foreign key orders_total_cents_fkey
+--   instant, reversible; locks: SHARE ROW EXCLUSIVE on public.ledger_entries, SHARE ROW EXCLUSIVE on public.orders
+LOCK TABLE public.ledger_entries, public.orders IN SHARE UPDATE EXCLUSIVE MODE;
+LOCK TABLE public.ledger_entries, public.orders IN SHARE ROW EXCLUSIVE MODE;
+ALTER TABLE public.orders ADD CONSTRAINT orders_total_cents_fkey FOREIGN KEY (total_cents) REFERENCES public.ledger_entries(amount) ON DELETE CASCADE NOT VALID;
+--   taken back: ALTER TABLE public.orders DROP CONSTRAINT IF EXISTS orders_total_cents_fkey;
+
+-- = check all rows against orders_total_cents_fkey
+--   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders
+ALTER TABLE public.orders VALIDATE CONSTRAINT orders_total_cents_fkey;
+
 -- ~ hide total as "~ec_total"
 --   instant, reversible; locks: ACCESS EXCLUSIVE on public.ledger_entries, ACCESS EXCLUSIVE on public.orders
 LOCK TABLE public.ledger_entries, public.orders IN SHARE UPDATE EXCLUSIVE MODE;
@@ -11,12 +44,14 @@ DROP TRIGGER IF EXISTS "!ec_0002_change_orders_total_type" ON public.orders;
 DROP TRIGGER "~ec_0002_change_orders_total_type" ON public.orders;
 DROP TRIGGER IF EXISTS "!es_0002_change_orders_total_type" ON public.orders;
 ALTER TABLE public.orders RENAME COLUMN total TO "~ec_total";
-ALTER TABLE public.orders DROP CONSTRAINT IF EXISTS orders_total_positive;
-ALTER TABLE public.orders ALTER COLUMN "~ec_total" DROP NOT NULL;
 ALTER TABLE public.orders DROP CONSTRAINT IF EXISTS orders_number_total_key;
 DROP INDEX public.orders_number_total_cents_key;
 ALTER INDEX public."~ec_p_orders_number_total_cents_key" RENAME TO orders_number_total_cents_key;
 ALTER TABLE public.orders ADD CONSTRAINT orders_number_total_cents_key UNIQUE USING INDEX orders_number_total_cents_key;
+ALTER TABLE public.orders DROP CONSTRAINT IF EXISTS orders_total_positive;
+ALTER TABLE public.orders ALTER COLUMN "~ec_total" DROP NOT NULL;
+ALTER TABLE public.orders ADD CONSTRAINT orders_total_cents_not_null NOT NULL total_cents;
+ALTER TABLE public.orders DROP CONSTRAINT "~ec_nn_total_cents";
 ALTER TABLE public.orders DROP CONSTRAINT IF EXISTS orders_total_fkey;
 ALTER TABLE public.orders ALTER COLUMN "~ec_total" DROP DEFAULT;
 CREATE OR REPLACE FUNCTION expandcontract_sync."~ek_0002_change_orders_total_type"() RETURNS trigger LANGUAGE plpgsql AS $ec$

@@ -17,10 +17,14 @@ DROP TRIGGER IF EXISTS "~ec_0002_change_orders_total_type" ON public.orders;
 DROP TRIGGER IF EXISTS "!es_0002_change_orders_total_type" ON public.orders;
 DROP FUNCTION IF EXISTS expandcontract_sync."~ek_0002_change_orders_total_type"();
 ALTER TABLE public.orders RENAME COLUMN "~ec_total" TO total;
-ALTER TABLE public.orders ADD CONSTRAINT orders_total_positive CHECK ((total >= 0)) NOT VALID;
 ALTER TABLE public.orders DROP CONSTRAINT orders_number_total_cents_key;
 ALTER INDEX public."~ec_l_orders_number_total_cents_key" RENAME TO orders_number_total_cents_key;
 DO $ec$ BEGIN IF pg_catalog.to_regclass('public."~ec_u_orders_number_total_key"') IS NOT NULL THEN ALTER INDEX public."~ec_u_orders_number_total_key" RENAME TO orders_number_total_key; ALTER TABLE public.orders_number_total_key RENAME COLUMN "~ec_total" TO total; ALTER TABLE public.orders ADD CONSTRAINT orders_number_total_key UNIQUE USING INDEX orders_number_total_key; END IF; END $ec$;
+ALTER TABLE public.orders DROP CONSTRAINT orders_total_cents_positive;
+ALTER TABLE public.orders ADD CONSTRAINT orders_total_positive CHECK ((total >= 0)) NOT VALID;
+ALTER TABLE public.orders ALTER COLUMN total_cents DROP NOT NULL;
+ALTER TABLE public.orders ADD CONSTRAINT orders_total_not_null NOT NULL total NOT VALID;
+ALTER TABLE public.orders DROP CONSTRAINT orders_total_cents_fkey;
 ALTER TABLE public.orders ADD CONSTRAINT orders_total_fkey FOREIGN KEY (total) REFERENCES public.ledger_entries(amount) ON DELETE CASCADE NOT VALID;
 ALTER TABLE public.orders ALTER COLUMN total SET DEFAULT 0;
 CREATE OR REPLACE FUNCTION expandcontract_sync."~ex_0002_change_orders_total_type"(total integer) RETURNS boolean LANGUAGE sql STABLE BEGIN ATOMIC SELECT COALESCE(((total >= 0)), true); END;
@@ -163,13 +167,6 @@ ALTER TABLE public.orders ENABLE ALWAYS TRIGGER "!es_0002_change_orders_total_ty
 -- = check all rows against orders_total_positive
 --   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders
 ALTER TABLE public.orders VALIDATE CONSTRAINT orders_total_positive;
-
--- + new rows need a value in total
---   instant, reversible; locks: ACCESS EXCLUSIVE on public.orders
-LOCK TABLE public.orders IN SHARE UPDATE EXCLUSIVE MODE;
-LOCK TABLE public.orders IN ACCESS EXCLUSIVE MODE;
-ALTER TABLE public.orders ADD CONSTRAINT orders_total_not_null NOT NULL total NOT VALID;
---   taken back: ALTER TABLE public.orders ALTER COLUMN total DROP NOT NULL;
 
 -- = check all rows against orders_total_not_null
 --   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders

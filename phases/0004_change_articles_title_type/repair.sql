@@ -96,23 +96,6 @@ GRANT EXECUTE ON FUNCTION expandcontract_sync."~ec_0004_change_articles_title_ty
 CREATE TRIGGER "~ec_0004_change_articles_title_type" BEFORE INSERT OR UPDATE ON public.articles FOR EACH ROW EXECUTE FUNCTION expandcontract_sync."~ec_0004_change_articles_title_type"();
 ALTER TABLE public.articles ENABLE ALWAYS TRIGGER "~ec_0004_change_articles_title_type";
 
--- + refuse writes that leave plain_title unfilled
---   instant, reversible; locks: ACCESS EXCLUSIVE on public.articles
-LOCK TABLE public.articles IN SHARE UPDATE EXCLUSIVE MODE;
-LOCK TABLE public.articles IN ACCESS EXCLUSIVE MODE;
-ALTER TABLE public.articles DROP CONSTRAINT IF EXISTS "~ec_filled_plain_title";
-ALTER TABLE public.articles ADD CONSTRAINT "~ec_filled_plain_title" CHECK (plain_title IS NOT NULL) NOT VALID;
-
--- = check all rows against "~ec_filled_plain_title"
---   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.articles
-ALTER TABLE public.articles VALIDATE CONSTRAINT "~ec_filled_plain_title";
-
--- - let writes leave plain_title unfilled again
---   instant, reversible; locks: ACCESS EXCLUSIVE on public.articles
-LOCK TABLE public.articles IN SHARE UPDATE EXCLUSIVE MODE;
-LOCK TABLE public.articles IN ACCESS EXCLUSIVE MODE;
-ALTER TABLE public.articles DROP CONSTRAINT IF EXISTS "~ec_filled_plain_title";
-
 -- - keep no more of what is written to plain_title: the rollback was given up
 --   instant, reversible; locks: ACCESS EXCLUSIVE on public.articles
 LOCK TABLE public.articles IN SHARE UPDATE EXCLUSIVE MODE;

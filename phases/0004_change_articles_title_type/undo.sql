@@ -6,6 +6,7 @@ DROP TRIGGER IF EXISTS "~ec_0004_change_articles_title_type" ON public.articles;
 DROP FUNCTION IF EXISTS expandcontract_sync."~ek_0004_change_articles_title_type"();
 ALTER TABLE public.articles RENAME COLUMN "~ec_title" TO title;
 ALTER TABLE public.articles ALTER COLUMN plain_title DROP NOT NULL;
+ALTER TABLE public.articles ADD CONSTRAINT articles_title_not_null NOT NULL title NOT VALID;
 CREATE OR REPLACE FUNCTION expandcontract_sync."~ec_0004_change_articles_title_type"() RETURNS trigger LANGUAGE plpgsql AS $ec$
 -- plain_title of public.articles is computed from title outside of the database. What was made of another title never stays: the row is unfilled then.
 DECLARE
@@ -49,13 +50,6 @@ $ec$;
 GRANT EXECUTE ON FUNCTION expandcontract_sync."~ec_0004_change_articles_title_type"() TO PUBLIC;
 CREATE TRIGGER "~ec_0004_change_articles_title_type" BEFORE INSERT OR UPDATE ON public.articles FOR EACH ROW EXECUTE FUNCTION expandcontract_sync."~ec_0004_change_articles_title_type"();
 ALTER TABLE public.articles ENABLE ALWAYS TRIGGER "~ec_0004_change_articles_title_type";
-
--- + new rows need a value in title
---   instant, reversible; locks: ACCESS EXCLUSIVE on public.articles
-LOCK TABLE public.articles IN SHARE UPDATE EXCLUSIVE MODE;
-LOCK TABLE public.articles IN ACCESS EXCLUSIVE MODE;
-ALTER TABLE public.articles ADD CONSTRAINT articles_title_not_null NOT NULL title NOT VALID;
---   taken back: ALTER TABLE public.articles ALTER COLUMN title DROP NOT NULL;
 
 -- = check all rows against articles_title_not_null
 --   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.articles

@@ -9,7 +9,7 @@ WITH mine AS MATERIALIZED (
 ),
 seen AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows,
-         pg_catalog.count(*) FILTER (WHERE (t.plain_title IS NULL AND t.title IS NOT NULL)) AS mismatches
+         pg_catalog.count(*) FILTER (WHERE ((t.plain_title IS NULL AND t.title IS NOT NULL)) OR ((t.plain_title IS NOT DISTINCT FROM NULL))) AS mismatches
   FROM ONLY public.articles t
   WHERE t.ctid OPERATOR(pg_catalog.>=) $3 AND t.ctid OPERATOR(pg_catalog.<) (SELECT $4::pg_catalog.tid FROM mine)
 )
@@ -26,13 +26,13 @@ UPDATE expandcontract.chunk c
 SET unfit = c.unfit OPERATOR(pg_catalog.+) LEAST($5, (
   SELECT pg_catalog.count(*)
   FROM ONLY public.articles t
-  WHERE t.ctid OPERATOR(pg_catalog.>=) $3 AND t.ctid OPERATOR(pg_catalog.<) $4 AND (false)
+  WHERE t.ctid OPERATOR(pg_catalog.>=) $3 AND t.ctid OPERATOR(pg_catalog.<) $4 AND ((false) OR ((t.plain_title IS NOT DISTINCT FROM NULL)))
 )), samples = c.samples OPERATOR(pg_catalog.||) COALESCE((
   SELECT pg_catalog.jsonb_agg(named.key)
   FROM (
     SELECT pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text) AS key
     FROM ONLY public.articles t
-    WHERE t.ctid OPERATOR(pg_catalog.>=) $3 AND t.ctid OPERATOR(pg_catalog.<) $4 AND ((t.plain_title IS NULL AND t.title IS NOT NULL))
+    WHERE t.ctid OPERATOR(pg_catalog.>=) $3 AND t.ctid OPERATOR(pg_catalog.<) $4 AND (((t.plain_title IS NULL AND t.title IS NOT NULL)) OR ((t.plain_title IS NOT DISTINCT FROM NULL)))
     LIMIT 10 OPERATOR(pg_catalog.-) pg_catalog.jsonb_array_length(c.samples)
   ) named
 ), '[]')

@@ -90,6 +90,10 @@ class Script(Application):
                 return
             await self._run(step)
 
+    async def turn(self, section: Section) -> None:
+        """Run the step of a section that moves the change, once those before it are done."""
+        await self._run(next(step for step in self.planned.steps(section) if step.becomes is not None))
+
     async def take_back(self, section: Section) -> None:
         """Run what takes the steps of a section back, the last one first."""
         for step in reversed(self.planned.steps(section)):

@@ -204,7 +204,7 @@ async def test_contract_refuses_a_row_that_was_unfilled_after_the_proof(database
     async with living(database, "change-type", fields(), GIVEN.format(more="")) as life:
         await life.ready()
         await life.sql("UPDATE users SET email = 'late@example.org' WHERE id = 5")
-        with pytest.raises(Mismatches, match="rows without secret"):
+        with pytest.raises(Mismatches, match=r"A row of public\.users would be refused"):
             await life.contract()
         situation = await life.situation()
         assert situation.state == State.ACTIVE
@@ -223,7 +223,7 @@ async def test_contract_stops_writes_that_leave_rows_unfilled(database: str) -> 
         await life.ready()
         new = "INSERT INTO users (id, secret) VALUES (6000, 'new')"
         old = "INSERT INTO users (id, email) VALUES (6001, 'old@example.org')"
-        with at("repair.filled:require.recorded", elsewhere(life.url, new, old)) as said:
+        with at("contract.filled:require.recorded", elsewhere(life.url, new, old)) as said:
             await life.contract()
         assert said == ["ok", "23514 ~ec_filled_secret"]
         assert (await life.situation()).state == State.HIDDEN
@@ -234,7 +234,7 @@ async def test_contract_that_is_stopped_lets_old_code_write_again(database: str)
     async with living(database, "change-type", fields(), GIVEN.format(more="")) as life:
         await life.ready()
         stop = life.context.stop
-        with at("repair.filled:require.recorded", lambda _said: stop.set()), pytest.raises(Interrupted):
+        with at("contract.filled:require.recorded", lambda _said: stop.set()), pytest.raises(Interrupted):
             await life.contract()
         assert (await life.situation()).state == State.ACTIVE
         await life.sql("UPDATE users SET email = 'old@example.org' WHERE id = 5")
@@ -247,12 +247,12 @@ async def test_contract_that_died_is_taken_up_again(database: str) -> None:
     """Writes stay refused until somebody goes on, or backfills."""
     async with living(database, "change-type", fields(), GIVEN.format(more="")) as life:
         await life.ready()
-        with at("repair.filled:require.recorded", _die), pytest.raises(_Died):
+        with at("contract.filled:require.recorded", _die), pytest.raises(_Died):
             await life.contract()
         await life.backfill()
         await life.sql("UPDATE users SET email = 'old@example.org' WHERE id = 5")
         await life.backfill()
-        with at("repair.filled:require.recorded", _die), pytest.raises(_Died):
+        with at("contract.filled:require.recorded", _die), pytest.raises(_Died):
             await life.contract()
         assert (await life.contract()).state == State.HIDDEN
 

@@ -100,7 +100,7 @@ async def test_a_foreign_key_that_cannot_be_is_refused_before_rows_are_copied(
     async with _sessions(database) as (ours, theirs):
         for name, given in KEYS.items():
             await theirs.execute(f"{AWAY}; {given}")
-            with subtests.test(name), pytest.raises(PlanFails, match=r"of backfill.* foreign key") as refused:
+            with subtests.test(name), pytest.raises(PlanFails, match=r"of contract.* foreign key") as refused:
                 await _compiled(ours, *TO_TEXT)
             assert "are of incompatible types" in refused.value.why
             assert refused.value.exit_code == 4

@@ -42,7 +42,8 @@ def full_plan() -> Plan:
              by_size=True),
         Step(
             "c", "=", "Copy.",
-            Sweep(Purpose.COPY, LOCK.relation, "true", (("n", "o"),), ("id",), "o", "n"), reversible=False,
+            Sweep(Purpose.COPY, LOCK.relation, "true", (("n", "o"),), ("id",), "o", "n", refused="t.n < 0"),
+            reversible=False,
         ),
     )  # fmt: skip
     return Plan(
@@ -171,3 +172,18 @@ def test_a_hazard_is_acknowledged_once_for_each_code() -> None:
     plan = replace(full_plan(), hazards=made)
     assert [note.code for note in plan.to_acknowledge] == ["trigger:slug", "trigger:audit"]
     assert made[1].said == "It reads. 1 row."
+
+
+def test_what_contract_proves_stands_in_contract_in_plans_of_before_as_well() -> None:
+    """Where a program fills rows, 0.1 had the rule, its check and what takes it back among the repairs."""
+    rule, check, back = (
+        Step(f"filled:{id_}", "+", id_, Transactional((id_,), (LOCK,)))
+        for id_ in ("require", "prove", "allow")
+    )
+    build, hide, other = (Step(id_, "~", id_, Transactional((id_,))) for id_ in ("build", "hide", "restore"))
+    before = replace(
+        full_plan(), sections={Section.CONTRACT: (build, hide), Section.REPAIR: (other, rule, check, back)}
+    )
+    read = from_data(json.loads(json.dumps(to_data(before))))
+    assert read.steps(Section.REPAIR) == (other,)
+    assert read.steps(Section.CONTRACT) == (build, replace(rule, reverse=("allow",)), check, hide)

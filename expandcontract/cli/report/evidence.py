@@ -95,7 +95,7 @@ def _end(one: Verification) -> Any:  # noqa: ANN401 - a proof that counts has en
 def _what_it_proves(history: History) -> str:
     pair = history.plan.sides
     if pair.mode == Mode.FILL:
-        what = "the new side was filled, and its constraints held"
+        what = "the new side was filled, and no NOT NULL or CHECK of it would refuse a row"
     elif pair.identity:
         what = "both sides held the same, byte for byte"
     else:

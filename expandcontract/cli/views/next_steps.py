@@ -46,7 +46,7 @@ def _why_ready(situation: Situation) -> str:
         return "every row is in sync; code that runs at contract must accept both types"
     if situation.plan.computed_outside:
         return "every row was filled; it must be able to read a row that old code left unfilled since"
-    return "every row is in sync, and the new side has its indexes and constraints"
+    return "every row is in sync, and the new side has its indexes"
 
 
 def may_contract(situation: Situation, verdicts: Sequence[Verdict]) -> bool:

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from expandcontract.engine import copy_session, hooks, orphans, run_on, taking_back, transform_contract
+from expandcontract.engine import copy_session, hooks, orphans, run_on, taking_back
 from expandcontract.engine import situation as situations
 from expandcontract.engine.allowed_verbs import applies
 from expandcontract.engine.context import Context
@@ -165,7 +165,7 @@ async def _prove_again(context: Context, situation: Situation, options: Backfill
     """Look for drift, repair what there is, and prove. Nothing is written where the proof still holds."""
     if taking_back.is_left(situation):
         async with leased(context, situation, "backfill") as work:
-            await taking_back.take_back(work, Section.CONTRACT)
+            await taking_back.take_back_left(work)
     if situation.live.lost:
         async with leased(context, situation, "backfill") as work:
             await make_again(work)
@@ -183,7 +183,6 @@ async def _fill_again(context: Context, situation: Situation, options: BackfillO
     """Fill what old code left unfilled, which no proof tells of, and prove anew where there was something."""
     async with leased(context, situation, "backfill") as work:
         await restore(work)
-        await transform_contract.reopen(work)
         found = await copy_to_end(work, options, anew=True)
     if options.verify and (found.rows or not _is_proven(situation)):
         await verify.prove(context, situation, options, verb="backfill")

@@ -5,24 +5,26 @@ from dataclasses import replace
 
 from expandcontract import gates
 from expandcontract.engine import (
+    broken_rules,
     gatekeeper,
     hooks,
     kept_on_rollback,
     orphans,
     run_on,
     standing_check,
-    transform_contract,
+    taking_back,
 )
 from expandcontract.engine import situation as situations
 from expandcontract.engine.allowed_verbs import applies
 from expandcontract.engine.context import Context
 from expandcontract.engine.diary import refusals
-from expandcontract.engine.leased_work import Refusal, leased
+from expandcontract.engine.leased_work import Refusal, Work, leased
+from expandcontract.engine.runner import run_phase
 from expandcontract.engine.verbs import status, undo
 from expandcontract.gates import old_writers
-from expandcontract.model.errors import GateShut
+from expandcontract.model.errors import EcError, GateShut
 from expandcontract.model.hooks import Turn
-from expandcontract.model.phases import Verb
+from expandcontract.model.phases import Phase, Section, Verb
 from expandcontract.model.situation import Situation, Verdict
 from expandcontract.postgres.message import Query
 
@@ -30,8 +32,8 @@ from expandcontract.postgres.message import Query
 async def contract(context: Context, name: str) -> Situation:
     """Hide the old side of a proven change; return the change as it is then. Nothing is dropped.
 
-    Raises GateShut naming each gate that is shut, GuardRefused from the database itself, HookRefused,
-    WrongState, LeaseHeld, LockBudgetSpent.
+    Raises GateShut naming each gate that is shut, Mismatches naming the rows that a rule of the new side
+    refuses, GuardRefused from the database itself, HookRefused, WrongState, LeaseHeld, LockBudgetSpent.
     """
     situation = await undo.finish(context, await situations.one(context, name))
     situation = await status.looked(context, situation)
@@ -52,9 +54,23 @@ async def contract(context: Context, name: str) -> Situation:
             await kept_on_rollback.stop(work)
             await run_on.uncounted(work)
             refusals_ = _late_writers(context, work.situation, verdicts, noted)
-            await transform_contract.contract(replace(work, refusals=refusals_))
+            await _run(replace(work, refusals=refusals_))
     await hooks.end(context, name, Turn.CONTRACT)
     return await situations.one(context, name)
+
+
+async def _run(work: Work) -> None:
+    """Run the phase to its end. What it prepared, and may refuse a write, is given up where that does not
+    come about: writes are then as free as before.
+    """
+    try:
+        await run_phase(work, Phase.CONTRACT)
+    except EcError as error:
+        await taking_back.take_back(work, Section.CONTRACT)
+        told = await broken_rules.told(work, error)
+        if told is error:
+            raise
+        raise told from error
 
 
 _NOTES = """

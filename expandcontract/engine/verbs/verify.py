@@ -187,8 +187,9 @@ def _mismatches(work: Work, finding: proof.ProofCounts, named: tuple[MismatchedR
     listed = "; ".join(
         f"{row.key}: {row.old} / {row.new}" if row.old or row.new else row.key for row in named
     )
-    unfit = f", {finding.unfit:,} of them because the new side cannot hold the value" if finding.unfit else ""
+    unfit = f", {finding.unfit:,} of them because {_misfit(work)}" if finding.unfit else ""
     more = "" if len(named) == finding.mismatches else " and more"
+    rules = work.plan.enforces if finding.unfit else ()
     remedy = (
         f"Correct those values, then: ec verify {work.name}" if finding.unfit else f"ec backfill {work.name}"
     )
@@ -196,7 +197,7 @@ def _mismatches(work: Work, finding: proof.ProofCounts, named: tuple[MismatchedR
         return _broken(work, finding, f"{listed}{more}")
     return Mismatches(
         f"{finding.mismatches:,} of {finding.rows_compared:,} rows {work.plan.fault}{unfit}.",
-        why=f"Rows: {listed}{more}.",
+        why=" ".join((f"Rows: {listed}{more}.", *(("From contract on:", *rules) if rules else ()))),
         state="Both sides stay in use; contract is shut.",
         next=remedy,
     )
@@ -219,6 +220,11 @@ def _broken(work: Work, finding: proof.ProofCounts, listed: str) -> Mismatches:
         state="Nothing refuses them yet; contract is shut.",
         next=f"Correct those rows, then: ec verify {work.name}",
     )
+
+
+def _misfit(work: Work) -> str:
+    misfit = "the new side cannot hold the value"
+    return f"{misfit}, or a rule of it would refuse the row" if work.plan.enforces else misfit
 
 
 def _spell(key: dict[str, str]) -> str:

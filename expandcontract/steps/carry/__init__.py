@@ -13,15 +13,16 @@ from expandcontract.steps.carry.storage import Storage
 from expandcontract.steps.carry.subject import Subject, Trait
 from expandcontract.steps.carry.triggers import Triggers
 
-#: In the order of settling: what is cheap to see fail comes before what takes long. Indexes come after the
-#: rows: one on the new column would cost every row its HOT update. A foreign key comes after them: without an
-#: index each DELETE of a parent reads the whole table.
+#: In the order of settling, and of what contract does before it hides: what takes long comes before the
+#: rules, from which on writes may be refused. Indexes come after the rows: one on the new column would cost
+#: every row its HOT update. A foreign key comes after them: without an index each DELETE of a parent reads
+#: the whole table.
 TRAITS: tuple[Trait, ...] = (
     Storage(),
+    Indexes(),
     Checks(),
     NotNull(),
     Filled(),
-    Indexes(),
     ForeignKeys(),
     Statistics(),
     Privileges(),

@@ -5,23 +5,21 @@ from expandcontract.model.plan import Note, Step, Transactional
 from expandcontract.postgres.catalog.constraint import Constraint
 from expandcontract.steps import tables
 from expandcontract.steps.carry.subject import Subject, Trait
+from expandcontract.steps.sync import predicates
 from expandcontract.steps.sync.predicates import CarriedCheck
 
 
 class Checks(Trait):
-    """NOT VALID first, then validated: the scan stops nobody.
+    """Of the new side from contract on: NOT VALID first, then validated, as the scan stops nobody.
 
     An old CHECK of a pair without conversion can refuse nothing that its twin lets through, so it stays on
     the hidden column. Others are dropped at contract and come back at undo.
     """
 
-    constrains = True
-    refuses_null = True
+    def before_hide(self, subject: Subject) -> tuple[Step, ...]:
+        return tuple(step for check in _carried(subject) for step in self._begin(subject, check))
 
-    def settle(self, subject: Subject) -> tuple[Step, ...]:
-        return tuple(step for check in _carried(subject) for step in self._settle(subject, check))
-
-    def _settle(self, subject: Subject, check: Constraint) -> tuple[Step, ...]:
+    def _begin(self, subject: Subject, check: Constraint) -> tuple[Step, ...]:
         name = subject.new_name(check.name)
         statements = _add(subject, check, name, subject.definitions[check.name])
         add = Step(
@@ -45,19 +43,15 @@ class Checks(Trait):
         return tuple(statements)
 
     def unhide(self, subject: Subject) -> tuple[str, ...]:
-        statements = []
-        for check in _checks(subject):
-            if subject.swap and check.name in subject.definitions:
-                statements.append(_rename(subject, check.name, subject.new_name(check.name)))
-            if not subject.pair.identity:
+        # Where the old side's were hidden with it, it has them in the moment in which the new one's go.
+        statements = [
+            f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT {quote(subject.final_name(check.name))}"
+            for check in _carried(subject)
+        ]
+        if not subject.pair.identity:
+            for check in _checks(subject):
                 statements += _add(subject, check, check.name, check.definition)
         return tuple(statements)
-
-    def unsettle(self, subject: Subject) -> tuple[str, ...]:
-        return tuple(
-            f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT {quote(subject.new_name(check.name))}"
-            for check in _carried(subject)
-        )
 
     def after_unhide(self, subject: Subject) -> tuple[Step, ...]:
         if subject.pair.identity:
@@ -66,6 +60,20 @@ class Checks(Trait):
             tables.validate(f"check:{check.name}:validate", subject.table, check.name)
             for check in _checks(subject)
             if check.validated and check.enforced
+        )
+
+    def refused(self, subject: Subject) -> tuple[str, ...]:
+        return tuple(
+            subject.of_rows_with(_broken(subject, check), inherited=not check.no_inherit)
+            for check in _carried(subject)
+            if check.validated and check.enforced
+        )
+
+    def enforces(self, subject: Subject) -> tuple[str, ...]:
+        return tuple(
+            f"A row that breaks CHECK {quote(subject.final_name(check.name))} is refused."
+            for check in _carried(subject)
+            if check.enforced
         )
 
     def notes(self, subject: Subject) -> tuple[Note, ...]:
@@ -111,6 +119,14 @@ def unchecked(subject: Subject) -> tuple[CarriedCheck, ...]:
         *(CarriedCheck(_expression(c.definition), c.columns, _types(subject, c.columns)) for c in checks),
         *(CarriedCheck(f"({quote(c.name)} IS DISTINCT FROM NULL)", (c.name,), (c.type,)) for c in columns),
     )
+
+
+def _broken(subject: Subject, check: Constraint) -> str:
+    """Return SQL that is true of a row `t` that the new side's CHECK will refuse."""
+    new = subject.new
+    columns = subject.substituted(check.columns)
+    known = CarriedCheck(_expression(subject.definitions[check.name]), columns, ())
+    return predicates.refused_by(known, "t", new, new)
 
 
 def _types(subject: Subject, names: tuple[str, ...]) -> tuple[str, ...]:

@@ -10,16 +10,14 @@ from expandcontract.steps.carry.subject import Subject, Trait
 
 
 class ForeignKeys(Trait):
-    """NOT VALID first, then validated. The referenced table is locked first: its writers reach this one
-    through it.
+    """Of the new side from contract on: NOT VALID first, then validated. The referenced table is locked
+    first: its writers reach this one through it.
     """
 
-    constrains = True
+    def before_hide(self, subject: Subject) -> tuple[Step, ...]:
+        return tuple(step for key in _keys(subject) for step in self._begin(subject, key))
 
-    def settle(self, subject: Subject) -> tuple[Step, ...]:
-        return tuple(step for key in _keys(subject) for step in self._settle(subject, key))
-
-    def _settle(self, subject: Subject, key: Constraint) -> tuple[Step, ...]:
+    def _begin(self, subject: Subject, key: Constraint) -> tuple[Step, ...]:
         name, definition = subject.new_name(key.name), _substituted(subject, key)
         if _by_leaf(subject):
             return _through_leaves(subject, key, name, definition)
@@ -35,18 +33,20 @@ class ForeignKeys(Trait):
         return tuple(statements)
 
     def unhide(self, subject: Subject) -> tuple[str, ...]:
-        statements = []
+        statements = [
+            f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT {quote(subject.final_name(key.name))}"
+            for key in _keys(subject)
+        ]
         for key in _keys(subject):
-            if subject.swap:
-                statements.append(_rename(subject, key.name, subject.new_name(key.name)))
             if not _stays(subject, key) and not _by_leaf(subject):
                 statements += _statements(key, subject.table, key.name, _bare(key), valid=not key.enforced)
         return tuple(statements)
 
-    def unsettle(self, subject: Subject) -> tuple[str, ...]:
+    def enforces(self, subject: Subject) -> tuple[str, ...]:
         return tuple(
-            f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT {quote(subject.new_name(key.name))}"
+            f"A row that breaks foreign key {quote(subject.final_name(key.name))} is refused."
             for key in _keys(subject)
+            if key.enforced
         )
 
     def after_unhide(self, subject: Subject) -> tuple[Step, ...]:

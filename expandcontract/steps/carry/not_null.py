@@ -1,49 +1,79 @@
 """NOT NULL."""
 
-from expandcontract.model.names import quote
-from expandcontract.model.plan import Step
+from expandcontract.model.names import quote, shorten
+from expandcontract.model.plan import Step, Transactional
 from expandcontract.steps import tables
 from expandcontract.steps.carry.subject import Subject, Trait
+from expandcontract.steps.sync import predicates
 
 
 class NotNull(Trait):
-    """Set on the new side once it is filled; taken from the hidden side, where a value that it cannot hold
-    must not fail a write.
+    """Of the new side from contract on; taken from the hidden side, where a value that it cannot hold must
+    not fail a write.
+
+    Rows are scanned under a lock that stops nobody: a CHECK that was validated spares NOT NULL its scan. It
+    is one on every version: NOT NULL, even NOT VALID (18+), alters the column, and so what the proof is bound
+    to.
     """
 
-    constrains = True
-
-    def settle(self, subject: Subject) -> tuple[Step, ...]:
-        if not subject.pair.new.not_null or subject.pair.computed_outside:
+    def before_hide(self, subject: Subject) -> tuple[Step, ...]:
+        if not _carried(subject) or not subject.column.not_null_valid:
             return ()
-        return _add(subject, subject.new, subject.new_name(subject.not_null_name))
+        new, helper = subject.new, _helper(subject)
+        add = Step(
+            f"not_null:{new}",
+            "+",
+            f"new rows need a value in {quote(new)}",
+            Transactional((_help(subject),), tables.access_exclusive(subject.table)),
+            reverse=(tables.drop_constraint(subject.table, helper),),
+        )
+        return add, tables.validate(f"not_null:{new}:validate", subject.table, helper)
 
     def hide(self, subject: Subject) -> tuple[str, ...]:
         if not subject.column.not_null:
             return ()
-        statements = [f"ALTER TABLE {subject.table.sql} ALTER COLUMN {quote(subject.hidden)} DROP NOT NULL"]
-        if _named(subject) and subject.pair.new.not_null:
-            statements += _rename(subject, subject.new_name(subject.not_null_name), subject.not_null_name)
-        return tuple(statements)
+        old = _drop(subject, subject.hidden)
+        if not subject.pair.new.not_null:
+            return (old,)
+        if not subject.column.not_null_valid:
+            return old, *_set(subject)
+        helper = f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT {quote(_helper(subject))}"
+        return old, *_set(subject), helper
 
     def unhide(self, subject: Subject) -> tuple[str, ...]:
-        if _named(subject) and subject.pair.new.not_null:
-            return _rename(subject, subject.not_null_name, subject.new_name(subject.not_null_name))
-        return ()
+        # In one transaction: at no moment are rows without a value let in.
+        new = (_drop(subject, subject.new),) if _carried(subject) else ()
+        old = (step.action for step in _of_the_old(subject)[:1])
+        return *new, *(s for action in old if isinstance(action, Transactional) for s in action.statements)
 
     def after_unhide(self, subject: Subject) -> tuple[Step, ...]:
-        if not subject.column.not_null:
+        return _of_the_old(subject)[1:]
+
+    def refused(self, subject: Subject) -> tuple[str, ...]:
+        if not _carried(subject) or not subject.column.not_null_valid:
             return ()
-        return _add(subject, subject.column.name, subject.not_null_name)
+        absent = predicates.absent(f"t.{quote(subject.new)}")
+        return (subject.of_rows_with(absent, inherited=subject.column.not_null_inherited),)
+
+    def enforces(self, subject: Subject) -> tuple[str, ...]:
+        if not _carried(subject):
+            return ()
+        return (f"A row without a value in {quote(subject.final)} is refused: NOT NULL.",)
 
 
-def _add(subject: Subject, column: str, name: str) -> tuple[Step, ...]:
-    """NOT NULL as the old side has it: on the table alone, or not valid for the rows from before."""
+def _carried(subject: Subject) -> bool:
+    return subject.pair.new.not_null
+
+
+def _of_the_old(subject: Subject) -> tuple[Step, ...]:
+    """What makes the old side NOT NULL again: the first step begins with it, the others come after."""
     old = subject.column
+    if not old.not_null:
+        return ()
     return tables.not_null(
         subject.table,
-        column,
-        name,
+        old.name,
+        subject.not_null_name,
         subject.snapshot.server_version,
         valid=old.not_null_valid,
         inherited=old.not_null_inherited,
@@ -51,10 +81,31 @@ def _add(subject: Subject, column: str, name: str) -> tuple[Step, ...]:
     )
 
 
-def _named(subject: Subject) -> bool:
-    # Before 18 NOT NULL is an attribute of the column and has no name of its own.
-    return subject.swap and subject.column.not_null and subject.snapshot.server_version >= 180000  # noqa: PLR2004
+def _helper(subject: Subject) -> str:
+    return shorten(f"~ec_nn_{subject.new}")
 
 
-def _rename(subject: Subject, name: str, to: str) -> tuple[str, ...]:
-    return (f"ALTER TABLE {subject.table.sql} RENAME CONSTRAINT {quote(name)} TO {quote(to)}",)
+def _help(subject: Subject) -> str:
+    """A CHECK of just the rows of which NOT NULL is to be."""
+    only = "" if subject.column.not_null_inherited else " NO INHERIT"
+    # Of a composite value with a NULL in it IS NOT NULL is not true.
+    check = f"CHECK ({quote(subject.new)} IS DISTINCT FROM NULL){only} NOT VALID"
+    return f"ALTER TABLE {subject.table.sql} ADD CONSTRAINT {quote(_helper(subject))} {check}"
+
+
+def _set(subject: Subject) -> tuple[str, ...]:
+    """NOT NULL as the old side has it, under its name after contract, which it has from 18 on."""
+    old, table, new = subject.column, subject.table.sql, quote(subject.final)
+    if subject.snapshot.server_version < 180000:  # noqa: PLR2004 - server_version_num of 18.0
+        only = "" if old.not_null_inherited else "ONLY "
+        return (f"ALTER TABLE {only}{table} ALTER COLUMN {new} SET NOT NULL",)
+    name = quote(subject.final_name(subject.not_null_name))
+    more = ("" if old.not_null_inherited else " NO INHERIT") + ("" if old.not_null_valid else " NOT VALID")
+    add = f"ALTER TABLE {table} ADD CONSTRAINT {name} NOT NULL {new}{more}"
+    if old.not_null_comment is None:
+        return (add,)
+    return add, tables.comment_on("CONSTRAINT", f"{name} ON {table}", old.not_null_comment)
+
+
+def _drop(subject: Subject, column: str) -> str:
+    return f"ALTER TABLE {subject.table.sql} ALTER COLUMN {quote(column)} DROP NOT NULL"

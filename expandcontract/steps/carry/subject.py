@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from expandcontract.model.change import Pair, Unfit
-from expandcontract.model.names import RelationName, derived, split
+from expandcontract.model.change import Pair
+from expandcontract.model.names import RelationName, derived, literal, split
 from expandcontract.model.plan import Note, Step
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
@@ -68,6 +68,13 @@ class Subject:
         """The columns with the new side in the old one's place."""
         return tuple(self.new if column == self.column.name else column for column in columns)
 
+    def of_rows_with(self, predicate: str, *, inherited: bool) -> str:
+        """A predicate over `t`, where it is not `inherited` of the rows of the table itself alone."""
+        if inherited:
+            return predicate
+        table = f"{literal(self.table.sql)}::pg_catalog.regclass"
+        return f"(t.tableoid OPERATOR(pg_catalog.=) {table} AND {predicate})"
+
     @cached_property
     def _names(self) -> Mapping[tuple[str, str], str]:
         """The names of everything that is carried, by column and present name, chosen together.
@@ -111,19 +118,10 @@ def _free(name: str, taken: set[str]) -> str:
 class Trait:
     """One kind of thing that the old column has and the new one must get. Each method returns what it adds to
     a section; by default nothing.
+
+    What new code looks for comes with `settle`. A rule, which can refuse a row, comes with `before_hide`:
+    until contract the old side's own rules are the only ones, and guard both sides.
     """
-
-    #: Whether it can refuse a row, so that under `--unfit record` it waits for contract.
-    constrains = False
-    #: Whether it may refuse a row whose new side is NULL, so that it waits for contract where old code's
-    #: writes leave the new side unfilled.
-    refuses_null = False
-
-    def waits_for_contract(self, subject: Subject) -> bool:
-        """Whether what could refuse a row is put on the new side only at contract."""
-        if subject.pair.computed_outside:
-            return self.refuses_null  # what old code writes stays unfilled for a while
-        return self.constrains and subject.pair.unfit == Unfit.RECORD
 
     def expand(self, _subject: Subject) -> tuple[str, ...]:
         """Statements of the transaction that adds the column."""
@@ -149,16 +147,22 @@ class Trait:
         """Statements of the transaction that brings the old side back, after the renames."""
         return ()
 
-    def unsettle(self, _subject: Subject) -> tuple[str, ...]:
-        """Further ones of that transaction, where what `settle` made waits for the next contract."""
-        return ()
-
     def after_unhide(self, _subject: Subject) -> tuple[Step, ...]:
         """Steps of undo after the old side is back."""
         return ()
 
     def also_locked(self, _subject: Subject) -> tuple[RelationName, ...]:
         """Other tables that hide, unhide, purge and rollback must lock."""
+        return ()
+
+    def refused(self, _subject: Subject) -> tuple[str, ...]:
+        """Predicates over `t`, one for each rule that the new side gets with contract: of rows that break it,
+        so that contract would not come about.
+        """
+        return ()
+
+    def enforces(self, _subject: Subject) -> tuple[str, ...]:
+        """Sentences on what is refused from contract on."""
         return ()
 
     def notes(self, _subject: Subject) -> tuple[Note, ...]:

@@ -252,6 +252,11 @@ def mismatch(pair: Pair, row: str) -> str:
     )
 
 
+def either(*predicates: str) -> str:
+    """Return SQL that is true when one of the predicates is."""
+    return predicates[0] if len(predicates) == 1 else " OR ".join(f"({each})" for each in predicates)
+
+
 def _carried_value(pair: Pair, old_value: str, new_value: Values) -> Values:
     """Return SQL for what forward makes of the old side, given that the new side is identical to it."""
     return forward(pair, old_value) if pair.mode == Mode.FILL else new_value
