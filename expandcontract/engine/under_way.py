@@ -6,7 +6,7 @@ The same events that the process itself emits: whoever watches from elsewhere se
 from datetime import datetime
 
 from expandcontract.model.events import Build, Progress, StepRunning
-from expandcontract.model.phases import Phase, Section, Status
+from expandcontract.model.phases import Phase, Section, State, Status
 from expandcontract.model.plan import Concurrent, Purpose, Step, Sweep
 from expandcontract.model.situation import Situation, SweepRecord
 
@@ -31,8 +31,8 @@ def step(situation: Situation) -> StepRunning | None:
     if newest.status == "started":
         section, since = Section(newest.section), newest.since
         found = _step(situation, section, newest.step)
-    elif _settling(situation) and holders:
-        section, found = Section.BACKFILL, _ahead(situation)
+    elif (at_work := _section(situation)) and holders:
+        section, found = at_work, _ahead(situation, at_work)
         since = max([newest.since, *(holder.acquired_at for holder in holders if holder.acquired_at)])
     else:
         return None
@@ -60,15 +60,20 @@ def _progress(change: str, purpose: Purpose, record: SweepRecord) -> Progress:
     )
 
 
-def _settling(situation: Situation) -> bool:
+def _section(situation: Situation) -> Section | None:
+    """Return the section that is under way: settling after the copy, or contract until it hides."""
+    if situation.state != State.ACTIVE:
+        return None
+    if situation.phases[Phase.CONTRACT].status == Status.RUNNING:
+        return Section.CONTRACT
     running = situation.phases[Phase.BACKFILL].status == Status.RUNNING
-    return running and "backfill.copy" in situation.steps_done
+    return Section.BACKFILL if running and "backfill.copy" in situation.steps_done else None
 
 
-def _ahead(situation: Situation) -> Step | None:
-    """Return the next step of settling: a transactional one is in the journal only once it is done."""
-    steps = _steps(situation, Section.BACKFILL)
-    return next((each for each in steps if f"{Section.BACKFILL}.{each.id}" not in situation.steps_done), None)
+def _ahead(situation: Situation, section: Section) -> Step | None:
+    """Return the next step: a transactional one is in the journal only once it is done."""
+    steps = _steps(situation, section)
+    return next((each for each in steps if f"{section}.{each.id}" not in situation.steps_done), None)
 
 
 def _steps(situation: Situation, section: Section) -> list[Step]:

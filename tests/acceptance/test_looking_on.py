@@ -126,14 +126,15 @@ async def test_a_validation_and_a_build_are_seen_from_here_and_elsewhere(databas
 
         await application.execute("SELECT pg_advisory_lock(77)")
         await control.ack(shop.here, NAME, "new-code-seen", "the test is alone")
-        work = shop.work(contract(shop.here, NAME))
+        at_once = replace(shop.here, policy=replace(shop.here.policy, quiet_for=timedelta(0)))
+        work = shop.work(contract(at_once, NAME))
         await until(lambda: _told(shop, "check:users_name_check:validate"))
         looked = await shop.look()
         validating = under_way.step(looked)
         assert validating is not None
         assert (validating.step, validating.build) == ("check:users_name_check:validate", None)
         assert validating.seconds >= 1
-        assert under_way.place_in_section(looked, validating) == (1, 3)
+        assert under_way.place_in_section(looked, validating) == (2, 3)
         await application.execute("SELECT pg_advisory_unlock(77)")
         await work
         assert await shop.step() is None

@@ -75,14 +75,8 @@ DEEDS = {
     ),
     "drop back, cascading": Deed("DROP FUNCTION {back}(bigint) CASCADE", "is missing", mended=True),
     "drop an index of the new side": Deed("DROP INDEX ix_{t}_big", "ix_{t}_big", mended=True, phases=READY),
-    "drop a constraint of the new side": Deed(
-        "ALTER TABLE {t} DROP CONSTRAINT {t}_big_check", "{t}_big_check", mended=True, phases=READY
-    ),
     "drop the twin of a unique index": Deed(
         "DROP INDEX {t}_big_key", "{t}_big_key", mended=True, phases=READY
-    ),
-    "drop NOT NULL of the new side": Deed(
-        "ALTER TABLE {t} ALTER big DROP NOT NULL", "NOT NULL", mended=True, phases=READY
     ),
     "drop the default of the new side": Deed(
         "ALTER TABLE {t} ALTER big DROP DEFAULT", "default", mended=True, phases=READY

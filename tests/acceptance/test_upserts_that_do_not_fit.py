@@ -144,9 +144,20 @@ async def test_without_the_trigger_that_judges_nothing_is_stored_unseen(database
 
 
 async def test_a_side_that_must_hold_something_refuses_the_proposal_in_our_words(database: str) -> None:
-    """PostgreSQL asks NOT NULL before it looks for a row that is there: nothing can let the proposal pass."""
+    """PostgreSQL asks NOT NULL before it looks for a row that is there: nothing can let the proposal pass.
+    Until contract that is the old side alone.
+    """
+    given = GIVEN.format(old="int NOT NULL").replace("::text::int NOT NULL", "::text::int")
+    async with changed(database, "text", given) as life:
+        await life.settle()
+        await refused(life, "INSERT INTO parts (id, measure) VALUES (1, 'large') ON CONFLICT DO NOTHING")
+
+
+async def test_a_side_that_will_have_to_hold_something_lets_the_proposal_pass(database: str) -> None:
+    """The new one is NOT NULL from contract on: before and after ready the row that is there stays."""
     given = GIVEN.format(old="text NOT NULL").replace("::text::text NOT NULL", "::text")
     async with changed(database, "int", given) as life:
         await life.sql("INSERT INTO parts (id, size) VALUES (1, 'odd') ON CONFLICT DO NOTHING")
         await life.settle()
-        await refused(life, "INSERT INTO parts (id, size) VALUES (1, 'odd') ON CONFLICT DO NOTHING")
+        await life.sql("INSERT INTO parts (id, size) VALUES (1, 'odd') ON CONFLICT DO NOTHING")
+        await refused(life, "INSERT INTO parts (id, size) VALUES (99, 'odd') ON CONFLICT DO NOTHING")
