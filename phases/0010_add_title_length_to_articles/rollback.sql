@@ -1,2 +1,2 @@
--- - nothing was added yet
+-- - title_length stands, and all rows keep it
 --   instant, reversible; locks: none

@@ -1,4 +1,4 @@
--- ~ drop title_length
+-- ~ nothing was added yet
 --   instant, reversible; locks: ACCESS EXCLUSIVE on public.articles
 LOCK TABLE public.articles IN SHARE UPDATE EXCLUSIVE MODE;
 LOCK TABLE public.articles IN ACCESS EXCLUSIVE MODE;

@@ -65,8 +65,9 @@ async def test_what_was_written_since_stops_contract_and_leaves_nothing(database
         await life.sql("DELETE FROM articles WHERE length(title) < 4")
         await life.ready()
         await life.sql(BREAK)
-        with pytest.raises(EcError):
+        with pytest.raises(Mismatches, match=r"A row of public\.articles would be refused") as told:
             await life.contract()
+        assert "id=1000" in told.value.why
         assert await _constraints(life) == 0
         await life.sql("INSERT INTO articles VALUES (1001, 'e')")
         assert (await life.rollback()).stage == Stage.ROLLED_BACK
