@@ -9,5 +9,5 @@ ALTER TABLE public.articles ADD CONSTRAINT title_length CHECK (((length(title) >
 --   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.articles
 ALTER TABLE public.articles VALIDATE CONSTRAINT title_length;
 
--- ~ drop title_length
+-- ~ title_length stands, and all rows keep it
 --   instant, reversible; locks: none

@@ -1,2 +1,2 @@
--- - title_length stands, and all rows keep it
+-- - nothing was added yet
 --   instant, reversible; locks: none

@@ -1,4 +1,4 @@
--- ~ nothing was added yet
+-- ~ drop title_length
 --   instant, reversible; locks: ACCESS EXCLUSIVE on public.articles
 LOCK TABLE public.articles IN SHARE UPDATE EXCLUSIVE MODE;
 LOCK TABLE public.articles IN ACCESS EXCLUSIVE MODE;
