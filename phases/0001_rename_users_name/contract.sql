@@ -17,7 +17,7 @@ DROP TRIGGER IF EXISTS "!ec_0001_rename_users_name" ON public.users;
 DROP TRIGGER "~ec_0001_rename_users_name" ON public.users;
 ALTER TABLE public.users RENAME COLUMN name TO "~ec_name";
 ALTER TABLE public.users ALTER COLUMN "~ec_name" DROP NOT NULL;
-ALTER TABLE public.users ADD CONSTRAINT users_display_name_not_null NOT NULL display_name;
+ALTER TABLE public.users ALTER COLUMN display_name SET NOT NULL;
 ALTER TABLE public.users DROP CONSTRAINT "~ec_nn_display_name";
 CREATE OR REPLACE FUNCTION expandcontract_sync."~ek_0001_rename_users_name"() RETURNS trigger LANGUAGE plpgsql AS $ec$
 -- Keeps "~ec_name" of public.users, the old side that contract hid, current for undo. It never makes a write fail.

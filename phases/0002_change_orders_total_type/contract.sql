@@ -50,7 +50,7 @@ ALTER INDEX public."~ec_p_orders_number_total_cents_key" RENAME TO orders_number
 ALTER TABLE public.orders ADD CONSTRAINT orders_number_total_cents_key UNIQUE USING INDEX orders_number_total_cents_key;
 ALTER TABLE public.orders DROP CONSTRAINT IF EXISTS orders_total_positive;
 ALTER TABLE public.orders ALTER COLUMN "~ec_total" DROP NOT NULL;
-ALTER TABLE public.orders ADD CONSTRAINT orders_total_cents_not_null NOT NULL total_cents;
+ALTER TABLE public.orders ALTER COLUMN total_cents SET NOT NULL;
 ALTER TABLE public.orders DROP CONSTRAINT "~ec_nn_total_cents";
 ALTER TABLE public.orders DROP CONSTRAINT IF EXISTS orders_total_fkey;
 ALTER TABLE public.orders ALTER COLUMN "~ec_total" DROP DEFAULT;

@@ -16,6 +16,6 @@ LOCK TABLE public.articles IN ACCESS EXCLUSIVE MODE;
 DROP TRIGGER "~ec_0004_change_articles_title_type" ON public.articles;
 ALTER TABLE public.articles RENAME COLUMN title TO "~ec_title";
 ALTER TABLE public.articles ALTER COLUMN "~ec_title" DROP NOT NULL;
-ALTER TABLE public.articles ADD CONSTRAINT articles_plain_title_not_null NOT NULL plain_title;
+ALTER TABLE public.articles ALTER COLUMN plain_title SET NOT NULL;
 ALTER TABLE public.articles DROP CONSTRAINT "~ec_nn_plain_title";
 DROP FUNCTION expandcontract_sync."~ec_0004_change_articles_title_type"();

@@ -94,17 +94,25 @@ def _help(subject: Subject) -> str:
 
 
 def _set(subject: Subject) -> tuple[str, ...]:
-    """NOT NULL as the old side has it, under its name after contract, which it has from 18 on."""
+    """NOT NULL as the old side has it, under its name after contract, which it has from 18 on. Either form is
+    spared its scan by the CHECK.
+    """
     old, table, new = subject.column, subject.table.sql, quote(subject.final)
+    name = subject.final_name(subject.not_null_name)
     if subject.snapshot.server_version < 180000:  # noqa: PLR2004 - server_version_num of 18.0
         only = "" if old.not_null_inherited else "ONLY "
         return (f"ALTER TABLE {only}{table} ALTER COLUMN {new} SET NOT NULL",)
-    name = quote(subject.final_name(subject.not_null_name))
-    more = ("" if old.not_null_inherited else " NO INHERIT") + ("" if old.not_null_valid else " NOT VALID")
-    add = f"ALTER TABLE {table} ADD CONSTRAINT {name} NOT NULL {new}{more}"
+    plain = old.not_null_inherited and old.not_null_valid
+    if plain and name == f"{subject.table.name}_{subject.final}_not_null":
+        set_ = f"ALTER TABLE {table} ALTER COLUMN {new} SET NOT NULL"
+    else:
+        more = ("" if old.not_null_inherited else " NO INHERIT") + (
+            "" if old.not_null_valid else " NOT VALID"
+        )
+        set_ = f"ALTER TABLE {table} ADD CONSTRAINT {quote(name)} NOT NULL {new}{more}"
     if old.not_null_comment is None:
-        return (add,)
-    return add, tables.comment_on("CONSTRAINT", f"{name} ON {table}", old.not_null_comment)
+        return (set_,)
+    return set_, tables.comment_on("CONSTRAINT", f"{quote(name)} ON {table}", old.not_null_comment)
 
 
 def _drop(subject: Subject, column: str) -> str:
