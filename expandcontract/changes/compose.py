@@ -25,6 +25,8 @@ def compose(  # noqa: PLR0913 - what a plan without a pair is made of
     hidden: str = "",
     trigger: str = "",
     functions: tuple[RelationName, ...] = (),
+    aside: RelationName | None = None,
+    final: RelationName | None = None,
 ) -> Plan:
     """Return the plan.
 
@@ -32,13 +34,14 @@ def compose(  # noqa: PLR0913 - what a plan without a pair is made of
     `retires` is the column that old code uses and contract hides, `hidden` its name from then on. `brings`
     are the columns that it makes, and `given` tells of rows over `t` in which they have values that a
     rollback would lose. `trigger` with its `functions` is what stands from dual_write until contract.
+    The table is called `aside` while a view stands under its name, and `final` from contract on.
     """
     preflight.examine_table(snapshot)
     return Plan(
         change=change,
         table=snapshot.table,
         pair=None,
-        sections=sections(snapshot.table, parts, sentences),
+        sections=sections(snapshot.table, parts, sentences, final=final),
         old_columns=(retires,) if retires else (),
         new_columns=brings,
         hidden_column=hidden,
@@ -51,6 +54,8 @@ def compose(  # noqa: PLR0913 - what a plan without a pair is made of
         enforces=tuple(sentence for part in parts for sentence in part.enforces),
         words=words,
         given=given,
+        aside=aside,
+        final_table=final,
     )
 
 

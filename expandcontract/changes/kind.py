@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 from expandcontract.model.change import Change
 from expandcontract.model.names import Target
 from expandcontract.model.plan import Plan
-from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.postgres.catalog.snapshot import Referred, Snapshot
 from expandcontract.postgres.clone import Answer, Question, Trial
 
 
@@ -47,6 +47,13 @@ class Kind(ABC, Generic[SpecT]):
         """
         del spec, snapshot
         return None
+
+    def refers(self, spec: SpecT, judgement: Answer) -> tuple[Referred, ...]:
+        """Return the other tables to which the change will make the table refer: the snapshot that is
+        compiled has them, and so has the copy on which the plan is tried.
+        """
+        del spec, judgement
+        return ()
 
     @abstractmethod
     def compile(

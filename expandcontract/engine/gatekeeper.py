@@ -44,18 +44,31 @@ async def keep(context: Context, situation: Situation, verdicts: Iterable[Verdic
         )
 
 
-def asks_for_table(name: str) -> str:
-    """Return, as two columns of SQL, which table has the name (as SQL, a text) now, and the owner with whose
-    rights it is to be worked on.
+def asks_for_table(names: str, relation: str) -> str:
+    """Return, as two columns of SQL, which table has one of the names that the plan gives it (as SQL, a
+    text[]), and the owner with whose rights it is to be worked on. It is `relation` (as SQL, an OID) where
+    that has one of them.
     """
-    found = f"pg_catalog.to_regclass({name})::pg_catalog.oid"
+    found = f"""(
+SELECT pg_catalog.to_regclass(name)::pg_catalog.oid
+FROM pg_catalog.unnest({names}::pg_catalog.text[]) WITH ORDINALITY known (name, place)
+WHERE pg_catalog.to_regclass(name) IS NOT NULL
+ORDER BY pg_catalog.to_regclass(name)::pg_catalog.oid OPERATOR(pg_catalog.<>) {relation}::pg_catalog.oid,
+         place
+LIMIT 1)"""
     return f"{found}::pg_catalog.int8, {foreign_owner(found)}"
+
+
+def asked_for_table(situation: Situation) -> tuple[list[str], int]:
+    """Return the values for `asks_for_table`: the name of now comes first."""
+    names = dict.fromkeys((situation.table, *situation.plan.tables))
+    return [name.sql for name in names], situation.relation
 
 
 async def require_table(conn: AsyncConnection, situation: Situation) -> None:
     """Raise what `refuse_another` raises."""
-    query = f"SELECT {asks_for_table('$1')}"
-    ((found, _),) = await rows(conn, query, situation.plan.table.sql)
+    query = f"SELECT {asks_for_table('$1', '$2')}"
+    ((found, _),) = await rows(conn, query, *asked_for_table(situation))
     await refuse_another(conn, situation, found)
 
 
@@ -64,7 +77,7 @@ async def refuse_another(conn: AsyncConnection, situation: Situation, found: int
     was started on: statements name tables, and one that took a renamed table's place may have columns of the
     same names.
     """
-    table = situation.plan.table.sql
+    table = situation.table.sql
     if found is None:
         await _refuse_moved(conn, situation)
     if found is not None and found != situation.relation:
@@ -84,7 +97,7 @@ async def _refuse_moved(conn: AsyncConnection, situation: Situation) -> None:
     row = (await conn.exec_driver_sql(query, (situation.relation,))).first()
     if row is None:
         return
-    was, now = situation.plan.table, RelationName(row.nspname, row.relname)
+    was, now = situation.table, RelationName(row.nspname, row.relname)
     back = [f"ALTER TABLE {now} SET SCHEMA {quote(was.schema)}"] if was.schema != now.schema else []
     if was.name != now.name:
         back.append(f"ALTER TABLE {RelationName(was.schema, now.name)} RENAME TO {quote(was.name)}")
@@ -103,7 +116,7 @@ def refuse_last_copy(situation: Situation, staying: str, next_: str) -> None:
     """
     if situation.live.table_exists and staying in situation.live.missing_columns:
         raise Refused(
-            f"{situation.plan.table} has no column {quote(staying)} any more: what would be dropped is the "
+            f"{situation.table} has no column {quote(staying)} any more: what would be dropped is the "
             "last copy of its values.",
             why="Somebody dropped or renamed it.",
             state="Nothing was dropped.",

@@ -60,9 +60,9 @@ class Work:
 
         Raises Refused as well, where the plan's name means another table.
         """
-        query = f"SELECT {lease.held(self.context.tables)}, {gatekeeper.asks_for_table('$3')}"
+        query = f"SELECT {lease.held(self.context.tables)}, {gatekeeper.asks_for_table('$3', '$4')}"
         situation = self.situation
-        asked = (situation.change_id, self.lease.token, situation.plan.table.sql)
+        asked = (situation.change_id, self.lease.token, *gatekeeper.asked_for_table(situation))
         ((held, found, owner),) = await rows(conn, query, *asked)
         if not held:
             raise lease.lost()

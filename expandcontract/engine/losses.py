@@ -40,9 +40,11 @@ async def refuse(context: Context, situation: Situation, *, accept: bool) -> tup
     """
     _refuse_names(situation)
     if situation.plan.pair is None:
-        if situation.plan.hidden_column:
-            async with context.database.transaction() as conn:
+        async with context.database.transaction() as conn:
+            if situation.plan.hidden_column:
                 await _refuse_taken(conn, situation)
+            if situation.plan.final_table is not None:
+                await _refuse_taken_table(conn, situation)
         return ()
     try:
         last, kept = await _ask(context, situation, accept=accept)
@@ -113,6 +115,18 @@ async def _refuse_taken(conn: AsyncConnection, situation: Situation) -> None:
             state=_HIDDEN,
             next=f"ALTER TABLE {plan.table} RENAME COLUMN {quote(name)} TO ...; "
             f"then: ec undo {situation.name}",
+        )
+
+
+async def _refuse_taken_table(conn: AsyncConnection, situation: Situation) -> None:
+    """Raise NameTaken when the name that old code knows the table by is another relation's by now."""
+    table = situation.plan.table
+    if await value(conn, "SELECT pg_catalog.to_regclass($1) IS NOT NULL", table.sql):
+        raise NameTaken(
+            f"{table} is the name of another relation by now.",
+            why="It was made, or renamed so, after contract.",
+            state="Nothing was changed.",
+            next=f"Give it another name; then: ec undo {situation.name}",
         )
 
 

@@ -23,7 +23,7 @@ from expandcontract.model.phases import Phase, State, Status
 from expandcontract.model.situation import Situation, Source
 from expandcontract.postgres import statements, usage
 from expandcontract.postgres.statements import StatementEntry, StatementStatistics
-from expandcontract.postgres.usage import NamedSide
+from expandcontract.postgres.usage import NamedSide, WantedSide
 
 StatementRow: TypeAlias = dict[str, Any]
 
@@ -72,7 +72,7 @@ async def look(
 def _is_watched(situation: Situation) -> bool:
     """From dual_write on until contract: before, everybody is old, and afterwards nobody can be."""
     begun = situation.phases[Phase.DUAL_WRITE].status == Status.DONE
-    return situation.state == State.ACTIVE and begun and bool(situation.plan.old_columns)
+    return situation.state == State.ACTIVE and begun and bool(situation.plan.old_side)
 
 
 def _is_fresh(situation: Situation, older_than: timedelta) -> bool:
@@ -82,7 +82,7 @@ def _is_fresh(situation: Situation, older_than: timedelta) -> bool:
 async def _look(conn: AsyncConnection, context: Context, wanted: Sequence[Situation]) -> bool:
     await statistics_look.lock(conn)
     before = await statistics_look.last(conn, context.tables)
-    asked = [(each.plan.table.schema, each.relation, each.plan.old_columns[0]) for each in wanted]
+    asked = [_asked(each) for each in wanted]
     subjects = [
         _Subject(each, old, _of_attempt(before.get(each.change_id), each))
         for each, old in zip(wanted, await usage.sides(conn, asked), strict=True)
@@ -94,6 +94,15 @@ async def _look(conn: AsyncConnection, context: Context, wanted: Sequence[Situat
     for subject in subjects:
         kept |= await _keep(conn, context, subject, seen, deadline)
     return kept
+
+
+def _asked(situation: Situation) -> WantedSide:
+    """Pure. Old code may know the table by a view that stands for it; without a column it is the table that
+    goes.
+    """
+    plan = situation.plan
+    front = plan.table.sql if plan.aside is not None else None
+    return WantedSide(plan.table.schema, situation.relation, next(iter(plan.old_columns), ""), front)
 
 
 def _of_attempt(found: StatisticsLook | None, situation: Situation) -> StatisticsLook | None:

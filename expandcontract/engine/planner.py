@@ -147,7 +147,8 @@ async def ask(conn: AsyncConnection, change: Change) -> Catalog:
         raise MissingPrivilege(
             f"The role lacks: {'; '.join(missing)}.", why="A plan is tried on an empty clone of the table."
         )
-    return Catalog(question, snapshot, await _answered(conn, snapshot, question))
+    answer = await _answered(conn, snapshot, question)
+    return Catalog(question, replace(snapshot, referred=kind.refers(spec, answer)), answer)
 
 
 async def _answered(conn: AsyncConnection, snapshot: Snapshot, question: Question | Trial | None) -> Answer:
@@ -243,7 +244,11 @@ def _about(catalog: Catalog, plan: Plan) -> tuple[str, ...]:
     """Return the columns whose surroundings the plan is tried with."""
     if isinstance(catalog.question, Question):
         return (catalog.question.column,)
-    return plan.claims if plan.claims is not None else tuple(each.name for each in catalog.snapshot.columns)
+    snapshot = catalog.snapshot
+    if plan.claims is None:
+        return tuple(each.name for each in snapshot.columns)
+    own = [each.columns for each in snapshot.referred if each.table == snapshot.table]
+    return (*plan.claims, *(column for columns in own for column in columns))
 
 
 async def check_privileges(conn: AsyncConnection, plan: Plan, ledger_schema: str) -> None:
@@ -251,7 +256,11 @@ async def check_privileges(conn: AsyncConnection, plan: Plan, ledger_schema: str
     others = sorted(
         {lock.relation for steps in plan.sections.values() for step in steps for lock in step.locks}
     )
-    values = (plan.table.sql, sync_schema(ledger_schema), [o for o in others if o != plan.table.sql])
+    values = (
+        plan.table.sql,
+        sync_schema(ledger_schema),
+        [o for o in others if o not in {each.sql for each in plan.tables}],
+    )
     missing = [row[0] for row in await conn.exec_driver_sql(_PRIVILEGES, values)]
     missing += await owner_rights.missing(conn, plan.table.sql, values[2])
     if missing:

@@ -75,9 +75,9 @@ def _subject(situation: Situation) -> WatchedTable:
     stands = not unkept and bool(kept_by)
     return WatchedTable(
         change_id=situation.change_id,
-        table=plan.table,
+        table=situation.table,
         relation=situation.relation,
-        old_column=next(iter(needed), ""),
+        old_column=next(iter(plan.old_columns if plan.aside is not None else needed), ""),
         columns=(
             *zip_longest(needed, types),
             *((name, None) for name in plan.catalog.get("primary_key", ())),
@@ -85,12 +85,24 @@ def _subject(situation: Situation) -> WatchedTable:
         trigger=plan.trigger if stands and plan.trigger and not (hidden and _one_way(plan)) else None,
         functions=() if unkept else kept_by,
         planned=_planned(plan) if situation.state == State.ACTIVE and plan.pair is not None else None,
+        front=_front(situation),
         first="" if hidden or _unkept(situation) else plan.first_trigger,
     )
 
 
 def _types(pair: Pair) -> tuple[str, ...]:
     return (pair.old.type, pair.new.type, *(each.type for each in pair.more))
+
+
+def _front(situation: Situation) -> str:
+    """Return by which name, as SQL, old code means the table, where contract takes that as a whole: a view,
+    or the table itself, which purge then drops under its hidden name.
+    """
+    plan = situation.plan
+    if situation.state == State.ACTIVE and len(plan.tables) > 1:
+        return plan.table.sql
+    dropped = situation.state == State.HIDDEN and plan.aside is None and plan.final_table is not None
+    return situation.table.sql if dropped else ""
 
 
 def _one_way(plan: Plan) -> bool:

@@ -98,7 +98,8 @@ def _after(
     """What the ledger keeps of the step."""
     context, situation = work.context, work.situation
     kept: list[ClauseElement | Query] = []
-    if step.id in MAKES_SYNC:
+    # Of what keeps nothing in sync there is no picture to keep.
+    if step.id in MAKES_SYNC and work.plan.trigger:
         kept.append(
             change_writer.noting_sync(
                 context.tables,

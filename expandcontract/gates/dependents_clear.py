@@ -16,11 +16,11 @@ def judge(situation: Situation) -> Verdict | None:
     plan knows. Where only a mention in a text is known, another gate asks.
     """
     plan, dependents = situation.plan, situation.live.dependents
-    if not plan.old_columns:
+    if not plan.old_side:
         return None
     blocking = [each for each in dependents if each.blocks_hide and not _kept(situation, each)]
     carried = [each for each in dependents if not each.blocks_hide]
-    column = ", ".join(plan.old_columns)
+    column = plan.old_side
     if blocking:
         reason = f"Would fail without {column}: {listed(blocking)}. Replace or drop them."
         return Verdict(NAME, HARD, open=False, reason=reason, next=f"ec contract {situation.name}")

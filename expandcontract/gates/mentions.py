@@ -14,7 +14,7 @@ def judge(situation: Situation) -> Verdict | None:
     never again: whoever read it may say so. Without any, and for a swap, which keeps the name, there is no
     such gate.
     """
-    column, found = ", ".join(situation.plan.old_columns), _mentioning(situation)
+    column, found = situation.plan.old_side, _mentioning(situation)
     if situation.plan.swap or not found:
         return None
     reason = f"May fail without {column}, whose name is in the text: {listed(found)}. Read it."

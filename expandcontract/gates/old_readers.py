@@ -47,7 +47,7 @@ def judge(situation: Situation) -> Verdict | None:
 
     Where nobody can look, the gate is blind. A swap has no such gate: the old name stays.
     """
-    if situation.plan.swap or not situation.plan.old_columns:
+    if situation.plan.swap or not situation.plan.old_side:
         return None
     watch = situation.watch
     if watch is None or watch.source != Source.READ:

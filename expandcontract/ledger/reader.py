@@ -134,6 +134,22 @@ async def owner(
     return found
 
 
+async def owner_of_name(
+    conn: AsyncConnection, tables: Tables, relation: int, *, leave_out: str
+) -> str | None:
+    """Return the name of the change, not finished, whose table had the name that `relation` has now."""
+    c = tables.change.c
+    query = """SELECT n.nspname::text, c.relname::text FROM pg_catalog.pg_class c
+        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1"""
+    ((schema, name),) = await rows(conn, query, relation)
+    where = (c.table_schema == schema, c.table_name == name, c.relation != relation)
+    still_open = (c.state.in_([State.ACTIVE, State.HIDDEN]), c.name != leave_out)
+    found: str | None = (
+        await conn.execute(select(c.name).where(*where, *still_open).limit(1))
+    ).scalar_one_or_none()
+    return found
+
+
 #: Kinds of events in which earlier programs kept what has a table now.
 _TAKEN_OVER = ("copy laid", "compare laid", "sync made", "copy marked", "hook due", "restoring")
 

@@ -207,6 +207,42 @@ def parse_column(text: str) -> str:
             )
 
 
+def parse_columns(text: str) -> tuple[Target, tuple[str, ...]]:
+    """Read `[schema.]table.column[,column...]`: the first column with its table, and all of them. Raises
+    BadName.
+    """
+    first, *more = _listed(text)
+    target = parse_target(first)
+    return target, (target.column, *map(parse_column, more))
+
+
+def parse_referred(text: str) -> tuple[Target, tuple[str, ...]]:
+    """Read `[schema.]table[.column[,column...]]`: the table, and the columns. A name of two parts is a table
+    with a column. Raises BadName.
+    """
+    first, *more = _listed(text)
+    if len(split(first)) == 1:
+        if more:
+            raise BadName(f"{text!r} has columns, but no table.", why="Write table.column,column.")
+        return parse_table(first), ()
+    target = parse_target(first)
+    return Target(target.schema, target.table), (target.column, *map(parse_column, more))
+
+
+def _listed(text: str) -> list[str]:
+    """Return the parts between commas that no quotes are around."""
+    return re.split(r',(?=(?:[^"]*"[^"]*")*[^"]*$)', text)
+
+
+def parse_name(text: str) -> str:
+    """Read the new name of a table. Raises BadName."""
+    match split(text):
+        case (name,):
+            return name
+        case _:
+            raise BadName(f"{text!r} is not a name alone.", why="The table stays in its schema.")
+
+
 def check(identifier: str) -> str:
     """Return `identifier`, or raise BadName when PostgreSQL would cut or refuse it."""
     if len(identifier.encode()) > MAX_BYTES:

@@ -234,6 +234,9 @@ class Plan:
     side, so that a session's last write may be that much younger than its note. `remade` are the triggers of
     the user, as `name ON table`, that contract and undo make anew, since they name the column (UPDATE OF,
     WHEN).
+
+    `table` is the table's name until something renames it: `aside` from expand until contract, where a view
+    stands under its name meanwhile, and `final_table` from contract on. `table_in` says which one holds.
     """
 
     change: Change
@@ -261,6 +264,8 @@ class Plan:
     words: Words = Words()
     given: str = "false"
     forecast: Forecast | None = field(default=None, compare=False)
+    aside: RelationName | None = None
+    final_table: RelationName | None = None
     program_version: str = field(default="", compare=False)
 
     def steps(self, section: Section) -> tuple[Step, ...]:
@@ -286,6 +291,25 @@ class Plan:
         if self.pair is None:
             raise AssertionError(f"{self.change.name} has no pair of columns")
         return self.pair
+
+    def table_in(self, state: State, *, expanded: bool = True) -> RelationName:
+        """Return what the table is called while the change is in `state`, and its expand is done or not."""
+        if state in (State.HIDDEN, State.PURGED):
+            return self.final_table or self.table
+        if state == State.ACTIVE and expanded:
+            return self.aside or self.table
+        return self.table
+
+    @property
+    def tables(self) -> tuple[RelationName, ...]:
+        """Every name that the plan gives the table."""
+        named = (self.table, self.aside, self.final_table)
+        return tuple(dict.fromkeys(name for name in named if name is not None))
+
+    @property
+    def old_side(self) -> str:
+        """What old code uses and contract takes away: columns, or the table; empty where nothing goes."""
+        return ", ".join(self.old_columns) or (self.table.sql if self.final_table is not None else "")
 
     @property
     def computed_outside(self) -> bool:
@@ -339,6 +363,8 @@ class Plan:
 
     def columns_in(self, state: State) -> tuple[str, ...]:
         """Return the names that the old and the new side have while the change is in `state`."""
+        if self.pair is None and self.aside is not None:
+            return self.new_columns
         if self.pair is None:
             return (self.hidden_column,) if self.hidden_column and state == State.HIDDEN else self.old_columns
         more = (each.column for each in self.pair.more)

@@ -8,8 +8,8 @@ from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
 from expandcontract.model.activity import Activity
-from expandcontract.model.names import quote
-from expandcontract.model.phases import Phase, Stage, State, Status
+from expandcontract.model.names import RelationName, quote
+from expandcontract.model.phases import Phase, Section, Stage, State, Status
 from expandcontract.model.plan import Plan
 from expandcontract.model.policy import Policy
 
@@ -389,6 +389,13 @@ class Situation:
     ready_wal: int | None = None
     instances: tuple[Instance, ...] = ()
 
+    @property
+    def table(self) -> RelationName:
+        """What the table is called now, as far as the change knows."""
+        steps = self.plan.steps(Section.EXPAND)
+        expanded = all(f"{Section.EXPAND}.{step.id}" in self.steps_done for step in steps)
+        return self.plan.table_in(self.state, expanded=expanded)
+
     def left_alone(self, record: SweepRecord | None) -> datetime | None:
         """Return since when nobody works on what is not finished; None while somebody does."""
         if record is None or record.finished or record.running or any(h.alive for h in self.holders):
@@ -423,8 +430,8 @@ class Situation:
             return (*live.sync_faults, *lost, *left_out)
         if self.state in (State.ROLLED_BACK, State.FINISHED):
             return ()
-        if not live.table_exists:
-            return (f"The table {plan.table} is gone.",)
+        if not live.table_exists and not (plan.pair is None and self.state == State.PURGED):
+            return (f"The table {self.table} is gone.",)
         if plan.pair is None:
             return ()
         final = plan.final_column

@@ -94,7 +94,9 @@ async def describe(
     sequences = {
         each: one.name for one in snapshot.columns if one.name in columns for each in one.owned_sequences
     }
-    others = dict.fromkeys(key.other_table for key in keys if key.other_table is not None)
+    unique = [*((key.other_table, key.other_columns) for key in keys if key.other_table is not None),
+              *((each.table, each.columns) for each in snapshot.referred)]  # fmt: skip
+    others = dict.fromkeys(other for other, _ in unique)
     names = _renamed_to(
         [part.name for part in parts], sequences, others, (each for each in _statistics(snapshot))
     )
@@ -102,7 +104,7 @@ async def describe(
     statements = [
         *(_create(part, snapshot.table, names) for part in parts),
         *[s for other in others if other not in {part.name for part in parts}
-          for s in await _other(conn, other, keys, names)],
+          for s in await _other(conn, other, [each for table, each in unique if table == other], names)],
         *(f"CREATE TEMPORARY SEQUENCE {names[each].sql} OWNED BY {copied.table.sql}.{quote(column)}"
           for each, column in sequences.items()),
         *_standing_on(copied, columns, triggers=triggers),
@@ -161,13 +163,12 @@ def _create(part: _Part, table: RelationName, names: Mapping[RelationName, Relat
 async def _other(
     conn: AsyncConnection,
     other: RelationName,
-    keys: Sequence[Constraint],
+    wanted: Sequence[Sequence[str]],
     names: Mapping[RelationName, RelationName],
 ) -> list[str]:
-    """Return the statements for a table that foreign keys refer to: their columns, and a unique index on each
-    set of them.
+    """Return the statements for a table that foreign keys refer to: the `wanted` sets of columns, and a
+    unique index on each of them.
     """
-    wanted = [key.other_columns for key in keys if key.other_table == other]
     listed = list({name for columns in wanted for name in columns})
     ((oid, columns),) = await rows(conn, _OTHER, other.schema, other.name, listed)
     unique = [each for each in await indexes.load(conn, oid) if each.unique or each.exclusion or each.primary]
@@ -235,7 +236,9 @@ def _speaking_of(
         leaves=tuple(leaf for leaf in snapshot.relation.leaves if leaf.name in kept),
         partitions=tuple(each for each in snapshot.relation.partitions if each in kept),
     )
-    constraints = tuple(_referring(each, names) for each in snapshot.constraints)
+    # Nothing refers to the copy: statements about what refers to the table would be about that itself.
+    own = (each for each in snapshot.constraints if not each.inbound or each.table == snapshot.table)
+    constraints = tuple(_referring(each, names) for each in own)
     dependents = tuple(_renamed_statistics(each, names) for each in snapshot.dependents)
     triggers = tuple(each for each in snapshot.triggers if each.child is None or each.child in kept)
     spoken = replace(snapshot, relation=relation, constraints=constraints, triggers=triggers)

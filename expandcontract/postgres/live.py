@@ -1,7 +1,7 @@
 """What the catalog and the statistics say now of the tables of changes, in one query."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -10,9 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from expandcontract.model.names import RelationName, judging_trigger, keeping_triggers, quote
 from expandcontract.model.situation import Dependent, Leaf, Live
 from expandcontract.postgres import old_side, watchers
-from expandcontract.postgres.catalog import dependent
+from expandcontract.postgres.catalog import dependent, whole
 from expandcontract.postgres.catalog.dependent import ColumnDependent, WatchedColumn
 from expandcontract.postgres.catalog.snapshot import server_version
+from expandcontract.postgres.catalog.whole import TableDependent
 from expandcontract.postgres.old_side import Planned
 from expandcontract.postgres.query import for_each, together
 
@@ -27,7 +28,9 @@ class WatchedTable:
     the old side, whose dependents are listed. `trigger` and `functions` are what keeps the sides in sync;
     without a trigger none is missed. `columns` are those that must be there under their present names, with
     the type that format_type() must write for each, None where any will do. `planned` is what the old side
-    had when the plan was made, None where nobody asks any more. `first` is the trigger that comes before
+    had when the plan was made, None where nobody asks any more. `front` is the relation, as SQL, by which old
+    code names the table where that goes as a whole, or a view stands for it: what depends on that is listed,
+    and `old_column` is one of its. `first` is the trigger that comes before
     those of the user, and must be there where one of them looks at the first two of `columns`, the sides.
     """
 
@@ -40,12 +43,14 @@ class WatchedTable:
     columns: tuple[tuple[str, str | None], ...]
     planned: Planned | None = None
     first: str = ""
+    front: str = ""
 
     def asked(self) -> CatalogRow:
         """As a row of `asked`."""
         return {
             "change": self.change_id,
             "relation": self.relation,
+            "front": self.front,
             "name": self.old_column,
             "trigger": self.trigger,
             "first": self.first,
@@ -80,11 +85,15 @@ _ASKED = """
 asked AS (
     SELECT u.*
     FROM pg_catalog.json_to_recordset($1::pg_catalog.text::pg_catalog.json) u(
-        change int8, relation oid, name text, trigger text, first text, columns json, functions json,
-        is_open bool
+        change int8, relation oid, front text, name text, trigger text, first text, columns json,
+        functions json, is_open bool
     )
 ), wanted(tag, relation, name) AS (
-    SELECT u.change, u.relation, u.name FROM asked u
+    SELECT u.change, coalesce(pg_catalog.to_regclass(nullif(u.front, ''))::oid, u.relation), u.name
+    FROM asked u
+), retired(tag, relation, name) AS (
+    SELECT u.change, c.oid, CASE u.name WHEN '' THEN c.relname::text ELSE '' END
+    FROM asked u JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(nullif(u.front, ''))
 ),
 """
 
@@ -160,18 +169,22 @@ async def observe(conn: AsyncConnection, subjects: Sequence[WatchedTable]) -> di
     if not subjects:
         return {}
     version = await server_version(conn)
-    queries = _QUERIES | dependent.queries(version)
+    queries = _QUERIES | dependent.queries(version) | whole.QUERIES
     beside = f"{_ASKED}{dependent.SITES.rstrip()},{old_side.OWN}"
     seen = await together(conn, queries, [subject.asked() for subject in subjects], beside=beside)
     dependents = dependent.found(
         seen, [WatchedColumn(s.change_id, s.relation, s.old_column) for s in subjects]
     )
+    of_tables = whole.found(seen)
     by_change = {name: _by_change(rows) for name, rows in seen.items() if name in _QUERIES}
     return {
         subject.change_id: _live(
             subject,
             {name: rows.get(subject.change_id, []) for name, rows in by_change.items()},
-            dependents[subject.change_id],
+            (
+                *_dependents(subject, dependents[subject.change_id]),
+                *(_of_table(subject, each) for each in of_tables.get(subject.change_id, ())),
+            ),
         )
         for subject in subjects
     }
@@ -185,7 +198,7 @@ def _by_change(rows: Iterable[CatalogRow]) -> dict[int, list[CatalogRow]]:
 
 
 def _live(
-    subject: WatchedTable, seen: Mapping[str, list[CatalogRow]], dependents: Sequence[ColumnDependent]
+    subject: WatchedTable, seen: Mapping[str, list[CatalogRow]], dependents: tuple[Dependent, ...]
 ) -> Live:
     """Pure. Put together what one change's subject shows."""
     if not seen["tables"]:
@@ -207,24 +220,32 @@ def _live(
         leaves=tuple(
             Leaf(leaf.oid, leaf.name, leaf.intact or subject.trigger is None, swept=False) for leaf in leaves
         ),
-        dependents=tuple(
-            Dependent(
-                each.kind,
-                each.name,
-                blocks_hide=each.kind in _FAILING,
-                mentions=not each.tied,
-                text=each.definition,
-            )
-            for each in dependents
-            # Statistics are carried, and go with the column that they are of.
-            if each.kind != "statistics" and not _ours(subject, each)
-        ),
+        dependents=dependents,
         uncarried=() if subject.planned is None else old_side.came_later(subject.planned, seen["standing"]),
         went=()
         if subject.planned is None or subject.old_column in missing
         else old_side.went(subject.planned, seen["standing"]),
         rows=sum(leaf.rows for leaf in leaves) if all(leaf.rows >= 0 for leaf in leaves) else None,
     )
+
+
+def _dependents(subject: WatchedTable, found: Sequence[ColumnDependent]) -> Iterator[Dependent]:
+    for each in found:
+        # Statistics are carried, and go with the column that they are of. What is on a view is listed once,
+        # whatever column it uses.
+        listed = each.kind == "statistics" or (subject.front and each.kind != "function body")
+        if not listed and not _ours(subject, each):
+            blocks = each.kind in _FAILING
+            yield Dependent(each.kind, each.name, blocks, mentions=not each.tied, text=each.definition)
+
+
+def _of_table(subject: WatchedTable, each: TableDependent) -> Dependent:
+    """Pure. A view that stands for a table is dropped by contract, and does not go while something is on it;
+    a table that is hidden takes along whatever knows it by more than its name.
+    """
+    by_name = each.kind == "function body"
+    blocks = by_name or subject.front != subject.table.sql
+    return Dependent(each.kind, each.name, blocks, mentions=by_name, text=each.text)
 
 
 def _leaf(row: CatalogRow) -> _LeafState:

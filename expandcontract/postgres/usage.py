@@ -31,12 +31,14 @@ from expandcontract.postgres.statements import StatementEntry
 
 _NAME = "~ec_usage"
 
-_COLUMNS = """SELECT u.relation, u.place, u.name
-    FROM ROWS FROM (pg_catalog.unnest($1::oid[]), pg_catalog.unnest($2::text[]))
-        WITH ORDINALITY u(relation, name, place)"""
+_COLUMNS = """SELECT coalesce(pg_catalog.to_regclass(u.front)::oid, u.relation), u.place, u.name
+    FROM ROWS FROM (
+            pg_catalog.unnest($1::oid[]), pg_catalog.unnest($2::text[]), pg_catalog.unnest($3::text[]))
+        WITH ORDINALITY u(relation, name, front, place)"""
 
-#: $1 tables, $2 columns. Each column in its table and below it; then, in turn, views over what was found. A
-#: view that names the column in one of its expressions names it for all who use the view.
+#: $1 tables, $2 columns, $3 names that stand for tables. A table without a column goes as a whole. Each
+#: column in its table and below it; then, in turn, views over what was found. A view that names the column in
+#: one of its expressions names it for all who use the view.
 _SIDES = f"""
 WITH RECURSIVE {tree(_COLUMNS, "place", "name")}, site AS (
     SELECT t.place, a.attrelid, a.attnum
@@ -44,6 +46,8 @@ WITH RECURSIVE {tree(_COLUMNS, "place", "name")}, site AS (
     WHERE NOT a.attisdropped
 ), seen(place, relation, attnum) AS (
     SELECT place, attrelid, attnum FROM site
+    UNION
+    SELECT place, relation, 0::int2 FROM tree WHERE name = ''
     UNION
     SELECT s.place, r.ev_class, 0::int2
     FROM seen s
@@ -138,16 +142,28 @@ class Usage:
     through: str | None = None
 
 
-async def sides(conn: AsyncConnection, wanted: Sequence[tuple[str, int, str]]) -> list[NamedSide]:
-    """Return where each column is found now. One query.
-
-    `wanted` has the schema in which unqualified names of the table are looked up, its oid, and the column.
+class WantedSide(NamedTuple):
+    """The schema in which unqualified names of a table are looked up, its oid, and the column, which is empty
+    where the table goes as a whole; `front` is the name, as SQL, of a view that stands for it.
     """
+
+    schema: str
+    relation: int
+    column: str
+    front: str | None = None
+
+
+async def sides(conn: AsyncConnection, wanted: Sequence[WantedSide]) -> list[NamedSide]:
+    """Return where each column or table is found now. One query."""
     found: defaultdict[int, list[tuple[int, int, str]]] = defaultdict(list)
-    tables, columns = [oid for _, oid, _ in wanted], [column for _, _, column in wanted]
-    for place, *each in await rows(conn, _SIDES, tables, columns):
+    asked = (
+        [each.relation for each in wanted],
+        [each.column for each in wanted],
+        [each.front for each in wanted],
+    )
+    for place, *each in await rows(conn, _SIDES, *asked):
         found[place].append((each[0], each[1], each[2]))
-    return [_side(schema, column, found[place]) for place, (schema, _, column) in enumerate(wanted, start=1)]
+    return [_side(each.schema, each.column, found[place]) for place, each in enumerate(wanted, start=1)]
 
 
 def _side(schema: str, column: str, found: Sequence[tuple[int, int, str]]) -> NamedSide:

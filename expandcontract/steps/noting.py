@@ -1,4 +1,4 @@
-"""A trigger that notes who writes a column which is to go, and changes nothing."""
+"""A trigger that notes who writes a column or a table which is to go, and changes nothing."""
 
 from dataclasses import dataclass
 
@@ -13,13 +13,13 @@ from expandcontract.steps.sync.notes import note_use
 
 @dataclass(frozen=True)
 class Noting:
-    """What is noted: writes of `column` on `on`, the table or its children, for `change`. Where its default
-    is more than a constant, an INSERT tells nothing.
+    """What is noted: writes of `column` on `on`, the table or its children, for `change`; without one, all
+    writes of rows. Where its default is more than a constant, an INSERT tells nothing.
     """
 
     change: str
     on: tuple[RelationName, ...]
-    column: Column
+    column: Column | None
     trigger: str
     schema: str
 
@@ -28,6 +28,11 @@ class Noting:
         """The function of the trigger."""
         return RelationName(self.schema, self.trigger)
 
+    @property
+    def what(self) -> str:
+        """What goes, as SQL."""
+        return self.on[0].sql if self.column is None else quote(self.column.name)
+
 
 def part(noting: Noting) -> Part:
     """Return what notes from dual_write on until contract, and again after undo."""
@@ -35,7 +40,7 @@ def part(noting: Noting) -> Part:
     drop = _drop(noting)
     put_up = Transactional(stand, tables.locks(LockMode.SHARE_ROW_EXCLUSIVE, *noting.on))
     again = Transactional((*_drop_triggers(noting), *stand), tables.access_exclusive(*noting.on))
-    name = quote(noting.column.name)
+    name = noting.what
     return Part(
         dual_write=(Step("note_writers", "+", f"note from now on who writes {name}", put_up),),
         repair=(Step("restore:ready", "~", f"put back what notes who writes {name}", again),),
@@ -47,32 +52,38 @@ def part(noting: Noting) -> Part:
 
 
 def _create(noting: Noting) -> str:
-    column, default = quote(noting.column.name), noting.column.default
+    note = note_use(noting.change, noting.schema, "old", ready=True)
+    # Of a row that is deleted there is no NEW, and without a row it would stay.
+    row = "NEW" if noting.column is not None else "COALESCE(NEW, OLD)"
+    return f"""CREATE OR REPLACE FUNCTION {noting.function.sql}() RETURNS trigger LANGUAGE plpgsql AS $ec$
+-- Notes who writes {noting.what}, which is to go. It changes no row, and never makes a write fail.
+BEGIN
+    IF {"true" if noting.column is None else _written(noting.column)} THEN
+        {note}
+    END IF;
+    RETURN {row};
+END
+$ec$"""
+
+
+def _written(noted: Column) -> str:
+    """Return whether a write gives the column a value, as SQL."""
+    column, default = quote(noted.name), noted.default
     constant = "NULL" if default is None else qualify_constant(default)
 
     def altered(from_: str) -> str:
-        same = predicates.same(
-            f"NEW.{column}", from_, plain=noting.column.plain_equality, type_=noting.column.type
-        )
+        same = predicates.same(f"NEW.{column}", from_, plain=noted.plain_equality, type_=noted.type)
         return f"NOT {same}"
 
     # NULL has no type of its own to compare with.
     given = f"NEW.{column} IS NOT NULL" if default is None else altered(str(constant))
     inserted = "false" if constant is None else given
     updated = altered(f"OLD.{column}")
-    note = note_use(noting.change, noting.schema, "old", ready=True)
-    return f"""CREATE OR REPLACE FUNCTION {noting.function.sql}() RETURNS trigger LANGUAGE plpgsql AS $ec$
--- Notes who writes {column}, which is to go. It changes no row, and never makes a write fail.
-BEGIN
-    IF (CASE WHEN TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN {inserted} ELSE {updated} END) THEN
-        {note}
-    END IF;
-    RETURN NEW;
-END
-$ec$"""
+    return f"(CASE WHEN TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN {inserted} ELSE {updated} END)"
 
 
 def _triggers(noting: Noting) -> tuple[str, ...]:
+    events = "INSERT OR UPDATE" if noting.column is not None else "INSERT OR UPDATE OR DELETE"
     name, call = quote(noting.trigger), f"FOR EACH ROW EXECUTE FUNCTION {noting.function.sql}()"
     return (
         f"GRANT EXECUTE ON FUNCTION {noting.function.sql}() TO PUBLIC",
@@ -80,7 +91,7 @@ def _triggers(noting: Noting) -> tuple[str, ...]:
             statement
             for table in noting.on
             for statement in (
-                f"CREATE TRIGGER {name} BEFORE INSERT OR UPDATE ON {table.sql} {call}",
+                f"CREATE TRIGGER {name} BEFORE {events} ON {table.sql} {call}",
                 f"ALTER TABLE {table.sql} ENABLE ALWAYS TRIGGER {name}",
             )
         ),

@@ -60,10 +60,10 @@ class Sentences:
 
 
 def sections(
-    table: RelationName, parts: Sequence[Part], sentences: Sentences
+    table: RelationName, parts: Sequence[Part], sentences: Sentences, *, final: RelationName | None = None
 ) -> dict[Section, tuple[Step, ...]]:
     """Return all steps of a change of these parts, in order. Undo and rollback take the parts back in the
-    opposite order.
+    opposite order. `final` is what the table is called from contract on, where that is another name.
     """
     back = tuple(reversed(parts))
     found = {
@@ -80,15 +80,15 @@ def sections(
         ),
     }
     if any(part.contract or part.before_contract for part in parts):
-        found |= _contracted(table, parts, sentences)
+        found |= _contracted(table, final or table, parts, sentences)
     return {section: found[section] for section in Section if section in found}
 
 
 def _contracted(
-    table: RelationName, parts: Sequence[Part], sentences: Sentences
+    table: RelationName, final: RelationName, parts: Sequence[Part], sentences: Sentences
 ) -> dict[Section, tuple[Step, ...]]:
     back = tuple(reversed(parts))
-    purge = _turn(table, parts, "drop", "-", sentences.purge, State.PURGED, [p.purge for p in parts])
+    purge = _turn(final, parts, "drop", "-", sentences.purge, State.PURGED, [p.purge for p in parts])
     return {
         Section.CONTRACT: (
             *_flat(part.before_contract for part in parts),
@@ -96,7 +96,7 @@ def _contracted(
         ),
         Section.UNDO: (
             *_flat(part.before_undo for part in back),
-            _turn(table, back, "unhide", "~", sentences.undo, State.ACTIVE, [part.undo for part in back]),
+            _turn(final, back, "unhide", "~", sentences.undo, State.ACTIVE, [part.undo for part in back]),
             *_flat(part.after_undo for part in back),
         ),
         Section.PURGE: (replace(purge, reversible=False),),

@@ -87,7 +87,7 @@ class Expected(frozenset[str]):
     """
 
     def __contains__(self, code: object) -> bool:
-        return str(code).startswith(("unfit", "upsert:", "unique-at-contract:"))
+        return super().__contains__(code) or str(code).startswith(("unfit", "upsert:", "unique-at-contract:"))
 
 
 @dataclass

@@ -13,9 +13,10 @@ from expandcontract.model.phases import Stage
 from tests.acceptance.catalog import everything
 from tests.acceptance.cycle import Expected, Life, living
 from tests.kinds.cases import CASES, Case
+from tests.kinds.cases_of_tables import TABLES
 from tests.kinds.data_cases import DATA_CASES
 
-EACH = pytest.mark.parametrize("case", [*CASES, *DATA_CASES], ids=lambda case: case.id)
+EACH = pytest.mark.parametrize("case", [*CASES, *DATA_CASES, *TABLES], ids=lambda case: case.id)
 
 
 class Writer:

@@ -31,7 +31,7 @@ async def _judged(url: str, query: str) -> tuple[usage.Usage, bool]:
     try:
         async with database.transaction() as conn:
             relation = await value(conn, "SELECT 'public.users'::pg_catalog.regclass::pg_catalog.int8")
-            (old,) = await usage.sides(conn, [("public", relation, "name")])
+            (old,) = await usage.sides(conn, [usage.WantedSide("public", relation, "name")])
             entry = StatementEntry(10, "visitor", 1, True, 1, query, "evil, public")
             judged = await usage.analysed(conn, "expandcontract", entry, old)
             # Whatever was set for the analysis is over.

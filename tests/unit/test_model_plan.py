@@ -84,6 +84,8 @@ def full_plan() -> Plan:
         enforces=("b is never NULL",),
         words=Words("about", "ready", "contracted", "what goes"),
         given="t.email IS DISTINCT FROM NULL",
+        aside=RelationName("public", "~ec_orders"),
+        final_table=RelationName("public", "bills"),
         forecast=Forecast(1_000, 81_920, 1_000, 163_840, 200_000, 40_960, 0.5),
         program_version="0.1.0",
     )

@@ -1,10 +1,11 @@
 """rename-column: the same values under a new name."""
 
+from dataclasses import replace
 from typing import ClassVar
 
 from pydantic import Field
 
-from expandcontract.changes import columns, preflight
+from expandcontract.changes import columns, instant_rename, preflight
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change, Unfit
 from expandcontract.model.errors import NameTaken
@@ -22,6 +23,10 @@ class RenameColumnSpec(Spec):
     )
     new_name: str = Field(description="Its new name", json_schema_extra={"positional": True})
     upsert_new: bool = Field(default=False, description=columns.UPSERT_NEW)
+    instant: bool = Field(
+        default=False,
+        description="Copy nothing: until contract a view that has both names stands in the table's place",
+    )
 
 
 class RenameColumn(Kind[RenameColumnSpec]):
@@ -45,7 +50,10 @@ class RenameColumn(Kind[RenameColumnSpec]):
         target = parse_target(spec.column)
         return slug(f"rename {target.table} {target.column}")
 
-    def question(self, spec: RenameColumnSpec, snapshot: Snapshot) -> Question:
+    def question(self, spec: RenameColumnSpec, snapshot: Snapshot) -> Question | None:
+        return None if spec.instant else self._pair(spec, snapshot)
+
+    def _pair(self, spec: RenameColumnSpec, snapshot: Snapshot) -> Question:
         column = columns.old_column(snapshot, parse_target(spec.column).column)
         new = parse_column(spec.new_name)
         preflight.examine_name(snapshot, new)
@@ -59,9 +67,13 @@ class RenameColumn(Kind[RenameColumnSpec]):
         judgement: Answer,
         ledger_schema: str,
     ) -> Plan:
-        return columns.compose(
-            change, snapshot, judgement, self.question(spec, snapshot), Unfit.REFUSE, ledger_schema
+        if spec.instant:
+            old, new = parse_target(spec.column).column, parse_column(spec.new_name)
+            return instant_rename.compose(change, snapshot, old, new)
+        plan = columns.compose(
+            change, snapshot, judgement, self._pair(spec, snapshot), Unfit.REFUSE, ledger_schema
         )
+        return replace(plan, costs=(*plan.costs, *instant_rename.mentioned(snapshot)))
 
 
 KIND = RenameColumn()

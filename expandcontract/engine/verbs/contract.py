@@ -99,7 +99,7 @@ def _late_writers(
     query = f"({_NOTES.format(table=context.tables.qualified('old_use'))}) OPERATOR(pg_catalog.>) $2"
     shut = GateShut(
         f"{situation.name} cannot be contracted: {old_writers.NAME}.",
-        why=f"{', '.join(situation.plan.old_columns)} was written while contract was at work.",
+        why=f"{situation.plan.old_side} was written while contract was at work.",
         state="Both sides stay in sync and in use.",
         next=gates.waiting(situation),
     )

@@ -30,6 +30,7 @@ from expandcontract.model.errors import (
     OtherSpec,
     PlanDrifted,
     PlanFails,
+    UnsupportedShape,
     WrongState,
 )
 from expandcontract.model.hooks import Turn, before
@@ -190,6 +191,14 @@ async def _begin(context: Context, change: Change, consent: Consent, known: Situ
         schema = context.database.ledger_schema
         try:
             plan = await planner.compile_plan(conn, change, schema, check_rows=consent.check_rows)
+        except UnsupportedShape:
+            # A view may stand where the table was.
+            target = planner.target(change)
+            oid = await relation.find(conn, target)
+            owner = await reader.owner_of_name(conn, context.tables, oid, leave_out=change.name)
+            if owner is not None:
+                raise _owned_table(str(replace(target, column="")), owner) from None
+            raise
         except PlanFails:
             # What another change has put on the column may be what is in the way.
             target = planner.target(change)
@@ -220,6 +229,13 @@ async def _begin(context: Context, change: Change, consent: Consent, known: Situ
 def _owned(column: str, owner: str) -> ColumnOwned:
     return ColumnOwned(
         f"Column {quote(column)} belongs to change {owner}, which is not finished.",
+        next=f"ec status {owner}",
+    )
+
+
+def _owned_table(table: str, owner: str) -> ColumnOwned:
+    return ColumnOwned(
+        f"Table {table} belongs to change {owner}, which is not finished: a view stands in its place.",
         next=f"ec status {owner}",
     )
 

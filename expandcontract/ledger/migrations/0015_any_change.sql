@@ -21,11 +21,12 @@ LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     newest {schema}.proof;
     differences text[];
-    state_now jsonb := {schema}.bound_state(change_id);
+    state_now jsonb;
 BEGIN
     IF (SELECT c.plan->'pair' = 'null' FROM {schema}.change c WHERE c.id = proof_missing.change_id) THEN
         RETURN NULL;
     END IF;
+    state_now := {schema}.bound_state(change_id);
     SELECT p.* INTO newest FROM {schema}.proof p JOIN {schema}.change c ON c.id = p.change_id
     WHERE c.id = proof_missing.change_id AND p.attempt = c.attempt AND p.cycle = c.cycle AND p.finished_at IS NOT NULL
     ORDER BY p.id DESC LIMIT 1;

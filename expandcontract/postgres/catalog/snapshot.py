@@ -18,6 +18,7 @@ from expandcontract.postgres.catalog import (
     relation,
     row_function,
     trigger,
+    whole,
 )
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.constraint import Constraint
@@ -27,8 +28,17 @@ from expandcontract.postgres.catalog.leaf_only import LeafOnly
 from expandcontract.postgres.catalog.relation import Relation
 from expandcontract.postgres.catalog.row_function import RowFunctions
 from expandcontract.postgres.catalog.trigger import Trigger
+from expandcontract.postgres.catalog.whole import Whole
 from expandcontract.postgres.message import driver
 from expandcontract.postgres.query import rows
+
+
+@dataclass(frozen=True)
+class Referred:
+    """A table, with columns that are unique together, to which a change makes the snapshot's table refer."""
+
+    table: RelationName
+    columns: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -52,6 +62,8 @@ class Snapshot:
     leaf_only: tuple[LeafOnly, ...] = ()
     row_functions: RowFunctions = field(default_factory=RowFunctions)
     row_versions: tuple[ColumnDependent, ...] = ()
+    whole: Whole = field(default_factory=Whole)
+    referred: tuple[Referred, ...] = ()
 
     @property
     def table(self) -> RelationName:
@@ -132,6 +144,7 @@ async def load(conn: AsyncConnection, target: Target) -> Snapshot:
         leaf_only=await leaf_only.load(conn, oid, target.column) if target.column else (),
         row_functions=await row_function.load(conn, oid),
         row_versions=dependents[1],
+        whole=await whole.load(conn, oid),
     )
 
 

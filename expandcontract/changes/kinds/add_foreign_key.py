@@ -1,0 +1,214 @@
+"""add-foreign-key: rows that refer to nothing are counted first, and refused from contract on."""
+
+import json
+from collections.abc import Iterator
+from enum import StrEnum
+from typing import ClassVar
+
+from pydantic import Field
+
+from expandcontract.changes import constraints, preflight
+from expandcontract.changes.compose import compose
+from expandcontract.changes.kind import Kind, Spec
+from expandcontract.model.change import Change
+from expandcontract.model.chosen_names import chosen
+from expandcontract.model.errors import UnsupportedShape
+from expandcontract.model.names import (
+    RelationName,
+    Target,
+    literal,
+    parse_columns,
+    parse_referred,
+    quote,
+    slug,
+)
+from expandcontract.model.plan import LockMode, Note, Plan, Words
+from expandcontract.postgres.catalog.snapshot import Referred, Snapshot
+from expandcontract.postgres.clone import Answer, Answers, Trial
+from expandcontract.steps import rules, tables
+from expandcontract.steps.parts import Part, Sentences
+
+#: What the server made of it: the other table, its columns, how they are compared, and what comes after.
+_KEY = """
+SELECT n.nspname, c.relname, c.relkind, pg_catalog.json_build_object(
+    'other', ARRAY(SELECT a.attname FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY u(number, place)
+                   JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.number
+                   ORDER BY u.place),
+    'equal', ARRAY(SELECT pg_catalog.format('OPERATOR(%I.%s)', m.nspname, o.oprname)
+                   FROM pg_catalog.unnest(k.conpfeqop) WITH ORDINALITY u(number, place)
+                   JOIN pg_catalog.pg_operator o ON o.oid = u.number
+                   JOIN pg_catalog.pg_namespace m ON m.oid = o.oprnamespace
+                   ORDER BY u.place))::pg_catalog.text,
+    pg_catalog.regexp_replace(pg_catalog.pg_get_constraintdef(k.oid), '^.*ec_other(?=\\()', '')
+FROM pg_temp.ec_found f
+JOIN pg_catalog.pg_class c ON c.oid = f.found JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_constraint k ON k.conname = 'ec_key'
+    AND k.conrelid = 'pg_temp.ec_clone'::pg_catalog.regclass
+"""
+#: A partitioned table takes a foreign key that is NOT VALID from 18 on.
+_NOT_VALID_OF_PARTITIONED_SINCE = 180000
+
+
+class OnDelete(StrEnum):
+    """What happens to rows whose row of the other table is deleted, or gets another key."""
+
+    NO_ACTION = "no-action"
+    RESTRICT = "restrict"
+    CASCADE = "cascade"
+    SET_NULL = "set-null"
+    SET_DEFAULT = "set-default"
+
+    @property
+    def sql(self) -> str:
+        """As SQL."""
+        return self.value.upper().replace("-", " ")
+
+
+class AddForeignKeySpec(Spec):
+    """`ec start add-foreign-key orders.customer_id customers.id --on-delete cascade`."""
+
+    columns: str = Field(
+        description="The referring columns: [schema.]table.column[,column...]",
+        json_schema_extra={"positional": True},
+    )
+    references: str = Field(
+        description="What they refer to: [schema.]table.column[,column...], or a table: its primary key",
+        json_schema_extra={"positional": True},
+    )
+    name: str | None = Field(None, description="The constraint's name; default: as PostgreSQL would choose")
+    on_delete: OnDelete = Field(OnDelete.NO_ACTION, description="When the row referred to is deleted")
+    on_update: OnDelete = Field(OnDelete.NO_ACTION, description="When the row referred to gets another key")
+    deferrable: bool = Field(default=False, description="SET CONSTRAINTS may put it off to the commit")
+
+
+class AddForeignKey(Kind[AddForeignKeySpec]):
+    """Rows that refer to nothing are counted; contract begins with NOT VALID and validates."""
+
+    name: ClassVar[str] = "add-foreign-key"
+    group: ClassVar[str] = "Constraints"
+    help: ClassVar[str] = "Add a foreign key to a table."
+    spec: ClassVar[type[Spec]] = AddForeignKeySpec
+
+    def target(self, spec: AddForeignKeySpec) -> Target:
+        return parse_columns(spec.columns)[0]
+
+    def slug(self, spec: AddForeignKeySpec) -> str:
+        target = parse_columns(spec.columns)[0]
+        return slug(f"refer from {target.table} {target.column}")
+
+    def question(self, spec: AddForeignKeySpec, snapshot: Snapshot) -> Trial:
+        preflight.examine_table(snapshot)
+        columns = parse_columns(spec.columns)[1]
+        for column in columns:
+            preflight.column(snapshot, column)
+        other, referred = parse_referred(spec.references)
+        listed = tables.column_list(referred) if referred else ""
+        actions = f"ON DELETE {spec.on_delete.sql} ON UPDATE {spec.on_update.sql}"
+        late = " DEFERRABLE" if spec.deferrable else ""
+        find = f"SELECT pg_catalog.to_regclass({literal(str(other))})::pg_catalog.oid AS found"
+        key = (
+            f"FOREIGN KEY {tables.column_list(columns)} REFERENCES pg_temp.ec_other {listed} {actions}{late}"
+        )
+        return Trial(
+            (
+                f"CREATE TEMPORARY TABLE ec_other (LIKE {other} INCLUDING INDEXES)",
+                f"CREATE TEMPORARY TABLE ec_found AS {find}",
+                f"ALTER TABLE pg_temp.ec_clone ADD CONSTRAINT ec_key {key} NOT VALID",
+            ),
+            _KEY,
+            f"{spec.columns} with REFERENCES {spec.references}",
+        )
+
+    def refers(self, spec: AddForeignKeySpec, judgement: Answer) -> tuple[Referred, ...]:
+        del spec
+        schema, table, _, key, _ = _said(judgement)
+        return (Referred(RelationName(schema, table), tuple(json.loads(key)["other"])),)
+
+    def compile(
+        self,
+        change: Change,
+        spec: AddForeignKeySpec,
+        snapshot: Snapshot,
+        judgement: Answer,
+        ledger_schema: str,
+    ) -> Plan:
+        del ledger_schema
+        columns = parse_columns(spec.columns)[1]
+        (referred,) = snapshot.referred
+        _examine(snapshot)
+        name = chosen(snapshot.table.name, "_".join(columns), "fkey", snapshot.taken_names)
+        if spec.name is not None:
+            name = constraints.free_name(snapshot, spec.name)
+        _, _, kind, key, rest = _said(judgement)
+        after = rest.removesuffix(" NOT VALID")
+        rule = f"FOREIGN KEY {tables.column_list(columns)} REFERENCES {referred.table.sql}{after}"
+        broken = _broken(columns, referred, json.loads(key)["equal"], only="" if kind == "p" else "ONLY ")
+        return compose(
+            change,
+            snapshot,
+            (
+                rules.looked_for(snapshot, broken, rule),
+                rules.constraint(
+                    snapshot.table,
+                    name,
+                    rule,
+                    rule=rule,
+                    lock=LockMode.SHARE_ROW_EXCLUSIVE,
+                    others=(referred.table,) if referred.table != snapshot.table else (),
+                ),
+                Part(notes=tuple(_notes(snapshot, columns, referred))),
+            ),
+            Words(
+                about=f"{quote(name)}: {rule}",
+                ready=f"nothing is refused yet; from contract on code must keep {rule}",
+                contracted=f"{quote(name)} refuses rows that refer to nothing",
+                destroys="",
+                broken=f"refer to nothing in {referred.table}",
+            ),
+            Sentences(
+                contract=f"{quote(name)} stands, and all rows keep it",
+                undo=f"drop {quote(name)}",
+                rollback="nothing was added yet",
+                purge=f"close the change: {quote(name)} stays",
+            ),
+            claims=columns,
+        )
+
+
+def _said(judgement: Answer) -> tuple[str, ...]:
+    ((*said,),) = judgement.rows if isinstance(judgement, Answers) else ((),)
+    return tuple(map(str, said))
+
+
+def _broken(columns: tuple[str, ...], referred: Referred, equal: list[str], *, only: str) -> str:
+    """Return which rows refer to nothing: all columns have a value, and no row of the other table has it."""
+    filled = " AND ".join(f"t.{quote(column)} IS NOT NULL" for column in columns)
+    same = " AND ".join(
+        f"o.{quote(other)} {operator} t.{quote(column)}"
+        for column, other, operator in zip(columns, referred.columns, equal, strict=True)
+    )
+    return f"{filled} AND NOT EXISTS (SELECT FROM {only}{referred.table.sql} o WHERE {same})"
+
+
+def _examine(snapshot: Snapshot) -> None:
+    if snapshot.relation.partitioned and snapshot.server_version < _NOT_VALID_OF_PARTITIONED_SINCE:
+        raise UnsupportedShape(
+            f"{snapshot.table} has partitions.",
+            why="Before PostgreSQL 18 it takes no foreign key without a scan that stops writes. Add it to "
+            "each partition, then to the table: that finds them, and scans nothing.",
+        )
+
+
+def _notes(snapshot: Snapshot, columns: tuple[str, ...], referred: Referred) -> Iterator[Note]:
+    led = (index.key_columns[: len(columns)] for index in snapshot.indexes)
+    if not any(set(leading) == set(columns) for leading in led):
+        listed = tables.column_list(columns)
+        yield Note(
+            "no-index",
+            f"No index of {snapshot.table} begins with {listed}: each DELETE in {referred.table}, and each "
+            f"UPDATE of its key, reads {snapshot.table} from end to end. First: ec start add-index "
+            f"{snapshot.table} {', '.join(map(quote, columns))}",
+        )
+
+
+KIND = AddForeignKey()

@@ -1,0 +1,48 @@
+"""Foreign keys that refer to a table which goes: off one at a time before it does, and back after undo."""
+
+from expandcontract.model.names import RelationName, quote
+from expandcontract.model.plan import LockMode, Step, Transactional
+from expandcontract.postgres.catalog.constraint import Constraint
+from expandcontract.steps import tables
+from expandcontract.steps.parts import Part
+
+
+def part(table: RelationName, key: Constraint) -> Part:
+    """Return what takes `key` from the table that has it, and makes it again, NOT VALID first.
+
+    Each is dropped in a short lock of its own. Where contract does not come about, and after undo, it holds
+    for new rows at once; all rows are then checked against it, where they were before.
+    """
+    name = quote(key.name)
+    again = _again(key)
+    id_ = f"{key.table}.{key.name}"
+    drop = Step(
+        f"unlink:{id_}",
+        "-",
+        f"drop foreign key {name} of {key.table}",
+        Transactional(
+            (tables.drop_constraint(key.table, key.name),), tables.access_exclusive(table, key.table)
+        ),
+        reverse=again,
+    )
+    link = Step(
+        f"link:{id_}",
+        "+",
+        f"new rows of {key.table} keep foreign key {name} again",
+        Transactional(again, tables.locks(LockMode.SHARE_ROW_EXCLUSIVE, table, key.table)),
+    )
+    checked = (tables.validate(f"link:{id_}:validate", key.table, key.name),)
+    valid = key.validated and key.enforced
+    return Part(
+        before_contract=(drop,),
+        after_undo=(link, *checked) if valid else (link,),
+        before_rollback=checked if valid else (),
+    )
+
+
+def _again(key: Constraint) -> tuple[str, ...]:
+    late = "" if not key.enforced or key.definition.endswith(" NOT VALID") else " NOT VALID"
+    add = f"ALTER TABLE {key.table.sql} ADD CONSTRAINT {quote(key.name)} {key.definition}{late}"
+    if key.comment is None:
+        return (add,)
+    return (add, tables.comment_on("CONSTRAINT", f"{quote(key.name)} ON {key.table.sql}", key.comment))

@@ -1,0 +1,2 @@
+-- - close the change: nothing is left to drop
+--   instant, NOT REVERSIBLE; locks: none

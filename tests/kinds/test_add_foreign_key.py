@@ -1,0 +1,97 @@
+"""add-foreign-key: what it finds before it refuses anything, and what it refuses to plan."""
+
+import asyncpg
+import pytest
+
+from expandcontract import gates
+from expandcontract.engine.verbs import plan
+from expandcontract.model.errors import (
+    BadExpression,
+    BadName,
+    EcError,
+    GateShut,
+    Mismatches,
+    NameTaken,
+    NoSuchObject,
+    UnsupportedShape,
+)
+from expandcontract.model.plan import Plan
+from tests.acceptance.cycle import living, opened
+from tests.conftest import VERSION
+
+GIVEN = """
+CREATE TABLE customers (id integer PRIMARY KEY, region text, number integer, note text,
+    UNIQUE (region, number));
+CREATE TABLE "Guest Book" ("Full, Name" text PRIMARY KEY, up text);
+CREATE TABLE orders (id integer PRIMARY KEY, customer_id bigint, region text, number integer, note text,
+    CONSTRAINT taken CHECK (id > 0));
+CREATE TABLE sales (id integer, customer_id integer) PARTITION BY RANGE (id);
+CREATE TABLE sales_one PARTITION OF sales DEFAULT;
+CREATE VIEW seen AS SELECT * FROM orders;
+INSERT INTO customers SELECT n, 'r', n FROM generate_series(1, 10) n;
+INSERT INTO orders SELECT n, n % 12, 'r', NULLIF(n, 7) FROM generate_series(1, 20) n;
+"""
+FIELDS = {"columns": "orders.customer_id", "references": "customers.id"}
+
+
+async def test_what_can_be_asked_for(database: str) -> None:
+    """Several columns, quoted names, the table itself; what has no index is said. The rest is refused."""
+    async with opened(database, "add-foreign-key", FIELDS, GIVEN) as life:
+
+        async def planned(columns: str, references: str, **fields: object) -> Plan:
+            asked = {"columns": columns, "references": references} | fields
+            return await plan.make(life.context, plan.named("add-foreign-key", asked, ()))
+
+        one = await planned("orders.customer_id", "customers")
+        assert {note.code for note in one.hazards} == {"no-index"}
+        assert "orders_customer_id_fkey" in one.about
+        many = await planned(
+            "public.orders.region,number", "public.customers.region,number", on_delete="set-null"
+        )
+        assert (
+            "FOREIGN KEY (region, number) REFERENCES public.customers(region, number) ON DELETE SET NULL"
+            in (many.about)
+        )
+        itself = await planned('"Guest Book".up', '"Guest Book"."Full, Name"', deferrable=True)
+        assert "DEFERRABLE" in itself.about
+        if VERSION >= 18:
+            await planned("sales.customer_id", "customers")
+        for columns, references, fields, error in (
+            ("orders.customer", "customers", {}, NoSuchObject),
+            ("order.customer_id", "customers", {}, NoSuchObject),
+            ("orders.customer_id", "customer", {}, BadExpression),
+            ("orders.customer_id", "customers.number", {}, BadExpression),
+            ("orders.note", "customers.id", {}, BadExpression),
+            ("orders.customer_id", "seen.id", {}, BadExpression),
+            ("seen.id", "customers", {}, UnsupportedShape),
+            ("orders", "customers", {}, BadName),
+            ("orders.customer_id", "customers", {"name": "taken"}, NameTaken),
+            ("orders.customer_id", "customers", {"on_delete": "explode"}, EcError),
+        ):
+            with pytest.raises(error):
+                await planned(columns, references, **fields)
+
+
+async def test_rows_that_refer_to_nothing_are_named(database: str) -> None:
+    """They are counted before anything is refused, and contract does not begin while there are any; a row
+    that comes after the look is found by VALIDATE, and then the key is taken back.
+    """
+    async with living(database, "add-foreign-key", FIELDS, GIVEN) as life:
+        with pytest.raises(Mismatches, match="2 of 20 rows refer to nothing"):
+            await life.ready()
+        assert (await life.situation()).deployable
+        verdicts = {each.gate: each for each in gates.judge_all(await life.situation())}
+        assert not verdicts["looks-clean"].open
+        with pytest.raises(GateShut):
+            await life.contract()
+        await life.sql("UPDATE orders SET customer_id = NULL WHERE customer_id NOT BETWEEN 1 AND 10")
+        await life.verify()
+        await life.sql("INSERT INTO orders VALUES (100, 11)")
+        with pytest.raises(EcError):
+            await life.contract()
+        await life.sql("INSERT INTO orders VALUES (101, 11); DELETE FROM orders WHERE id > 99")
+        await life.contract()
+        with pytest.raises(asyncpg.ForeignKeyViolationError):
+            await life.sql("INSERT INTO orders VALUES (101, 11)")
+        await life.undo()
+        await life.sql("INSERT INTO orders VALUES (101, 11)")
