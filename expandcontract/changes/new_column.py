@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from expandcontract.changes import preflight, row_expressions
+from expandcontract.changes import fills, preflight, row_expressions
 from expandcontract.changes.row_expressions import RowExpression
 from expandcontract.model.change import Change
 from expandcontract.model.errors import UnsupportedShape
@@ -84,10 +84,7 @@ def filled_by(
     ((*_, body, opaque),) = answer.rows if isinstance(answer, Answers) else ()
     if fill is None:
         return None
-    made = Answers(((body, opaque),))
-    asked = [RowExpression(fill, type_, "--fill")]
-    (found,) = row_expressions.read(snapshot, asked, made, [(change.name, "fill")], schema)
-    return found
+    return fills.value(change, snapshot, type_, fill, Answers(((body, opaque),)), schema)
 
 
 def read(name: str, answer: Answer, *, generated: bool) -> tuple[NewColumn, bool]:

@@ -1,6 +1,7 @@
-"""Which trigger of the user does not let a batch be written, and for which row."""
+"""For which row a batch cannot be written, and which trigger of the user does not let it."""
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError
@@ -13,6 +14,7 @@ from expandcontract.postgres import owner_rights
 from expandcontract.postgres import sqlstate as codes
 from expandcontract.postgres.query import rows
 from expandcontract.sweep.shift import Shift
+from expandcontract.sweep.statements import write
 
 #: A batch has no more rows, and nobody is to wait long for a name.
 ROWS, SECONDS = 1_000, 3.0
@@ -27,21 +29,25 @@ ORDER BY t.tgname
 
 async def named(shift: Shift, chunk: Chunk, first: int, end: int, error: StepFailed) -> StepFailed:
     """Return the error with the trigger that raised it and the key of a row for which it does, found by
-    writing the rows of the blocks one by one and taking each back. An error that comes from no trigger of the
-    user is returned as it is.
+    writing half of the rows of the blocks, half of those, and so on, and taking each back.
+
+    One that comes from no trigger of the user has the key alone, where expressions of the user are evaluated;
+    of a pair it is returned as it is.
     """
-    where = codes.context(error.__cause__)
-    if not where:
+    where, own = codes.context(error.__cause__) or "", not shift.job.action.new
+    if not where and not own:
         return error
 
     async def body(conn: AsyncConnection) -> tuple[list[tuple[Any, ...]], str]:
         standing = await rows(conn, _TRIGGERS, chunk.relation)
         # The server tells in which functions it was; their names are in no language.
         raising = [each for each in standing if f"{each[1]}(" in where]
-        each_row = any(by_row for _, _, by_row in raising)
+        each_row = any(by_row for _, _, by_row in raising) or (own and not raising)
         return raising, await _key(conn, shift, chunk, (first, end)) if each_row else ""
 
     raising, key = await shift.transact(body)
+    if not raising and key:
+        return StepFailed(error.message, why=f"{error.why} It is the row {key}.".strip(), state=error.state)
     if not raising:
         return error
     name = shift.job.name
@@ -64,19 +70,22 @@ async def _key(conn: AsyncConnection, shift: Shift, chunk: Chunk, blocks: tuple[
     query = (
         f"SELECT t.ctid::pg_catalog.text, {key} FROM {table} WHERE {span} AND {action.wanted} LIMIT {ROWS}"
     )
-    sets = ", ".join(f"{column} = {value}" for column, value in action.assignments)
     await conn.exec_driver_sql("SET CONSTRAINTS ALL IMMEDIATE")
-    rights = await owner_rights.of(conn, chunk.relation_name)
-    for place, told in await rights.rows(conn, query):
-        if time.monotonic() - began > SECONDS:
-            break
+    rights, writing = await owner_rights.of(conn, chunk.relation_name), write(action, chunk.relation_name)
+
+    async def fails(some: Sequence[tuple[Any, ...]]) -> bool:
+        places = ", ".join(f"{literal(place)}::pg_catalog.tid" for place, _ in some)
         savepoint = await conn.begin_nested()
         try:
-            where = f"{literal(place)}::pg_catalog.tid"
-            await rights.rows(conn, f"UPDATE {table} SET {sets} WHERE t.ctid = {where} RETURNING 1")
+            await rights.rows(conn, f"{writing} WHERE t.ctid = ANY (ARRAY[{places}]) RETURNING 1")
         except DBAPIError as error:
-            if not codes.is_lock_failure(error):
-                return str(told)
+            return not codes.is_lock_failure(error)
         finally:
             await savepoint.rollback()
-    return ""
+        return False
+
+    found = await rights.rows(conn, query)
+    while len(found) > 1 and time.monotonic() - began < SECONDS:
+        half = len(found) // 2
+        found = found[:half] if await fails(found[:half]) else found[half:]
+    return str(found[0][1]) if len(found) == 1 and await fails(found) else ""

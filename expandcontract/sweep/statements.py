@@ -312,7 +312,7 @@ def _overwritten(action: Sweep, schema: str) -> str:
 def written(action: Sweep, relation: str) -> str:
     """Return the CTEs that write the rows of `chosen`, and count them."""
     return f"""updated AS (
-  {_write(action, relation)}
+  {write(action, relation)}
   WHERE t.ctid {EQ} ANY (ARRAY(SELECT chosen.ctid FROM chosen)) AND ({action.wanted})
   RETURNING 1
 ),
@@ -321,7 +321,8 @@ written AS MATERIALIZED (
 )"""
 
 
-def _write(action: Sweep, relation: str) -> str:
+def write(action: Sweep, relation: str) -> str:
+    """Return the statement that writes rows of a relation under the alias `t`, up to its WHERE."""
     if isinstance(action, Deletion):
         return f"DELETE FROM ONLY {relation} t"
     assignments = ", ".join(f"{column} = {expression}" for column, expression in action.assignments)

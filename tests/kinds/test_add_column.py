@@ -174,8 +174,9 @@ async def test_a_row_that_the_expression_fails_for_is_written_all_the_same(datab
         await life.sql("UPDATE users SET seen = 1")
         await life.start()
         await life.sql("INSERT INTO users (id, name, fax, seen) VALUES (999, 'x', 'x', 0)")
-        with pytest.raises(StepFailed, match="division by zero"):
+        with pytest.raises(StepFailed, match="division by zero") as failed:
             await life.backfill()
+        assert '"id": 999' in failed.value.why
         await life.sql("UPDATE users SET seen = 2 WHERE id = 999")
         await life.backfill()
         assert await life.value("SELECT part FROM users WHERE id = 999") == 50

@@ -6,12 +6,12 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from expandcontract.changes import new_column, preflight
+from expandcontract.changes import fills, new_column, preflight
 from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
-from expandcontract.model.errors import BadExpression, UnsupportedShape
-from expandcontract.model.names import Target, parse_target, quote, shorten, slug, sync_schema
+from expandcontract.model.errors import BadExpression
+from expandcontract.model.names import Target, parse_target, quote, slug, sync_schema
 from expandcontract.model.plan import Plan, Words
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Trial
@@ -123,15 +123,7 @@ def _keeping(change: Change, snapshot: Snapshot, column: NewColumn, schema: str)
     """Return what fills rows that come, where they have no default."""
     if column.fill is None or not column.kept_filled:
         return ()
-    for name, _ in column.fill.columns:
-        found = snapshot.column(name)
-        if found is not None and found.generated:
-            raise UnsupportedShape(
-                f"--fill uses {quote(name)}, which is generated: a trigger does not see its value yet.",
-                next="the expression of that column in its place",
-            )
-    trigger = shorten(f"~ec_{change.name}")
-    return (Filling(change.name, snapshot, column.name, column.fill, trigger, schema),)
+    return (fills.filling(change, snapshot, column.name, column.fill, schema),)
 
 
 def _words(column: NewColumn) -> Words:

@@ -1,0 +1,46 @@
+"""`--fill EXPR`: what gives a column a value where rows come without one, of their other columns."""
+
+from expandcontract.changes import row_expressions
+from expandcontract.changes.row_expressions import RowExpression
+from expandcontract.model.change import Change
+from expandcontract.model.errors import UnsupportedShape
+from expandcontract.model.names import quote, shorten
+from expandcontract.postgres.catalog.column import Column
+from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.postgres.clone import Answer, Trial
+from expandcontract.postgres.expression import single
+from expandcontract.steps.filling import Filling
+from expandcontract.steps.row_function import RowFunction
+
+
+def trial(snapshot: Snapshot, column: Column, fill: str) -> Trial:
+    """Return the question of a column that is there. Raises BadExpression for more than one expression."""
+    update = f"UPDATE pg_temp.ec_clone AS {quote(snapshot.table.name)} SET {quote(column.name)}"
+    asked = row_expressions.statements(snapshot, [_asked(column.type, fill)])
+    explain = f"EXPLAIN (COSTS OFF) {update} = ({single(fill, '--fill')})"
+    return Trial((explain, *asked), row_expressions.QUERY, f"--fill {fill!r}")
+
+
+def value(
+    change: Change, snapshot: Snapshot, type_: str, fill: str, answer: Answer, schema: str
+) -> RowFunction:
+    """Return the expression as a function of the change in `schema`; `answer` is what QUERY told of it."""
+    names = [(change.name, "fill")]
+    (made,) = row_expressions.read(snapshot, [_asked(type_, fill)], answer, names, schema)
+    return made
+
+
+def filling(change: Change, snapshot: Snapshot, column: str, by: RowFunction, schema: str) -> Filling:
+    """Return what fills rows that come. Raises UnsupportedShape for an expression over generated columns."""
+    for name, _ in by.columns:
+        found = snapshot.column(name)
+        if found is not None and found.generated:
+            raise UnsupportedShape(
+                f"--fill uses {quote(name)}, which is generated: a trigger does not see its value yet.",
+                next="the expression of that column in its place",
+            )
+    return Filling(change.name, snapshot, column, by, shorten(f"~ec_{change.name}"), schema)
+
+
+def _asked(type_: str, fill: str) -> RowExpression:
+    return RowExpression(fill, type_, "--fill")
