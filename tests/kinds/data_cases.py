@@ -1,6 +1,6 @@
 """Cases of new columns, and of rows that are written."""
 
-from tests.kinds.cases import Case
+from tests.kinds.cases import USERS, Case
 
 DATA_CASES = [
     Case(
@@ -52,6 +52,17 @@ DATA_CASES = [
         "INSERT INTO users (id, name, fax) VALUES ($1, 'new', 'x')",
         holds="SELECT bool_and(at = id) FILTER (WHERE id <= 200) AND bool_or(at = 7) FROM users",
         discard=True,
+    ),
+    Case(
+        "set-not-null that fills",
+        "set-not-null",
+        {"column": "users.note", "fill": "name || '-' || users.seen"},
+        "INSERT INTO users (id, name, fax, note) VALUES ($1, 'old', 'x', NULL)",
+        "INSERT INTO users (id, name, fax, note) VALUES ($1, 'new', 'x', 'mine')",
+        given=f"{USERS}UPDATE users SET note = NULL WHERE id < 100;",
+        holds="SELECT bool_and(note IN ('-', 'mine') OR note = name || '-0') AND bool_or(note = 'old-0') AND "
+        "(SELECT attnotnull FROM pg_attribute WHERE attrelid = 'users'::regclass AND attname = 'note') "
+        "FROM users",
     ),
     Case(
         "update-rows",
