@@ -122,6 +122,6 @@ async def at_home(context: Context, situation: Situation) -> Situation:
         return situation
     async with context.database.transaction() as conn:
         relation = await change_writer.find_again(
-            conn, context.tables, situation.change_id, situation.plan, is_copy=situation.live.is_copy
+            conn, context.tables, situation.change_id, situation.table, is_copy=situation.live.is_copy
         )
     return situation if relation is None else replace(situation, relation=relation)

@@ -17,7 +17,7 @@ from expandcontract.engine.rehearsal import rehearse
 from expandcontract.model.change import Change
 from expandcontract.model.errors import BadChangeFile, MissingPrivilege, Refused
 from expandcontract.model.names import TEMPORARY, Target, quote, sync_schema
-from expandcontract.model.plan import Note, Plan
+from expandcontract.model.plan import Note, Plan, Step, Transactional
 from expandcontract.postgres import empty_copy, owner_rights
 from expandcontract.postgres.catalog import snapshot as snapshots
 from expandcontract.postgres.catalog.snapshot import Snapshot
@@ -41,6 +41,10 @@ WHERE (oid = (SELECT relnamespace FROM this) OR nspname = $2::name)
 UNION ALL
 SELECT 'BYPASSRLS, as row-level security of ' || relation::pg_catalog.regclass || ' would hide rows from it'
 FROM tree WHERE pg_catalog.row_security_active(relation)
+UNION ALL
+SELECT 'to be ' || pg_catalog.pg_get_userbyid(relowner) || ', who owns ' || other || ', or a member of it'
+FROM unnest($4::text[]) AS other JOIN pg_catalog.pg_class ON pg_class.oid = other::pg_catalog.regclass
+WHERE NOT pg_catalog.pg_has_role(relowner, 'USAGE')
 UNION ALL
 SELECT 'REFERENCES on ' || other FROM unnest($3::text[]) AS other
 WHERE NOT pg_catalog.has_table_privilege(other, 'REFERENCES')
@@ -253,21 +257,22 @@ def _about(catalog: Catalog, plan: Plan) -> tuple[str, ...]:
 
 async def check_privileges(conn: AsyncConnection, plan: Plan, ledger_schema: str) -> None:
     """Raise MissingPrivilege naming everything that the role which runs the change lacks."""
-    others = sorted(
-        {lock.relation for steps in plan.sections.values() for step in steps for lock in step.locks}
-    )
-    values = (
-        plan.table.sql,
-        sync_schema(ledger_schema),
-        [o for o in others if o not in {each.sql for each in plan.tables}],
-    )
+    steps = [step for steps in plan.sections.values() for step in steps]
+    others = sorted({lock.relation for step in steps for lock in step.locks} - {t.sql for t in plan.tables})
+    told = [statement for step in steps for statement in _statements(step)]
+    altered = [each for each in others if any(s.startswith(f"ALTER TABLE {each} ") for s in told)]
+    values = (plan.table.sql, sync_schema(ledger_schema), others, altered)
     missing = [row[0] for row in await conn.exec_driver_sql(_PRIVILEGES, values)]
-    missing += await owner_rights.missing(conn, plan.table.sql, values[2])
+    missing += await owner_rights.missing(conn, plan.table.sql, others, altered)
     if missing:
         raise MissingPrivilege(
             f"The role lacks: {'; '.join(missing)}.",
             why=f"The change alters {plan.table} and creates functions and indexes.",
         )
+
+
+def _statements(step: Step) -> tuple[str, ...]:
+    return step.action.statements if isinstance(step.action, Transactional) else ()
 
 
 async def hazards_of_role(conn: AsyncConnection, plan: Plan) -> tuple[Note, ...]:

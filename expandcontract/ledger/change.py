@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger import event, phase
 from expandcontract.ledger.tables import Tables
+from expandcontract.model.names import RelationName
 from expandcontract.model.phases import State
 from expandcontract.model.plan import Note, Plan, to_data
 from expandcontract.postgres.message import Query
@@ -86,22 +87,22 @@ def becoming(tables: Tables, change_id: int, state: State, who: str) -> Insert:
 
 
 async def find_again(
-    conn: AsyncConnection, tables: Tables, change_id: int, plan: Plan, *, is_copy: bool
+    conn: AsyncConnection, tables: Tables, change_id: int, table: RelationName, *, is_copy: bool
 ) -> int | None:
     """Return the OID that the table has after a restore, and keep it; None where it is not there.
 
-    In a copy of the database the name is enough. Where the change was started, somebody else's table may have
-    taken the name: there only one that came back with our trigger is it.
+    In a copy of the database the name of now, `table`, is enough. Where the change was started, somebody
+    else's table may have taken the name: there only one that came back with our trigger is it.
     """
     name, change = "pg_catalog.to_regclass($1)::pg_catalog.oid", tables.qualified("change")
     found = f"coalesce({tables.qualified('found_again')}(c.id), c.relation)"
     query = f"SELECT {name}::int8" if is_copy else f"SELECT {found}::int8 FROM {change} c WHERE c.id = $1"
-    sought = plan.table.sql if is_copy else change_id
+    sought = table.sql if is_copy else change_id
     relation: int | None = (await conn.exec_driver_sql(query, (sought,))).scalar_one()
     if relation is not None:
-        table = tables.change
-        where = (table.c.id == change_id, table.c.relation != relation)
-        await conn.execute(update(table).where(*where).values(relation=relation))
+        kept = tables.change
+        where = (kept.c.id == change_id, kept.c.relation != relation)
+        await conn.execute(update(kept).where(*where).values(relation=relation))
     return relation
 
 

@@ -223,8 +223,8 @@ async def rows(
     return await (await of(conn, relation)).rows(conn, statement, *arguments)
 
 
-#: $1 the relation, $2 tables that foreign keys are to refer to. What the owner lacks for what is done with
-#: the owner's rights, and that what is below the table belongs to another.
+#: $1 the relation, $2 tables that foreign keys are to refer to, $3 tables that are altered beside it. What
+#: the owner lacks for what is done with the owner's rights, and that what is below the table is another's.
 _MISSING = f"""
 WITH RECURSIVE {tree("SELECT $1::pg_catalog.text::pg_catalog.regclass::pg_catalog.oid")},
 owner AS (
@@ -249,16 +249,23 @@ UNION ALL
 SELECT 'REFERENCES on ' || other || ' for ' || owner.name || ', with whose rights the table is altered'
 FROM owner, pg_catalog.unnest($2::pg_catalog.text[]) AS other
 WHERE NOT pg_catalog.has_table_privilege(owner.oid, other, 'REFERENCES')
+UNION ALL
+SELECT other || ' with the owner of ' || $1::pg_catalog.text || ', ' || owner.name
+FROM owner, pg_catalog.unnest($3::pg_catalog.text[]) AS other
+JOIN pg_catalog.pg_class c ON c.oid = other::pg_catalog.regclass
+WHERE NOT pg_catalog.pg_has_role(owner.oid, c.relowner, 'USAGE')
 """
 
 
-async def missing(conn: AsyncConnection, relation: str, others: Sequence[str]) -> list[str]:
+async def missing(
+    conn: AsyncConnection, relation: str, others: Sequence[str], altered: Sequence[str]
+) -> list[str]:
     """Return what is missing for a change of a relation (named as SQL) that is made with its owner's rights;
-    `others` are tables that it will refer to.
+    `others` are tables that it will refer to, `altered` those of them that are altered as well.
     """
     if await query.value(conn, _OWNER, relation) is None:
         return []
-    return [row[0] for row in await query.rows(conn, _MISSING, relation, list(others))]
+    return [row[0] for row in await query.rows(conn, _MISSING, relation, list(others), list(altered))]
 
 
 #: Whether the owner's rights can be had this way, and the name of the owner.

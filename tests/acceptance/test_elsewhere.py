@@ -95,6 +95,27 @@ async def test_a_dump_restored_into_another_database(
         await _execute(server.url(), f"DROP DATABASE {copy} WITH (FORCE)")
 
 
+async def test_a_table_that_was_renamed_is_found_in_a_copy(
+    server: Server, database: str, tmp_path: Path
+) -> None:
+    """Under the name that it has by then: what has its old one is a view."""
+    kind = ("rename-table", {"table": "public.users", "new_name": "accounts"})
+    async with living(database, *kind, USERS) as life:
+        await life.start(acknowledged={"view"})
+        dump = _dump(server, database, tmp_path)
+    copy = f"{_name(database)}_copy"
+    await _execute(server.url(), f"CREATE DATABASE {copy} TEMPLATE template0")
+    try:
+        _restore(server, copy, dump)
+        async with living(server.url(copy), *kind) as life:
+            await life.rollback()
+            assert await life.value("SELECT relkind FROM pg_class WHERE oid = 'users'::regclass") == b"r"
+            found = "SELECT relation = 'users'::regclass FROM expandcontract.change"
+            assert await life.value(found)
+    finally:
+        await _execute(server.url(), f"DROP DATABASE {copy} WITH (FORCE)")
+
+
 async def _arrive(life: Life, phase: str) -> None:
     await life.start()
     if phase != "dual_write":

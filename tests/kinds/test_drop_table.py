@@ -1,11 +1,13 @@
 """drop-table: foreign keys go one by one and come back, and what keeps the table from being purged."""
 
+from urllib.parse import urlsplit
+
 import asyncpg
 import pytest
 
 from expandcontract import gates
 from expandcontract.engine.verbs import plan
-from expandcontract.model.errors import EcError, GateShut, NameTaken, UnsupportedShape
+from expandcontract.model.errors import EcError, GateShut, MissingPrivilege, NameTaken, UnsupportedShape
 from tests.acceptance.cycle import living, opened
 
 GIVEN = """
@@ -100,3 +102,24 @@ async def test_purge_waits_for_what_uses_the_table(database: str) -> None:
         await life.sql("ALTER TABLE pages DROP CONSTRAINT late")
         await life.purge()
         assert await life.value("SELECT to_regclass('\"~ec_faxes\"')") is None
+
+
+async def test_the_role_must_own_what_refers_to_it(database: str) -> None:
+    """Keys of a table that belongs to somebody else cannot be dropped: said before anything is changed, and
+    for who works with the rights of the owner as well.
+    """
+    name = f"other_{urlsplit(database).path.rpartition('_')[2]}"
+    roles = f"CREATE ROLE {name}_a LOGIN; CREATE ROLE {name}_b; GRANT {name}_a TO {name}_b;"
+    owned = f"ALTER TABLE faxes OWNER TO {name}_a; GRANT CREATE ON SCHEMA public TO {name}_a;"
+    async with living(database, "drop-table", {"table": "faxes"}, GIVEN + roles + owned) as life:
+        try:
+            with pytest.raises(MissingPrivilege, match="pages with the owner of"):
+                await life.start()
+            await life.sql(f"ALTER TABLE pages OWNER TO {name}_a")
+            await life.start()
+            await life.contract()
+            await life.undo()
+            await life.rollback()
+        finally:
+            await life.sql(f"REASSIGN OWNED BY {name}_a TO postgres; DROP OWNED BY {name}_a, {name}_b")
+            await life.sql(f"DROP ROLE {name}_a, {name}_b")

@@ -69,3 +69,40 @@ async def test_nothing_of_another_runs_in_our_session(
     judged, ran = await _judged(database, query)
     assert not ran
     assert judged == expected
+
+
+@pytest.mark.parametrize(
+    ("query", "column", "expected"),
+    [
+        ("SELECT count(*) FROM users", "", usage.Usage(uses=True, through="users")),
+        ("SELECT count(*) FROM shown", "", usage.Usage(uses=True, through="shown")),
+        ("SELECT 'users' FROM accounts", "", usage.Usage(uses=False, by_name=True)),
+        ("SELECT id FROM accounts", "", usage.Usage(uses=False)),
+        ("TABLE users", "", usage.Usage(uses=True, by_name=True, through="users")),
+        ("SELECT name FROM users", "name", usage.Usage(uses=True)),
+        ("UPDATE users SET name = $1", "name", usage.Usage(uses=True)),
+        ("SELECT id, title FROM users", "name", usage.Usage(uses=False)),
+        ("SELECT id, title FROM users GROUP BY u", "name", usage.Usage(uses=False, by_name=True)),
+    ],
+)
+async def test_a_view_that_stands_for_a_table(
+    database: str, query: str, column: str, expected: usage.Usage
+) -> None:
+    """Who names the view, or something over it, uses what goes; of a column under both names only who names
+    the old one.
+    """
+    given = """CREATE TABLE public.accounts (id int PRIMARY KEY, title text);
+        CREATE VIEW public.users AS SELECT id, title, title AS name FROM public.accounts;
+        CREATE VIEW public.shown AS SELECT id FROM public.users"""
+    url = Database(database)
+    try:
+        async with url.transaction() as conn:
+            for statement in given.split(";\n"):
+                await conn.exec_driver_sql(statement)
+            relation = await value(conn, "SELECT 'public.accounts'::pg_catalog.regclass::pg_catalog.int8")
+            side = usage.WantedSide("public", relation, column, "public.users")
+            (old,) = await usage.sides(conn, [side])
+            entry = StatementEntry(10, "visitor", 1, True, 1, query, "public")
+            assert await usage.analysed(conn, "expandcontract", entry, old) == expected
+    finally:
+        await url.close()

@@ -80,10 +80,11 @@ def _refuse_dependents(situation: Situation) -> None:
     dependents = situation.live.dependents
     if dependents:
         names = ", ".join(f"{dependent.kind} {dependent.name}" for dependent in dependents)
+        what, new = ("table", "another one") if situation.plan.final_table else ("column", "the new column")
         raise GateShut(
-            f"{situation.name} cannot be purged: the hidden column is used by {names}.",
-            why="PostgreSQL carried them along when the column was hidden; dropping it would drop or break "
+            f"{situation.name} cannot be purged: the hidden {what} is used by {names}.",
+            why=f"PostgreSQL carried them along when the {what} was hidden; dropping it would drop or break "
             "them.",
             state="The old side is hidden, and ec undo brings it back.",
-            next=f"Change them to the new column, then: ec purge {situation.name} --yes",
+            next=f"Change them to {new}, then: ec purge {situation.name} --yes",
         )

@@ -65,7 +65,12 @@ BEGIN
     THEN
         PERFORM {schema}.refuse(format('Where change %s comes from is history and stays.', OLD.name));
     END IF;
-    restored := NEW.relation = to_regclass(format('%I.%I', OLD.table_schema, OLD.table_name))::oid
+    -- The plan may have given it another name by then.
+    restored := NEW.relation IN (
+            SELECT to_regclass(format('%I.%I', called->>'schema', called->>'name'))::oid
+            FROM (VALUES (OLD.plan->'table'), (OLD.plan->'aside'), (OLD.plan->'final_table')) names(called)
+            WHERE jsonb_typeof(called) = 'object'
+        )
         AND ({schema}.elsewhere(
             jsonb_build_object('system', OLD.system_identifier::text, 'database', OLD.database_oid::bigint), {schema}.identity()
         ) OR {schema}.found_again(OLD.id) = NEW.relation);
