@@ -94,14 +94,14 @@ def ledger_template(server: Server) -> str:
 @pytest.fixture
 def database(server: Server, ledger_template: str) -> Iterator[str]:
     """Give the URL of a fresh database, as its superuser. There is a ledger in it, and nothing else."""
-    with _database(server, ledger_template) as url:
+    with database_of(server, ledger_template) as url:
         yield url
 
 
 @pytest.fixture
 def empty_database(server: Server) -> Iterator[str]:
     """Give the URL of a fresh database, as its superuser, for what happens before or during `ec init`."""
-    with _database(server, "template0") as url:
+    with database_of(server, "template0") as url:
         yield url
 
 
@@ -110,7 +110,8 @@ _numbers = itertools.count(1)
 
 
 @contextmanager
-def _database(server: Server, template: str) -> Iterator[str]:
+def database_of(server: Server, template: str) -> Iterator[str]:
+    """Give the URL of a fresh copy of a database of the server, as its superuser."""
     name = f"test_{next(_numbers)}"
     _run(_execute(server, f"CREATE DATABASE {name} TEMPLATE {template} {CHEAPLY}"))
     yield server.url(name)

@@ -80,16 +80,17 @@ EXAMPLES = {
 
 async def act(
     url: str,
-    example: Example,
+    what: Example | Change,
     verb: str,
     listen: Listener = ignore,
     options: backfill.BackfillOptions = OPTIONS,
 ) -> None:
     """Carry out one act as a process of its own would, with a connection pool that is closed at the end."""
+    change = what if isinstance(what, Change) else what.change
     database = Database(url)
     policy = Policy(quiet_for=timedelta(0), soak=timedelta(microseconds=1), lock_budget=timedelta(seconds=20))
     try:
-        await _verb(Context(database, policy, listen, "test"), example.change, verb, options)
+        await _verb(Context(database, policy, listen, "test"), change, verb, options)
     finally:
         await database.close()
 

@@ -14,6 +14,7 @@ import signal
 import subprocess
 import sys
 import traceback
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +24,7 @@ import asyncpg
 
 from expandcontract.engine.verbs import backfill
 from expandcontract.model import killpoints
+from expandcontract.model.change import Change
 from expandcontract.model.errors import EcError
 from tests.chaos.life import EXAMPLES, OPTIONS, act
 
@@ -62,8 +64,9 @@ class Nursery:
         # Children that were stopped are killed with it.
         self._process.communicate()
 
-    def run(self, url: str, example: str, verb: str, **more: object) -> Outcome:
-        """Fork a child for one act; wait until it ends or halts.
+    def run(self, url: str, example: str | Sequence[object], verb: str, **more: object) -> Outcome:
+        """Fork a child for one act of an example, or of a change by its name, kind and spec; wait until it
+        ends or halts.
 
         `kill` is (point, which time it is reached), or `nth` the number of the point among all; `signal` what
         then happens (default SIGKILL), `batch` the backfill's.
@@ -141,6 +144,10 @@ def _told(pipe: int) -> dict[str, Any]:
     return told
 
 
+def _change(asked: str | Sequence[Any]) -> Change:
+    return EXAMPLES[asked].change if isinstance(asked, str) else Change(*asked)
+
+
 def _live(asked: dict[str, Any], pipe: int) -> NoReturn:
     """Be the child: carry out the act, tell how it went, and end without any of the parent's clean-up."""
     points: list[str] = []
@@ -158,7 +165,7 @@ def _live(asked: dict[str, Any], pipe: int) -> NoReturn:
     told: dict[str, Any] = {}
     options = backfill.BackfillOptions(batch=asked["batch"]) if "batch" in asked else OPTIONS
     try:
-        asyncio.run(act(asked["url"], EXAMPLES[asked["example"]], asked["verb"], options=options))
+        asyncio.run(act(asked["url"], _change(asked["example"]), asked["verb"], options=options))
     except EcError as error:
         told = {"error": f"{type(error).__name__}: {error.message} {error.why}", "code": error.code}
     except BaseException:  # noqa: BLE001 - the test shows it
