@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import insert
 
-from expandcontract.engine import sweep_rounds
+from expandcontract.engine import sweep_rounds, taking_back
 from expandcontract.engine.leased_work import Refusal, Work
 from expandcontract.engine.runner import finished, run_section, run_step
 from expandcontract.model.errors import Blocked, EcError, GuardRefused
@@ -73,8 +73,12 @@ async def keep_and_remove(work: Work) -> None:
 
 
 async def remove(work: Work) -> None:
-    """Remove the new side, and keep nothing."""
-    await run_section(work, Section.ROLLBACK, leave_out=frozenset({steps.KEEP_WRITES, steps.KEEP}))
+    """Remove the new side, and keep nothing. A rule that rows break by now is taken back."""
+    try:
+        await run_section(work, Section.ROLLBACK, leave_out=frozenset({steps.KEEP_WRITES, steps.KEEP}))
+    except EcError:
+        await taking_back.take_back(work, Section.ROLLBACK)
+        raise
 
 
 async def stop(work: Work) -> None:

@@ -25,7 +25,12 @@ from expandcontract.postgres.locks import run_locked
 from expandcontract.postgres.message import inlined
 
 #: The state in which nothing that a section prepares is in use yet.
-_BEFORE = {Section.BACKFILL: State.ACTIVE, Section.CONTRACT: State.ACTIVE, Section.UNDO: State.HIDDEN}
+_BEFORE = {
+    Section.BACKFILL: {State.ACTIVE},
+    Section.CONTRACT: {State.ACTIVE},
+    Section.UNDO: {State.HIDDEN},
+    Section.ROLLBACK: {State.ACTIVE, State.FINISHED},
+}
 
 
 def is_left(situation: Situation) -> bool:
@@ -73,7 +78,7 @@ async def take_back(work: Work, section: Section) -> None:
 
 async def _all(work: Work, section: Section) -> None:
     situation = await situations.one(work.context, work.name)
-    if situation.state != _BEFORE[section] or (situation.settled and section == Section.BACKFILL):
+    if situation.state not in _BEFORE[section] or (situation.settled and section == Section.BACKFILL):
         return
     begun = await _begun(work, section)
     for step in reversed(list(_prepared(situation.plan.steps(section)))):

@@ -33,6 +33,20 @@ COMMENT ON CONSTRAINT named ON users IS 'has a name';
 """
 
 
+ODD_PARTS = """
+CREATE TABLE "Odd ""Parts" (id integer PRIMARY KEY, "The Name" text DEFAULT '-', n integer DEFAULT 1)
+    PARTITION BY RANGE (id);
+CREATE TABLE few PARTITION OF "Odd ""Parts" FOR VALUES FROM (0) TO (100);
+CREATE TABLE many PARTITION OF "Odd ""Parts" FOR VALUES FROM (100) TO (9000000) PARTITION BY HASH (id);
+CREATE TABLE many_0 PARTITION OF many FOR VALUES WITH (MODULUS 2, REMAINDER 0);
+CREATE TABLE many_1 PARTITION OF many FOR VALUES WITH (MODULUS 2, REMAINDER 1);
+INSERT INTO "Odd ""Parts" SELECT generate_series(0, 199);
+"""
+OLD_PART, NEW_PART = (
+    f"""INSERT INTO "Odd ""Parts" (id, "The Name") VALUES ($1, '{who}')""" for who in ("old", "new")
+)
+
+
 @dataclass(frozen=True)
 class Case:
     """A change of `kind`. `old` and `new` are statements of the two versions, with $1 for a fresh number; the
@@ -276,5 +290,32 @@ CASES = [
         "INSERT INTO users (id, name, fax, code) VALUES ($1, 'new', 'x', $1)",
         given=RULES,
         holds="SELECT to_regclass('users_code_key') IS NULL",
+    ),
+    Case(
+        "set-not-null of partitions",
+        "set-not-null",
+        {"column": '"Odd ""Parts"."The Name"'},
+        OLD_PART,
+        NEW_PART,
+        given=ODD_PARTS,
+        holds="SELECT count(*) = 5 AND bool_and(attnotnull) FROM pg_attribute WHERE attname = 'The Name'",
+    ),
+    Case(
+        "add-check of partitions",
+        "add-check",
+        {"table": '"Odd ""Parts"', "name": '"A ""Rule"', "check": 'length("The Name") < n + 3'},
+        OLD_PART,
+        NEW_PART,
+        given=ODD_PARTS,
+        holds="SELECT count(*) = 5 AND bool_and(convalidated) FROM pg_constraint WHERE conname LIKE '%Rule'",
+    ),
+    Case(
+        "drop-not-null of partitions",
+        "drop-not-null",
+        {"column": '"Odd ""Parts".n'},
+        OLD_PART,
+        NEW_PART,
+        given=f'{ODD_PARTS} ALTER TABLE "Odd ""Parts" ALTER n SET NOT NULL',
+        holds="SELECT count(*) = 5 AND NOT bool_or(attnotnull) FROM pg_attribute WHERE attname = 'n'",
     ),
 ]

@@ -1,11 +1,12 @@
 """Rules on rows: who breaks one is found before it refuses anything, and one that fails refuses nothing."""
 
+import asyncpg
 import pytest
 
 from expandcontract import gates
 from expandcontract.engine.verbs.verify import VerifyOptions, look
 from expandcontract.engine.verbs.verify import verify as verify_verb
-from expandcontract.model.errors import EcError, GateShut, Mismatches
+from expandcontract.model.errors import EcError, GateShut, Mismatches, StepFailed
 from expandcontract.model.phases import Stage
 from expandcontract.model.situation import Situation, Verdict
 from tests.acceptance.cycle import Life, acknowledge, living
@@ -103,3 +104,46 @@ async def test_a_sample_and_a_standing_comparison(database: str) -> None:
             await look(life.context, life.name, 10)
         with pytest.raises(EcError, match="holds no two columns together"):
             await verify_verb(life.context, life.name, VerifyOptions(standing=True))
+
+
+async def test_a_rollback_that_rows_do_not_let_through(database: str) -> None:
+    """NOT NULL cannot come back where a row has no value by now: rollback says so, and nothing is refused."""
+    given = TITLES + "ALTER TABLE articles ALTER title SET NOT NULL"
+    async with living(database, "drop-not-null", {"column": "articles.title"}, given) as life:
+        await life.start()
+        await life.sql("INSERT INTO articles VALUES (1000, NULL)")
+        with pytest.raises(StepFailed):
+            await life.rollback()
+        await life.sql("INSERT INTO articles VALUES (1001, NULL); DELETE FROM articles WHERE title IS NULL")
+        assert (await life.rollback()).stage == Stage.ROLLED_BACK
+        with pytest.raises(asyncpg.NotNullViolationError):
+            await life.sql("INSERT INTO articles VALUES (1001, NULL)")
+
+
+@pytest.mark.parametrize(
+    ("constraint", "broken", "mended"),
+    [
+        ("CHECK (length(title) > 0)", "INSERT INTO articles VALUES (1000, '')", "id = 1000"),
+        ("UNIQUE (title)", "INSERT INTO articles VALUES (1000, 'b')", "id IN (7, 1000)"),
+    ],
+    ids=["check", "unique"],
+)
+async def test_an_undo_that_rows_do_not_let_through(
+    database: str, constraint: str, broken: str, mended: str
+) -> None:
+    """A constraint that new code's rows break does not come back: the change stays as it was, and nothing is
+    refused; once the rows are mended undo goes through.
+    """
+    given = f"""{TITLES} UPDATE articles SET title = 'c' WHERE id = 42;
+        ALTER TABLE articles ADD CONSTRAINT it {constraint}"""
+    async with living(database, "drop-constraint", {"table": "articles", "name": "it"}, given) as life:
+        await life.ready()
+        await life.contract()
+        await life.sql(broken)
+        with pytest.raises(StepFailed):
+            await life.undo()
+        assert (await life.situation()).stage == Stage.HIDDEN
+        await life.sql(f"{broken.replace('1000', '1001')}; DELETE FROM articles WHERE id = 1001 OR {mended}")
+        assert (await life.undo()).stage == Stage.READY
+        with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+            await life.sql(f"{broken}; {broken.replace('1000', '1001')}")
