@@ -13,11 +13,18 @@ from expandcontract.engine.runner import fail_phase
 from expandcontract.ledger import proof
 from expandcontract.model.errors import EcError, Mismatches, StepFailed
 from expandcontract.model.phases import Phase
-from expandcontract.postgres.sqlstate import CHECK_VIOLATION, sqlstate
+from expandcontract.postgres.sqlstate import (
+    CHECK_VIOLATION,
+    FOREIGN_KEY_VIOLATION,
+    NOT_NULL_VIOLATION,
+    sqlstate,
+)
 from expandcontract.sweep.row_reader import MismatchFound
 
 #: This many rows are named.
 NAMED = 10
+#: What validation says of a row that breaks a rule.
+_OF_RULES = frozenset({CHECK_VIOLATION, NOT_NULL_VIOLATION, FOREIGN_KEY_VIOLATION})
 
 
 async def told(work: Work, error: EcError) -> EcError:
@@ -43,7 +50,7 @@ async def told(work: Work, error: EcError) -> EcError:
 
 
 def _of_a_rule(error: EcError) -> bool:
-    return isinstance(error, StepFailed) and sqlstate(error.__cause__ or error) == CHECK_VIOLATION
+    return isinstance(error, StepFailed) and sqlstate(error.__cause__ or error) in _OF_RULES
 
 
 async def _rows(work: Work) -> tuple[int, list[str]]:
