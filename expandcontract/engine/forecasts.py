@@ -29,6 +29,15 @@ async def foretold(conn: AsyncConnection, plan: Plan) -> Plan:
     return replace(plan, forecast=forecast(plan, await table_size.of(conn, plan.table.sql)))
 
 
+def narrowed(told: Forecast, share: float) -> Forecast:
+    """Return the forecast where only this share of the rows is written."""
+    written = round(told.written * share)
+    minutes = (written / ROWS_A_SECOND + told.read / BYTES_A_SECOND) / 60
+    return replace(
+        told, written=written, wal=round(told.wal * share), disk=round(told.disk * share), minutes=minutes
+    )
+
+
 def forecast(plan: Plan, size: TableSize) -> Forecast | None:
     """Return the forecast; None for a plan in which nothing takes time with the table's size."""
     steps = [step for section in _COUNTED for step in plan.steps(section) if step.by_size]

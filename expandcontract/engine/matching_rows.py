@@ -9,7 +9,7 @@ from dataclasses import replace
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expandcontract.engine import referring_rows
+from expandcontract.engine import forecasts, referring_rows
 from expandcontract.engine.rehearsal import aside
 from expandcontract.model.errors import BadExpression
 from expandcontract.model.phases import Section
@@ -63,6 +63,8 @@ async def counted(
             state="Nothing was changed.",
             next="in --where, what is no longer true of a row that was written",
         )
+    if plan.forecast is not None and looked.rows:
+        plan = replace(plan, forecast=forecasts.narrowed(plan.forecast, looked.wanted / looked.rows))
     return _said(plan, f"{looked.wanted:,} of {looked.rows:,} {of} match now.{also}")
 
 

@@ -80,7 +80,7 @@ def _part(
         expand=(
             Step("functions", "+", "have the expressions parsed, once and for all", Transactional(make)),
         ),
-        backfill=(Step("copy", "~", sentence, sweep, by_size=True),),
+        backfill=(Step("copy", "~", sentence, sweep, by_size=True, reversible=False),),
         verify=(Step("look", "=", "look for rows that match still", look, by_size=True),),
         repair=(Step(FINISH, "-", "drop what the expressions were parsed into", Transactional(drop)),),
         rollback=drop,

@@ -1,5 +1,5 @@
 -- ~ update title in rows that match
---   by size, reversible; locks: ROW EXCLUSIVE on public.articles
+--   by size, NOT REVERSIBLE; locks: ROW EXCLUSIVE on public.articles
 SELECT pg_catalog.count(*) AS wanted,
        pg_catalog.min(t.ctid) AS first,
        pg_catalog.max(t.ctid) AS last,

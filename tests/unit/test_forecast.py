@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from expandcontract.cli.views.plan import ForecastView
-from expandcontract.engine.forecasts import forecast
+from expandcontract.engine.forecasts import forecast, narrowed
 from expandcontract.model.forecast import Forecast, TableSize
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Plan, Purpose, Step, Sweep
@@ -41,6 +41,15 @@ def test_a_table_that_nobody_analyzed() -> None:
     assert found is not None
     assert found.written == 1_000_000
     assert "nobody counted" in "\n".join(ForecastView.of(found).lines())
+
+
+def test_only_rows_that_match_are_written() -> None:
+    """A part of the rows takes as much less; the table is read all the same."""
+    found = forecast(_swept(), MILLION)
+    assert found is not None
+    half = narrowed(found, 0.5)
+    assert (half.written, half.read) == (500_000, found.read)
+    assert half.minutes < found.minutes
 
 
 def test_it_is_no_part_of_the_fingerprint() -> None:
