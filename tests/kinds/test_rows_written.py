@@ -1,5 +1,6 @@
 """update-rows and delete-rows: each row once, none left that matches, and what is refused before anything."""
 
+import signal
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -19,6 +20,7 @@ from expandcontract.model.errors import (
 from expandcontract.model.phases import Stage
 from expandcontract.model.plan import Plan
 from expandcontract.postgres.connect import Database
+from tests.acceptance.backfill_process import killed_at
 from tests.acceptance.cycle import IN_A_HURRY, POLICY, living
 
 WORLD = """
@@ -145,6 +147,20 @@ async def test_a_row_that_would_match_again_is_left_and_named(database: str) -> 
         assert await life.value("SELECT count(*) FROM users WHERE n = 1") == 500
         await life.rollback()
         assert any("nothing gives back" in str(each) for each in life.heard)
+
+
+async def test_a_backfill_that_dies_anywhere_goes_on(database: str) -> None:
+    """Killed in the sweep, after the look, and when only the end was left: the same command goes on, and no
+    row is written twice.
+    """
+    fields = {"table": "users", "set": ["n = n + 1"], "where": "n < 1"}
+    async with living(database, "update-rows", fields, WORLD) as life:
+        await life.start()
+        for point in ("copy.batch.committed", "verify.compared", "repair.finish.recorded"):
+            assert await killed_at(life.url, life.name, point, 1) == -signal.SIGKILL, point
+        assert (await life.backfill()).stage == Stage.FINISHED
+        assert await life.rows("SELECT n, count(*) FROM users GROUP BY 1") == [(1, 500)]
+        assert not await life.value("SELECT count(*) FROM pg_proc WHERE proname LIKE '000%'")
 
 
 async def test_rows_are_deleted_with_what_refers_to_them(database: str) -> None:

@@ -1,6 +1,7 @@
 """add-column: at once where PostgreSQL rewrites nothing, and filled row by row where it would."""
 
 import re
+import shlex
 from dataclasses import replace
 from typing import ClassVar, Self
 
@@ -11,7 +12,16 @@ from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
 from expandcontract.model.errors import BadExpression
-from expandcontract.model.names import Target, parse_target, quote, slug, sync_schema
+from expandcontract.model.names import (
+    RelationName,
+    Target,
+    literal,
+    parse_target,
+    quote,
+    shorten,
+    slug,
+    sync_schema,
+)
 from expandcontract.model.plan import Plan, Words
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Trial
@@ -152,15 +162,16 @@ def _sentences(column: NewColumn) -> Sentences:
 
 
 def _refuse_serial(spec: AddColumnSpec, snapshot: Snapshot) -> None:
-    if not _SERIAL.fullmatch(spec.type) and "identity" not in spec.type.lower():
+    if not _SERIAL.fullmatch(spec.type) and "as identity" not in spec.type.lower():
         return
-    table = snapshot.table
+    name = parse_target(spec.column).column
+    sequence = RelationName(snapshot.table.schema, shorten(f"{snapshot.table.name}_{name}_seq")).sql
     raise BadExpression(
         f"{spec.type!r} numbers every row under a lock that stops everybody.",
         why="PostgreSQL rewrites the table for it.",
         state="Nothing was changed.",
-        next=f"CREATE SEQUENCE {table}_seq; then: ec start add-column {spec.column} bigint "
-        f"--default \"nextval('{table}_seq')\" --not-null",
+        next=f"CREATE SEQUENCE {sequence}; then: ec start add-column {shlex.quote(spec.column)} bigint "
+        f"--default {shlex.quote(f'nextval({literal(sequence)})')} --not-null",
     )
 
 
