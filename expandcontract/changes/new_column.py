@@ -6,15 +6,18 @@ from expandcontract.changes import fills, preflight, row_expressions
 from expandcontract.changes.row_expressions import RowExpression
 from expandcontract.model.change import Change
 from expandcontract.model.errors import UnsupportedShape
-from expandcontract.model.names import quote
+from expandcontract.model.names import RelationName, literal, parse_referred, quote
 from expandcontract.model.plan import Note
-from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.postgres.catalog.snapshot import Referred, Snapshot
 from expandcontract.postgres.clone import Answer, Answers, Trial
 from expandcontract.postgres.clone.new_type import NOTHING_BUT_A_TYPE
 from expandcontract.postgres.expression import single
+from expandcontract.steps import tables
 from expandcontract.steps.new_column import NewColumn
 from expandcontract.steps.row_function import RowFunction
 
+#: A partitioned table takes a foreign key that is NOT VALID from 18 on.
+_NOT_VALID_OF_PARTITIONED_SINCE = 180000
 _FILE = "pg_catalog.pg_relation_filenode('pg_temp.ec_clone'::pg_catalog.regclass)"
 #: What the clone has by now, and whether its file changed with the type alone and with all of it.
 _ASKED = f"""
@@ -28,11 +31,20 @@ SELECT pg_catalog.format_type(a.atttypid, a.atttypmod),
        pg_catalog.pg_get_expr(k.conbin, k.conrelid),
        k.conkey <> ARRAY[a.attnum],
        CASE WHEN y.typtype = 'd' THEN pg_catalog.format_type(y.typbasetype, y.typtypmod) END,
-       f.body, f.opaque
+       r.nspname, r.relname, r.columns, r.rest, f.body, f.opaque
 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type y ON y.oid = a.atttypid
 LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
 LEFT JOIN pg_catalog.pg_constraint k ON k.conrelid = a.attrelid AND k.conname = 'ec_check'
 LEFT JOIN ({row_expressions.QUERY}) AS f (body, opaque) ON true
+LEFT JOIN (
+    SELECT n.nspname, c.relname, pg_catalog.regexp_replace(
+               pg_catalog.pg_get_constraintdef(k.oid), '^.*ec_other(?=\\()', '') AS rest,
+           (SELECT o.attname FROM pg_catalog.pg_attribute o
+            WHERE o.attrelid = k.confrelid AND o.attnum = k.confkey[1]) AS columns
+    FROM pg_catalog.pg_constraint k, pg_temp.ec_found e
+    JOIN pg_catalog.pg_class c ON c.oid = e.found JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE k.conrelid = 'pg_temp.ec_clone'::pg_catalog.regclass AND k.conname = 'ec_key'
+) r ON true
 WHERE a.attrelid = 'pg_temp.ec_clone'::pg_catalog.regclass
 ORDER BY a.attnum DESC LIMIT 1
 """
@@ -47,6 +59,7 @@ def trial(  # noqa: PLR0913 - what a column may be asked for with
     generated: str | None,
     check: str | None,
     fill: str | None = None,
+    references: str | None = None,
 ) -> Trial:
     """Return the question. Raises BadExpression for what is more than one type or expression."""
     kept, alter = "INSERT INTO pg_temp.ec_file SELECT", "ALTER TABLE pg_temp.ec_clone"
@@ -68,8 +81,34 @@ def trial(  # noqa: PLR0913 - what a column may be asked for with
         update = f"UPDATE pg_temp.ec_clone AS {quote(snapshot.table.name)} SET {quote(name)}"
         statements.append(f"EXPLAIN (COSTS OFF) {update} = ({single(fill, '--fill')})")
         statements += row_expressions.statements(snapshot, filling(type_, fill))
-    said = " ".join(filter(None, (type_, more, check and f"CHECK ({check})", fill and f"--fill {fill}")))
+    statements += _key(name, references)
+    ruled = (check and f"CHECK ({check})", references and f"REFERENCES {references}")
+    said = " ".join(filter(None, (type_, more, *ruled, fill and f"--fill {fill}")))
     return Trial(tuple(statements), _ASKED, f"column {quote(name)} {said}")
+
+
+def _key(name: str, references: str | None) -> list[str]:
+    """Return what makes the foreign key to a copy of the other table, and keeps which one that is."""
+    found = "SELECT NULL::pg_catalog.oid AS found"
+    if references is None:
+        return [f"CREATE TEMPORARY TABLE ec_found AS {found}"]
+    other, columns = parse_referred(references)
+    listed = tables.column_list(columns) if columns else ""
+    found = f"SELECT pg_catalog.to_regclass({literal(str(other))})::pg_catalog.oid AS found"
+    key = f"FOREIGN KEY ({quote(name)}) REFERENCES pg_temp.ec_other {listed}"
+    return [
+        f"CREATE TEMPORARY TABLE ec_other (LIKE {other} INCLUDING INDEXES)",
+        f"CREATE TEMPORARY TABLE ec_found AS {found}",
+        f"ALTER TABLE pg_temp.ec_clone ADD CONSTRAINT ec_key {key} NOT VALID",
+    ]
+
+
+def referred(answer: Answer) -> tuple[Referred, ...]:
+    """Return what the column refers to, where it does."""
+    ((*_, schema, table, column, _, _, _),) = answer.rows if isinstance(answer, Answers) else ()
+    if schema is None or table is None or column is None:
+        return ()
+    return (Referred(RelationName(schema, table), (column,)),)
 
 
 def filling(type_: str, fill: str | None) -> list[RowExpression]:
@@ -93,7 +132,7 @@ def read(name: str, answer: Answer, *, generated: bool) -> tuple[NewColumn, bool
     Raises UnsupportedShape for a type that rewrites the table by itself.
     """
     found = answer.rows if isinstance(answer, Answers) else ()
-    ((type_, collation, expression, type_rewrites, rewrites, check, others, base, *_),) = found
+    ((type_, collation, expression, type_rewrites, rewrites, check, others, base, _, _, _, rest, *_),) = found
     if type_rewrites == "True":
         raise UnsupportedShape(
             f"Adding a column of type {type_} rewrites the table under a lock that stops everybody.",
@@ -108,12 +147,21 @@ def read(name: str, answer: Answer, *, generated: bool) -> tuple[NewColumn, bool
         generated=expression if generated else None,
         volatile=rewrites == "True",
         check=check,
+        references=rest,
     )
     return column, others == "True"
 
 
-def examine_unique(snapshot: Snapshot, column: NewColumn) -> None:
-    """Raise UnsupportedShape where the column cannot be UNIQUE, or would hold one value in all rows."""
+def examine_rules(snapshot: Snapshot, column: NewColumn) -> None:
+    """Raise UnsupportedShape where the column cannot be UNIQUE or refer to another, or would hold one value
+    in all rows of a table in which no two may have the same.
+    """
+    partitioned = snapshot.relation.partitioned
+    if column.references and partitioned and snapshot.server_version < _NOT_VALID_OF_PARTITIONED_SINCE:
+        raise UnsupportedShape(
+            f"{snapshot.table} has partitions.",
+            why="Before PostgreSQL 18 it takes no foreign key without a scan that stops writes.",
+        )
     if not column.unique:
         return
     if snapshot.relation.partitioned:

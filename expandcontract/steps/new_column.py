@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from expandcontract.model.chosen_names import chosen
 from expandcontract.model.names import RelationName, qualify_constant, qualify_type, quote
-from expandcontract.model.plan import Purpose, Step, Sweep, Transactional
+from expandcontract.model.plan import LockMode, Purpose, Step, Sweep, Transactional
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps import tables
 from expandcontract.steps.parts import FINISH, Part
@@ -28,6 +28,7 @@ class NewColumn:
     check: str | None = None
     comment: str | None = None
     fill: RowFunction | None = None
+    references: str | None = None
 
     @property
     def swept(self) -> bool:
@@ -75,6 +76,7 @@ def added(snapshot: Snapshot, column: NewColumn) -> Part:
         backfill=_fill(snapshot, column),
         repair=(clear,) if drop else (),
         rollback=(*drop, f"ALTER TABLE {snapshot.table.sql} DROP COLUMN IF EXISTS {quote(column.name)}"),
+        also_locked=tuple(each.table for each in snapshot.referred),
     )
 
 
@@ -145,7 +147,28 @@ def _rules(snapshot: Snapshot, column: NewColumn) -> tuple[Step, ...]:
         steps.append(tables.validate("check:validate", table, name))
     if column.not_null and column.swept:
         steps += _not_null(snapshot, column)
-    return (*steps, *_unique(snapshot, column))
+    return (*steps, *_key(snapshot, column), *_unique(snapshot, column))
+
+
+def _key(snapshot: Snapshot, column: NewColumn) -> tuple[Step, ...]:
+    """A foreign key as it is added to any column: the other table is locked first, for its writers."""
+    if column.references is None:
+        return ()
+    table, (other,) = snapshot.table, snapshot.referred
+    name = chosen(table.name, column.name, "fkey", snapshot.taken_names)
+    rule = f"FOREIGN KEY ({quote(column.name)}) REFERENCES {other.table.sql}{column.references}"
+    add = f"ALTER TABLE {table.sql} ADD CONSTRAINT {quote(name)} {rule.removesuffix(' NOT VALID')} NOT VALID"
+    locks = tables.locks(LockMode.SHARE_ROW_EXCLUSIVE, other.table, table)
+    return (
+        Step(
+            "foreign_key",
+            "+",
+            f"new rows must satisfy {quote(name)}",
+            Transactional((add,), locks),
+            reverse=(tables.drop_constraint(table, name),),
+        ),
+        tables.validate("foreign_key:validate", table, name),
+    )
 
 
 def _unique(snapshot: Snapshot, column: NewColumn) -> tuple[Step, ...]:

@@ -35,6 +35,16 @@ DATA_CASES = [
         discard=True,
     ),
     Case(
+        "add-column that refers to another table",
+        "add-column",
+        {"column": "users.boss", "type": "integer", "references": "bosses"},
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'old', 'x')",
+        "INSERT INTO users (id, name, fax, boss) VALUES ($1, 'new', 'x', 1)",
+        given=f"{USERS}CREATE TABLE bosses (id integer PRIMARY KEY); INSERT INTO bosses VALUES (1);",
+        holds="SELECT convalidated AND pg_get_constraintdef(oid) LIKE '%REFERENCES bosses(id)' "
+        "FROM pg_constraint WHERE conname = 'users_boss_fkey'",
+    ),
+    Case(
         "add-column that is filled from others",
         "add-column",
         {"column": "users.handle", "type": "text", "fill": "lower(name) || users.id", "not_null": True},

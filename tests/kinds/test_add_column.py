@@ -51,6 +51,8 @@ SHAPES: list[tuple[dict[str, Any], bool]] = [
     ({"column": "parts.h", "type": "integer[]", "default": "ARRAY[1]", "not_null": True}, False),
     ({"column": "parts.i", "type": "uuid", "default": "gen_random_uuid()"}, True),
     ({"column": '"Guest Book"."Who is it"', "type": "text", "unique": True}, False),
+    ({"column": '"Guest Book".user', "type": "integer", "references": "public.users.id"}, False),
+    ({"column": "users.parent", "type": "integer", "references": "users"}, False),
 ]
 KIND = "SELECT true FROM pg_attribute WHERE attrelid = 'users'::regclass AND attname = 'kind'"
 REFUSED: list[tuple[dict[str, Any], type[EcError], str]] = [
@@ -75,6 +77,9 @@ REFUSED: list[tuple[dict[str, Any], type[EcError], str]] = [
     ({"column": "users.a", "type": "integer", "fill": "sum(id)"}, BadExpression, "aggregate"),
     ({"column": "users.a", "type": "text", "fill": "loud"}, UnsupportedShape, "generated"),
     ({"column": "users.a", "type": "integer", "fill": "id", "unique": True}, BadChangeFile, "add-unique"),
+    ({"column": "users.a", "type": "integer", "references": "user"}, BadExpression, "does not exist"),
+    ({"column": "users.a", "type": "text", "references": "users"}, BadExpression, "foreign key"),
+    ({"column": "users.a", "type": "text", "references": "users.name"}, BadExpression, "unique constraint"),
     ({"column": "parts.a", "type": "integer", "unique": True}, UnsupportedShape, "partitioned"),
     ({"column": "users.a", "type": "integer", "unique": True, "default": "7"}, UnsupportedShape, "same"),
 ]  # fmt: skip

@@ -23,7 +23,7 @@ from expandcontract.model.names import (
     sync_schema,
 )
 from expandcontract.model.plan import Plan, Words
-from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.postgres.catalog.snapshot import Referred, Snapshot
 from expandcontract.postgres.clone import Answer, Trial
 from expandcontract.steps import filling
 from expandcontract.steps import new_column as steps
@@ -49,6 +49,7 @@ class AddColumnSpec(Spec):
     )
     not_null: bool = Field(default=False, description="Every row has a value: needs --default or --fill.")
     unique: bool = Field(default=False, description="No two rows may have the same value.")
+    references: str | None = Field(None, description="What it refers to: [schema.]table[.column]")
     check: str | None = Field(None, description="What must hold of every row, as in CHECK (...)")
     generated: str | None = Field(None, description="Computed when it is read (VIRTUAL, PostgreSQL 18)")
     comment: str | None = Field(None, description="Its comment.")
@@ -59,6 +60,8 @@ class AddColumnSpec(Spec):
             raise ValueError("--not-null needs a value for rows that are there: --default or --fill")
         if self.generated is not None and (self.default is not None or self.fill is not None or self.unique):
             raise ValueError("a column that is computed takes no --default, --fill, --not-null or --unique")
+        if self.references is not None and (self.generated is not None or self.fill is not None):
+            raise ValueError("with --fill or --generated: ec start add-foreign-key afterwards")
         if self.fill is not None and self.unique:
             raise ValueError("with --fill two rows may get the same value: ec start add-unique afterwards")
         return self
@@ -98,7 +101,12 @@ class AddColumn(Kind[AddColumnSpec]):
             generated=spec.generated,
             check=spec.check,
             fill=spec.fill,
+            references=spec.references,
         )
+
+    def refers(self, spec: AddColumnSpec, judgement: Answer) -> tuple[Referred, ...]:
+        del spec
+        return new_column.referred(judgement)
 
     def compile(
         self, change: Change, spec: AddColumnSpec, snapshot: Snapshot, judgement: Answer, ledger_schema: str
@@ -108,7 +116,7 @@ class AddColumn(Kind[AddColumnSpec]):
         asked, check_of_more = new_column.read(name, judgement, generated=spec.generated is not None)
         fill = new_column.filled_by(change, snapshot, asked.type, spec.fill, judgement, schema)
         column = replace(asked, not_null=spec.not_null, unique=spec.unique, comment=spec.comment, fill=fill)
-        new_column.examine_unique(snapshot, column)
+        new_column.examine_rules(snapshot, column)
         notes = tuple(new_column.notes(snapshot, column, check_of_more=check_of_more))
         keeping = _keeping(change, snapshot, column, schema)
         return compose(
