@@ -73,7 +73,8 @@ def _notes(snapshot: Snapshot, old: str, new: str) -> Iterator[Note]:
     yield Note.hazard(
         "both-names",
         f"The view has {quote(old)} after all other columns: SELECT * has one more. A statement that gives "
-        f"{quote(old)} and {quote(new)} a value at once fails, and one that caches SELECT * once.",
+        f"{quote(old)} and {quote(new)} a value at once fails, and one that caches SELECT * once. What the "
+        f"server says of the table in errors it says of {quote(hidden_name(snapshot.table.name))}.",
     )
     for each in snapshot.dependents:
         if each.kind != "function body":

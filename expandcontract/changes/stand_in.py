@@ -6,6 +6,7 @@ from expandcontract.changes import preflight
 from expandcontract.model.errors import NameTaken, UnsupportedShape
 from expandcontract.model.names import RelationName, check, quote
 from expandcontract.model.plan import Note, Step, Transactional
+from expandcontract.postgres.catalog import body
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps import tables
 from expandcontract.steps.parts import Part
@@ -56,11 +57,11 @@ def part(stand_in: StandIn, sentence: str, notes: Iterator[Note]) -> Part:
         contract=stand_in.take_down(),
         undo=stand_in.again(),
         rollback=(stand_in.back(),),
-        notes=(*_hazards(stand_in.snapshot, final), *notes),
+        notes=(*_hazards(stand_in.snapshot, stand_in.base, final), *notes),
     )
 
 
-def _hazards(snapshot: Snapshot, final: RelationName) -> Iterator[Note]:
+def _hazards(snapshot: Snapshot, called: RelationName, final: RelationName) -> Iterator[Note]:
     """What does not work while the view stands, and what was found in the catalog that may do it."""
     table = snapshot.table
     merge = " MERGE INTO it," if snapshot.server_version < _MERGE_INTO_VIEWS_SINCE else ""
@@ -70,7 +71,9 @@ def _hazards(snapshot: Snapshot, final: RelationName) -> Iterator[Note]:
         f"(columns), RETURNING and FOR UPDATE go on through it. These fail under that name:{merge} COPY FROM "
         "and TO, TRUNCATE, ON CONFLICT ON CONSTRAINT, GROUP BY the primary key alone, TABLESAMPLE, xmin, "
         "ctid and tableoid, WHERE CURRENT OF, new foreign keys, indexes and triggers, ALTER TABLE; and "
-        "pg_get_serial_sequence finds nothing. Other migrations of the table wait.",
+        "pg_get_serial_sequence finds nothing. A framework that looks up primary keys in the catalog when it "
+        "starts, as ActiveRecord does, finds none under that name: name it in the model. Other migrations of "
+        "the table wait.",
     )
     if snapshot.relation.publications:
         names = ", ".join(map(quote, snapshot.relation.publications))
@@ -89,6 +92,14 @@ def _hazards(snapshot: Snapshot, final: RelationName) -> Iterator[Note]:
             "them.",
             about=function,
         )
+    for trigger in snapshot.triggers:
+        if body.names(body.without_comments(trigger.source), "tg_table_name"):
+            yield Note.hazard(
+                "table-name",
+                f"Trigger {quote(trigger.name)} ({trigger.function}) uses TG_TABLE_NAME: from expand on that "
+                f"is {called.name}, however the table was written.",
+                about=trigger.name,
+            )
     children = [leaf.name.sql for leaf in snapshot.relation.leaves if leaf.name != table]
     if children and not snapshot.relation.partitioned:
         yield Note("only", f"{table} has children ({', '.join(children)}): ONLY has no meaning for the view.")

@@ -1,4 +1,4 @@
-"""Partitions and children that left the table since the plan was made, which names them.
+"""Partitions and children that left the table since the plan was made, and others that it names and are gone.
 
 Retention drops or detaches the oldest of them at any time. What a step would do to one is not missed: its
 rows went with it. A statement that names it would fail for ever.
@@ -9,7 +9,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from expandcontract.engine.leased_work import Work
-from expandcontract.model.plan import Transactional
+from expandcontract.model.plan import Plan, Transactional
 from expandcontract.postgres.query import rows
 
 
@@ -29,18 +29,25 @@ class Departed:
 async def of(work: Work) -> Departed:
     """Return what left the table of a change."""
     planned = [name for name in work.plan.catalog.get("leaves", ()) if name != work.plan.table.sql]
-    if not planned:
+    others = _beside(work.plan) - set(planned)
+    if not planned and not others:
         return Departed()
     query = f"""SELECT name, pg_catalog.to_regclass(name) IS NULL
         FROM pg_catalog.unnest($2::pg_catalog.text[]) AS planned (name)
         WHERE NOT EXISTS (SELECT FROM {work.context.tables.qualified("leaves")}($1) leaf
             WHERE leaf OPERATOR(pg_catalog.=) pg_catalog.to_regclass(name)::pg_catalog.oid)"""
     async with work.context.database.transaction() as conn:
-        found = await rows(conn, query, work.situation.relation, planned)
+        found = await rows(conn, query, work.situation.relation, [*planned, *others])
     return Departed(
         frozenset(name for name, missing in found if missing),
-        frozenset(name for name, missing in found if not missing),
+        frozenset(name for name, missing in found if not missing and name not in others),
     )
+
+
+def _beside(plan: Plan) -> set[str]:
+    """Return the other tables that the plan locks, such as those that refer to its table."""
+    locked = {lock.relation for steps in plan.sections.values() for step in steps for lock in step.locks}
+    return locked - {name.sql for name in plan.tables}
 
 
 def without(action: Transactional, departed: Departed) -> Transactional:

@@ -1,7 +1,9 @@
 """Foreign keys that refer to a table which goes: off one at a time before it does, and back after undo."""
 
-from expandcontract.model.names import RelationName, quote
-from expandcontract.model.plan import LockMode, Step, Transactional
+from dataclasses import replace
+
+from expandcontract.model.names import RelationName, literal, quote
+from expandcontract.model.plan import Action, LockMode, Step, Transactional
 from expandcontract.postgres.catalog.constraint import Constraint
 from expandcontract.steps import tables
 from expandcontract.steps.parts import Part
@@ -33,11 +35,27 @@ def part(table: RelationName, key: Constraint) -> Part:
     )
     checked = (tables.validate(f"link:{id_}:validate", key.table, key.name),)
     valid = key.validated and key.enforced
+    still = replace(checked[0], action=_if_there(key, checked[0].action))
     return Part(
         before_contract=(drop,),
         after_undo=(link, *checked) if valid else (link,),
-        before_rollback=checked if valid else (),
+        before_rollback=(still,) if valid else (),
     )
+
+
+def _if_there(key: Constraint, action: Action) -> Action:
+    """Where nothing was dropped, the key is valid; or somebody dropped it, and it is not missed."""
+    if not isinstance(action, Transactional):
+        return action
+    (validate,) = action.statements
+    statement = f"""DO $ec$ BEGIN
+    IF EXISTS (SELECT FROM pg_catalog.pg_constraint k
+               WHERE k.conrelid = pg_catalog.to_regclass({literal(key.table.sql)}) AND NOT k.convalidated
+                 AND k.conname = {literal(key.name)}) THEN
+        {validate};
+    END IF;
+END $ec$"""
+    return replace(action, statements=(statement,))
 
 
 def _again(key: Constraint) -> tuple[str, ...]:

@@ -83,6 +83,21 @@ async def test_what_fails_is_taken_back(database: str) -> None:
         assert await life.rows(KEYS) == before
 
 
+async def test_what_referred_to_it_may_go(database: str) -> None:
+    """Neither a key nor a table that somebody drops meanwhile keeps rollback or undo from their end."""
+    async with living(database, "drop-table", {"table": "faxes"}, GIVEN) as life:
+        await life.start()
+        await life.sql("ALTER TABLE pages DROP CONSTRAINT pages_fax_id_fkey")
+        await life.rollback()
+        await life.sql("ALTER TABLE pages ADD FOREIGN KEY (fax_id) REFERENCES faxes")
+        await life.start()
+        await life.contract()
+        await life.sql("DROP TABLE pages")
+        await life.undo()
+        assert await life.value("SELECT count(*) FROM faxes") == 100
+        await life.rollback()
+
+
 async def test_purge_waits_for_what_uses_the_table(database: str) -> None:
     """A view goes on with the hidden table, and keeps purge shut; so does a key that came after the plan."""
     async with living(database, "drop-table", {"table": "faxes"}, GIVEN) as life:

@@ -15,7 +15,8 @@ CREATE TABLE "Guest Book" ("Full Name" text PRIMARY KEY);
 CREATE TABLE users (id integer PRIMARY KEY, name text UNIQUE, seen integer DEFAULT 0, other text);
 CREATE INDEX ON users (lower(name));
 CREATE VIEW known AS SELECT id, name FROM users;
-CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.other := NEW.name; RETURN NEW; END';
+CREATE FUNCTION stamp() RETURNS trigger LANGUAGE plpgsql AS '
+    BEGIN NEW.other := NEW.name || TG_TABLE_NAME; RETURN NEW; END';
 CREATE FUNCTION first_name() RETURNS text LANGUAGE sql AS 'SELECT name FROM users ORDER BY id LIMIT 1';
 INSERT INTO users VALUES (1, 'Ann'), (2, 'Bob');
 """
@@ -29,7 +30,7 @@ async def test_what_the_plan_finds(database: str, monkeypatch: pytest.MonkeyPatc
     """
     async with opened(database, "rename-column", FIELDS, GIVEN + TRIGGER) as life:
         codes = {note.code for note in (await life.plan()).to_acknowledge}
-        assert codes == {"view", "both-names", "row-body:public.stamp()"}
+        assert codes == {"view", "both-names", "row-body:public.stamp()", "table-name:stamp"}
 
         async def planned(**fields: object) -> Plan:
             return await plan.make(life.context, plan.named("rename-column", FIELDS | fields, ()))
