@@ -99,8 +99,17 @@ class Asked:
     notes: tuple[Note, ...]
 
 
-def read(words: IndexWords, snapshot: Snapshot, answer: Answer, *, unique: bool, label: str = "idx") -> Asked:
-    """Return what the clone made of a trial.
+def read(
+    words: IndexWords,
+    snapshot: Snapshot,
+    answer: Answer,
+    *,
+    unique: bool,
+    label: str = "idx",
+    told: bool = True,
+) -> Asked:
+    """Return what the clone made of a trial. Without --name it is called after the table, its columns where
+    they are `told`, and the label.
 
     Raises:
         BadExpression: no column is named.
@@ -124,7 +133,7 @@ def read(words: IndexWords, snapshot: Snapshot, answer: Answer, *, unique: bool,
             why="Those of the partitions, which hold the rows, are built in the default tablespace.",
             next="Leave --tablespace out; ALTER INDEX ... SET TABLESPACE moves one of them later.",
         )
-    addition = str(made).removeprefix("ec_clone_").rpartition("_")[0]
+    addition = str(made).removeprefix("ec_clone_").rpartition("_")[0] if told else ""
     same = [each for each in snapshot.indexes if (each.definition, each.unique) == (definition, unique)]
     name = _name(words, snapshot, same, addition, label)
     index = replace(

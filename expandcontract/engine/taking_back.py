@@ -26,7 +26,10 @@ from expandcontract.postgres.message import inlined
 
 #: The state in which nothing that a section prepares is in use yet.
 _BEFORE = {
+    Section.EXPAND: {State.ACTIVE},
+    Section.DUAL_WRITE: {State.ACTIVE},
     Section.BACKFILL: {State.ACTIVE},
+    Section.VERIFY: {State.ACTIVE},
     Section.CONTRACT: {State.ACTIVE},
     Section.UNDO: {State.HIDDEN},
     Section.ROLLBACK: {State.ACTIVE, State.FINISHED},

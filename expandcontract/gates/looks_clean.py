@@ -6,7 +6,7 @@ names the rows. It says nothing of what was written since.
 
 from humanize import naturaldelta
 
-from expandcontract.model.phases import Phase, Status
+from expandcontract.model.phases import Phase, Section, Status
 from expandcontract.model.situation import Proof, Situation, Verdict
 
 NAME = "looks-clean"
@@ -19,8 +19,10 @@ def judge(situation: Situation) -> Verdict | None:
     """Open when the last count found no row that breaks the rule. Without a rule there is no such gate, and a
     pair of columns has a harder one.
     """
-    if situation.plan.pair is not None or not situation.plan.compares:
+    if situation.plan.pair is not None or not situation.plan.steps(Section.VERIFY):
         return None
+    if not situation.plan.compares:
+        return _looked(situation)
     proof, verify = situation.proof, f"ec verify {situation.name}"
     if proof is None:
         return _uncounted(situation)
@@ -38,6 +40,15 @@ def known(situation: Situation) -> str:
     proof = situation.proof
     counted = "not counted" if proof is None else f"count {proof.id}: {proof.mismatches:,}"
     return f"attempt {situation.attempt}, cycle {situation.cycle}: {counted}"
+
+
+def _looked(situation: Situation) -> Verdict:
+    """What one look at the whole table found, which no proof tells of."""
+    look = situation.phases[Phase.VERIFY]
+    if look.status == Status.DONE and look.finished_at is not None:
+        ago = naturaldelta(situation.since(look.finished_at))
+        return Verdict(NAME, HARD, open=True, reason=f"No row was found that the rule refuses, {ago} ago.")
+    return _shut(look.error, f"ec backfill {situation.name}") if look.error else _uncounted(situation)
 
 
 def _found(proof: Proof, situation: Situation) -> str:

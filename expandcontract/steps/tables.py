@@ -89,6 +89,7 @@ def not_null(  # noqa: PLR0913 - what a NOT NULL may be
             "~",
             f"{quote(column)} is NOT NULL; the helper constraint goes",
             Transactional(set_, adding),
+            reverse=(f"ALTER TABLE {table.sql} ALTER COLUMN {quote(column)} DROP NOT NULL",),
         ),
     )
 

@@ -187,6 +187,44 @@ CASES = [
         anew=True,
     ),
     Case(
+        "add-index that is unique",
+        "add-index",
+        {"table": "users", "columns": "lower(name)", "unique": True},
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'old ' || $1::integer, 'x')",
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'new ' || $1::integer, 'x')",
+        holds="SELECT indisunique AND indisvalid FROM pg_index"
+        " WHERE indexrelid = 'users_lower_idx'::regclass",
+    ),
+    Case(
+        "add-unique",
+        "add-unique",
+        {"table": "users", "columns": "name, seen", "initially_deferred": True},
+        "INSERT INTO users (id, name, fax, seen) VALUES ($1, 'old', 'x', $1)",
+        "INSERT INTO users (id, name, fax, seen) VALUES ($1, 'new', 'x', $1)",
+        holds="SELECT pg_get_constraintdef(oid) = 'UNIQUE (name, seen) DEFERRABLE INITIALLY DEFERRED'"
+        " FROM pg_constraint WHERE conname = 'users_name_seen_key'",
+    ),
+    Case(
+        "add-primary-key",
+        "add-primary-key",
+        {"table": "users", "columns": "seen, name"},
+        "INSERT INTO users (id, name, fax, seen) VALUES ($1, 'old', 'x', $1)",
+        "INSERT INTO users (id, name, fax, seen) VALUES ($1, 'new', 'x', $1)",
+        given=USERS.replace("PRIMARY KEY", ""),
+        holds="SELECT pg_get_constraintdef(oid) = 'PRIMARY KEY (seen, name)'"
+        " FROM pg_constraint WHERE conname = 'users_pkey'",
+    ),
+    Case(
+        "add-primary-key of partitions",
+        "add-primary-key",
+        {"table": "parts", "columns": "id, name"},
+        "INSERT INTO parts (id, name) VALUES ($1::integer % 200, 'old' || $1)",
+        "INSERT INTO parts (id, name) VALUES ($1::integer % 200, 'new' || $1)",
+        given=PARTS,
+        holds="SELECT count(*) = 4 AND bool_and(indisprimary AND indisvalid) FROM pg_index"
+        " WHERE indrelid::regclass::text LIKE 'parts%'",
+    ),
+    Case(
         "add-index",
         "add-index",
         {"table": "users", "columns": "name, lower(fax) DESC", "where": "seen = 0", "include": "note"},

@@ -10,13 +10,15 @@ from expandcontract.model.errors import (
     BadExpression,
     BadName,
     EcError,
+    GateShut,
     NameTaken,
     NoSuchObject,
+    PlanFails,
     StepFailed,
     UnsupportedShape,
 )
 from expandcontract.model.phases import Section, Stage
-from tests.acceptance.catalog import describe
+from tests.acceptance.catalog import describe, everything
 from tests.acceptance.cycle import Application, living, opened
 from tests.kinds.cases import PARTS, USERS
 
@@ -92,6 +94,32 @@ REFUSED: list[tuple[str, dict[str, Any], type[EcError], str]] = [
     ("reindex", {"name": "everybody"}, UnsupportedShape, "a view"),
     ("reindex", {"name": "bare"}, UnsupportedShape, "has no index"),
     ("reindex", {"name": "known_era_excl"}, UnsupportedShape, "exclusion constraint"),
+    ("add-unique", {"table": "users", "columns": "nam"}, BadExpression, 'column "nam" does not exist'),
+    ("add-unique", {"table": "users", "columns": "lower(name)"}, BadExpression, "takes columns alone"),
+    ("add-unique", {"table": "users", "columns": "name DESC"}, BadExpression, "takes columns alone"),
+    ("add-unique", {"table": "known", "columns": "era, at", "name": "users"}, NameTaken, "already"),
+    ("add-unique", {"table": "parts", "columns": "name"}, UnsupportedShape, "partitioned by id"),
+    ("add-unique", {"table": "parts", "columns": "id", "deferrable": True}, UnsupportedShape, "deferrable"),
+    ("add-index", {"table": "parts", "columns": "name", "unique": True}, PlanFails, "partitioning columns"),
+    (
+        "add-primary-key",
+        {"table": "users", "columns": "name"},
+        UnsupportedShape,
+        "users_pkey PRIMARY KEY (id)",
+    ),
+    ("add-primary-key", {"table": "everybody", "columns": "name"}, UnsupportedShape, "a view"),
+    (
+        "add-exclusion",
+        {"table": "known", "definition": "gist (era WITH &&)"},
+        UnsupportedShape,
+        "ACCESS EXCLUSIVE",
+    ),
+    (
+        "add-exclusion",
+        {"table": "known", "definition": "gist (era WITH %%)"},
+        BadExpression,
+        "does not exist",
+    ),
 ]
 
 
@@ -221,3 +249,81 @@ async def test_what_a_reindex_that_died_left_is_dropped(database: str) -> None:
         assert (await life.backfill()).stage == Stage.FINISHED
         assert await life.value("SELECT array_agg(relname::text) FROM pg_class WHERE relname ~ '_cc'") is None
         assert await life.value("SELECT 'users_pkey'::regclass::oid") != was
+
+
+RULES: dict[str, dict[str, Any]] = {
+    "add-unique": {"table": "bare", "columns": "id, name"},
+    "add-primary-key": {"table": "bare", "columns": "id, name"},
+    "add-index": {"table": "bare", "columns": "id, lower(name)", "unique": True},
+}
+BARE = (
+    "CREATE TABLE bare (id integer, name text); INSERT INTO bare SELECT n, 'x' FROM generate_series(1, 20) n;"
+)
+
+
+@pytest.mark.parametrize("kind", RULES)
+async def test_rows_that_are_equal_are_counted_and_named(database: str, kind: str) -> None:
+    """Before contract, with their values; and what a contract that fails has built is taken back."""
+    async with living(database, kind, RULES[kind], BARE) as life:
+        before = await everything(life.app)
+        await life.sql("INSERT INTO bare VALUES (3, 'x'), (3, 'x'), (7, 'x')")
+        await life.start()
+        with pytest.raises(StepFailed, match=r"5 rows, 2 of its values: ctid=\(0,21\) of public.bare and"):
+            await life.backfill()
+        with pytest.raises(GateShut, match="looks-clean"):
+            await life.contract()
+        await life.sql(
+            "DELETE FROM bare WHERE ctid IN (SELECT max(ctid) FROM bare GROUP BY id HAVING count(*) > 1)"
+        )
+        await life.sql(
+            "DELETE FROM bare WHERE ctid IN (SELECT max(ctid) FROM bare GROUP BY id HAVING count(*) > 1)"
+        )
+        assert (await life.backfill()).stage == Stage.READY
+        # Since then somebody wrote one more.
+        await life.sql("INSERT INTO bare VALUES (9, 'x')")
+        with pytest.raises(StepFailed, match="could not create unique index") as failed:
+            await life.contract()
+        assert "holds values" in failed.value.why
+        await life.sql("INSERT INTO bare VALUES (9, 'x'), (NULL, NULL)")
+        await life.rollback()
+        assert await everything(life.app) == before
+
+
+async def test_rows_without_a_value_are_found_before_a_key(database: str) -> None:
+    """They are counted; undo gives the columns back as they were."""
+    async with living(database, "add-primary-key", RULES["add-primary-key"], BARE) as life:
+        before = await describe(life.app, "bare")
+        await life.sql("INSERT INTO bare VALUES (NULL, 'x')")
+        await life.start()
+        with pytest.raises(StepFailed, match="1 rows have no value"):
+            await life.backfill()
+        await life.sql("DELETE FROM bare WHERE id IS NULL")
+        await life.backfill()
+        await life.contract()
+        with pytest.raises(asyncpg.NotNullViolationError):
+            await life.sql("INSERT INTO bare VALUES (NULL, 'x')")
+        await life.undo()
+        assert await describe(life.app, "bare") == before
+
+
+async def test_a_partition_that_comes_late_is_not_built_on_under_the_lock(database: str) -> None:
+    """Contract of a constraint stops and takes back what it built; a plain index is built there first."""
+    late = "CREATE TABLE parts_late PARTITION OF parts FOR VALUES FROM (200) TO (300)"
+    async with living(database, "add-unique", {"table": "parts", "columns": "id, name"}, PARTS) as life:
+        before = await everything(life.app)
+        await life.start()
+        await life.backfill()
+        await life.sql(late)
+        with pytest.raises(StepFailed, match="parts_late came after the plan"):
+            await life.contract()
+        await life.sql("DROP TABLE parts_late")
+        await life.rollback()
+        assert await everything(life.app) == before
+    async with living(database, "add-index", {"table": "parts", "columns": "name"}) as life:
+        await life.start()
+        await life.sql(late)
+        assert (await life.backfill()).stage == Stage.FINISHED
+        assert await life.value(
+            "SELECT count(*) = 5 AND bool_and(indisvalid) FROM pg_index"
+            " WHERE indrelid::regclass::text LIKE 'parts%'"
+        )

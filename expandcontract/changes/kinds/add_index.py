@@ -1,4 +1,4 @@
-"""add-index: built while reads and writes go on, on a partitioned table leaf by leaf."""
+"""add-index: built while reads and writes go on; a unique one is a rule, and begins at contract."""
 
 from typing import ClassVar
 
@@ -13,7 +13,7 @@ from expandcontract.model.names import Target, parse_table, quote, slug
 from expandcontract.model.plan import Plan, Words
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Trial
-from expandcontract.steps import indexes
+from expandcontract.steps import indexes, unique_indexes
 from expandcontract.steps.parts import Part, Sentences
 
 
@@ -25,10 +25,11 @@ class AddIndexSpec(IndexWords):
         description="Columns and expressions, as in CREATE INDEX: 'customer_id, lower(email) DESC'",
         json_schema_extra={"positional": True},
     )
+    unique: bool = Field(default=False, description="No two rows may be equal in them, from contract on")
 
 
 class AddIndex(Kind[AddIndexSpec]):
-    """Ready when it is built; there is nothing to contract."""
+    """Ready when it is built; there is nothing to contract, unless it is unique."""
 
     name: ClassVar[str] = "add-index"
     group: ClassVar[str] = "Indexes"
@@ -43,21 +44,40 @@ class AddIndex(Kind[AddIndexSpec]):
 
     def question(self, spec: AddIndexSpec, snapshot: Snapshot) -> Trial:
         del snapshot
-        return index_words.trial(spec, spec.columns, unique=False)
+        return index_words.trial(spec, spec.columns, unique=spec.unique)
 
     def compile(
         self, change: Change, spec: AddIndexSpec, snapshot: Snapshot, judgement: Answer, ledger_schema: str
     ) -> Plan:
         del ledger_schema
-        asked = index_words.read(spec, snapshot, judgement, unique=False)
+        asked = index_words.read(spec, snapshot, judgement, unique=spec.unique)
         index, name = asked.index, quote(asked.index.name)
-        part = Part(backfill=indexes.build(index), before_rollback=indexes.drop(index), notes=asked.notes)
+        parts = [Part(notes=asked.notes)]
+        if spec.unique:
+            look = unique_indexes.look(
+                snapshot, index, asked.keys, nulls_distinct=not spec.nulls_not_distinct
+            )
+            parts += [look, unique_indexes.bare(index)]
+        else:
+            parts.append(Part(backfill=indexes.build(index), before_rollback=indexes.drop(index)))
         return compose(
             change,
             snapshot,
-            (part,),
-            Words(about=f"index {name} {index.definition}", ready=f"index {name} is built"),
-            Sentences(rollback=f"close the change; nothing is left of {name}"),
+            parts,
+            Words(
+                about=f"index {name} {index.definition}",
+                ready=f"index {name} is built"
+                if not spec.unique
+                else "nothing that new code needs is missing",
+                contracted=f"{name} refuses rows that are equal in it",
+                destroys="",
+            ),
+            Sentences(
+                contract=f"{name} stays: from now on it refuses rows",
+                undo=f"drop {name}, which refused rows",
+                rollback=f"close the change; nothing is left of {name}",
+                purge=f"close the change: {name} stays",
+            ),
             claims=asked.columns,
         )
 
