@@ -4,6 +4,8 @@ import asyncpg
 import pytest
 
 from expandcontract import gates
+from expandcontract.cli.views.report import ReportView
+from expandcontract.engine.verbs import report
 from expandcontract.engine.verbs.verify import VerifyOptions, look
 from expandcontract.engine.verbs.verify import verify as verify_verb
 from expandcontract.model.errors import EcError, GateShut, Mismatches, StepFailed
@@ -48,6 +50,8 @@ async def test_rows_that_break_it_are_counted_and_named(database: str) -> None:
         assert _gate(await life.situation()).open
         assert (await life.contract()).stage == Stage.HIDDEN
         assert await _constraints(life) == 1
+        told_after = ReportView.of(*await report.read(life.context, life.name)).text()
+        assert "no row of the table was found to break CHECK" in " ".join(told_after.split())
 
 
 async def test_every_row_can_be_exported(database: str) -> None:

@@ -93,6 +93,10 @@ def _end(one: Verification) -> Any:  # noqa: ANN401 - a proof that counts has en
 
 
 def _what_it_proves(history: History) -> str:
+    if history.plan.pair is None:
+        since = " What was written since PostgreSQL looks at by itself, when contract validates the rule."
+        found = f"At that time no row of the table was found to {history.plan.fault}."
+        return found + since if history.plan.contracts else found
     pair = history.plan.sides
     if pair.mode == Mode.FILL:
         what = "the new side was filled, and no NOT NULL or CHECK of it would refuse a row"
