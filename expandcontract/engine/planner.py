@@ -11,7 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.changes import registry
 from expandcontract.changes.kind import Spec
-from expandcontract.engine import at_once, forecasts, many_partitions, matching_rows, referring_rows, row_fit
+from expandcontract.engine import (
+    at_once,
+    forecasts,
+    many_partitions,
+    matching_rows,
+    referring_rows,
+    row_fit,
+    unfit_statements,
+)
 from expandcontract.engine.context import Context
 from expandcontract.engine.rehearsal import rehearse
 from expandcontract.model.change import Change
@@ -219,7 +227,7 @@ async def examined(
     plan = compose(change, catalog, ledger_schema)
     plan = await forecasts.foretold(conn, plan)
     slow = await referring_rows.unindexed(conn, plan, catalog.snapshot)
-    plan = replace(plan, hazards=(*plan.hazards, *slow))
+    plan = replace(plan, hazards=(*plan.hazards, *slow, *await unfit_statements.seen(conn, plan)))
     long = await many_partitions.costs(conn, plan, len(catalog.snapshot.relation.leaves))
     plan = replace(plan, costs=(*plan.costs, *long))
     copy = await empty_copy.describe(conn, catalog.snapshot, _about(catalog, plan), triggers=plan.swap)

@@ -411,3 +411,30 @@ async def test_gates_answer_soon_with_5000_statements(counting: Server) -> None:
 def _columns(number: int) -> str:
     """Return columns in an order that no other number has."""
     return ", ".join("name" if bit == "1" else "id" for bit in f"{number + 1:b}")
+
+
+async def test_statements_that_name_a_table_which_is_renamed(counting: Server) -> None:
+    """The plan says what was seen that a view does not take; from expand on whoever names the view is seen,
+    and whoever names the table is not.
+    """
+    name = f"readers_{next(numbers)}"
+    boss = await asyncpg.connect(counting.url())
+    await boss.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+    fields = {"table": "users", "new_name": "accounts"}
+    try:
+        async with living(counting.url(name), "rename-table", fields, GIVEN, ONE_SECOND) as life:
+            await life.sql("BEGIN; TRUNCATE users; ROLLBACK")
+            await life.rows("SELECT xmin::text FROM users WHERE id = 1")
+            await life.rows("SELECT xmin::text FROM notes")
+            (note,) = [each for each in (await life.plan()).hazards if each.code == "seen-statements"]
+            assert note.found == "TRUNCATE by postgres; xmin by postgres."
+            await life.start(acknowledged={"view"})
+            await look(life)
+            await life.rows("SELECT age FROM users WHERE id = 2")
+            await life.rows("SELECT age FROM accounts WHERE id = 2")
+            await life.rows("SELECT label FROM people")
+            assert list(await seen(life)) == ["SELECT age FROM users WHERE id = $1"]
+            assert not judged(await look(life)).open
+    finally:
+        await boss.execute(f"DROP DATABASE {name} WITH (FORCE)")
+        await boss.close()
