@@ -5,10 +5,11 @@ from typing import Any
 import asyncpg
 import pytest
 
-from expandcontract.engine.verbs import plan
+from expandcontract.engine.verbs import plan, start
 from expandcontract.model.errors import (
     BadExpression,
     BadName,
+    ColumnOwned,
     EcError,
     GateShut,
     NameTaken,
@@ -327,3 +328,26 @@ async def test_a_partition_that_comes_late_is_not_built_on_under_the_lock(databa
             "SELECT count(*) = 5 AND bool_and(indisvalid) FROM pg_index"
             " WHERE indrelid::regclass::text LIKE 'parts%'"
         )
+
+
+async def test_columns_of_a_build_belong_to_it_until_it_is_finished(database: str) -> None:
+    """A rename of one of them waits; from then on the index is carried like any other."""
+    async with living(database, "add-index", {"table": "users", "columns": "lower(name)"}, USERS) as life:
+        await life.start()
+        rename = plan.named("rename-column", {"column": "users.name", "new_name": "title"}, ())
+        with pytest.raises(ColumnOwned, match="0001_index_users_lower_name"):
+            await start.start(life.context, rename)
+        await life.backfill()
+        begun = await start.start(life.context, rename)
+        assert "index:users_lower_idx" in [step.id for step in begun.plan.steps(Section.BACKFILL)]
+
+
+async def test_an_index_beside_a_rename_of_another_column(database: str) -> None:
+    """That a third index is over both columns is in nobody's way."""
+    given = USERS + "CREATE INDEX ON users (seen, note);"
+    async with living(database, "add-index", {"table": "users", "columns": "seen"}, given) as life:
+        await start.start(
+            life.context, plan.named("rename-column", {"column": "users.note", "new_name": "remark"}, ())
+        )
+        await life.start()
+        assert (await life.backfill()).stage == Stage.FINISHED

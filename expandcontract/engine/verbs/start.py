@@ -257,6 +257,8 @@ def _refuse_shared(plan: Plan, others: Collection[Plan]) -> None:
 
 def _shared(plan: Plan, other: Plan) -> str | None:
     """Return the name of an index or constraint of `plan` that also stands on a column of `other`."""
+    if not all(each.old_columns or each.new_columns for each in (plan, other)):
+        return None  # one of them moves no column: nothing is carried, or lost with it
     theirs = {*other.old_columns, *other.new_columns, other.hidden_column, *(other.claims or ())}
     standing = (*plan.catalog["indexes"], *plan.catalog["constraints"])
     return next(
