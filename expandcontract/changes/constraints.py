@@ -108,4 +108,15 @@ def standing(snapshot: Snapshot, found: Named) -> Standing:
         (found.other_table,) if found.other_table not in (None, snapshot.table) else (),
         index.definition if index is not None else "",
         timing,
+        _broken_by(found),
     )
+
+
+def _broken_by(found: Named) -> str:
+    match found.kind:
+        case "c":
+            return f"{found.definition.removeprefix('CHECK ').removesuffix(' NO INHERIT')} IS FALSE"
+        case "n":
+            return f"t.{quote(found.columns[0])} IS NOT DISTINCT FROM NULL"
+        case _:
+            return ""

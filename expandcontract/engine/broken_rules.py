@@ -12,7 +12,8 @@ from expandcontract.engine.leased_work import Work
 from expandcontract.engine.runner import fail_phase
 from expandcontract.ledger import proof
 from expandcontract.model.errors import EcError, Mismatches, StepFailed
-from expandcontract.model.phases import Phase
+from expandcontract.model.phases import Phase, Section
+from expandcontract.model.plan import Sweep
 from expandcontract.postgres.sqlstate import (
     CHECK_VIOLATION,
     FOREIGN_KEY_VIOLATION,
@@ -47,6 +48,30 @@ async def told(work: Work, error: EcError) -> EcError:
         await proof.spoil(conn, work.context.tables, work.situation.change_id, _spoiled(work))
     await fail_phase(work, Phase.CONTRACT, found)
     return found
+
+
+async def counted(work: Work, section: Section, error: EcError) -> EcError:
+    """Return what is to be raised in place of what ended a validation in `section`, of a constraint that
+    stood before: Mismatches with the number of rows that break it, where that can be told, and otherwise the
+    very same error.
+    """
+    looks = any(isinstance(step.action, Sweep) for step in work.plan.steps(Section.REPAIR))
+    if work.plan.pair is not None or not looks or not _of_a_rule(error):
+        return error
+    try:
+        number, keys = await _rows(work)
+    except (EcError, DBAPIError):
+        return error  # as above
+    if not number:
+        return error
+    listed = "; ".join(keys) + ("" if number == len(keys) else " and more")
+    rows = f"{number:,} rows" if number > 1 else "1 row"
+    return Mismatches(
+        f"{rows} of {work.plan.table} {work.plan.fault}.",
+        why=f"Rows: {listed}.",
+        state=f"What {section} had begun was taken back: nothing is refused that was not before.",
+        next=f"Correct those rows, then: ec {section} {work.name}",
+    )
 
 
 def _of_a_rule(error: EcError) -> bool:

@@ -5,7 +5,6 @@ from typing import TypeAlias
 
 from expandcontract.engine.context import Context
 from expandcontract.model.errors import Mismatches
-from expandcontract.model.phases import Section
 from expandcontract.model.plan import Purpose, Sweep
 from expandcontract.model.situation import Situation
 from expandcontract.sweep.governor import Governor
@@ -56,5 +55,4 @@ def _reading(context: Context, situation: Situation) -> RowReader:
 
 
 def _comparison(situation: Situation) -> Sweep:
-    actions = (step.action for step in situation.plan.steps(Section.VERIFY))
-    return next(a for a in actions if isinstance(a, Sweep) and a.purpose == Purpose.COMPARE)
+    return situation.plan.sweep(Purpose.COMPARE)[-1]

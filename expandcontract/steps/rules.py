@@ -19,14 +19,13 @@ def looked_for(snapshot: Snapshot, broken_by: str, rule: str) -> Part:
 
     `broken_by` is a predicate over the alias `t` that is true of them.
     """
-    sweep = Sweep(
-        Purpose.COMPARE,
-        snapshot.table.sql,
-        broken_by,
-        key=tuple(quote(column) for column in snapshot.primary_key),
-    )
-    look = Step("look", "=", f"look for rows that break {rule}", sweep, by_size=True)
-    return Part(verify=(look,))
+    return Part(verify=(_look(snapshot, broken_by, rule),))
+
+
+def _look(snapshot: Snapshot, broken_by: str, rule: str) -> Step:
+    key = tuple(quote(column) for column in snapshot.primary_key)
+    sweep = Sweep(Purpose.COMPARE, snapshot.table.sql, broken_by, key=key)
+    return Step("look", "=", f"look for rows that break {rule}", sweep, by_size=True)
 
 
 def constraint(
@@ -105,6 +104,8 @@ def renamed(table: RelationName, old: str, new: str, notes: tuple[Note, ...]) ->
 class Standing:
     """A constraint that stands on the table. `others` are locked with it: what a foreign key refers to.
     `index` is what follows USING of the index that is a UNIQUE constraint, `timing` what follows its name.
+    `broken_by` is a predicate over `t` that is true of rows that break it, empty where nobody can say: they
+    are counted where validation meets one.
     """
 
     name: str
@@ -114,23 +115,31 @@ class Standing:
     others: tuple[RelationName, ...] = ()
     index: str = ""
     timing: str = ""
+    broken_by: str = ""
 
 
-def validated(table: RelationName, found: Standing) -> Part:
+def validated(snapshot: Snapshot, found: Standing) -> Part:
     """Return the scan for rows that break a constraint; rollback leaves it NOT VALID, as it was."""
-    alter, name = f"ALTER TABLE {table.sql}", quote(found.name)
+    table, name = snapshot.table, quote(found.name)
+    alter = f"ALTER TABLE {table.sql}"
     again = f"{alter} DROP CONSTRAINT {name}, ADD CONSTRAINT {name} {found.definition} NOT VALID"
     return Part(
         backfill=(tables.validate("validate", table, found.name),),
+        repair=_counted(snapshot, found),
         rollback=(again, *_comment(table, found)),
         also_locked=found.others,
     )
 
 
-def dropped(table: RelationName, found: Standing) -> Part:
+def _counted(snapshot: Snapshot, found: Standing) -> tuple[Step, ...]:
+    return (_look(snapshot, found.broken_by, quote(found.name)),) if found.broken_by else ()
+
+
+def dropped(snapshot: Snapshot, found: Standing) -> Part:
     """Return what drops a constraint at contract, and makes it again for undo before anything is turned: not
     validated at first, or by an index that is built concurrently; taken back where rows break it.
     """
+    table = snapshot.table
     drop = tables.drop_constraint(table, found.name)
     if found.index:
         return Part(contract=(drop,), before_undo=(_index(table, found),), undo=_by_index(table, found))
@@ -143,7 +152,12 @@ def dropped(table: RelationName, found: Standing) -> Part:
         reverse=(drop,),
     )
     validate = (tables.validate(f"rule:{found.name}:validate", table, found.name),) if found.validated else ()
-    return Part(contract=(drop,), before_undo=(step, *validate), also_locked=found.others)
+    return Part(
+        repair=_counted(snapshot, found) if validate else (),
+        contract=(drop,),
+        before_undo=(step, *validate),
+        also_locked=found.others,
+    )
 
 
 def _index(table: RelationName, found: Standing) -> Step:

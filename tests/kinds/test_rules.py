@@ -141,15 +141,27 @@ async def test_a_rollback_that_rows_do_not_let_through(database: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("constraint", "broken", "mended"),
+    ("constraint", "broken", "mended", "error", "said"),
     [
-        ("CHECK (length(title) > 0)", "INSERT INTO articles VALUES (1000, '')", "id = 1000"),
-        ("UNIQUE (title)", "INSERT INTO articles VALUES (1000, 'b')", "id IN (7, 1000)"),
+        (
+            "CHECK (length(title) > 0)",
+            "INSERT INTO articles VALUES (1000, '')",
+            "id = 1000",
+            Mismatches,
+            r"1 row of public\.articles break it",
+        ),
+        (
+            "UNIQUE (title)",
+            "INSERT INTO articles VALUES (1000, 'b')",
+            "id IN (7, 1000)",
+            StepFailed,
+            "UNIQUE|unique",
+        ),
     ],
     ids=["check", "unique"],
 )
 async def test_an_undo_that_rows_do_not_let_through(
-    database: str, constraint: str, broken: str, mended: str
+    database: str, constraint: str, broken: str, mended: str, error: type[EcError], said: str
 ) -> None:
     """A constraint that new code's rows break does not come back: the change stays as it was, and nothing is
     refused; once the rows are mended undo goes through.
@@ -160,10 +172,22 @@ async def test_an_undo_that_rows_do_not_let_through(
         await life.ready()
         await life.contract()
         await life.sql(broken)
-        with pytest.raises(StepFailed):
+        with pytest.raises(error, match=said):
             await life.undo()
         assert (await life.situation()).stage == Stage.HIDDEN
         await life.sql(f"{broken.replace('1000', '1001')}; DELETE FROM articles WHERE id = 1001 OR {mended}")
         assert (await life.undo()).stage == Stage.READY
         with pytest.raises(asyncpg.IntegrityConstraintViolationError):
             await life.sql(f"{broken}; {broken.replace('1000', '1001')}")
+
+
+async def test_a_validation_that_rows_do_not_let_through(database: str) -> None:
+    """Rows that break the constraint are counted and named; it stays NOT VALID until they are mended."""
+    given = f"{TITLES} ALTER TABLE articles ADD CONSTRAINT it CHECK (length(title) > 3) NOT VALID"
+    async with living(database, "validate-constraint", {"table": "articles", "name": "it"}, given) as life:
+        await life.start()
+        with pytest.raises(Mismatches, match=r"2 rows of public\.articles break it") as told:
+            await life.backfill()
+        assert told.value.why == "Rows: id=7; id=42."
+        await life.sql("DELETE FROM articles WHERE length(title) < 4")
+        assert (await life.backfill()).stage == Stage.FINISHED

@@ -54,12 +54,13 @@ class DropConstraint(Kind[DropConstraintSpec]):
         return compose(
             change,
             snapshot,
-            (rules.dropped(snapshot.table, constraints.standing(snapshot, found)),),
+            (rules.dropped(snapshot, constraints.standing(snapshot, found)),),
             Words(
                 about=f"without {said}",
                 ready=f"nothing was dropped yet; code must not rest on {name} from contract on",
                 contracted=f"{name} is gone",
                 destroys="",
+                broken=f"break {name}",
             ),
             Sentences(
                 contract=f"drop {said}",

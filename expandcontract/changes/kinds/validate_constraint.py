@@ -59,12 +59,13 @@ class ValidateConstraint(Kind[ValidateConstraintSpec]):
         return compose(
             change,
             snapshot,
-            (rules.validated(snapshot.table, constraints.standing(snapshot, found)),),
+            (rules.validated(snapshot, constraints.standing(snapshot, found)),),
             Words(
                 about=f"{name} validated",
                 ready=f"every row keeps {name}",
                 contracted="",
                 destroys="",
+                broken=f"break {name}",
             ),
             Sentences(f"{name} is NOT VALID again"),
             claims=found.columns,

@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from expandcontract.engine import copy_session, hooks, orphans, run_on, taking_back
+from expandcontract.engine import broken_rules, copy_session, hooks, orphans, run_on, taking_back
 from expandcontract.engine import situation as situations
 from expandcontract.engine.allowed_verbs import applies
 from expandcontract.engine.context import Context
@@ -154,10 +154,10 @@ async def _settle(work: Work) -> Situation:
     await hooks.begin(work.context, situation, Turn.READY)
     try:
         await run_phase(work, Phase.BACKFILL)
-    except StepFailed:
+    except StepFailed as error:
         # A rule that rows break must not stay behind and refuse what old code writes.
         await taking_back.take_back(work, Section.BACKFILL)
-        raise
+        raise await broken_rules.counted(work, Section.BACKFILL, error) from error.__cause__
     return await situations.one(work.context, work.name)
 
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from sqlalchemy import select
 
-from expandcontract.engine import hooks, losses, taking_back
+from expandcontract.engine import broken_rules, hooks, losses, taking_back
 from expandcontract.engine import situation as situations
 from expandcontract.engine.allowed_verbs import applies
 from expandcontract.engine.context import Context
@@ -61,9 +61,9 @@ async def _undo(context: Context, situation: Situation, *, accept_loss: bool) ->
                 if accept_loss:
                     await _leave_out(work)
                 await run_section(looking, Section.UNDO, ending=Ending(Phase.CONTRACT, undone=True))
-            except EcError:
+            except EcError as error:
                 await taking_back.take_back(work, Section.UNDO)
-                raise
+                raise await broken_rules.counted(work, Section.UNDO, error) from error.__cause__
 
 
 async def _leave_out(work: Work) -> None:
