@@ -168,6 +168,8 @@ async def test_other_changes_of_the_table_wait(renamed: Life) -> None:
         other = plan.named("drop-column", {"column": f"{table}.owner"}, ("0001_rename_table_users",))
         with pytest.raises(EcError, match="0001_rename_table_users"):
             await start_verb.start(renamed.context, other)
+    with pytest.raises(EcError, match="0001_rename_table_users"):
+        await plan.make(renamed.context, plan.named("drop-column", {"column": "users.owner"}, ()))
 
 
 async def test_a_rollback_of_what_never_began_leaves_all_as_it_is(renamed: Life) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.changes import registry
-from expandcontract.engine import plan_files, planner
+from expandcontract.engine import owned_views, plan_files, planner
 from expandcontract.engine.context import Context
 from expandcontract.model.change import Change
 from expandcontract.model.plan import Plan
@@ -29,10 +29,9 @@ async def make(
 
     Raises Refused and its kin when the change cannot be carried through as things are.
     """
-    schema = context.database.ledger_schema
 
     async def compiled(conn: AsyncConnection) -> Plan:
-        return await planner.compile_plan(conn, change, schema, check_rows=check_rows)
+        return await owned_views.compile_plan(conn, context, change, check_rows=check_rows)
 
     plan = await planner.patiently(context, change, compiled)
     if folder is not None:

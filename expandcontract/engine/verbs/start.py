@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expandcontract.engine import hooks, orphans, plan_files, planner, run_on
+from expandcontract.engine import hooks, orphans, owned_views, plan_files, planner, run_on
 from expandcontract.engine import situation as situations
 from expandcontract.engine.allowed_verbs import applies, place, require_undamaged
 from expandcontract.engine.context import Context
@@ -30,7 +30,6 @@ from expandcontract.model.errors import (
     OtherSpec,
     PlanDrifted,
     PlanFails,
-    UnsupportedShape,
     WrongState,
 )
 from expandcontract.model.hooks import Turn, before
@@ -190,15 +189,7 @@ async def _begin(context: Context, change: Change, consent: Consent, known: Situ
         await migrate.check(conn, context.tables)
         schema = context.database.ledger_schema
         try:
-            plan = await planner.compile_plan(conn, change, schema, check_rows=consent.check_rows)
-        except UnsupportedShape:
-            # A view may stand where the table was.
-            target = planner.target(change)
-            oid = await relation.find(conn, target)
-            owner = await reader.owner_of_name(conn, context.tables, oid, leave_out=change.name)
-            if owner is not None:
-                raise _owned_table(str(replace(target, column="")), owner) from None
-            raise
+            plan = await owned_views.compile_plan(conn, context, change, check_rows=consent.check_rows)
         except PlanFails:
             # What another change has put on the column may be what is in the way.
             target = planner.target(change)
@@ -229,13 +220,6 @@ async def _begin(context: Context, change: Change, consent: Consent, known: Situ
 def _owned(column: str, owner: str) -> ColumnOwned:
     return ColumnOwned(
         f"Column {quote(column)} belongs to change {owner}, which is not finished.",
-        next=f"ec status {owner}",
-    )
-
-
-def _owned_table(table: str, owner: str) -> ColumnOwned:
-    return ColumnOwned(
-        f"Table {table} belongs to change {owner}, which is not finished: a view stands in its place.",
         next=f"ec status {owner}",
     )
 
