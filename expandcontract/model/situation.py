@@ -405,7 +405,8 @@ class Situation:
     @property
     def settled(self) -> bool:
         """Whether the ledger remembers that every row was filled, and that the new side got its indexes."""
-        return self.state == State.ACTIVE and self.phases[Phase.BACKFILL].status == Status.DONE
+        last = Phase.BACKFILL if self.plan.pair or self.plan.steps(Section.VERIFY) else Phase.VERIFY
+        return self.state == State.ACTIVE and self.phases[last].status == Status.DONE
 
     @property
     def ready(self) -> bool:
@@ -470,7 +471,8 @@ class Situation:
             case State.ACTIVE:
                 if not self.started:
                     return Stage.NOT_STARTED
-                return Stage.READY if self.settled else Stage.BEFORE_READY
+                # What has nothing to contract is not at its end before it is finished.
+                return Stage.READY if self.settled and self.plan.contracts else Stage.BEFORE_READY
 
     @property
     def phase(self) -> Phase:

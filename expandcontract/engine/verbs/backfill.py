@@ -91,7 +91,7 @@ async def _fill(
     context: Context, situation: Situation, options: BackfillOptions, deadline: float | None
 ) -> None:
     """Do the next thing until the change is ready, by this process or by others."""
-    while situation.stage == Stage.BEFORE_READY:
+    while situation.stage == Stage.BEFORE_READY and not situation.settled:
         situation = await _advance(context, situation, _within(options, deadline))
 
 
