@@ -148,13 +148,10 @@ def _reversal(step: Step, names: Mapping[str, str], index: Standing) -> str:
 
 
 def _concurrently(id_: str, index: Standing, *, if_missing: bool = False) -> Step:
-    return Step(
-        id_,
-        "+",
-        f"build {'unique ' if index.unique else ''}index {quote(index.name)} without stopping anybody",
-        _create(index, " IF NOT EXISTS" if if_missing else ""),
-        by_size=True,
-    )
+    what = f"{'unique ' if index.unique else ''}index {quote(index.name)}"
+    sentence = f"build {what} {'again, where it was dropped' if if_missing else 'without stopping anybody'}"
+    action = _create(index, " IF NOT EXISTS" if if_missing else "")
+    return Step(id_, "+", sentence, action, by_size=True)
 
 
 def _create(index: Standing, if_missing: str) -> Concurrent:

@@ -11,12 +11,18 @@ from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
 from expandcontract.model.errors import UnsupportedShape
 from expandcontract.model.names import Target, parse_index, quote, slug
-from expandcontract.model.plan import Plan, Words
+from expandcontract.model.plan import Note, Plan, Words
 from expandcontract.postgres.catalog.index import Index
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Trial
 from expandcontract.steps import indexes
 from expandcontract.steps.parts import Part, Sentences
+
+_RACE = Note(
+    "upsert-race",
+    "Until contract both indexes are unique. An upsert negotiates on one of them: two sessions that upsert "
+    "the same new value at the same moment may see one 23505, which a retry mends.",
+)
 
 
 class ReplaceIndexSpec(IndexWords):
@@ -61,7 +67,8 @@ class ReplaceIndex(Kind[ReplaceIndexSpec]):
         asked = index_words.read(spec, snapshot, judgement, unique=old.unique)
         _examine_unique(old, asked)
         new, name = asked.index, quote(asked.index.name)
-        built = Part(backfill=indexes.build(new), before_rollback=indexes.drop(new), notes=asked.notes)
+        notes = (*asked.notes, *((_RACE,) if old.unique else ()))
+        built = Part(backfill=indexes.build(new), before_rollback=indexes.drop(new), notes=notes)
         return compose(
             change,
             snapshot,
