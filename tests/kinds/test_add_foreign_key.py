@@ -90,6 +90,7 @@ async def test_rows_that_refer_to_nothing_are_named(database: str) -> None:
         with pytest.raises(EcError):
             await life.contract()
         await life.sql("INSERT INTO orders VALUES (101, 11); DELETE FROM orders WHERE id > 99")
+        await life.verify()
         await life.contract()
         with pytest.raises(asyncpg.ForeignKeyViolationError):
             await life.sql("INSERT INTO orders VALUES (101, 11)")
