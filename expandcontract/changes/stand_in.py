@@ -75,6 +75,15 @@ def _hazards(snapshot: Snapshot, called: RelationName, final: RelationName) -> I
         "starts, as ActiveRecord does, finds none under that name: name it in the model. Other migrations of "
         "the table wait.",
     )
+    if snapshot.whole.row_security and snapshot.whole.column_readers:
+        roles = ", ".join(snapshot.whole.column_readers)
+        yield Note.hazard(
+            "column-privileges",
+            f"{roles} may read some columns of {table} only. Since it has row-level security, the view asks "
+            "for the rights of whoever reads it, and for those of all its columns: from expand until "
+            f"contract their reads under that name are refused. GRANT SELECT ON {table} to them first, or "
+            "have them use the other name.",
+        )
     if snapshot.relation.publications:
         names = ", ".join(map(quote, snapshot.relation.publications))
         yield Note.hazard(

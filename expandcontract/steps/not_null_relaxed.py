@@ -13,7 +13,8 @@ def parts(snapshot: Snapshot, column: Column) -> tuple[Part, ...]:
     """Return what takes NOT NULL from the column first, and puts it back when the change is rolled back, for
     which every row needs a value; nothing where INSERT may leave it out as it is.
     """
-    if not column.not_null or column.default is not None:
+    # An identity is NOT NULL for good, and gives a value by itself.
+    if not column.not_null or column.default is not None or column.identity:
         return ()
     return (part(snapshot, column),)
 

@@ -14,7 +14,7 @@ from expandcontract.steps.sync.notes import note_use
 @dataclass(frozen=True)
 class Noting:
     """What is noted: writes of `column` on `on`, the table or its children, for `change`; without one, all
-    writes of rows. Where its default is more than a constant, an INSERT tells nothing.
+    writes of rows. Where its default is more than a constant, or an identity, an INSERT tells nothing.
     """
 
     change: str
@@ -77,7 +77,7 @@ def _written(noted: Column) -> str:
 
     # NULL has no type of its own to compare with.
     given = f"NEW.{column} IS NOT NULL" if default is None else altered(str(constant))
-    inserted = "false" if constant is None else given
+    inserted = "false" if constant is None or noted.identity else given
     updated = altered(f"OLD.{column}")
     return f"(CASE WHEN TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN {inserted} ELSE {updated} END)"
 

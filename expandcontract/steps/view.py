@@ -1,7 +1,8 @@
 """A view under a table's name: the table itself goes aside, and both names are live and can be written.
 
 From 15 on the view does what it does with the rights of whoever asks. Before, it does so with those of its
-owner, who is that of the table; row-level security would be that of the owner as well.
+owner, who is that of the table; row-level security would be that of the owner as well. So it does where a role
+may read some columns only: whoever asks through a view with rights of his own needs those of all its columns.
 """
 
 from collections.abc import Mapping
@@ -79,7 +80,9 @@ END $ec$"""
 
     @property
     def _as_invoker(self) -> bool:
-        return self.snapshot.server_version >= SECURITY_INVOKER_SINCE
+        whole = self.snapshot.whole
+        known = self.snapshot.server_version >= SECURITY_INVOKER_SINCE
+        return known and (whole.row_security or not whole.column_readers)
 
     def _like_the_table(self) -> str:
         """The view gets the owner, the comment and the privileges that the table has at that moment, and

@@ -136,6 +136,15 @@ CASES = [
         holds="SELECT count(*) = 4 FROM information_schema.columns WHERE table_name = 'users'",
     ),
     Case(
+        "drop-column of an identity",
+        "drop-column",
+        {"column": "users.number"},
+        "INSERT INTO users (id, name, fax, number) OVERRIDING SYSTEM VALUE VALUES ($1, 'old', 'x', $1)",
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'new', 'x')",
+        given=USERS + "ALTER TABLE users ADD number integer GENERATED ALWAYS AS IDENTITY;",
+        holds="SELECT count(*) = 5 FROM information_schema.columns WHERE table_name = 'users'",
+    ),
+    Case(
         "drop-index",
         "drop-index",
         {"index": "users_lower_seen"},

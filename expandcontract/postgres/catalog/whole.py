@@ -31,6 +31,7 @@ class TableDependent:
 class Whole:
     """A table as a whole. `size_bytes` is what its rows take, as the statistics have it, with all partitions.
     `types` are the names of types in its schema. `partitioned` are tables with partitions that refer to it.
+    `column_readers` are roles that may read some of its columns, and not the table, as SQL.
     """
 
     row_security: bool = False
@@ -38,6 +39,7 @@ class Whole:
     dependents: tuple[TableDependent, ...] = ()
     types: frozenset[str] = frozenset()
     partitioned: frozenset[str] = frozenset()
+    column_readers: tuple[str, ...] = ()
 
 
 _DEPENDS = for_each("""
@@ -140,7 +142,12 @@ SELECT c.relrowsecurity,
              WHERE y.typnamespace = c.relnamespace AND y.typelem = 0::oid),
        ARRAY(SELECT DISTINCT k.conrelid::pg_catalog.regclass::text FROM pg_catalog.pg_constraint k
              JOIN pg_catalog.pg_class r ON r.oid = k.conrelid AND r.relkind = 'p'
-             WHERE k.confrelid = c.oid AND k.contype = 'f')
+             WHERE k.confrelid = c.oid AND k.contype = 'f'),
+       ARRAY(SELECT DISTINCT CASE x.grantee WHEN 0::oid THEN 'PUBLIC'
+                             ELSE x.grantee::pg_catalog.regrole::text END
+             FROM pg_catalog.pg_attribute a, pg_catalog.aclexplode(a.attacl) x
+             WHERE a.attrelid = c.oid AND NOT a.attisdropped AND x.privilege_type = 'SELECT'
+               AND NOT pg_catalog.has_table_privilege(x.grantee, c.oid, 'SELECT') ORDER BY 1)
 FROM pg_catalog.pg_class c WHERE c.oid = $1
 """
 
@@ -159,6 +166,13 @@ def found(seen: Mapping[str, Iterable[Mapping[str, Any]]]) -> dict[int, tuple[Ta
 
 async def load(conn: AsyncConnection, oid: int) -> Whole:
     """Return what matters of the table with that oid, in two queries."""
-    ((row_security, size, types, partitioned),) = await rows(conn, _FACTS, oid)
+    ((row_security, size, types, partitioned, readers),) = await rows(conn, _FACTS, oid)
     seen = await together(conn, QUERIES, [{"tag": 0, "relation": oid}], beside=_WANTED)
-    return Whole(row_security, int(size), found(seen).get(0, ()), frozenset(types), frozenset(partitioned))
+    return Whole(
+        row_security,
+        int(size),
+        found(seen).get(0, ()),
+        frozenset(types),
+        frozenset(partitioned),
+        tuple(readers),
+    )
