@@ -403,6 +403,11 @@ class Situation:
         return record.active_at
 
     @property
+    def filled(self) -> bool:
+        """Whether the ledger remembers that the phase backfill is over, whatever the plan does after it."""
+        return self.state == State.ACTIVE and self.phases[Phase.BACKFILL].status == Status.DONE
+
+    @property
     def settled(self) -> bool:
         """Whether the ledger remembers that every row was filled, and that the new side got its indexes."""
         last = Phase.BACKFILL if self.plan.pair or self.plan.steps(Section.VERIFY) else Phase.VERIFY

@@ -91,7 +91,7 @@ async def _fill(
     context: Context, situation: Situation, options: BackfillOptions, deadline: float | None
 ) -> None:
     """Do the next thing until the change is ready, by this process or by others."""
-    while situation.stage == Stage.BEFORE_READY and not situation.settled:
+    while situation.stage == Stage.BEFORE_READY and not situation.filled:
         situation = await _advance(context, situation, _within(options, deadline))
 
 
@@ -149,7 +149,7 @@ async def _copy(work: Work, pace: SweepPace) -> None:
 async def _settle(work: Work) -> Situation:
     """Build what the new side has beside its values; return the change as it is then, ready."""
     situation = work.situation
-    if situation.settled:
+    if situation.filled:
         return situation
     await hooks.begin(work.context, situation, Turn.READY)
     try:
