@@ -1,8 +1,8 @@
 """A view under a table's name: the table itself goes aside, and both names are live and can be written.
 
 From 15 on the view does what it does with the rights of whoever asks. Before, it does so with those of its
-owner, who is that of the table; row-level security would be that of the owner as well. So it does where a role
-may read some columns only: whoever asks through a view with rights of his own needs those of all its columns.
+owner, who is that of the table; row-level security would be that of the owner as well. So it does where a
+role may read some columns only: who asks through a view with rights of his own needs those of all its columns.
 """
 
 from collections.abc import Mapping
