@@ -2,7 +2,7 @@
 
 From 15 on the view does what it does with the rights of whoever asks. Before, it does so with those of its
 owner, who is that of the table; row-level security would be that of the owner as well. So it does where a
-role may read some columns only: who asks through a view with rights of his own needs those of all its columns.
+role may read some columns only: who asks through a view with rights of his own needs those of all columns.
 """
 
 from collections.abc import Mapping
