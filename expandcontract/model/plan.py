@@ -92,9 +92,9 @@ class Sweep:
     for copy. `key` are the columns (as SQL) that name a row; without any the row's ctid does. `old` and `new`
     are the columns (as SQL) whose values keep records. `unfit` is a predicate over `t` of the rows whose
     value the other side cannot hold, and `refused` one of those that break a rule that the new side gets with
-    contract; compare counts both apart. With `own_path` rows are written under the
-    search_path of the role, as the application's are: plans of before name operators without their schema,
-    and may not be.
+    contract; compare counts both apart. With `own_path` rows are written, or looked at, under
+    the search_path of the role, as the application's are: plans of before name operators without their
+    schema, and may not be.
     """
 
     purpose: Purpose

@@ -75,7 +75,7 @@ def _part(
 ) -> Part:
     make = tuple(statement for each in functions for statement in each.create())
     drop = tuple(each.drop() for each in functions)
-    look = Sweep(Purpose.COMPARE, snapshot.table.sql, left, key=sweep.key)
+    look = Sweep(Purpose.COMPARE, snapshot.table.sql, left, key=sweep.key, own_path=True)
     return Part(
         expand=(
             Step("functions", "+", "have the expressions parsed, once and for all", Transactional(make)),

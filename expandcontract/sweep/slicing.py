@@ -10,7 +10,9 @@ from expandcontract.ledger import chunk as ledger
 from expandcontract.ledger.chunk import Chunk
 from expandcontract.model import killpoints
 from expandcontract.model.errors import StepFailed
+from expandcontract.postgres import owner_rights
 from expandcontract.postgres.owner_rights import OWN
+from expandcontract.postgres.settings import OUR_PATH, own_path
 from expandcontract.sweep.brake import jittered
 from expandcontract.sweep.errands import slices
 from expandcontract.sweep.pace import Pace
@@ -60,9 +62,11 @@ class Slicing:
 
         async def body(conn: AsyncConnection) -> Row[tuple[int, ...]] | None:
             await self._rights.open(conn)
+            await self._take_path(conn)
             row = (await conn.exec_driver_sql(statements.slice, (*lease, end, end - first))).first()
             if row is not None and row.mismatches and statements.samples is not None:
                 await conn.exec_driver_sql(statements.samples, (*lease, row.mismatches))
+            await self._leave_path(conn)
             await self._check(conn)
             killpoints.reach(self._shift.at("slice.after"))
             return row
@@ -78,6 +82,17 @@ class Slicing:
         self._pace = self._pace.after(end - first, took)
         self._pause_seconds = self._shift.governor.pause_seconds(took)
         self._shift.batch = self._pace.batch
+
+    async def _take_path(self, conn: AsyncConnection) -> None:
+        """Have what the expressions call looked up as in a session of the application."""
+        if self._shift.job.action.own_path:
+            await conn.exec_driver_sql(
+                own_path("search_path" if self._rights.owner is None else owner_rights.OWN_PATH)
+            )
+
+    async def _leave_path(self, conn: AsyncConnection) -> None:
+        if self._shift.job.action.own_path:
+            await conn.exec_driver_sql(f"SELECT pg_catalog.set_config('search_path', '{OUR_PATH}', true)")
 
     async def _check(self, conn: AsyncConnection) -> None:
         """Ask whether all this still means something. Whoever finishes asks once more."""
