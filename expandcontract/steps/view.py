@@ -41,14 +41,29 @@ class StandIn:
         """Return the statements that make the view, with the owner, the comment and the privileges of the
         table.
         """
+        own = [quote(self.renamed.get(each.name, each.name)) for each in self.snapshot.columns]
+        shown = ", ".join((*own, *self._under_old_names()))
+        return (f"{self._create()}\nSELECT {shown}\nFROM {self.base.sql}", self._like_the_table())
+
+    def _make_again(self) -> tuple[str, ...]:
+        """As `make`, with the columns that the table has by then: some may have come, or gone."""
+        view = f"{self._create()}\nSELECT "
+        also = "".join(f", {each}" for each in self._under_old_names())
+        from_ = f"{also}\nFROM {self.base.sql}"
+        make = f"""DO $ec$ DECLARE shown text; BEGIN
+    SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum) INTO shown
+    FROM pg_catalog.pg_attribute a
+    WHERE a.attrelid = {literal(self.base.sql)}::pg_catalog.regclass AND a.attnum > 0 AND NOT a.attisdropped;
+    EXECUTE pg_catalog.format('{_inside(view)}%s{_inside(from_)}', shown);
+END $ec$"""
+        return (make, self._like_the_table())
+
+    def _create(self) -> str:
         invoker = " WITH (security_invoker = true)" if self._as_invoker else ""
-        own = [self.renamed.get(each.name, each.name) for each in self.snapshot.columns]
-        shown = [quote(each) for each in own]
-        shown += [f"{quote(new)} AS {quote(old)}" for old, new in self.renamed.items()]
-        return (
-            f"CREATE VIEW {self.name.sql}{invoker} AS\nSELECT {', '.join(shown)}\nFROM {self.base.sql}",
-            self._like_the_table(),
-        )
+        return f"CREATE VIEW {self.name.sql}{invoker} AS"
+
+    def _under_old_names(self) -> list[str]:
+        return [f"{quote(new)} AS {quote(old)}" for old, new in self.renamed.items()]
 
     def take_down(self) -> tuple[str, ...]:
         """Return the statements that take the view away."""
@@ -58,7 +73,7 @@ class StandIn:
     def again(self) -> tuple[str, ...]:
         """Return the statements that take `take_down` back."""
         aside = () if self.stays_aside else (rename(self.name, self.base),)
-        return (*aside, *self.make())
+        return (*aside, *self._make_again())
 
     def back(self) -> str:
         """Return the statement that brings everything back to where it was, and does nothing where the view

@@ -2,9 +2,14 @@
 --   instant, reversible; locks: ACCESS EXCLUSIVE on public.ratings
 LOCK TABLE public.ratings IN SHARE UPDATE EXCLUSIVE MODE;
 LOCK TABLE public.ratings IN ACCESS EXCLUSIVE MODE;
-CREATE VIEW public.reviews WITH (security_invoker = true) AS
-SELECT id, product, rating
-FROM public.ratings;
+DO $ec$ DECLARE shown text; BEGIN
+    SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum) INTO shown
+    FROM pg_catalog.pg_attribute a
+    WHERE a.attrelid = 'public.ratings'::pg_catalog.regclass AND a.attnum > 0 AND NOT a.attisdropped;
+    EXECUTE pg_catalog.format('CREATE VIEW public.reviews WITH (security_invoker = true) AS
+SELECT %s
+FROM public.ratings', shown);
+END $ec$;
 DO $ec$ DECLARE given record; BEGIN
     SELECT pg_catalog.pg_get_userbyid(c.relowner) AS owner,
            pg_catalog.obj_description(c.oid, 'pg_class') AS said

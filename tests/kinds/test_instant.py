@@ -97,3 +97,17 @@ async def test_who_reads_by_the_old_name_is_named(database: str) -> None:
 async def _start(life: Life) -> None:
     situation = await life.start(acknowledged=Expected({"view", "both-names"}))
     assert situation.deployable
+
+
+async def test_undo_shows_the_columns_that_the_table_has_by_then(database: str) -> None:
+    """What another migration added after contract is in the view, and what it dropped is not missed."""
+    async with living(database, "rename-column", FIELDS, GIVEN) as life:
+        await _start(life)
+        await life.sql("DROP FUNCTION first_name()")
+        await life.contract()
+        await life.sql('ALTER TABLE users ADD "Born %" integer DEFAULT 7, DROP other')
+        await life.undo()
+        assert await life.rows("SELECT * FROM users WHERE name = 'Ann'") == [(1, "Ann", 0, 7, "Ann")]
+        await life.sql("INSERT INTO users (id, name, \"Born %\") VALUES (3, 'Cid', 8)")
+        await life.rollback()
+        assert await life.rows("SELECT * FROM users WHERE id = 3") == [(3, "Cid", 0, 8)]
