@@ -262,6 +262,8 @@ def _notes(subject: Subject, judgement: Judgement) -> tuple[Note, ...]:
         and (outside or not subject.pair.old.volatile_default)
     ):
         notes.append(_default_dropped(subject))
+    if subject.column.not_null and judgement.more:
+        notes.append(_not_null_stays(subject))
     if subject.column.default_kind == "opaque":
         notes.append(_opaque(subject))
     if outside:
@@ -294,10 +296,21 @@ def _notes(subject: Subject, judgement: Judgement) -> tuple[Note, ...]:
 
 def _default_dropped(subject: Subject) -> Note:
     sentence = f"The default {subject.column.default} does not fit the new side, which gets none."
-    if not subject.column.not_null:
+    if not subject.pair.new.not_null:
         return Note("default-dropped", sentence)
     more = f"New code that gives no {quote(subject.final)} is refused: it is NOT NULL."
     return Note.hazard("default-dropped", f"{sentence} {more}")
+
+
+def _not_null_stays(subject: Subject) -> Note:
+    parts = (subject.pair.new.column, *(each.column for each in subject.pair.more))
+    old, names = quote(subject.column.name), ", ".join(map(quote, parts))
+    return Note(
+        "not-null-stays",
+        f"{old} is NOT NULL, and none of {names} is: from contract on a row may come without a value, and "
+        f"undo finds none for {old} then. Let new code give one, and ask for NOT NULL with set-not-null "
+        "after purge.",
+    )
 
 
 def _opaque(subject: Subject) -> Note:

@@ -64,6 +64,16 @@ async def test_rollback_asks_before_it_loses_parts(database: str) -> None:
         assert (await life.rollback(discard=True, confirm=life.name)).stage == Stage.ROLLED_BACK
 
 
+async def test_the_plan_says_that_no_part_is_not_null(database: str) -> None:
+    """Although the old column is: nothing says that a default or a value must be given for a part."""
+    given = PEOPLE + "ALTER TABLE people ALTER full_name SET DEFAULT 'No Body';"
+    async with opened(database, "split-column", SPLIT, given) as life:
+        plan = await life.plan()
+        told = {note.code: note.sentence for note in (*plan.hazards, *plan.costs)}
+        assert "full_name is NOT NULL, and none of first_name, last_name is" in told["not-null-stays"]
+        assert "is refused" not in told["default-dropped"]
+
+
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a part named twice": ({"into": [INTO[0], INTO[0]]}, "names first_name twice"),
     "the name of a column": ({"into": [INTO[0], "note = full_name"]}, "has a column note already"),
