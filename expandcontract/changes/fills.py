@@ -30,8 +30,12 @@ def value(
     return made
 
 
-def filling(change: Change, snapshot: Snapshot, column: str, by: RowFunction, schema: str) -> Filling:
-    """Return what fills rows that come. Raises UnsupportedShape for an expression over generated columns."""
+def filling(
+    change: Change, snapshot: Snapshot, column: str, by: RowFunction, schema: str, *, needed: bool = True
+) -> Filling:
+    """Return what fills rows that come; with `needed` none may stay without a value. Raises UnsupportedShape
+    for an expression over generated columns.
+    """
     for name, _ in by.columns:
         found = snapshot.column(name)
         if found is not None and found.generated:
@@ -39,7 +43,8 @@ def filling(change: Change, snapshot: Snapshot, column: str, by: RowFunction, sc
                 f"--fill uses {quote(name)}, which is generated: a trigger does not see its value yet.",
                 next="the expression of that column in its place",
             )
-    return Filling(change.name, snapshot, column, by, shorten(f"~ec_{change.name}"), schema)
+    trigger = shorten(f"~ec_{change.name}")
+    return Filling(change.name, snapshot, column, by, trigger, schema, needed)
 
 
 def _asked(type_: str, fill: str) -> RowExpression:

@@ -15,7 +15,9 @@ from expandcontract.steps.sync.notes import note_use
 
 @dataclass(frozen=True)
 class Filling:
-    """What fills `column` of the snapshot's table for `change`: `value`, of other columns of the row."""
+    """What fills `column` of the snapshot's table for `change`: `value`, of other columns of the row. Where
+    none is `needed`, as the column stays without NOT NULL, a NULL that the expression makes is a value too.
+    """
 
     change: str
     snapshot: Snapshot
@@ -23,6 +25,7 @@ class Filling:
     value: RowFunction
     trigger: str
     schema: str
+    needed: bool = True
 
     @property
     def function(self) -> RelationName:
@@ -33,6 +36,12 @@ class Filling:
     def empty(self) -> str:
         """True of a row `t` that has no value yet. Of a composite value with a NULL in it IS NULL may be."""
         return f"t.{quote(self.column)} IS NOT DISTINCT FROM NULL"
+
+    @property
+    def left(self) -> str:
+        """True of a row `t` that should have a value, and has none."""
+        made = f" AND {self.value.of('t')} IS DISTINCT FROM NULL"
+        return self.empty + ("" if self.needed else made)
 
 
 def part(filling: Filling) -> Part:
@@ -75,7 +84,7 @@ def _copy(filling: Filling) -> Step:
 
 def _look(filling: Filling) -> Step:
     key = tuple(map(quote, filling.snapshot.primary_key))
-    sweep = Sweep(Purpose.COMPARE, filling.snapshot.table.sql, filling.empty, key=key)
+    sweep = Sweep(Purpose.COMPARE, filling.snapshot.table.sql, filling.left, key=key, own_path=True)
     sentence = f"look for rows that have no value in {quote(filling.column)} still"
     return Step("look", "=", sentence, sweep, by_size=True)
 
@@ -83,6 +92,7 @@ def _look(filling: Filling) -> Step:
 def _create(filling: Filling) -> str:
     column = f"NEW.{quote(filling.column)}"
     note = note_use(filling.change, filling.schema, "old", ready=True)
+    told = "" if filling.needed else f" AND {column} IS DISTINCT FROM NULL"
     return f"""CREATE OR REPLACE FUNCTION {filling.function.sql}() RETURNS trigger LANGUAGE plpgsql AS $ec$
 -- Gives {quote(filling.column)} a value where a row comes without one. It never makes a write fail.
 BEGIN
@@ -93,7 +103,8 @@ BEGIN
             NULL;  -- the look afterwards names such a row
         END;
         -- A row that was there before, and is not filled yet, says nothing of who writes it.
-        IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' OR OLD.{quote(filling.column)} IS DISTINCT FROM NULL THEN
+        IF (TG_OP OPERATOR(pg_catalog.=) 'INSERT'
+            OR OLD.{quote(filling.column)} IS DISTINCT FROM NULL){told} THEN
             {note}
         END IF;
     END IF;

@@ -188,6 +188,19 @@ async def test_a_row_that_the_expression_fails_for_is_written_all_the_same(datab
         assert await life.value("SELECT part FROM users WHERE id = 999") == 50
 
 
+async def test_a_column_that_may_be_null_is_filled_where_the_expression_makes_a_value(database: str) -> None:
+    """A NULL that the expression makes is a value as any other: contract does not wait for another."""
+    fields = {"column": "users.part", "type": "integer", "fill": "nullif(seen, 0)"}
+    async with living(database, "add-column", fields, USERS) as life:
+        await life.sql("UPDATE users SET seen = id % 2")
+        await life.start()
+        await life.sql("INSERT INTO users (id, name, fax, seen) VALUES (999, 'x', 'x', 0)")
+        await life.backfill()
+        assert await life.value("SELECT bool_and(part IS NOT DISTINCT FROM nullif(seen, 0)) FROM users")
+        assert not await life.value("SELECT count(*) FROM expandcontract.old_use")
+        await life.contract()
+
+
 async def test_rollback_of_a_finished_change_leaves_what_another_claims(database: str) -> None:
     """A column that another change works on by now does not go under it."""
     async with living(database, "add-column", {"column": "users.kind", "type": "text"}, USERS) as life:

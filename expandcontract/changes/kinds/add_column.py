@@ -141,7 +141,8 @@ def _keeping(change: Change, snapshot: Snapshot, column: NewColumn, schema: str)
     """Return what fills rows that come, where they have no default."""
     if column.fill is None or not column.kept_filled:
         return ()
-    return (fills.filling(change, snapshot, column.name, column.fill, schema),)
+    needed = column.not_null
+    return (fills.filling(change, snapshot, column.name, column.fill, schema, needed=needed),)
 
 
 def _words(column: NewColumn) -> Words:
