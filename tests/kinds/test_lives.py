@@ -12,11 +12,8 @@ import pytest
 from expandcontract.model.phases import Stage
 from tests.acceptance.catalog import everything
 from tests.acceptance.cycle import Expected, Life, living
-from tests.kinds.cases import CASES, Case
-from tests.kinds.cases_of_tables import TABLES
-from tests.kinds.data_cases import DATA_CASES
-
-EACH = pytest.mark.parametrize("case", [*CASES, *DATA_CASES, *TABLES], ids=lambda case: case.id)
+from tests.kinds.cases import Case
+from tests.kinds.every import EACH
 
 
 class Writer:
@@ -74,7 +71,7 @@ async def _start(life: Life, case: Case) -> Stage:
     return situation.stage
 
 
-@EACH
+@pytest.mark.parametrize("case", EACH)
 async def test_a_life_beside_two_versions(database: str, case: Case) -> None:
     """No statement of either fails from start to the end: old code before contract and after undo, new code
     from ready on.
@@ -100,7 +97,7 @@ async def test_a_life_beside_two_versions(database: str, case: Case) -> None:
         assert await life.value(case.holds)
 
 
-@EACH
+@pytest.mark.parametrize("case", EACH)
 async def test_start_and_rollback_leave_nothing(database: str, case: Case) -> None:
     """What start added goes; the schema is as it was before."""
     async with living(database, case.kind, case.fields, case.given) as life:
