@@ -7,7 +7,6 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.names import literal
-from expandcontract.postgres import kept
 from expandcontract.postgres.message import constant, renumbered, send
 
 #: Where a connection keeps the function through which its statements go, as SQL: see `owner_rights.defined`.
@@ -98,10 +97,9 @@ async def together(
     `asked`, as JSON, is their parameter $1::pg_catalog.text: a driver has to look up each type of array on
     each connection. Moments come as text.
     """
-    query, parameter = combined(queries, beside=beside), json.dumps(asked)
-    if conn.info.get(ROUTE) is not None:
-        text = await value(conn, query, parameter)
-    else:
-        text = await kept.text(conn, renumbered(query, lambda _: constant(parameter)))
+    # Not as a statement that the session keeps: code of a table's owner may run in it, and prepare another
+    # one of that name, which would then run with our rights.
+    query, parameter = combined(queries, beside=beside), constant(json.dumps(asked))
+    text = await value(conn, renumbered(query, lambda _: parameter))
     found: dict[str, list[dict[str, Any]]] = json.loads(text)
     return found

@@ -77,6 +77,7 @@ async def test_a_backfill_that_fires_no_trigger_of_the_user(database: str) -> No
         ]
         told = "SELECT who FROM expandcontract.event WHERE kind = 'copy fires no triggers'"
         assert await life.value(told) == "the operator"
+        await life.contract()
         checked = "SELECT convalidated FROM pg_constraint WHERE conname = 't_owner_fkey'"
         assert await life.value(checked)
 

@@ -131,8 +131,11 @@ DECLARE
 BEGIN
     GET DIAGNOSTICS stack = PG_CONTEXT;
     SELECT * INTO noted FROM {schema}.change c WHERE c.name = note_use.change;
+    IF NOT FOUND THEN
+        RETURN;
+    END IF;
     noted.relation := {schema}.table_of(noted);
-    IF noted.id IS NOT NULL AND note_use.side IN ('old', 'new') AND NOT {schema}.noted_lately(noted.id, note_use.side)
+    IF note_use.side IN ('old', 'new') AND NOT {schema}.noted_lately(noted.id, note_use.side)
         AND ({schema}.may_write(noted.relation, by_functions => note_use.side = 'old')
             OR {schema}.called_by_trigger(noted, note_use.side, stack) AND {schema}.may_write(noted.relation))
     THEN
