@@ -2,7 +2,7 @@
 is there after each.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -84,24 +84,31 @@ async def act(
     verb: str,
     listen: Listener = ignore,
     options: backfill.BackfillOptions = OPTIONS,
+    acknowledged: Collection[str] = (),
 ) -> None:
     """Carry out one act as a process of its own would, with a connection pool that is closed at the end."""
     change = what if isinstance(what, Change) else what.change
     database = Database(url)
     policy = Policy(quiet_for=timedelta(0), soak=timedelta(microseconds=1), lock_budget=timedelta(seconds=20))
     try:
-        await _verb(Context(database, policy, listen, "test"), change, verb, options)
+        await _verb(Context(database, policy, listen, "test"), change, verb, options, acknowledged)
     finally:
         await database.close()
 
 
-async def _verb(context: Context, change: Change, verb: str, options: backfill.BackfillOptions) -> None:
+async def _verb(
+    context: Context,
+    change: Change,
+    verb: str,
+    options: backfill.BackfillOptions,
+    acknowledged: Collection[str],
+) -> None:
     name = change.name
     match verb:
         case "init":
             await init.init(context)
         case "start":
-            await start.start(context, change, start.Consent(acknowledged=Expected()))
+            await start.start(context, change, start.Consent(acknowledged=Expected(acknowledged)))
         case "backfill":
             await backfill.backfill(context, name, options)
         case "verify":

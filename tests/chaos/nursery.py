@@ -165,7 +165,8 @@ def _live(asked: dict[str, Any], pipe: int) -> NoReturn:
     told: dict[str, Any] = {}
     options = backfill.BackfillOptions(batch=asked["batch"]) if "batch" in asked else OPTIONS
     try:
-        asyncio.run(act(asked["url"], _change(asked["example"]), asked["verb"], options=options))
+        change, consent = _change(asked["example"]), asked.get("acknowledged", ())
+        asyncio.run(act(asked["url"], change, asked["verb"], options=options, acknowledged=consent))
     except EcError as error:
         told = {"error": f"{type(error).__name__}: {error.message} {error.why}", "code": error.code}
     except BaseException:  # noqa: BLE001 - the test shows it

@@ -10,7 +10,7 @@ import pytest
 from expandcontract.model.phases import State
 from expandcontract.testing.server import Server
 from tests.acceptance.catalog import difference, everything
-from tests.chaos.nursery import DIED, ENDED, Nursery
+from tests.chaos.nursery import DIED, ENDED, Nursery, Outcome
 from tests.conftest import database_of
 from tests.kinds.cases import Case
 from tests.kinds.every import EVERY
@@ -43,11 +43,15 @@ class Stage:
         self._nursery, self._server, self.case = nursery, server, case
         self.asked = [f"0001_{case.kind.replace('-', '_')}", case.kind, dict(case.fields)]
 
-    def act(self, url: str, verb: str, kill: tuple[str, int] | None = None) -> tuple[str, ...]:
-        """Carry out one act, and return the points that it reached; with `kill` it must die there."""
-        found = self._nursery.run(url, self.asked, verb, **({} if kill is None else {"kill": kill}))
-        assert (found.how, found.error) == (DIED if kill else ENDED, None), f"{verb}, {kill}: {found}"
+    def act(self, url: str, verb: str) -> tuple[str, ...]:
+        """Carry out one act to its end, and return the points that it reached."""
+        found = self.run(url, verb)
+        assert (found.how, found.error) == (ENDED, None), f"{verb}: {found}"
         return found.points
+
+    def run(self, url: str, verb: str, **more: object) -> Outcome:
+        """Fork a child for it."""
+        return self._nursery.run(url, self.asked, verb, acknowledged=self.case.acknowledged, **more)
 
     def see(self, url: str) -> tuple[str, list[str]]:
         """Return the state of the change, and the whole catalog."""
@@ -88,7 +92,7 @@ def test_an_act_that_was_killed_is_finished_by_the_same_command(
             points = stage.act(undisturbed, verb)
             wanted = stage.see(undisturbed)
             for point in part(tuple(dict.fromkeys(points)), 6):
-                outcome = nursery.run(killed, stage.asked, verb, kill=(point, 1))
+                outcome = stage.run(killed, verb, kill=(point, 1))
                 # What is done already has other points.
                 assert outcome.how == DIED or outcome.error is None, f"{verb}, {point}: {outcome}"
             stage.act(killed, verb)
