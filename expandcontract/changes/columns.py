@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 
 from expandcontract.changes import preflight
+from expandcontract.changes.kind import Kind, SpecT
 from expandcontract.model.change import Change, Further, Mode, Pair, Side, Unfit
 from expandcontract.model.errors import BadExpression, MissingPrivilege, UnsupportedShape
 from expandcontract.model.names import RelationName, quote, shorten, sync_schema
@@ -27,6 +28,18 @@ UPSERT_NEW = (
 )
 #: Kinds of a default with which a value cannot be compared.
 _INCOMPARABLE = ("opaque", "volatile")
+
+
+class PairKind(Kind[SpecT]):
+    """A kind that asks for a new side; its spec may say what becomes of values that do not fit."""
+
+    def compile(
+        self, change: Change, spec: SpecT, snapshot: Snapshot, judgement: Answer, ledger_schema: str
+    ) -> Plan:
+        question = self.question(spec, snapshot)
+        assert isinstance(question, Question)  # noqa: S101 - what makes it a kind of a pair
+        unfit = spec.model_dump(include={"unfit"}).get("unfit", Unfit.REFUSE)
+        return compose(change, snapshot, judgement, question, unfit, ledger_schema)
 
 
 def hidden_name(column: str) -> str:

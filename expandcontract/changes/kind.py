@@ -6,7 +6,7 @@ from typing import ClassVar, Generic, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from expandcontract.model.change import Change
-from expandcontract.model.names import Target
+from expandcontract.model.names import Target, parse_table, parse_target
 from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.snapshot import Referred, Snapshot
 from expandcontract.postgres.clone import Answer, Question, Trial
@@ -33,9 +33,12 @@ class Kind(ABC, Generic[SpecT]):
     help: ClassVar[str]
     spec: ClassVar[type[Spec]]
 
-    @abstractmethod
     def target(self, spec: SpecT) -> Target:
-        """Return the table that the change is about, with its column where there is one. Raises BadName."""
+        """Return the table that the change is about, with its column where there is one: what the field
+        `column` or `table` of its spec names. Raises BadName.
+        """
+        named = spec.model_dump(include={"column", "table"})
+        return parse_target(named["column"]) if "column" in named else parse_table(named["table"])
 
     @abstractmethod
     def slug(self, spec: SpecT) -> str:

@@ -11,7 +11,7 @@ from expandcontract.model.plan import LockMode, Note, Purpose, Step, Sweep, Tran
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps import tables
-from expandcontract.steps.parts import Part
+from expandcontract.steps.parts import Part, Sentences
 
 
 def looked_for(snapshot: Snapshot, broken_by: str, rule: str) -> Part:
@@ -26,6 +26,16 @@ def _look(snapshot: Snapshot, broken_by: str, rule: str) -> Step:
     key = tuple(quote(column) for column in snapshot.primary_key)
     sweep = Sweep(Purpose.COMPARE, snapshot.table.sql, broken_by, key=key)
     return Step("look", "=", f"look for rows that break {rule}", sweep, by_size=True)
+
+
+def sentences(name: str) -> Sentences:
+    """Return what the turns of a change that adds a constraint are called."""
+    return Sentences(
+        contract=f"{quote(name)} stands, and all rows keep it",
+        undo=f"drop {quote(name)}",
+        rollback="nothing was added yet",
+        purge=f"close the change: {quote(name)} stays",
+    )
 
 
 def constraint(

@@ -10,13 +10,12 @@ from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
 from expandcontract.model.chosen_names import chosen
 from expandcontract.model.errors import BadExpression
-from expandcontract.model.names import Target, parse_table, quote, slug
+from expandcontract.model.names import parse_table, quote, slug
 from expandcontract.model.plan import Plan, Words
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Answers, Trial
 from expandcontract.postgres.expression import single
 from expandcontract.steps import rules
-from expandcontract.steps.parts import Sentences
 
 #: A row for each column that the CHECK names, or one without any.
 _CHECK = """
@@ -47,9 +46,6 @@ class AddCheck(Kind[AddCheckSpec]):
     group: ClassVar[str] = "Constraints"
     help: ClassVar[str] = "Add a CHECK to a table."
     spec: ClassVar[type[Spec]] = AddCheckSpec
-
-    def target(self, spec: AddCheckSpec) -> Target:
-        return parse_table(spec.table)
 
     def slug(self, spec: AddCheckSpec) -> str:
         return slug(f"add {spec.name or 'check'} to {parse_table(spec.table).table}")
@@ -84,12 +80,7 @@ class AddCheck(Kind[AddCheckSpec]):
                 destroys="",
                 broken=f"break {rule}",
             ),
-            Sentences(
-                contract=f"{quote(name)} stands, and all rows keep it",
-                undo=f"drop {quote(name)}",
-                rollback="nothing was added yet",
-                purge=f"close the change: {quote(name)} stays",
-            ),
+            rules.sentences(name),
             claims=columns,
         )
 

@@ -8,7 +8,7 @@ from expandcontract.changes import preflight
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
 from expandcontract.model.errors import UnsupportedShape
-from expandcontract.model.names import Target, parse_table, slug
+from expandcontract.model.names import parse_table, slug
 from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Answers, Trial
@@ -39,9 +39,6 @@ class AddExclusion(Kind[AddExclusionSpec]):
     group: ClassVar[str] = "Constraints"
     help: ClassVar[str] = "Refused: says why, and up to which size it is harmless by hand."
     spec: ClassVar[type[Spec]] = AddExclusionSpec
-
-    def target(self, spec: AddExclusionSpec) -> Target:
-        return parse_table(spec.table)
 
     def slug(self, spec: AddExclusionSpec) -> str:
         return slug(f"exclude {parse_table(spec.table).table}")

@@ -26,7 +26,7 @@ from expandcontract.model.plan import LockMode, Note, Plan, Words
 from expandcontract.postgres.catalog.snapshot import Referred, Snapshot
 from expandcontract.postgres.clone import Answer, Answers, Trial
 from expandcontract.steps import rules, tables
-from expandcontract.steps.parts import Part, Sentences
+from expandcontract.steps.parts import Part
 
 #: What the server made of it: the other table, its columns, how they are compared, and what comes after.
 _KEY = """
@@ -165,12 +165,7 @@ class AddForeignKey(Kind[AddForeignKeySpec]):
                 destroys="",
                 broken=f"refer to nothing in {referred.table}",
             ),
-            Sentences(
-                contract=f"{quote(name)} stands, and all rows keep it",
-                undo=f"drop {quote(name)}",
-                rollback="nothing was added yet",
-                purge=f"close the change: {quote(name)} stays",
-            ),
+            rules.sentences(name),
             claims=columns,
         )
 

@@ -9,7 +9,7 @@ from expandcontract.changes.compose import compose
 from expandcontract.changes.index_words import IndexWords
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
-from expandcontract.model.names import Target, parse_table, quote, slug
+from expandcontract.model.names import parse_table, quote, slug
 from expandcontract.model.plan import Plan, Words
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Trial
@@ -35,9 +35,6 @@ class AddIndex(Kind[AddIndexSpec]):
     group: ClassVar[str] = "Indexes"
     help: ClassVar[str] = "Build an index."
     spec: ClassVar[type[Spec]] = AddIndexSpec
-
-    def target(self, spec: AddIndexSpec) -> Target:
-        return parse_table(spec.table)
 
     def slug(self, spec: AddIndexSpec) -> str:
         return slug(f"index {parse_table(spec.table).table} {spec.name or spec.columns}")

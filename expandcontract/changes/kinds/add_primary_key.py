@@ -10,7 +10,7 @@ from expandcontract.changes.kind import Kind, Spec
 from expandcontract.changes.unique_rules import UniqueRule
 from expandcontract.model.change import Change
 from expandcontract.model.errors import UnsupportedShape
-from expandcontract.model.names import Target, parse_table, quote, slug
+from expandcontract.model.names import parse_table, quote, slug
 from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
@@ -35,9 +35,6 @@ class AddPrimaryKey(Kind[AddPrimaryKeySpec]):
     group: ClassVar[str] = "Constraints"
     help: ClassVar[str] = "Give a table a primary key."
     spec: ClassVar[type[Spec]] = AddPrimaryKeySpec
-
-    def target(self, spec: AddPrimaryKeySpec) -> Target:
-        return parse_table(spec.table)
 
     def slug(self, spec: AddPrimaryKeySpec) -> str:
         return slug(f"key {parse_table(spec.table).table}")

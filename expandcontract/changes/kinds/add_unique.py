@@ -9,7 +9,7 @@ from expandcontract.changes.index_words import IndexWords
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.changes.unique_rules import UniqueRule
 from expandcontract.model.change import Change
-from expandcontract.model.names import Target, parse_table, slug
+from expandcontract.model.names import parse_table, slug
 from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Trial
@@ -34,9 +34,6 @@ class AddUnique(Kind[AddUniqueSpec]):
     group: ClassVar[str] = "Constraints"
     help: ClassVar[str] = "Let no two rows be equal in some columns."
     spec: ClassVar[type[Spec]] = AddUniqueSpec
-
-    def target(self, spec: AddUniqueSpec) -> Target:
-        return parse_table(spec.table)
 
     def slug(self, spec: AddUniqueSpec) -> str:
         return slug(f"unique {parse_table(spec.table).table} {spec.columns}")

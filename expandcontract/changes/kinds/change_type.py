@@ -5,13 +5,12 @@ from typing import ClassVar, Self
 from pydantic import Field, model_validator
 
 from expandcontract.changes import columns, preflight
-from expandcontract.changes.kind import Kind, Spec
-from expandcontract.model.change import Change, Unfit
+from expandcontract.changes.kind import Spec
+from expandcontract.model.change import Unfit
 from expandcontract.model.errors import NameTaken
 from expandcontract.model.names import Target, parse_column, parse_target, quote, shorten, slug
-from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.snapshot import Snapshot
-from expandcontract.postgres.clone import Answer, Question
+from expandcontract.postgres.clone import Question
 
 
 class ChangeTypeSpec(Spec):
@@ -75,7 +74,7 @@ class ChangeTypeSpec(Spec):
                 raise ValueError(f"--transform and {option} exclude each other")
 
 
-class ChangeType(Kind[ChangeTypeSpec]):
+class ChangeType(columns.PairKind[ChangeTypeSpec]):
     """Two columns of two types; forward and back keep them in sync."""
 
     name: ClassVar[str] = "change-type"
@@ -111,18 +110,6 @@ class ChangeType(Kind[ChangeTypeSpec]):
             back_column=column.name if spec.swap else "",
             function=spec.transform or "",
             upsert_new=spec.upsert_new,
-        )
-
-    def compile(
-        self,
-        change: Change,
-        spec: ChangeTypeSpec,
-        snapshot: Snapshot,
-        judgement: Answer,
-        ledger_schema: str,
-    ) -> Plan:
-        return columns.compose(
-            change, snapshot, judgement, self.question(spec, snapshot), spec.unfit, ledger_schema
         )
 
 

@@ -9,7 +9,7 @@ from expandcontract.changes import rows
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.changes.row_expressions import RowExpression
 from expandcontract.model.change import Change
-from expandcontract.model.names import Target, parse_table, quote, slug
+from expandcontract.model.names import parse_table, quote, slug
 from expandcontract.model.plan import Note, Plan
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Trial
@@ -37,9 +37,6 @@ class DeleteRows(Kind[DeleteRowsSpec]):
     group: ClassVar[str] = "Data"
     help: ClassVar[str] = "Delete rows in a sweep, until none is left that matches."
     spec: ClassVar[type[Spec]] = DeleteRowsSpec
-
-    def target(self, spec: DeleteRowsSpec) -> Target:
-        return parse_table(spec.table)
 
     def slug(self, spec: DeleteRowsSpec) -> str:
         return slug(f"delete from {parse_table(spec.table).table}")

@@ -10,7 +10,7 @@ from expandcontract.changes.columns import hidden_name
 from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
-from expandcontract.model.names import Target, parse_target, quote, shorten, slug, sync_schema
+from expandcontract.model.names import parse_target, quote, shorten, slug, sync_schema
 from expandcontract.model.plan import Note, Plan, Words
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
@@ -35,9 +35,6 @@ class DropColumn(Kind[DropColumnSpec]):
     group: ClassVar[str] = "Columns"
     help: ClassVar[str] = "Drop a column."
     spec: ClassVar[type[Spec]] = DropColumnSpec
-
-    def target(self, spec: DropColumnSpec) -> Target:
-        return parse_target(spec.column)
 
     def slug(self, spec: DropColumnSpec) -> str:
         target = parse_target(spec.column)

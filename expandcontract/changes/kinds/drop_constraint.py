@@ -9,7 +9,7 @@ from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
 from expandcontract.model.errors import UnsupportedShape
-from expandcontract.model.names import Target, parse_table, quote, slug
+from expandcontract.model.names import quote, slug
 from expandcontract.model.plan import Plan, Words
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer
@@ -31,9 +31,6 @@ class DropConstraint(Kind[DropConstraintSpec]):
     group: ClassVar[str] = "Constraints"
     help: ClassVar[str] = "Drop a CHECK, foreign key or UNIQUE constraint."
     spec: ClassVar[type[Spec]] = DropConstraintSpec
-
-    def target(self, spec: DropConstraintSpec) -> Target:
-        return parse_table(spec.table)
 
     def slug(self, spec: DropConstraintSpec) -> str:
         return slug(f"drop {spec.name}")

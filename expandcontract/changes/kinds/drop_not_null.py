@@ -9,7 +9,7 @@ from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
 from expandcontract.model.errors import UnsupportedShape
-from expandcontract.model.names import Target, parse_target, quote, slug
+from expandcontract.model.names import parse_target, quote, slug
 from expandcontract.model.plan import Note, Plan, Words
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
@@ -33,9 +33,6 @@ class DropNotNull(Kind[DropNotNullSpec]):
     group: ClassVar[str] = "Columns"
     help: ClassVar[str] = "Let a column be without a value."
     spec: ClassVar[type[Spec]] = DropNotNullSpec
-
-    def target(self, spec: DropNotNullSpec) -> Target:
-        return parse_target(spec.column)
 
     def slug(self, spec: DropNotNullSpec) -> str:
         target = parse_target(spec.column)

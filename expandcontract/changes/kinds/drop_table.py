@@ -11,7 +11,7 @@ from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
 from expandcontract.model.errors import UnsupportedShape
-from expandcontract.model.names import RelationName, Target, parse_table, quote, shorten, slug, sync_schema
+from expandcontract.model.names import RelationName, parse_table, quote, shorten, slug, sync_schema
 from expandcontract.model.plan import Note, Plan, Words
 from expandcontract.postgres.catalog.constraint import Constraint
 from expandcontract.postgres.catalog.snapshot import Snapshot
@@ -38,9 +38,6 @@ class DropTable(Kind[DropTableSpec]):
     group: ClassVar[str] = "Tables"
     help: ClassVar[str] = "Drop a table."
     spec: ClassVar[type[Spec]] = DropTableSpec
-
-    def target(self, spec: DropTableSpec) -> Target:
-        return parse_table(spec.table)
 
     def slug(self, spec: DropTableSpec) -> str:
         return slug(f"drop table {parse_table(spec.table).table}")

@@ -10,7 +10,7 @@ from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
 from expandcontract.model.errors import NameTaken
-from expandcontract.model.names import Target, parse_table, quote, slug
+from expandcontract.model.names import quote, slug
 from expandcontract.model.plan import Note, Plan, Words
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer
@@ -35,9 +35,6 @@ class RenameConstraint(Kind[RenameConstraintSpec]):
     group: ClassVar[str] = "Constraints"
     help: ClassVar[str] = "Rename a constraint."
     spec: ClassVar[type[Spec]] = RenameConstraintSpec
-
-    def target(self, spec: RenameConstraintSpec) -> Target:
-        return parse_table(spec.table)
 
     def slug(self, spec: RenameConstraintSpec) -> str:
         return slug(f"rename {spec.old} to {spec.new}")

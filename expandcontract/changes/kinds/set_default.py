@@ -10,7 +10,7 @@ from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
 from expandcontract.model.errors import UnsupportedShape
-from expandcontract.model.names import Target, parse_target, quote, slug
+from expandcontract.model.names import parse_target, quote, slug
 from expandcontract.model.plan import Note, Plan, Step, Transactional, Words
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
@@ -45,9 +45,6 @@ class SetDefault(Kind[SetDefaultSpec]):
     group: ClassVar[str] = "Columns"
     help: ClassVar[str] = "Give a column another default, or none."
     spec: ClassVar[type[Spec]] = SetDefaultSpec
-
-    def target(self, spec: SetDefaultSpec) -> Target:
-        return parse_target(spec.column)
 
     def slug(self, spec: SetDefaultSpec) -> str:
         target = parse_target(spec.column)

@@ -9,7 +9,7 @@ from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
 from expandcontract.model.errors import UnsupportedShape
-from expandcontract.model.names import Target, parse_target, quote, slug, sync_schema
+from expandcontract.model.names import parse_target, quote, slug, sync_schema
 from expandcontract.model.plan import Plan, Words
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
@@ -37,9 +37,6 @@ class SetNotNull(Kind[SetNotNullSpec]):
     group: ClassVar[str] = "Columns"
     help: ClassVar[str] = "Make a column NOT NULL."
     spec: ClassVar[type[Spec]] = SetNotNullSpec
-
-    def target(self, spec: SetNotNullSpec) -> Target:
-        return parse_target(spec.column)
 
     def slug(self, spec: SetNotNullSpec) -> str:
         target = parse_target(spec.column)

@@ -6,13 +6,12 @@ from typing import ClassVar, Self
 from pydantic import Field, model_validator
 
 from expandcontract.changes import columns, preflight
-from expandcontract.changes.kind import Kind, Spec
-from expandcontract.model.change import Change, Unfit
+from expandcontract.changes.kind import Spec
+from expandcontract.model.change import Unfit
 from expandcontract.model.errors import BadExpression
-from expandcontract.model.names import Target, parse_column, parse_target, slug
-from expandcontract.model.plan import Plan
+from expandcontract.model.names import parse_column, parse_target, slug
 from expandcontract.postgres.catalog.snapshot import Snapshot
-from expandcontract.postgres.clone import Answer, FurtherAsked, Question
+from expandcontract.postgres.clone import FurtherAsked, Question
 
 #: NAME [TYPE] = EXPRESSION
 _INTO = re.compile(r'\s*("(?:[^"]|"")+"|[^\s="]+)\s*([^=]*?)\s*=\s*(.+)', re.DOTALL)
@@ -48,16 +47,13 @@ class SplitColumnSpec(Spec):
         return self
 
 
-class SplitColumn(Kind[SplitColumnSpec]):
+class SplitColumn(columns.PairKind[SplitColumnSpec]):
     """The new side is of several columns, each made of the old one; the old one is made of all of them."""
 
     name: ClassVar[str] = "split-column"
     group: ClassVar[str] = "Columns"
     help: ClassVar[str] = "Split a column into several."
     spec: ClassVar[type[Spec]] = SplitColumnSpec
-
-    def target(self, spec: SplitColumnSpec) -> Target:
-        return parse_target(spec.column)
 
     def slug(self, spec: SplitColumnSpec) -> str:
         target = parse_target(spec.column)
@@ -81,13 +77,6 @@ class SplitColumn(Kind[SplitColumnSpec]):
             back=spec.back,
             one_way=spec.one_way,
             more=tuple(more),
-        )
-
-    def compile(
-        self, change: Change, spec: SplitColumnSpec, snapshot: Snapshot, judgement: Answer, ledger_schema: str
-    ) -> Plan:
-        return columns.compose(
-            change, snapshot, judgement, self.question(spec, snapshot), spec.unfit, ledger_schema
         )
 
 

@@ -5,13 +5,12 @@ from typing import ClassVar, Self
 from pydantic import Field, model_validator
 
 from expandcontract.changes import columns, preflight
-from expandcontract.changes.kind import Kind, Spec
-from expandcontract.model.change import Change, Unfit
+from expandcontract.changes.kind import Spec
+from expandcontract.model.change import Unfit
 from expandcontract.model.errors import NameTaken
 from expandcontract.model.names import Target, parse_column, parse_target, quote, slug
-from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.snapshot import Snapshot
-from expandcontract.postgres.clone import Answer, Question
+from expandcontract.postgres.clone import Question
 
 
 class TransformColumnSpec(Spec):
@@ -42,7 +41,7 @@ class TransformColumnSpec(Spec):
         return self
 
 
-class TransformColumn(Kind[TransformColumnSpec]):
+class TransformColumn(columns.PairKind[TransformColumnSpec]):
     """Two columns of one type; forward and back keep them in sync."""
 
     name: ClassVar[str] = "transform-column"
@@ -76,18 +75,6 @@ class TransformColumn(Kind[TransformColumnSpec]):
             back=spec.back,
             one_way=spec.one_way,
             upsert_new=spec.upsert_new,
-        )
-
-    def compile(
-        self,
-        change: Change,
-        spec: TransformColumnSpec,
-        snapshot: Snapshot,
-        judgement: Answer,
-        ledger_schema: str,
-    ) -> Plan:
-        return columns.compose(
-            change, snapshot, judgement, self.question(spec, snapshot), spec.unfit, ledger_schema
         )
 
 

@@ -8,7 +8,7 @@ from expandcontract.changes import rows
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.changes.row_expressions import RowExpression
 from expandcontract.model.change import Change
-from expandcontract.model.names import Target, parse_table, quote, slug
+from expandcontract.model.names import parse_table, quote, slug
 from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Trial
@@ -33,9 +33,6 @@ class UpdateRows(Kind[UpdateRowsSpec]):
     group: ClassVar[str] = "Data"
     help: ClassVar[str] = "Update rows in a sweep, until none is left that matches."
     spec: ClassVar[type[Spec]] = UpdateRowsSpec
-
-    def target(self, spec: UpdateRowsSpec) -> Target:
-        return parse_table(spec.table)
 
     def slug(self, spec: UpdateRowsSpec) -> str:
         columns = " ".join(each.partition("=")[0] for each in spec.set)

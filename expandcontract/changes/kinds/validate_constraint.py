@@ -9,7 +9,7 @@ from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
 from expandcontract.model.errors import UnsupportedShape
-from expandcontract.model.names import Target, parse_table, quote, slug
+from expandcontract.model.names import quote, slug
 from expandcontract.model.plan import Plan, Words
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer
@@ -31,9 +31,6 @@ class ValidateConstraint(Kind[ValidateConstraintSpec]):
     group: ClassVar[str] = "Constraints"
     help: ClassVar[str] = "Validate a NOT VALID constraint."
     spec: ClassVar[type[Spec]] = ValidateConstraintSpec
-
-    def target(self, spec: ValidateConstraintSpec) -> Target:
-        return parse_table(spec.table)
 
     def slug(self, spec: ValidateConstraintSpec) -> str:
         return slug(f"validate {spec.name}")
