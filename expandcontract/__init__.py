@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from expandcontract.model.events import Event
     from expandcontract.model.plan import Plan
     from expandcontract.model.policy import Policy
-    from expandcontract.model.situation import Situation, Verdict
+    from expandcontract.model.situation import Situation
+    from expandcontract.model.verdict import Verdict
     from expandcontract.postgres.connect import Database
 
 __all__ = ["Change", "Context", "Database", "EcError", "Event", "Plan", "Policy", "Situation", "Verdict"]
@@ -29,7 +30,7 @@ _HOME = {
     "Plan": "expandcontract.model.plan",
     "Policy": "expandcontract.model.policy",
     "Situation": "expandcontract.model.situation",
-    "Verdict": "expandcontract.model.situation",
+    "Verdict": "expandcontract.model.verdict",
 }
 
 

@@ -9,7 +9,8 @@ from expandcontract.changes.kind import Kind, SpecT
 from expandcontract.model.change import Change, Further, Mode, Pair, Side, Unfit
 from expandcontract.model.errors import BadExpression, MissingPrivilege, UnsupportedShape
 from expandcontract.model.names import RelationName, quote, shorten, sync_schema
-from expandcontract.model.plan import Note, Plan
+from expandcontract.model.notes import Note
+from expandcontract.model.plan import Plan
 from expandcontract.postgres import watchers
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot

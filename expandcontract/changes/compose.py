@@ -6,7 +6,8 @@ from dataclasses import asdict
 from expandcontract.changes import preflight
 from expandcontract.model.change import Change
 from expandcontract.model.names import RelationName
-from expandcontract.model.plan import Plan, Words
+from expandcontract.model.notes import Words
+from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps.parts import Part, Sentences, sections
 

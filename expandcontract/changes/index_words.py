@@ -10,7 +10,7 @@ from expandcontract.changes.kind import Spec
 from expandcontract.model.chosen_names import chosen
 from expandcontract.model.errors import BadExpression, NameTaken, UnsupportedShape
 from expandcontract.model.names import check, parse_column, quote
-from expandcontract.model.plan import Note
+from expandcontract.model.notes import Note
 from expandcontract.postgres.catalog.index import Index
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Answers, Trial

@@ -9,7 +9,8 @@ from expandcontract.changes.columns import hidden_name
 from expandcontract.changes.compose import compose as composed
 from expandcontract.model.change import Change
 from expandcontract.model.names import RelationName, quote
-from expandcontract.model.plan import Note, Plan, Words
+from expandcontract.model.notes import Note, Words
+from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps.parts import Sentences
 from expandcontract.steps.view import StandIn

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from expandcontract.model.errors import NoSuchObject, UnsupportedShape
 from expandcontract.model.names import literal, quote
-from expandcontract.model.plan import LockMode, Note
+from expandcontract.model.notes import Note
+from expandcontract.model.step import LockMode
 from expandcontract.postgres.catalog.index import Index
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Answers, Trial

@@ -7,7 +7,7 @@ from expandcontract.changes.row_expressions import RowExpression
 from expandcontract.model.change import Change
 from expandcontract.model.errors import UnsupportedShape
 from expandcontract.model.names import RelationName, literal, parse_referred, quote
-from expandcontract.model.plan import Note
+from expandcontract.model.notes import Note
 from expandcontract.postgres.catalog.snapshot import Referred, Snapshot
 from expandcontract.postgres.clone import Answer, Answers, Trial
 from expandcontract.postgres.clone.new_type import NOTHING_BUT_A_TYPE

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from expandcontract.model.errors import NameTaken, UnsupportedShape
 from expandcontract.model.names import check, qualify_constant, quote
-from expandcontract.model.plan import Note
+from expandcontract.model.notes import Note
 from expandcontract.postgres import watchers
 from expandcontract.postgres.catalog import body
 from expandcontract.postgres.catalog.column import Column

@@ -9,7 +9,8 @@ from expandcontract.changes.row_expressions import RowExpression
 from expandcontract.model.change import Change
 from expandcontract.model.errors import BadExpression, UnsupportedShape
 from expandcontract.model.names import parse_column, quote, sync_schema
-from expandcontract.model.plan import Note, Plan, Words
+from expandcontract.model.notes import Note, Words
+from expandcontract.model.plan import Plan
 from expandcontract.postgres import watchers
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot

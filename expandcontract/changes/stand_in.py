@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from expandcontract.changes import preflight
 from expandcontract.model.errors import NameTaken, UnsupportedShape
 from expandcontract.model.names import RelationName, check, quote
-from expandcontract.model.plan import Note, Step, Transactional
+from expandcontract.model.notes import Note
+from expandcontract.model.step import Step, Transactional
 from expandcontract.postgres.catalog import body
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps import tables

@@ -8,7 +8,8 @@ from expandcontract.changes.index_words import Asked
 from expandcontract.model.change import Change
 from expandcontract.model.errors import BadExpression, UnsupportedShape
 from expandcontract.model.names import quote
-from expandcontract.model.plan import Plan, Words
+from expandcontract.model.notes import Words
+from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps.parts import Part, Sentences
 

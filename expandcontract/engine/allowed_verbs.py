@@ -2,8 +2,9 @@
 
 from expandcontract.engine.context import Context
 from expandcontract.model.errors import CopiedDatabase, NotReady, WrongState
+from expandcontract.model.notes import Words
 from expandcontract.model.phases import Nothing, Phase, Refuse, Run, Stage, State, Verb, answer
-from expandcontract.model.plan import Plan, Words
+from expandcontract.model.plan import Plan
 from expandcontract.model.situation import Situation
 
 _PLACES = {

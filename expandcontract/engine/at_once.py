@@ -8,7 +8,8 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.names import quote
-from expandcontract.model.plan import Note, Plan
+from expandcontract.model.notes import Note
+from expandcontract.model.plan import Plan
 from expandcontract.postgres import empty_copy, owner_rights
 from expandcontract.postgres.descendants import tree
 from expandcontract.postgres.empty_copy import EmptyCopy

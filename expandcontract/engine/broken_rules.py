@@ -13,7 +13,7 @@ from expandcontract.engine.runner import fail_phase
 from expandcontract.ledger import proof
 from expandcontract.model.errors import EcError, Mismatches, StepFailed
 from expandcontract.model.phases import Phase, Section
-from expandcontract.model.plan import Sweep
+from expandcontract.model.step import Sweep
 from expandcontract.postgres.sqlstate import (
     CHECK_VIOLATION,
     FOREIGN_KEY_VIOLATION,

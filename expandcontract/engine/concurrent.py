@@ -16,7 +16,7 @@ from expandcontract.model.durations import spell
 from expandcontract.model.errors import LockBudgetSpent, StepFailed
 from expandcontract.model.events import LockTried, StepRunning, WaitingForSnapshots
 from expandcontract.model.phases import Section
-from expandcontract.model.plan import Concurrent, LockMode, Step
+from expandcontract.model.step import Concurrent, LockMode, Step
 from expandcontract.postgres.activity import builds_on
 from expandcontract.postgres.blockers import blockers_of
 from expandcontract.postgres.giving_way import giving_way

@@ -11,8 +11,8 @@ from expandcontract.ledger.tables import Tables
 from expandcontract.model.errors import MissingPrivilege, Refused
 from expandcontract.model.names import quote
 from expandcontract.model.phases import State
-from expandcontract.model.plan import Deletion, Purpose
 from expandcontract.model.situation import Situation
+from expandcontract.model.step import Deletion, Purpose
 from expandcontract.postgres import origin, user_triggers
 from expandcontract.postgres.connect import Database
 

@@ -9,7 +9,8 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from expandcontract.engine.leased_work import Work
-from expandcontract.model.plan import Plan, Transactional
+from expandcontract.model.plan import Plan
+from expandcontract.model.step import Transactional
 from expandcontract.postgres.query import rows
 
 

@@ -6,7 +6,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.forecast import ROWS_A_SECOND, Forecast, TableSize
 from expandcontract.model.phases import Section
-from expandcontract.model.plan import Concurrent, Deletion, Plan, Purpose, Step, Sweep, Transactional
+from expandcontract.model.plan import Plan
+from expandcontract.model.step import Concurrent, Deletion, Purpose, Step, Sweep, Transactional
 from expandcontract.postgres import table_size
 
 #: Of a table that is read from end to end.

@@ -11,7 +11,8 @@ from expandcontract.engine.context import Context
 from expandcontract.ledger import event
 from expandcontract.model.errors import GateShut, Refused
 from expandcontract.model.names import RelationName, quote
-from expandcontract.model.situation import Situation, Verdict
+from expandcontract.model.situation import Situation
+from expandcontract.model.verdict import Verdict
 from expandcontract.postgres.owner_rights import foreign_owner
 from expandcontract.postgres.query import rows
 

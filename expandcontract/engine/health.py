@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from expandcontract import gates
 from expandcontract.model.phases import Phase, State, Status
-from expandcontract.model.situation import Situation, SweepRecord
+from expandcontract.model.records import SweepRecord
+from expandcontract.model.situation import Situation
 
 #: This many are told one by one.
 MOST_NAMED = 5

@@ -6,7 +6,8 @@ pruned yet, and pages without room.
 """
 
 from expandcontract.model.activity import Horizon
-from expandcontract.model.situation import Situation, SweepRecord
+from expandcontract.model.records import SweepRecord
+from expandcontract.model.situation import Situation
 
 #: Below this ratio somebody should know why; of fewer rows a ratio says nothing.
 LOW, ENOUGH_ROWS = 0.7, 1_000

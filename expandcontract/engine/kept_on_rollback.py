@@ -16,7 +16,7 @@ from expandcontract.engine.runner import finished, run_section, run_step
 from expandcontract.model.errors import Blocked, EcError, GuardRefused
 from expandcontract.model.names import keeping_triggers
 from expandcontract.model.phases import Section
-from expandcontract.model.plan import Purpose, Sweep
+from expandcontract.model.step import Purpose, Sweep
 from expandcontract.postgres.message import Query
 from expandcontract.steps import keep_on_rollback as steps
 

@@ -10,7 +10,7 @@ from expandcontract.engine import concurrent
 from expandcontract.engine.leased_work import Work
 from expandcontract.model.names import RelationName, split
 from expandcontract.model.phases import Section
-from expandcontract.model.plan import Concurrent, Step, Transactional
+from expandcontract.model.step import Concurrent, Step, Transactional
 from expandcontract.postgres.query import rows
 from expandcontract.steps import indexes, tables
 

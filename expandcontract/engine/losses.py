@@ -12,8 +12,9 @@ from expandcontract.ledger.conflict import ConflictKind
 from expandcontract.model.errors import EcError, NameTaken, Refused, WouldLose
 from expandcontract.model.names import literal, quote
 from expandcontract.model.phases import Section, State
-from expandcontract.model.plan import Plan, Step, Transactional
+from expandcontract.model.plan import Plan
 from expandcontract.model.situation import Situation
+from expandcontract.model.step import Step, Transactional
 from expandcontract.postgres import owner_rights
 from expandcontract.postgres.catalog.column import types_of
 from expandcontract.postgres.message import Query

@@ -2,8 +2,10 @@
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from expandcontract.model.notes import Note
 from expandcontract.model.phases import Section
-from expandcontract.model.plan import LockMode, Note, Plan, Step, Transactional
+from expandcontract.model.plan import Plan
+from expandcontract.model.step import LockMode, Step, Transactional
 from expandcontract.postgres.partitions import MEASURED, kind_of, seconds_each
 
 #: With fewer the locks are short anyway.

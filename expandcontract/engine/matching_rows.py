@@ -12,8 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from expandcontract.engine import forecasts, referring_rows
 from expandcontract.engine.rehearsal import aside
 from expandcontract.model.errors import BadExpression
+from expandcontract.model.notes import Note
 from expandcontract.model.phases import Section
-from expandcontract.model.plan import Note, Plan, Purpose, Transactional
+from expandcontract.model.plan import Plan
+from expandcontract.model.step import Purpose, Transactional
 from expandcontract.postgres import empty_copy, sample
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.empty_copy import EmptyCopy

@@ -5,8 +5,8 @@ from typing import TypeAlias
 
 from expandcontract.engine.context import Context
 from expandcontract.model.errors import Mismatches
-from expandcontract.model.plan import Purpose, Sweep
 from expandcontract.model.situation import Situation
+from expandcontract.model.step import Purpose, Sweep
 from expandcontract.sweep.governor import Governor
 from expandcontract.sweep.row_reader import MismatchFound, RowReader
 

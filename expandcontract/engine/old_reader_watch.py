@@ -20,7 +20,8 @@ from expandcontract.ledger.statistics_look import StatisticsLook
 from expandcontract.model import sql_words
 from expandcontract.model.errors import EcError
 from expandcontract.model.phases import Phase, State, Status
-from expandcontract.model.situation import Situation, Source
+from expandcontract.model.situation import Situation
+from expandcontract.model.users import Source
 from expandcontract.postgres import statements, usage
 from expandcontract.postgres.statements import StatementEntry, StatementStatistics
 from expandcontract.postgres.usage import NamedSide, WantedSide

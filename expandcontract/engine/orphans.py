@@ -11,8 +11,8 @@ from expandcontract.ledger import event
 from expandcontract.ledger import phase as phase_writer
 from expandcontract.model.errors import Refused
 from expandcontract.model.phases import Phase, Section, Stage, State
-from expandcontract.model.plan import Transactional
 from expandcontract.model.situation import Situation
+from expandcontract.model.step import Transactional
 from expandcontract.postgres.query import value
 
 #: The kind of the event that closes the attempt.

@@ -14,7 +14,8 @@ from expandcontract.engine.planner import validate
 from expandcontract.model.change import Change
 from expandcontract.model.errors import BadChangeFile, UnknownChange
 from expandcontract.model.phases import Section
-from expandcontract.model.plan import Concurrent, Plan, Step, Sweep, Transactional, Transformation
+from expandcontract.model.plan import Plan
+from expandcontract.model.step import Concurrent, Step, Sweep, Transactional, Transformation
 from expandcontract.postgres import locks as ladder
 from expandcontract.sweep import statements as sweep
 from expandcontract.sweep import transform_statements

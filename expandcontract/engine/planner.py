@@ -25,7 +25,9 @@ from expandcontract.engine.rehearsal import rehearse
 from expandcontract.model.change import Change
 from expandcontract.model.errors import BadChangeFile, MissingPrivilege, Refused
 from expandcontract.model.names import TEMPORARY, Target, quote, sync_schema
-from expandcontract.model.plan import Note, Plan, Step, Transactional
+from expandcontract.model.notes import Note
+from expandcontract.model.plan import Plan
+from expandcontract.model.step import Step, Transactional
 from expandcontract.postgres import empty_copy, owner_rights
 from expandcontract.postgres.catalog import snapshot as snapshots
 from expandcontract.postgres.catalog.snapshot import Snapshot

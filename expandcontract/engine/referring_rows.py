@@ -6,7 +6,9 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.names import quote
-from expandcontract.model.plan import Deletion, Note, Plan, Purpose
+from expandcontract.model.notes import Note
+from expandcontract.model.plan import Plan
+from expandcontract.model.step import Deletion, Purpose
 from expandcontract.postgres.catalog import index as indexes
 from expandcontract.postgres.catalog.constraint import Constraint
 from expandcontract.postgres.catalog.snapshot import Snapshot

@@ -18,7 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from expandcontract.model.errors import PlanFails
 from expandcontract.model.names import TEMPORARY
 from expandcontract.model.phases import Section
-from expandcontract.model.plan import Concurrent, Plan, Step, Sweep, Transactional
+from expandcontract.model.plan import Plan
+from expandcontract.model.step import Concurrent, Step, Sweep, Transactional
 from expandcontract.postgres import empty_copy
 from expandcontract.postgres.empty_copy import EmptyCopy
 from expandcontract.postgres.sqlstate import (

@@ -9,10 +9,11 @@ from expandcontract.engine.leased_work import Work, leased
 from expandcontract.engine.runner import run_step
 from expandcontract.engine.sweep_rounds import SweepPace, copy_to_end
 from expandcontract.model.errors import StepFailed
+from expandcontract.model.live import Lost
 from expandcontract.model.names import quote
 from expandcontract.model.phases import Section, State
-from expandcontract.model.plan import Concurrent, Step, Transactional
-from expandcontract.model.situation import Lost, Situation
+from expandcontract.model.situation import Situation
+from expandcontract.model.step import Concurrent, Step, Transactional
 from expandcontract.steps.column import RESTORE_FILLING, RESTORE_HIDDEN, RESTORE_READY
 
 

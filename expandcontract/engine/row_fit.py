@@ -14,8 +14,10 @@ from expandcontract.engine.rehearsal import aside
 from expandcontract.model.change import Pair, Unfit
 from expandcontract.model.errors import UnsupportedShape
 from expandcontract.model.names import RelationName, quote
+from expandcontract.model.notes import Note
 from expandcontract.model.phases import Section
-from expandcontract.model.plan import Note, Plan, Purpose, Sweep, Transactional
+from expandcontract.model.plan import Plan
+from expandcontract.model.step import Purpose, Sweep, Transactional
 from expandcontract.postgres import empty_copy, sample
 from expandcontract.postgres.clone import Question
 from expandcontract.postgres.empty_copy import EmptyCopy

@@ -8,7 +8,7 @@ from expandcontract.model import killpoints
 from expandcontract.model.errors import StepFailed
 from expandcontract.model.hooks import Turn
 from expandcontract.model.phases import Phase, Section, State, Status
-from expandcontract.model.plan import Sweep
+from expandcontract.model.step import Sweep
 from expandcontract.steps.parts import FINISH
 
 #: Until here nothing that old code needs has gone.

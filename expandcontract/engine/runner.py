@@ -20,7 +20,7 @@ from expandcontract.model import killpoints
 from expandcontract.model.errors import EcError, StepFailed
 from expandcontract.model.events import PhaseDone, PhaseStarted, StepDone, StepStarted
 from expandcontract.model.phases import Phase, Section
-from expandcontract.model.plan import Concurrent, Step, Sweep, Transactional
+from expandcontract.model.step import Concurrent, Step, Sweep, Transactional
 from expandcontract.postgres.sqlstate import is_disconnect, translate
 
 

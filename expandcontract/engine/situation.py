@@ -12,9 +12,10 @@ from expandcontract.engine.soft_evidence import around
 from expandcontract.ledger import migrate, reader
 from expandcontract.model.change import Pair
 from expandcontract.model.errors import UnknownChange
+from expandcontract.model.live import Live
 from expandcontract.model.phases import Phase, State, Status
 from expandcontract.model.plan import Plan
-from expandcontract.model.situation import Live, Situation
+from expandcontract.model.situation import Situation
 from expandcontract.postgres.live import WatchedTable, observe
 from expandcontract.postgres.old_side import Planned
 from expandcontract.postgres.sqlstate import UNDEFINED, sqlstate

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from expandcontract.engine.leased_work import Work
 from expandcontract.model.events import StepRunning
 from expandcontract.model.phases import Section
-from expandcontract.model.plan import Step
+from expandcontract.model.step import Step
 
 EVERY_SECONDS = 1.0
 

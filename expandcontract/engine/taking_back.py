@@ -19,8 +19,8 @@ from expandcontract.engine.leased_work import Work
 from expandcontract.ledger import step as journal
 from expandcontract.model.errors import EcError
 from expandcontract.model.phases import Phase, Section, State, Status
-from expandcontract.model.plan import Concurrent, Step, Transactional
 from expandcontract.model.situation import Situation
+from expandcontract.model.step import Concurrent, Step, Transactional
 from expandcontract.postgres.locks import run_locked
 from expandcontract.postgres.message import inlined
 

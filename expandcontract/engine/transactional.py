@@ -19,7 +19,7 @@ from expandcontract.ledger import phase as phase_writer
 from expandcontract.ledger import step as journal
 from expandcontract.model import killpoints
 from expandcontract.model.phases import Phase, Section, State, Status
-from expandcontract.model.plan import Step, Transactional
+from expandcontract.model.step import Step, Transactional
 from expandcontract.postgres.locks import run_locked
 from expandcontract.postgres.message import Query, inlined
 from expandcontract.postgres.sqlstate import UNDEFINED_TABLE, server_message, sqlstate

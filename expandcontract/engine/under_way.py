@@ -7,8 +7,9 @@ from datetime import datetime
 
 from expandcontract.model.events import Build, Progress, StepRunning
 from expandcontract.model.phases import Phase, Section, State, Status
-from expandcontract.model.plan import Concurrent, Purpose, Step, Sweep
-from expandcontract.model.situation import Situation, SweepRecord
+from expandcontract.model.records import SweepRecord
+from expandcontract.model.situation import Situation
+from expandcontract.model.step import Concurrent, Purpose, Step, Sweep
 
 
 def sweep(situation: Situation) -> Progress | None:

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model import sql_words
-from expandcontract.model.plan import Note, Plan
+from expandcontract.model.notes import Note
+from expandcontract.model.plan import Plan
 from expandcontract.postgres import statements
 
 #: MERGE INTO a view came with 17.

@@ -19,7 +19,9 @@ from functools import cache
 from typing import Protocol, cast
 
 from expandcontract.model.phases import State
-from expandcontract.model.situation import Situation, Verdict, Waiver
+from expandcontract.model.records import Waiver
+from expandcontract.model.situation import Situation
+from expandcontract.model.verdict import Verdict
 
 
 class Gate(Protocol):

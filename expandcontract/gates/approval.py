@@ -1,6 +1,7 @@
 """Soft, and only where the policy asks for it: somebody said yes to this plan."""
 
-from expandcontract.model.situation import Situation, Verdict
+from expandcontract.model.situation import Situation
+from expandcontract.model.verdict import Verdict
 
 NAME = "approval"
 HARD = False

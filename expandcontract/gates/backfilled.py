@@ -1,7 +1,8 @@
 """Hard: every row was copied, and the new side has its indexes."""
 
 from expandcontract.model.phases import Section
-from expandcontract.model.situation import Situation, Verdict
+from expandcontract.model.situation import Situation
+from expandcontract.model.verdict import Verdict
 
 NAME = "backfilled"
 HARD = True

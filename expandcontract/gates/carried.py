@@ -1,6 +1,7 @@
 """Soft: what the old side got, or lost, after the plan was made is so on the new side as well."""
 
-from expandcontract.model.situation import Situation, Verdict
+from expandcontract.model.situation import Situation
+from expandcontract.model.verdict import Verdict
 
 NAME = "carried"
 HARD = False

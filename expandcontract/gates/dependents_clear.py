@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from expandcontract.model.situation import Dependent, Situation, Verdict
+from expandcontract.model.live import Dependent
+from expandcontract.model.situation import Situation
+from expandcontract.model.verdict import Verdict
 
 NAME = "dependents-clear"
 HARD = True

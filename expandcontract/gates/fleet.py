@@ -10,7 +10,9 @@ from datetime import datetime
 from humanize import naturaldelta
 
 from expandcontract.model.durations import spell
-from expandcontract.model.situation import Instance, Situation, Verdict
+from expandcontract.model.situation import Situation
+from expandcontract.model.users import Instance
+from expandcontract.model.verdict import Verdict
 from expandcontract.model.versions import Requirement, comparable
 from expandcontract.model.words import one_line
 

@@ -1,6 +1,7 @@
 """Hard: every partition or child, one attached yesterday too, has the trigger and was swept."""
 
-from expandcontract.model.situation import Situation, Verdict
+from expandcontract.model.situation import Situation
+from expandcontract.model.verdict import Verdict
 
 NAME = "leaves-covered"
 HARD = True

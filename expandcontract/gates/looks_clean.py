@@ -7,7 +7,9 @@ names the rows. It says nothing of what was written since.
 from humanize import naturaldelta
 
 from expandcontract.model.phases import Phase, Section, Status
-from expandcontract.model.situation import Proof, Situation, Verdict
+from expandcontract.model.records import Proof
+from expandcontract.model.situation import Situation
+from expandcontract.model.verdict import Verdict
 
 NAME = "looks-clean"
 HARD = False

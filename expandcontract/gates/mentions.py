@@ -1,7 +1,9 @@
 """Soft: no text in the database mentions the old column, as far as anybody can tell."""
 
 from expandcontract.gates.dependents_clear import listed
-from expandcontract.model.situation import Dependent, Situation, Verdict
+from expandcontract.model.live import Dependent
+from expandcontract.model.situation import Situation
+from expandcontract.model.verdict import Verdict
 
 NAME = "mentions"
 HARD = False

@@ -5,7 +5,9 @@ of a table do not: they come late, and count what `ec` itself wrote.
 """
 
 from expandcontract.gates import fleet
-from expandcontract.model.situation import OldWriter, Situation, Verdict
+from expandcontract.model.situation import Situation
+from expandcontract.model.users import OldWriter
+from expandcontract.model.verdict import Verdict
 
 NAME = "new-code-seen"
 HARD = False

@@ -1,6 +1,7 @@
 """Hard: no row holds a value that the other side cannot hold; purge would destroy it."""
 
-from expandcontract.model.situation import Situation, Verdict
+from expandcontract.model.situation import Situation
+from expandcontract.model.verdict import Verdict
 
 NAME = "no-conflicts"
 HARD = True

@@ -11,7 +11,9 @@ from datetime import datetime
 from humanize import naturaldelta
 
 from expandcontract.model.durations import spell
-from expandcontract.model.situation import OldReader, OldSession, ReaderWatch, Situation, Source, Verdict
+from expandcontract.model.situation import Situation
+from expandcontract.model.users import OldReader, OldSession, ReaderWatch, Source
+from expandcontract.model.verdict import Verdict
 from expandcontract.model.words import one_line
 
 NAME = "old-readers"

@@ -11,7 +11,9 @@ from datetime import datetime
 from humanize import naturaldelta
 
 from expandcontract.model.durations import spell
-from expandcontract.model.situation import OldWriter, Situation, Verdict
+from expandcontract.model.situation import Situation
+from expandcontract.model.users import OldWriter
+from expandcontract.model.verdict import Verdict
 from expandcontract.model.words import one_line
 
 NAME = "old-writers"

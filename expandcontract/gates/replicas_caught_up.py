@@ -2,7 +2,9 @@
 
 from collections.abc import Sequence
 
-from expandcontract.model.situation import Situation, Standby, Verdict
+from expandcontract.model.situation import Situation
+from expandcontract.model.users import Standby
+from expandcontract.model.verdict import Verdict
 
 NAME = "replicas-caught-up"
 HARD = False

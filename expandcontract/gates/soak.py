@@ -3,7 +3,8 @@
 from humanize import naturaldelta
 
 from expandcontract.model.durations import spell
-from expandcontract.model.situation import Situation, Verdict
+from expandcontract.model.situation import Situation
+from expandcontract.model.verdict import Verdict
 
 NAME = "soak"
 HARD = False

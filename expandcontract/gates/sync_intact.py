@@ -1,7 +1,8 @@
 """Hard: the trigger and the functions that keep both sides in sync stand as they were made."""
 
 from expandcontract.model.phases import Phase, Status
-from expandcontract.model.situation import Situation, Verdict
+from expandcontract.model.situation import Situation
+from expandcontract.model.verdict import Verdict
 
 NAME = "sync-intact"
 HARD = True

@@ -3,7 +3,9 @@
 from humanize import naturaldelta
 
 from expandcontract.model.phases import Phase, Status
-from expandcontract.model.situation import Proof, Situation, Verdict
+from expandcontract.model.records import Proof
+from expandcontract.model.situation import Situation
+from expandcontract.model.verdict import Verdict
 
 NAME = "verified"
 HARD = True

@@ -9,8 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from expandcontract.ledger import event, phase
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.names import RelationName
+from expandcontract.model.notes import Note
 from expandcontract.model.phases import State
-from expandcontract.model.plan import Note, Plan, to_data
+from expandcontract.model.plan import Plan, to_data
 from expandcontract.postgres.message import Query
 
 #: In the event of the step that hid the old side.

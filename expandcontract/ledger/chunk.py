@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.names import quote
-from expandcontract.model.plan import Purpose
+from expandcontract.model.step import Purpose
 from expandcontract.postgres.descendants import tree
 from expandcontract.postgres.owner_rights import foreign_owner
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger import event
 from expandcontract.ledger.tables import Tables
-from expandcontract.model.situation import Wish
+from expandcontract.model.records import Wish
 
 
 class Wishes(TypedDict, total=False):

@@ -16,7 +16,8 @@ from expandcontract.ledger import reader
 from expandcontract.ledger.reader import LogEntry
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.phases import Phase, Section, State, Status
-from expandcontract.model.plan import Plan, Purpose, from_data
+from expandcontract.model.plan import Plan, from_data
+from expandcontract.model.step import Purpose
 
 Row = TypeVar("Row")
 

@@ -18,7 +18,7 @@ from expandcontract.ledger import event, mutex
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.errors import EcError, LeaseHeld, LeaseLost
 from expandcontract.model.events import Listener, TookOver, ignore
-from expandcontract.model.situation import Holder
+from expandcontract.model.records import Holder
 from expandcontract.postgres.connect import Database
 from expandcontract.postgres.query import value
 from expandcontract.postgres.sqlstate import INSUFFICIENT_PRIVILEGE, sqlstate

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger.chunk import is_part
 from expandcontract.ledger.tables import Tables
-from expandcontract.model.plan import Purpose
+from expandcontract.model.step import Purpose
 
 
 @dataclass(frozen=True)

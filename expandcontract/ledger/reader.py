@@ -12,27 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger import migrate
 from expandcontract.ledger.tables import Tables
+from expandcontract.model.live import Live, Lost
 from expandcontract.model.names import quote
 from expandcontract.model.phases import Phase, State, Status
 from expandcontract.model.plan import Plan, from_data
 from expandcontract.model.policy import Policy
-from expandcontract.model.situation import (
-    Holder,
-    Instance,
-    Live,
-    Lost,
-    NewestStep,
-    OldReader,
-    OldWriter,
-    PhaseRecord,
-    Proof,
-    ReaderWatch,
-    Situation,
-    Source,
-    SweepRecord,
-    Waiver,
-    Wish,
-)
+from expandcontract.model.records import Holder, NewestStep, PhaseRecord, Proof, SweepRecord, Waiver, Wish
+from expandcontract.model.situation import Situation
+from expandcontract.model.users import Instance, OldReader, OldWriter, ReaderWatch, Source
 from expandcontract.model.words import one_line
 from expandcontract.postgres.query import rows, together
 

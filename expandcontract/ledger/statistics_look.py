@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger import mutex
 from expandcontract.ledger.tables import Tables
-from expandcontract.model.situation import Source
+from expandcontract.model.users import Source
 
 #: Whoever looks needs it for a moment.
 _PATIENCE = timedelta(seconds=10)

@@ -13,8 +13,8 @@ from sqlalchemy.sql import ColumnElement
 
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.phases import Section
-from expandcontract.model.plan import Step
 from expandcontract.model.situation import Situation
+from expandcontract.model.step import Step
 
 #: Sections that run again after an undo, under the number of the cycle.
 CYCLIC = frozenset({Section.CONTRACT, Section.UNDO, Section.PURGE})

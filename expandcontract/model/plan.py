@@ -1,217 +1,22 @@
-"""A change compiled against the live catalog: steps, each with one of three actions. Pure data; fingerprint
-and JSON come from it.
-"""
+"""A change compiled against the live catalog, with its steps. Pure data; it gives fingerprint and JSON."""
 
 import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import StrEnum
 from functools import cached_property
-from typing import Any, Literal, TypeAlias
+from typing import Any
 
 from pydantic import TypeAdapter
 
 from expandcontract.model.change import Change, Pair
 from expandcontract.model.forecast import Forecast
 from expandcontract.model.names import RelationName
+from expandcontract.model.notes import Note, Words
 from expandcontract.model.phases import Section, State
-
-
-class LockMode(StrEnum):
-    """PostgreSQL's table-level lock modes, weakest first (manual, "Explicit Locking")."""
-
-    ACCESS_SHARE = "ACCESS SHARE"
-    ROW_SHARE = "ROW SHARE"
-    ROW_EXCLUSIVE = "ROW EXCLUSIVE"
-    SHARE_UPDATE_EXCLUSIVE = "SHARE UPDATE EXCLUSIVE"
-    SHARE = "SHARE"
-    SHARE_ROW_EXCLUSIVE = "SHARE ROW EXCLUSIVE"
-    EXCLUSIVE = "EXCLUSIVE"
-    ACCESS_EXCLUSIVE = "ACCESS EXCLUSIVE"
-
-
-@dataclass(frozen=True)
-class Lock:
-    """A table-level lock that a step takes on a relation that existed before it. `relation` is SQL."""
-
-    relation: str
-    mode: LockMode
-
-
-@dataclass(frozen=True)
-class Transactional:
-    """Statements that commit together with their row in the journal.
-
-    `locks` are taken first, all at once, by the lock ladder, in the order given (one mode for all). A
-    `patient` step takes no lock that an application would notice, may wait long (VALIDATE CONSTRAINT), and
-    runs without the short timeout.
-    """
-
-    statements: tuple[str, ...]
-    locks: tuple[Lock, ...] = ()
-    patient: bool = False
-
-
-@dataclass(frozen=True)
-class Concurrent:
-    """A statement that cannot run inside a transaction.
-
-    `probe` is a query that returns one row with one text: `absent`, `done`, `broken` (a dead leftover), or
-    `taken` (something else has the name). `repair` removes what is broken. `relation` is the table whose
-    builds are waited for and adopted. `locks` are those that the statement takes by itself. With `again`
-    nothing tells later that it ran, and it may run any number of times: its end is enough.
-    """
-
-    statement: str
-    probe: str
-    repair: str
-    relation: str
-    locks: tuple[Lock, ...] = ()
-    again: bool = False
-
-
-class Purpose(StrEnum):
-    """What a sweep does to the rows that it meets."""
-
-    #: Writes the new side of rows that are out of sync.
-    COPY = "copy"
-    #: Counts rows and mismatches, writes nothing.
-    COMPARE = "compare"
-    #: Keeps in the ledger the values that only the new side holds, before a rollback drops it.
-    KEEP = "keep"
-
-
-@dataclass(frozen=True)
-class Sweep:
-    """A walk over all heap blocks of a table and its leaves.
-
-    `wanted` is a predicate over the alias `t` of the rows that the sweep is for: out of sync (copy),
-    mismatching (compare), only on the new side (keep). `assignments` are `(column as SQL, expression over t)`
-    for copy. `key` are the columns (as SQL) that name a row; without any the row's ctid does. `old` and `new`
-    are the columns (as SQL) whose values keep records. `unfit` is a predicate over `t` of the rows whose
-    value the other side cannot hold, and `refused` one of those that break a rule that the new side gets with
-    contract; compare counts both apart. With `own_path` rows are written, or looked at, under
-    the search_path of the role, as the application's are: plans of before name operators without their
-    schema, and may not be.
-    """
-
-    purpose: Purpose
-    table: str
-    wanted: str
-    assignments: tuple[tuple[str, str], ...] = ()
-    key: tuple[str, ...] = ()
-    old: str = ""
-    new: str = ""
-    unfit: str = "false"
-    refused: str = "false"
-    own_path: bool = False
-
-
-@dataclass(frozen=True, kw_only=True)
-class Transformation(Sweep):
-    """A copy whose values a Python function makes, which the server does not know.
-
-    `function` is MODULE:NAME. `type` is the new column's type without modifiers: with them a value that is
-    too long would be cut, without them it is refused.
-    """
-
-    function: str
-    type: str
-
-
-@dataclass(frozen=True, kw_only=True)
-class Deletion(Sweep):
-    """A copy that deletes the rows that it is for."""
-
-    deletes: Literal[True]
-
-
-Action: TypeAlias = Transactional | Concurrent | Sweep | Transformation | Deletion
-
-
-@dataclass(frozen=True)
-class Step:
-    """The smallest unit that is journaled.
-
-    `id` is unique within its section and stable between runs. `symbol` is `+` (adds), `~` (alters), `-`
-    (removes), `=` (reads or copies rows). `by_size` says that it takes time with the size of the table; other
-    steps are instant. `becomes` is the state that the change enters when the step commits. `reverse` are the
-    statements that take the step back when what it prepares does not come about: a rule that nothing follows
-    must refuse no write.
-    """
-
-    id: str
-    symbol: str
-    sentence: str
-    action: Action
-    by_size: bool = False
-    reversible: bool = True
-    becomes: State | None = None
-    reverse: tuple[str, ...] = ()
-
-    @property
-    def locks(self) -> tuple[Lock, ...]:
-        """The locks that an application may notice or a DBA wants to know."""
-        match self.action:
-            case Transactional(locks=locks) | Concurrent(locks=locks):
-                return locks
-            case Sweep(purpose=Purpose.COPY, table=table):
-                return (Lock(table, LockMode.ROW_EXCLUSIVE),)
-            case Sweep(table=table):
-                return (Lock(table, LockMode.ACCESS_SHARE),)
-
-
-@dataclass(frozen=True)
-class Note:
-    """A cost or hazard that the plan says before it happens.
-
-    There is one way to have something acknowledged: a hazard made by `Note.hazard`. `ec start` refuses (exit
-    4) before anything is changed, and prints the line with `--acknowledge CODE` for all of them; the ledger
-    keeps who acknowledged which sentence (event `acknowledged`). Whoever finds a hazard only has to yield it:
-    `preflight.hazards` for what follows from the snapshot, `Trait.notes` for what a trait cannot carry.
-
-    `found` is what was seen in rows or statistics, such as counts and keys. It is said with the sentence, and
-    no part of the fingerprint, nor is a note that has it: rows come and go without a second review.
-    """
-
-    code: str
-    sentence: str
-    acknowledge: bool = False
-    found: str = ""
-
-    @classmethod
-    def hazard(cls, kind: str, sentence: str, *, about: str = "", found: str = "") -> "Note":
-        """Return a hazard that must be acknowledged before `start`.
-
-        Its code names itself: `kind`, or `kind:about` where each thing is acknowledged for itself, so that
-        what comes later under another name is not covered by what was said of the first.
-        """
-        return cls(f"{kind}:{about}" if about else kind, sentence, acknowledge=True, found=found)
-
-    @property
-    def said(self) -> str:
-        """The sentence, with what was found."""
-        return f"{self.sentence} {self.found}".rstrip()
-
-
-@dataclass(frozen=True)
-class Words:
-    """How a change speaks of itself in gates, status and report: clauses without a full stop.
-
-    `about` says what it does, for the head of a plan. `ready` is why new code may run, `contracted` what is
-    so after contract, `destroys` what purge takes away for good; that is empty where it only closes the
-    change. `broken` says of rows what a comparison finds wrong with them: "have no value in fax". `stays` is
-    what a rollback does not take back.
-    """
-
-    about: str = ""
-    ready: str = "every row is in sync, and the new side has its indexes"
-    contracted: str = "the old side is hidden"
-    destroys: str = "the old side"
-    broken: str = ""
-    stays: str = ""
+from expandcontract.model.plan_formats import present
+from expandcontract.model.step import Purpose, Step, Sweep, Transformation
 
 
 @dataclass(frozen=True)
@@ -261,7 +66,7 @@ class Plan:
     remade: tuple[str, ...] = ()
     claims: tuple[str, ...] | None = ()
     enforces: tuple[str, ...] = ()
-    words: Words = Words()
+    words: Words = field(default_factory=Words)
     given: str = "false"
     forecast: Forecast | None = field(default=None, compare=False)
     aside: RelationName | None = None
@@ -402,24 +207,7 @@ def to_data(plan: Plan) -> dict[str, Any]:
 
 def from_data(data: Mapping[str, Any]) -> Plan:
     """Read a plan back. Raises pydantic's ValidationError when the data is not a plan."""
-    return _PLAN.validate_python(_with_rules_at_contract(dict(data)))
-
-
-def _with_rules_at_contract(data: dict[str, Any]) -> dict[str, Any]:
-    """Pure. Where only a program fills rows, 0.1 had the steps by which contract proves that none is left
-    unfilled among those of `repair`, and what takes them back was one of them.
-    """
-    sections = data.get("sections", {})
-    beside = {step["id"]: step for step in sections.get(Section.REPAIR, ()) if step["id"] in _BESIDE_CONTRACT}
-    if len(beside) < len(_BESIDE_CONTRACT):
-        return data
-    require, prove, allow = (beside[id_] for id_ in _BESIDE_CONTRACT)
-    *before, hide = sections[Section.CONTRACT]
-    moved = {
-        Section.REPAIR: [step for step in sections[Section.REPAIR] if step["id"] not in beside],
-        Section.CONTRACT: [*before, require | {"reverse": allow["action"]["statements"]}, prove, hide],
-    }
-    return data | {"sections": sections | moved}
+    return _PLAN.validate_python(present(data))
 
 
 def _reviewed(hazard: Mapping[str, Any]) -> dict[str, Any]:
@@ -430,6 +218,4 @@ def _digest(data: object) -> str:
     return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
-#: Adds the rule, checks all rows against it, takes it back.
-_BESIDE_CONTRACT = ("filled:require", "filled:prove", "filled:allow")
 _PLAN = TypeAdapter(Plan)

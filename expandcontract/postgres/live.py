@@ -7,8 +7,8 @@ from typing import Any, TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from expandcontract.model.live import Dependent, Leaf, Live
 from expandcontract.model.names import RelationName, judging_trigger, keeping_triggers, quote
-from expandcontract.model.situation import Dependent, Leaf, Live
 from expandcontract.postgres import old_side, watchers
 from expandcontract.postgres.catalog import dependent, whole
 from expandcontract.postgres.catalog.dependent import ColumnDependent, WatchedColumn

@@ -25,8 +25,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from expandcontract.model.durations import milliseconds, spell
 from expandcontract.model.errors import EcError, Interrupted, LockBudgetSpent
 from expandcontract.model.events import Blocker, Listener, LockHeld, LockTried
-from expandcontract.model.plan import Lock, LockMode
 from expandcontract.model.policy import Policy
+from expandcontract.model.step import Lock, LockMode
 from expandcontract.postgres.blockers import WRAPAROUND, blockers_of
 from expandcontract.postgres.connect import Database
 from expandcontract.postgres.message import driver, marked, send

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from expandcontract.model.situation import Standby
+from expandcontract.model.users import Standby
 
 #: A base backup is no standby, nor is who only receives WAL (it replays none, but streams), nor a logical
 #: subscriber. A standby that is not connected is known by its slot, whose restart_lsn it had flushed. What a

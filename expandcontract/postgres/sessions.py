@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
-from expandcontract.model.situation import OldSession
+from expandcontract.model.users import OldSession
 
 #: Of the roles that may use the tables $1, a list in JSON, without ours, which are known by the
 #: application_name of this session; the oldest first. What pg_stat_activity hides from our role is NULL, but

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from expandcontract.model.durations import spell
 from expandcontract.model.errors import Interrupted, LockBudgetSpent
 from expandcontract.model.events import Listener, WaitingForSnapshots
-from expandcontract.model.plan import Lock, LockMode
 from expandcontract.model.policy import Policy
+from expandcontract.model.step import Lock, LockMode
 from expandcontract.postgres.blockers import holders_of
 from expandcontract.postgres.connect import Database
 

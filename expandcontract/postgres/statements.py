@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.names import quote
 from expandcontract.model.presence import MARK
-from expandcontract.model.situation import Source
+from expandcontract.model.users import Source
 from expandcontract.postgres.query import rows, value
 from expandcontract.postgres.sqlstate import ERRAND, sqlstate
 

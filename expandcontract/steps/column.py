@@ -7,7 +7,7 @@ from typing import TypeVar
 from expandcontract.model.change import Pair
 from expandcontract.model.names import RelationName, quote
 from expandcontract.model.phases import Section, State
-from expandcontract.model.plan import Lock, LockMode, Purpose, Step, Sweep, Transactional, Transformation
+from expandcontract.model.step import Lock, LockMode, Purpose, Step, Sweep, Transactional, Transformation
 from expandcontract.steps import keep_on_rollback, tables
 from expandcontract.steps.carry import TRAITS, Subject, Trait, checks
 from expandcontract.steps.keep_on_rollback import Keeping

@@ -5,7 +5,7 @@ there: from dual_write until contract, from which on code gives it.
 from dataclasses import dataclass
 
 from expandcontract.model.names import RelationName, quote
-from expandcontract.model.plan import LockMode, Purpose, Step, Sweep, Transactional
+from expandcontract.model.step import LockMode, Purpose, Step, Sweep, Transactional
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps import tables
 from expandcontract.steps.parts import Part

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from expandcontract.model.names import RelationName, literal, quote
-from expandcontract.model.plan import Action, LockMode, Step, Transactional
+from expandcontract.model.step import Action, LockMode, Step, Transactional
 from expandcontract.postgres.catalog.constraint import Constraint
 from expandcontract.steps import tables
 from expandcontract.steps.parts import Part

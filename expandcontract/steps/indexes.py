@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from expandcontract.model.names import RelationName, dollar_quote, quote, shorten
-from expandcontract.model.plan import Concurrent, LockMode, Step, Transactional
+from expandcontract.model.step import Concurrent, LockMode, Step, Transactional
 from expandcontract.postgres.catalog.index import Index
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps import tables

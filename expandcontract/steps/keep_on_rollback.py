@@ -11,7 +11,8 @@ from dataclasses import dataclass, replace
 from expandcontract.model.change import Pair
 from expandcontract.model.names import keeping_triggers, literal, quote
 from expandcontract.model.phases import Section, State
-from expandcontract.model.plan import Lock, LockMode, Plan, Purpose, Step, Sweep, Transactional
+from expandcontract.model.plan import Plan
+from expandcontract.model.step import Lock, LockMode, Purpose, Step, Sweep, Transactional
 from expandcontract.steps.sync import predicates
 
 #: The steps of a rollback that keep, in order; without them it discards.

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from expandcontract.model.chosen_names import chosen
 from expandcontract.model.names import RelationName, qualify_constant, qualify_type, quote
-from expandcontract.model.plan import LockMode, Purpose, Step, Sweep, Transactional
+from expandcontract.model.step import LockMode, Purpose, Step, Sweep, Transactional
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps import tables
 from expandcontract.steps.parts import FINISH, Part

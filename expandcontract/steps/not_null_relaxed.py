@@ -1,7 +1,8 @@
 """A column that must have a value, and that new code leaves out: it need have none meanwhile."""
 
 from expandcontract.model.names import quote
-from expandcontract.model.plan import Note, Step, Transactional
+from expandcontract.model.notes import Note
+from expandcontract.model.step import Step, Transactional
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps import tables

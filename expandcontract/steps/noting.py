@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from expandcontract.model.names import RelationName, qualify_constant, quote
-from expandcontract.model.plan import LockMode, Step, Transactional
+from expandcontract.model.step import LockMode, Step, Transactional
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.steps import tables
 from expandcontract.steps.parts import Part

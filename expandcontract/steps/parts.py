@@ -10,8 +10,9 @@ from itertools import chain
 from typing import TypeVar
 
 from expandcontract.model.names import RelationName
+from expandcontract.model.notes import Note
 from expandcontract.model.phases import Section, State
-from expandcontract.model.plan import Lock, LockMode, Note, Step, Transactional
+from expandcontract.model.step import Lock, LockMode, Step, Transactional
 from expandcontract.steps import tables
 
 T = TypeVar("T")

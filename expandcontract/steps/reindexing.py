@@ -6,7 +6,7 @@ them is left invalid where it dies: the first tells that nothing was exchanged, 
 
 from expandcontract.model.chosen_names import chosen
 from expandcontract.model.names import RelationName, literal, quote
-from expandcontract.model.plan import Concurrent, LockMode, Step
+from expandcontract.model.step import Concurrent, LockMode, Step
 from expandcontract.steps import tables
 
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from expandcontract.model.names import qualify_type, quote
-from expandcontract.model.plan import Deletion, LockMode, Note, Purpose, Step, Sweep, Transactional
+from expandcontract.model.notes import Note
+from expandcontract.model.step import Deletion, LockMode, Purpose, Step, Sweep, Transactional
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps.parts import FINISH, Part

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from expandcontract.model.chosen_names import chosen
 from expandcontract.model.names import RelationName, literal, quote
-from expandcontract.model.plan import LockMode, Note, Purpose, Step, Sweep, Transactional
+from expandcontract.model.notes import Note
+from expandcontract.model.step import LockMode, Purpose, Step, Sweep, Transactional
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps import tables

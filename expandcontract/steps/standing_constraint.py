@@ -1,7 +1,8 @@
 """The comparison as a constraint on the table: what `ec verify --standing` puts up until contract."""
 
 from expandcontract.model.names import quote, shorten
-from expandcontract.model.plan import Plan, Step, Transactional
+from expandcontract.model.plan import Plan
+from expandcontract.model.step import Step, Transactional
 from expandcontract.steps import tables
 from expandcontract.steps.sync import predicates
 

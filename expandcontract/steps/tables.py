@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from expandcontract.model.names import RelationName, literal, quote, shorten
-from expandcontract.model.plan import Concurrent, Lock, LockMode, Step, Transactional
+from expandcontract.model.step import Concurrent, Lock, LockMode, Step, Transactional
 
 
 def locks(mode: LockMode, *tables: RelationName) -> tuple[Lock, ...]:

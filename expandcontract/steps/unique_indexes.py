@@ -7,7 +7,7 @@ turn does not come about it is dropped again.
 from collections.abc import Sequence
 
 from expandcontract.model.names import dollar_quote, literal, quote
-from expandcontract.model.plan import LockMode, Step, Transactional
+from expandcontract.model.step import LockMode, Step, Transactional
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps import indexes, tables
 from expandcontract.steps.indexes import Standing

@@ -1,4 +1,4 @@
-"""Walks the heap blocks of a table's leaves, to copy or to compare rows: what it does is model.plan.Sweep."""
+"""Walks the heap blocks of a table's leaves, to copy or to compare rows: what it does is model.step.Sweep."""
 
 from expandcontract.sweep.job import Job, SweepOptions, SweepOutcome
 from expandcontract.sweep.walk import lay, walk

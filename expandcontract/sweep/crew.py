@@ -18,8 +18,8 @@ from expandcontract.ledger import control, walk
 from expandcontract.ledger.chunk import Chunk, Totals
 from expandcontract.model import killpoints
 from expandcontract.model.events import Progress
-from expandcontract.model.plan import Purpose, Transformation
-from expandcontract.model.situation import Wish
+from expandcontract.model.records import Wish
+from expandcontract.model.step import Purpose, Transformation
 from expandcontract.postgres.sqlstate import translate
 from expandcontract.sweep.brake import Braked, jittered
 from expandcontract.sweep.copying import Copying

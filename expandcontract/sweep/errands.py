@@ -6,7 +6,7 @@ on the relation comes later, so that its file is looked at once more before the 
 """
 
 from expandcontract.model.names import quote
-from expandcontract.model.plan import Purpose, Sweep
+from expandcontract.model.step import Purpose, Sweep
 from expandcontract.postgres.owner_rights import OwnerRights
 from expandcontract.sweep import statements as own
 from expandcontract.sweep.statements import (

@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 from math import inf
 
-from expandcontract.model.plan import Purpose
+from expandcontract.model.step import Purpose
 from expandcontract.postgres.connect import Database
 from expandcontract.throttles import courtesy, nice_ratio
 from expandcontract.throttles.controller import Controller, Decision

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Literal
 
-from expandcontract.model.plan import Purpose, Sweep
+from expandcontract.model.step import Purpose, Sweep
 from expandcontract.throttles.limits import Limits
 
 #: Why a sweep ended before its end: a signal, `max_runtime`, or a pause that it was not to wait for.

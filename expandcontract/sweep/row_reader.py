@@ -9,7 +9,7 @@ from typing import Any
 
 from expandcontract.model.errors import StepFailed
 from expandcontract.model.names import split
-from expandcontract.model.plan import Sweep
+from expandcontract.model.step import Sweep
 from expandcontract.postgres import owner_rights
 from expandcontract.postgres import sqlstate as codes
 from expandcontract.postgres.connect import Database

@@ -14,8 +14,8 @@ from expandcontract.ledger.chunk import Chunk, Round
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.errors import NotConnected, ServerAway, StepFailed
 from expandcontract.model.events import Listener, Notice
-from expandcontract.model.plan import Transformation
-from expandcontract.model.situation import Wish
+from expandcontract.model.records import Wish
+from expandcontract.model.step import Transformation
 from expandcontract.postgres import sqlstate as codes
 from expandcontract.postgres.connect import Database
 from expandcontract.postgres.owner_rights import OWN, OwnerRights

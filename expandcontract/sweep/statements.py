@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from expandcontract.ledger.chunk import INCARNATION
 from expandcontract.model.names import literal, quote, split, sync_schema
-from expandcontract.model.plan import Deletion, Purpose, Sweep
+from expandcontract.model.step import Deletion, Purpose, Sweep
 from expandcontract.sweep.sides import side_given, side_value
 
 #: Rows are written under the search_path of the role, for the sake of what the table's own triggers call. So

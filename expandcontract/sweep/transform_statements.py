@@ -8,7 +8,7 @@ which `mine` and the chunk's incarnation see to.
 from dataclasses import dataclass
 
 from expandcontract.model.names import quote
-from expandcontract.model.plan import Transformation
+from expandcontract.model.step import Transformation
 from expandcontract.sweep.statements import (
     COST,
     EQ,

@@ -17,7 +17,7 @@ from expandcontract.ledger import chunk as ledger
 from expandcontract.ledger.chunk import Chunk
 from expandcontract.model import killpoints
 from expandcontract.model.errors import StepFailed, TransformFailed
-from expandcontract.model.plan import Transformation
+from expandcontract.model.step import Transformation
 from expandcontract.sweep.brake import Braked, jittered
 from expandcontract.sweep.filled_rows import FilledRow, Filling, RefusedRow, Unfilled
 from expandcontract.sweep.line import Line

@@ -11,7 +11,7 @@ from expandcontract.ledger import chunk as ledger
 from expandcontract.ledger.tables import Tables
 from expandcontract.model import killpoints
 from expandcontract.model.events import Listener, Notice, ignore
-from expandcontract.model.plan import Purpose
+from expandcontract.model.step import Purpose
 from expandcontract.postgres.connect import Database
 from expandcontract.sweep.brake import Brake
 from expandcontract.sweep.crew import Crew

@@ -16,7 +16,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger import change as change_writer
 from expandcontract.model.phases import Section
-from expandcontract.model.plan import Concurrent, Lock, Plan, Purpose, Step, Sweep, Transactional
+from expandcontract.model.plan import Plan
+from expandcontract.model.step import Concurrent, Lock, Purpose, Step, Sweep, Transactional
 from expandcontract.postgres.message import driver
 from tests.acceptance.catalog import describe
 from tests.acceptance.cycle import Application, Fields, opened

@@ -23,7 +23,8 @@ from expandcontract.model.errors import (
 )
 from expandcontract.model.phases import Stage, State
 from expandcontract.model.policy import Policy
-from expandcontract.model.situation import Situation, Verdict
+from expandcontract.model.situation import Situation
+from expandcontract.model.verdict import Verdict
 from expandcontract.postgres.connect import Database
 from tests.acceptance.cycle import POLICY, Life, living
 from tests.waiting import until

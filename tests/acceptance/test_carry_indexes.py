@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 
 from expandcontract.model.errors import UnsupportedShape
 from expandcontract.model.phases import Section
-from expandcontract.model.plan import Concurrent
+from expandcontract.model.step import Concurrent
 from tests.acceptance.catalog import difference
 from tests.acceptance.script import TO_READY, Script, scripted
 

@@ -15,7 +15,8 @@ from expandcontract.engine.verbs import init, plan
 from expandcontract.model import killpoints
 from expandcontract.model.errors import BadExpression, GateShut, Interrupted
 from expandcontract.model.phases import Section
-from expandcontract.model.plan import Plan, Sweep
+from expandcontract.model.plan import Plan
+from expandcontract.model.step import Sweep
 from expandcontract.testing.server import Server
 from tests.acceptance.catalog import difference, everything
 from tests.acceptance.cycle import Life, living

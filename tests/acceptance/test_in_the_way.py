@@ -15,7 +15,8 @@ from expandcontract.ledger.migrate import grants
 from expandcontract.model.errors import GateShut, LockBudgetSpent, TimeIsUp
 from expandcontract.model.phases import State
 from expandcontract.model.policy import Policy
-from expandcontract.model.situation import Situation, Verdict
+from expandcontract.model.situation import Situation
+from expandcontract.model.verdict import Verdict
 from expandcontract.model.versions import parse_requirements
 from expandcontract.postgres.connect import Database
 from expandcontract.testing.server import Server, available_versions

@@ -4,7 +4,7 @@ import asyncpg
 import pytest
 
 from expandcontract.engine.verbs import restore
-from expandcontract.model.plan import Purpose, Sweep
+from expandcontract.model.step import Purpose, Sweep
 from expandcontract.sweep import statements
 from tests.acceptance.cycle import living
 from tests.acceptance.test_rollback_keeps import _stopped

@@ -17,7 +17,9 @@ from expandcontract.engine.verbs import control, doctor, status, wait
 from expandcontract.model.errors import GateShut, TimeIsUp
 from expandcontract.model.phases import State
 from expandcontract.model.policy import Policy
-from expandcontract.model.situation import OldReader, Situation, Source, Verdict
+from expandcontract.model.situation import Situation
+from expandcontract.model.users import OldReader, Source
+from expandcontract.model.verdict import Verdict
 from expandcontract.postgres import statements
 from expandcontract.postgres.connect import Database
 from expandcontract.postgres.sqlstate import ERRAND

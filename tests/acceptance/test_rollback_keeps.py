@@ -12,7 +12,7 @@ import pytest
 from expandcontract.engine.verbs import restore, rollback
 from expandcontract.model.errors import LockBudgetSpent
 from expandcontract.model.phases import Section
-from expandcontract.model.plan import Transactional
+from expandcontract.model.step import Transactional
 from expandcontract.steps import keep_on_rollback
 from tests.acceptance.catalog import describe, difference, sync_functions
 from tests.acceptance.cycle import Life, living

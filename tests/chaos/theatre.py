@@ -12,7 +12,8 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from expandcontract.model.plan import Action, Transactional, from_data
+from expandcontract.model.plan import from_data
+from expandcontract.model.step import Action, Transactional
 from expandcontract.testing.server import Server
 from tests.chaos import life
 from tests.chaos.life import EXAMPLES, TABLE, After

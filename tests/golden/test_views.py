@@ -20,18 +20,14 @@ from expandcontract.model.activity import Activity, Horizon
 from expandcontract.model.errors import WrongState
 from expandcontract.model.events import Blocker, Build
 from expandcontract.model.forecast import Forecast
+from expandcontract.model.notes import Note
 from expandcontract.model.phases import Section, State
-from expandcontract.model.plan import Concurrent, Lock, LockMode, Note, Plan, Purpose, Step, Sweep
+from expandcontract.model.plan import Plan
 from expandcontract.model.policy import Policy
-from expandcontract.model.situation import (
-    Holder,
-    NewestStep,
-    OldSession,
-    Situation,
-    Standby,
-    Waiver,
-    Wish,
-)
+from expandcontract.model.records import Holder, NewestStep, Waiver, Wish
+from expandcontract.model.situation import Situation
+from expandcontract.model.step import Concurrent, Lock, LockMode, Purpose, Step, Sweep
+from expandcontract.model.users import OldSession, Standby
 from expandcontract.model.versions import Requirement
 from tests.golden.kept import same
 from tests.unit.histories import history

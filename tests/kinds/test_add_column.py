@@ -21,7 +21,8 @@ from expandcontract.model.errors import (
     UnsupportedShape,
 )
 from expandcontract.model.phases import Section
-from expandcontract.model.plan import Plan, Transactional
+from expandcontract.model.plan import Plan
+from expandcontract.model.step import Transactional
 from expandcontract.postgres.connect import Database
 from tests.acceptance.cycle import IN_A_HURRY, POLICY, Life, living
 from tests.conftest import VERSION

@@ -12,7 +12,8 @@ from expandcontract.model.errors import (
     UnsupportedShape,
 )
 from expandcontract.model.phases import Section
-from expandcontract.model.plan import Plan, Transactional
+from expandcontract.model.plan import Plan
+from expandcontract.model.step import Transactional
 from tests.acceptance.cycle import Application, opened
 from tests.conftest import VERSION
 

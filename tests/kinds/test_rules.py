@@ -10,7 +10,8 @@ from expandcontract.engine.verbs.verify import VerifyOptions, look
 from expandcontract.engine.verbs.verify import verify as verify_verb
 from expandcontract.model.errors import EcError, GateShut, Mismatches, StepFailed
 from expandcontract.model.phases import Stage
-from expandcontract.model.situation import Situation, Verdict
+from expandcontract.model.situation import Situation
+from expandcontract.model.verdict import Verdict
 from tests.acceptance.cycle import Life, acknowledge, living
 
 TITLES = """

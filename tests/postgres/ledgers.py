@@ -17,9 +17,10 @@ from expandcontract.model.change import Change
 from expandcontract.model.errors import EcError
 from expandcontract.model.names import RelationName
 from expandcontract.model.phases import Phase, Section, State
-from expandcontract.model.plan import Plan, Purpose
+from expandcontract.model.plan import Plan
 from expandcontract.model.policy import Policy
 from expandcontract.model.situation import Situation
+from expandcontract.model.step import Purpose
 from expandcontract.postgres.connect import Database
 from expandcontract.postgres.sqlstate import translate
 from tests.unit import situations

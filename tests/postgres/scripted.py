@@ -6,7 +6,8 @@ from expandcontract.engine.planner import compile_plan
 from expandcontract.ledger.migrate import migrate
 from expandcontract.model.change import Change
 from expandcontract.model.phases import Section
-from expandcontract.model.plan import Concurrent, Plan, Step, Sweep, Transactional
+from expandcontract.model.plan import Plan
+from expandcontract.model.step import Concurrent, Step, Sweep, Transactional
 from expandcontract.postgres.connect import Database
 from tests.acceptance.catalog import Connection
 

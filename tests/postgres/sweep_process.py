@@ -11,7 +11,7 @@ import sys
 
 from expandcontract.ledger.tables import Tables
 from expandcontract.model import killpoints
-from expandcontract.model.plan import Purpose
+from expandcontract.model.step import Purpose
 from expandcontract.postgres.connect import Database
 from expandcontract.sweep import Job, SweepOptions, walk
 from tests.postgres.sweeping import Swept, action

@@ -14,7 +14,7 @@ from expandcontract.ledger import chunk
 from expandcontract.ledger.migrate import migrate
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.events import Event, Notice, Progress
-from expandcontract.model.plan import Purpose, Sweep
+from expandcontract.model.step import Purpose, Sweep
 from expandcontract.postgres.connect import Database
 from expandcontract.sweep import Job, SweepOptions, SweepOutcome, lay, walk
 from expandcontract.sweep.shift import SliceCheck

@@ -9,7 +9,7 @@ import pytest
 
 from expandcontract.model.change import Change, Mode
 from expandcontract.model.phases import Section
-from expandcontract.model.plan import Sweep
+from expandcontract.model.step import Sweep
 from tests.acceptance.catalog import Connection
 from tests.postgres.scripted import compiled, run
 

@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from expandcontract.ledger import reader
-from expandcontract.model.situation import Instance
+from expandcontract.model.users import Instance
 from expandcontract.orm import beat_on_use, beating, heartbeat
 from expandcontract.postgres import sessions
 from expandcontract.postgres.address import parse

@@ -4,7 +4,7 @@ import pytest
 
 from expandcontract.ledger import chunk, step
 from expandcontract.model.phases import Phase, Section
-from expandcontract.model.plan import Purpose
+from expandcontract.model.step import Purpose
 from tests.postgres.ledgers import Ledger, refused
 
 

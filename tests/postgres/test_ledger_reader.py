@@ -16,9 +16,10 @@ from expandcontract.ledger.reader import conflicts, load, load_log, watch_querie
 from expandcontract.model.events import Progress
 from expandcontract.model.names import RelationName
 from expandcontract.model.phases import Phase, State, Status
-from expandcontract.model.plan import Purpose
 from expandcontract.model.policy import Policy
-from expandcontract.model.situation import Situation, Wish
+from expandcontract.model.records import Wish
+from expandcontract.model.situation import Situation
+from expandcontract.model.step import Purpose
 from expandcontract.postgres import sessions
 from expandcontract.postgres.query import together
 from expandcontract.postgres.sqlstate import translate

@@ -6,8 +6,8 @@ from dataclasses import replace
 import asyncpg
 import pytest
 
+from expandcontract.model.live import Dependent, Live
 from expandcontract.model.names import RelationName
-from expandcontract.model.situation import Dependent, Live
 from expandcontract.postgres.connect import Database
 from expandcontract.postgres.live import WatchedTable, observe
 from expandcontract.postgres.query import value

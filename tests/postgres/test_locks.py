@@ -15,8 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.errors import ConnectionLost, Interrupted, LockBudgetSpent
 from expandcontract.model.events import Event, LockHeld, LockTried, ignore
-from expandcontract.model.plan import Lock, LockMode
 from expandcontract.model.policy import Policy
+from expandcontract.model.step import Lock, LockMode
 from expandcontract.postgres.blockers import blockers_of, older_snapshots
 from expandcontract.postgres.connect import Database
 from expandcontract.postgres.locks import run_locked

@@ -6,7 +6,7 @@ from expandcontract.engine.context import Context
 from expandcontract.engine.verbs import control
 from expandcontract.model.events import Event, Notice
 from expandcontract.model.policy import Policy
-from expandcontract.model.situation import Wish
+from expandcontract.model.records import Wish
 from tests.postgres import ledgers
 
 HALF_AN_HOUR = timedelta(minutes=30)

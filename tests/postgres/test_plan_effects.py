@@ -8,7 +8,7 @@ import pytest
 from expandcontract.model.change import Change
 from expandcontract.model.errors import EcError
 from expandcontract.model.phases import Section
-from expandcontract.model.plan import Transactional
+from expandcontract.model.step import Transactional
 from tests.postgres.scripted import compiled
 
 GIVEN = """

@@ -12,7 +12,8 @@ from expandcontract.engine import planner, rehearsal
 from expandcontract.engine.verbs import plan
 from expandcontract.model.errors import PlanFails
 from expandcontract.model.phases import Section
-from expandcontract.model.plan import Plan, Sweep
+from expandcontract.model.plan import Plan
+from expandcontract.model.step import Sweep
 from expandcontract.postgres.connect import Database
 from expandcontract.postgres.sqlstate import is_lock_failure
 from tests.conftest import VERSION

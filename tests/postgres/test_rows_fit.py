@@ -10,7 +10,8 @@ import pytest
 from expandcontract.engine import planner
 from expandcontract.engine.verbs import plan
 from expandcontract.model.errors import UnsupportedShape
-from expandcontract.model.plan import Note, Plan
+from expandcontract.model.notes import Note
+from expandcontract.model.plan import Plan
 from expandcontract.postgres import sample
 from expandcontract.postgres.connect import Database
 

@@ -9,7 +9,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from expandcontract.model.plan import Purpose
+from expandcontract.model.step import Purpose
 from expandcontract.sweep import SweepOptions
 from expandcontract.testing.server import Server
 from tests.conftest import VERSION

@@ -8,7 +8,8 @@ import pytest
 from expandcontract.model.change import Change
 from expandcontract.model.errors import UnsupportedShape
 from expandcontract.model.phases import Section
-from expandcontract.model.plan import Plan, Transactional
+from expandcontract.model.plan import Plan
+from expandcontract.model.step import Transactional
 from tests.postgres.scripted import compiled
 
 DROPPED = "dropped"

@@ -15,7 +15,7 @@ from expandcontract.ledger.history import (
 )
 from expandcontract.ledger.reader import LogEntry
 from expandcontract.model.phases import Phase, Section, State, Status
-from expandcontract.model.plan import Purpose
+from expandcontract.model.step import Purpose
 from tests.unit.situations import NOW, Field, plan
 
 BEGUN = NOW - timedelta(hours=3)

@@ -6,24 +6,16 @@ from typing import Any, TypeAlias
 
 from expandcontract import gates
 from expandcontract.model.change import Change, Pair, Side
+from expandcontract.model.live import Leaf, Live
 from expandcontract.model.names import RelationName
 from expandcontract.model.phases import Phase, Section, State, Status
-from expandcontract.model.plan import Lock, LockMode, Plan, Step, Transactional
+from expandcontract.model.plan import Plan
 from expandcontract.model.policy import Policy
-from expandcontract.model.situation import (
-    Instance,
-    Leaf,
-    Live,
-    OldReader,
-    OldWriter,
-    PhaseRecord,
-    Proof,
-    ReaderWatch,
-    Situation,
-    Source,
-    SweepRecord,
-    Verdict,
-)
+from expandcontract.model.records import PhaseRecord, Proof, SweepRecord
+from expandcontract.model.situation import Situation
+from expandcontract.model.step import Lock, LockMode, Step, Transactional
+from expandcontract.model.users import Instance, OldReader, OldWriter, ReaderWatch, Source
+from expandcontract.model.verdict import Verdict
 
 Field: TypeAlias = Any  # of the dataclass that is changed; `replace` knows which there are
 

@@ -6,7 +6,8 @@ from expandcontract.cli.views.plan import ForecastView
 from expandcontract.engine.forecasts import forecast, narrowed
 from expandcontract.model.forecast import Forecast, TableSize
 from expandcontract.model.phases import Section
-from expandcontract.model.plan import Plan, Purpose, Step, Sweep
+from expandcontract.model.plan import Plan
+from expandcontract.model.step import Purpose, Step, Sweep
 from tests.unit.situations import plan
 
 MILLION = TableSize(rows=1_000_000, heap=100_000_000, indexes=40_000_000, index_count=2)

@@ -12,19 +12,14 @@ from expandcontract import gates
 from expandcontract.cli.views.next_steps import next_command
 from expandcontract.engine import gatekeeper
 from expandcontract.model.errors import GateShut
+from expandcontract.model.live import Dependent, Leaf
+from expandcontract.model.notes import Words
 from expandcontract.model.phases import Phase, Section, State, Status
-from expandcontract.model.plan import Purpose, Step, Sweep, Words
 from expandcontract.model.policy import Policy
-from expandcontract.model.situation import (
-    Dependent,
-    Leaf,
-    PhaseRecord,
-    Situation,
-    Source,
-    Standby,
-    Waiver,
-    Wish,
-)
+from expandcontract.model.records import PhaseRecord, Waiver, Wish
+from expandcontract.model.situation import Situation
+from expandcontract.model.step import Purpose, Step, Sweep
+from expandcontract.model.users import Source, Standby
 from expandcontract.model.versions import parse_requirements
 from tests.unit.situations import (
     NOW,

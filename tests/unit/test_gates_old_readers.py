@@ -6,10 +6,7 @@ from datetime import timedelta
 import pytest
 
 from expandcontract.model.policy import Policy
-from expandcontract.model.situation import (
-    OldSession,
-    Source,
-)
+from expandcontract.model.users import OldSession, Source
 from tests.unit.situations import (
     NOW,
     reader,

@@ -5,8 +5,10 @@ from dataclasses import replace
 import pytest
 
 from expandcontract.engine import health
+from expandcontract.model.live import Leaf
 from expandcontract.model.phases import Phase, State, Status
-from expandcontract.model.situation import Holder, Leaf, PhaseRecord, Situation, Wish
+from expandcontract.model.records import Holder, PhaseRecord, Wish
+from expandcontract.model.situation import Situation
 from tests.unit.situations import NOW, live, phases, proof, situation, sweep
 
 HOLDER = Holder("backfill", "db-1", 77, "ann", NOW, alive=True)

@@ -11,21 +11,10 @@ from pydantic import ValidationError
 from expandcontract.model.change import Change, Further, Mode, Pair, Side, Unfit
 from expandcontract.model.forecast import Forecast
 from expandcontract.model.names import RelationName
+from expandcontract.model.notes import Note, Words
 from expandcontract.model.phases import Section, State
-from expandcontract.model.plan import (
-    Concurrent,
-    Lock,
-    LockMode,
-    Note,
-    Plan,
-    Purpose,
-    Step,
-    Sweep,
-    Transactional,
-    Words,
-    from_data,
-    to_data,
-)
+from expandcontract.model.plan import Plan, from_data, to_data
+from expandcontract.model.step import Concurrent, Lock, LockMode, Purpose, Step, Sweep, Transactional
 
 TABLE = RelationName("app", "Guest Book")
 LOCK = Lock('app."Guest Book"', LockMode.SHARE_UPDATE_EXCLUSIVE)

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from expandcontract.model.names import qualify_constant, qualify_type
-from expandcontract.model.plan import Purpose, Sweep, Transformation
+from expandcontract.model.step import Purpose, Sweep, Transformation
 from expandcontract.steps.sync import predicates
 from expandcontract.sweep import statements
 from expandcontract.sweep.transform_statements import render as transformed

@@ -7,8 +7,9 @@ from expandcontract.engine import under_way
 from expandcontract.model.activity import Activity
 from expandcontract.model.events import Build
 from expandcontract.model.phases import Phase, Section, Status
-from expandcontract.model.plan import Concurrent, Purpose, Step, Sweep, Transactional
-from expandcontract.model.situation import Holder, NewestStep, Situation
+from expandcontract.model.records import Holder, NewestStep
+from expandcontract.model.situation import Situation
+from expandcontract.model.step import Concurrent, Purpose, Step, Sweep, Transactional
 from tests.unit.situations import NOW, Field, phases, plan, situation, sweep
 
 INDEX = Step(

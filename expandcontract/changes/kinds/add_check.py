@@ -11,7 +11,8 @@ from expandcontract.model.change import Change
 from expandcontract.model.chosen_names import chosen
 from expandcontract.model.errors import BadExpression
 from expandcontract.model.names import parse_table, quote, slug
-from expandcontract.model.plan import Plan, Words
+from expandcontract.model.notes import Words
+from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Answers, Trial
 from expandcontract.postgres.expression import single

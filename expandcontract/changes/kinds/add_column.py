@@ -22,7 +22,8 @@ from expandcontract.model.names import (
     slug,
     sync_schema,
 )
-from expandcontract.model.plan import Plan, Words
+from expandcontract.model.notes import Words
+from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.snapshot import Referred, Snapshot
 from expandcontract.postgres.clone import Answer, Trial
 from expandcontract.steps import filling

@@ -22,7 +22,9 @@ from expandcontract.model.names import (
     quote,
     slug,
 )
-from expandcontract.model.plan import LockMode, Note, Plan, Words
+from expandcontract.model.notes import Note, Words
+from expandcontract.model.plan import Plan
+from expandcontract.model.step import LockMode
 from expandcontract.postgres.catalog.snapshot import Referred, Snapshot
 from expandcontract.postgres.clone import Answer, Answers, Trial
 from expandcontract.steps import rules, tables

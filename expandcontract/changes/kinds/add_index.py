@@ -10,7 +10,8 @@ from expandcontract.changes.index_words import IndexWords
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
 from expandcontract.model.names import parse_table, quote, slug
-from expandcontract.model.plan import Plan, Words
+from expandcontract.model.notes import Words
+from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Trial
 from expandcontract.steps import indexes, unique_indexes

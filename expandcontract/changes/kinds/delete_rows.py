@@ -10,7 +10,8 @@ from expandcontract.changes.kind import Kind, Spec
 from expandcontract.changes.row_expressions import RowExpression
 from expandcontract.model.change import Change
 from expandcontract.model.names import parse_table, quote, slug
-from expandcontract.model.plan import Note, Plan
+from expandcontract.model.notes import Note
+from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Trial
 from expandcontract.steps import rows_written

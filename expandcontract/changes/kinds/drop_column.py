@@ -11,7 +11,8 @@ from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
 from expandcontract.model.names import parse_target, quote, shorten, slug, sync_schema
-from expandcontract.model.plan import Note, Plan, Words
+from expandcontract.model.notes import Note, Words
+from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer

@@ -9,7 +9,8 @@ from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
 from expandcontract.model.names import Target, parse_index, quote, slug
-from expandcontract.model.plan import Plan, Words
+from expandcontract.model.notes import Words
+from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Trial
 from expandcontract.steps.parts import Sentences

@@ -12,7 +12,8 @@ from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
 from expandcontract.model.errors import UnsupportedShape
 from expandcontract.model.names import RelationName, parse_table, quote, shorten, slug, sync_schema
-from expandcontract.model.plan import Note, Plan, Words
+from expandcontract.model.notes import Note, Words
+from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.constraint import Constraint
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer

@@ -11,7 +11,9 @@ from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
 from expandcontract.model.errors import UnsupportedShape
 from expandcontract.model.names import parse_target, quote, slug
-from expandcontract.model.plan import Note, Plan, Step, Transactional, Words
+from expandcontract.model.notes import Note, Words
+from expandcontract.model.plan import Plan
+from expandcontract.model.step import Step, Transactional
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Answers, Trial

@@ -10,7 +10,8 @@ from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
 from expandcontract.model.errors import UnsupportedShape
 from expandcontract.model.names import parse_target, quote, slug, sync_schema
-from expandcontract.model.plan import Plan, Words
+from expandcontract.model.notes import Words
+from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Trial

@@ -22,7 +22,7 @@ from expandcontract.ledger.reader import LogEntry
 from expandcontract.model.errors import GateShut, every_error
 from expandcontract.model.phases import Section as Steps
 from expandcontract.model.phases import State, Status
-from expandcontract.model.plan import Purpose
+from expandcontract.model.step import Purpose
 
 #: The events that tell the story; the others are told by a section of their own, or by `ec log`.
 _STORY = frozenset(

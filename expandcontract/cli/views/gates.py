@@ -7,7 +7,8 @@ from pydantic import Field
 
 from expandcontract.cli.views.format import table
 from expandcontract.cli.views.view import Part, View
-from expandcontract.model.situation import Situation, Verdict
+from expandcontract.model.situation import Situation
+from expandcontract.model.verdict import Verdict
 
 
 class GateView(Part):

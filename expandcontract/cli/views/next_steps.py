@@ -7,7 +7,9 @@ from expandcontract import gates
 from expandcontract.cli.views.format import count, held, moment, span
 from expandcontract.engine.allowed_verbs import what_is_left
 from expandcontract.model.phases import Phase, Stage, Status
-from expandcontract.model.situation import DEPLOYABLE, PhaseRecord, Situation, SweepRecord, Verdict
+from expandcontract.model.records import PhaseRecord, SweepRecord
+from expandcontract.model.situation import DEPLOYABLE, Situation
+from expandcontract.model.verdict import Verdict
 
 _WHY_DEPLOY = {
     Stage.NOT_STARTED: "the change is not started",

@@ -9,8 +9,10 @@ from pydantic import Field
 from expandcontract.cli.views.format import count, seconds, size, table
 from expandcontract.cli.views.view import Part, View
 from expandcontract.model.forecast import Forecast
+from expandcontract.model.notes import Note
 from expandcontract.model.phases import Section
-from expandcontract.model.plan import Lock, LockMode, Note, Plan, Step
+from expandcontract.model.plan import Plan
+from expandcontract.model.step import Lock, LockMode, Step
 
 #: Returns the statements of a step, as they will run.
 Statements = Callable[[Step], Sequence[str]]

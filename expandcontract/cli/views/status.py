@@ -24,7 +24,9 @@ from expandcontract.engine import under_way
 from expandcontract.engine.hot_updates import spoilers
 from expandcontract.model.events import StepRunning
 from expandcontract.model.phases import Phase, Section, State, Status
-from expandcontract.model.situation import PhaseRecord, Proof, Situation, Verdict
+from expandcontract.model.records import PhaseRecord, Proof
+from expandcontract.model.situation import Situation
+from expandcontract.model.verdict import Verdict
 
 #: This much of what is in the way stands in a line among others.
 MOST_CHARACTERS = 72

@@ -18,8 +18,8 @@ from expandcontract.model import killpoints
 from expandcontract.model.errors import LeaseHeld, Mismatches, StepFailed
 from expandcontract.model.hooks import Turn
 from expandcontract.model.phases import Phase, Section, Stage, State, Status, Verb
-from expandcontract.model.plan import Purpose
 from expandcontract.model.situation import Situation
+from expandcontract.model.step import Purpose
 
 #: How often a process looks whether another one has settled the new side.
 LOOK_SECONDS = 0.5

@@ -27,8 +27,8 @@ from expandcontract.model.durations import spell
 from expandcontract.model.errors import CanaryFailed, EcError, Interrupted, WrongState
 from expandcontract.model.hooks import CANARY
 from expandcontract.model.phases import Section, Stage, State
-from expandcontract.model.plan import Step, Transactional
 from expandcontract.model.situation import CANARY_BEGUN, CANARY_PASSED, Situation
+from expandcontract.model.step import Step, Transactional
 from expandcontract.postgres.query import rows
 
 BEGUN, PASSED, FAILED = "canary begun", "canary passed", "canary failed"

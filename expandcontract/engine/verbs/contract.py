@@ -25,7 +25,8 @@ from expandcontract.gates import old_writers
 from expandcontract.model.errors import EcError, GateShut
 from expandcontract.model.hooks import Turn
 from expandcontract.model.phases import Phase, Section, Verb
-from expandcontract.model.situation import Situation, Verdict
+from expandcontract.model.situation import Situation
+from expandcontract.model.verdict import Verdict
 from expandcontract.postgres.message import Query
 
 

@@ -14,7 +14,8 @@ from expandcontract.engine.health import MOST_NAMED, Finding
 from expandcontract.model.errors import EcError, LedgerMissing
 from expandcontract.model.names import RelationName, quote, sync_schema
 from expandcontract.model.phases import State
-from expandcontract.model.situation import Situation, Source
+from expandcontract.model.situation import Situation
+from expandcontract.model.users import Source
 from expandcontract.postgres import origin, statements
 from expandcontract.postgres.descendants import tree
 from expandcontract.postgres.query import rows

@@ -34,8 +34,9 @@ from expandcontract.model.errors import (
 )
 from expandcontract.model.hooks import Turn, before
 from expandcontract.model.names import quote
+from expandcontract.model.notes import Note
 from expandcontract.model.phases import Phase, Stage, Status, Verb
-from expandcontract.model.plan import Note, Plan
+from expandcontract.model.plan import Plan
 from expandcontract.model.situation import Situation
 from expandcontract.postgres.catalog import relation
 from expandcontract.postgres.sqlstate import is_lock_failure, translate

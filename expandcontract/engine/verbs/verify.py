@@ -21,8 +21,8 @@ from expandcontract.model import killpoints
 from expandcontract.model.errors import Blocked, Mismatches
 from expandcontract.model.names import literal, quote
 from expandcontract.model.phases import Phase, Verb
-from expandcontract.model.plan import Purpose, Sweep
 from expandcontract.model.situation import Situation
+from expandcontract.model.step import Purpose, Sweep
 from expandcontract.postgres import owner_rights
 from expandcontract.sweep.sides import side_value
 

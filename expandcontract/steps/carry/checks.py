@@ -1,7 +1,8 @@
 """CHECK constraints that name the column."""
 
 from expandcontract.model.names import quote
-from expandcontract.model.plan import Note, Step, Transactional
+from expandcontract.model.notes import Note
+from expandcontract.model.step import Step, Transactional
 from expandcontract.postgres.catalog.constraint import Constraint
 from expandcontract.steps import tables
 from expandcontract.steps.carry.subject import Subject, Trait

@@ -1,7 +1,7 @@
 """The column's comment."""
 
 from expandcontract.model.names import quote
-from expandcontract.model.plan import LockMode, Step, Transactional
+from expandcontract.model.step import LockMode, Step, Transactional
 from expandcontract.steps import tables
 from expandcontract.steps.carry.subject import Subject, Trait
 

@@ -6,7 +6,7 @@ side, and there is no need of another rule.
 """
 
 from expandcontract.model.names import quote, shorten
-from expandcontract.model.plan import Step, Transactional
+from expandcontract.model.step import Step, Transactional
 from expandcontract.steps import tables
 from expandcontract.steps.carry.subject import Subject, Trait
 from expandcontract.steps.sync import predicates

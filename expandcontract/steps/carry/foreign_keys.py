@@ -1,7 +1,7 @@
 """Foreign keys of the table that the column is part of."""
 
 from expandcontract.model.names import RelationName, quote, shorten
-from expandcontract.model.plan import LockMode, Step, Transactional
+from expandcontract.model.step import LockMode, Step, Transactional
 from expandcontract.postgres.catalog.constraint import Constraint
 from expandcontract.postgres.catalog.index import Index
 from expandcontract.steps import tables

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from expandcontract.model.change import Mode, Unfit
 from expandcontract.model.names import RelationName, dollar_quote, literal, quote, shorten
-from expandcontract.model.plan import LockMode, Note, Step, Transactional
+from expandcontract.model.notes import Note
+from expandcontract.model.step import LockMode, Step, Transactional
 from expandcontract.postgres.catalog.index import Index
 from expandcontract.steps import indexes, tables
 from expandcontract.steps.carry.subject import Subject, Trait

@@ -1,7 +1,7 @@
 """Privileges on the column itself; those on the table cover every column already."""
 
 from expandcontract.model.names import quote
-from expandcontract.model.plan import Step, Transactional
+from expandcontract.model.step import Step, Transactional
 from expandcontract.steps.carry.subject import Subject, Trait
 
 

@@ -5,7 +5,8 @@ ANALYZE.
 from collections.abc import Iterator
 
 from expandcontract.model.names import RelationName, quote, split
-from expandcontract.model.plan import LockMode, Note, Step, Transactional
+from expandcontract.model.notes import Note
+from expandcontract.model.step import LockMode, Step, Transactional
 from expandcontract.postgres.catalog.dependent import ColumnDependent
 from expandcontract.steps import tables
 from expandcontract.steps.carry.subject import Subject, Trait

@@ -8,7 +8,8 @@ from functools import cached_property
 
 from expandcontract.model.change import Pair
 from expandcontract.model.names import RelationName, derived, literal, split
-from expandcontract.model.plan import Note, Step
+from expandcontract.model.notes import Note
+from expandcontract.model.step import Step
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
 

@@ -1,0 +1,151 @@
+"""A step of a plan: what is journaled as one, with one of three actions. Pure data."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal, TypeAlias
+
+from expandcontract.model.phases import State
+
+
+class LockMode(StrEnum):
+    """PostgreSQL's table-level lock modes, weakest first (manual, "Explicit Locking")."""
+
+    ACCESS_SHARE = "ACCESS SHARE"
+    ROW_SHARE = "ROW SHARE"
+    ROW_EXCLUSIVE = "ROW EXCLUSIVE"
+    SHARE_UPDATE_EXCLUSIVE = "SHARE UPDATE EXCLUSIVE"
+    SHARE = "SHARE"
+    SHARE_ROW_EXCLUSIVE = "SHARE ROW EXCLUSIVE"
+    EXCLUSIVE = "EXCLUSIVE"
+    ACCESS_EXCLUSIVE = "ACCESS EXCLUSIVE"
+
+
+@dataclass(frozen=True)
+class Lock:
+    """A table-level lock that a step takes on a relation that existed before it. `relation` is SQL."""
+
+    relation: str
+    mode: LockMode
+
+
+@dataclass(frozen=True)
+class Transactional:
+    """Statements that commit together with their row in the journal.
+
+    `locks` are taken first, all at once, by the lock ladder, in the order given (one mode for all). A
+    `patient` step takes no lock that an application would notice, may wait long (VALIDATE CONSTRAINT), and
+    runs without the short timeout.
+    """
+
+    statements: tuple[str, ...]
+    locks: tuple[Lock, ...] = ()
+    patient: bool = False
+
+
+@dataclass(frozen=True)
+class Concurrent:
+    """A statement that cannot run inside a transaction.
+
+    `probe` is a query that returns one row with one text: `absent`, `done`, `broken` (a dead leftover), or
+    `taken` (something else has the name). `repair` removes what is broken. `relation` is the table whose
+    builds are waited for and adopted. `locks` are those that the statement takes by itself. With `again`
+    nothing tells later that it ran, and it may run any number of times: its end is enough.
+    """
+
+    statement: str
+    probe: str
+    repair: str
+    relation: str
+    locks: tuple[Lock, ...] = ()
+    again: bool = False
+
+
+class Purpose(StrEnum):
+    """What a sweep does to the rows that it meets."""
+
+    #: Writes the new side of rows that are out of sync.
+    COPY = "copy"
+    #: Counts rows and mismatches, writes nothing.
+    COMPARE = "compare"
+    #: Keeps in the ledger the values that only the new side holds, before a rollback drops it.
+    KEEP = "keep"
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A walk over all heap blocks of a table and its leaves.
+
+    `wanted` is a predicate over the alias `t` of the rows that the sweep is for: out of sync (copy),
+    mismatching (compare), only on the new side (keep). `assignments` are `(column as SQL, expression over t)`
+    for copy. `key` are the columns (as SQL) that name a row; without any the row's ctid does. `old` and `new`
+    are the columns (as SQL) whose values keep records. `unfit` is a predicate over `t` of the rows whose
+    value the other side cannot hold, and `refused` one of those that break a rule that the new side gets with
+    contract; compare counts both apart. With `own_path` rows are written, or looked at, under
+    the search_path of the role, as the application's are: plans of before name operators without their
+    schema, and may not be.
+    """
+
+    purpose: Purpose
+    table: str
+    wanted: str
+    assignments: tuple[tuple[str, str], ...] = ()
+    key: tuple[str, ...] = ()
+    old: str = ""
+    new: str = ""
+    unfit: str = "false"
+    refused: str = "false"
+    own_path: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Transformation(Sweep):
+    """A copy whose values a Python function makes, which the server does not know.
+
+    `function` is MODULE:NAME. `type` is the new column's type without modifiers: with them a value that is
+    too long would be cut, without them it is refused.
+    """
+
+    function: str
+    type: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Deletion(Sweep):
+    """A copy that deletes the rows that it is for."""
+
+    deletes: Literal[True]
+
+
+Action: TypeAlias = Transactional | Concurrent | Sweep | Transformation | Deletion
+
+
+@dataclass(frozen=True)
+class Step:
+    """The smallest unit that is journaled.
+
+    `id` is unique within its section and stable between runs. `symbol` is `+` (adds), `~` (alters), `-`
+    (removes), `=` (reads or copies rows). `by_size` says that it takes time with the size of the table; other
+    steps are instant. `becomes` is the state that the change enters when the step commits. `reverse` are the
+    statements that take the step back when what it prepares does not come about: a rule that nothing follows
+    must refuse no write.
+    """
+
+    id: str
+    symbol: str
+    sentence: str
+    action: Action
+    by_size: bool = False
+    reversible: bool = True
+    becomes: State | None = None
+    reverse: tuple[str, ...] = ()
+
+    @property
+    def locks(self) -> tuple[Lock, ...]:
+        """The locks that an application may notice or a DBA wants to know."""
+        match self.action:
+            case Transactional(locks=locks) | Concurrent(locks=locks):
+                return locks
+            case Sweep(purpose=Purpose.COPY, table=table):
+                return (Lock(table, LockMode.ROW_EXCLUSIVE),)
+            case Sweep(table=table):
+                return (Lock(table, LockMode.ACCESS_SHARE),)
