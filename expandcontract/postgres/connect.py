@@ -275,7 +275,9 @@ class Database:
         # In a transaction we would keep the backend that the other client has to meet.
         await _roll_back(conn)
         for _ in range(_POOLER_TRIES):
+            await send(conn, "BEGIN")  # a statement and its parameters are two messages, to one backend
             mine = await _backend(conn)
+            await _roll_back(conn)
             other = await self._straight()
             try:
                 met = await _backend(other)
@@ -387,7 +389,10 @@ def _engine(
             "async_creator_fn": connect,
             "prepared_statement_cache_size": 0,
             "prepared_statement_name_func": lambda: "",
-            "statement_cache_size": 0,
+            # No statement is short enough to be kept. Where the driver keeps none at all, it has each parsed
+            # twice, lest somebody asks outside of a transaction through a pooler: we never do.
+            "statement_cache_size": 1,
+            "max_cacheable_statement_size": 1,
         },
         # BEGIN goes out with our settings, COMMIT sometimes with the statements before it: by ourselves.
         isolation_level="AUTOCOMMIT",

@@ -57,7 +57,10 @@ class Origins:
             Refused: the server has no origin left, or there is a pooler: others would write under our mark.
         """
         async with self._one_at_a_time:
-            if connection.get_server_pid() != await connection.fetchval("SELECT pg_catalog.pg_backend_pid()"):
+            # In a transaction: a statement and its parameters are two messages, to one backend of a pooler.
+            async with connection.transaction():
+                backend = await connection.fetchval("SELECT pg_catalog.pg_backend_pid()")
+            if connection.get_server_pid() != backend:
                 raise _pooled()
             for number in range(MOST):
                 holder = self._held.get(number)

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.names import literal
-from expandcontract.postgres.message import constant, renumbered, send
+from expandcontract.postgres.message import constant, fetch, renumbered, send
 
 #: Where a connection keeps the function through which its statements go, as SQL: see `owner_rights.defined`.
 ROUTE = "expandcontract.route"
@@ -19,10 +19,9 @@ async def rows(conn: AsyncConnection, query: str, *arguments: object) -> list[tu
     """Return all rows of `query`, whose parameters are $1, $2, ..."""
     route = conn.info.get(ROUTE)
     if route is None:
-        result = await conn.exec_driver_sql(query, arguments)
-        return [tuple(row) for row in result]
+        return [tuple(row) for row in await fetch(conn, query, *arguments)]
     text = renumbered(query, lambda number: _constant(arguments[number - 1]))
-    found = await conn.exec_driver_sql(f"SELECT * FROM {route}($1::pg_catalog.text, true)", (text,))
+    found = await fetch(conn, f"SELECT * FROM {route}($1::pg_catalog.text, true)", text)
     return [tuple(json.loads(row, object_pairs_hook=in_order)) for (row,) in found]
 
 
