@@ -42,7 +42,7 @@ async def load_on(
 ) -> tuple[Situation, ...]:
     """The same, in the caller's transaction, without what only soft gates look at: two queries."""
     situations = await reader.load(conn, context.tables, context.policy, names)
-    lives = await observe(conn, [_subject(situation) for situation in situations])
+    lives = await observe(conn, context.tables.schema, [_subject(situation) for situation in situations])
     return tuple(replace(each, live=_joined(each, lives[each.change_id])) for each in situations)
 
 

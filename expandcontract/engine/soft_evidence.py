@@ -13,7 +13,6 @@ from expandcontract.ledger import reader
 from expandcontract.model.phases import State
 from expandcontract.model.situation import Situation
 from expandcontract.postgres import replicas, sessions
-from expandcontract.postgres.query import together
 
 
 async def around(
@@ -23,10 +22,9 @@ async def around(
     if not any(each.state == State.ACTIVE and each.started for each in situations):
         return tuple(situations)
     started = sorted({each.relation for each in situations if each.started})
-    queries = reader.watch_queries(context.tables) | {"sessions": sessions.QUERY}
-    if any(each.settled for each in situations):
-        queries["standbys"] = replicas.QUERY
-    seen = await together(conn, queries, started)
+    schema = context.tables.schema
+    lookup = reader.around_lookup(schema, standbys=any(each.settled for each in situations))
+    seen = await lookup.ask(conn, schema, started)
     watched = reader.watched(seen, situations)
     beside = sessions.by_table(seen["sessions"])
     standbys = replicas.found(seen.get("standbys", ()))

@@ -67,6 +67,9 @@ async def migrate(database: Database) -> tuple[str, ...]:
         LedgerTooNew: a later program was here.
         LockBudgetSpent: somebody else holds the lock under which migrations run.
     """
+    # It asks the views of a ledger whose version is known from here.
+    from expandcontract.ledger import lookups
+
     tables = Tables(database.ledger_schema)
     # Patient, because a second `ec init` waits for the first one.
     async with database.transaction(patient=True) as conn:
@@ -80,6 +83,7 @@ async def migrate(database: Database) -> tuple[str, ...]:
         waiting = [migration for migration in migrations() if migration.version > applied]
         for migration in waiting:
             await _apply(conn, tables, migration)
+        await lookups.keep(conn, tables.schema, clear=bool(waiting))
     return tuple(migration.name for migration in waiting)
 
 
@@ -147,6 +151,8 @@ def script(schema: str, owner: str, app: str) -> str:
     It is run by a superuser, or by a member of `owner` who may create schemas. `owner` will own the ledger
     and run `ec`; `app` is the role of the application.
     """
+    from expandcontract.ledger import lookups
+
     tables = Tables(schema)
     parts = [
         "BEGIN;",
@@ -155,6 +161,7 @@ def script(schema: str, owner: str, app: str) -> str:
         f"CREATE SCHEMA {quote(tables.sync_schema)} AUTHORIZATION {quote(owner)};",
         f"SET LOCAL ROLE {quote(owner)};",
         *(_recorded(migration, tables) for migration in migrations()),
+        *(lookup.definition(schema) for lookup in lookups.every(schema)),
         "RESET ROLE;",
         _application(tables, app),
         "COMMIT;",

@@ -5,6 +5,7 @@ right.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 from sqlalchemy import and_, or_, select
@@ -21,7 +22,9 @@ from expandcontract.model.records import Holder, NewestStep, PhaseRecord, Proof,
 from expandcontract.model.situation import Situation
 from expandcontract.model.users import Instance, OldReader, OldWriter, ReaderWatch, Source
 from expandcontract.model.words import one_line
-from expandcontract.postgres.query import rows, together
+from expandcontract.postgres import replicas, sessions
+from expandcontract.postgres.lookup import Lookup
+from expandcontract.postgres.query import rows
 
 #: The columns of status_v1 that a Situation needs. The others are for people and scripts.
 _NEEDED = (
@@ -80,19 +83,23 @@ async def load(
     Of `live` only `is_copy`, `lost` and what was altered are known here; the rest is for the catalog to say.
     Raises LedgerTooNew.
     """
-    found = await together(conn, _queries(tables, names), names)
+    found = await changes_lookup(tables.schema).ask(conn, tables.schema, names)
     migrate.refuse_later(found["version"][0]["number"], tables)
     return tuple(_situation(row, policy) for row in found["changes"])
 
 
-def _queries(tables: Tables, names: Sequence[str] | None) -> dict[str, str]:
-    """Pure. Return what `load` asks; $1 are the names."""
+@cache
+def changes_lookup(schema: str) -> Lookup:
+    """Return what `load` asks; its parameter is a list of names in JSON, or null for all."""
+    tables = Tables(schema)
     asked = "SELECT pg_catalog.json_array_elements_text($1::pg_catalog.text::pg_catalog.json)"
-    wanted = "" if names is None else f"WHERE name IN ({asked})"
-    return {
+    wanted = f"$1::pg_catalog.text = 'null' OR name IN ({asked})"
+    view = tables.qualified("status_v1")
+    queries = {
         "version": migrate.applied(tables),
-        "changes": f"SELECT {', '.join(_NEEDED)} FROM {tables.qualified('status_v1')} {wanted} ORDER BY id",
+        "changes": f"SELECT {', '.join(_NEEDED)} FROM {view} WHERE {wanted} ORDER BY id",
     }
+    return Lookup("changes", queries)
 
 
 async def open_beside(conn: AsyncConnection, tables: Tables, change_id: int) -> tuple[Plan, ...]:
@@ -220,6 +227,13 @@ FROM {tables.qualified("fleet_v1")} f ORDER BY f.application, f.name, f.role"""
         "watch": f"SELECT *, pg_catalog.clock_timestamp() AS now FROM {tables.qualified('watch_v1')}",
         "fleet": fleet,
     }
+
+
+@cache
+def around_lookup(schema: str, *, standbys: bool) -> Lookup:
+    """Return what `watch_queries` does, with the application's sessions, and the standbys if they matter."""
+    queries = watch_queries(Tables(schema)) | {"sessions": sessions.QUERY}
+    return Lookup("around", queries | ({"standbys": replicas.QUERY} if standbys else {}))
 
 
 def watched(

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,8 +15,9 @@ from expandcontract.postgres.catalog import dependent, whole
 from expandcontract.postgres.catalog.dependent import ColumnDependent, WatchedColumn
 from expandcontract.postgres.catalog.snapshot import server_version
 from expandcontract.postgres.catalog.whole import TableDependent
+from expandcontract.postgres.lookup import Lookup
 from expandcontract.postgres.old_side import Planned
-from expandcontract.postgres.query import for_each, together
+from expandcontract.postgres.query import for_each
 
 CatalogRow: TypeAlias = dict[str, Any]
 
@@ -160,18 +162,24 @@ _QUERIES = {
 }
 
 
-async def observe(conn: AsyncConnection, subjects: Sequence[WatchedTable]) -> dict[int, Live]:
-    """Return what is there now, by change id, by one query, however many changes there are.
+@cache
+def lookup(version: int) -> Lookup:
+    """Return what `observe` asks of a server of that version, server_version_num."""
+    queries = _QUERIES | dependent.queries(version) | whole.QUERIES
+    return Lookup("live", queries, beside=f"{_ASKED}{dependent.SITES.rstrip()},{old_side.OWN}")
+
+
+async def observe(conn: AsyncConnection, schema: str, subjects: Sequence[WatchedTable]) -> dict[int, Live]:
+    """Return what is there now, by change id, by one query, however many changes there are. `schema` is that
+    of the ledger.
 
     Of Live, `is_copy`, `lost` and each leaf's `swept` are not known here and keep their defaults (`swept`
     False).
     """
     if not subjects:
         return {}
-    version = await server_version(conn)
-    queries = _QUERIES | dependent.queries(version) | whole.QUERIES
-    beside = f"{_ASKED}{dependent.SITES.rstrip()},{old_side.OWN}"
-    seen = await together(conn, queries, [subject.asked() for subject in subjects], beside=beside)
+    asked = [subject.asked() for subject in subjects]
+    seen = await lookup(await server_version(conn)).ask(conn, schema, asked)
     dependents = dependent.found(
         seen, [WatchedColumn(s.change_id, s.relation, s.old_column) for s in subjects]
     )

@@ -27,7 +27,7 @@ def counted(verbs: list[str]) -> Iterator[tuple[Counter[str], Counter[str]]]:
 
     def count(statement: str) -> None:
         statements[verbs[-1]] += 1
-        loads[verbs[-1]] += "FROM expandcontract.status_v1" in statement
+        loads[verbs[-1]] += ".look_changes_" in statement
 
     with asked(count):
         yield statements, loads

@@ -27,6 +27,8 @@ SET_UP = (
 )
 NARROWED = f'CREATE OR REPLACE TRIGGER "~ec_users_name" BEFORE INSERT ON users {WHEN} {EXECUTE}'
 
+#: The schema of the ledger.
+LEDGER = "expandcontract"
 See = Callable[..., Awaitable[Live]]
 
 
@@ -53,7 +55,7 @@ async def see(database: str, db: Database) -> See:
             await connection.execute(statement)
         await connection.close()
         async with db.transaction() as conn:
-            return (await observe(conn, [replace(USERS, relation=oid)]))[1]
+            return (await observe(conn, LEDGER, [replace(USERS, relation=oid)]))[1]
 
     return after
 
@@ -157,7 +159,7 @@ async def test_every_leaf_is_looked_at(database: str, db: Database) -> None:
     oid = await connection.fetchval("SELECT 'users'::regclass::oid::int8")
     await connection.close()
     async with db.transaction() as conn:
-        live = (await observe(conn, [replace(USERS, relation=oid)]))[1]
+        live = (await observe(conn, LEDGER, [replace(USERS, relation=oid)]))[1]
     assert [(leaf.name, leaf.trigger_intact) for leaf in live.leaves] == [
         ("public.p1", True),
         ("public.p2", False),
@@ -171,12 +173,12 @@ async def test_the_number_of_queries_does_not_grow_with_the_changes(see: See, db
     counts = []
     async with db.transaction() as conn:
         oid = await value(conn, "SELECT 'public.users'::pg_catalog.regclass::oid::int8")
-        await observe(conn, [replace(USERS, relation=oid)])  # of a new session more is asked
+        await observe(conn, LEDGER, [replace(USERS, relation=oid)])  # of a new session more is asked
         for number in (1, 20):
             subjects = [replace(USERS, change_id=each, relation=oid) for each in range(number)]
             statements: list[str] = []
             with asked(statements.append):
-                found = await observe(conn, subjects)
+                found = await observe(conn, LEDGER, subjects)
             assert [live.sync_faults for live in found.values()] == [()] * number
             counts.append(len(statements))
     assert counts == [1, 1]
@@ -185,4 +187,4 @@ async def test_the_number_of_queries_does_not_grow_with_the_changes(see: See, db
 async def test_without_changes_there_is_nothing(db: Database) -> None:
     """An empty ledger is no special case."""
     async with db.transaction() as conn:
-        assert await observe(conn, []) == {}
+        assert await observe(conn, LEDGER, []) == {}

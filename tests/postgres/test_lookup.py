@@ -1,0 +1,97 @@
+"""What is asked again and again: the ledger keeps it as functions, which say what the queries say."""
+
+from unittest import mock
+
+import pytest
+from sqlalchemy.exc import DBAPIError
+
+from expandcontract.ledger import lookups
+from expandcontract.ledger.migrate import check, migrate, migrations
+from expandcontract.postgres.lookup import Lookup, kept
+from expandcontract.postgres.query import rows
+from tests.messages import asked as heard
+from tests.postgres import ledgers
+
+SCHEMA = "expandcontract"
+MADE = "SELECT proname::text FROM pg_catalog.pg_proc WHERE pronamespace = $1::regnamespace"
+TWO = Lookup("two", {"one": "SELECT $1::pg_catalog.text AS asked", "other": "SELECT 1 AS id WHERE false"})
+SAID = {"one": [{"asked": '["it\'s"]'}], "other": []}
+
+
+async def test_a_function_says_what_the_query_says(database: str) -> None:
+    """Whether or not the ledger has the function, the answer is the same; with it, its text is not sent."""
+    async with ledgers.opened(database) as ledger:
+        for number, made in enumerate((False, True)):
+            if made:
+                await ledger.sql(TWO.definition(SCHEMA))
+                await ledger.database.close()  # who looked already goes on as before
+            statements: list[str] = []
+            async with ledger.database.transaction() as conn:
+                with heard(statements.append):
+                    assert await TWO.ask(conn, SCHEMA, ["it's"]) == SAID
+                    assert await TWO.ask(conn, SCHEMA, ["it's"]) == SAID
+            assert len(statements) == 3, "a session asks once what there is"
+            assert ("json_build_object" in statements[-1]) is not made, number
+
+
+async def test_init_makes_what_this_program_asks(database: str) -> None:
+    """A ledger has every function of the program that made it; init makes what is missing, once."""
+    async with ledgers.opened(database) as ledger:
+        names = {each.function for each in lookups.every(SCHEMA)}
+        async with ledger.database.transaction() as conn:
+            assert await kept(conn, SCHEMA) == names
+        (one, *_) = sorted(names)
+        await ledger.sql(f"DROP FUNCTION {SCHEMA}.{one}(text)")
+        assert await migrate(ledger.database) == ()
+        async with ledger.database.transaction() as conn:
+            assert names <= {name for (name,) in await rows(conn, MADE, SCHEMA)}
+
+
+async def test_those_of_programs_that_are_refused_go(empty_database: str) -> None:
+    """A migration after which an earlier program is refused takes its functions along; without one they stay,
+    for programs that work with the ledger still.
+    """
+    async with ledgers.opened(empty_database, migrated=False) as ledger:
+        with mock.patch("expandcontract.ledger.migrate.migrations", return_value=migrations()[:-1]):
+            await migrate(ledger.database)
+        await ledger.sql(TWO.definition(SCHEMA))
+        await migrate(ledger.database)
+        async with ledger.database.transaction() as conn:
+            found = {name for (name,) in await rows(conn, MADE, SCHEMA)}
+            await check(conn, ledger.tables)
+        assert TWO.function not in found
+        await ledger.sql(TWO.definition(SCHEMA))
+        await migrate(ledger.database)
+        async with ledger.database.transaction() as conn:
+            assert (TWO.function,) in await rows(conn, MADE, SCHEMA)
+
+
+async def test_a_ledger_that_was_made_anew_is_asked_anew(database: str) -> None:
+    """A function that went while a session knew it is an error once; then the query is asked."""
+    async with ledgers.opened(database) as ledger:
+        await ledger.sql(TWO.definition(SCHEMA))
+        async with ledger.database.session() as conn:
+            async with ledger.database.transaction_on(conn):
+                assert await TWO.ask(conn, SCHEMA, ["it's"]) == SAID
+            await ledger.sql(f"DROP FUNCTION {SCHEMA}.{TWO.function}(text)")
+            with pytest.raises(DBAPIError):
+                async with ledger.database.transaction_on(conn):
+                    await TWO.ask(conn, SCHEMA, ["it's"])
+            async with ledger.database.transaction_on(conn):
+                assert await TWO.ask(conn, SCHEMA, ["it's"]) == SAID
+
+
+async def test_what_settings_a_session_has_makes_no_difference(database: str) -> None:
+    """A function finds what it names along its own path, and is planned once, whatever the session says."""
+    async with ledgers.opened(database) as ledger:
+        for lookup in lookups.every(SCHEMA):
+            async with ledger.database.transaction() as conn:
+                ((settings,),) = await rows(
+                    conn,
+                    "SELECT proconfig FROM pg_catalog.pg_proc WHERE proname = $1::name",
+                    lookup.function,
+                )
+            assert sorted(settings) == [
+                "plan_cache_mode=force_generic_plan",
+                "search_path=pg_catalog, pg_temp",
+            ]
