@@ -40,6 +40,11 @@ class Kind(ABC, Generic[SpecT]):
         named = spec.model_dump(include={"column", "table"})
         return parse_target(named["column"]) if "column" in named else parse_table(named["table"])
 
+    def also(self, spec: SpecT) -> tuple[str, ...]:
+        """Return the further columns of that table that it is about. Raises BadName."""
+        del spec
+        return ()
+
     @abstractmethod
     def slug(self, spec: SpecT) -> str:
         """Return the change's name without its number."""

@@ -1,6 +1,6 @@
 """Which tables and columns a change of one column can be carried through on, and why not the others. Pure."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from expandcontract.model.errors import NameTaken, UnsupportedShape
 from expandcontract.model.names import check, qualify_constant, quote
@@ -115,28 +115,52 @@ def is_constant(default: str) -> bool:
     return qualify_constant(default) is not None
 
 
-def examine_split(snapshot: Snapshot, column: Column) -> None:
-    """Raise UnsupportedShape when the column has a rule of which nobody can say what it means for parts."""
+def examine_uneven(snapshot: Snapshot, column: Column) -> None:
+    """Raise UnsupportedShape when the column has a rule of which nobody can say what it means for a new side
+    of more or fewer columns.
+    """
     name = quote(column.name)
     rules = [each.name for each in snapshot.indexes if each.unique and column.name in each.columns]
     rules += [each.name for each in snapshot.constraints if not each.inbound and column.name in each.columns]
     for rule in rules:
         raise UnsupportedShape(
-            f"{quote(rule)} is a rule on {name}, of which no part says what it means for the new columns.",
-            why="A value that is put together again of them might break it, and old code's row with it.",
+            f"{quote(rule)} is a rule on {name}, and nothing says what it means for the new side.",
+            why="A value that is made of that again might break it, and old code's row with it.",
             next=f"Drop it first: ec start drop-constraint {snapshot.table} {quote(rule)}",
         )
 
 
-def hazards_of_splitting(snapshot: Snapshot, column: Column) -> Iterator[Note]:
-    """What stands on the old column, and is on none of the new ones."""
+def examine_merged(snapshot: Snapshot, column: Column) -> None:
+    """Raise UnsupportedShape when the column cannot be one of several of which a new one is made."""
+    examine_uneven(snapshot, column)
+    if column.default is not None and qualify_constant(column.default) is None:
+        raise UnsupportedShape(
+            f"The default of {quote(column.name)} is {column.default}, which is no constant.",
+            why="Whether a row was given a value, or got its default, tells who wrote it; of such a default "
+            "nobody can tell.",
+            next=f"ec start set-default {snapshot.table}.{quote(column.name)} NULL",
+        )
+
+
+def hazards_of_parts(snapshot: Snapshot, olds: Sequence[Column]) -> Iterator[Note]:
+    """What stands on the old columns, and on none of a new side of more or fewer columns."""
     for index in snapshot.indexes:
-        if column.name in index.columns:
+        on = [quote(column.name) for column in olds if column.name in index.columns]
+        if on:
             yield Note.hazard(
                 "index-goes",
-                f"Index {quote(index.name)} ({index.definition}) stands on {quote(column.name)} until purge, "
+                f"Index {quote(index.name)} ({index.definition}) stands on {' and '.join(on)} until purge, "
                 "and has no twin: build what queries of new code need.",
                 about=index.name,
+            )
+    for column in olds:
+        roles = sorted({grant.grantee or "PUBLIC" for grant in column.grants})
+        if roles:
+            yield Note.hazard(
+                "column-privileges",
+                f"{', '.join(roles)} has privileges on {quote(column.name)} itself, which the new side does "
+                "not get: grant what new code needs.",
+                about=column.name,
             )
 
 
@@ -165,13 +189,15 @@ def examine_name(snapshot: Snapshot, name: str, *, ours: bool = False) -> None:
         )
 
 
-def _publication(snapshot: Snapshot, column: Column, hidden: str, *, swap: bool) -> Note:
+def _publication(snapshot: Snapshot, hidden: Mapping[str, str], *, swap: bool) -> Note:
     """A subscriber finds columns by name, and its apply worker stops at one that it does not have."""
-    names, old = ", ".join(map(quote, snapshot.relation.publications)), quote(column.name)
+    names = ", ".join(map(quote, snapshot.relation.publications))
+    old, to = (" and ".join(map(quote, side)) for side in (hidden, hidden.values()))
+    needs = "a column of that name, too" if len(hidden) == 1 else "columns of those names, too"
     at_contract = (
-        f"At contract it stops until the new column is renamed there to {old}, and {old} to {quote(hidden)}."
+        f"At contract it stops until the new column is renamed there to {old}, and {old} to {to}."
         if swap
-        else f"Contract renames {old} to {quote(hidden)}: before it, each needs a column of that name, too, "
+        else f"Contract renames {old} to {to}: before it, each needs {needs}, "
         f"and {old} there must take NULL or have a default."
     )
     return Note(
@@ -186,27 +212,30 @@ def _publication(snapshot: Snapshot, column: Column, hidden: str, *, swap: bool)
 _SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 
 
-def hazards(snapshot: Snapshot, column: Column, *, hidden: str, swap: bool) -> Iterator[Note]:
-    """What the plan must say before it happens. `hidden` is what the column is called after contract."""
+def hazards(snapshot: Snapshot, hidden: Mapping[str, str], *, swap: bool) -> Iterator[Note]:
+    """What the plan must say before it happens. `hidden` are the old columns, with what they are called after
+    contract.
+    """
     if snapshot.relation.publications:
-        yield _publication(snapshot, column, hidden, swap=swap)
+        yield _publication(snapshot, hidden, swap=swap)
     for dependent in snapshot.dependents:
         if dependent.kind in ("function body", "trigger"):
-            yield Note(f"dependent:{dependent.kind}", _named(dependent, column, swap=swap))
+            yield Note(f"dependent:{dependent.kind}", _named(dependent, swap=swap))
         elif dependent.kind != "statistics":
             yield Note(
                 f"dependent:{dependent.kind}",
-                f"{dependent.kind} {dependent.name} uses {quote(column.name)}: it goes on with the hidden "
-                "column after contract, and purge waits until it does not.",
+                f"{dependent.kind} {dependent.name} uses {quote(dependent.column)}: it goes on with the "
+                "hidden column after contract, and purge waits until it does not.",
             )
-    yield from _triggers(snapshot, column, swap=swap)
+    yield from _triggers(snapshot, hidden, swap=swap)
     yield from _row_functions(snapshot)
+    first = next(iter(hidden))
     for leaf in snapshot.leaf_only:
         yield Note.hazard(
             "leaf",
-            f"Only {leaf.name} has on {quote(column.name)}: {'; '.join(leaf.things)}. It is not carried, and "
-            "purge drops it: give the new column the same there.",
-            about=leaf.name.sql,
+            f"Only {leaf.name} has on {quote(leaf.column or first)}: {'; '.join(leaf.things)}. It is not "
+            "carried, and purge drops it: give the new column the same there.",
+            about=leaf.name.sql if len(hidden) == 1 else f"{leaf.name.sql}.{quote(leaf.column or first)}",
         )
 
 
@@ -236,7 +265,7 @@ def _row_functions(snapshot: Snapshot) -> Iterator[Note]:
         )
 
 
-def _triggers(snapshot: Snapshot, column: Column, *, swap: bool) -> Iterator[Note]:
+def _triggers(snapshot: Snapshot, olds: Collection[str], *, swap: bool) -> Iterator[Note]:
     for trigger in snapshot.triggers:
         if trigger.name.startswith(watchers.OURS):
             continue  # another change's sync trigger: it writes other columns, and comes and goes
@@ -248,26 +277,28 @@ def _triggers(snapshot: Snapshot, column: Column, *, swap: bool) -> Iterator[Not
                 f"Trigger {quote(trigger.name)} sorts after the sync trigger: what it writes to the pair is "
                 "not seen.",
             )
-        yield from _by_name(trigger, column, swap=swap)
+        yield from _by_name(trigger, olds, swap=swap)
 
 
-def _by_name(trigger: Trigger, column: Column, *, swap: bool) -> Iterator[Note]:
+def _by_name(trigger: Trigger, olds: Collection[str], *, swap: bool) -> Iterator[Note]:
     """What a trigger does by the column's name, or by the number of columns: no trigger of ours can bring it
     about.
     """
     who = f"Trigger {quote(trigger.name)} ({trigger.function})"
     # By a swap nobody writes the new side under a name of its own.
-    if not swap and trigger.update_of and trigger.on_update and column.name in trigger.uses:
+    used = [quote(name) for name in olds if name in trigger.uses]
+    if not swap and trigger.update_of and trigger.on_update and used:
         yield Note.hazard(
             "update-of",
-            f"{who} fires where an UPDATE sets {quote(column.name)}, and not where new code sets the new "
+            f"{who} fires where an UPDATE sets {' or '.join(used)}, and not where new code sets the new "
             "column alone: make it UPDATE OF both once the new column is there.",
             about=trigger.name,
         )
-    if not swap and column.name in trigger.arguments:
+    named = [quote(name) for name in olds if name in trigger.arguments]
+    if not swap and named:
         yield Note.hazard(
             "trigger-argument",
-            f"{who} gets the name {quote(column.name)} as an argument: it may not see an UPDATE of the new "
+            f"{who} gets the name {' and '.join(named)} as an argument: it may not see an UPDATE of the new "
             "column alone, and contract waits until it names the new one.",
             about=trigger.name,
         )
@@ -285,8 +316,8 @@ def _inserting(trigger: Trigger) -> Iterator[Note]:
         )
 
 
-def _named(dependent: ColumnDependent, column: Column, *, swap: bool) -> str:
-    what = f"{dependent.kind} {dependent.name} names {quote(column.name)}"
+def _named(dependent: ColumnDependent, *, swap: bool) -> str:
+    what = f"{dependent.kind} {dependent.name} names {quote(dependent.column)}"
     if not swap and dependent.tied:
         return f"{what}: contract waits until it does not."
     if not swap:

@@ -73,12 +73,13 @@ def written_fields(written: Mapping[str, Any]) -> dict[str, Any]:
 
 def words(spec: "type[BaseModel]", fields: Mapping[str, Any]) -> list[str]:
     """Return how the fields are written on the command line: what `parameters` reads."""
-    positional, options = [], []
+    positional: list[str] = []
+    options: list[str] = []
     for name in (name for name in spec.model_fields if name in fields):
         extra, value = spec.model_fields[name].json_schema_extra, fields[name]
         option = f"--{name.replace('_', '-')}"
         if isinstance(extra, dict) and extra.get("positional"):
-            positional.append(str(value))
+            positional += map(str, value) if isinstance(value, (list, tuple)) else [str(value)]
         elif isinstance(value, bool):
             options += [option] if value else []
         else:
@@ -196,7 +197,8 @@ def _parameter(name: str, field: "FieldInfo") -> inspect.Parameter:
 
 def _positional(name: str, field: "FieldInfo", metavar: str) -> inspect.Parameter:
     shown = metavar if field.is_required() else f"[{metavar}]"
-    annotation = Annotated[str, typer.Argument(metavar=shown, help=field.description, show_default=False)]
+    argument = typer.Argument(metavar=shown, help=field.description, show_default=False)
+    annotation = Annotated[list[str], argument] if _is_list(field) else Annotated[str, argument]
     default = inspect.Parameter.empty if field.is_required() else None
     return inspect.Parameter(
         f"{_FIELD}{name}", inspect.Parameter.KEYWORD_ONLY, default=default, annotation=annotation
@@ -222,7 +224,7 @@ def _option(name: str, field: "FieldInfo", metavar: str) -> inspect.Parameter:
 def _default(field: "FieldInfo") -> str:
     if field.is_required():
         return "[required]"
-    if field.default is None:
+    if field.default is None or field.default == []:
         return ""
     return f"[{field.default.value if isinstance(field.default, Enum) else field.default}]"
 

@@ -1,6 +1,6 @@
 """The gates of contract, asked before and once more under the lock."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -110,14 +110,15 @@ async def _refuse_moved(conn: AsyncConnection, situation: Situation) -> None:
     )
 
 
-def refuse_last_copy(situation: Situation, staying: str, next_: str) -> None:
+def refuse_last_copy(situation: Situation, staying: Sequence[str], next_: str) -> None:
     """Raise Refused when the side that would be left is not there any more: the other one is the last copy.
 
-    `staying` is the column that is left when the verb has done its work.
+    `staying` are the columns that are left when the verb has done its work.
     """
-    if situation.live.table_exists and staying in situation.live.missing_columns:
+    gone = [column for column in staying if column in situation.live.missing_columns]
+    if situation.live.table_exists and gone:
         raise Refused(
-            f"{situation.table} has no column {quote(staying)} any more: what would be dropped is the "
+            f"{situation.table} has no column {quote(gone[0])} any more: what would be dropped is the "
             "last copy of its values.",
             why="Somebody dropped or renamed it.",
             state="Nothing was dropped.",

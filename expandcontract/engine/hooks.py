@@ -22,7 +22,7 @@ RAN, FAILED, REFUSED = "hook ran", "hook failed", "hook refused"
 
 def facts(context: Context, plan: Plan, state: str) -> Facts:
     """Return what a hook learns."""
-    old, new = next(iter(plan.old_columns), ""), next(iter(plan.new_columns), "")
+    old, new = ", ".join(plan.old_columns), ", ".join(plan.new_columns)
     return Facts(plan.change.name, plan.change.kind, plan.table.sql, old, new, state, context.who)
 
 

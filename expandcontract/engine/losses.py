@@ -95,21 +95,22 @@ def _refuse_names(situation: Situation) -> None:
     plan = situation.plan
     if not situation.live.table_exists:
         raise Refused(f"{plan.table} is gone, and what was hidden of it.", next=f"ec log {situation.name}")
-    if plan.hidden_column and plan.hidden_column in situation.live.missing_columns:
-        raise Refused(
-            f"The hidden column {quote(plan.hidden_column)} of {plan.table} is gone.",
-            why="Somebody dropped or renamed it.",
-            next="Rename it back, if it was renamed.",
-        )
+    for hidden in plan.old_columns_in(State.HIDDEN):
+        if hidden in situation.live.missing_columns:
+            raise Refused(
+                f"The hidden column {quote(hidden)} of {plan.table} is gone.",
+                why="Somebody dropped or renamed it.",
+                next="Rename it back, if it was renamed.",
+            )
 
 
 async def _refuse_taken(conn: AsyncConnection, situation: Situation) -> None:
-    """Raise NameTaken when the name that undo gives back to the old side is another column's by now."""
+    """Raise NameTaken when a name that undo gives back to the old side is another column's by now."""
     plan = situation.plan
-    name = plan.sides.new.column if plan.swap else plan.old_columns[0]
-    query = """SELECT EXISTS (SELECT FROM pg_catalog.pg_attribute
-        WHERE attrelid = $1::pg_catalog.oid AND attname = $2 AND NOT attisdropped)"""
-    if await value(conn, query, situation.relation, name):
+    names = plan.sides.new_columns if plan.swap else plan.old_columns
+    query = """SELECT attname::text FROM pg_catalog.pg_attribute
+        WHERE attrelid = $1::pg_catalog.oid AND attname = ANY ($2::text[]) AND NOT attisdropped"""
+    for (name,) in await rows(conn, query, situation.relation, list(names)):
         raise NameTaken(
             f"{plan.table} has another column {quote(name)} by now: the hidden one cannot be called so.",
             why="It was added, or renamed so, after contract.",
@@ -194,12 +195,9 @@ def unique_again(plan: Plan) -> dict[str, tuple[str, ...]]:
     """
     if plan.sides.identity or plan.sides.one_way:
         return {}
-    names = {step.id for step in plan.steps(Section.UNDO)}
+    names, called = {step.id for step in plan.steps(Section.UNDO)}, predicates.hidden_names(plan.sides)
     return {
-        f"index:{index['name']}": tuple(
-            quote(plan.hidden_column if column == plan.sides.old.column else column)
-            for column in index["key_columns"]
-        )
+        f"index:{index['name']}": tuple(quote(called.get(column, column)) for column in index["key_columns"])
         for index in plan.catalog.get("indexes", ())
         if f"index:{index['name']}" in names and index.get("key_columns") and _plain(index)
     }
@@ -230,7 +228,7 @@ def _refuse_one_way(situation: Situation) -> None:
     plan = situation.plan
     if plan.sides.one_way:
         raise WouldLose(
-            f"Nothing leads back from {quote(plan.sides.new.column)} to {quote(plan.sides.old.column)}: what "
+            f"Nothing leads back from {quote(plan.sides.new.column)} to {_olds(plan)}: what "
             "new code wrote since contract is not on the old side.",
             why="The change is one-way. The new side keeps its values; old code sees those of before.",
             state=_HIDDEN,
@@ -243,14 +241,14 @@ async def _refuse_drift(conn: AsyncConnection, situation: Situation, why: str) -
     plan = situation.plan
     if plan.sides.one_way:
         return
-    hidden, *finals = plan.columns_in(State.HIDDEN)
-    if {hidden, *finals} & set(situation.live.missing_columns):
+    if set(plan.columns_in(State.HIDDEN)) & set(situation.live.missing_columns):
         return
     # A new side that is NULL has nothing to lose: it is filled from the old one again.
-    agree = predicates.agree(plan.sides, "t", old=hidden, new=plan.final_column)
-    values = tuple(f"t.{quote(final)}" for final in finals)
+    agree = predicates.agree(plan.sides, "t", State.HIDDEN)
+    values = predicates.new_values(plan.sides, "t", State.HIDDEN)
     drifted = f"{predicates.new_given(plan.sides, values)} AND NOT ({agree})"
-    mend = f"UPDATE {plan.table} t SET {quote(hidden)} = {predicates.back(plan.sides, values)}"
+    backs = zip(plan.old_columns_in(State.HIDDEN), predicates.back(plan.sides, values), strict=True)
+    mend = f"UPDATE {plan.table} t SET {', '.join(f'{quote(hidden)} = {made}' for hidden, made in backs)}"
     try:
         async with conn.begin_nested():
             await _refuse_rows(
@@ -279,6 +277,11 @@ def _last_note(context: Context, situation: Situation) -> Query:
     query = f"""SELECT coalesce(pg_catalog.max(id), 0) FROM {context.tables.qualified("conflict")}
         WHERE change_id = $1 AND kind = $2 AND at >= $3"""
     return Query(query, (situation.change_id, ConflictKind.NOT_HELD.value, situation.hidden_at))
+
+
+def _olds(plan: Plan, *, types: bool = False) -> str:
+    each = (f"{quote(o.column)} {o.type}" if types else quote(o.column) for o in plan.sides.olds)
+    return " and ".join(each)
 
 
 def _every_row(plan: Plan) -> str:
@@ -324,8 +327,7 @@ async def _refuse_not_held(conn: AsyncConnection, situation: Situation, source: 
         situation,
         source,
         plan.not_held,
-        f"have a value that {quote(plan.sides.old.column)} {plan.sides.old.type} cannot hold: old code would "
-        "see NULL",
+        f"have a value that {_olds(plan, types=True)} cannot hold: old code would see NULL",
         f"ec conflicts {situation.name} --show-values; then: ec undo {situation.name} --accept-loss",
     )
 

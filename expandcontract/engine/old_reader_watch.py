@@ -46,7 +46,7 @@ class _Subject:
     @property
     def signature(self) -> str:
         """What a judgement rests on: other tables or views over the column judge anew."""
-        known = (sorted(self.old.sites.items()), sorted(self.old.views.items()), self.old.column)
+        known = (sorted(self.old.sites), sorted(self.old.views.items()), self.old.columns)
         return hashlib.sha256(repr(known).encode()).hexdigest()[:16]
 
 
@@ -103,7 +103,7 @@ def _asked(situation: Situation) -> WantedSide:
     """
     plan = situation.plan
     front = plan.table.sql if plan.aside is not None else None
-    return WantedSide(plan.table.schema, situation.relation, next(iter(plan.old_columns), ""), front)
+    return WantedSide(plan.table.schema, situation.relation, plan.old_columns, front)
 
 
 def _of_attempt(found: StatisticsLook | None, situation: Situation) -> StatisticsLook | None:

@@ -154,7 +154,7 @@ async def ask(conn: AsyncConnection, change: Change) -> Catalog:
     kind = registry.load(change.kind)
     spec = validate(change.kind, change.spec)
     await _refuse_read_only(conn)
-    snapshot = await snapshots.load(conn, target(change))
+    snapshot = await snapshots.load(conn, target(change), kind.also(spec))
     question = kind.question(spec, snapshot)
     missing = [row[0] for row in await conn.exec_driver_sql(_TO_ASK, (snapshot.table.sql,))]
     if missing:
@@ -257,7 +257,7 @@ async def examined(
 def _about(catalog: Catalog, plan: Plan) -> tuple[str, ...]:
     """Return the columns whose surroundings the plan is tried with."""
     if isinstance(catalog.question, Question):
-        return (catalog.question.column,)
+        return catalog.question.columns
     snapshot = catalog.snapshot
     if plan.claims is None:
         return tuple(each.name for each in snapshot.columns)

@@ -85,7 +85,7 @@ async def _seen(conn: AsyncConnection, asked: Rows) -> tuple[Note, ...]:
         conn,
         asked.table,
         asked.copy.snapshot.primary_key,
-        (quote(pair.old.column), (quote(pair.new.column), _copied(asked.tried))),
+        (tuple(map(quote, pair.old_columns)), (quote(pair.new.column), _copied(asked.tried))),
         _sweep(asked.tried, Purpose.COMPARE).unfit,
         whole=asked.whole,
     )
@@ -138,8 +138,10 @@ def _by_type(asked: Rows) -> tuple[Note, ...]:
 def _found(pair: Pair, looked: Looked) -> tuple[Note, ...]:
     if not looked.found:
         return ()
-    column, type_ = quote(pair.old.column), pair.new.type
-    sentence = f"There are values of {column} that {type_} cannot hold. {_MEANWHILE[pair.unfit]}"
+    column, what = " and ".join(map(quote, pair.old_columns)), f"{pair.new.type} cannot hold"
+    if pair.old_more:
+        what = f"--into makes nothing of, or --back not what they were; {pair.new.type} does not tell them"
+    sentence = f"There are values of {column} that {what}. {_MEANWHILE[pair.unfit]}"
     of = "rows" if looked.whole else "rows of a sample"
     more = ", ..." if looked.found > len(looked.keys) else ""
     return (_note(pair, sentence, f"{looked.found} of {looked.rows} {of}: {'; '.join(looked.keys)}{more}."),)

@@ -78,7 +78,7 @@ def _subject(situation: Situation) -> WatchedTable:
         change_id=situation.change_id,
         table=situation.table,
         relation=situation.relation,
-        old_column=next(iter(plan.old_columns if plan.aside is not None else needed), ""),
+        old_columns=plan.old_columns_in(situation.state),
         columns=(
             *zip_longest(needed, types),
             *((name, None) for name in plan.catalog.get("primary_key", ())),
@@ -92,7 +92,7 @@ def _subject(situation: Situation) -> WatchedTable:
 
 
 def _types(pair: Pair) -> tuple[str, ...]:
-    return (pair.old.type, pair.new.type, *(each.type for each in pair.more))
+    return tuple(each.type for each in (*pair.olds, *pair.news))
 
 
 def _front(situation: Situation) -> str:
@@ -117,8 +117,8 @@ def _planned(plan: Plan) -> Planned:
     return Planned(
         indexes=frozenset(index["name"] for index in indexes),
         constraints=standing | {each["name"]: each["definition"] for each in constraints},
-        default=plan.sides.old.default,
-        not_null=plan.sides.old.not_null,
+        defaults={each.column: each.default for each in plan.sides.olds},
+        not_null=frozenset(each.column for each in plan.sides.olds if each.not_null),
     )
 
 

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any
 
 from expandcontract.model.names import RelationName
+from expandcontract.model.phases import State
 
 
 class Mode(StrEnum):
@@ -39,7 +40,8 @@ class Change:
 
 @dataclass(frozen=True)
 class Side:
-    """One column of a pair.
+    """One column of a pair. It knows both of its names: `column` until contract, and `after` from then on,
+    empty where that is the same.
 
     `default` is the column's own default as SQL (schema-qualified), or None. `volatile_default` says that it
     makes a new value at each call, so that it cannot be compared with.
@@ -50,20 +52,40 @@ class Side:
     not_null: bool = False
     default: str | None = None
     volatile_default: bool = False
+    after: str = ""
+
+    def at(self, state: State) -> str:
+        """Return what it is called while the change is in `state`."""
+        return self.after or self.column if state in (State.HIDDEN, State.PURGED) else self.column
 
 
 @dataclass(frozen=True, kw_only=True)
 class Further(Side):
-    """One more column of a new side, with what makes it of the old column, a function."""
+    """One more column of a new side, with what makes it of the old side, a function."""
 
     forward: RelationName
     plain_equality: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class FurtherOld(Side):
+    """One more column of an old side, with what makes it of the new side, a function; None where nothing
+    leads back.
+    """
+
+    back: RelationName | None
+    plain_equality: bool = False
+
+
 @dataclass(frozen=True)
 class Pair:
-    """An old and a new column with the expressions between them; where one becomes several, `more` are the
-    others of the new side, in the order in which `back` takes them.
+    """An old and a new column with the expressions between them. Where one becomes several, `more` are the
+    others of the new side, in the order in which `back` takes them; where several become one, `old_more` are
+    the others of the old side, in the order in which `forward` takes them.
+
+    The first column of each side has names of its own, as it had before a side could be of several: stored
+    plans are read as they are, and have the fingerprints that they had. Whoever means a side asks for `olds`
+    or `news`.
 
     `forward` and `back` are None where the other side's raw value is used (a rename), and otherwise the
     qualified names of scalar SQL functions. `fills_null` says that forward makes a value of NULL. `one_way`
@@ -83,11 +105,35 @@ class Pair:
     new_plain_equality: bool = False
     unfit: Unfit = Unfit.REFUSE
     more: tuple[Further, ...] = ()
+    old_more: tuple[FurtherOld, ...] = ()
+
+    @property
+    def olds(self) -> tuple[Side, ...]:
+        """The columns of the old side."""
+        return (self.old, *self.old_more)
+
+    @property
+    def news(self) -> tuple[Side, ...]:
+        """The columns of the new side."""
+        return (self.new, *self.more)
+
+    @property
+    def old_columns(self) -> tuple[str, ...]:
+        """The names of the old side until contract."""
+        return tuple(each.column for each in self.olds)
 
     @property
     def new_columns(self) -> tuple[str, ...]:
         """The names of the new side until contract."""
-        return (self.new.column, *(each.column for each in self.more))
+        return tuple(each.column for each in self.news)
+
+    @property
+    def gives_null(self) -> bool:
+        """Whether a row may come without a value for a column of the old side that is NOT NULL: the new side,
+        which is made of other columns, is not all NOT NULL from contract on.
+        """
+        uneven = bool(self.more or self.old_more)
+        return uneven and any(o.not_null for o in self.olds) and not all(n.not_null for n in self.news)
 
     @property
     def computed_outside(self) -> bool:

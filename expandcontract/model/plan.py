@@ -31,8 +31,9 @@ class Plan:
     `catalog` is the part of the catalog that mattered (never row counts). `old_columns` and `new_columns` are
     the names that the two versions of the application use. `swap` says that the new side takes over the old
     one's name at contract, so that `ready` means that contract may run. `hidden_column` is the old side's
-    name after contract. `not_held` and `barred` are predicates over `t` after contract: the hidden side could
-    not hold the row's value, and the old side's own constraints would refuse the row. `trigger` comes after
+    name after contract, of several columns the first one's. `not_held` and `barred` are predicates over `t`
+    after contract: the hidden side could not hold the row's value, and the old side's own constraints would
+    refuse the row. `trigger` comes after
     those of the user, `first_trigger` before them; plans of 0.1 name none. `functions` are the
     schema-qualified functions that keep the sides in sync, `hidden_functions` those that keep the hidden side
     current after contract. `noted_every` is how often at most the trigger notes that a session writes one
@@ -126,7 +127,7 @@ class Plan:
         """The columns that no other open change may claim; None for the whole table."""
         if self.pair is None or self.claims is None:
             return self.claims
-        pair = {self.pair.old.column, *self.pair.new_columns}
+        pair = {*self.pair.old_columns, *self.pair.new_columns}
         return tuple(sorted({*self.claims, *pair, *self.old_columns, *self.new_columns}))
 
     @property
@@ -164,7 +165,7 @@ class Plan:
     @property
     def final_column(self) -> str:
         """The new side's name after contract."""
-        return self.sides.old.column if self.swap else self.sides.new.column
+        return self.sides.new.at(State.HIDDEN)
 
     def columns_in(self, state: State) -> tuple[str, ...]:
         """Return the names that the old and the new side have while the change is in `state`."""
@@ -172,10 +173,13 @@ class Plan:
             return self.new_columns
         if self.pair is None:
             return (self.hidden_column,) if self.hidden_column and state == State.HIDDEN else self.old_columns
-        more = (each.column for each in self.pair.more)
-        if state == State.HIDDEN:
-            return (self.hidden_column, self.final_column, *more)
-        return (self.pair.old.column, self.pair.new.column, *more)
+        return tuple(each.at(state) for each in (*self.pair.olds, *self.pair.news))
+
+    def old_columns_in(self, state: State) -> tuple[str, ...]:
+        """Return the names that the old side has while the change is in `state`."""
+        if self.pair is None:
+            return self.old_columns if self.aside is not None else self.columns_in(state)[:1]
+        return tuple(each.at(state) for each in self.pair.olds)
 
     @property
     def transforms(self) -> tuple[str, ...]:
@@ -193,9 +197,7 @@ class Plan:
         """Twelve hex digits over everything that runs."""
         data = to_data(self)
         data["hazards"] = [_reviewed(hazard) for hazard in data["hazards"] if not hazard["found"]]
-        if not data["pair"] or not data["pair"]["more"]:
-            # As it was before a side could be of several columns.
-            data["pair"] = data["pair"] and {k: v for k, v in data["pair"].items() if k != "more"}
+        data["pair"] = data["pair"] and _as_it_was(data["pair"])
         return _digest({key: data[key] for key in ("change", "sections", "pair", "hazards")})[:12]
 
 
@@ -208,6 +210,19 @@ def to_data(plan: Plan) -> dict[str, Any]:
 def from_data(data: Mapping[str, Any]) -> Plan:
     """Read a plan back. Raises pydantic's ValidationError when the data is not a plan."""
     return _PLAN.validate_python(present(data))
+
+
+def _as_it_was(pair: Mapping[str, Any]) -> dict[str, Any]:
+    """Pure. Return a pair as it was before a side could be of several columns, and before a column knew what
+    it is called after contract, which the steps say anyway.
+    """
+
+    def bare(value: Any) -> Any:  # noqa: ANN401 - JSON
+        if isinstance(value, dict):
+            return {key: bare(each) for key, each in value.items() if key != "after"}
+        return [bare(each) for each in value] if isinstance(value, list) else value
+
+    return {k: bare(v) for k, v in pair.items() if v or k not in ("more", "old_more")}
 
 
 def _reviewed(hazard: Mapping[str, Any]) -> dict[str, Any]:

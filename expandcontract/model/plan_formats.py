@@ -11,7 +11,17 @@ _BESIDE_CONTRACT = ("filled:require", "filled:prove", "filled:allow")
 
 def present(data: Mapping[str, Any]) -> dict[str, Any]:
     """Return a stored plan as this version would have stored it."""
-    return _with_rules_at_contract(dict(data))
+    return _with_names_after(_with_rules_at_contract(dict(data)))
+
+
+def _with_names_after(data: dict[str, Any]) -> dict[str, Any]:
+    """Pure. Columns of a pair did not know their names after contract: the plan did."""
+    pair = data.get("pair")
+    if not pair or "after" in pair["old"]:
+        return data
+    old = pair["old"] | {"after": data["hidden_column"]}
+    new = pair["new"] | {"after": pair["old"]["column"] if data.get("swap") else ""}
+    return data | {"pair": pair | {"old": old, "new": new}}
 
 
 def _with_rules_at_contract(data: dict[str, Any]) -> dict[str, Any]:

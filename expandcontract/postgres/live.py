@@ -26,20 +26,20 @@ CatalogRow: TypeAlias = dict[str, Any]
 class WatchedTable:
     """What is looked at for one change.
 
-    `table` is the name that the plan knows, `relation` the table's oid. `old_column` is the present name of
-    the old side, whose dependents are listed. `trigger` and `functions` are what keeps the sides in sync;
+    `table` is the name that the plan knows, `relation` the table's oid. `old_columns` are the present names
+    of the old side, whose dependents are listed. `trigger` and `functions` are what keeps the sides in sync;
     without a trigger none is missed. `columns` are those that must be there under their present names, with
     the type that format_type() must write for each, None where any will do. `planned` is what the old side
     had when the plan was made, None where nobody asks any more. `front` is the relation, as SQL, by which old
     code names the table where that goes as a whole, or a view stands for it: what depends on that is listed,
-    and `old_column` is one of its. `first` is the trigger that comes before
-    those of the user, and must be there where one of them looks at the first two of `columns`, the sides.
+    and `old_columns` are some of its. `first` is the trigger that comes before those of the user, and must be
+    there where one of them looks at the sides: `columns` of which the type is known.
     """
 
     change_id: int
     table: RelationName
     relation: int
-    old_column: str
+    old_columns: tuple[str, ...]
     trigger: str | None
     functions: tuple[RelationName, ...]
     columns: tuple[tuple[str, str | None], ...]
@@ -53,7 +53,7 @@ class WatchedTable:
             "change": self.change_id,
             "relation": self.relation,
             "front": self.front,
-            "name": self.old_column,
+            "olds": list(self.old_columns) or [""],
             "trigger": self.trigger,
             "first": self.first,
             "columns": [{"name": name, "type": type_} for name, type_ in self.columns],
@@ -87,14 +87,14 @@ _ASKED = """
 asked AS (
     SELECT u.*
     FROM pg_catalog.json_to_recordset($1::pg_catalog.text::pg_catalog.json) u(
-        change int8, relation oid, front text, name text, trigger text, first text, columns json,
+        change int8, relation oid, front text, olds json, trigger text, first text, columns json,
         functions json, is_open bool
     )
 ), wanted(tag, relation, name) AS (
-    SELECT u.change, coalesce(pg_catalog.to_regclass(nullif(u.front, ''))::oid, u.relation), u.name
-    FROM asked u
+    SELECT u.change, coalesce(pg_catalog.to_regclass(nullif(u.front, ''))::oid, u.relation), o.name
+    FROM asked u CROSS JOIN pg_catalog.json_array_elements_text(u.olds) o(name)
 ), retired(tag, relation, name) AS (
-    SELECT u.change, c.oid, CASE u.name WHEN '' THEN c.relname::text ELSE '' END
+    SELECT u.change, c.oid, CASE u.olds->>0 WHEN '' THEN c.relname::text ELSE '' END
     FROM asked u JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(nullif(u.front, ''))
 ),
 """
@@ -144,7 +144,7 @@ SELECT u.change, c.oid::int8 AS oid,
              ORDER BY l.tgname) AS later,
        c.reltuples::int8 AS rows, f.tgenabled::text AS first
 FROM asked u
-JOIN tree t ON t.tag = u.change
+JOIN (SELECT DISTINCT tag, relation FROM tree) t ON t.tag = u.change
 JOIN pg_catalog.pg_class c ON c.oid = t.relation AND c.relkind = 'r'
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 LEFT JOIN pg_catalog.pg_trigger g ON g.tgrelid = c.oid AND g.tgname = u.trigger
@@ -181,7 +181,7 @@ async def observe(conn: AsyncConnection, schema: str, subjects: Sequence[Watched
     asked = [subject.asked() for subject in subjects]
     seen = await lookup(await server_version(conn)).ask(conn, schema, asked)
     dependents = dependent.found(
-        seen, [WatchedColumn(s.change_id, s.relation, s.old_column) for s in subjects]
+        seen, [WatchedColumn(s.change_id, s.relation, " and ".join(s.old_columns)) for s in subjects]
     )
     of_tables = whole.found(seen)
     by_change = {name: _by_change(rows) for name, rows in seen.items() if name in _QUERIES}
@@ -189,9 +189,13 @@ async def observe(conn: AsyncConnection, schema: str, subjects: Sequence[Watched
         subject.change_id: _live(
             subject,
             {name: rows.get(subject.change_id, []) for name, rows in by_change.items()},
-            (
-                *_dependents(subject, dependents[subject.change_id]),
-                *(_of_table(subject, each) for each in of_tables.get(subject.change_id, ())),
+            tuple(
+                dict.fromkeys(
+                    (
+                        *_dependents(subject, dependents[subject.change_id]),
+                        *(_of_table(subject, each) for each in of_tables.get(subject.change_id, ())),
+                    )
+                )
             ),
         )
         for subject in subjects
@@ -231,7 +235,7 @@ def _live(
         dependents=dependents,
         uncarried=() if subject.planned is None else old_side.came_later(subject.planned, seen["standing"]),
         went=()
-        if subject.planned is None or subject.old_column in missing
+        if subject.planned is None or not set(subject.old_columns).isdisjoint(missing)
         else old_side.went(subject.planned, seen["standing"]),
         rows=sum(leaf.rows for leaf in leaves) if all(leaf.rows >= 0 for leaf in leaves) else None,
     )

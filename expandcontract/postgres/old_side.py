@@ -1,4 +1,4 @@
-"""What the old column got since the plan was made: nothing of it is on the new one."""
+"""What the old side got since the plan was made: nothing of it is on the new one."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,25 +11,26 @@ from expandcontract.postgres.query import for_each
 
 @dataclass(frozen=True)
 class Planned:
-    """What the old column had when the plan was made: the names of its indexes, its constraints with their
-    definitions (None where it is not known), its default and whether it was NOT NULL.
+    """What the old side had when the plan was made: the names of its indexes, its constraints with their
+    definitions (None where it is not known), and by column its default and whether it was NOT NULL.
     """
 
     indexes: frozenset[str] = frozenset()
     constraints: Mapping[str, str | None] = field(default_factory=dict)
-    default: str | None = None
-    not_null: bool = False
+    defaults: Mapping[str, str | None] = field(default_factory=dict)
+    not_null: frozenset[str] = frozenset()
 
 
 _COLUMN = for_each("""
-        SELECT a.attnum, a.attnotnull FROM pg_catalog.pg_attribute a
-        WHERE a.attrelid = u.relation AND a.attname = u.name AND NOT a.attisdropped
+        SELECT a.attname, a.attnum, a.attnotnull FROM pg_catalog.pg_attribute a
+        WHERE a.attrelid = u.relation AND a.attname = o.name AND NOT a.attisdropped
 """)
 #: The old columns themselves, without those of partitions and children, over `asked`.
 OWN = f"""
 own AS (
-    SELECT u.change, u.relation, a.attnum, a.attnotnull
+    SELECT u.change, u.relation, a.attname, a.attnum, a.attnotnull
     FROM asked u
+    CROSS JOIN pg_catalog.json_array_elements_text(u.olds) o(name)
     CROSS JOIN {_COLUMN} a
     WHERE u.is_open
 )
@@ -56,9 +57,9 @@ WHERE (s.attnum = ANY (i.indkey::int2[]) OR EXISTS (
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint k
                   WHERE k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x'))
 UNION
-SELECT s.change, 'not null', '', NULL FROM own s WHERE s.attnotnull
+SELECT s.change, 'not null', s.attname::text, NULL FROM own s WHERE s.attnotnull
 UNION
-SELECT s.change, 'default', '', pg_catalog.pg_get_expr(d.adbin, d.adrelid)
+SELECT s.change, 'default', s.attname::text, pg_catalog.pg_get_expr(d.adbin, d.adrelid)
 FROM own s JOIN pg_catalog.pg_attrdef d ON d.adrelid = s.relation AND d.adnum = s.attnum
 ORDER BY 1, 2, 3
 """
@@ -67,7 +68,7 @@ ORDER BY 1, 2, 3
 def came_later(planned: Planned, standing: Iterable[Mapping[str, Any]]) -> tuple[str, ...]:
     """Pure. Return what of `standing`, rows of NOW, the plan does not know."""
     return tuple(
-        _named(row["kind"], row["name"], row["definition"])
+        _named(planned, row["kind"], row["name"], row["definition"])
         for row in standing
         if not _known(planned, row["kind"], row["name"], row["definition"])
     )
@@ -82,7 +83,11 @@ def went(planned: Planned, standing: Iterable[Mapping[str, Any]]) -> tuple[str, 
     return (
         *(f"constraint {quote(name)}" for name in sorted(constraints) if not name.startswith("~ec_")),
         *(f"index {quote(name)}" for name in indexes if not name.startswith("~ec_")),
-        *(("NOT NULL",) if planned.not_null and ("not null", "") not in there else ()),
+        *(
+            _named(planned, "not null", name, None)
+            for name in sorted(planned.not_null)
+            if ("not null", name) not in there
+        ),
     )
 
 
@@ -97,18 +102,21 @@ def _known(planned: Planned, kind: str, name: str, definition: str | None) -> bo
                 " NOT VALID"
             )
         case "not null":
-            return planned.not_null
+            return name in planned.not_null
         case _:
-            return definition == planned.default or (definition is not None and is_nothing(definition))
+            return definition == planned.defaults.get(name) or (
+                definition is not None and is_nothing(definition)
+            )
 
 
-def _named(kind: str, name: str, definition: str | None) -> str:
+def _named(planned: Planned, kind: str, name: str, definition: str | None) -> str:
+    whose = f" of {quote(name)}" if len(planned.defaults) > 1 else ""
     match kind:
         case "index":
             return f"index {quote(name)}"
         case "constraint":
             return f"constraint {quote(name)} {definition}"
         case "not null":
-            return "NOT NULL"
+            return f"NOT NULL{whose}"
         case _:
-            return f"default {definition}"
+            return f"default {definition}{whose}"

@@ -122,17 +122,17 @@ async def look(
     conn: AsyncConnection,
     table: RelationName,
     key: Sequence[str],
-    columns: tuple[str, tuple[str, str]],
+    columns: tuple[Sequence[str], tuple[str, str]],
     wanted: str,
     *,
     whole: bool,
 ) -> Looked:
     """Count rows for which a predicate over the alias `t` is true.
 
-    `columns` are the old one and the new one with the expression, over `t` as well, that makes its value; all
-    of them as SQL. `key` are names of columns; without any a row is named by where it lies.
+    `columns` are the old ones, and the new one with the expression, over `t` as well, that makes its value;
+    all of them as SQL. `key` are names of columns; without any a row is named by where it lies.
     """
-    old, (new, made) = columns
+    olds, (new, made) = columns
     sample, whole = await _sample(conn, table, whole=whole)
     named = (f"{quote(each)} AS {quote(_key(at))}" for at, each in enumerate(key))
     query = f"""
@@ -140,7 +140,7 @@ async def look(
                (pg_catalog.array_agg(looked.key) FILTER (WHERE looked.wanted))[1:{NAMED}]
         FROM (SELECT {_name(key)} AS key, ({wanted}) AS wanted
               FROM (SELECT t.*, {made} AS {new} FROM (
-                  SELECT {", ".join([old, *named])}, ctid AS ec_place
+                  SELECT {", ".join([*olds, *named])}, ctid AS ec_place
                   FROM {table.sql}{sample}) t) t) looked"""
     ((count, found, keys),) = await rows(conn, query)
     return Looked(count, found, tuple(keys or ()), whole)

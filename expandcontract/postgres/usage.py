@@ -106,13 +106,13 @@ class Dependency(NamedTuple):
 class NamedSide:
     """The old side wherever it can be named.
 
-    `sites` are the relations that have the column, with its number there; `views` are those over it. Both by
-    oid; names are without schema.
+    `sites` are the relations that have one of the columns, each with its number there; `views` are those over
+    it, by oid. Names are without schema.
     """
 
     schema: str
-    column: str
-    sites: Mapping[int, int]
+    columns: tuple[str, ...]
+    sites: frozenset[tuple[int, int]]
     tables: frozenset[str]
     views: Mapping[int, str]
 
@@ -123,14 +123,14 @@ class NamedSide:
 
     def is_met_by(self, found: Iterable[Dependency]) -> bool:
         """Whether one of the relations is among what a statement depends on."""
-        return any(each.relation in self.sites or each.relation in self.views for each in found)
+        sites = {relation for relation, _ in self.sites}
+        return any(each.relation in sites or each.relation in self.views for each in found)
 
     def is_used_by(self, found: Dependency) -> bool:
-        """Whether it is the column itself that a statement depends on."""
-        column = self.sites.get(found.relation)
-        return column is not None and (
-            found.column == column or column in (found.columns or ()) or found.whole_row
-        )
+        """Whether it is such a column itself that a statement depends on."""
+        columns = {number for relation, number in self.sites if relation == found.relation}
+        used = {found.column, *(found.columns or ())}
+        return bool(columns) and (found.whole_row or not columns.isdisjoint(used))
 
 
 @dataclass(frozen=True)
@@ -143,36 +143,38 @@ class Usage:
 
 
 class WantedSide(NamedTuple):
-    """The schema in which unqualified names of a table are looked up, its oid, and the column, which is empty
-    where the table goes as a whole; `front` is the name, as SQL, of a view that stands for it.
+    """The schema in which unqualified names of a table are looked up, its oid, and columns, none where the
+    table goes as a whole; `front` is the name, as SQL, of a view that stands for it.
     """
 
     schema: str
     relation: int
-    column: str
+    columns: tuple[str, ...]
     front: str | None = None
 
 
 async def sides(conn: AsyncConnection, wanted: Sequence[WantedSide]) -> list[NamedSide]:
-    """Return where each column or table is found now. One query."""
+    """Return where each side is found now. One query."""
+    each_column = [(place, name) for place, each in enumerate(wanted) for name in each.columns or ("",)]
     found: defaultdict[int, list[tuple[int, int, str]]] = defaultdict(list)
     asked = (
-        [each.relation for each in wanted],
-        [each.column for each in wanted],
-        [each.front for each in wanted],
+        [wanted[place].relation for place, _ in each_column],
+        [name for _, name in each_column],
+        [wanted[place].front for place, _ in each_column],
     )
-    for place, *each in await rows(conn, _SIDES, *asked):
+    for at, *each in await rows(conn, _SIDES, *asked):
+        place, _ = each_column[at - 1]
         found[place].append((each[0], each[1], each[2]))
-    return [_side(each.schema, each.column, found[place]) for place, each in enumerate(wanted, start=1)]
+    return [_side(each.schema, each.columns, found[place]) for place, each in enumerate(wanted)]
 
 
-def _side(schema: str, column: str, found: Sequence[tuple[int, int, str]]) -> NamedSide:
+def _side(schema: str, columns: tuple[str, ...], found: Sequence[tuple[int, int, str]]) -> NamedSide:
     """Pure. A number of 0 is that of a view."""
     sites = [each for each in found if each[1]]
     return NamedSide(
         schema=schema,
-        column=column,
-        sites={oid: number for oid, number, _ in sites},
+        columns=columns,
+        sites=frozenset((oid, number) for oid, number, _ in sites),
         tables=frozenset(name for _, _, name in sites),
         views={oid: name for oid, number, name in found if not number},
     )
@@ -201,7 +203,8 @@ async def analysed(conn: AsyncConnection, schema: str, entry: StatementEntry, ol
 def by_name(words: list[str], old: NamedSide) -> Usage:
     """Pure. Judge by the words of a text alone."""
     through = next((name for name in sorted(old.views.values()) if name in words), None)
-    uses = through is not None or sql_words.names_column(words, old.tables, old.column)
+    named = any(sql_words.names_column(words, old.tables, name) for name in old.columns or ("",))
+    uses = through is not None or named
     return Usage(uses and sql_words.may_use_rows(words), by_name=True, through=through)
 
 

@@ -31,8 +31,10 @@ ORDER BY 2
 
 
 def found(seen: Iterable[Mapping[str, Any]], columns: Sequence[tuple[str, Any]]) -> list[str]:
-    """Pure. Return the names of those of the rows of NOW that look at one of the first two columns."""
-    sides = [name for name, _ in columns[:2]]
+    """Pure. Return the names of those of the rows of NOW that look at one of the columns of a side: those of
+    which the type is known.
+    """
+    sides = [name for name, type_ in columns if type_ is not None]
     standing = (
         Trigger(
             name=row["name"],

@@ -30,7 +30,8 @@ MAKES_SYNC = frozenset(
 
 @dataclass(frozen=True)
 class Columns:
-    """A subject with what keeps it in sync: all that the steps are made from.
+    """A subject with what keeps it in sync: all that the steps are made from. `others` are the subjects of
+    further columns of the old side.
 
     `function` is the Python function that makes the new side's values, where one does, and `bare_type` their
     type without modifiers. `more_collations` are those of further columns of the new side, `traits` what the
@@ -45,6 +46,12 @@ class Columns:
     bare_type: str = ""
     more_collations: tuple[str | None, ...] = ()
     traits: tuple[Trait, ...] = TRAITS
+    others: tuple[Subject, ...] = ()
+
+    @property
+    def subjects(self) -> tuple[Subject, ...]:
+        """One for each column of the old side."""
+        return (self.subject, *self.others)
 
     @property
     def table(self) -> RelationName:
@@ -83,6 +90,10 @@ def named(pair: Pair) -> str:
     return " and ".join(map(quote, pair.new_columns))
 
 
+def _named_olds(pair: Pair, state: State = State.ACTIVE) -> str:
+    return " and ".join(quote(each.at(state)) for each in pair.olds)
+
+
 def functions(columns: Columns) -> tuple[RelationName, ...]:
     """The functions that keep the sides in sync before contract."""
     return (columns.sync.function, *_converting(columns), *triggers.parsed(columns.sync))
@@ -110,7 +121,7 @@ def _add_column(columns: Columns) -> Step:
         f"ALTER TABLE {columns.table.sql} ADD COLUMN {new}" + ("" if each is None else f" COLLATE {each}")
         for new, each in zip(news, collations, strict=True)
     )
-    carried = _flat(trait.expand(columns.subject) for trait in columns.traits)
+    carried = _flat(trait.expand(subject) for trait in columns.traits for subject in columns.subjects)
     return Step(
         "add_column",
         "+",
@@ -125,7 +136,7 @@ def _dual_write(columns: Columns) -> Step:
         *_sync(columns, ready=False, first=columns.sync.watched),
     )
     pair = columns.subject.pair
-    old, new = quote(pair.old.column), named(pair)
+    old, new = _named_olds(pair), named(pair)
     sentence = f"keep {old} and {new} in sync from now on, whoever writes"
     if pair.computed_outside:
         sentence = f"empty {new} from now on where {old} changes without it, whoever writes"
@@ -174,7 +185,7 @@ def _restore_hidden(columns: Columns) -> tuple[Step, ...]:
         Step(
             RESTORE_HIDDEN,
             "~",
-            f"put back what keeps {quote(columns.subject.hidden)} current after contract",
+            f"put back what keeps {_named_olds(columns.subject.pair, State.HIDDEN)} current after contract",
             Transactional((*drops, *create, *keeper), tables.access_exclusive(*columns.triggered)),
         ),
     )
@@ -184,7 +195,7 @@ def _copy(columns: Columns) -> Step:
     pair = columns.subject.pair
     if pair.computed_outside:
         return _transform(columns)
-    old = f"t.{quote(pair.old.column)}"
+    old = predicates.old_values(pair, "t")
     action = _sweep(
         columns,
         Purpose.COPY,
@@ -196,10 +207,7 @@ def _copy(columns: Columns) -> Step:
 
 def _writable(columns: Columns, wanted: str) -> str:
     """Leave out rows that PostgreSQL lets nobody update: one of them would stop the whole copy."""
-    broken = [
-        predicates.refused_by(check, "t", columns.subject.column.name, columns.subject.column.name)
-        for check in checks.unchecked(columns.subject)
-    ]
+    broken = [predicates.refused_by(check, "t") for check in checks.unchecked(columns.subject)]
     return " AND ".join((f"({wanted})", *(f"NOT ({each})" for each in broken))) if broken else wanted
 
 
@@ -219,7 +227,7 @@ def _compare(columns: Columns) -> Step:
     pair = columns.subject.pair
     # A value that the new side cannot hold keeps contract shut like one that drifted, and so does a row that
     # a rule of it will refuse.
-    refused = _flat(trait.refused(columns.subject) for trait in columns.traits)
+    refused = _flat(trait.refused(subject) for trait in columns.traits for subject in columns.subjects)
     action = _sweep(
         columns,
         Purpose.COMPARE,
@@ -230,7 +238,7 @@ def _compare(columns: Columns) -> Step:
     return Step(
         "compare",
         "=",
-        f"compare {quote(pair.old.column)} and {named(pair)} in every row",
+        f"compare {_named_olds(pair)} and {named(pair)} in every row",
         action,
         by_size=True,
     )
@@ -264,7 +272,7 @@ def _sweep(
         wanted,
         assignments,
         key=tuple(quote(column) for column in columns.subject.snapshot.primary_key),
-        old=quote(pair.old.column),
+        old=predicates.shown(predicates.old_values(pair, "t")) if pair.old_more else quote(pair.old.column),
         new=predicates.shown(predicates.new_values(pair, "t")) if pair.more else quote(pair.new.column),
         unfit=unfit,
         refused=refused,
@@ -273,7 +281,7 @@ def _sweep(
 
 
 def _settle(columns: Columns) -> tuple[Step, ...]:
-    return _flat(trait.settle(columns.subject) for trait in columns.traits)
+    return _flat(trait.settle(subject) for trait in columns.traits for subject in columns.subjects)
 
 
 def _make_ready(columns: Columns) -> Step:
@@ -294,21 +302,24 @@ def _make_ready(columns: Columns) -> Step:
 
 
 def _before_hide(columns: Columns) -> tuple[Step, ...]:
-    return _flat(trait.before_hide(columns.subject) for trait in columns.traits)
+    return _flat(trait.before_hide(subject) for trait in columns.traits for subject in columns.subjects)
 
 
 def _hide(columns: Columns) -> Step:
     subject, table = columns.subject, columns.table.sql
     statements = [
         *triggers.drop_triggers(columns.sync, columns.triggered, must_be_there=True),
-        f"ALTER TABLE {table} RENAME COLUMN {quote(subject.column.name)} TO {quote(subject.hidden)}",
+        *(
+            f"ALTER TABLE {table} RENAME COLUMN {quote(each.column.name)} TO {quote(each.hidden)}"
+            for each in columns.subjects
+        ),
     ]
     if subject.swap:
         statements.append(f"ALTER TABLE {table} RENAME COLUMN {quote(subject.new)} TO {quote(subject.final)}")
-    statements += _flat(trait.hide(subject) for trait in columns.traits)
+    statements += _flat(trait.hide(each) for trait in columns.traits for each in columns.subjects)
     statements += triggers.create_keeper(columns.sync, columns.triggered)
     statements.append(f"DROP FUNCTION {columns.sync.function.sql}()")
-    sentence = f"hide {quote(subject.column.name)} as {quote(subject.hidden)}"
+    sentence = f"hide {_named_olds(subject.pair)} as {_named_olds(subject.pair, State.HIDDEN)}"
     if subject.swap:
         sentence += f" and give its name to the new column, {subject.pair.new.type}"
     return Step(
@@ -317,7 +328,7 @@ def _hide(columns: Columns) -> Step:
 
 
 def _before_unhide(columns: Columns) -> tuple[Step, ...]:
-    return _flat(trait.before_unhide(columns.subject) for trait in columns.traits)
+    return _flat(trait.before_unhide(subject) for trait in columns.traits for subject in columns.subjects)
 
 
 def _unhide(columns: Columns) -> Step:
@@ -328,19 +339,20 @@ def _unhide(columns: Columns) -> Step:
     ]
     if subject.swap:
         statements.append(f"ALTER TABLE {table} RENAME COLUMN {quote(subject.final)} TO {quote(subject.new)}")
-    statements.append(
-        f"ALTER TABLE {table} RENAME COLUMN {quote(subject.hidden)} TO {quote(subject.column.name)}"
+    statements += (
+        f"ALTER TABLE {table} RENAME COLUMN {quote(each.hidden)} TO {quote(each.column.name)}"
+        for each in columns.subjects
     )
-    statements += _flat(trait.unhide(subject) for trait in columns.traits)
+    statements += _flat(trait.unhide(each) for trait in columns.traits for each in columns.subjects)
     statements += _sync(columns, ready=True, first=columns.sync.watched)
-    sentence = f"bring {quote(subject.column.name)} back, in sync as before"
+    sentence = f"bring {_named_olds(subject.pair)} back, in sync as before"
     return Step(
         "unhide", "~", sentence, Transactional(tuple(statements), _all_locks(columns)), becomes=State.ACTIVE
     )
 
 
 def _after_unhide(columns: Columns) -> tuple[Step, ...]:
-    return _flat(trait.after_unhide(columns.subject) for trait in columns.traits)
+    return _flat(trait.after_unhide(subject) for trait in columns.traits for subject in columns.subjects)
 
 
 def _remove(columns: Columns) -> Step:
@@ -365,14 +377,15 @@ def _remove(columns: Columns) -> Step:
 
 
 def _drop(columns: Columns) -> Step:
-    subject = columns.subject
     # Files are unlinked after the locks are released, so indexes that go with the column do not prolong them.
-    drop = f"ALTER TABLE {columns.table.sql} DROP COLUMN {quote(subject.hidden)}"
+    drops = (f"ALTER TABLE {columns.table.sql} DROP COLUMN {quote(each.hidden)}" for each in columns.subjects)
+    columns_, its = ("columns", "their") if columns.others else ("column", "its")
+    hidden = _named_olds(columns.subject.pair, State.HIDDEN)
     return Step(
         "drop",
         "-",
-        f"drop the hidden column {quote(subject.hidden)} with its values: there is no way back from here",
-        Transactional((*_drop_sync(columns), drop, *_drop_conversions(columns)), _all_locks(columns)),
+        f"drop the hidden {columns_} {hidden} with {its} values: there is no way back from here",
+        Transactional((*_drop_sync(columns), *drops, *_drop_conversions(columns)), _all_locks(columns)),
         reversible=False,
         becomes=State.PURGED,
     )
@@ -389,7 +402,7 @@ def _drop_conversions(columns: Columns) -> tuple[str, ...]:
 
 def _all_locks(columns: Columns) -> tuple[Lock, ...]:
     # Referenced tables first, for the order in which the application's own transactions reach them.
-    also = _flat(trait.also_locked(columns.subject) for trait in columns.traits)
+    also = _flat(trait.also_locked(subject) for trait in columns.traits for subject in columns.subjects)
     return tables.access_exclusive(*also, *columns.triggered)
 
 

@@ -22,7 +22,8 @@ def put_up(plan: Plan) -> tuple[Step, ...]:
         f"ALTER TABLE {plan.table.sql} ADD CONSTRAINT {quote(name)} "
         f"CHECK ({predicates.in_sync(plan.sides, '')}) NOT VALID"
     )
-    old, new = quote(plan.sides.old.column), quote(plan.sides.new.column)
+    pair = plan.sides
+    old, new = (" and ".join(map(quote, side)) for side in (pair.old_columns, pair.new_columns))
     return (
         Step(
             "standing",

@@ -77,6 +77,29 @@ CREATE TABLE people (id integer PRIMARY KEY, full_name text NOT NULL, note text)
 INSERT INTO people SELECT n, 'User Number ' || n FROM generate_series(1, 200) n;
 """
 
+NAMES = """
+CREATE TABLE people (
+    id integer PRIMARY KEY, first_name text NOT NULL, note text, last_name text NOT NULL DEFAULT ''
+);
+INSERT INTO people (id, first_name, last_name) SELECT n, 'User', 'Number ' || n FROM generate_series(1, 200) n;
+"""
+#: Parts that lie in partitions, with names that must be quoted.
+PLACES = """
+CREATE TABLE places (id integer PRIMARY KEY, "The Town" text, "order" integer) PARTITION BY RANGE (id);
+CREATE TABLE places_low PARTITION OF places FOR VALUES FROM (0) TO (100);
+CREATE TABLE places_high PARTITION OF places FOR VALUES FROM (100) TO (9000000);
+INSERT INTO places SELECT n, 'Town ' || n, n FROM generate_series(1, 199) n;
+INSERT INTO places VALUES (0);
+"""
+MERGE = {
+    "columns": ["people.first_name", "people.last_name"],
+    "into": "full_name = first_name || ' ' || last_name",
+    "back": [
+        "first_name = split_part(full_name, ' ', 1)",
+        "last_name = substr(full_name, length(split_part(full_name, ' ', 1)) + 2)",
+    ],
+}
+
 CASES = [
     Case(
         "transform-column",
@@ -118,6 +141,32 @@ CASES = [
         "INSERT INTO people (id, first_name, last_name) VALUES ($1, 'Ada Augusta', 'King')",
         given=PEOPLE,
         holds="SELECT bool_and(first_name IS NOT NULL) AND bool_or(first_name = 'Ada Augusta') FROM people",
+    ),
+    Case(
+        "merge-columns",
+        "merge-columns",
+        MERGE,
+        "INSERT INTO people (id, first_name, last_name) VALUES ($1, 'Ada Augusta', 'King')",
+        "INSERT INTO people (id, full_name) VALUES ($1, 'Ada Lovelace')",
+        given=NAMES,
+        holds="SELECT bool_or(full_name = 'Ada Augusta King') AND count(full_name) = count(*) FROM people",
+        acknowledged=("default-dropped:last_name",),
+    ),
+    Case(
+        "merge-columns that are only filled",
+        "merge-columns",
+        {
+            "columns": ['places."The Town"', 'places."order"'],
+            "into": """place text = concat_ws(' / ', nullif("The Town", ''), "order")""",
+            "back": [
+                """"The Town" = split_part(place, ' / ', 1)""",
+                """"order" = nullif(split_part(place, ' / ', 2), '')::integer""",
+            ],
+        },
+        """INSERT INTO places (id, "The Town", "order") VALUES ($1, 'Rome', 7)""",
+        "INSERT INTO places (id, place) VALUES ($1, 'Bern / 8')",
+        given=PLACES,
+        holds="SELECT bool_or(place = 'Rome / 7') AND bool_or(place = 'Town 7 / 7') FROM places",
     ),
     Case(
         "drop-column",

@@ -15,7 +15,7 @@ from tests.messages import asked
 
 FUNCTION = RelationName("sync", "~ec_users_name")
 COLUMNS = (("name", None), ("display_name", None))
-USERS = WatchedTable(1, RelationName("public", "users"), 0, "name", "~ec_users_name", (FUNCTION,), COLUMNS)
+USERS = WatchedTable(1, RelationName("public", "users"), 0, ("name",), "~ec_users_name", (FUNCTION,), COLUMNS)
 EXECUTE = 'EXECUTE FUNCTION sync."~ec_users_name"()'
 WHEN = "FOR EACH ROW WHEN (NEW.name IS DISTINCT FROM NEW.display_name)"
 SET_UP = (

@@ -31,7 +31,7 @@ async def _judged(url: str, query: str) -> tuple[usage.Usage, bool]:
     try:
         async with database.transaction() as conn:
             relation = await value(conn, "SELECT 'public.users'::pg_catalog.regclass::pg_catalog.int8")
-            (old,) = await usage.sides(conn, [usage.WantedSide("public", relation, "name")])
+            (old,) = await usage.sides(conn, [usage.WantedSide("public", relation, ("name",))])
             entry = StatementEntry(10, "visitor", 1, True, 1, query, "evil, public")
             judged = await usage.analysed(conn, "expandcontract", entry, old)
             # Whatever was set for the analysis is over.
@@ -100,7 +100,7 @@ async def test_a_view_that_stands_for_a_table(
             for statement in given.split(";\n"):
                 await conn.exec_driver_sql(statement)
             relation = await value(conn, "SELECT 'public.accounts'::pg_catalog.regclass::pg_catalog.int8")
-            side = usage.WantedSide("public", relation, column, "public.users")
+            side = usage.WantedSide("public", relation, (column,) if column else (), "public.users")
             (old,) = await usage.sides(conn, [side])
             entry = StatementEntry(10, "visitor", 1, True, 1, query, "public")
             assert await usage.analysed(conn, "expandcontract", entry, old) == expected

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from expandcontract.model.change import Change, Further, Mode, Pair, Side, Unfit
+from expandcontract.model.change import Change, Further, FurtherOld, Mode, Pair, Side, Unfit
 from expandcontract.model.forecast import Forecast
 from expandcontract.model.names import RelationName
 from expandcontract.model.notes import Note, Words
@@ -40,8 +40,8 @@ def full_plan() -> Plan:
         table=TABLE,
         pair=Pair(
             TABLE,
-            Side("o", "integer", not_null=True, default="0"),
-            Side("n", "bigint", volatile_default=True),
+            Side("o", "integer", not_null=True, default="0", after="~o"),
+            Side("n", "bigint", volatile_default=True, after="o"),
             mode=Mode.FILL,
             forward=RelationName("s", "f"),
             back=RelationName("s", "b"),
@@ -51,6 +51,7 @@ def full_plan() -> Plan:
             new_plain_equality=True,
             unfit=Unfit.RECORD,
             more=(Further("m", "text", forward=RelationName("s", "g"), plain_equality=True),),
+            old_more=(FurtherOld("p", "text", after="~p", back=RelationName("s", "c"), plain_equality=True),),
         ),
         sections={Section.EXPAND: steps[:1], Section.BACKFILL: steps[1:]},
         old_columns=("o",),
@@ -94,6 +95,22 @@ def test_no_field_was_forgotten() -> None:
     for whole in (full_plan(), full_plan().sides):
         for field in fields(whole):
             assert getattr(whole, field.name) != field.default, field.name
+
+
+def test_a_plan_of_before_columns_knew_their_names_is_read() -> None:
+    """What a stored plan says of the names after contract, its columns say when it is read; it has the
+    fingerprint that it had.
+    """
+    plan = replace(full_plan(), pair=replace(full_plan().sides, more=(), old_more=()))
+    stored = json.loads(json.dumps(to_data(plan)))
+    for side in ("old", "new"):
+        del stored["pair"][side]["after"]
+    del stored["pair"]["more"], stored["pair"]["old_more"]
+    read = from_data(stored)
+    assert read == plan
+    assert read.fingerprint == "2389fdb6c086"
+    assert read.columns_in(State.ACTIVE) == ("o", "n")
+    assert read.columns_in(State.HIDDEN) == ("~o", "o")
 
 
 def test_a_section_without_steps_is_empty() -> None:

@@ -1,20 +1,16 @@
 """split-column: one column becomes several; old and new code each use their own."""
 
-import re
 from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from expandcontract.changes import columns, preflight
+from expandcontract.changes import columns, into, preflight
 from expandcontract.changes.kind import Spec
 from expandcontract.model.change import Unfit
 from expandcontract.model.errors import BadExpression
-from expandcontract.model.names import parse_column, parse_target, slug
+from expandcontract.model.names import parse_target, slug
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import FurtherAsked, Question
-
-#: NAME [TYPE] = EXPRESSION
-_INTO = re.compile(r'\s*("(?:[^"]|"")+"|[^\s="]+)\s*([^=]*?)\s*=\s*(.+)', re.DOTALL)
 
 
 class SplitColumnSpec(Spec):
@@ -42,7 +38,7 @@ class SplitColumnSpec(Spec):
         if (self.back is None) != self.one_way:
             raise ValueError("give either --back EXPR or --one-way")
         for each in self.into:
-            if _INTO.fullmatch(each) is None:
+            if not into.is_made(each):
                 raise ValueError(f"{each!r} is not NAME [TYPE] = EXPR")
         return self
 
@@ -61,8 +57,9 @@ class SplitColumn(columns.PairKind[SplitColumnSpec]):
 
     def question(self, spec: SplitColumnSpec, snapshot: Snapshot) -> Question:
         column = columns.old_column(snapshot, parse_target(spec.column).column)
-        preflight.examine_split(snapshot, column)
-        first, *more = (_asked(each, column.type) for each in spec.into)
+        preflight.examine_uneven(snapshot, column)
+        made = [into.made(each) for each in spec.into]
+        first, *more = (FurtherAsked(each.name, each.type or column.type, each.expression) for each in made)
         names = [each.new for each in (first, *more)]
         for number, name in enumerate(names):
             preflight.examine_name(snapshot, name)
@@ -78,14 +75,6 @@ class SplitColumn(columns.PairKind[SplitColumnSpec]):
             one_way=spec.one_way,
             more=tuple(more),
         )
-
-
-def _asked(into: str, type_: str) -> FurtherAsked:
-    match = _INTO.fullmatch(into)
-    if match is None:
-        raise BadExpression(f"{into!r} is not NAME [TYPE] = EXPR.")
-    name, given, expression = match.groups()
-    return FurtherAsked(parse_column(name), given or type_, expression)
 
 
 KIND = SplitColumn()

@@ -66,8 +66,9 @@ def _sides(history: History) -> str:
     pair = history.plan.pair
     if pair is None:
         return history.plan.about
-    new = pair.old.column if history.plan.swap else pair.new.column
-    return f"{pair.old.column} ({pair.old.type}) to {new} ({pair.new.type})"
+    old = " and ".join(f"{each.column} ({each.type})" for each in pair.olds)
+    new = " and ".join(f"{each.at(State.HIDDEN)} ({each.type})" for each in pair.news)
+    return f"{old} to {new}"
 
 
 def _state(history: History) -> str:

@@ -73,7 +73,7 @@ def _refuse_last_copy(situation: Situation) -> None:
     left = plan.final_column
     again = f"ALTER TABLE {plan.table} ADD COLUMN {quote(left)} {plan.sides.new.type}"
     undo = f"Rename it back; or {again}, then: ec undo {situation.name}, ec backfill {situation.name}"
-    gatekeeper.refuse_last_copy(situation, left, undo)
+    gatekeeper.refuse_last_copy(situation, (left,), undo)
 
 
 def _refuse_dependents(situation: Situation) -> None:

@@ -89,6 +89,8 @@ def _refuse_shape(situation: Situation) -> None:
         why = f"{plan.table} has no primary key: nothing names the rows of the values that are kept."
     elif plan.sides.more:
         why = "The new side is of several columns, of which none is kept by itself."
+    elif plan.sides.old_more and plan.sides.one_way:
+        why = "The old side is of several columns, and nothing tells of all of them what a value was made of."
     elif plan.computed_outside:
         why = "The new side is computed outside of the database, which cannot tell what was written since."
     else:
@@ -274,16 +276,18 @@ def _giving(work: Work, types: Mapping[str, str]) -> str:
     never waits for a batch that waits for somebody else.
     """
     plan, pair, sync = work.plan, work.plan.sides, quote(work.context.tables.sync_schema)
-    old, new = f"t.{quote(pair.old.column)}", f"t.{quote(pair.new.column)}"
+    (old, *_), (new,) = (of(pair, "t") for of in (predicates.old_values, predicates.new_values))
     match = " AND ".join(
         f"t.{quote(key)} {EQ} (kept.key {TEXT_OF} {literal(key)})::{qualify_type(types[key])}"
         for key in plan.catalog["primary_key"]
     )
     value = f"(kept.new_value)::{qualify_type(pair.new.type)}"
-    untouched = f"{predicates.same_new(pair, (new,), predicates.forward(pair, old))}"
-    fits = "true" if pair.one_way else predicates.same_old(pair, old, predicates.back(pair, (value,)))
+    olds = predicates.old_values(pair, "t")
+    untouched = f"{predicates.same_new(pair, (new,), predicates.forward(pair, olds))}"
+    fits = "true" if pair.one_way else predicates.same_old(pair, olds, predicates.back(pair, (value,)))
+    # Of several old columns the first one was kept; what the value is taken back to tells of all of them.
     as_kept = (
-        f"CASE WHEN kept.old_value IS NULL THEN {predicates.old_absent(pair, old)} ELSE COALESCE("
+        f"CASE WHEN kept.old_value IS NULL THEN {predicates.first_absent(pair, old)} ELSE COALESCE("
         # Kept by an earlier program: a cast, in which a char has no blanks.
         f"{sync}.as_text({old}) {EQ} kept.old_value OR ({old})::pg_catalog.text {EQ} kept.old_value, "
         "false) END"

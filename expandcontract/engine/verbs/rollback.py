@@ -99,7 +99,7 @@ def _refuse_last_copy(situation: Situation) -> None:
     name = situation.name
     gatekeeper.refuse_last_copy(
         situation,
-        situation.plan.sides.old.column,
+        situation.plan.sides.old_columns,
         f"Rename it back, then: ec rollback {name}; or lose them: "
         f"ec rollback {name} --discard --confirm {name}",
     )

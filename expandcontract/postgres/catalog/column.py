@@ -1,7 +1,7 @@
 """Columns: pg_attribute with its type, default, privileges and settings."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -28,7 +28,7 @@ class Column:
     `type` is format_type() with its typmod, schema-qualified where needed. `collation` is SQL (qualified,
     quoted), None when it is the type's own. `default` is pg_get_expr() under an empty search_path, for a
     generated column its expression. `default_kind` is `constant`, `stable`, `opaque` or `volatile`, judged
-    for the column that the change is about; None for the others and without a default. `not_null_name` is the
+    for columns that the change is about; None for the others and without a default. `not_null_name` is the
     constraint's name (18+), `not_null_comment` its comment, and `not_null_inherited` whether children by
     inheritance must have a value too. `identity` is pg_attribute.attidentity (`a`, `d` or empty), `generated`
     attgenerated (`s`, `v` or empty). `storage` and `compression` are None where they are the type's default.
@@ -138,8 +138,8 @@ ORDER BY 1, 2, 3
 """
 
 
-async def load(conn: AsyncConnection, oid: int, version: int, about: str) -> tuple[Column, ...]:
-    """Return the columns of a relation in order of their numbers. The default of the column `about` is
+async def load(conn: AsyncConnection, oid: int, version: int, about: Collection[str]) -> tuple[Column, ...]:
+    """Return the columns of a relation in order of their numbers. The defaults of the columns `about` are
     judged.
     """
     grants: defaultdict[str, list[Grant]] = defaultdict(list)
@@ -161,7 +161,7 @@ async def load(conn: AsyncConnection, oid: int, version: int, about: str) -> tup
         (plain_equality, not_null_inherited, not_null_comment) = rest
         if default is not None and is_nothing(default):
             default = None
-        judged = default if name == about and not generated else None
+        judged = default if name in about and not generated else None
         columns.append(
             Column(
                 name=name,

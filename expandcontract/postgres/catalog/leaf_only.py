@@ -12,10 +12,13 @@ from expandcontract.postgres.query import rows
 
 @dataclass(frozen=True)
 class LeafOnly:
-    """A relation below the table, and in words what the column has there alone."""
+    """A relation below the table, and in words what a column has there alone; the column is empty where it is
+    the one that the change is about.
+    """
 
     name: RelationName
     things: tuple[str, ...]
+    column: str = ""
 
 
 #: $1 the table, $2 the column. An index that a constraint stands on is told as that. What is inherited, or

@@ -3,7 +3,8 @@ back.
 """
 
 import difflib
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -45,9 +46,10 @@ class Referred:
 class Snapshot:
     """The table of a change as the catalog describes it now.
 
-    `dependents` are those of the column that the change is about. `server_version` is server_version_num.
+    `dependents` are those of the columns that the change is about. `server_version` is server_version_num.
     `taken_names` are the names of relations in the table's schema and of constraints on the table, which new
-    indexes and constraints must avoid. `leaf_only` is what only relations below the table have on the column.
+    indexes and constraints must avoid. `leaf_only` is what only relations below the table have on such a
+    column.
     `row_functions` are those that know how many columns the table has, `row_versions` who reads its xmin.
     """
 
@@ -113,9 +115,10 @@ async def server_release(conn: AsyncConnection) -> str:
     return f"{found.major}.{found.micro}"
 
 
-async def load(conn: AsyncConnection, target: Target) -> Snapshot:
+async def load(conn: AsyncConnection, target: Target, also: Sequence[str] = ()) -> Snapshot:
     """Return what the catalog says of the target's table and column, in a constant number of queries. Where
-    the target is a table alone, no column is looked at more closely than the others.
+    the target is a table alone, no column is looked at more closely than the others; `also` are further
+    columns that the change is about.
 
     Needs no right on the table, only TEMPORARY on the database when the column has a default. A view, a
     system table or a partition is described as well: whether a change may touch it is not decided here.
@@ -127,10 +130,12 @@ async def load(conn: AsyncConnection, target: Target) -> Snapshot:
     version = await server_version(conn)
     oid = await relation.find(conn, target)
     table = await relation.load(conn, oid, version)
-    columns = await column.load(conn, oid, version, target.column)
-    if target.column:
-        must_have(table.name, columns, target.column)
+    about = [target.column, *also] if target.column else []
+    columns = await column.load(conn, oid, version, about)
+    for name in about:
+        must_have(table.name, columns, name)
     watched = [WatchedColumn(0, oid, target.column), WatchedColumn(1, oid, _ROW_VERSION)]
+    watched += [WatchedColumn(tag, oid, name) for tag, name in enumerate(also, 2)]
     dependents = await dependent.load(conn, watched, version)
     return Snapshot(
         server_version=version,
@@ -139,13 +144,19 @@ async def load(conn: AsyncConnection, target: Target) -> Snapshot:
         indexes=await index.load(conn, oid),
         constraints=await constraint.load(conn, oid, version),
         triggers=await trigger.load(conn, oid),
-        dependents=dependents[0],
+        dependents=tuple(each for tag in (0, *range(2, len(watched))) for each in dependents[tag]),
         taken_names=frozenset(name for (name,) in await rows(conn, _TAKEN, oid)),
-        leaf_only=await leaf_only.load(conn, oid, target.column) if target.column else (),
+        leaf_only=await _leaf_only(conn, oid, about),
         row_functions=await row_function.load(conn, oid),
         row_versions=dependents[1],
         whole=await whole.load(conn, oid),
     )
+
+
+async def _leaf_only(conn: AsyncConnection, oid: int, about: Sequence[str]) -> tuple[LeafOnly, ...]:
+    first = await leaf_only.load(conn, oid, about[0]) if about else ()
+    others = [(name, await leaf_only.load(conn, oid, name)) for name in about[1:]]
+    return (*first, *(replace(each, column=name) for name, found in others for each in found))
 
 
 def must_have(table: RelationName, columns: tuple[Column, ...], name: str) -> None:

@@ -56,12 +56,16 @@ WHERE a.attrelid {EQ} $1::text::pg_catalog.regclass AND a.attname {EQ} $2::text
 
 
 async def forward_of(
-    conn: AsyncConnection, column: Column, question: Question, new_type: NewType
+    conn: AsyncConnection, olds: Sequence[Column], question: Question, new_type: NewType
 ) -> Expression | None:
     """Return what leads to the new side; None where that is the raw value, or made outside of the server."""
     if question.type is None or question.function:
         return None
-    return await _expression(conn, {column.name: column.type}, question.using, new_type.type, "--using")
+    option = "--into" if question.old_more else "--using"
+    inputs = {column.name: column.type for column in olds}
+    return await _expression(
+        conn, inputs, question.using, new_type.type, option, whole=bool(question.old_more)
+    )
 
 
 async def further_of(conn: AsyncConnection, column: Column, asked_: FurtherAsked, type_: str) -> Expression:
@@ -71,26 +75,75 @@ async def further_of(conn: AsyncConnection, column: Column, asked_: FurtherAsked
 
 async def back_of(
     conn: AsyncConnection,
-    column: Column,
+    olds: Sequence[Column],
     question: Question,
     new_type: NewType,
     more: Sequence[FurtherJudged] = (),
-) -> Expression | None:
-    """Return what leads back to the old side; None where that is the raw value, or nothing leads back."""
+) -> tuple[Expression, ...]:
+    """Return what leads back to each column of the old side; nothing where that is the raw value, or nothing
+    leads back.
+    """
     if question.type is None or question.one_way:
-        return None
+        return ()
     news = {question.new: new_type.type} | {each.new: each.new_type.type for each in more}
     for new, type_ in news.items():
         await execute(conn, f"ALTER TABLE {CLONE} ADD COLUMN {quote(new)} {type_}")
-    written = await _own_name(conn, question)
-    found = await _expression(conn, news, written, column.type, "--back")
+    written = (await _own_name(conn, question), *(each.back for each in question.old_more))
+    found = [
+        await _expression(conn, news, text, column.type, "--back")
+        for column, text in zip(olds, written, strict=True)
+    ]
     for new in news:
         await execute(conn, f"ALTER TABLE {CLONE} DROP COLUMN {quote(new)}")
-    return found
+    return tuple(found)
+
+
+async def swallowed_by(conn: AsyncConnection, olds: Sequence[Column], forward: Expression) -> tuple[str, ...]:
+    """Return which of several old columns, where it alone is NULL, makes the new side NULL: a value of the
+    others would be lost. What is volatile is not evaluated, and a type without a value that comes to mind not
+    asked about.
+    """
+    if forward.volatile:
+        return ()
+    values = {column.name: await _some_value(conn, column.type) for column in olds}
+    found = []
+    for column in olds:
+        others = [each for each in olds if each is not column]
+        if column.not_null or any(values[each.name] is None for each in others):
+            continue
+        row = [f"NULL::{column.type} AS {quote(column.name)}"]
+        row += [f"{values[each.name]} AS {quote(each.name)}" for each in others]
+        query = f"SELECT ({forward.sql}) IS NULL FROM (SELECT {', '.join(row)}) AS ec_row"
+        if await _yields(conn, query):
+            found.append(column.name)
+    return tuple(found)
+
+
+async def _some_value(conn: AsyncConnection, type_: str) -> str | None:
+    for text in ("x", "1", "2000-01-01", "true", "{}"):
+        value_ = f"CAST('{text}' AS {type_})"
+        if await _yields(conn, f"SELECT {value_} IS NOT NULL"):
+            return value_
+    return None
+
+
+async def _yields(conn: AsyncConnection, query: str) -> bool:
+    """Whether a query says so; an error says nothing."""
+    try:
+        async with evaluating(conn):
+            return bool(await value(conn, query))
+    except DBAPIError:
+        return False
 
 
 async def _expression(
-    conn: AsyncConnection, inputs: Mapping[str, str], written: str | None, result: str, option: str
+    conn: AsyncConnection,
+    inputs: Mapping[str, str],
+    written: str | None,
+    result: str,
+    option: str,
+    *,
+    whole: bool = False,
 ) -> Expression:
     argument = ", ".join(inputs.values())
     if written is None:
@@ -100,7 +153,8 @@ async def _expression(
         text, total = single(written, option), False
     try:
         async with conn.begin_nested():
-            sql, functions = await _canonical(conn, inputs, f"CAST(({text}) AS {result})", option)
+            cast = f"CAST(({text}) AS {result})"
+            sql, functions = await _canonical(conn, inputs, cast, option, whole=whole)
     except DBAPIError as error:
         raise _unusable(written, argument, result, option, error) from error
     volatile = await _volatile(conn, sql)
@@ -158,7 +212,7 @@ def _unusable(
 
 
 async def _canonical(
-    conn: AsyncConnection, inputs: Collection[str], cast: str, option: str
+    conn: AsyncConnection, inputs: Collection[str], cast: str, option: str, *, whole: bool
 ) -> tuple[str, tuple[str, ...]]:
     """Have the server parse the expression inside a CHECK, and read back what it understood, qualified.
 
@@ -180,6 +234,12 @@ async def _canonical(
             f"{option} names {', '.join(map(quote, strangers))}.",
             why=f"It may use {' and '.join(map(quote, inputs))} alone: a write of another column would not "
             "be noticed.",
+        )
+    silent = [name for name in inputs if name not in columns]
+    if whole and silent:
+        raise BadExpression(
+            f"{option} does not name {', '.join(map(quote, silent))}.",
+            why="Its values would be in no column once the change is over; drop-column is for such a column.",
         )
     return answered(sql), tuple(functions)
 

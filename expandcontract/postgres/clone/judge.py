@@ -7,10 +7,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.errors import UnsupportedShape
 from expandcontract.model.names import quote
+from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone.defaults import default_of
 from expandcontract.postgres.clone.definitions import definitions_of, final_definitions, hidden_definitions
-from expandcontract.postgres.clone.expressions import back_of, forward_of, further_of
+from expandcontract.postgres.clone.expressions import back_of, forward_of, further_of, swallowed_by
 from expandcontract.postgres.clone.judgement import FurtherAsked, FurtherJudged, Judgement, Question
 from expandcontract.postgres.clone.new_type import new_type_of
 from expandcontract.postgres.clone.table import evaluating
@@ -35,28 +36,41 @@ async def judge(conn: AsyncConnection, snapshot: Snapshot, question: Question) -
             than an expression.
         UnsupportedShape: a column of the type cannot be added without a rewrite of the table.
     """
-    column = snapshot.column(question.column)
-    if column is None:
-        raise AssertionError(f"the snapshot of {snapshot.table} was loaded without {question.column}")
+    olds = [each for name in question.columns for each in snapshot.columns if each.name == name]
+    if len(olds) < len(question.columns):
+        raise AssertionError(f"the snapshot of {snapshot.table} was loaded without {question.columns}")
+    column = olds[0]
     async with trying(conn, snapshot.table.sql):
         # Users write expressions as in their own sessions.
         await execute(conn, own_path())
         await execute(conn, f"CREATE TEMPORARY TABLE ec_clone (LIKE {snapshot.table.sql})")
-        if not await _takes_null(conn, column.type):
-            raise UnsupportedShape(
-                f"{quote(column.name)} is of a domain that takes no NULL: {column.type}.",
-                why="The hidden side must be able to be NULL, or a write of new code would fail.",
-            )
+        for each in olds:
+            await _refuse_no_null(conn, each)
         new_type = await new_type_of(conn, snapshot.table, column, question)
-        forward = await forward_of(conn, column, question, new_type)
+        forward = await forward_of(conn, olds, question, new_type)
         more = [await _further(conn, snapshot, question, each) for each in question.more]
-        back = await back_of(conn, column, question, new_type, more)
+        backs = await back_of(conn, olds, question, new_type, more)
         # Of several columns none has the default: an INSERT without any gets the old one, and parts of it.
-        default = None if question.more else await default_of(conn, column, forward, question)
+        uneven = question.more or question.old_more
+        default = None if uneven else await default_of(conn, column, forward, question)
+        several = forward if question.old_more else None
+        swallows = () if several is None else await swallowed_by(conn, olds, several)
         hidden = await hidden_definitions(conn, snapshot, question)
         definitions = await definitions_of(conn, snapshot, question, new_type)
         final = await final_definitions(conn, question, definitions)
-    said = Judgement(new_type, forward, back, default, definitions, hidden, (), final, tuple(more))
+    said = Judgement(
+        new_type,
+        forward,
+        next(iter(backs), None),
+        default,
+        definitions,
+        hidden,
+        (),
+        final,
+        tuple(more),
+        backs[1:],
+        swallows,
+    )
     functions = sorted({f for each in said.expressions for f in each.functions})
     denied = await rows(conn, _DENIED, list(snapshot.relation.writers), functions) if functions else ()
     return replace(said, denied=tuple((role, name) for role, name in denied))
@@ -70,6 +84,14 @@ async def _further(
         conn, snapshot.table, column, replace(question, new=asked.new, type=asked.type)
     )
     return FurtherJudged(asked.new, new_type, await further_of(conn, column, asked, new_type.type))
+
+
+async def _refuse_no_null(conn: AsyncConnection, column: Column) -> None:
+    if not await _takes_null(conn, column.type):
+        raise UnsupportedShape(
+            f"{quote(column.name)} is of a domain that takes no NULL: {column.type}.",
+            why="The hidden side must be able to be NULL, or a write of new code would fail.",
+        )
 
 
 async def _takes_null(conn: AsyncConnection, type_: str) -> bool:

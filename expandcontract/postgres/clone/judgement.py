@@ -52,6 +52,17 @@ class FurtherAsked:
 
 
 @dataclass(frozen=True)
+class FurtherOldAsked:
+    """One more column of the old side: its name, the one after contract, and the expression for its value as
+    the user wrote it.
+    """
+
+    column: str
+    hidden: str
+    back: str | None
+
+
+@dataclass(frozen=True)
 class FurtherJudged:
     """What the clone said of it."""
 
@@ -62,7 +73,9 @@ class FurtherJudged:
 
 @dataclass(frozen=True)
 class Judgement:
-    """What the clone said of a new side for one column; `more` of its further columns.
+    """What the clone said of a new side for one column; `more` of its further columns, `old_backs` of what
+    leads back to further columns of the old side. `swallows` are the old columns of which one NULL makes the
+    new side NULL, whatever the others hold.
 
     `definitions` are those of indexes and CHECK constraints for the new column, by name; what is missing does
     not fit the new type. `hidden_definitions` are those of unique indexes for the hidden column,
@@ -80,11 +93,18 @@ class Judgement:
     denied: tuple[tuple[str, str], ...] = ()
     final_definitions: dict[str, str] = field(default_factory=dict)
     more: tuple[FurtherJudged, ...] = ()
+    old_backs: tuple[Expression, ...] = ()
+    swallows: tuple[str, ...] = ()
+
+    @property
+    def backs(self) -> tuple[Expression, ...]:
+        """What leads back to each column of the old side; none where nothing does, or nothing has to."""
+        return () if self.back is None else (self.back, *self.old_backs)
 
     @property
     def expressions(self) -> tuple[Expression, ...]:
         """All of them."""
-        found = (self.forward, *(each.forward for each in self.more), self.back)
+        found = (self.forward, *(each.forward for each in self.more), *self.backs)
         return tuple(each for each in found if each is not None)
 
 
@@ -95,7 +115,8 @@ class Question:
 
     `back_column` is the name by which `back` means the new column, where that is not `new`: for a swap, the
     old name. No expression makes the new value where a Python `function` does. `upsert_new` asks for a new
-    side that ON CONFLICT can name from ready on. `more` are further columns of the new side.
+    side that ON CONFLICT can name from ready on. `more` are further columns of the new side, `old_more` of
+    the old one.
     """
 
     column: str
@@ -109,6 +130,12 @@ class Question:
     function: str = ""
     upsert_new: bool = False
     more: tuple[FurtherAsked, ...] = ()
+    old_more: tuple[FurtherOldAsked, ...] = ()
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns of the old side."""
+        return (self.column, *(each.column for each in self.old_more))
 
 
 @dataclass(frozen=True)

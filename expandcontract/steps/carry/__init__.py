@@ -31,7 +31,8 @@ TRAITS: tuple[Trait, ...] = (
     Triggers(),
 )
 
-#: What concerns the old column alone, where it becomes several: nothing says which of them an index is for.
-SPLIT: tuple[Trait, ...] = (NotNull(), Default())
+#: What concerns the old side alone, where the new one is not of as many columns: nothing says which of them
+#: an index is for.
+UNEVEN: tuple[Trait, ...] = (NotNull(), Default())
 
-__all__ = ["SPLIT", "TRAITS", "Subject", "Trait"]
+__all__ = ["TRAITS", "UNEVEN", "Subject", "Trait"]

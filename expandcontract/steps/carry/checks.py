@@ -124,10 +124,9 @@ def unchecked(subject: Subject) -> tuple[CarriedCheck, ...]:
 
 def _broken(subject: Subject, check: Constraint) -> str:
     """Return SQL that is true of a row `t` that the new side's CHECK will refuse."""
-    new = subject.new
     columns = subject.substituted(check.columns)
     known = CarriedCheck(_expression(subject.definitions[check.name]), columns, ())
-    return predicates.refused_by(known, "t", new, new)
+    return predicates.refused_by(known, "t")
 
 
 def _types(subject: Subject, names: tuple[str, ...]) -> tuple[str, ...]:

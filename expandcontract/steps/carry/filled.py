@@ -43,7 +43,7 @@ def _may_stay_unfilled(subject: Subject) -> bool:
 
 
 def _filled(subject: Subject) -> str:
-    absent = predicates.old_absent(subject.pair, quote(subject.column.name))
+    absent = predicates.old_absent(subject.pair, (quote(subject.column.name),))
     return f"{absent} OR {predicates.new_given(subject.pair, (quote(subject.new),))}"
 
 

@@ -33,7 +33,7 @@ class NotNull(Trait):
         if not subject.column.not_null:
             return ()
         old = _drop(subject, subject.hidden)
-        if not subject.pair.new.not_null:
+        if not _carried(subject):
             return (old,)
         if not subject.column.not_null_valid:
             return old, *_set(subject)
@@ -62,7 +62,8 @@ class NotNull(Trait):
 
 
 def _carried(subject: Subject) -> bool:
-    return subject.pair.new.not_null
+    """Of several old columns the first one brings it along."""
+    return subject.pair.new.not_null and subject.column.name == subject.pair.old.column
 
 
 def _of_the_old(subject: Subject) -> tuple[Step, ...]:

@@ -15,7 +15,7 @@ BEGIN{stored}{moved}
         IF old_given AND NOT altered THEN
             {note_both}
         END IF;
-        NEW.{old} := {back};{back_fits}{null_again}
+        {give_back}{back_fits}{null_again}
         {note_new}
     {otherwise}{note_drifted}
         {fill}

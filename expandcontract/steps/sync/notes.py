@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from expandcontract.model.change import Unfit
+from expandcontract.model.change import Side, Unfit
 from expandcontract.model.names import literal, quote
 from expandcontract.steps.sync import predicates, rows
 
@@ -22,16 +22,16 @@ def later_defaults(sync: "Sync", new_default: str | None) -> str:
     constant it is not evaluated: then the old side's value stays, if that is one that somebody gave.
     """
     pair = sync.pair
-    old = quote(pair.old.column)
+    volatile = any(each.volatile_default for each in pair.olds)
 
     def is_default(column: str, compiled: str | None) -> str:
         known = "NULL" if compiled is None else literal(compiled)
         value = f"NEW.{quote(column)}"
         return f"{quote(sync.schema)}.is_default(TG_RELID, {literal(column)}, {value}, {known})"
 
-    new_later, old_later = (
-        is_default(pair.new.column, new_default),
-        is_default(pair.old.column, pair.old.default),
+    new_later = is_default(pair.new.column, new_default)
+    old_later = predicates.together(
+        [_not_given(sync, each, is_default(each.column, each.default)) for each in pair.olds], "AND"
     )
     note = note_both(sync, "'the old side won: the new one has a default that came later'")
     keep_old = f"""
@@ -39,21 +39,34 @@ def later_defaults(sync: "Sync", new_default: str | None) -> str:
                 {note}
                 new_given := false;"""
     return f"""
-        IF new_given AND {predicates.old_given(pair, f"NEW.{old}")} THEN
+        IF new_given AND {predicates.old_given(pair, predicates.old_values(pair, "NEW"))} THEN
             later := {new_later};
             IF later THEN
-                new_given := false;{"" if pair.old.volatile_default else keep_old}
-            ELSIF {"NOT later" if pair.old.volatile_default else f"old_given AND {old_later}"} THEN
+                new_given := false;{"" if volatile else keep_old}
+            ELSIF {"NOT later" if volatile else f"old_given AND {old_later}"} THEN
                 old_given := false;
             END IF;
         END IF;"""
 
 
+def _not_given(sync: "Sync", column: Side, is_later: str) -> str:
+    """Return SQL that is true of a column of the old side that holds what a later default gave. One of
+    several may also hold nothing, or the default that the function knows.
+    """
+    if not sync.pair.old_more:
+        return is_later
+    value = f"NEW.{quote(column.column)}"
+    held = predicates.absent(value)
+    if column.default is not None:
+        held = predicates.same(value, sync.default_of(column), type_=column.type)
+    return f"({held} OR {is_later})"
+
+
 def _texts(sync: "Sync") -> tuple[str, str]:
     """Return the two sides of NEW as text."""
-    new = predicates.shown(predicates.new_values(sync.pair, "NEW"))
-    old = quote(sync.pair.old.column)
-    return f"pg_catalog.format('%s', NEW.{old})", f"pg_catalog.format('%s', {new})"
+    sides = (predicates.old_values(sync.pair, "NEW"), predicates.new_values(sync.pair, "NEW"))
+    old, new = (f"pg_catalog.format('%s', {predicates.shown(side)})" for side in sides)
+    return old, new
 
 
 def note_both(sync: "Sync", sentence: str) -> str:
@@ -146,27 +159,28 @@ def note_use(change: str, schema: str, side: str, *, ready: bool, unless: str = 
     )
 
 
-def forward_fits(sync: "Sync", old: str) -> str:
+def forward_fits(sync: "Sync") -> str:
     """Return what happens to a value of the old side that the new one cannot hold."""
     pair = sync.pair
     if pair.identity:
         return ""
-    given, new = predicates.old_given(pair, f"NEW.{old}"), predicates.new_values(pair, "NEW")
+    old, new = predicates.old_values(pair, "NEW"), predicates.new_values(pair, "NEW")
+    given = predicates.old_given(pair, old)
     if pair.back is None or pair.unfit == Unfit.ACCEPT:
         misfit = f"{predicates.new_absent(pair, new)} AND {given}"
     else:
-        returns = predicates.same_old(pair, f"NEW.{old}", predicates.back(pair, new))
+        returns = predicates.same_old(pair, old, predicates.back(pair, new))
         misfit = f"{given} AND NOT {returns}"
     return _misfit(sync, misfit, "old")
 
 
-def back_fits(sync: "Sync", old: str) -> str:
+def back_fits(sync: "Sync") -> str:
     """Return what happens to a value of the new side that the old one cannot hold."""
     if sync.pair.identity or sync.pair.back is None:
         return ""
-    absent = predicates.old_absent(sync.pair, f"NEW.{old}")
+    unheld = predicates.old_unheld(sync.pair, predicates.old_values(sync.pair, "NEW"))
     given = predicates.new_given(sync.pair, predicates.new_values(sync.pair, "NEW"))
-    return _misfit(sync, f"{absent} AND {given}", "new")
+    return _misfit(sync, f"{unheld} AND {given}", "new")
 
 
 def stored_unfit(sync: "Sync") -> str:
@@ -177,7 +191,7 @@ def stored_unfit(sync: "Sync") -> str:
     of_old = _verdict(sync, "old")
     body = f"\n        {of_old}"
     if pair.back is not None:
-        given = predicates.old_given(pair, f"NEW.{quote(pair.old.column)}")
+        given = predicates.old_given(pair, predicates.old_values(pair, "NEW"))
         body = (
             f"\n        IF {given} THEN\n            {of_old}"
             f"\n        ELSE\n            {_verdict(sync, 'new')}\n        END IF;"
@@ -190,12 +204,12 @@ def stored_unfit(sync: "Sync") -> str:
 
 
 def _misfit(sync: "Sync", condition: str, side: str) -> str:
-    other = sync.pair.new if side == "old" else sync.pair.old
-    later = rows.judged_when_stored(sync.stored, other.column)
+    pair = sync.pair
+    later = rows.judged_when_stored(sync.stored, (pair.new.column,) if side == "old" else pair.old_columns)
     return f"""
             IF {condition} THEN
                 IF {later} THEN
-                    {rows.put_down_unfit(sync.change, sync.pair)}
+                    {rows.put_down_unfit(sync.change, pair)}
                 ELSE
                     {_verdict(sync, side)}
                 END IF;
@@ -205,16 +219,17 @@ def _misfit(sync: "Sync", condition: str, side: str) -> str:
 def _verdict(sync: "Sync", side: str) -> str:
     """Return what the policy does about a value that only `side` can hold."""
     pair = sync.pair
-    other = pair.new if side == "old" else pair.old
+    others = (pair.new,) if side == "old" else pair.olds
     if pair.unfit == Unfit.RECORD:
         old, new = _texts(sync)
         texts = (old, "NULL") if side == "old" else ("NULL", new)
         return conflict(
             sync, "'does not fit'", *texts, f"'the other side cannot hold what was written to {side}'"
         )
-    message = literal(f"the value does not fit {other.column} {other.type} of {pair.table.sql}")
+    what = " and ".join(f"{other.column} {other.type}" for other in others)
+    message = literal(f"the value does not fit {what} of {pair.table.sql}")
+    both, one = ("both sides", "one side") if pair.old_more else ("both columns", "one of them")
     hint = literal(
-        f"The schema change {sync.change} holds both columns in sync; a value that only one of them can "
-        "hold is refused."
+        f"The schema change {sync.change} holds {both} in sync; a value that only {one} can hold is refused."
     )
     return f"RAISE EXCEPTION USING ERRCODE = '{UNFIT_SQLSTATE}', MESSAGE = {message}, HINT = {hint};"

@@ -8,12 +8,13 @@ CHECK, --using) stands in a function with a standard body, which is parsed once.
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from expandcontract.model.change import Mode, Pair, Unfit
+from expandcontract.model.change import Mode, Pair, Side, Unfit
 from expandcontract.model.names import literal, qualify_type, quote
+from expandcontract.model.phases import State
 
 #: SQL for each column of a side.
 Values: TypeAlias = tuple[str, ...]
@@ -80,26 +81,58 @@ def absent(value: str) -> str:
     return f"({value} IS NOT DISTINCT FROM NULL)"
 
 
-def old_absent(pair: Pair, value: str) -> str:
-    """`absent` for a value of the old side's type. Of a type whose equality is plain NULL is NULL."""
-    return f"{value} IS NULL" if pair.old_plain_equality else absent(value)
+def old_absent(pair: Pair, values: Values) -> str:
+    """`absent` for the old side, all of it. Of a type whose equality is plain NULL is NULL."""
+    return _absent(_old_plain(pair), values)
 
 
 def new_absent(pair: Pair, values: Values) -> str:
     """`absent` for the new side, all of it."""
-    plain = _plain(pair)
-    parts = [f"{v} IS NULL" if p else absent(v) for v, p in zip(values, plain, strict=True)]
-    return together(parts, "AND")
+    return _absent(_new_plain(pair), values)
 
 
-def old_given(pair: Pair, value: str) -> str:
-    """The opposite of `old_absent`: a composite value with a NULL in it IS NOT NULL is not true of."""
-    return f"{value} IS NOT NULL" if pair.old_plain_equality else f"({value} IS DISTINCT FROM NULL)"
+def first_absent(pair: Pair, value: str) -> str:
+    """`absent` for the first column of the old side."""
+    return _absent((pair.old_plain_equality,), (value,))
+
+
+def old_given(pair: Pair, values: Values) -> str:
+    """The opposite of `old_absent`, any part of it: a composite value with a NULL in it IS NOT NULL is not
+    true of.
+    """
+    return _given(_old_plain(pair), values)
 
 
 def new_given(pair: Pair, values: Values) -> str:
     """The opposite of `new_absent`: any part of it."""
-    plain = _plain(pair)
+    return _given(_new_plain(pair), values)
+
+
+def old_unheld(pair: Pair, values: Values) -> str:
+    """Return SQL that is true where the old side cannot hold what was to be in it: none of it is there, or
+    not all that must be.
+    """
+    if not pair.old_more:
+        return old_absent(pair, values)
+    return together(tuple(dict.fromkeys((old_absent(pair, values), *_lacking(pair, values)))), "OR")
+
+
+def old_lacks(pair: Pair, values: Values) -> str:
+    """Return SQL that is true where a column of the old side is NULL that must not be."""
+    lacking = _lacking(pair, values)
+    return together(lacking, "OR") if lacking else "false"
+
+
+def _lacking(pair: Pair, values: Values) -> tuple[str, ...]:
+    columns = zip(pair.olds, _old_plain(pair), values, strict=True)
+    return tuple(_absent((plain,), (value,)) for column, plain, value in columns if column.not_null)
+
+
+def _absent(plain: Sequence[bool], values: Values) -> str:
+    return together([f"{v} IS NULL" if p else absent(v) for v, p in zip(values, plain, strict=True)], "AND")
+
+
+def _given(plain: Sequence[bool], values: Values) -> str:
     parts = [
         f"{v} IS NOT NULL" if p else f"({v} IS DISTINCT FROM NULL)"
         for v, p in zip(values, plain, strict=True)
@@ -107,7 +140,11 @@ def new_given(pair: Pair, values: Values) -> str:
     return together(parts, "OR")
 
 
-def _plain(pair: Pair) -> tuple[bool, ...]:
+def _old_plain(pair: Pair) -> tuple[bool, ...]:
+    return (pair.old_plain_equality, *(each.plain_equality for each in pair.old_more))
+
+
+def _new_plain(pair: Pair) -> tuple[bool, ...]:
     return (pair.new_plain_equality, *(each.plain_equality for each in pair.more))
 
 
@@ -116,25 +153,32 @@ def together(parts: Sequence[str], word: str) -> str:
     return parts[0] if len(parts) == 1 else f"({f' {word} '.join(parts)})"
 
 
-def new_values(pair: Pair, row: str, *, new: str | None = None) -> Values:
-    """Return SQL for each column of the new side. `row` is an alias, NEW or OLD, or empty for the columns
-    alone; `new` is the first one's present name, where it differs from the pair's.
+def old_values(pair: Pair, row: str, state: State = State.ACTIVE) -> Values:
+    """Return SQL for each column of the old side, as it is called while the change is in `state`. `row` is an
+    alias, NEW or OLD, or empty for the columns alone.
     """
-    first, *more = pair.new_columns
-    return tuple(_value(row, column) for column in (new or first, *more))
+    return tuple(_value(row, each.at(state)) for each in pair.olds)
 
 
-def forward(pair: Pair, value: str) -> Values:
+def new_values(pair: Pair, row: str, state: State = State.ACTIVE) -> Values:
+    """Return SQL for each column of the new side, in the same way."""
+    return tuple(_value(row, each.at(state)) for each in pair.news)
+
+
+def forward(pair: Pair, values: Values) -> Values:
     """Return SQL for the new side's values, given SQL for the old side's; NULL where nobody can tell."""
     if pair.computed_outside:
         return (null(pair.new.type),)
-    first = value if pair.forward is None else f"{pair.forward.sql}({value})"
-    return (first, *(f"{each.forward.sql}({value})" for each in pair.more))
+    given = ", ".join(values)
+    first = given if pair.forward is None else f"{pair.forward.sql}({given})"
+    return (first, *(f"{each.forward.sql}({given})" for each in pair.more))
 
 
-def back(pair: Pair, values: Values) -> str:
-    """Return SQL for the old side's value, given SQL for the new side's."""
-    return values[0] if pair.back is None else f"{pair.back.sql}({', '.join(values)})"
+def back(pair: Pair, values: Values) -> Values:
+    """Return SQL for the old side's values, given SQL for the new side's."""
+    given = ", ".join(values)
+    makers = (pair.back, *(each.back for each in pair.old_more))
+    return tuple(values[0] if made_by is None else f"{made_by.sql}({given})" for made_by in makers)
 
 
 def shown(values: Values) -> str:
@@ -142,47 +186,53 @@ def shown(values: Values) -> str:
     return values[0] if len(values) == 1 else f"ROW({', '.join(values)})"
 
 
-def same_old(pair: Pair, left: str, right: str) -> str:
-    """`same` for two values of the old side's type."""
-    return same(left, right, plain=pair.old_plain_equality, type_=pair.old.type)
+def same_old(pair: Pair, left: Values, right: Values) -> str:
+    """`same` for the old side, each part of it."""
+    return _same(pair.olds, _old_plain(pair), left, right)
 
 
 def same_new(pair: Pair, left: Values, right: Values) -> str:
     """`same` for the new side, each part of it."""
-    types = (pair.new.type, *(each.type for each in pair.more))
+    return _same(pair.news, _new_plain(pair), left, right)
+
+
+def _same(columns: Sequence[Side], plain: Sequence[bool], left: Values, right: Values) -> str:
     parts = [
-        same(one, other, plain=plain, type_=type_)
-        for one, other, plain, type_ in zip(left, right, _plain(pair), types, strict=True)
+        same(one, other, plain=is_plain, type_=column.type)
+        for column, is_plain, one, other in zip(columns, plain, left, right, strict=True)
     ]
     return together(parts, "AND")
 
 
-def in_sync(pair: Pair, row: str, *, old: str | None = None, new: str | None = None) -> str:
+def in_sync(pair: Pair, row: str) -> str:
     """Return SQL that is true when the two sides of a row agree. `row` is an alias, NEW or OLD, or
     empty for the column alone, as a CHECK that children get too must name it.
 
     A new side that is filled may also agree through back: a pair whose forward loses something is right when
-    old is what back makes of new. `old` and `new` are the present column names, where they differ from the
-    pair's (after contract).
+    old is what back makes of new.
     """
-    old_value, new_value = _value(row, old or pair.old.column), new_values(pair, row, new=new)
+    return _in_sync(pair, row, State.ACTIVE)
+
+
+def _in_sync(pair: Pair, row: str, state: State) -> str:
+    old_value, new_value = old_values(pair, row, state), new_values(pair, row, state)
     if pair.computed_outside:
         return f"NOT ({new_absent(pair, new_value)} AND {old_given(pair, old_value)})"
     if pair.mode == Mode.FILL:
         unfilled = f"{new_absent(pair, new_value)} AND {old_given(pair, old_value)}"
         return f"NOT ({unfilled} AND {new_given(pair, forward(pair, old_value))})"
-    return agree(pair, row, old=old, new=new)
+    return agree(pair, row, state)
 
 
 def _value(row: str, column: str) -> str:
     return f"{row}.{quote(column)}" if row else quote(column)
 
 
-def agree(pair: Pair, row: str, *, old: str | None = None, new: str | None = None) -> str:
+def agree(pair: Pair, row: str, state: State = State.ACTIVE) -> str:
     """Return SQL that is true when the sides of a row are what forward or back makes of each other here and
     now. Of a pair that is only filled, another session's settings may have made something else.
     """
-    old_value, new_value = _value(row, old or pair.old.column), new_values(pair, row, new=new)
+    old_value, new_value = old_values(pair, row, state), new_values(pair, row, state)
     through_forward = same_new(pair, new_value, forward(pair, old_value))
     if pair.identity:
         return through_forward
@@ -190,22 +240,22 @@ def agree(pair: Pair, row: str, *, old: str | None = None, new: str | None = Non
     return f"({through_forward} OR ({new_given(pair, new_value)} AND {through_back}))"
 
 
-def out_of_sync(pair: Pair, row: str, *, old: str | None = None, new: str | None = None) -> str:
-    """The opposite of `in_sync`."""
-    return f"NOT {in_sync(pair, row, old=old, new=new)}".replace("NOT NOT ", "", 1)
+def out_of_sync(pair: Pair, row: str, state: State = State.ACTIVE) -> str:
+    """The opposite of `in_sync`, under the names that the columns have while the change is in `state`."""
+    return f"NOT {_in_sync(pair, row, state)}".replace("NOT NOT ", "", 1)
 
 
-def needs_rule(pair: Pair, row: str, *, old: str | None = None, new: str | None = None) -> str:
+def needs_rule(pair: Pair, row: str, state: State = State.ACTIVE) -> str:
     """Return SQL for the trigger's WHEN: true when a write may need the function.
 
     Out of sync, or in sync although one side cannot hold the other's value: only the function can tell
     whether this write brought it.
     """
     if pair.identity:
-        return out_of_sync(pair, row, old=old, new=new)
-    old_value, new_value = f"{row}.{quote(old or pair.old.column)}", new_values(pair, row, new=new)
+        return out_of_sync(pair, row, state)
+    old_value, new_value = old_values(pair, row, state), new_values(pair, row, state)
     if pair.unfit == Unfit.ACCEPT:
-        drifted = out_of_sync(pair, row, old=old, new=new)
+        drifted = out_of_sync(pair, row, state)
         one, other = old_absent(pair, old_value), new_absent(pair, new_value)
         return f"{drifted} OR ({one}) OPERATOR(pg_catalog.<>) ({other})"
     filled = f"{new_given(pair, new_value)} AND {old_given(pair, old_value)}"
@@ -223,8 +273,7 @@ def unfit(pair: Pair, row: str) -> str | None:
     """
     if pair.identity or pair.computed_outside:
         return None
-    old_value = f"{row}.{quote(pair.old.column)}"
-    new_value = new_values(pair, row)
+    old_value, new_value = old_values(pair, row), new_values(pair, row)
     if pair.back is None or pair.unfit == Unfit.ACCEPT:
         return f"({new_absent(pair, new_value)} AND {old_given(pair, old_value)})"
     carried = same_new(pair, new_value, forward(pair, old_value))
@@ -243,7 +292,7 @@ def mismatch(pair: Pair, row: str) -> str:
         return drifted
     if pair.mode == Mode.FILL or pair.back is None or pair.unfit == Unfit.ACCEPT:
         return f"({drifted}) OR {misfit}"
-    old_value, new_value = f"{row}.{quote(pair.old.column)}", new_values(pair, row)
+    old_value, new_value = old_values(pair, row), new_values(pair, row)
     returns = same_old(pair, old_value, back(pair, new_value))
     carried = same_new(pair, new_value, forward(pair, old_value))
     return (
@@ -257,15 +306,14 @@ def either(*predicates: str) -> str:
     return predicates[0] if len(predicates) == 1 else " OR ".join(f"({each})" for each in predicates)
 
 
-def _carried_value(pair: Pair, old_value: str, new_value: Values) -> Values:
+def _carried_value(pair: Pair, old_value: Values, new_value: Values) -> Values:
     """Return SQL for what forward makes of the old side, given that the new side is identical to it."""
     return forward(pair, old_value) if pair.mode == Mode.FILL else new_value
 
 
 def only_new(pair: Pair, row: str) -> str:
     """Return SQL that is true when the new side holds a value that the old side cannot give back."""
-    new_value = new_values(pair, row)
-    old_value = f"{row}.{quote(pair.old.column)}"
+    old_value, new_value = old_values(pair, row), new_values(pair, row)
     return f"{new_given(pair, new_value)} AND NOT {same_new(pair, new_value, forward(pair, old_value))}"
 
 
@@ -282,28 +330,31 @@ def written_by_new_code(pair: Pair, row: str, change: str, ledger: str) -> str:
     return f"{new_given(pair, new_values(pair, row))} AND EXISTS ({seen})"
 
 
-def refused_by(check: CarriedCheck, row: str, old: str, hidden: str) -> str:
+def hidden_names(pair: Pair) -> dict[str, str]:
+    """Return what the old columns are called after contract, by their names until then."""
+    return {each.column: each.at(State.HIDDEN) for each in pair.olds}
+
+
+def refused_by(check: CarriedCheck, row: str, called: Mapping[str, str] | None = None) -> str:
     """Return SQL that is true when an old CHECK, which contract took away, refuses the hidden side's row.
 
-    `row` is an alias, NEW or OLD; the CHECK still speaks of `old`, which is called `hidden` now.
+    `row` is an alias, NEW or OLD; of the columns of which the CHECK speaks, some are `called` otherwise now.
     """
-    named = (
-        f"{row}.{quote(hidden if column == old else column)} AS {quote(column)}" for column in check.columns
-    )
+    called = called or {}
+    named = (f"{row}.{quote(called.get(column, column))} AS {quote(column)}" for column in check.columns)
     return f"NOT coalesce((SELECT {check.expression} FROM (SELECT {', '.join(named)}) AS held), true)"
 
 
-def not_held(pair: Pair, row: str, *, hidden: str, final: str) -> str:
+def not_held(pair: Pair, row: str) -> str:
     """Return SQL that is true when the hidden side could not hold the new side's value."""
     if pair.identity or pair.one_way:
         return "false"
-    given = new_given(pair, new_values(pair, row, new=final))
-    return f"{old_absent(pair, f'{row}.{quote(hidden)}')} AND {given}"
+    given = new_given(pair, new_values(pair, row, State.HIDDEN))
+    return f"{old_unheld(pair, old_values(pair, row, State.HIDDEN))} AND {given}"
 
 
-def barred(pair: Pair, checks: Sequence[CarriedCheck], row: str, *, hidden: str) -> str:
+def barred(pair: Pair, checks: Sequence[CarriedCheck], row: str) -> str:
     """Return SQL that is true when the old side's own constraints would refuse the row after undo."""
-    refused = [refused_by(check, row, pair.old.column, hidden) for check in checks]
-    if pair.old.not_null:
-        refused.append(old_absent(pair, f"{row}.{quote(hidden)}"))
+    refused = [refused_by(check, row, hidden_names(pair)) for check in checks]
+    refused += _lacking(pair, old_values(pair, row, State.HIDDEN))
     return " OR ".join(refused) or "false"

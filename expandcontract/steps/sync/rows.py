@@ -26,18 +26,23 @@ def _setting(change: str, what: str, depth: str = "pg_catalog.pg_trigger_depth()
 
 
 def _both(pair: Pair) -> str:
-    news = (_print(f"NEW.{quote(column)}") for column in pair.new_columns)
-    return f"pg_catalog.concat({', '.join((_print(f'NEW.{quote(pair.old.column)}'), *news))})"
+    each = (_print(f"NEW.{quote(column)}") for column in (*pair.old_columns, *pair.new_columns))
+    return f"pg_catalog.concat({', '.join(each)})"
 
 
-def judged_when_stored(sync_trigger: str, other: str) -> str:
-    """Return SQL that is true of an INSERT that the trigger after the row will judge. `other` is the side
-    that holds nothing: a NOT NULL there would refuse the row all the same, and say less.
+def judged_when_stored(sync_trigger: str, others: Sequence[str]) -> str:
+    """Return SQL that is true of an INSERT that the trigger after the row will judge. `others` are the
+    columns of the side that holds nothing: a NOT NULL there would refuse the row all the same, and say less.
 
     An INSERT may be given up for a row that is there (ON CONFLICT), which no trigger before it can know.
     """
+    may_be_null = " AND ".join(_may_be_null(sync_trigger, other) for other in others)
+    return f"TG_OP OPERATOR(pg_catalog.=) 'INSERT' AND {may_be_null}"
+
+
+def _may_be_null(sync_trigger: str, other: str) -> str:
     return (
-        "TG_OP OPERATOR(pg_catalog.=) 'INSERT' AND EXISTS (\n"
+        "EXISTS (\n"
         "                    SELECT FROM pg_catalog.pg_trigger t\n"
         "                    JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) t.tgrelid\n"
         "                    WHERE t.tgrelid OPERATOR(pg_catalog.=) TG_RELID\n"
@@ -71,8 +76,9 @@ def _print(value: str) -> str:
 
 def _prints(pair: Pair) -> tuple[str, str]:
     """Return SQL for the fingerprints of the two sides of NEW."""
-    new = predicates.shown(predicates.new_values(pair, "NEW"))
-    return _print(f"NEW.{quote(pair.old.column)}"), _print(new)
+    sides = (predicates.old_values(pair, "NEW"), predicates.new_values(pair, "NEW"))
+    old, new = (_print(predicates.shown(side)) for side in sides)
+    return old, new
 
 
 def declare() -> str:

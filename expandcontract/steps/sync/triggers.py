@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from expandcontract.model.change import Mode, Pair
+from expandcontract.model.change import Mode, Pair, Side
 from expandcontract.model.names import (
     RelationName,
     dollar_quote,
@@ -20,6 +20,7 @@ from expandcontract.model.names import (
     qualify_type,
     quote,
 )
+from expandcontract.model.phases import State
 from expandcontract.steps.sync import notes, predicates, rows
 from expandcontract.steps.sync.predicates import Values
 
@@ -43,8 +44,6 @@ class Sync:
     schema: str
     trigger: str
     key: Sequence[str]
-    hidden: str
-    final: str
     new_default: str | None = None
     ledger: str = ""
     checks: tuple[predicates.CarriedCheck, ...] = ()
@@ -76,6 +75,10 @@ class Sync:
         """What makes the old side's default, where that is more than a constant."""
         return self._beside("~eo_")
 
+    def default_of(self, column: Side) -> str:
+        """Return SQL for the default of a column of the old side, which has one."""
+        return _default(column.default or "NULL", self.old_default, column.type)
+
     @property
     def default(self) -> RelationName:
         """What makes the new side's default, where that is more than a constant."""
@@ -102,7 +105,7 @@ def create_sync_function(sync: Sync, *, ready: bool) -> str:
         write_back = (
             ""
             if pair.back is None
-            else f"\n        IF NOT old_given THEN\n            NEW.{fields['old']} := {fields['back']};"
+            else f"\n        IF NOT old_given THEN\n            {fields['give_back']}"
             f"{fields['back_fits']}\n        END IF;"
         )
         return _render("fill.sql", **fields, write_back=write_back)
@@ -214,15 +217,15 @@ def create_keeper(sync: Sync, tables: Sequence[RelationName]) -> tuple[str, ...]
     pair = sync.pair
     if pair.one_way:
         return ()
-    hidden, finals = quote(sync.hidden), predicates.new_values(pair, "NEW", new=sync.final)
-    was = predicates.new_values(pair, "OLD", new=sync.final)
-    carried = predicates.forward(pair, f"NEW.{hidden}")
+    hidden, finals = (of(pair, "NEW", State.HIDDEN) for of in (predicates.old_values, predicates.new_values))
+    was = predicates.new_values(pair, "OLD", State.HIDDEN)
+    carried = predicates.forward(pair, hidden)
     statement = _render(
         "keep.sql",
         function=sync.keeper.sql,
         table=pair.table.sql,
-        hidden=hidden,
-        hidden_given=predicates.old_given(pair, f"NEW.{hidden}"),
+        hidden=" and ".join(quote(each.at(State.HIDDEN)) for each in pair.olds),
+        hidden_given=predicates.old_given(pair, hidden),
         final_not_given=_final_not_given(sync, finals),
         take=_assigned(finals, carried),
         belongs="" if pair.mode == Mode.FILL else f" AND {predicates.same_new(pair, finals, carried)}",
@@ -230,18 +233,17 @@ def create_keeper(sync: Sync, tables: Sequence[RelationName]) -> tuple[str, ...]
         assign=_keep(sync, hidden, finals),
         faults=notes.faults(sync, "OTHERS"),
     )
-    when = (
-        ""
-        if pair.mode == Mode.FILL
-        else f" WHEN ({predicates.needs_rule(pair, 'NEW', old=sync.hidden, new=sync.final)})"
-    )
+    condition = predicates.needs_rule(pair, "NEW", State.HIDDEN)
+    if pair.gives_null:
+        condition = predicates.either(condition, predicates.old_lacks(pair, hidden))
+    when = "" if pair.mode == Mode.FILL else f" WHEN ({condition})"
     triggers = (s for table in tables for s in _trigger(sync.trigger, table, sync.keeper, when))
     return (statement, f"GRANT EXECUTE ON FUNCTION {sync.keeper.sql}() TO PUBLIC", *triggers)
 
 
 def _final_not_given(sync: Sync, finals: Values) -> str:
     pair = sync.pair
-    if pair.old.volatile_default and pair.mode == Mode.MIRROR:
+    if any(each.volatile_default for each in pair.olds) and pair.mode == Mode.MIRROR:
         return ""  # whoever gives both gives them in sync, and does not come here
     default = predicates.null(pair.new.type)
     if pair.mode == Mode.MIRROR and sync.new_default:
@@ -250,9 +252,9 @@ def _final_not_given(sync: Sync, finals: Values) -> str:
     return f" AND {predicates.same_new(pair, finals, (default, *more))}"
 
 
-def _keep(sync: Sync, hidden: str, finals: Values) -> str:
+def _keep(sync: Sync, hidden: Values, finals: Values) -> str:
     if sync.pair.identity:
-        return f"\n        NEW.{hidden} := {finals[0]};"
+        return f"\n        {_assigned(hidden, finals)}"
     final = predicates.shown(finals)
     note = notes.conflict(
         sync,
@@ -263,45 +265,52 @@ def _keep(sync: Sync, hidden: str, finals: Values) -> str:
     )
     return f"""
         BEGIN
-            NEW.{hidden} := {predicates.back(sync.pair, finals)};
-            IF {predicates.not_held(sync.pair, "NEW", hidden=sync.hidden, final=sync.final)} THEN
-                {note}{_equal(sync, hidden, finals)}
+            {_assigned(hidden, predicates.back(sync.pair, finals))}
+            IF {predicates.not_held(sync.pair, "NEW")} THEN
+                {note}{_nothing_given(sync, hidden)}{_equal(sync, hidden, finals)}
             END IF;{_refused(sync, hidden, final)}
         EXCEPTION WHEN OTHERS THEN
-            NEW.{hidden} := NULL;
+            {_assigned(hidden, ("NULL",) * len(hidden))}
             {note}
         END;"""
 
 
-def _equal(sync: Sync, hidden: str, finals: Values) -> str:
+def _nothing_given(sync: Sync, hidden: Values) -> str:
+    """A row may come without what the old side must have: undo has to know which."""
+    if not sync.pair.gives_null:
+        return ""
+    sentence = "'the old side is NOT NULL, and nothing was given that it could be made of'"
+    note = notes.conflict(sync, "'not held by the hidden side'", "NULL", "NULL", sentence)
+    return f"""
+            ELSIF {predicates.old_lacks(sync.pair, hidden)} THEN
+                {note}"""
+
+
+def _equal(sync: Sync, hidden: Values, finals: Values) -> str:
     """Values that the new side tells apart may be one on the old side, whose UNIQUE is gone while it is
     hidden. All but one of them are not what forward makes of it.
     """
     pair = sync.pair
     if not sync.unique or pair.mode == Mode.FILL:
         return ""
-    texts = (
-        f"pg_catalog.format('%s', NEW.{hidden})",
-        f"pg_catalog.format('%s', {predicates.shown(finals)})",
-    )
+    old, new = (f"pg_catalog.format('%s', {predicates.shown(side)})" for side in (hidden, finals))
     sentence = "'the old side is UNIQUE, and holds the same for another value'"
-    note = notes.conflict(sync, "'not held by the hidden side'", *texts, sentence)
-    carried = predicates.same_new(pair, finals, predicates.forward(pair, f"NEW.{hidden}"))
+    note = notes.conflict(sync, "'not held by the hidden side'", old, new, sentence)
+    carried = predicates.same_new(pair, finals, predicates.forward(pair, hidden))
     return f"""
             ELSIF NOT {carried} THEN
                 {note}"""
 
 
-def _refused(sync: Sync, hidden: str, final: str) -> str:
+def _refused(sync: Sync, hidden: Values, final: str) -> str:
     """Its CHECKs are not there while the old side is hidden: undo has to know what they refuse."""
     if not sync.checks:
         return ""
-    texts = (f"pg_catalog.format('%s', NEW.{hidden})", f"pg_catalog.format('%s', {final})")
-    note = notes.conflict(
-        sync, "'not held by the hidden side'", *texts, "'a CHECK of the old side refuses it'"
-    )
-    old = sync.pair.old.column
-    values = (f"NEW.{quote(sync.hidden if column == old else column)}" for column in _check_columns(sync))
+    old, new = (f"pg_catalog.format('%s', {each})" for each in (predicates.shown(hidden), final))
+    sentence = "'a CHECK of the old side refuses it'"
+    note = notes.conflict(sync, "'not held by the hidden side'", old, new, sentence)
+    called = predicates.hidden_names(sync.pair)
+    values = (f"NEW.{quote(called.get(column, column))}" for column in _check_columns(sync))
     return f"""
             IF NOT {sync.check.sql}({", ".join(values)}) THEN
                 {note}
@@ -330,18 +339,15 @@ def _trigger(
 
 def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
     pair = sync.pair
-    old, new, was = (
-        quote(pair.old.column),
-        predicates.new_values(pair, "NEW"),
-        predicates.new_values(pair, "OLD"),
-    )
+    old, new = predicates.old_values(pair, "NEW"), predicates.new_values(pair, "NEW")
+    old_was, was = predicates.old_values(pair, "OLD"), predicates.new_values(pair, "OLD")
     new_default = sync.new_default if ready else None
     outside = pair.computed_outside
     return {
         "function": sync.function.sql,
         "table": pair.table.sql,
-        "old": old,
-        "new": " and ".join(map(quote, pair.new_columns)) if pair.more else quote(pair.new.column),
+        "old": " and ".join(map(quote, pair.old_columns)),
+        "new": " and ".join(map(quote, pair.new_columns)),
         "change": literal(sync.change),
         "stage": "From ready on."
         if ready
@@ -359,11 +365,11 @@ def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
         )
         if new_default
         else predicates.together([predicates.absent(each) for each in new], "AND"),
-        "old_is_default": _old_is_default(sync, old),
+        "old_is_default": _old_is_default(sync),
         "complete": ""
         if ready
         else f"\n        IF {predicates.new_absent(pair, was)} THEN\n"
-        f"            {_assigned(was, predicates.forward(pair, f'OLD.{old}'))}\n        END IF;",
+        f"            {_assigned(was, predicates.forward(pair, old_was))}\n        END IF;",
         "new_absent": predicates.new_absent(pair, new),
         "new_present": predicates.new_given(pair, new),
         "new_unchanged": predicates.same_new(pair, new, was),
@@ -373,19 +379,19 @@ def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
         "otherwise": "ELSE"
         if pair.identity
         else f"ELSIF old_given OR {predicates.out_of_sync(pair, 'NEW')} THEN",
-        "old_unchanged": predicates.same_old(pair, f"NEW.{old}", f"OLD.{old}"),
+        "old_unchanged": predicates.same_old(pair, old, old_was),
         "note_both": notes.note_both(sync, "'the new side won'"),
         "note_drifted": notes.note_drifted(sync),
-        "back": predicates.back(pair, new),
-        "fill": _assigned(new, predicates.forward(pair, f"NEW.{old}")),
+        "give_back": _assigned(old, predicates.back(pair, new)),
+        "fill": _assigned(new, predicates.forward(pair, old)),
         "empty": _assigned(new, ("NULL",) * len(new)),
-        "back_fits": notes.back_fits(sync, old),
+        "back_fits": notes.back_fits(sync),
         # Left NULL, the row would be out of sync, and some later write would change it unasked.
         "null_again": f"\n        IF {predicates.new_absent(pair, new)} THEN\n"
-        f"            {_assigned(new, predicates.forward(pair, f'NEW.{old}'))}\n        END IF;"
+        f"            {_assigned(new, predicates.forward(pair, old))}\n        END IF;"
         if pair.fills_null
         else "",
-        "forward_fits": notes.forward_fits(sync, old),
+        "forward_fits": notes.forward_fits(sync),
         "note_new": _note_use(sync, "new", ready=ready),
         "note_old": _note_use(sync, "old", ready=ready),
     }
@@ -407,24 +413,29 @@ def _unseen(sync: Sync) -> str:
     return notes.note_both(sync, "'the old side won: a trigger of the table changed it'")
 
 
-def _not_carried(pair: Pair, old: str) -> str:
+def _not_carried(pair: Pair, old: Values) -> str:
     # What forward makes of old says nothing new, and may be a repair's: back must not cut the old value.
     if pair.identity:
         return ""
     new = predicates.new_values(pair, "NEW")
-    carried = predicates.same_new(pair, new, predicates.forward(pair, f"NEW.{old}"))
+    carried = predicates.same_new(pair, new, predicates.forward(pair, old))
     return f"\n            AND NOT {carried}"
 
 
-def _old_is_default(sync: Sync, old: str) -> str:
+def _old_is_default(sync: Sync) -> str:
     pair = sync.pair
-    # A volatile default (nextval) makes another value at each call: the value is taken as given, unless new
-    # was given.
-    if pair.old.default is None or pair.old.volatile_default:
-        return predicates.absent(f"NEW.{old}")
-    return predicates.same_old(
-        pair, f"NEW.{old}", _default(pair.old.default, sync.old_default, pair.old.type)
-    )
+
+    def is_default(column: Side, value: str, *, plain: bool) -> str:
+        # A volatile default (nextval) makes another value at each call: the value is taken as given, unless
+        # new was given.
+        if column.default is None or column.volatile_default:
+            return predicates.absent(value)
+        return predicates.same(value, sync.default_of(column), plain=plain, type_=column.type)
+
+    plain = (pair.old_plain_equality, *(each.plain_equality for each in pair.old_more))
+    values = predicates.old_values(pair, "NEW")
+    columns = zip(pair.olds, values, plain, strict=True)
+    return predicates.together([is_default(each, value, plain=p) for each, value, p in columns], "AND")
 
 
 def _render(template: str, **fields: str) -> str:

@@ -1,0 +1,58 @@
+"""What --into and --back say of a column: its name, perhaps its type, and what makes it."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from expandcontract.model.errors import BadExpression
+from expandcontract.model.names import parse_column, quote
+
+_ASSIGNED = re.compile(r'\s*("(?:[^"]|"")+"|[^\s="]+)\s*([^=]*?)\s*=\s*(.+)', re.DOTALL)
+
+
+@dataclass(frozen=True)
+class Made:
+    """A column, its type where somebody wrote one, and the expression as it was written."""
+
+    name: str
+    type: str
+    expression: str
+
+
+def is_made(text: str) -> bool:
+    """Return whether the text is `NAME [TYPE] = EXPRESSION`."""
+    return _ASSIGNED.fullmatch(text) is not None
+
+
+def made(text: str) -> Made:
+    """Read `NAME [TYPE] = EXPRESSION`. Raises BadExpression, BadName."""
+    match = _ASSIGNED.fullmatch(text)
+    if match is None:
+        raise BadExpression(f"{text!r} is not NAME [TYPE] = EXPR.")
+    name, type_, expression = match.groups()
+    return Made(parse_column(name), type_, expression)
+
+
+def backs(texts: Sequence[str], names: Sequence[str]) -> dict[str, str]:
+    """Read `COLUMN = EXPRESSION` for each of several columns; none at all leads back to none of them. Raises
+    BadExpression where one is missing, another one named, or one named twice.
+    """
+    found: dict[str, str] = {}
+    for each in map(made, texts):
+        if each.type:
+            raise BadExpression(f"--back gives {quote(each.name)} a type, {each.type}, and it has one.")
+        if each.name not in names:
+            raise BadExpression(
+                f"--back makes {quote(each.name)}, which is none of {', '.join(map(quote, names))}."
+            )
+        if each.name in found:
+            raise BadExpression(f"--back makes {quote(each.name)} twice.")
+        found[each.name] = each.expression
+    missing = [quote(name) for name in names if name not in found]
+    if found and missing:
+        raise BadExpression(
+            f"--back makes {', '.join(map(quote, found))}, and not {', '.join(missing)}.",
+            why="Old code reads all of them, and undo brings all of them back.",
+            next=f"--back '{missing[0]} = ...' as well, or --one-way in place of all",
+        )
+    return found

@@ -1,0 +1,106 @@
+"""merge-columns: several columns become one; old and new code each use their own."""
+
+from typing import ClassVar, Self
+
+from pydantic import Field, model_validator
+
+from expandcontract.changes import columns, into, preflight
+from expandcontract.changes.kind import Spec
+from expandcontract.model.change import Unfit
+from expandcontract.model.errors import BadExpression, BadName
+from expandcontract.model.names import Target, parse_target, quote, slug
+from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.postgres.clone import FurtherOldAsked, Question
+
+
+class MergeColumnsSpec(Spec):
+    """`ec start merge-columns users.first users.last --into "name = first || ' ' || last" --back ...`."""
+
+    columns: list[str] = Field(
+        description="The columns, all of one table: [schema.]table.column",
+        min_length=2,
+        json_schema_extra={"positional": True, "metavar": "COLUMN"},
+    )
+    into: str = Field(
+        description="The new column and what makes it of all the old ones; its type is theirs unless given",
+        json_schema_extra={"metavar": "'NAME [TYPE] = EXPR'"},
+    )
+    back: list[str] = Field(
+        [],
+        description="For each old column what makes it of the new one",
+        json_schema_extra={"metavar": "'COLUMN = EXPR'"},
+    )
+    one_way: bool = Field(
+        default=False, description="Nothing goes back: old code does not see what new code writes"
+    )
+    unfit: Unfit = Field(
+        Unfit.ACCEPT,
+        description="A value that --back does not give back: refuse the write, record it or accept the loss",
+    )
+
+    @model_validator(mode="after")
+    def _leads_back(self) -> Self:
+        if bool(self.back) == self.one_way:
+            raise ValueError("give either --back 'COLUMN = EXPR' for each column or --one-way")
+        for each in (self.into, *self.back):
+            if not into.is_made(each):
+                raise ValueError(f"{each!r} is not NAME [TYPE] = EXPR")
+        return self
+
+
+class MergeColumns(columns.PairKind[MergeColumnsSpec]):
+    """The new side is made of all old columns, and each of them of the new one."""
+
+    name: ClassVar[str] = "merge-columns"
+    group: ClassVar[str] = "Columns"
+    help: ClassVar[str] = "Merge several columns into one."
+    spec: ClassVar[type[Spec]] = MergeColumnsSpec
+
+    def target(self, spec: MergeColumnsSpec) -> Target:
+        return parse_target(spec.columns[0])
+
+    def also(self, spec: MergeColumnsSpec) -> tuple[str, ...]:
+        first, *others = map(parse_target, spec.columns)
+        for number, each in enumerate(others, 1):
+            if (each.schema, each.table) != (first.schema, first.table):
+                raise BadName(
+                    f"{spec.columns[0]} and {spec.columns[number]} are not of one table.",
+                    why="Rows of two tables have no one row to be merged in. Name both tables alike.",
+                )
+            if each.column in (first.column, *(other.column for other in others[: number - 1])):
+                raise BadName(f"{quote(each.column)} is named twice.")
+        return tuple(each.column for each in others)
+
+    def slug(self, spec: MergeColumnsSpec) -> str:
+        return slug(f"merge {self.target(spec).table} {into.made(spec.into).name}")
+
+    def question(self, spec: MergeColumnsSpec, snapshot: Snapshot) -> Question:
+        names = (self.target(spec).column, *self.also(spec))
+        olds = [columns.old_column(snapshot, name) for name in names]
+        for column in olds:
+            preflight.examine_merged(snapshot, column)
+        made, backs = into.made(spec.into), into.backs(spec.back, names)
+        preflight.examine_name(snapshot, made.name)
+        types = {column.type for column in olds}
+        # With modifiers a merged value that is too long would be cut.
+        if not made.type and (len(types) > 1 or "(" in olds[0].type):
+            raise BadExpression(
+                f"--into does not say of which type {quote(made.name)} is.",
+                why=f"The columns are {', '.join(column.type for column in olds)}.",
+                next=f"--into '{quote(made.name)} text = ...'",
+            )
+        return Question(
+            names[0],
+            made.name,
+            columns.hidden_name(names[0]),
+            type=made.type or olds[0].type,
+            using=made.expression,
+            back=backs.get(names[0]),
+            one_way=spec.one_way,
+            old_more=tuple(
+                FurtherOldAsked(name, columns.hidden_name(name), backs.get(name)) for name in names[1:]
+            ),
+        )
+
+
+KIND = MergeColumns()

@@ -1,0 +1,149 @@
+"""What the plan of a pair of columns says of its expressions, and of what does not go along."""
+
+from expandcontract.model.change import Mode, Pair, Unfit
+from expandcontract.model.names import quote
+from expandcontract.model.notes import Note
+from expandcontract.postgres.clone import Judgement
+from expandcontract.steps.carry import Subject
+from expandcontract.steps.column import Columns
+
+
+def of(columns: Columns, judgement: Judgement) -> tuple[Note, ...]:
+    """Return what the plan says of a pair beyond its table and its old columns."""
+    subject = columns.subject
+    notes = [note for trait in columns.traits for each in columns.subjects for note in trait.notes(each)]
+    notes += _pathless(judgement)
+    outside = subject.pair.computed_outside
+    if judgement.default is None and (outside or not subject.pair.old.volatile_default):
+        notes += [_default_dropped(each) for each in columns.subjects if each.column.default is not None]
+    if subject.pair.gives_null:
+        notes.append(_not_null_stays(subject.pair))
+    notes += [_swallowed(subject.pair, name) for name in judgement.swallows]
+    if subject.column.default_kind == "opaque":
+        notes.append(_opaque(subject))
+    if outside:
+        notes += _outside(subject)
+    elif subject.pair.mode == Mode.FILL:
+        notes.append(Note("fill", _fill_reason(subject.pair, judgement)))
+    if subject.pair.fills_null:
+        notes.append(
+            Note(
+                "fills-null", "--using makes a value of NULL: a NULL that new code writes becomes that value."
+            )
+        )
+    if subject.pair.unfit == Unfit.ACCEPT:
+        notes.append(
+            Note(
+                "lossy",
+                "Values that the expressions do not give back are taken as they are; purge loses the rest.",
+            )
+        )
+    if subject.pair.one_way:
+        notes.append(
+            Note(
+                "one-way",
+                "Nothing leads back: what new code writes is not seen by old code, and undo shows old "
+                "values.",
+            )
+        )
+    return tuple(notes)
+
+
+def _default_dropped(subject: Subject) -> Note:
+    sentence = f"The default {subject.column.default} does not fit the new side, which gets none."
+    if subject.pair.old_more:
+        old, new = quote(subject.column.name), quote(subject.final)
+        sentence = f"The default of {old}, {subject.column.default}, is none of {new}, which gets none."
+    if not subject.pair.new.not_null:
+        return Note("default-dropped", sentence)
+    more = f"New code that gives no {quote(subject.final)} is refused: it is NOT NULL."
+    about = subject.column.name if subject.pair.old_more else ""
+    return Note.hazard("default-dropped", f"{sentence} {more}", about=about)
+
+
+def _not_null_stays(pair: Pair) -> Note:
+    old = ", ".join(quote(each.column) for each in pair.olds if each.not_null)
+    names = ", ".join(map(quote, pair.new_columns))
+    none, are = ("none of ", "is") if pair.more else ("", "is not")
+    return Note(
+        "not-null-stays",
+        f"{old} is NOT NULL, and {none}{names} {are}: from contract on a row may come without a value, and "
+        f"undo, which finds none for {old} then, names such rows before it does anything. Let new code give "
+        "one, and ask for NOT NULL with set-not-null after purge.",
+    )
+
+
+def _swallowed(pair: Pair, name: str) -> Note:
+    new = quote(pair.new.column)
+    refused = "is kept in the ledger, and keeps contract shut" if pair.unfit == Unfit.RECORD else "is refused"
+    return Note.hazard(
+        "null-swallows",
+        f"--into makes NULL of a row whose {quote(name)} alone is NULL: what its other columns hold would "
+        f"not be in {new}. From dual_write on a write of old code that leaves such a row {refused}, and "
+        f"rows that are there keep contract shut. COALESCE({quote(name)}, ...) keeps them.",
+        about=name,
+    )
+
+
+def _opaque(subject: Subject) -> Note:
+    old, new = quote(subject.column.name), quote(subject.new)
+    return Note.hazard(
+        "default-stays",
+        f"The default {subject.column.default} calls a function of yours or needs a setting, and stays on "
+        f"{old} until contract: an INSERT that gives {new} alone evaluates it as well, and a NULL that is "
+        f"inserted into {new} counts as left out.",
+    )
+
+
+def _outside(subject: Subject) -> tuple[Note, ...]:
+    old, new = quote(subject.column.name), quote(subject.new)
+    return (
+        Note(
+            "fill",
+            "Mode fill: a Python function makes the new value, and the database does not know it. Verify "
+            "proves that every row is filled, not that both sides agree. NULL stays NULL.",
+        ),
+        Note(
+            "unfilled",
+            f"A write that gives {old} and not {new} leaves {new} NULL until ec backfill runs again: new "
+            "code must be able to read such a row, and verify finds it. A NULL that is written to "
+            f"{new} alone is filled again; to empty a row, empty {old} as well.",
+        ),
+        Note(
+            "refused-at-contract",
+            f"From the moment at which contract begins, a write that leaves {new} NULL beside a value of "
+            f"{old} is refused. What is unfilled then keeps the old side from being hidden.",
+        ),
+    )
+
+
+def _fill_reason(pair: Pair, judgement: Judgement) -> str:
+    reason = (
+        "the change is one-way" if pair.one_way else "PostgreSQL does not take the expressions for immutable"
+    )
+    doubtful = {name for each in judgement.expressions for name in each.doubtful}
+    if doubtful and not pair.one_way:
+        reason = (
+            f"functions in the expressions name {', '.join(sorted(doubtful))}, and what that yields depends "
+            "on more than the row, whatever their labels say"
+        )
+    expression = "" if judgement.forward is None else f" ({judgement.forward.sql})"
+    return (
+        f"Mode fill: {reason}{expression}. Verify proves that every row is filled, not that both sides agree."
+    )
+
+
+def _pathless(judgement: Judgement) -> tuple[Note, ...]:
+    found = {
+        function: dict(each.settings)["search_path"]
+        for each in judgement.expressions
+        for function in each.pathless
+    }
+    return tuple(
+        Note(
+            "search-path",
+            f"The text of {function} is looked up along a search_path, and it has none of its own: here it "
+            f"is always {path}, as of the role that made the plan, whoever writes.",
+        )
+        for function, path in found.items()
+    )
