@@ -81,7 +81,8 @@ NAMES = """
 CREATE TABLE people (
     id integer PRIMARY KEY, first_name text NOT NULL, note text, last_name text NOT NULL DEFAULT ''
 );
-INSERT INTO people (id, first_name, last_name) SELECT n, 'User', 'Number ' || n FROM generate_series(1, 200) n;
+INSERT INTO people (id, first_name, last_name)
+SELECT n, 'User', 'Number ' || n FROM generate_series(1, 200) n;
 """
 #: Parts that lie in partitions, with names that must be quoted.
 PLACES = """

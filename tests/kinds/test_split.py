@@ -5,7 +5,7 @@ from typing import Any
 import asyncpg
 import pytest
 
-from expandcontract.model.errors import EcError, NotConfirmed
+from expandcontract.model.errors import EcError, NotConfirmed, Refused
 from expandcontract.model.phases import Stage
 from tests.acceptance.cycle import living, opened
 from tests.acceptance.script import Script, scripted
@@ -52,6 +52,24 @@ async def test_what_new_code_writes_after_contract_is_there_after_undo(database:
         assert await _row(script, 900) == ("Mary Jane Watson", "Mary Jane", "Watson")
         assert await _row(script, 1) == ("User Last", "User", "Last")
         await script.verify()
+
+
+async def test_rows_without_any_part_are_named_before_undo_does_anything(database: str) -> None:
+    """The old column is NOT NULL, and none of its parts is: such rows are noted when they are written."""
+    async with living(database, "split-column", SPLIT, PEOPLE) as life:
+        await life.ready()
+        await life.contract()
+        await life.sql("INSERT INTO people (id, note) VALUES (901, 'nobody')")
+        await life.sql("UPDATE people SET first_name = NULL, last_name = NULL WHERE id = 5")
+        await life.sql("UPDATE people SET note = 'still nobody' WHERE id = 901")
+        with pytest.raises(Refused, match=r"2 rows of public\.people would break") as caught:
+            await life.undo()
+        assert "id=901" in caught.value.why
+        assert "id=5" in caught.value.why
+        assert (await life.situation()).stage == Stage.HIDDEN
+        await life.sql("UPDATE people SET first_name = 'Some', last_name = 'One' WHERE id IN (5, 901)")
+        assert (await life.undo()).stage == Stage.READY
+        assert await life.value("SELECT full_name FROM people WHERE id = 901") == "Some One"
 
 
 async def test_rollback_asks_before_it_loses_parts(database: str) -> None:

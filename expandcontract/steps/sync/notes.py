@@ -171,6 +171,9 @@ def forward_fits(sync: "Sync") -> str:
     else:
         returns = predicates.same_old(pair, old, predicates.back(pair, new))
         misfit = f"{given} AND NOT {returns}"
+    if pair.old_more and any(each.not_null for each in pair.olds):
+        # NOT NULL says so itself, as it did before.
+        misfit = f"{misfit} AND NOT {predicates.old_lacks(pair, old)}"
     return _misfit(sync, misfit, "old")
 
 
