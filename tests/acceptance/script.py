@@ -56,11 +56,15 @@ class Script(Application):
 
     async def mismatches(self) -> int:
         """Count the rows whose sides differ, or whose value the other side cannot hold."""
-        (compare,) = (step.action for step in self.planned.steps(Section.VERIFY))
-        assert isinstance(compare, Sweep)
-        query = f"SELECT count(*) FROM {compare.table} t WHERE ({compare.wanted}) OR ({compare.unfit})"
-        async with self.context.database.transaction() as conn:
-            return int((await conn.exec_driver_sql(query)).scalar_one())
+        found = 0
+        for step in self.planned.steps(Section.VERIFY):
+            if not isinstance(step.action, Sweep):
+                continue
+            wanted = f"({step.action.wanted}) OR ({step.action.unfit})"
+            query = f"SELECT count(*) FROM {step.action.table} t WHERE {wanted}"
+            async with self.context.database.transaction() as conn:
+                found += int((await conn.exec_driver_sql(query)).scalar_one())
+        return found
 
     async def contract(self) -> None:
         """Hide the old side."""
@@ -107,6 +111,8 @@ class Script(Application):
 
     async def _run(self, step: Step) -> None:
         match step.action:
+            case Transactional(statements=(), locks=()):
+                return
             case Transactional() as action:
                 async with self.context.database.transaction(patient=action.patient) as conn:
                     await _execute(conn, *_locked(action.locks), *action.statements)
@@ -118,7 +124,10 @@ class Script(Application):
                 assert_never(step.action)
 
     async def _apart(self, action: Concurrent) -> None:
-        assert await self._probe(action) == "absent"
+        found = await self._probe(action)
+        if found == "done":
+            return
+        assert found == "absent"
         async with self.context.database.direct() as conn:
             await conn.exec_driver_sql(action.statement)
         assert await self._probe(action) == "done"
