@@ -26,6 +26,7 @@ def compose(  # noqa: PLR0913 - what a plan without a pair is made of
     hidden: str = "",
     trigger: str = "",
     functions: tuple[RelationName, ...] = (),
+    hidden_functions: tuple[RelationName, ...] = (),
     aside: RelationName | None = None,
     final: RelationName | None = None,
 ) -> Plan:
@@ -34,7 +35,8 @@ def compose(  # noqa: PLR0913 - what a plan without a pair is made of
     `claims` are the columns that no other change may claim while this one is open, None for the whole table.
     `retires` is the column that old code uses and contract hides, `hidden` its name from then on. `brings`
     are the columns that it makes, and `given` tells of rows over `t` in which they have values that a
-    rollback would lose. `trigger` with its `functions` is what stands from dual_write until contract.
+    rollback would lose. `trigger` with its `functions` is what stands from dual_write until contract, with
+    `hidden_functions` until purge.
     The table is called `aside` while a view stands under its name, and `final` from contract on.
     """
     preflight.examine_table(snapshot)
@@ -48,6 +50,7 @@ def compose(  # noqa: PLR0913 - what a plan without a pair is made of
         hidden_column=hidden,
         trigger=trigger,
         functions=functions,
+        hidden_functions=hidden_functions,
         catalog=_what_matters(snapshot, claims),
         hazards=tuple(note for part in parts for note in part.notes),
         server_version=snapshot.server_version,

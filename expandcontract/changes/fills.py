@@ -36,6 +36,13 @@ def filling(
     """Return what fills rows that come; with `needed` none may stay without a value. Raises UnsupportedShape
     for an expression over generated columns.
     """
+    examine(snapshot, by)
+    trigger = shorten(f"~ec_{change.name}")
+    return Filling(change.name, snapshot, column, by, trigger, schema, needed)
+
+
+def examine(snapshot: Snapshot, by: RowFunction) -> None:
+    """Raise UnsupportedShape for an expression that a trigger cannot evaluate: over generated columns."""
     for name, _ in by.columns:
         found = snapshot.column(name)
         if found is not None and found.generated:
@@ -43,8 +50,6 @@ def filling(
                 f"--fill uses {quote(name)}, which is generated: a trigger does not see its value yet.",
                 next="the expression of that column in its place",
             )
-    trigger = shorten(f"~ec_{change.name}")
-    return Filling(change.name, snapshot, column, by, trigger, schema, needed)
 
 
 def _asked(type_: str, fill: str) -> RowExpression:

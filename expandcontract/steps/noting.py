@@ -1,12 +1,15 @@
-"""A trigger that notes who writes a column or a table which is to go, and changes nothing."""
+"""A trigger that notes who writes a column or a table which is to go. It changes nothing, unless it was asked
+to give the column a value where new code leaves it out.
+"""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from expandcontract.model.names import RelationName, qualify_constant, quote
 from expandcontract.model.step import LockMode, Step, Transactional
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.steps import tables
 from expandcontract.steps.parts import Part
+from expandcontract.steps.row_function import RowFunction
 from expandcontract.steps.sync import predicates
 from expandcontract.steps.sync.notes import note_use
 
@@ -15,6 +18,8 @@ from expandcontract.steps.sync.notes import note_use
 class Noting:
     """What is noted: writes of `column` on `on`, the table or its children, for `change`; without one, all
     writes of rows. Where its default is more than a constant, or an identity, an INSERT tells nothing.
+    `fill` makes a value for rows that come without one, until purge: the column is called `hidden` from
+    contract on.
     """
 
     change: str
@@ -22,6 +27,18 @@ class Noting:
     column: Column | None
     trigger: str
     schema: str
+    fill: RowFunction | None = None
+    hidden: str = ""
+
+    @property
+    def functions(self) -> tuple[RelationName, ...]:
+        """Every function, in the order in which they are made."""
+        return (self.function,) if self.fill is None else (self.fill.name, self.function)
+
+    @property
+    def hidden_functions(self) -> tuple[RelationName, ...]:
+        """Those that stand after contract."""
+        return () if self.fill is None else self.functions
 
     @property
     def function(self) -> RelationName:
@@ -35,35 +52,81 @@ class Noting:
 
 
 def part(noting: Noting) -> Part:
-    """Return what notes from dual_write on until contract, and again after undo."""
-    stand = (_create(noting), *_triggers(noting))
-    drop = _drop(noting)
+    """Return what notes from dual_write on until contract, and again after undo. What fills goes on until
+    purge.
+    """
+    stand, drop = (*_create(noting), *_triggers(noting)), _drop(noting)
     put_up = Transactional(stand, tables.locks(LockMode.SHARE_ROW_EXCLUSIVE, *noting.on))
-    again = Transactional((*_drop_triggers(noting), *stand), tables.access_exclusive(*noting.on))
-    name = noting.what
+    sentence = f"note from now on who writes {noting.what}"
+    if noting.fill is not None:
+        sentence = f"{sentence}, and give it a value where a row comes without one"
+    filled = noting.fill is not None
     return Part(
-        dual_write=(Step("note_writers", "+", f"note from now on who writes {name}", put_up),),
-        repair=(Step("restore:ready", "~", f"put back what notes who writes {name}", again),),
-        contract=drop,
-        undo=stand,
+        dual_write=(Step("note_writers", "+", sentence, put_up),),
+        repair=_repair(noting),
+        contract=_create(_behind(noting)) if filled else drop,
+        undo=_create(noting) if filled else stand,
         rollback=drop,
+        purge=drop if filled else (),
         also_locked=noting.on[1:],
     )
 
 
-def _create(noting: Noting) -> str:
+def _behind(noting: Noting) -> Noting:
+    """Return what fills the column after contract, under its name by then, and notes nobody."""
+    column = noting.column
+    return replace(noting, column=None if column is None else replace(column, name=noting.hidden), hidden="")
+
+
+def _repair(noting: Noting) -> tuple[Step, ...]:
+    stages = {"ready": noting} | ({} if noting.fill is None else {"hidden": _behind(noting)})
+    does = "gives a value to" if noting.fill is not None else "notes who writes"
+    return tuple(
+        Step(
+            f"restore:{stage}",
+            "~",
+            f"put back what {does} {each.what}",
+            Transactional(
+                (*_drop_triggers(each), *_create(each), *_triggers(each)), tables.access_exclusive(*each.on)
+            ),
+        )
+        for stage, each in stages.items()
+    )
+
+
+def _create(noting: Noting) -> tuple[str, ...]:
     note = note_use(noting.change, noting.schema, "old", ready=True)
     # Of a row that is deleted there is no NEW, and without a row it would stay.
     row = "NEW" if noting.column is not None else "COALESCE(NEW, OLD)"
-    return f"""CREATE OR REPLACE FUNCTION {noting.function.sql}() RETURNS trigger LANGUAGE plpgsql AS $ec$
--- Notes who writes {noting.what}, which is to go. It changes no row, and never makes a write fail.
-BEGIN
+    noted = f"""
     IF {"true" if noting.column is None else _written(noting.column)} THEN
         {note}
-    END IF;
+    END IF;"""
+    behind = noting.fill is not None and not noting.hidden
+    head = f"CREATE OR REPLACE FUNCTION {noting.function.sql}() RETURNS trigger LANGUAGE plpgsql AS $ec$"
+    does = "changes no row" if noting.fill is None else "gives it a value where a row comes without one"
+    told = f"{'Of' if behind else 'Notes who writes'} {noting.what}, which is to go."
+    function = f"""{head}
+-- {told} It {does}, and never makes a write fail.
+BEGIN{"" if behind else noted}{_filled(noting)}
     RETURN {row};
 END
 $ec$"""
+    return (*(noting.fill.create() if noting.fill is not None else ()), function)
+
+
+def _filled(noting: Noting) -> str:
+    if noting.fill is None:
+        return ""
+    column = f"NEW.{noting.what}"
+    return f"""
+    IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' AND {column} IS NOT DISTINCT FROM NULL THEN
+        BEGIN
+            {column} := {noting.fill.of("NEW")};
+        EXCEPTION WHEN OTHERS THEN
+            NULL;  -- the row goes without
+        END;
+    END IF;"""
 
 
 def _written(noted: Column) -> str:
@@ -103,4 +166,5 @@ def _drop_triggers(noting: Noting) -> tuple[str, ...]:
 
 
 def _drop(noting: Noting) -> tuple[str, ...]:
-    return (*_drop_triggers(noting), f"DROP FUNCTION IF EXISTS {noting.function.sql}()")
+    fill = () if noting.fill is None else (noting.fill.drop(),)
+    return (*_drop_triggers(noting), f"DROP FUNCTION IF EXISTS {noting.function.sql}()", *fill)

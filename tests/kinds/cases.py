@@ -178,6 +178,14 @@ CASES = [
         holds="SELECT count(*) = 4 FROM information_schema.columns WHERE table_name = 'users'",
     ),
     Case(
+        "drop-column that goes on to be filled",
+        "drop-column",
+        {"column": "users.fax", "fill": "name || ' by post'"},
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'old', 'x')",
+        "INSERT INTO users (id, name) VALUES ($1, 'new')",
+        holds="SELECT count(*) = 4 FROM information_schema.columns WHERE table_name = 'users'",
+    ),
+    Case(
         "drop-column with a default",
         "drop-column",
         {"column": "users.note"},

@@ -365,20 +365,31 @@ P29 = (_dropped("P29 drop a CHECK", "long"), _dropped("P29 drop a UNIQUE", "post
 
 
 async def _p34_between(life: Application) -> None:
-    await life.sql("INSERT INTO users(name) VALUES ('new'); INSERT INTO users(name, fax) VALUES ('old', '7')")
-    assert await life.rows("SELECT fax FROM users ORDER BY id") == [("1",), (None,), ("7",)]
+    await life.sql("INSERT INTO users(mail) VALUES ('foo@example.com')")
+    await life.sql("INSERT INTO users(mail, name) VALUES ('bar@example.com', 'Bar')")
+    assert await life.rows("SELECT name FROM users ORDER BY id") == [("Ann",), ("FOO@EXAMPLE.COM",), ("Bar",)]
+
+
+async def _p34_hidden(life: Application) -> None:
+    await life.sql("INSERT INTO users(mail) VALUES ('baz@example.com')")
+
+
+async def _p34_undone(life: Application) -> None:
+    assert await life.value("SELECT name FROM users WHERE mail = 'baz@example.com'") == "BAZ@EXAMPLE.COM"
 
 
 P34 = Case(
     "P34 drop a column",
-    """CREATE TABLE users(id serial PRIMARY KEY, name text, fax text);
-    CREATE INDEX ON users(fax); INSERT INTO users(name, fax) VALUES ('a', '1')""",
+    """CREATE TABLE users(id serial PRIMARY KEY, mail text, name text);
+    CREATE INDEX ON users(name); INSERT INTO users(mail, name) VALUES ('a', 'Ann')""",
     "drop-column",
-    {"column": "users.fax"},
+    {"column": "users.name", "fill": "upper(mail)"},
     "users",
-    "ALTER TABLE users DROP fax",
+    "ALTER TABLE users DROP name",
     between=_p34_between,
-    contracted=lambda life: life.sql("INSERT INTO users(name) VALUES ('later')"),
+    hidden=_p34_hidden,
+    undone=_p34_undone,
+    contracted=lambda life: life.sql("INSERT INTO users(mail) VALUES ('later')"),
 )
 
 

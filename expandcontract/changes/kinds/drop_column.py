@@ -5,17 +5,18 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from expandcontract.changes import preflight
+from expandcontract.changes import fills, preflight
 from expandcontract.changes.columns import hidden_name
 from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
+from expandcontract.model.errors import BadExpression
 from expandcontract.model.names import parse_target, quote, shorten, slug, sync_schema
 from expandcontract.model.notes import Note, Words
 from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
-from expandcontract.postgres.clone import Answer
+from expandcontract.postgres.clone import Answer, Trial
 from expandcontract.steps import not_null_relaxed, noting
 from expandcontract.steps.noting import Noting
 from expandcontract.steps.parts import Part, Sentences
@@ -26,6 +27,9 @@ class DropColumnSpec(Spec):
 
     column: str = Field(
         description="The column: [schema.]table.column", json_schema_extra={"positional": True}
+    )
+    fill: str | None = Field(
+        None, description="What rows of new code get in it until purge, of columns of the row, for old code."
     )
 
 
@@ -41,18 +45,32 @@ class DropColumn(Kind[DropColumnSpec]):
         target = parse_target(spec.column)
         return slug(f"drop {target.table} {target.column}")
 
+    def question(self, spec: DropColumnSpec, snapshot: Snapshot) -> Trial | None:
+        if spec.fill is None:
+            return None
+        column = preflight.column(snapshot, parse_target(spec.column).column)
+        if column.default is not None or column.identity:
+            raise BadExpression(
+                f"{quote(column.name)} has a default, which a row that comes without a value gets.",
+                why="So --fill would never be evaluated.",
+                next="Leave it out.",
+            )
+        return fills.trial(snapshot, column, spec.fill)
+
     def compile(
         self, change: Change, spec: DropColumnSpec, snapshot: Snapshot, judgement: Answer, ledger_schema: str
     ) -> Plan:
-        del judgement
         column = preflight.column(snapshot, parse_target(spec.column).column)
         preflight.examine_dropped(snapshot, column)
         hidden = hidden_name(column.name)
         preflight.examine_name(snapshot, hidden, ours=True)
         name, table = quote(column.name), snapshot.table.sql
-        notes = Noting(
-            change.name, snapshot.triggered, column, shorten(f"~ec_{change.name}"), sync_schema(ledger_schema)
-        )
+        trigger, schema = shorten(f"~ec_{change.name}"), sync_schema(ledger_schema)
+        fill = None
+        if spec.fill is not None:
+            fill = fills.value(change, snapshot, column.type, spec.fill, judgement, schema)
+            fills.examine(snapshot, fill)
+        notes = Noting(change.name, snapshot.triggered, column, trigger, schema, fill, hidden)
         goes = Part(
             contract=(f"ALTER TABLE {table} RENAME COLUMN {name} TO {quote(hidden)}",),
             undo=(f"ALTER TABLE {table} RENAME COLUMN {quote(hidden)} TO {name}",),
@@ -80,7 +98,8 @@ class DropColumn(Kind[DropColumnSpec]):
             retires=column.name,
             hidden=hidden,
             trigger=notes.trigger,
-            functions=(notes.function,),
+            functions=notes.functions,
+            hidden_functions=notes.hidden_functions,
         )
 
 
