@@ -8,6 +8,7 @@ from expandcontract.model.change import Change
 from expandcontract.model.names import RelationName
 from expandcontract.model.notes import Words
 from expandcontract.model.plan import Plan
+from expandcontract.model.site import Site
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps.parts import Part, Sentences, sections
 
@@ -29,6 +30,8 @@ def compose(  # noqa: PLR0913 - what a plan without a pair is made of
     hidden_functions: tuple[RelationName, ...] = (),
     aside: RelationName | None = None,
     final: RelationName | None = None,
+    uses: tuple[str, ...] = (),
+    others: tuple[Site, ...] = (),
 ) -> Plan:
     """Return the plan.
 
@@ -36,7 +39,8 @@ def compose(  # noqa: PLR0913 - what a plan without a pair is made of
     `retires` is the column that old code uses and contract hides, `hidden` its name from then on. `brings`
     are the columns that it makes, and `given` tells of rows over `t` in which they have values that a
     rollback would lose. `trigger` with its `functions` is what stands from dual_write until contract, with
-    `hidden_functions` until purge.
+    `hidden_functions` until purge. `others` are further tables that it works on, and `uses` columns of its
+    own that it needs as they are.
     The table is called `aside` while a view stands under its name, and `final` from contract on.
     """
     preflight.examine_table(snapshot)
@@ -60,6 +64,8 @@ def compose(  # noqa: PLR0913 - what a plan without a pair is made of
         given=given,
         aside=aside,
         final_table=final,
+        uses=uses,
+        others=others,
     )
 
 

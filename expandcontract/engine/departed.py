@@ -8,6 +8,7 @@ import re
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 
+from expandcontract.engine import other_tables
 from expandcontract.engine.leased_work import Work
 from expandcontract.model.plan import Plan
 from expandcontract.model.step import Transactional
@@ -16,10 +17,13 @@ from expandcontract.postgres.query import rows
 
 @dataclass(frozen=True)
 class Departed:
-    """Names, as SQL: `missing` tables are not there any more, the others stand by themselves now."""
+    """Names, as SQL: `missing` tables are not there any more, those `apart` stand by themselves now. One that
+    the change works on and that is called otherwise was `moved`.
+    """
 
     missing: frozenset[str] = frozenset()
     apart: frozenset[str] = frozenset()
+    moved: frozenset[str] = frozenset()
 
     @property
     def all(self) -> frozenset[str]:
@@ -39,9 +43,15 @@ async def of(work: Work) -> Departed:
             WHERE leaf OPERATOR(pg_catalog.=) pg_catalog.to_regclass(name)::pg_catalog.oid)"""
     async with work.context.database.transaction() as conn:
         found = await rows(conn, query, work.situation.relation, [*planned, *others])
+        moved = await other_tables.not_standing(conn, work)
+    dropped = {
+        site.table.sql for site in work.plan.others if site.may_go and moved.get(site.table.sql, site) is None
+    }
+    own = {site.table.sql for site in work.plan.others}
     return Departed(
-        frozenset(name for name, missing in found if missing),
+        frozenset(name for name, missing in found if missing and name not in own) | dropped,
         frozenset(name for name, missing in found if not missing and name not in others),
+        frozenset(moved) - dropped,
     )
 
 
@@ -56,7 +66,7 @@ def without(action: Transactional, departed: Departed) -> Transactional:
 
     From one that stands by itself our triggers are dropped all the same: it kept them if it was a child.
     """
-    if not departed.all:
+    if not departed.all | departed.moved:
         return action
     kept = tuple(
         _if_there(each) if _about(each, departed.apart) else each
@@ -66,8 +76,9 @@ def without(action: Transactional, departed: Departed) -> Transactional:
     locks = tuple(
         lock
         for lock in action.locks
-        if lock.relation not in departed.all
+        if lock.relation not in departed.all | departed.moved
         or (lock.relation in departed.apart and any(_about(each, {lock.relation}) for each in kept))
+        or (lock.relation in departed.moved and other_tables.named(kept, lock.relation))
     )
     return replace(action, statements=kept, locks=locks)
 

@@ -9,6 +9,7 @@ from expandcontract import gates
 from expandcontract.engine import situation as situations
 from expandcontract.engine.context import Context
 from expandcontract.ledger import event
+from expandcontract.model.beside import moved_back
 from expandcontract.model.errors import GateShut, Refused
 from expandcontract.model.names import RelationName, quote
 from expandcontract.model.situation import Situation
@@ -99,14 +100,11 @@ async def _refuse_moved(conn: AsyncConnection, situation: Situation) -> None:
     if row is None:
         return
     was, now = situation.table, RelationName(row.nspname, row.relname)
-    back = [f"ALTER TABLE {now} SET SCHEMA {quote(was.schema)}"] if was.schema != now.schema else []
-    if was.name != now.name:
-        back.append(f"ALTER TABLE {RelationName(was.schema, now.name)} RENAME TO {quote(was.name)}")
     raise Refused(
         f"{was} is called {now} now.",
         why="Somebody renamed or moved it. The statements of the plan name it as it was called at start.",
         state="Nothing of this step was done; both sides stay in sync.",
-        next=f"{'; '.join(back)}; then run the same command again. Once the change is over, rename it.",
+        next=f"{moved_back(was, now)}; then run the same command again. Once the change is over, rename it.",
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from expandcontract import gates
+from expandcontract.model import beside
 from expandcontract.model.phases import Phase, State, Status
 from expandcontract.model.records import SweepRecord
 from expandcontract.model.situation import Situation
@@ -68,6 +69,9 @@ def _wrong(situation: Situation) -> Finding | None:
     if faults := damage(situation):
         mends = "ec doctor --repair" if situation.state == State.HIDDEN else f"ec backfill {name}"
         return Finding(name, well=False, sentence=" ".join(faults), next=mends)
+    if found := beside.faults(situation):
+        said = " ".join(fault.sentence for fault in found)
+        return Finding(name, well=False, sentence=said, next=next((f.next for f in found if f.next), ""))
     record = situation.phases[situation.phase]
     if record.status == Status.FAILED:
         again = _VERBS[record.phase]

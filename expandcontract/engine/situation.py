@@ -1,6 +1,6 @@
 """What is true of changes now: the ledger joined with the catalog, in a constant number of queries."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
 
@@ -88,7 +88,31 @@ def _subject(situation: Situation) -> WatchedTable:
         planned=_planned(plan) if situation.state == State.ACTIVE and plan.pair is not None else None,
         front=_front(situation),
         first="" if hidden or _unkept(situation) else plan.first_trigger,
+        others=tuple(_others(situation)),
     )
+
+
+def _others(situation: Situation) -> Iterator[WatchedTable]:
+    """Return the other tables of a change that is not over, with what it needs of them."""
+    if situation.state not in (State.ACTIVE, State.HIDDEN):
+        return
+    hidden, unkept = situation.state == State.HIDDEN, _unkept(situation)
+    for site, relation in zip(situation.plan.others, situation.others, strict=True):
+        sides = () if site.pair is None or unkept else (*site.pair.olds, *site.pair.news)
+        kept_by = () if unkept else site.hidden_functions if hidden else site.functions
+        yield WatchedTable(
+            change_id=situation.change_id,
+            table=site.table,
+            relation=relation,
+            old_columns=(),
+            trigger=site.trigger if site.trigger and kept_by else None,
+            functions=kept_by,
+            columns=(
+                *((name, None) for name in site.uses),
+                *((side.at(situation.state), side.type) for side in sides),
+            ),
+            first="" if hidden or unkept else site.first_trigger,
+        )
 
 
 def _types(pair: Pair) -> tuple[str, ...]:

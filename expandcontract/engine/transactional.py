@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import ClauseElement
 
-from expandcontract.engine import departed, gatekeeper
+from expandcontract.engine import departed, gatekeeper, other_tables
 from expandcontract.engine.leased_work import Refusal, Work
 from expandcontract.ledger import change as change_writer
 from expandcontract.ledger import phase as phase_writer
@@ -42,6 +42,7 @@ async def run(work: Work, section: Section, step: Step, action: Transactional, e
     context = work.context
     began = time.monotonic()
     action = departed.without(action, await departed.of(work))
+    of_others = other_tables.refusals(work, action)
 
     async def prepare(conn: AsyncConnection) -> Sequence[str]:
         rights = await work.check_table(conn)
@@ -50,7 +51,8 @@ async def run(work: Work, section: Section, step: Step, action: Transactional, e
             await work.recheck(conn)
         if step.becomes is not None or ending is not None:
             await change_writer.hold(conn, context.tables, work.situation.change_id)
-        before = inlined(conn, *_before(work, step))
+        others = [_refusing(work, refusal) for refusal in of_others]
+        before = inlined(conn, *others, *_before(work, step))
         after = inlined(conn, *_after(work, section, step, time.monotonic() - began, ending))
         killpoints.reach(f"{work.key(section, step.id)}.begun")
         return (*before, *rights.acting(action.statements), *after)
@@ -68,13 +70,14 @@ async def run(work: Work, section: Section, step: Step, action: Transactional, e
             stop=context.stop,
         )
     except DBAPIError as error:
-        for refusal in work.refusals:
+        for refusal in (*of_others, *work.refusals):
             if _is(refusal, error):
                 raise refusal.error from error
         if sqlstate(error) == UNDEFINED_TABLE:
             # Before it has its locks a step knows its table by name alone.
             async with context.database.transaction() as conn:
                 await gatekeeper.require_table(conn, work.situation)
+                await other_tables.require(conn, work)
         raise
 
 

@@ -104,7 +104,21 @@ async def find_again(
         kept = tables.change
         where = (kept.c.id == change_id, kept.c.relation != relation)
         await conn.execute(update(kept).where(*where).values(relation=relation))
+    await _find_others(conn, tables, change_id, is_copy=is_copy)
     return relation
+
+
+async def _find_others(conn: AsyncConnection, tables: Tables, change_id: int, *, is_copy: bool) -> None:
+    """Keep the OIDs that the other tables of the change have after a restore, as far as they are there."""
+    by_name = "pg_catalog.to_regclass(s.called[1])::pg_catalog.oid"
+    found = by_name if is_copy else f"{tables.qualified('found_again')}(s.change_id, s.number)"
+    await conn.exec_driver_sql(
+        f"""UPDATE {tables.qualified("site")} s SET relation = {found}
+        FROM {tables.qualified("change")} c
+        WHERE c.id = $1 AND (s.change_id, s.attempt) = (c.id, c.attempt) AND s.number > 0
+            AND {found} <> s.relation""",
+        (change_id,),
+    )
 
 
 async def hold(conn: AsyncConnection, tables: Tables, change_id: int) -> None:

@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, join, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger import migrate
@@ -30,7 +30,7 @@ from expandcontract.postgres.query import rows
 _NEEDED = (
     *("id", "name", "kind", "attempt", "cycle", "state", "plan", "phases", "hidden_at", "now"),
     "relation::pg_catalog.int8",  # an oid is a text in JSON
-    *("is_copy", "sync_altered", "new_side_lost", "covered"),
+    *("is_copy", "sync_altered", "new_side_lost", "covered", "others"),
     *("copy", "compare", "newest_proof", "newest_step", "steps_done", "conflicts", "old_writers"),
     *("waivers", "wish", "holders"),
 )
@@ -116,15 +116,17 @@ async def open_beside(conn: AsyncConnection, tables: Tables, change_id: int) -> 
 async def owner(
     conn: AsyncConnection, tables: Tables, relation: int, column: str, *, leave_out: str
 ) -> str | None:
-    """Return the name of the change, not finished, that the column belongs to; None where it is free."""
-    c = tables.change.c
+    """Return the name of the change, not finished, that claims or uses the column; None where it is free."""
+    c, s = tables.change.c, tables.site.c
     where = (
-        c.relation == relation,
-        or_(c.columns.contains([column]), c.whole),
+        s.relation == relation,
+        or_(s.columns.contains([column]), s.uses.contains([column]), s.whole),
         c.state.in_([State.ACTIVE, State.HIDDEN]),
         c.name != leave_out,
     )
-    found: str | None = (await conn.execute(select(c.name).where(*where).limit(1))).scalar_one_or_none()
+    standing = join(tables.change, tables.site, and_(c.id == s.change_id, c.attempt == s.attempt))
+    query = select(c.name).select_from(standing).where(*where).order_by(c.id).limit(1)
+    found: str | None = (await conn.execute(query)).scalar_one_or_none()
     return found
 
 
@@ -321,6 +323,7 @@ def _situation(row: Mapping[str, Any], policy: Policy) -> Situation:
         covered=frozenset(row["covered"]),
         hidden_at=_moment(row["hidden_at"]),
         relation=row["relation"],
+        others=tuple(row["others"]),
         newest_step=_newest_step(row["newest_step"]),
     )
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from expandcontract.model.names import quote
+from expandcontract.model.names import RelationName, quote
 from expandcontract.model.plan import Plan
 
 
@@ -73,3 +73,7 @@ class Live:
     #: Rows of all leaves, as the last ANALYZE or VACUUM estimated them; None where one was never looked at.
     rows: int | None = None
     is_copy: bool = False
+    #: What the table is called now; None where it is gone, or nobody looked.
+    called: RelationName | None = None
+    #: The other tables that the change works on, in the order of its plan; empty once it is over.
+    others: tuple["Live", ...] = ()

@@ -16,6 +16,7 @@ from expandcontract.model.names import RelationName
 from expandcontract.model.notes import Note, Words
 from expandcontract.model.phases import Section, State
 from expandcontract.model.plan_formats import present
+from expandcontract.model.site import Site
 from expandcontract.model.step import Purpose, Step, Sweep, Transformation
 
 
@@ -40,6 +41,9 @@ class Plan:
     side, so that a session's last write may be that much younger than its note. `remade` are the triggers of
     the user, as `name ON table`, that contract and undo make anew, since they name the column (UPDATE OF,
     WHEN).
+
+    `others` are further tables that the change works on, and `uses` columns of its own that no other open
+    change may claim, and any may use. `sites` are all tables, in order.
 
     `table` is the table's name until something renames it: `aside` from expand until contract, where a view
     stands under its name meanwhile, and `final_table` from contract on. `table_in` says which one holds.
@@ -72,6 +76,8 @@ class Plan:
     forecast: Forecast | None = field(default=None, compare=False)
     aside: RelationName | None = None
     final_table: RelationName | None = None
+    uses: tuple[str, ...] = ()
+    others: tuple[Site, ...] = ()
     program_version: str = field(default="", compare=False)
 
     def steps(self, section: Section) -> tuple[Step, ...]:
@@ -97,6 +103,23 @@ class Plan:
         if self.pair is None:
             raise AssertionError(f"{self.change.name} has no pair of columns")
         return self.pair
+
+    @cached_property
+    def sites(self) -> tuple[Site, ...]:
+        """All tables that the change works on, the one that names it first."""
+        key = self.catalog.get("primary_key")
+        first = Site(
+            table=self.table,
+            claims=self.owned,
+            uses=self.uses,
+            pair=self.pair,
+            trigger=self.trigger,
+            functions=self.functions,
+            hidden_functions=self.hidden_functions,
+            first_trigger=self.first_trigger,
+            key=None if key is None else tuple(key),
+        )
+        return (first, *self.others)
 
     def table_in(self, state: State, *, expanded: bool = True) -> RelationName:
         """Return what the table is called while the change is in `state`, and its expand is done or not."""

@@ -50,8 +50,9 @@ class Situation:
     #: OIDs of the leaves over which the last round of copying was laid.
     covered: frozenset[int] = frozenset()
     hidden_at: datetime | None = None
-    #: OID of the table.
+    #: OID of the table, and those of the other tables that the change works on.
     relation: int = 0
+    others: tuple[int, ...] = ()
     newest_step: NewestStep | None = None
     #: What goes on in the server; only `ec status` looks.
     activity: Activity | None = None

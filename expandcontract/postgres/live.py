@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, TypeAlias
 
@@ -32,8 +32,9 @@ class WatchedTable:
     the type that format_type() must write for each, None where any will do. `planned` is what the old side
     had when the plan was made, None where nobody asks any more. `front` is the relation, as SQL, by which old
     code names the table where that goes as a whole, or a view stands for it: what depends on that is listed,
-    and `old_columns` are some of its. `first` is the trigger that comes before those of the user, and must be
-    there where one of them looks at the sides: `columns` of which the type is known.
+    and `old_columns` are some of its. `others` are further tables of the change, each looked at in the same
+    way. `first` is the trigger that comes before those of the user, and must be there where one of them looks
+    at the sides: `columns` of which the type is known.
     """
 
     change_id: int
@@ -46,11 +47,12 @@ class WatchedTable:
     planned: Planned | None = None
     first: str = ""
     front: str = ""
+    others: tuple["WatchedTable", ...] = ()
 
-    def asked(self) -> CatalogRow:
-        """As a row of `asked`."""
+    def asked(self, place: int) -> CatalogRow:
+        """As a row of `asked`, in its place there."""
         return {
-            "change": self.change_id,
+            "change": place,
             "relation": self.relation,
             "front": self.front,
             "olds": list(self.old_columns) or [""],
@@ -82,7 +84,7 @@ class _LeafState:
 #: A body would fail, and a trigger (UPDATE OF, WHEN) fall silent, once the column has another name.
 _FAILING = frozenset({"function body", "trigger"})
 
-#: $1 is a row for each change: what is asked of Subject.
+#: $1 is a row for each table, by its place: what is asked of it.
 _ASKED = """
 asked AS (
     SELECT u.*
@@ -178,31 +180,50 @@ async def observe(conn: AsyncConnection, schema: str, subjects: Sequence[Watched
     """
     if not subjects:
         return {}
-    asked = [subject.asked() for subject in subjects]
+    tables = [table for subject in subjects for table in (subject, *subject.others)]
+    asked = [table.asked(place) for place, table in enumerate(tables)]
     seen = await lookup(await server_version(conn)).ask(conn, schema, asked)
-    dependents = dependent.found(
-        seen, [WatchedColumn(s.change_id, s.relation, " and ".join(s.old_columns)) for s in subjects]
-    )
-    of_tables = whole.found(seen)
-    by_change = {name: _by_change(rows) for name, rows in seen.items() if name in _QUERIES}
-    return {
-        subject.change_id: _live(
-            subject,
-            {name: rows.get(subject.change_id, []) for name, rows in by_change.items()},
+    named = [
+        WatchedColumn(place, each.relation, " and ".join(each.old_columns))
+        for place, each in enumerate(tables)
+    ]
+    dependents, of_tables = dependent.found(seen, named), whole.found(seen)
+    by_place = {name: _by_place(rows) for name, rows in seen.items() if name in _QUERIES}
+    lives = iter(
+        _live(
+            table,
+            {name: rows.get(place, []) for name, rows in by_place.items()},
             tuple(
                 dict.fromkeys(
                     (
-                        *_dependents(subject, dependents[subject.change_id]),
-                        *(_of_table(subject, each) for each in of_tables.get(subject.change_id, ())),
+                        *_dependents(table, dependents[place]),
+                        *(_of_table(table, each) for each in of_tables.get(place, ())),
                     )
                 )
             ),
         )
+        for place, table in enumerate(tables)
+    )
+    return {
+        subject.change_id: _with_others(subject, next(lives), tuple(next(lives) for _ in subject.others))
         for subject in subjects
     }
 
 
-def _by_change(rows: Iterable[CatalogRow]) -> dict[int, list[CatalogRow]]:
+def _with_others(subject: WatchedTable, first: Live, others: tuple[Live, ...]) -> Live:
+    """Pure. Add what is seen of the other tables: of those on which a trigger of ours keeps something in sync
+    the faults and the leaves are the change's own.
+    """
+    kept = [live for table, live in zip(subject.others, others, strict=True) if table.trigger is not None]
+    return replace(
+        first,
+        sync_faults=(*first.sync_faults, *(fault for live in kept for fault in live.sync_faults)),
+        leaves=(*first.leaves, *(leaf for live in kept for leaf in live.leaves)),
+        others=others,
+    )
+
+
+def _by_place(rows: Iterable[CatalogRow]) -> dict[int, list[CatalogRow]]:
     found: defaultdict[int, list[CatalogRow]] = defaultdict(list)
     for row in rows:
         found[row["change"]].append(row)
@@ -226,6 +247,7 @@ def _live(
     triggers += _order_faults(subject, leaves, watchers.found(seen["watchers"], subject.columns))
     return Live(
         table_exists=True,
+        called=table,
         sync_faults=(*moved, *_column_faults(subject, missing), *functions, *triggers),
         missing_columns=tuple(missing),
         retyped=tuple(_retyped(subject, row) for row in seen["columns"] if row["type"] is not None),

@@ -301,7 +301,7 @@ DECLARE
     a_phase text; was text; becomes text; a_state text; code text;
 BEGIN
     ALTER TABLE expandcontract.change DISABLE TRIGGER guard;
-    UPDATE expandcontract.change SET plan = '{}';
+    UPDATE expandcontract.change SET plan = pg_catalog.jsonb_set(plan, '{sections}', '{}');
     FOREACH a_phase IN ARRAY ARRAY['expand', 'dual_write', 'backfill', 'verify', 'contract'] LOOP
     FOREACH was IN ARRAY ARRAY['pending', 'running', 'done', 'failed', 'undone'] LOOP
     FOREACH becomes IN ARRAY ARRAY['pending', 'running', 'done', 'failed', 'undone'] LOOP

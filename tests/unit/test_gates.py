@@ -12,11 +12,13 @@ from expandcontract import gates
 from expandcontract.cli.views.next_steps import next_command
 from expandcontract.engine import gatekeeper
 from expandcontract.model.errors import GateShut
-from expandcontract.model.live import Dependent, Leaf
+from expandcontract.model.live import Dependent, Leaf, Live
+from expandcontract.model.names import RelationName
 from expandcontract.model.notes import Words
 from expandcontract.model.phases import Phase, Section, State, Status
 from expandcontract.model.policy import Policy
 from expandcontract.model.records import PhaseRecord, Waiver, Wish
+from expandcontract.model.site import Site
 from expandcontract.model.situation import Situation
 from expandcontract.model.step import Purpose, Step, Sweep
 from expandcontract.model.users import Source, Standby
@@ -39,6 +41,7 @@ from tests.unit.situations import (
 )
 
 WEB_42 = parse_requirements("web>=42")
+CUSTOMERS = RelationName("public", "customers")
 ONLY_42 = Policy(require_version=WEB_42)
 
 BEFORE_READY = situation(phases=phases(done=2, running=True), proof=None, copy=sweep(25))
@@ -58,11 +61,11 @@ def names(given: Situation) -> list[str]:
 def test_all_gates_are_there_in_order() -> None:
     """Hard gates come first, in the order in which a change meets them."""
     assert gates.ALL == (
-        "backfilled", "verified", "sync-intact", "leaves-covered", "dependents-clear", "no-conflicts",
-        "looks-clean", "mentions", "old-writers", "old-readers", "carried", "new-code-seen",
+        "backfilled", "verified", "sync-intact", "tables-stand", "leaves-covered", "dependents-clear",
+        "no-conflicts", "looks-clean", "mentions", "old-writers", "old-readers", "carried", "new-code-seen",
         "replicas-caught-up", "fleet", "soak", "approval",
     )  # fmt: skip
-    assert [gates.is_hard(name) for name in gates.ALL] == [True] * 6 + [False] * 10
+    assert [gates.is_hard(name) for name in gates.ALL] == [True] * 7 + [False] * 10
 
 
 def test_unknown_gate() -> None:
@@ -103,6 +106,12 @@ SHUT = {
     "table gone": (situation(live=live(table_exists=False)), "sync-intact", "ec doctor"),
     "no trigger yet": (situation(phases=phases(1)), "sync-intact", "ec start"),
     "trigger off": (situation(live=live(sync_faults=("It is off.",))), "sync-intact", "ec backfill"),
+    "another table gone": (
+        situation(
+            plan=plan(others=(Site(CUSTOMERS),)), others=(7,), live=live(others=(Live(table_exists=False),))
+        ),
+        "tables-stand", "ec rollback",
+    ),
     "leaf without trigger": (
         situation(live=live(leaves=(Leaf(2, "p2", trigger_intact=False, swept=True),))),
         "leaves-covered", "ec backfill",

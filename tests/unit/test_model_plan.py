@@ -14,6 +14,7 @@ from expandcontract.model.names import RelationName
 from expandcontract.model.notes import Note, Words
 from expandcontract.model.phases import Section, State
 from expandcontract.model.plan import Plan, from_data, to_data
+from expandcontract.model.site import Site
 from expandcontract.model.step import Concurrent, Lock, LockMode, Purpose, Step, Sweep, Transactional
 
 TABLE = RelationName("app", "Guest Book")
@@ -76,6 +77,21 @@ def full_plan() -> Plan:
         given="t.email IS DISTINCT FROM NULL",
         aside=RelationName("public", "~ec_orders"),
         final_table=RelationName("public", "bills"),
+        uses=("id",),
+        others=(
+            Site(
+                RelationName("public", "lines"),
+                claims=None,
+                uses=("number",),
+                may_go=True,
+                pair=Pair(TABLE, Side("o", "integer", after="~o"), Side("n", "bigint", after="o")),
+                trigger="~ec_8",
+                functions=(RelationName("s", "t8"),),
+                hidden_functions=(RelationName("s", "k8"),),
+                first_trigger="!ec_8",
+                key=("number",),
+            ),
+        ),
         forecast=Forecast(1_000, 81_920, 1_000, 163_840, 200_000, 40_960, 0.5),
         program_version="0.1.0",
     )
@@ -92,7 +108,7 @@ def test_a_plan_survives_the_ledger() -> None:
 
 def test_no_field_was_forgotten() -> None:
     """The round trip above covers every field: none of them has its default."""
-    for whole in (full_plan(), full_plan().sides):
+    for whole in (full_plan(), full_plan().sides, full_plan().others[0]):
         for field in fields(whole):
             assert getattr(whole, field.name) != field.default, field.name
 

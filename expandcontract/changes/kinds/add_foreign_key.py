@@ -24,6 +24,7 @@ from expandcontract.model.names import (
 )
 from expandcontract.model.notes import Note, Words
 from expandcontract.model.plan import Plan
+from expandcontract.model.site import Site
 from expandcontract.model.step import LockMode
 from expandcontract.postgres.catalog.snapshot import Referred, Snapshot
 from expandcontract.postgres.clone import Answer, Answers, Trial
@@ -169,6 +170,8 @@ class AddForeignKey(Kind[AddForeignKeySpec]):
             ),
             rules.sentences(name),
             claims=columns,
+            uses=referred.columns if referred.table == snapshot.table else (),
+            others=() if referred.table == snapshot.table else (Site(referred.table, uses=referred.columns),),
         )
 
 

@@ -14,6 +14,7 @@ from expandcontract.model.errors import UnsupportedShape
 from expandcontract.model.names import RelationName, parse_table, quote, shorten, slug, sync_schema
 from expandcontract.model.notes import Note, Words
 from expandcontract.model.plan import Plan
+from expandcontract.model.site import Site
 from expandcontract.postgres.catalog.constraint import Constraint
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer
@@ -79,11 +80,20 @@ class DropTable(Kind[DropTableSpec]):
             trigger=notes.trigger,
             functions=(notes.function,),
             final=hidden,
+            others=_referring(snapshot),
         )
 
 
 def _keys(snapshot: Snapshot) -> list[Constraint]:
     return [each for each in snapshot.constraints if each.inbound and each.table != snapshot.table]
+
+
+def _referring(snapshot: Snapshot) -> tuple[Site, ...]:
+    """The tables whose keys undo makes again, as they are named; one that is dropped is not missed."""
+    found: dict[RelationName, dict[str, None]] = {}
+    for key in _keys(snapshot):
+        found.setdefault(key.table, {}).update(dict.fromkeys(key.columns))
+    return tuple(Site(table, uses=tuple(columns), may_go=True) for table, columns in found.items())
 
 
 def _examine(snapshot: Snapshot) -> None:

@@ -39,6 +39,7 @@ from expandcontract.model.phases import Phase, Stage, Status, Verb
 from expandcontract.model.plan import Plan
 from expandcontract.model.situation import Situation
 from expandcontract.postgres.catalog import relation
+from expandcontract.postgres.query import value
 from expandcontract.postgres.sqlstate import is_lock_failure, translate
 from expandcontract.transforms.process import require
 
@@ -263,6 +264,9 @@ async def _insert(conn: AsyncConnection, context: Context, plan: Plan, known: Si
     ).scalar_one()
     if relation is None:
         raise NoSuchObject(f"{plan.table} is gone.")
+    for site in plan.others:
+        if not await value(conn, "SELECT pg_catalog.to_regclass($1) IS NOT NULL", site.table.sql):
+            raise NoSuchObject(f"{site.table} is gone.")
     if known is None:
         return await change_writer.create(
             conn, context.tables, plan, relation=relation, who=context.who, host=socket.gethostname()
