@@ -57,6 +57,13 @@ def refusals(work: Work, action: Transactional) -> tuple[Refusal, ...]:
     )
 
 
+async def stand(work: Work) -> None:
+    """Do what `require` does, in a transaction of its own."""
+    if work.plan.others:
+        async with work.context.database.transaction() as conn:
+            await require(conn, work)
+
+
 async def require(conn: AsyncConnection, work: Work) -> None:
     """Raise Refused with what became of another table, where one is not there under its name."""
     for table, now in (await not_standing(conn, work)).items():

@@ -318,10 +318,11 @@ async def samples(
 
 
 def is_part(tables: Tables, change_id: ColumnElement[int]) -> ColumnElement[bool]:
-    """Whether the relation of a chunk is part of the change's table still."""
-    change = tables.change.c
-    leaves = getattr(func, tables.schema).leaves(change.relation)
-    return tables.chunk.c.relation.in_(select(leaves).where(change.id == change_id))
+    """Whether the relation of a chunk is part of one of the change's tables still."""
+    change, site = tables.change.c, tables.site.c
+    leaves = getattr(func, tables.schema).leaves(site.relation)
+    present = (change.id == change_id, site.change_id == change.id, site.attempt == change.attempt)
+    return tables.chunk.c.relation.in_(select(leaves).where(*present))
 
 
 def _of(chunk: Table, round_: Round) -> ColumnElement[bool]:

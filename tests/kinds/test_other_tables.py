@@ -131,6 +131,30 @@ async def test_what_happens_to_it_between_gate_and_lock_is_found_under_the_lock(
         await life.rollback()
 
 
+_RESTORED = """
+ALTER TABLE expandcontract.change DISABLE TRIGGER ALL; ALTER TABLE expandcontract.site DISABLE TRIGGER ALL;
+UPDATE expandcontract.change SET database_oid = 1;
+UPDATE expandcontract.site SET relation = 'guests'::regclass WHERE number = 1;
+ALTER TABLE expandcontract.change ENABLE ALWAYS TRIGGER guard;
+ALTER TABLE expandcontract.change ENABLE ALWAYS TRIGGER placed;
+ALTER TABLE expandcontract.site ENABLE ALWAYS TRIGGER guard
+"""
+
+
+async def test_it_is_found_again_in_a_copy(database: str) -> None:
+    """A dump keeps no numbers: until a verb has looked for the tables they are told by their names."""
+    async with living(database, "add-foreign-key", KEY, GIVEN) as life:
+        await life.start()
+        await life.sql(_RESTORED)
+        assert judged(await life.situation()).open
+        await life.backfill()
+        found = "SELECT relation::regclass::text FROM expandcontract.site WHERE number = 1"
+        assert await life.value(found) == "customers"
+        await life.sql("ALTER TABLE customers RENAME TO clients")
+        with pytest.raises(Refused, match=r"is called public\.clients now"):
+            await life.verify()
+
+
 async def test_what_referred_to_a_table_comes_back_to_its_key(database: str) -> None:
     """A table that was renamed while the one that it refers to is hidden does not lose its key in silence:
     undo waits for its name. What took the name of one that was dropped is left alone.

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from expandcontract.ledger import change
 from expandcontract.ledger.migrate import migrate, migrations
 from expandcontract.ledger.tables import Tables
+from expandcontract.model.change import Pair, Side
 from expandcontract.model.errors import ColumnOwned, GuardRefused
 from expandcontract.model.names import RelationName
 from expandcontract.model.phases import Phase, State
@@ -24,6 +25,7 @@ from tests.postgres import ledgers
 from tests.postgres.ledgers import WHO, Ledger, refused
 
 PUBLIC = "public"
+ORDERS = RelationName(PUBLIC, "orders")
 QUICK = ("proven", "hidden")
 TABLES = """
 CREATE TABLE public.orders (id int PRIMARY KEY, user_id int, note text);
@@ -213,6 +215,33 @@ async def test_a_pair_that_nothing_keeps_does_not_begin(ledger: Ledger) -> None:
     with pytest.raises(DBAPIError) as caught:
         await one.begin(Phase.EXPAND)
     assert "a pair of columns that nothing keeps" in translate(caught.value).message
+
+
+async def test_each_table_with_a_pair_is_compared(ledger: Ledger) -> None:
+    """A proof does not end where one of them was not walked, and is bound to all of them."""
+    pair = Pair(ORDERS, Side("user_id", "integer"), Side("id", "integer"))
+    other = Site(ORDERS, claims=(), pair=pair, trigger="~ec_2", functions=ledgers.FUNCTIONS)
+    one = await ledgers.with_change(ledger, replace(ledgers.plan(), others=(other,)))
+    await one.run(Phase.EXPAND, Phase.DUAL_WRITE, Phase.BACKFILL)
+    with pytest.raises(DBAPIError) as caught:
+        await one.prove()
+    assert "Not every chunk of change 0001_rename was compared" in translate(caught.value).message
+    bound = await ledger.one(
+        "SELECT pg_catalog.jsonb_path_query_array(expandcontract.bound_state($1), '$.leaves[*].name')", one.id
+    )
+    assert bound == ["public.users", "public.orders"]
+    assert "there is no proof" in await ledger.one("SELECT expandcontract.proof_missing($1)", one.id)
+
+
+async def test_what_a_table_needs_of_itself(ledger: Ledger) -> None:
+    """A key that refers to its own table needs the columns that are referred to as they are."""
+    await begun(ledger, replace(of("0001_refer", "orders", claims=("user_id",)), uses=("id",)))
+    assert "Column id of public.orders is needed by change 0001_refer" in await turned_away(
+        ledger, of("0002_alter", "orders", claims=("id",))
+    )
+    assert "Column user_id belongs to change 0001_refer" in await turned_away(
+        ledger, replace(of("0003_refer", "orders"), uses=("user_id",))
+    )
 
 
 async def test_another_attempt_has_tables_of_its_own(ledger: Ledger) -> None:

@@ -1,8 +1,6 @@
 """`ec doctor`: look at server, connection, ledger and changes for what will cause trouble. Only reads."""
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -290,19 +288,14 @@ async def _left_over(context: Context) -> list[Finding]:
     async with context.database.transaction() as conn:
         found = await rows(conn, _TRIGGERS, sync_schema(""))
     try:
-        known = {(s.relation, s.plan.trigger) for s in await _open(context)}
+        known = {site.trigger for each in await _open(context) for site in each.plan.sites}
     except LedgerMissing:
         known = set()
     orphans = [
         each for each in found
-        if (each[3] == context.tables.sync_schema or not each[5]) and not _is_known(known, each)
+        if (each[3] == context.tables.sync_schema or not each[5]) and each[2] not in known
     ]  # fmt: skip
     return [_orphan(*each[1:5]) for each in orphans]
-
-
-def _is_known(known: set[tuple[int, str]], trigger: Sequence[Any]) -> bool:
-    # A child by inheritance has a trigger of its own, under the same name.
-    return any(name == trigger[2] for _, name in known)
 
 
 def _orphan(table: str, trigger: str, schema: str, function: str) -> Finding:
@@ -320,11 +313,15 @@ async def _changes(context: Context) -> list[Finding]:
     found = [Finding("ledger", well=True, sentence="The ledger is there and of this version.")]
     open_ = await _open(context)
     async with context.database.transaction() as conn:
-        held = await rows(conn, _HELD, [each.relation for each in open_], LOCKED_SECONDS)
+        tables = [table for each in open_ for table in (each.relation, *each.others)]
+        held = await rows(conn, _HELD, tables, LOCKED_SECONDS)
     locks = defaultdict(list)
     for relation, *who in held:
         locks[relation].append(_holder(*who))
-    return found + [health.of(each, locks[each.relation]) for each in open_]
+    return found + [
+        health.of(each, [who for table in (each.relation, *each.others) for who in locks[table]])
+        for each in open_
+    ]
 
 
 def _holder(pid: int, application: str, role: str, state: str, mode: str, seconds: int) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expandcontract.engine import mismatches, orphans, standing_check
+from expandcontract.engine import mismatches, orphans, other_tables, standing_check
 from expandcontract.engine import situation as situations
 from expandcontract.engine.allowed_verbs import applies
 from expandcontract.engine.context import Context
@@ -112,6 +112,7 @@ async def prove(
     """
     async with leased(context, situation, verb, exclusive=False) as work:
         orphans.require_table(work.situation)
+        await other_tables.stand(work)
         for _ in range(MOST_TRIES):
             try:
                 return await _once(work, pace, naming or Naming())

@@ -697,6 +697,12 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
         SELECT NULL, laid.blocks FROM laid WHERE laid.leaves IS NULL
     )
     SELECT EXISTS (SELECT FROM laid) AND NOT EXISTS (
+        -- Of another table with a pair nothing is proven where it was not laid.
+        SELECT FROM {schema}.site s
+        WHERE (s.change_id, s.attempt) = (compared.change_id, compared.attempt) AND s.number > 0 AND s.pairs > 0 AND NOT EXISTS (
+            SELECT FROM laid, jsonb_object_keys(laid.leaves) leaf WHERE leaf::oid IN (SELECT {schema}.leaves(s.relation))
+        )
+    ) AND NOT EXISTS (
         SELECT FROM part WHERE NOT (
             SELECT coalesce(sum(k.next_block - k.first_block), 0)::bigint >= part.blocks AND coalesce(bool_and(k.status = 'done'), true)
             FROM {schema}.chunk k
