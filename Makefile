@@ -43,7 +43,8 @@ soak: export EC_TEST_ALL := 1
 soak: export EC_MACHINE_SEED ?= random
 soak: export EC_MACHINE_SECONDS ?= 1800
 soak: .venv/installed-dev ## run for hours: all of the big matrices, and the machine with fresh seeds
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal tests/property tests/chaos tests/acceptance/test_shapes_written.py
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal tests/property tests/chaos tests/acceptance/test_shapes_written.py \
+		tests/acceptance/test_demo.py tests/kinds/test_kills.py tests/kinds/test_lives.py
 
 oldest: .venv-oldest/installed ## run a part of the tests with the oldest dependencies that are allowed
 	.venv-oldest/bin/pytest -n $(WORKERS) --dist worksteal -m "not slow" tests/unit tests/golden/test_views.py \

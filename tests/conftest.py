@@ -10,7 +10,7 @@ import os
 import tempfile
 from collections.abc import Coroutine, Generator, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
@@ -18,6 +18,9 @@ import pytest
 from expandcontract.ledger.migrate import migrate
 from expandcontract.postgres.connect import Database
 from expandcontract.testing.server import Server, available_versions
+
+if TYPE_CHECKING:
+    from tests.chaos.nursery import Nursery
 
 VERSION = int(os.environ.get("EC_TEST_PG", "18"))
 REQUIRE_ALL = os.environ.get("EC_REQUIRE_ALL") == "1"
@@ -103,6 +106,15 @@ def empty_database(server: Server) -> Iterator[str]:
     """Give the URL of a fresh database, as its superuser, for what happens before or during `ec init`."""
     with database_of(server, "template0") as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def nursery() -> "Iterator[Nursery]":
+    """Give the process that forks one for each act that dies: to start Python costs more than the act."""
+    from tests.chaos.nursery import Nursery
+
+    with Nursery() as started:
+        yield started
 
 
 LEDGER = "with_ledger"

@@ -7,6 +7,8 @@ from functools import cache
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
+
 T = TypeVar("T")
 
 #: Set by `make soak`.
@@ -16,6 +18,12 @@ ALL = os.environ.get("EC_TEST_ALL") == "1"
 def part(items: Sequence[T], of: int) -> Sequence[T]:
     """Return every `of`th item, from a place that the commit chooses: the same one for whoever tests it."""
     return items if ALL else items[_number() % of :: of]
+
+
+def in_turn(items: Sequence[str], of: int | None = None) -> list[object]:
+    """Return parameters of which each commit takes every `of`th, or one; `make slow` takes the others."""
+    now = part(items, of or len(items))
+    return [each if each in now else pytest.param(each, marks=pytest.mark.slow) for each in items]
 
 
 @cache

@@ -1,6 +1,6 @@
 """A change through its whole life, as an operator drives it and two versions of an application see it."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -34,6 +34,7 @@ from expandcontract.model.situation import Situation
 from expandcontract.postgres.connect import Database
 from expandcontract.throttles import courtesy
 from expandcontract.throttles.limits import Limits
+from tests.acceptance.beginnings import begin
 from tests.acceptance.catalog import Connection
 
 Rows: TypeAlias = list[tuple[Any, ...]]
@@ -182,9 +183,50 @@ async def opened(
 
 @asynccontextmanager
 async def living(
-    url: str, kind: str, fields: Fields, given: str = "SELECT", policy: Policy = POLICY
+    url: str,
+    kind: str,
+    fields: Fields,
+    given: str = "SELECT",
+    policy: Policy = POLICY,
+    *,
+    to: Stage | None = None,
+    **consent: Any,  # noqa: ANN401 - fields of Consent
 ) -> AsyncIterator[Life]:
-    """Give a change that the verbs will carry, as `opened` does."""
+    """Give a change that the verbs will carry, as `opened` does; or have carried `to` a stage already, for
+    this test or for one before it that begins with the same.
+    """
+    if to is not None:
+        await carried(
+            url, (kind, fields, given, policy), lambda life: _carry(life, to, consent), to, repr(consent)
+        )
+        given = "SELECT"
     heard: list[Event] = []
     async with opened(url, kind, fields, given, policy, heard.append) as application:
         yield Life(**vars(application), heard=heard)
+
+
+async def carried(
+    url: str,
+    change: tuple[str, Fields, str, Policy],
+    carry: Callable[[Life], Awaitable[None]],
+    *what: Hashable,
+) -> None:
+    """Bring the database of a change to what `carry` makes of it, or made of it for a test before: `what`
+    tells that from whatever else is made of the same change with the same policy.
+    """
+
+    async def play() -> None:
+        async with living(url, *change) as life:
+            await carry(life)
+
+    kind, fields, *rest = change
+    await begin(url, (kind, repr(fields), repr(rest), *what), play)
+
+
+async def _carry(life: Life, to: Stage, consent: Mapping[str, Any]) -> None:
+    await life.start(**consent)
+    if to in (Stage.READY, Stage.HIDDEN):
+        await life.backfill()
+    if to == Stage.HIDDEN:
+        await life.contract()
+    assert (await life.situation()).stage == to

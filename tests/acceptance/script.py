@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from expandcontract.ledger import change as change_writer
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Plan
-from expandcontract.model.step import Concurrent, Lock, Purpose, Step, Sweep, Transactional
+from expandcontract.model.step import Concurrent, Deletion, Lock, Purpose, Step, Sweep, Transactional
 from expandcontract.postgres.message import driver
 from tests.acceptance.catalog import describe
 from tests.acceptance.cycle import Application, Fields, opened
@@ -125,12 +125,12 @@ class Script(Application):
 
     async def _apart(self, action: Concurrent) -> None:
         found = await self._probe(action)
-        if found == "done":
+        if found == "done" and not action.again:
             return
         assert found == "absent"
         async with self.context.database.direct() as conn:
             await conn.exec_driver_sql(action.statement)
-        assert await self._probe(action) == "done"
+        assert action.again or await self._probe(action) == "done"
 
     async def _probe(self, action: Concurrent) -> str:
         async with self.context.database.transaction() as conn:
@@ -141,9 +141,14 @@ class Script(Application):
         if sweep.purpose != Purpose.COPY:
             return
         sets = ", ".join(f"{column} = {value}" for column, value in sweep.assignments)
+        does = (
+            f"DELETE FROM {sweep.table} t"
+            if isinstance(sweep, Deletion)
+            else f"UPDATE {sweep.table} t SET {sets}"
+        )
         left = f"SELECT count(*) FROM {sweep.table} t WHERE {sweep.wanted}"
         async with self.context.database.transaction() as conn:
-            await conn.exec_driver_sql(f"UPDATE {sweep.table} t SET {sets} WHERE {sweep.wanted}")
+            await conn.exec_driver_sql(f"{does} WHERE {sweep.wanted}")
             assert (await conn.exec_driver_sql(left)).scalar_one() == 0
 
 
@@ -171,5 +176,6 @@ def _locked(locks: tuple[Lock, ...]) -> list[str]:
 
 async def _execute(conn: AsyncConnection, *statements: str) -> None:
     """Run statements in one message, in the transaction that is open."""
-    raw: Any = await driver(conn)
-    await raw.execute(";\n".join(statements))
+    if statements:
+        raw: Any = await driver(conn)
+        await raw.execute(";\n".join(statements))

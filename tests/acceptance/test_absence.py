@@ -60,8 +60,7 @@ async def test_expand_and_contract_in_one_script_is_refused(database: str) -> No
 
 async def test_new_code_that_was_noted_before_ready_is_seen_after_it(database: str) -> None:
     """A session is noted once a minute, and anew from ready on; after an undo it counts from then."""
-    async with living(database, *RENAME) as life:
-        await life.start()
+    async with living(database, *RENAME, to=Stage.BEFORE_READY) as life:
         await life.sql(AS_NEW)
         await life.backfill()
         assert (await life.situation()).new_code_at is None
@@ -89,8 +88,7 @@ async def test_what_ec_writes_is_no_sign_of_anybody(database: str) -> None:
 
 async def test_an_acknowledgement_covers_what_is_shut_and_ready(database: str) -> None:
     """Not a gate that is open, one that the change has not got, or any of a change that is not ready."""
-    async with living(database, *RENAME) as life:
-        await life.start()
+    async with living(database, *RENAME, to=Stage.BEFORE_READY) as life:
 
         async def ack(gate: str) -> None:
             await control.ack(life.context, life.name, gate, "a reason")
@@ -142,8 +140,7 @@ async def test_ready_is_looked_at(database: str, statement: str, why: str) -> No
 
 async def test_new_code_may_run_after_contract_and_purge(database: str) -> None:
     """`wait --for ready` asks whether it may be deployed, and not how far the change is."""
-    async with living(database, *RENAME) as life:
-        await life.start()
+    async with living(database, *RENAME, to=Stage.BEFORE_READY) as life:
         with pytest.raises(TimeIsUp):
             await wait.wait(life.context, life.name, "ready", timedelta(0))
         await life.backfill()
@@ -158,8 +155,7 @@ async def test_new_code_may_run_after_contract_and_purge(database: str) -> None:
 
 async def test_a_name_stands_for_one_spec(database: str) -> None:
     """Started with other words it is refused, and nothing of it is done; rolled back, it may be another."""
-    async with living(database, *RENAME) as life:
-        await life.start()
+    async with living(database, *RENAME, to=Stage.BEFORE_READY) as life:
         other = Change(life.name, "rename-column", {"column": "users.name", "new_name": "called"})
         with pytest.raises(OtherSpec, match="started with other words") as refused:
             await start.start(life.context, other)

@@ -11,6 +11,7 @@ import pytest
 from expandcontract.model import killpoints
 from expandcontract.model.errors import Mismatches
 from expandcontract.model.events import Notice
+from expandcontract.model.phases import Stage
 from expandcontract.testing.server import Server
 from tests.acceptance.cycle import Life, living
 
@@ -72,8 +73,7 @@ async def test_a_leaf_that_is_attached_while_rows_are_copied_is_copied_too(
     server: Server, database: str
 ) -> None:
     """Its rows were never in sync; another round finds them, before the change is ready."""
-    async with living(database, "rename-column", FIELDS, PARTITIONED) as life:
-        await life.start()
+    async with living(database, "rename-column", FIELDS, PARTITIONED, to=Stage.BEFORE_READY) as life:
         with _at("copy.batch.committed", _sql(server, database, *COMES.split(";"))) as acted:
             situation = await life.backfill(batch=100)
         assert acted == [1]
@@ -87,8 +87,7 @@ async def test_a_leaf_that_is_attached_while_rows_are_compared_is_not_passed(
     server: Server, database: str
 ) -> None:
     """The comparison begins anew, finds its rows, and says how many; a backfill takes them in."""
-    async with living(database, "rename-column", FIELDS, PARTITIONED) as life:
-        await life.start()
+    async with living(database, "rename-column", FIELDS, PARTITIONED, to=Stage.BEFORE_READY) as life:
         await life.backfill(verify=False)
         with (
             _at("compare.slice.committed", _sql(server, database, *COMES.split(";")), after=1) as acted,
@@ -113,8 +112,7 @@ async def test_a_leaf_that_goes_while_rows_are_swept_stops_nothing(
     """What is left of the table is copied and proven, and contract may run. The proof is of that alone: what
     was compared of a leaf that is no longer part counts neither as compared nor as a mismatch.
     """
-    async with living(database, "rename-column", FIELDS, PARTITIONED) as life:
-        await life.start()
+    async with living(database, "rename-column", FIELDS, PARTITIONED, to=Stage.BEFORE_READY) as life:
         with _at(point, _sql(server, database, gone), after=1) as acted:
             situation = await life.backfill(batch=100)
         assert acted == [1]
@@ -132,8 +130,9 @@ async def test_a_table_that_is_rewritten_while_rows_are_swept(
     server: Server, database: str, rewrite: str, point: str
 ) -> None:
     """Every row lies elsewhere then: each is copied once, each is compared, and the proof holds."""
-    async with living(database, "rename-column", FIELDS, PLAIN + "; DELETE FROM t WHERE id <= 700") as life:
-        await life.start()
+    async with living(
+        database, "rename-column", FIELDS, PLAIN + "; DELETE FROM t WHERE id <= 700", to=Stage.BEFORE_READY
+    ) as life:
         with _at(point, _sql(server, database, rewrite), after=1) as acted:
             situation = await life.backfill(batch=100)
         assert acted == [1]

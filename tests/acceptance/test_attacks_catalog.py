@@ -6,6 +6,7 @@ import pytest
 
 from expandcontract.engine.verbs import plan
 from expandcontract.model.errors import ColumnOwned, GateShut, Refused, StepFailed, UnsupportedShape
+from expandcontract.model.phases import Stage
 from tests.acceptance.cycle import Life, living
 from tests.acceptance.script import scripted
 
@@ -23,8 +24,7 @@ async def columns(life: Life) -> list[str]:
 
 async def test_rollback_leaves_a_table_alone_that_took_the_name(database: str) -> None:
     """The table was renamed away, and another one of its name has a column like our new side: it stays."""
-    async with living(database, *RENAME, USERS) as life:
-        await life.ready()
+    async with living(database, *RENAME, USERS, to=Stage.READY) as life:
         await life.sql("ALTER TABLE users RENAME TO old_users; CREATE TABLE users(id int, display_name text)")
         with pytest.raises(Refused, match="another table"):
             await life.rollback()
@@ -36,8 +36,7 @@ async def test_rollback_leaves_a_table_alone_that_took_the_name(database: str) -
 
 async def test_rollback_does_not_drop_the_last_copy(database: str) -> None:
     """Somebody dropped the old column: the new one holds the only values. It goes only when that is said."""
-    async with living(database, *RENAME, USERS) as life:
-        await life.ready()
+    async with living(database, *RENAME, USERS, to=Stage.READY) as life:
         await life.sql("ALTER TABLE users DROP COLUMN name CASCADE")
         with pytest.raises(Refused, match="last copy"):
             await life.rollback()
@@ -74,8 +73,7 @@ LATE = {
 @pytest.mark.parametrize("late", LATE.values(), ids=LATE.keys())
 async def test_what_the_old_column_got_after_the_plan_is_named(database: str, late: str) -> None:
     """Purge would drop it without a word, so contract asks first."""
-    async with living(database, *RENAME, USERS) as life:
-        await life.start()
+    async with living(database, *RENAME, USERS, to=Stage.BEFORE_READY) as life:
         await life.sql(late)
         await life.backfill()
         with pytest.raises(GateShut, match="carried") as refused:
@@ -136,8 +134,7 @@ async def test_a_replaced_trigger_or_function_is_not_the_one_that_was_made(
     database: str, sabotage: str
 ) -> None:
     """Verify finds nothing, but what would keep the rows in sync is somebody else's. Backfill restores it."""
-    async with living(database, *RENAME, USERS) as life:
-        await life.ready()
+    async with living(database, *RENAME, USERS, to=Stage.READY) as life:
         await life.sql(sabotage.format((await life.situation()).plan.trigger))
         await life.verify()
         with pytest.raises(GateShut, match="sync-intact"):
@@ -150,8 +147,7 @@ async def test_a_replaced_trigger_or_function_is_not_the_one_that_was_made(
 
 async def test_a_child_that_came_later_keeps_the_change_from_ready(database: str) -> None:
     """Its rows would never be in sync: backfill says so, and what to do."""
-    async with living(database, *RENAME, USERS) as life:
-        await life.start()
+    async with living(database, *RENAME, USERS, to=Stage.BEFORE_READY) as life:
         await life.sql("CREATE TABLE child() INHERITS (users); INSERT INTO child VALUES (5000, 'child', 'x')")
         with pytest.raises(StepFailed, match="child") as failed:
             await life.backfill()
@@ -162,8 +158,7 @@ async def test_a_child_that_came_later_keeps_the_change_from_ready(database: str
 
 async def test_a_renamed_key_is_noticed(database: str) -> None:
     """The trigger names the key when it keeps a conflict, and would fail the write."""
-    async with living(database, *RENAME, USERS) as life:
-        await life.ready()
+    async with living(database, *RENAME, USERS, to=Stage.READY) as life:
         await life.sql("ALTER TABLE users RENAME id TO user_id")
         with pytest.raises(GateShut, match="sync-intact"):
             await life.contract()

@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from expandcontract.model.errors import CopiedDatabase, EcError, LockBudgetSpent
+from expandcontract.model.phases import Stage
 from expandcontract.postgres.connect import Database
 from tests.acceptance.cycle import Life, living
 
@@ -45,8 +46,7 @@ async def test_settings_of_the_role_change_nothing(database: str) -> None:
 
 async def test_a_copy_goes_on_by_itself_only_after_a_proof(database: str) -> None:
     """A copy may have diverged: contract is refused there until its own rows were compared."""
-    async with living(database, *RENAME, USERS) as life:
-        await life.ready()
+    async with living(database, *RENAME, USERS, to=Stage.READY) as life:
         name = await life.value("SELECT current_database()")
         await life.context.database.close()
         await life.app.close()
@@ -90,8 +90,7 @@ async def test_a_prepared_transaction_is_waited_for_and_named(database: str) -> 
 
 async def test_many_operators_at_once(database: str) -> None:
     """Every verb from several sides at the same moments: each gets an answer of ec, all rows are in sync."""
-    async with living(database, *RENAME, USERS) as life:
-        await life.ready()
+    async with living(database, *RENAME, USERS, to=Stage.READY) as life:
         others = [replace(life, context=replace(life.context, database=Database(database))) for _ in range(4)]
         try:
             verbs = ("start", "backfill", "verify", "contract", "undo")

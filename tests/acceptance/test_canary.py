@@ -17,7 +17,7 @@ from expandcontract.engine.verbs import canary
 from expandcontract.model.errors import CanaryFailed, Interrupted, WrongState
 from expandcontract.model.events import Notice
 from expandcontract.model.hooks import Hooks
-from expandcontract.model.phases import State
+from expandcontract.model.phases import Stage, State
 from expandcontract.model.situation import Situation
 from tests.acceptance.cycle import Life, acknowledge, living
 from tests.acceptance.moments import at, dies_at, elsewhere
@@ -56,8 +56,7 @@ async def _application(url: str, *statements: str) -> AsyncIterator[None]:
         await conn.close()
 
 
-async def _ready(life: Life) -> None:
-    await life.ready()
+async def _noted(life: Life) -> None:
     await acknowledge(life, "new-code-seen", "the test writes as both")
 
 
@@ -72,8 +71,8 @@ async def _events(life: Life) -> list[str]:
 
 async def test_contract_is_undone_when_old_code_fails(database: str) -> None:
     """Its statements name the old column, are rolled back, and soon work again; the reason has both rates."""
-    async with living(database, *_RENAME) as life:
-        await _ready(life)
+    async with living(database, *_RENAME, to=Stage.READY) as life:
+        await _noted(life)
         async with _application(database, *_OLD_CODE):
             with pytest.raises(CanaryFailed, match=r"rolled back in .* before contract") as failed:
                 await _watched(life, 30)
@@ -89,8 +88,8 @@ async def test_contract_is_undone_when_old_code_fails(database: str) -> None:
 @pytest.mark.slow
 async def test_an_application_that_fails_as_before_is_left_alone(database: str) -> None:
     """Contract stays; the ledger says that the canary passed, and nothing is left to do."""
-    async with living(database, *_RENAME) as life:
-        await _ready(life)
+    async with living(database, *_RENAME, to=Stage.READY) as life:
+        await _noted(life)
         async with _application(database, "SELECT nothing_of_that_name", "SELECT full_name FROM users"):
             situation = await _watched(life, 6)
         assert (situation.state, situation.canary_open) == (State.HIDDEN, False)
@@ -101,8 +100,8 @@ async def test_an_application_that_fails_as_before_is_left_alone(database: str) 
 
 async def test_the_canary_hook_undoes_contract(database: str, tmp_path: Path) -> None:
     """Nothing is rolled back, but it knows better; its words are the reason."""
-    async with living(database, *_RENAME) as plain:
-        await _ready(plain)
+    async with living(database, *_RENAME, to=Stage.READY) as plain:
+        await _noted(plain)
         hooks = Hooks({"canary": f"echo x >> {tmp_path}/asked; echo 'no orders any more'; exit 1"})
         life = replace(plain, context=replace(plain.context, hooks=hooks))
         with pytest.raises(CanaryFailed, match="canary hook failed: exit code 1: no orders any more"):
@@ -113,8 +112,8 @@ async def test_the_canary_hook_undoes_contract(database: str, tmp_path: Path) ->
 @pytest.mark.parametrize("point", ["canary.watching", "contract.hide.recorded"])
 async def test_a_canary_that_was_killed_is_said_to_be_open_and_goes_on(database: str, point: str) -> None:
     """The old side stays hidden; status says how to go on and how to undo; the same command watches again."""
-    async with living(database, *_RENAME) as life:
-        await _ready(life)
+    async with living(database, *_RENAME, to=Stage.READY) as life:
+        await _noted(life)
         with dies_at(point):
             await _watched(life, 2)
         situation = await life.situation()
@@ -128,8 +127,8 @@ async def test_a_canary_that_was_killed_is_said_to_be_open_and_goes_on(database:
 
 async def test_a_canary_that_was_killed_before_it_hid_anything_begins_anew(database: str) -> None:
     """With another baseline; the journal keeps the first beginning."""
-    async with living(database, *_RENAME) as life:
-        await _ready(life)
+    async with living(database, *_RENAME, to=Stage.READY) as life:
+        await _noted(life)
         with dies_at("canary.begun"):
             await _watched(life, 2)
         assert (await life.situation()).state == State.ACTIVE
@@ -140,8 +139,8 @@ async def test_a_canary_that_was_killed_before_it_hid_anything_begins_anew(datab
 @pytest.mark.slow
 async def test_a_failed_canary_that_was_killed_undoes_at_the_next_run(database: str) -> None:
     """It was about to undo: the failures are still there, and are seen again."""
-    async with living(database, *_RENAME) as life:
-        await _ready(life)
+    async with living(database, *_RENAME, to=Stage.READY) as life:
+        await _noted(life)
         async with _application(database, *_OLD_CODE):
             with dies_at("canary.failed"):
                 await _watched(life, 30)
@@ -154,8 +153,9 @@ async def test_a_failed_canary_that_was_killed_undoes_at_the_next_run(database: 
 async def test_what_undo_would_lose_is_not_lost_by_a_canary(database: str) -> None:
     """It says that the old side stays hidden, what would be lost, and leaves the decision to people."""
     given = "CREATE TABLE t(id int PRIMARY KEY, n int); INSERT INTO t VALUES (1, 1), (2, 2)"
-    async with living(database, "change-type", {"column": "t.n", "type": "text", "to": "s"}, given) as plain:
-        await _ready(plain)
+    fields = {"column": "t.n", "type": "text", "to": "s"}
+    async with living(database, "change-type", fields, given, to=Stage.READY) as plain:
+        await _noted(plain)
         life = replace(plain, context=replace(plain.context, hooks=Hooks({"canary": "exit 1"})))
         with (
             at("canary.failed", lambda: elsewhere(database, "UPDATE t SET s = 'two' WHERE id = 2")),
@@ -169,8 +169,8 @@ async def test_what_undo_would_lose_is_not_lost_by_a_canary(database: str) -> No
 
 async def test_a_canary_can_be_stopped(database: str) -> None:
     """At once, and the change stays as it is."""
-    async with living(database, *_RENAME) as life:
-        await _ready(life)
+    async with living(database, *_RENAME, to=Stage.READY) as life:
+        await _noted(life)
         watching = asyncio.create_task(_watched(life, 30))
         await _begun(life, watching)
         life.context.stop.set()
@@ -189,8 +189,8 @@ async def _begun(life: Life, watching: "asyncio.Task[object]") -> None:
 
 async def test_a_canary_ends_when_somebody_undoes_contract(database: str) -> None:
     """It holds no lease: undo from elsewhere goes through, and the watcher says so."""
-    async with living(database, *_RENAME) as life:
-        await _ready(life)
+    async with living(database, *_RENAME, to=Stage.READY) as life:
+        await _noted(life)
         watching = asyncio.create_task(_watched(life, 30))
         await _begun(life, watching)
         await life.undo()

@@ -11,6 +11,7 @@ import pytest
 from expandcontract.engine.verbs import plan, start
 from expandcontract.model import killpoints
 from expandcontract.model.errors import BadExpression, ColumnOwned, GateShut, Mismatches, WouldLose
+from expandcontract.model.phases import Stage
 from tests.acceptance.catalog import Connection, everything
 from tests.acceptance.cycle import Life, living
 from tests.acceptance.script import scripted
@@ -217,8 +218,7 @@ async def test_a_trigger_that_was_off_for_one_transaction_during_verify(database
     """A10: it commits while rows are compared, and everything looks as before: contract is refused all the
     same.
     """
-    async with living(database, "rename-column", _RENAME, _NAMES) as life:
-        await life.ready()
+    async with living(database, "rename-column", _RENAME, _NAMES, to=Stage.READY) as life:
         done: list[str] = []
 
         def reached(point: str) -> None:
@@ -415,8 +415,7 @@ async def test_a_trigger_of_the_user_that_changes_the_old_column(database: str) 
 
 async def test_a_dba_who_renames_the_old_column_is_noticed(database: str) -> None:
     """A21: status and gate name it; a write that goes through the trigger goes on as it was written."""
-    async with living(database, "rename-column", _RENAME, _NAMES) as life:
-        await life.ready()
+    async with living(database, "rename-column", _RENAME, _NAMES, to=Stage.READY) as life:
         await life.sql("ALTER TABLE t RENAME name TO surprise; UPDATE t SET other = 1")
         faults = (await life.situation()).live.sync_faults
         assert any("name" in fault for fault in faults)
@@ -479,8 +478,7 @@ async def test_a_repair_never_writes_the_old_side(database: str, drifted: str) -
     given = """CREATE TABLE t(id int PRIMARY KEY, size text, name text);
     INSERT INTO t VALUES (1, '7', 'fits'), (2, 'abc', repeat('x', 30)), (3, '007', 'fits')"""
     fields = {"column": "t.size", "type": "int", "to": "wide"}
-    async with living(database, "change-type", fields, given) as life:
-        await life.start()
+    async with living(database, "change-type", fields, given, to=Stage.BEFORE_READY) as life:
         with pytest.raises(Mismatches):
             await life.backfill()
         trigger = f'"~ec_{life.name}"'

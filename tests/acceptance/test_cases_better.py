@@ -14,7 +14,7 @@ from expandcontract.engine.context import Context
 from expandcontract.engine.verbs import init, plan
 from expandcontract.model import killpoints
 from expandcontract.model.errors import BadExpression, GateShut, Interrupted
-from expandcontract.model.phases import Section
+from expandcontract.model.phases import Section, Stage
 from expandcontract.model.plan import Plan
 from expandcontract.model.step import Sweep
 from expandcontract.testing.server import Server
@@ -171,8 +171,7 @@ async def test_contract_again_after_it_died_between_two_of_its_steps(database: s
 
 async def test_the_ledger_keeps_who_did_what_and_how_many_rows(database: str) -> None:
     """X25: after a rollback it tells who started and rolled back, when, and what was touched."""
-    async with living(database, *_RENAME, _ORDERS) as life:
-        await life.ready()
+    async with living(database, *_RENAME, _ORDERS, to=Stage.READY) as life:
         await life.rollback()
         query = (
             "SELECT who, data->>'state' FROM expandcontract.event WHERE kind IN ('created', "
@@ -186,8 +185,7 @@ async def test_the_ledger_keeps_who_did_what_and_how_many_rows(database: str) ->
 
 async def test_init_again_changes_no_row(database: str) -> None:
     """X26: nor does anything else that it finds."""
-    async with living(database, *_RENAME, _ORDERS) as life:
-        await life.ready()
+    async with living(database, *_RENAME, _ORDERS, to=Stage.READY) as life:
         tables = await life.rows(
             "SELECT relname::text FROM pg_class WHERE relnamespace = 'expandcontract'::regnamespace AND "
             "relkind = 'r'"

@@ -4,6 +4,7 @@ import asyncpg
 import pytest
 
 from expandcontract.model.errors import GateShut, Mismatches, WrongState
+from expandcontract.model.phases import Stage
 from tests.acceptance.cycle import Life, living
 
 _USERS = """
@@ -49,8 +50,7 @@ async def test_drift_is_counted_repaired_and_proven(database: str) -> None:
     """V2, X4: a trigger that was off for one statement spoils the proof; verify names exactly those rows,
     backfill repairs them.
     """
-    async with living(database, "rename-column", _RENAME, _USERS) as life:
-        await life.ready()
+    async with living(database, "rename-column", _RENAME, _USERS, to=Stage.READY) as life:
         await _drift(life, 7)
         with pytest.raises(GateShut, match="verified") as shut:
             await life.contract()
@@ -94,8 +94,7 @@ async def test_the_database_itself_refuses_contract_without_proof(
     database: str, subtests: pytest.Subtests
 ) -> None:
     """V4, A10: a superuser in psql gets the error as well."""
-    async with living(database, "rename-column", _RENAME, _USERS) as life:
-        await life.ready()
+    async with living(database, "rename-column", _RENAME, _USERS, to=Stage.READY) as life:
         await _drift(life, 1)
         with pytest.raises(Mismatches):
             await life.verify()

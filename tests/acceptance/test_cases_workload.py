@@ -8,6 +8,7 @@ import asyncpg
 import pytest
 
 from expandcontract.model.events import LockTried
+from expandcontract.model.phases import Stage
 from tests.acceptance.catalog import Connection
 from tests.acceptance.cycle import Application, living
 from tests.acceptance.moments import at, elsewhere
@@ -340,8 +341,7 @@ async def test_others_go_about_their_work_in_the_middle_of_a_backfill(database: 
     )
     fields = {"column": "t.name", "new_name": "label"}
 
-    async with living(database, "rename-column", fields, given) as life:
-        await life.start()
+    async with living(database, "rename-column", fields, given, to=Stage.BEFORE_READY) as life:
         with at("copy.batch.committed", lambda: elsewhere(database, *statement.split("; "))):
             await life.backfill(batch=10)
         rows = await life.value("SELECT count(*) FROM t")

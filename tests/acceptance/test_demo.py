@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from expandcontract.testing.server import available_versions
+from tests.rotation import in_turn
 from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(18 not in available_versions(), reason="needs PostgreSQL 18")
@@ -56,8 +57,8 @@ async def test_the_demo_plays_to_its_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
-async def test_nothing_is_left_of_the_demo(how: signal.Signals, tmp_path: Path) -> None:
+@pytest.mark.parametrize("how", in_turn(["SIGKILL", "SIGTERM", "SIGINT"]))
+async def test_nothing_is_left_of_the_demo(how: str, tmp_path: Path) -> None:
     """Killed while an application and a command of `ec` are at work: processes and files are gone."""
     folder = Path(tempfile.mkdtemp(prefix="ec-", dir="/tmp"))
     folder.chmod(0o755)
@@ -71,7 +72,7 @@ async def test_nothing_is_left_of_the_demo(how: signal.Signals, tmp_path: Path) 
         await until(lambda: demo.poll() is not None or any("old_app" in line for line in _marked(tmp_path)))
         assert demo.poll() is None, "the demo ended before it was killed"
     finally:
-        demo.send_signal(how)
+        demo.send_signal(signal.Signals[how])
         demo.wait()
     await until(lambda: not list(_marked(tmp_path)))
     await until(lambda: not list(folder.iterdir()))

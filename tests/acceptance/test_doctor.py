@@ -4,6 +4,7 @@ import pytest
 
 from expandcontract.engine.health import Finding
 from expandcontract.engine.verbs import doctor, plan, start
+from expandcontract.model.phases import Stage
 from tests.acceptance.cycle import Life, living
 
 GIVEN = "CREATE TABLE users (id int PRIMARY KEY, name text, mail text)"
@@ -19,8 +20,7 @@ async def _found(life: Life, subject: str) -> list[Finding]:
 async def test_each_change_of_a_table_is_examined(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two on one table: who keeps a lock is named for both, and the damage of one is not the other's."""
     monkeypatch.setattr(doctor, "LOCKED_SECONDS", 0)
-    async with living(database, "rename-column", NAME, GIVEN) as life:
-        await life.start()
+    async with living(database, "rename-column", NAME, GIVEN, to=Stage.BEFORE_READY) as life:
         other = plan.named("rename-column", MAIL, (life.name,))
         await start.start(life.context, other)
         async with life.app.transaction():
@@ -38,8 +38,7 @@ async def test_each_change_of_a_table_is_examined(database: str, monkeypatch: py
 
 async def test_what_a_lost_ledger_left_behind_can_be_dropped(database: str) -> None:
     """The trigger is found without a ledger, and the lines that remove it are printed, and work."""
-    async with living(database, "rename-column", NAME, GIVEN) as life:
-        await life.start()
+    async with living(database, "rename-column", NAME, GIVEN, to=Stage.BEFORE_READY) as life:
         assert await _found(life, "left over") == []
         await life.sql("DROP SCHEMA expandcontract CASCADE")
         (found,) = await _found(life, "left over")

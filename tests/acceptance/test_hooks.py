@@ -100,13 +100,7 @@ _TURNS = {
 async def test_a_before_hook_that_fails_shuts_the_way(database: str, hook: str) -> None:
     """The exit code is a shut gate's, its name and words are said and kept, and nothing is changed."""
     verb, stage = _TURNS[hook]
-    async with living(database, *_RENAME) as life:
-        if stage in (Stage.READY, Stage.HIDDEN):
-            await life.ready()
-        elif stage == Stage.BEFORE_READY:
-            await life.start()
-        if stage == Stage.HIDDEN:
-            await life.contract()
+    async with living(database, *_RENAME, to=None if stage == Stage.NOT_STARTED else stage) as life:
         shut = _with(life, {hook: "echo; echo 'not on a Friday' >&2; exit 3"})
         with pytest.raises(HookRefused, match=f"{hook} .*exit code 3: not on a Friday") as refused:
             await getattr(shut, verb)()
@@ -168,8 +162,7 @@ async def test_an_after_hook_that_fails_changes_nothing(database: str) -> None:
 async def test_a_death_between_hook_and_phase(database: str, tmp_path: Path, point: str, asked: int) -> None:
     """The same command goes on: who has to agree may be asked twice, who is told is told at least once."""
     path = tmp_path / "said"
-    async with living(database, *_RENAME) as plain:
-        await plain.ready()
+    async with living(database, *_RENAME, to=Stage.READY) as plain:
         life = _with(plain, {"before_contract": _noting(path), "after_contract": _noting(path)})
         with dies_at(point):
             await life.contract()

@@ -13,7 +13,7 @@ from expandcontract import gates
 from expandcontract.engine.verbs import contract, control, status, wait
 from expandcontract.ledger.migrate import grants
 from expandcontract.model.errors import GateShut, LockBudgetSpent, TimeIsUp
-from expandcontract.model.phases import State
+from expandcontract.model.phases import Stage, State
 from expandcontract.model.policy import Policy
 from expandcontract.model.situation import Situation
 from expandcontract.model.verdict import Verdict
@@ -37,8 +37,7 @@ IMPATIENT = replace(POLICY, lock_budget=timedelta(seconds=2))
 @asynccontextmanager
 async def ready(url: str, kind: str = "rename-column", policy: Policy = POLICY) -> AsyncIterator[Life]:
     """Give a change of users.name that is ready and proven, and seen to be written by new code."""
-    async with living(url, kind, BOTH[kind], GIVEN, policy) as life:
-        await life.ready()
+    async with living(url, kind, BOTH[kind], GIVEN, policy, to=Stage.READY) as life:
         await life.sql("UPDATE users SET full_name = 'new' WHERE id = 9")
         yield life
 

@@ -3,7 +3,7 @@
 import pytest
 
 from expandcontract.model.errors import EcError, Refused
-from expandcontract.model.phases import State
+from expandcontract.model.phases import Stage, State
 from tests.acceptance.catalog import describe, difference, sync_functions
 from tests.acceptance.cycle import living
 
@@ -16,8 +16,7 @@ INSERT INTO users SELECT i, 'name ' || i FROM generate_series(1, 20) i
 
 async def test_start_begins_anew_on_a_table_that_was_made_again(database: str) -> None:
     """Neither verified nor filled before that: of no relation there is no proof."""
-    async with living(database, *CHANGE, GIVEN) as life:
-        await life.ready()
+    async with living(database, *CHANGE, GIVEN, to=Stage.READY) as life:
         await life.sql(f"DROP TABLE users; {GIVEN}")
         for verb in (life.verify, life.backfill, life.contract):
             with pytest.raises(EcError) as refused:
@@ -33,8 +32,7 @@ async def test_start_begins_anew_on_a_table_that_was_made_again(database: str) -
 
 async def test_rollback_closes_a_change_whose_table_is_gone(database: str) -> None:
     """What has the table's name now is not touched, also where it has a column of the new side's name."""
-    async with living(database, *CHANGE, GIVEN) as life:
-        await life.ready()
+    async with living(database, *CHANGE, GIVEN, to=Stage.READY) as life:
         await life.sql("DROP TABLE users; CREATE TABLE users (id int, name text, label text)")
         before = await describe(life.app, "users")
         assert (await life.rollback()).state == State.ROLLED_BACK
@@ -44,8 +42,7 @@ async def test_rollback_closes_a_change_whose_table_is_gone(database: str) -> No
 
 async def test_a_table_that_was_renamed_is_named_as_it_is_now(database: str) -> None:
     """With the way back; then the same command goes on."""
-    async with living(database, *CHANGE, GIVEN) as life:
-        await life.ready()
+    async with living(database, *CHANGE, GIVEN, to=Stage.READY) as life:
         await life.sql(
             "CREATE SCHEMA app; ALTER TABLE users RENAME TO people; ALTER TABLE people SET SCHEMA app"
         )

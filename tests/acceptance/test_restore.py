@@ -15,7 +15,7 @@ from expandcontract.engine.verbs import conflicts, restore
 from expandcontract.ledger.conflict import ConflictKind
 from expandcontract.model.errors import Refused, WrongState
 from expandcontract.model.phases import Stage
-from tests.acceptance.cycle import Life, living
+from tests.acceptance.cycle import POLICY, Life, carried, living
 from tests.acceptance.moments import dies_at
 from tests.waiting import until
 
@@ -43,9 +43,13 @@ async def _rolled_back(life: Life, *statements: str) -> None:
 @asynccontextmanager
 async def _kept(url: str, *statements: str, given: str = _GIVEN) -> AsyncIterator[Life]:
     """Give a change that new code wrote under, and that was rolled back and started again."""
-    async with living(url, "change-type", _LOSSY, given) as life:
+
+    async def carry(life: Life) -> None:
         await _rolled_back(life, *statements)
         await life.ready()
+
+    await carried(url, ("change-type", _LOSSY, given, POLICY), carry, "kept", *statements)
+    async with living(url, "change-type", _LOSSY) as life:
         yield life
 
 
@@ -189,8 +193,7 @@ async def test_restore_needs_a_side_to_give_back_to(database: str) -> None:
 
 async def test_everything_that_is_kept_can_be_listed_and_exported(database: str, tmp_path: Path) -> None:
     """Counts by kind, the newest first in a file, values only on request; of a rolled back change as well."""
-    async with living(database, "change-type", _LOSSY, _GIVEN) as life:
-        await life.ready()
+    async with living(database, "change-type", _LOSSY, _GIVEN, to=Stage.READY) as life:
         await life.sql("INSERT INTO users(id, name, handle) VALUES (50, 'One', 'two')")
         await life.sql("UPDATE users SET handle = 'nAME \"1\"' WHERE id = 1")
         await life.rollback()
@@ -215,8 +218,7 @@ async def test_a_write_that_the_sweep_did_not_see_yet_is_the_later_one(database:
     """Its transaction was open while the sweep was there: what it kept has a lower number than what the sweep
     read, and is given back all the same; so is a value whose row comes in another batch than its later one.
     """
-    async with living(database, "change-type", _LOSSY, _GIVEN) as life:
-        await life.ready()
+    async with living(database, "change-type", _LOSSY, _GIVEN, to=Stage.READY) as life:
         await life.sql("UPDATE users SET handle = upper(handle) WHERE id = 1")
         with dies_at("keep.laid"):
             await life.rollback()

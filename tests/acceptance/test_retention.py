@@ -3,6 +3,7 @@
 import pytest
 
 from expandcontract.model.events import Notice
+from expandcontract.model.phases import Stage
 from tests.acceptance.cycle import Life, living
 from tests.acceptance.moments import at, elsewhere
 
@@ -29,8 +30,7 @@ async def test_partitions_that_leave_are_not_missed(database: str) -> None:
     """One at each moment: while rows are copied, indexes built and rows compared, after the proof, after
     contract, and before purge. Nothing fails, nothing is done twice, and the proof of the others holds.
     """
-    async with living(database, *CHANGE, PARTS) as life:
-        await life.start()
+    async with living(database, *CHANGE, PARTS, to=Stage.BEFORE_READY) as life:
         with at("copy.batch.committed", lambda: elsewhere(database, "DROP TABLE p1")):
             await life.backfill(verify=False, batch=30)
         replaced = "DROP TABLE p2; CREATE TABLE p2 PARTITION OF t FOR VALUES FROM (200) TO (300)"
@@ -52,8 +52,7 @@ async def test_partitions_that_leave_are_not_missed(database: str) -> None:
 
 async def test_a_partition_that_leaves_before_its_index_is_built(database: str) -> None:
     """Its step is passed over; one that is detached gets none either."""
-    async with living(database, *CHANGE, PARTS) as life:
-        await life.start()
+    async with living(database, *CHANGE, PARTS, to=Stage.BEFORE_READY) as life:
         gone = ("DROP TABLE p7", "ALTER TABLE t DETACH PARTITION p6")
         with at("backfill.copy.recorded", lambda: elsewhere(database, *gone)):
             await life.backfill()
@@ -65,8 +64,7 @@ async def test_a_partition_that_leaves_before_its_index_is_built(database: str) 
 @pytest.mark.parametrize("verb", ["rollback", "contract"])
 async def test_children_by_inheritance_that_leave(database: str, verb: str) -> None:
     """The plan names each of them: what is not there any more is neither locked nor altered."""
-    async with living(database, *CHANGE, CHILDREN) as life:
-        await life.start()
+    async with living(database, *CHANGE, CHILDREN, to=Stage.BEFORE_READY) as life:
         await life.sql("DROP TABLE p1; ALTER TABLE p2 NO INHERIT t")
         await life.backfill()
         await life.sql("DROP TABLE p3")

@@ -11,7 +11,7 @@ import pytest
 
 from expandcontract.engine.verbs import restore, rollback
 from expandcontract.model.errors import LockBudgetSpent
-from expandcontract.model.phases import Section
+from expandcontract.model.phases import Section, Stage
 from expandcontract.model.step import Transactional
 from expandcontract.steps import keep_on_rollback
 from tests.acceptance.catalog import describe, difference, sync_functions
@@ -90,8 +90,7 @@ async def test_what_is_written_after_a_stopped_rollback_is_kept_too(database: st
 
 async def test_what_is_written_while_a_killed_rollback_waits_is_kept_too(database: str) -> None:
     """The process dies after it looked at the rows, or before: one that moved since is not missed."""
-    async with living(database, "change-type", _LOSSY, _GIVEN) as life:
-        await life.ready()
+    async with living(database, "change-type", _LOSSY, _GIVEN, to=Stage.READY) as life:
         await life.sql("UPDATE users SET handle = upper(handle) WHERE id = 1")
         for point in ("rollback.keep_writes.recorded", "keep.laid", "rollback.keep.recorded"):
             with dies_at(point):
@@ -120,8 +119,7 @@ async def test_a_value_that_drifted_under_equal_sides_is_kept(database: str) -> 
 
 async def test_a_rollback_that_is_given_up_leaves_nothing_to_contract(database: str) -> None:
     """After a stopped rollback the change can still be contracted: what noted writes is gone then."""
-    async with living(database, "change-type", _LOSSY, _GIVEN) as life:
-        await life.ready()
+    async with living(database, "change-type", _LOSSY, _GIVEN, to=Stage.READY) as life:
         await _stopped(life)
         await life.contract()
         await life.sql("UPDATE users SET handle = 'aFTER' WHERE id = 1")

@@ -11,7 +11,7 @@ from expandcontract.engine.verbs import control
 from expandcontract.gates import judge_all
 from expandcontract.model import killpoints
 from expandcontract.model.errors import GateShut, Mismatches, StepFailed
-from expandcontract.model.phases import Section
+from expandcontract.model.phases import Section, Stage
 from tests.acceptance.cycle import Life, living
 from tests.acceptance.script import Script, scripted
 
@@ -98,8 +98,7 @@ async def test_rows_without_a_value_are_named_and_stop_contract_alone(database: 
     """Old code dropped its NOT NULL: a gate and status say so; contract says how many rows there are, by key,
     and leaves nothing that refuses more of them. Corrected, it goes through.
     """
-    async with living(database, "rename-column", _RENAME, _TABLE) as life:
-        await life.ready()
+    async with living(database, "rename-column", _RENAME, _TABLE, to=Stage.READY) as life:
         await life.sql("ALTER TABLE t ALTER name DROP NOT NULL")
         if proven:
             await life.verify()
@@ -148,8 +147,7 @@ async def test_a_rule_that_only_the_new_side_breaks_begins_at_contract(database:
 
 async def test_a_foreign_key_that_rows_break_goes_with_the_contract_that_found_them(database: str) -> None:
     """PostgreSQL names the first of them; both sides are written as before."""
-    async with living(database, "rename-column", _RENAME, _TABLE) as life:
-        await life.ready()
+    async with living(database, "rename-column", _RENAME, _TABLE, to=Stage.READY) as life:
         await life.sql("ALTER TABLE t DROP CONSTRAINT other; INSERT INTO t VALUES (3, 'nowhere')")
         await control.ack(life.context, life.name, "carried", "the new one is to have it")
         with pytest.raises(StepFailed, match="other_label"):
@@ -160,8 +158,7 @@ async def test_a_foreign_key_that_rows_break_goes_with_the_contract_that_found_t
 
 async def test_what_was_taken_back_is_checked_again_by_the_next_contract(database: str) -> None:
     """Killed once all rows were checked: the next backfill lets old code write what its own rules let it."""
-    async with living(database, "rename-column", _RENAME, _TABLE) as life:
-        await life.ready()
+    async with living(database, "rename-column", _RENAME, _TABLE, to=Stage.READY) as life:
         await life.sql("ALTER TABLE t ALTER name DROP NOT NULL")
         await life.verify()
         await control.ack(life.context, life.name, "carried", "the new one is to have it")

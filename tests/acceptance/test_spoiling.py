@@ -12,6 +12,7 @@ import pytest
 from expandcontract.model import killpoints
 from expandcontract.model.errors import GateShut, Mismatches
 from expandcontract.model.events import Notice
+from expandcontract.model.phases import Stage
 from tests.acceptance.cycle import Life, living
 
 #: Ten rows to a page, so that a comparison takes several slices.
@@ -112,8 +113,7 @@ DEEDS = {
 @pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS.keys())
 async def test_what_spoils_a_proof_is_noticed_between_two_slices(database: str, deed: Deed) -> None:
     """The comparison begins anew and says why; what it proves in the end is true of how things are then."""
-    async with living(database, *CHANGE, TABLE) as life:
-        await life.ready()
+    async with living(database, *CHANGE, TABLE, to=Stage.READY) as life:
         with _between_slices(lambda: _elsewhere(database, deed.does.format(name=life.name))):
             found = await _compared(life)
         said = [event.text for event in life.heard if isinstance(event, Notice)]
@@ -130,8 +130,7 @@ async def test_what_spoils_no_proof_goes_on_beside_it(database: str) -> None:
         "SET session_replication_role = replica; UPDATE t SET name = 'NEW' WHERE id % 7 = 0; "
         "INSERT INTO t(id, label) VALUES (8000, 'x'); DELETE FROM t WHERE id = 5; ANALYZE t"
     )
-    async with living(database, *CHANGE, TABLE) as life:
-        await life.ready()
+    async with living(database, *CHANGE, TABLE, to=Stage.READY) as life:
         with _between_slices(lambda: _elsewhere(database, writes)):
             assert await _compared(life) == 0
         said = [event.text for event in life.heard if isinstance(event, Notice)]
@@ -164,8 +163,7 @@ FORGED = {
 
 async def test_a_proof_cannot_be_forged_with_plain_sql(database: str, subtests: pytest.Subtests) -> None:
     """What a superuser in psql tries gets EC311: the guards look at what was compared."""
-    async with living(database, *CHANGE, TABLE) as life:
-        await life.ready()
+    async with living(database, *CHANGE, TABLE, to=Stage.READY) as life:
         off, on = OFF.format(name=life.name), ON.format(name=life.name)
         await life.sql(f"BEGIN; {off}; UPDATE t SET name = 'astray' WHERE id = 1; {on}; COMMIT")
         with pytest.raises(Mismatches):

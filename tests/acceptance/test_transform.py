@@ -15,7 +15,7 @@ from expandcontract.engine.verbs import control
 from expandcontract.model import killpoints
 from expandcontract.model.errors import Interrupted, Mismatches, Paused, TimeIsUp
 from expandcontract.model.events import Notice
-from expandcontract.model.phases import State
+from expandcontract.model.phases import Stage, State
 from tests.acceptance.backfill_process import killed_at
 from tests.acceptance.cycle import Life, living
 from tests.acceptance.functions import decrypt, encrypt
@@ -129,8 +129,7 @@ async def _emails(life: Life) -> list[tuple[int, str | None]]:
 
 async def test_old_code_leaves_rows_that_backfill_finds(database: str) -> None:
     """What old code writes is unfilled, whatever was there: verify counts it, and backfill fills it."""
-    async with living(database, "change-type", fields(), GIVEN.format(more="")) as life:
-        await life.ready()
+    async with living(database, "change-type", fields(), GIVEN.format(more=""), to=Stage.READY) as life:
         await life.sql("UPDATE users SET email = 'changed@example.org' WHERE id IN (7, 2999)")
         await life.sql("INSERT INTO users VALUES (4000, 'added@example.org')")
         await life.sql("INSERT INTO users VALUES (4001, NULL)")
@@ -151,8 +150,9 @@ async def test_new_code_wins(database: str) -> None:
     """What new code writes stays, before the copy and after it, whether or not it writes the old side too;
     the copy itself is nobody's use.
     """
-    async with living(database, "change-type", fields(), GIVEN.format(more="")) as life:
-        await life.start()
+    async with living(
+        database, "change-type", fields(), GIVEN.format(more=""), to=Stage.BEFORE_READY
+    ) as life:
         await life.sql("UPDATE users SET secret = 'mine' WHERE id = 1")
         await life.sql("UPDATE users SET secret = 'both', email = 'both@example.org' WHERE id = 2")
         await life.sql("INSERT INTO users (id, email, secret) VALUES (4000, 'new@example.org', 'new')")
@@ -167,8 +167,7 @@ async def test_new_code_wins(database: str) -> None:
 
 async def test_rollback_keeps_what_new_code_wrote(database: str) -> None:
     """Nobody can tell computed values from those of new code: once it wrote, all are kept; else nothing."""
-    async with living(database, "change-type", fields(), GIVEN.format(more="")) as life:
-        await life.ready()
+    async with living(database, "change-type", fields(), GIVEN.format(more=""), to=Stage.READY) as life:
         await life.rollback()
         assert await life.conflicts() == []
         await life.ready()
@@ -186,8 +185,7 @@ async def test_rollback_keeps_what_new_code_wrote(database: str) -> None:
 async def test_backfills_of_several_hosts_share_the_rounds(database: str, tmp_path: Path) -> None:
     """The same command run again: each walks the same rounds, and no row is filled twice."""
     given = GIVEN.format(more="").replace("3000", "20000")
-    async with living(database, "change-type", fields(), given) as life:
-        await life.start()
+    async with living(database, "change-type", fields(), given, to=Stage.BEFORE_READY) as life:
         both = (killed_at(life.url, life.name, "never", 1, meeting=tmp_path) for _ in range(2))
         ended = await asyncio.gather(*both)
         assert ended == [0, 0]
@@ -201,8 +199,7 @@ async def test_backfills_of_several_hosts_share_the_rounds(database: str, tmp_pa
 
 async def test_contract_refuses_a_row_that_was_unfilled_after_the_proof(database: str) -> None:
     """A proof does not see what old code writes after it: PostgreSQL does, and old code may go on then."""
-    async with living(database, "change-type", fields(), GIVEN.format(more="")) as life:
-        await life.ready()
+    async with living(database, "change-type", fields(), GIVEN.format(more=""), to=Stage.READY) as life:
         await life.sql("UPDATE users SET email = 'late@example.org' WHERE id = 5")
         with pytest.raises(Mismatches, match=r"A row of public\.users would be refused"):
             await life.contract()
@@ -219,8 +216,7 @@ async def test_contract_refuses_a_row_that_was_unfilled_after_the_proof(database
 
 async def test_contract_stops_writes_that_leave_rows_unfilled(database: str) -> None:
     """From its beginning on such a write is refused, so that what was proven stays true; new code goes on."""
-    async with living(database, "change-type", fields(), GIVEN.format(more="")) as life:
-        await life.ready()
+    async with living(database, "change-type", fields(), GIVEN.format(more=""), to=Stage.READY) as life:
         new = "INSERT INTO users (id, secret) VALUES (6000, 'new')"
         old = "INSERT INTO users (id, email) VALUES (6001, 'old@example.org')"
         with at("contract.filled:require.recorded", elsewhere(life.url, new, old)) as said:
@@ -231,8 +227,7 @@ async def test_contract_stops_writes_that_leave_rows_unfilled(database: str) -> 
 
 async def test_contract_that_is_stopped_lets_old_code_write_again(database: str) -> None:
     """Somebody interrupts it: nothing is hidden, and nobody is refused any more. The same command goes on."""
-    async with living(database, "change-type", fields(), GIVEN.format(more="")) as life:
-        await life.ready()
+    async with living(database, "change-type", fields(), GIVEN.format(more=""), to=Stage.READY) as life:
         stop = life.context.stop
         with at("contract.filled:require.recorded", lambda _said: stop.set()), pytest.raises(Interrupted):
             await life.contract()
@@ -245,8 +240,7 @@ async def test_contract_that_is_stopped_lets_old_code_write_again(database: str)
 
 async def test_contract_that_died_is_taken_up_again(database: str) -> None:
     """Writes stay refused until somebody goes on, or backfills."""
-    async with living(database, "change-type", fields(), GIVEN.format(more="")) as life:
-        await life.ready()
+    async with living(database, "change-type", fields(), GIVEN.format(more=""), to=Stage.READY) as life:
         with at("contract.filled:require.recorded", _die), pytest.raises(_Died):
             await life.contract()
         await life.backfill()
@@ -273,8 +267,9 @@ async def test_a_write_between_read_and_write_back_wins(database: str, what: str
         "the new side": "UPDATE users SET secret = 'mine' WHERE id = 5",
         "another column": "UPDATE users SET seen = 1 WHERE id = 5",
     }
-    async with living(database, "change-type", fields(), GIVEN.format(more="")) as life:
-        await life.start()
+    async with living(
+        database, "change-type", fields(), GIVEN.format(more=""), to=Stage.BEFORE_READY
+    ) as life:
         with at("transform.computed", elsewhere(life.url, writes[what])) as said:
             situation = await life.backfill()
         assert said == ["ok"]
@@ -310,8 +305,9 @@ async def test_an_unfilled_row_that_moves_behind_the_walk_is_found(database: str
 
 async def test_a_locked_row_is_waited_for(database: str) -> None:
     """Nobody waits for a batch that waits for somebody: the rest is written, the row when it is free."""
-    async with living(database, "change-type", fields(), GIVEN.format(more="")) as life:
-        await life.start()
+    async with living(
+        database, "change-type", fields(), GIVEN.format(more=""), to=Stage.BEFORE_READY
+    ) as life:
         holder = await asyncpg.connect(life.url)
         await holder.execute("BEGIN")
         await holder.execute("UPDATE users SET seen = 1 WHERE id = 5")
@@ -327,8 +323,7 @@ async def test_a_locked_row_is_waited_for(database: str) -> None:
 async def test_several_workers_share_the_table(database: str) -> None:
     """Each has a process of its own, and no row is computed into the table twice."""
     given = GIVEN.format(more="").replace("3000", "20000")
-    async with living(database, "change-type", fields(), given) as life:
-        await life.start()
+    async with living(database, "change-type", fields(), given, to=Stage.BEFORE_READY) as life:
         await life.backfill(workers=2)
         ((rows,),) = await life.rows("SELECT sum(rows)::int FROM expandcontract.chunk WHERE purpose = 'copy'")
         assert rows == 20000
@@ -381,8 +376,9 @@ async def test_partitions_and_moves_between_them(database: str) -> None:
 
 async def test_live_writers_of_both_sides(database: str) -> None:
     """Old code writes one side, new code both, all the time: in the end each row holds what is right."""
-    async with living(database, "change-type", fields(), GIVEN.format(more="")) as life:
-        await life.start()
+    async with living(
+        database, "change-type", fields(), GIVEN.format(more=""), to=Stage.BEFORE_READY
+    ) as life:
         writers = [asyncio.create_task(_writes(life.url, side)) for side in ("old", "old", "new")]
         try:
             with pytest.raises(Mismatches):
@@ -426,8 +422,9 @@ async def _writes(url: str, side: str) -> int:
 
 async def test_it_keeps_to_what_is_wished(database: str) -> None:
     """A time that is over, a pause, a batch: as for every copy, and the same command goes on."""
-    async with living(database, "change-type", fields(), GIVEN.format(more="")) as life:
-        await life.start()
+    async with living(
+        database, "change-type", fields(), GIVEN.format(more=""), to=Stage.BEFORE_READY
+    ) as life:
         with pytest.raises(TimeIsUp):
             await life.backfill(max_rate=150, max_runtime=timedelta(seconds=6))
         assert 0 < len(await _secrets(life)) < 1500

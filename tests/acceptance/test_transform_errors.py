@@ -18,6 +18,7 @@ from expandcontract.model.errors import (
     Mismatches,
     TransformFailed,
 )
+from expandcontract.model.phases import Stage
 from tests.acceptance import functions
 from tests.acceptance.backfill_process import killed_at
 from tests.acceptance.cycle import Life, living
@@ -38,8 +39,7 @@ def fields(function: str, type_: str = "int") -> dict[str, str]:
 
 async def test_the_first_error_stops_and_names_the_row(database: str) -> None:
     """With the key and the exception's type; the value is told to those alone who ask for it."""
-    async with living(database, "change-type", fields("parse"), GIVEN + BAD) as life:
-        await life.start()
+    async with living(database, "change-type", fields("parse"), GIVEN + BAD, to=Stage.BEFORE_READY) as life:
         with pytest.raises(TransformFailed) as stopped:
             await life.backfill()
         assert 'row {"id": "77"}: ValueError' in stopped.value.message
@@ -55,8 +55,7 @@ async def test_the_first_error_stops_and_names_the_row(database: str) -> None:
 
 async def test_skipped_rows_are_kept_and_tried_again(database: str) -> None:
     """They keep contract shut, are named by the log and counted by status, until a backfill fills them."""
-    async with living(database, "change-type", fields("parse"), GIVEN + BAD) as life:
-        await life.start()
+    async with living(database, "change-type", fields("parse"), GIVEN + BAD, to=Stage.BEFORE_READY) as life:
         with pytest.raises(Mismatches, match="3 of 1,000 rows are not filled"):
             await life.backfill(on_error="skip")
         situation = await life.situation()

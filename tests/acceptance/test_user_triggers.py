@@ -7,7 +7,7 @@ import pytest
 
 from expandcontract.model.errors import MissingPrivilege, Refused, StepFailed
 from expandcontract.model.events import Notice
-from expandcontract.model.phases import Phase, Status
+from expandcontract.model.phases import Phase, Stage, Status
 from expandcontract.testing.server import Server
 from tests.acceptance.cycle import living
 from tests.conftest import VERSION
@@ -61,8 +61,7 @@ async def test_a_backfill_that_fires_no_trigger_of_the_user(database: str) -> No
     """X13: `updated_at` stays, the audit has nothing of ours; an application that writes meanwhile fires them
     as ever; the sync trigger stands; and the new side's foreign key is validated over every row.
     """
-    async with living(database, "rename-column", RENAME, GIVEN) as life:
-        await life.start()
+    async with living(database, "rename-column", RENAME, GIVEN, to=Stage.BEFORE_READY) as life:
         work = asyncio.create_task(life.backfill(user_triggers=False, batch=20, max_rate=500))
         await until(lambda: life.value("SELECT count(*) >= 100 FROM t WHERE owner IS NOT NULL"), work)
         assert not work.done()
@@ -103,8 +102,7 @@ async def test_a_repair_fires_triggers_because_constraints_are_among_them(databa
     """Once the change is ready the new side's foreign key and deferrable uniqueness are triggers: a repair
     that skipped them could break them, so it does not, and says so.
     """
-    async with living(database, "rename-column", RENAME, GIVEN) as life:
-        await life.start()
+    async with living(database, "rename-column", RENAME, GIVEN, to=Stage.BEFORE_READY) as life:
         await life.backfill(user_triggers=False)
         await life.sql("""
             ALTER TABLE t DISABLE TRIGGER USER; UPDATE t SET owner = NULL WHERE id <= 5;

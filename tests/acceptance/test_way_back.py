@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from expandcontract.model.errors import NameTaken, Refused, StepFailed, WouldLose
-from expandcontract.model.phases import State
+from expandcontract.model.phases import Stage, State
 from tests.acceptance.catalog import describe, difference
 from tests.acceptance.cycle import Life, living
 from tests.acceptance.moments import at, elsewhere
@@ -136,9 +136,7 @@ async def test_what_was_written_past_the_keeper_is_found_before_undo(database: s
     """Its trigger was off, for a moment or since: it is put back, the rows are named, and the statement that
     mends them is given.
     """
-    async with living(database, "rename-column", _RENAME, _USERS) as life:
-        await life.ready()
-        await life.contract()
+    async with living(database, "rename-column", _RENAME, _USERS, to=Stage.HIDDEN) as life:
         write = "UPDATE users SET full_name = 'x' WHERE id < 4"
         await life.sql(_PAST_THE_KEEPER[how].format(trigger=f'"~ec_{life.name}"', write=write))
         with pytest.raises(WouldLose, match=r"^3 rows of ") as refused:
@@ -242,9 +240,7 @@ async def test_an_index_name_that_was_taken_meanwhile_changes_nothing(database: 
 
 async def test_a_hidden_column_that_is_gone_is_named(database: str) -> None:
     """There is no way back; undo says why, and changes nothing."""
-    async with living(database, "rename-column", _RENAME, _USERS) as life:
-        await life.ready()
-        await life.contract()
+    async with living(database, "rename-column", _RENAME, _USERS, to=Stage.HIDDEN) as life:
         await life.sql('ALTER TABLE users DROP COLUMN "~ec_name" CASCADE')
         with pytest.raises(Refused, match="is gone") as refused:
             await life.undo()

@@ -1,19 +1,10 @@
-"""What the tests of this folder share: one process that forks, and one stage."""
-
-from collections.abc import Iterator
+"""What the tests of this folder share: one stage."""
 
 import pytest
 
 from expandcontract.testing.server import Server
 from tests.chaos.nursery import Nursery
 from tests.chaos.theatre import Theatre
-
-
-@pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
-    """Give the process that forks."""
-    with Nursery() as started:
-        yield started
 
 
 @pytest.fixture(scope="session")

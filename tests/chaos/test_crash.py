@@ -363,8 +363,9 @@ async def test_a_process_that_falls_asleep_before_it_locks_keeps_nobody_waiting(
     assert asleep.how == STOPPED
     await application.execute("SET lock_timeout = '100ms'; UPDATE people SET pad = 'served' WHERE id = 1")
     await application.execute("SET lock_timeout = 0; LOCK TABLE people IN ACCESS EXCLUSIVE MODE")
-    ours = "datname = current_database() AND state = 'idle in transaction'"
-    await _until(application, f"count(*) = 0 FROM pg_stat_activity WHERE {ours}")
+    # A session that only looked, and was caught between two statements, keeps nobody from anything.
+    holding = "datname = current_database() AND pid <> pg_backend_pid() AND backend_xid IS NOT NULL"
+    await _until(application, f"count(*) = 0 FROM pg_stat_activity WHERE {holding}")
     assert (await asyncio.to_thread(nursery.wake, asleep.pid)).code == "EC410"
     await life.act(database, RENAME, verb)
     await application.close()

@@ -45,22 +45,22 @@ def _of_each_action(theatre: Theatre, played: Played) -> list[tuple[str, int]]:
 @pytest.mark.parametrize("acts", FIRST, ids="-".join)
 def test_a_killed_act_is_finished_by_the_same_command(theatre: Theatre, acts: tuple[str, ...]) -> None:
     """At the points of every action: the act comes to the same, with what the applications wrote meanwhile,
-    and writes no row twice. In each commit at half of them, where the way back stays open at a sixth; the
-    slow test below is at all of them.
+    and writes no row twice. In each commit at a quarter of them, where the way back stays open at a
+    sixteenth; the slow test below is at half of all points.
     """
     played = theatre.played("to", acts)
     points = _of_each_action(theatre, played)
-    for point, time in part(points, 2 if played.verb in GRAVE else 6):
+    for point, time in part(points, 4 if played.verb in GRAVE else 16):
         _kill_and_go_on(theatre, played, point, time)
 
 
 @pytest.mark.parametrize("example", ["rename", "swap"])
 @pytest.mark.parametrize("verb", GRAVE)
 def test_what_is_grave_may_be_killed_whatever_the_kind(theatre: Theatre, example: str, verb: str) -> None:
-    """The same of the other ways in which a pair comes about, at a twelfth of the points in each commit."""
+    """The same of the other ways in which a pair comes about, at one in 24 points in each commit."""
     (acts,) = (acts for acts in FIRST if acts[-1] == verb)
     played = theatre.played(example, acts)
-    for point, time in part(_points(played), 12):
+    for point, time in part(_points(played), 24):
         _kill_and_go_on(theatre, played, point, time)
 
 
@@ -69,10 +69,12 @@ def test_what_is_grave_may_be_killed_whatever_the_kind(theatre: Theatre, example
 @pytest.mark.parametrize("example", EXAMPLES)
 @pytest.mark.parametrize("acts", ACTS, ids="-".join)
 def test_an_act_may_be_killed_at_every_point(theatre: Theatre, example: str, acts: tuple[str, ...]) -> None:
-    """At every point there is; of a second act of its kind, and of other kinds, a quarter in each commit."""
+    """At every point there is: half of them in each commit; of a second act of its kind, and of other kinds,
+    an eighth.
+    """
     played = theatre.played(example, acts)
     points = _points(played)
-    for point, time in points if example == "to" and acts in FIRST else part(points, 4):
+    for point, time in part(points, 2 if example == "to" and acts in FIRST else 8):
         _kill_and_go_on(theatre, played, point, time)
 
 
@@ -80,7 +82,7 @@ def test_an_act_may_be_killed_at_every_point(theatre: Theatre, example: str, act
 def test_a_killed_start_or_backfill_can_be_rolled_back(theatre: Theatre, example: str) -> None:
     """Wherever it died, the way back is open, leaves nothing behind, and keeps what was written."""
     changed = EXAMPLES[example]
-    for acts, every in ((("start",), 4), (("start", "backfill"), 20)):
+    for acts, every in ((("start",), 8), (("start", "backfill"), 40)):
         played = theatre.played(example, acts)
         theatre.set(example, acts[:0])
         before = theatre.watch(lambda application: life.after(application, changed))

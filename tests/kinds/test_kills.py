@@ -2,7 +2,6 @@
 
 import asyncio
 import re
-from collections.abc import Iterator
 
 import asyncpg
 import pytest
@@ -13,7 +12,7 @@ from tests.acceptance.catalog import difference, everything
 from tests.chaos.nursery import DIED, ENDED, Nursery, Outcome
 from tests.conftest import database_of
 from tests.kinds.cases import Case
-from tests.kinds.every import EVERY
+from tests.kinds.every import FIRST, OTHERS
 from tests.rotation import part
 
 FORWARD = ("start", "backfill", "contract", "undo", "backfill", "contract", "purge")
@@ -23,17 +22,10 @@ BACKWARD = ("start", "backfill", "rollback")
 #: A rollback that asks whether values may be lost is another command the second time.
 PLAYED = [
     pytest.param(case, acts, id=f"{case.id} {acts[-1]}")
-    for case in EVERY
+    for case in (*FIRST, *OTHERS)
     for acts in (FORWARD, BACKWARD)
     if acts is FORWARD or not case.discard
 ]
-
-
-@pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    """Give the process that forks one for each act."""
-    with Nursery() as started:
-        yield started
 
 
 class Stage:
@@ -83,7 +75,7 @@ async def _given(url: str, script: str) -> None:
 def test_an_act_that_was_killed_is_finished_by_the_same_command(
     nursery: Nursery, server: Server, ledger_template: str, case: Case, acts: tuple[str, ...]
 ) -> None:
-    """At a sixth of the points in each commit, all of them in turn."""
+    """At a twelfth of the points in each commit, all of them in turn."""
     stage = Stage(nursery, server, case)
     with database_of(server, ledger_template) as undisturbed, database_of(server, ledger_template) as killed:
         for url in (undisturbed, killed):
@@ -91,7 +83,7 @@ def test_an_act_that_was_killed_is_finished_by_the_same_command(
         for verb in acts:
             points = stage.act(undisturbed, verb)
             wanted = stage.see(undisturbed)
-            for point in part(tuple(dict.fromkeys(points)), 6):
+            for point in part(tuple(dict.fromkeys(points)), 12):
                 outcome = stage.run(killed, verb, kill=(point, 1))
                 # What is done already has other points.
                 assert outcome.how == DIED or outcome.error is None, f"{verb}, {point}: {outcome}"

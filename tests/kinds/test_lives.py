@@ -9,11 +9,15 @@ from typing import Any
 import asyncpg
 import pytest
 
-from expandcontract.model.phases import Stage
-from tests.acceptance.catalog import everything
+from expandcontract.model.phases import Section, Stage
+from tests.acceptance.catalog import difference, everything
 from tests.acceptance.cycle import Expected, Life, living
+from tests.acceptance.script import TO_READY, scripted
 from tests.kinds.cases import Case
-from tests.kinds.every import EACH
+from tests.kinds.every import FIRST, turns
+
+#: Kinds that only write rows.
+NOTHING_IN_THE_CATALOG = ("update-rows", "delete-rows")
 
 
 class Writer:
@@ -71,7 +75,7 @@ async def _start(life: Life, case: Case) -> Stage:
     return situation.stage
 
 
-@pytest.mark.parametrize("case", EACH)
+@pytest.mark.parametrize("case", turns(0))
 async def test_a_life_beside_two_versions(database: str, case: Case) -> None:
     """No statement of either fails from start to the end: old code before contract and after undo, new code
     from ready on.
@@ -97,7 +101,7 @@ async def test_a_life_beside_two_versions(database: str, case: Case) -> None:
         assert await life.value(case.holds)
 
 
-@pytest.mark.parametrize("case", EACH)
+@pytest.mark.parametrize("case", turns(1))
 async def test_start_and_rollback_leave_nothing(database: str, case: Case) -> None:
     """What start added goes; the schema is as it was before."""
     async with living(database, case.kind, case.fields, case.given) as life:
@@ -107,6 +111,19 @@ async def test_start_and_rollback_leave_nothing(database: str, case: Case) -> No
         assert (await life.rollback(**lost)).stage == Stage.ROLLED_BACK
         after = await everything(life.app)
         assert after == before if not case.anew else _by_name(after) == _by_name(before)
+
+
+@pytest.mark.parametrize("case", FIRST, ids=lambda case: case.id)
+async def test_the_statements_of_a_plan_lead_there_and_back(database: str, case: Case) -> None:
+    """Of each kind in each commit, and without the verbs: to ready, contract and undo, and what is left after
+    rollback is what was there before.
+    """
+    async with scripted(database, case.kind, case.fields, case.given) as script:
+        before = await everything(script.app)
+        await script.run(*TO_READY, Section.CONTRACT)
+        assert difference(before, await everything(script.app)) != [] or case.kind in NOTHING_IN_THE_CATALOG
+        await script.run(Section.UNDO, Section.ROLLBACK)
+        assert difference(_by_name(before), _by_name(await everything(script.app))) == []
 
 
 def _by_name(lines: list[str]) -> list[str]:

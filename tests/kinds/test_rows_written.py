@@ -1,6 +1,6 @@
 """update-rows and delete-rows: each row once, none left that matches, and what is refused before anything."""
 
-import signal
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -20,8 +20,8 @@ from expandcontract.model.errors import (
 from expandcontract.model.phases import Stage
 from expandcontract.model.plan import Plan
 from expandcontract.postgres.connect import Database
-from tests.acceptance.backfill_process import killed_at
 from tests.acceptance.cycle import IN_A_HURRY, POLICY, living
+from tests.chaos.nursery import DIED, Nursery
 
 WORLD = """
 CREATE TABLE users (
@@ -139,8 +139,7 @@ async def test_a_row_that_would_match_again_is_left_and_named(database: str) -> 
     until somebody has mended it.
     """
     fields = {"table": "users", "set": ["n = n + 1"], "where": "n < 1"}
-    async with living(database, "update-rows", fields, WORLD) as life:
-        await life.start()
+    async with living(database, "update-rows", fields, WORLD, to=Stage.BEFORE_READY) as life:
         await life.sql("UPDATE users SET n = -1 WHERE id = 7")
         with pytest.raises(Mismatches, match="1 of 500 rows match still") as found:
             await life.backfill()
@@ -153,15 +152,16 @@ async def test_a_row_that_would_match_again_is_left_and_named(database: str) -> 
         assert any("nothing gives back" in str(each) for each in life.heard)
 
 
-async def test_a_backfill_that_dies_anywhere_goes_on(database: str) -> None:
+async def test_a_backfill_that_dies_anywhere_goes_on(database: str, nursery: Nursery) -> None:
     """Killed in the sweep, after the look, and when only the end was left: the same command goes on, and no
     row is written twice.
     """
     fields = {"table": "users", "set": ["n = n + 1"], "where": "n < 1"}
-    async with living(database, "update-rows", fields, WORLD) as life:
-        await life.start()
+    async with living(database, "update-rows", fields, WORLD, to=Stage.BEFORE_READY) as life:
         for point in ("copy.batch.committed", "verify.compared", "repair.finish.recorded"):
-            assert await killed_at(life.url, life.name, point, 1) == -signal.SIGKILL, point
+            asked = life.name, life.change.kind, dict(life.change.spec)
+            died = await asyncio.to_thread(nursery.run, database, asked, "backfill", kill=(point, 1))
+            assert died.how == DIED, (point, died)
         assert (await life.backfill()).stage == Stage.FINISHED
         assert await life.rows("SELECT n, count(*) FROM users GROUP BY 1") == [(1, 500)]
         assert not await life.value("SELECT count(*) FROM pg_proc WHERE proname LIKE '000%'")
