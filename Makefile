@@ -34,7 +34,7 @@ test: .venv/installed-dev ## run the tests, but for the slow ones
 
 # What depends on the server also runs on older major versions; EC_REQUIRE_ALL=1 fails where one is missing.
 slow: .venv/installed-dev ## run the slow tests, and what depends on the server on PostgreSQL 16 and 15 too
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m slow
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "slow and not soak"
 	EC_TEST_PG=16 $(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow" tests/postgres
 	EC_TEST_PG=15 $(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow" $(ON_EACH_VERSION)
 
@@ -42,9 +42,8 @@ slow: .venv/installed-dev ## run the slow tests, and what depends on the server 
 soak: export EC_TEST_ALL := 1
 soak: export EC_MACHINE_SEED ?= random
 soak: export EC_MACHINE_SECONDS ?= 1800
-soak: .venv/installed-dev ## run for hours: all of the big matrices, and the machine with fresh seeds
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal tests/property tests/chaos tests/acceptance/test_shapes_written.py \
-		tests/acceptance/test_demo.py tests/kinds/test_kills.py tests/kinds/test_lives.py
+soak: .venv/installed-dev ## run for hours: all tests, the big matrices whole, and the machine with fresh seeds
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal
 
 oldest: .venv-oldest/installed ## run a part of the tests with the oldest dependencies that are allowed
 	.venv-oldest/bin/pytest -n $(WORKERS) --dist worksteal -m "not slow" tests/unit tests/golden/test_views.py \

@@ -18,6 +18,7 @@ import pytest
 from expandcontract.ledger.migrate import migrate
 from expandcontract.postgres.connect import Database
 from expandcontract.testing.server import Server, available_versions
+from tests.rotation import take_turns
 
 if TYPE_CHECKING:
     from tests.chaos.nursery import Nursery
@@ -63,6 +64,12 @@ def pytest_report_header() -> str:
     """Say on what the tests run."""
     found = ", ".join(map(str, available_versions())) or "none"
     return f"PostgreSQL: {VERSION} (EC_TEST_PG), installed: {found}; files in {tempfile.gettempdir()}"
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Say which cases are slow in this commit, before those that are not asked for are left out."""
+    take_turns(items)
 
 
 @pytest.hookimpl(wrapper=True)

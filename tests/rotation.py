@@ -15,15 +15,29 @@ T = TypeVar("T")
 ALL = os.environ.get("EC_TEST_ALL") == "1"
 
 
-def part(items: Sequence[T], of: int) -> Sequence[T]:
-    """Return every `of`th item, from a place that the commit chooses: the same one for whoever tests it."""
-    return items if ALL else items[_number() % of :: of]
+def part(items: Sequence[T], of: int, *, later: int = 0) -> Sequence[T]:
+    """Return every `of`th item, from a place that the commit chooses: the same one for whoever tests it.
+    `later` is by how many places another part begins.
+    """
+    return items if ALL else items[(_number() + later) % of :: of]
 
 
-def in_turn(items: Sequence[str], of: int | None = None) -> list[object]:
-    """Return parameters of which each commit takes every `of`th, or one; `make slow` takes the others."""
-    now = part(items, of or len(items))
-    return [each if each in now else pytest.param(each, marks=pytest.mark.slow) for each in items]
+def take_turns(items: Sequence[pytest.Item]) -> None:
+    """Mark what a commit leaves out of the cases of each test that is marked with `in_turn`: the next part is
+    slow, and the rest is left to `make soak` as well.
+    """
+    cases: dict[str, list[pytest.Item]] = {}
+    for item in sorted(items, key=lambda item: item.nodeid):
+        if item.get_closest_marker("in_turn") is not None:
+            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for each in cases.values():
+        marker = each[0].get_closest_marker("in_turn")
+        assert marker is not None
+        (of,) = marker.args
+        for item in set(each).difference(part(each, of)):
+            item.add_marker(pytest.mark.slow)
+            if item not in part(each, of, later=1):
+                item.add_marker(pytest.mark.soak)
 
 
 @cache

@@ -100,6 +100,7 @@ async def test_a_leaf_that_is_attached_while_rows_are_compared_is_not_passed(
         await life.contract()
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize(
     "gone",
     ["ALTER TABLE t DETACH PARTITION t_2; UPDATE t_2 SET name = 'no longer in sync'", "DROP TABLE t_2"],
@@ -122,6 +123,7 @@ async def test_a_leaf_that_goes_while_rows_are_swept_stops_nothing(
         await life.contract()
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize(
     "rewrite", ["VACUUM FULL t", "CLUSTER t USING t_pkey", "ALTER TABLE t ALTER id TYPE bigint"]
 )

@@ -23,6 +23,7 @@ AT_ONCE = {
 }  # fmt: skip
 
 
+@pytest.mark.in_turn(4)
 @pytest.mark.parametrize("case", AT_ONCE)
 async def test_the_plan_says_what_postgres_does_at_once(database: str, case: str) -> None:
     """With the statement; where the table or an index is written, or rows are looked at, it says nothing."""

@@ -70,6 +70,7 @@ LATE = {
 }
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("late", LATE.values(), ids=LATE.keys())
 async def test_what_the_old_column_got_after_the_plan_is_named(database: str, late: str) -> None:
     """Purge would drop it without a word, so contract asks first."""

@@ -109,6 +109,7 @@ async def test_the_canary_hook_undoes_contract(database: str, tmp_path: Path) ->
         assert (await life.situation()).state == State.ACTIVE
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("point", ["canary.watching", "contract.hide.recorded"])
 async def test_a_canary_that_was_killed_is_said_to_be_open_and_goes_on(database: str, point: str) -> None:
     """The old side stays hidden; status says how to go on and how to undo; the same command watches again."""

@@ -42,6 +42,7 @@ async def _upserts(script: Script, column: str, *, targets: bool = True) -> None
             )
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize(
     ("kind", "fields", "new"),
     [("rename-column", _RENAME, "label"), ("change-type", _TYPE, "label"), ("change-type", _SWAP, "name")],
@@ -124,6 +125,7 @@ async def test_what_a_turn_prepared_is_taken_back_without_a_trace(database: str,
         assert await script.describe() == before
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize(
     ("kind", "fields"),
     [("rename-column", _RENAME), ("change-type", _TYPE), ("change-type", _SWAP)],
@@ -264,6 +266,7 @@ async def test_nothing_of_a_partitioned_table_has_our_names_after_purge(database
 _MARKED = "SELECT indexrelid::regclass::text FROM pg_index WHERE indrelid = 't'::regclass AND indisclustered"
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("index", ["t_name_key", "plain"])
 @pytest.mark.parametrize(
     ("kind", "fields", "new"),

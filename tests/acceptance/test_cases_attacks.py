@@ -213,6 +213,7 @@ async def test_what_old_code_inserts_wins_over_defaults(database: str) -> None:
         assert seen[2][0]
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("moment", ["verify.bound", "compare.slice.before", "verify.compared"])
 async def test_a_trigger_that_was_off_for_one_transaction_during_verify(database: str, moment: str) -> None:
     """A10: it commits while rows are compared, and everything looks as before: contract is refused all the
@@ -472,6 +473,7 @@ async def test_upserts_meet_no_second_unique_index(
         await life.verify()
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("drifted", ["5", "NULL"])
 async def test_a_repair_never_writes_the_old_side(database: str, drifted: str) -> None:
     """Where the new side cannot hold a value, what the repair writes to it leaves the old value alone."""

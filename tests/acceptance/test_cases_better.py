@@ -150,6 +150,7 @@ def _dies_at(point: str) -> Iterator[None]:
         killpoints.watch(None)
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("kind", KINDS)
 async def test_contract_again_after_it_died_between_two_of_its_steps(database: str, kind: str) -> None:
     """X22: whatever was left is done, once; the ledger says which steps are done."""

@@ -231,6 +231,7 @@ async def _serial_goes_on(life: Application, table: str) -> None:
 CASES = (P13, P14, P15, P15_SEQUENCE, P16, P16_TYPE, P31, P31_SERIAL)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 async def test_a_column_is_carried_with_all_that_it_has(database: str, case: Case) -> None:
     """At each turn both versions see what they must; in the end the table has what was intended, and nothing

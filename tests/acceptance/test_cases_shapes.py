@@ -219,6 +219,7 @@ CASES = [_rename(name) for name in SHAPES if name not in _TYPE] + [
 ]
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 async def test_every_shape_of_table_is_carried(database: str, case: Case) -> None:
     """No row is left out, whatever the table looks like, and nothing but the intended change remains."""

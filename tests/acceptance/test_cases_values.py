@@ -78,6 +78,7 @@ GROUPS = {
 }
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("types", GROUPS.values(), ids=GROUPS)
 async def test_no_false_and_no_missed_mismatch(database: str, types: Sequence[Type]) -> None:
     """Every value, NULL among them, is copied, synchronised both ways, and compared as what it is."""

@@ -138,6 +138,7 @@ async def test_old_writes_before_the_rows_are_copied(database: str, kind: str) -
         await _as_if_nothing_were_changed(life, old, new)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("writer", ["old", "new"])
 async def test_both_versions_write_when_the_change_is_ready(database: str, kind: str, writer: str) -> None:
@@ -322,6 +323,7 @@ async def _drop_beside(url: str, other: str) -> None:
         await conn.execute(f"DROP DATABASE {other.split('/')[3].partition('?')[0]} WITH (FORCE)")
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize(
     "statement",
     [

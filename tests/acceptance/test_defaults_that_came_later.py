@@ -66,6 +66,7 @@ async def test_status_and_gate_name_a_default_until_the_function_is_made_anew(da
         )
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize(
     "default", ["current_setting('app.tenant')", "secret()", "nextval('numbers')::text"], ids=str
 )

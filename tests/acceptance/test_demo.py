@@ -13,7 +13,6 @@ from pathlib import Path
 import pytest
 
 from expandcontract.testing.server import available_versions
-from tests.rotation import in_turn
 from tests.waiting import until
 
 pytestmark = pytest.mark.skipif(18 not in available_versions(), reason="needs PostgreSQL 18")
@@ -57,7 +56,8 @@ async def test_the_demo_plays_to_its_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("how", in_turn(["SIGKILL", "SIGTERM", "SIGINT"]))
+@pytest.mark.in_turn(3)
+@pytest.mark.parametrize("how", ["SIGKILL", "SIGTERM", "SIGINT"])
 async def test_nothing_is_left_of_the_demo(how: str, tmp_path: Path) -> None:
     """Killed while an application and a command of `ec` are at work: processes and files are gone."""
     folder = Path(tempfile.mkdtemp(prefix="ec-", dir="/tmp"))

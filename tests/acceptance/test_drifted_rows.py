@@ -20,6 +20,7 @@ CHANGES = {
 }
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("kind", CHANGES)
 @pytest.mark.parametrize("ready", [False, True], ids=["until ready", "from ready on"])
 async def test_a_write_of_another_column_keeps_what_it_overwrites(

@@ -70,6 +70,7 @@ async def _replayed(standby: Server, position: str) -> None:
         await connection.close()
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("phase", ["dual_write", "ready", "hidden"])
 async def test_a_dump_restored_into_another_database(
     server: Server, database: str, phase: str, tmp_path: Path
@@ -149,6 +150,7 @@ async def _go_on(life: Life, phase: str) -> None:
     assert (await life.situation()).state == State.HIDDEN
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("phase", ["dual_write", "ready"])
 async def test_a_dump_restored_in_place(server: Server, database: str, phase: str, tmp_path: Path) -> None:
     """The same database, another table of the same name with our trigger: it is found again, and no proof of

@@ -96,6 +96,7 @@ _TURNS = {
 }
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("hook", _TURNS)
 async def test_a_before_hook_that_fails_shuts_the_way(database: str, hook: str) -> None:
     """The exit code is a shut gate's, its name and words are said and kept, and nothing is changed."""
@@ -148,6 +149,7 @@ async def test_an_after_hook_that_fails_changes_nothing(database: str) -> None:
         assert await _kept(life, "hook failed") == ["hook failed after_start"]
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize(
     ("point", "asked"),
     [

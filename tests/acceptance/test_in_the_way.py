@@ -52,6 +52,7 @@ def under(life: Life, policy: Policy) -> Life:
     return replace(life, context=replace(life.context, policy=policy))
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("kind", BOTH)
 async def test_an_old_writer_is_named_until_it_is_quiet(database: str, kind: str) -> None:
     """V5: by application, role and address; when it has been quiet for long enough, contract opens."""
@@ -66,6 +67,7 @@ async def test_an_old_writer_is_named_until_it_is_quiet(database: str, kind: str
         assert (await life.contract()).state == State.HIDDEN
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("kind", BOTH)
 async def test_an_idle_transaction_is_named_until_it_ends(database: str, kind: str) -> None:
     """It has read the table and sits on its lock: nothing was changed, nobody else waits, and the same
@@ -85,6 +87,7 @@ async def test_an_idle_transaction_is_named_until_it_ends(database: str, kind: s
         assert (await life.contract()).state == State.HIDDEN
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("kind", BOTH)
 async def test_a_prepared_transaction_is_named_until_it_ends(database: str, kind: str) -> None:
     """It has no session, and holds its locks through a restart; its name is told."""
@@ -100,6 +103,7 @@ async def test_a_prepared_transaction_is_named_until_it_ends(database: str, kind
         assert (await life.contract()).state == State.HIDDEN
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("kind", BOTH)
 async def test_an_old_instance_is_named_until_it_is_gone(database: str, kind: str) -> None:
     """Contract and `ec wait` with a required version; an instance that ends is silent, and counts no more."""
@@ -122,6 +126,7 @@ async def test_an_old_instance_is_named_until_it_is_gone(database: str, kind: st
         assert (await strict.contract()).state == State.HIDDEN
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("kind", BOTH)
 async def test_a_lagging_replica_is_named_until_it_caught_up(kind: str) -> None:
     """New code that reads there would not find the new side; when it has replayed it, contract opens."""

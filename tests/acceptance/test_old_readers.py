@@ -242,6 +242,7 @@ async def test_looking_leaves_nothing_behind(counting: Server) -> None:
         assert await seen(life) == await seen(life)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("kind", BOTH)
 async def test_contract_waits_until_nobody_reads_the_old_side(counting: Server, kind: str) -> None:
     """It names who reads it; when that has ended for `quiet_for`, it opens, and `ec wait` ends."""

@@ -18,7 +18,6 @@ from expandcontract.model.policy import Policy
 from expandcontract.postgres.connect import Database
 from tests.acceptance.cycle import Expected
 from tests.conftest import VERSION
-from tests.rotation import in_turn
 
 PHASES = Path(__file__).parents[2] / "phases"
 UPDATE = os.environ.get("EC_UPDATE_GOLDEN") == "1"
@@ -110,7 +109,8 @@ async def test_a_worked_plan_is_what_is_compiled_today(context: Context, name: s
     assert plan_files.change_toml(made) == (kept.folder / plan_files.FILE).read_text()
 
 
-@pytest.mark.parametrize("name", in_turn(list(ASKED), 3))
+@pytest.mark.in_turn(3)
+@pytest.mark.parametrize("name", ASKED)
 async def test_a_worked_plan_runs_to_its_end(context: Context, name: str) -> None:
     """Each goes from start to purge, with an undo on the way, and copies every row where it copies any."""
     change = plan_files.find(PHASES, name).change

@@ -104,6 +104,7 @@ async def test_the_last_value_of_several_attempts_counts(database: str) -> None:
         assert await _handles(life, "1,2,3") == ["NAME 1", "nAME 2", "NAME 3"]
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize(
     "point", ["restore.batch.before", "restore.batch.written", "restore.batch.committed"]
 )

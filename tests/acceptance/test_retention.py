@@ -61,6 +61,7 @@ async def test_a_partition_that_leaves_before_its_index_is_built(database: str) 
         assert (await life.situation()).ready
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("verb", ["rollback", "contract"])
 async def test_children_by_inheritance_that_leave(database: str, verb: str) -> None:
     """The plan names each of them: what is not there any more is neither locked nor altered."""

@@ -146,6 +146,7 @@ class App:
         await execute(f"INSERT INTO accounts (id, tenant) VALUES ({key + 1}, 'ours')")
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("example", EXAMPLES)
 async def test_a_role_without_rights_on_the_ledger_writes_in_every_phase(
     server: Server, empty_database: str, example: str

@@ -142,6 +142,7 @@ async def _require(life: Life, shape: Shape, writers: Sequence[Writer], *sides: 
         assert dict(await life.app.fetch(f"SELECT id, {side} FROM {shape.table}")) == expected, side
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("name", [*(pytest.param(name, marks=pytest.mark.slow) for name in SHAPES), *MORE])
 async def test_no_write_is_lost_on_any_shape_of_table(database: str, name: str) -> None:
     """From start to contract, every row of every leaf is at each turn as its application left it, on both

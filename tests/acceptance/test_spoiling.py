@@ -110,6 +110,7 @@ DEEDS = {
 }
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("deed", DEEDS.values(), ids=DEEDS.keys())
 async def test_what_spoils_a_proof_is_noticed_between_two_slices(database: str, deed: Deed) -> None:
     """The comparison begins anew and says why; what it proves in the end is true of how things are then."""

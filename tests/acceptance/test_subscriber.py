@@ -19,6 +19,7 @@ _WRITE = f"""DO $$ BEGIN
 END $$"""
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize(
     "owner", ["", "; CREATE ROLE {0}; ALTER TABLE t OWNER TO {0}"], ids=["own", "others"]
 )

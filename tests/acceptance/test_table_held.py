@@ -33,6 +33,7 @@ async def held(url: str) -> AsyncIterator["asyncpg.Connection[Any]"]:
         await other.close()
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("verb", ["plan", "start"])
 async def test_who_holds_the_table_is_named_when_the_budget_is_spent(database: str, verb: str) -> None:
     """Exit 5, with the session that is in the way; nothing was begun."""

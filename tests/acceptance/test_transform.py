@@ -83,6 +83,7 @@ async def _outcome(session: "asyncpg.Connection[asyncpg.Record]", statement: str
     return "ok"
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("more", ["", " NOT NULL"], ids=["nullable", "not null"])
 async def test_whole_life(database: str, more: str) -> None:
     """From start to purge and back: each row holds what the function made of it, and nothing is left."""
@@ -259,6 +260,7 @@ def _die(_said: Said) -> None:
     raise _Died
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("what", ["the old side", "the new side", "another column"])
 async def test_a_write_between_read_and_write_back_wins(database: str, what: str) -> None:
     """The row that was read is not the row that is there: it is looked at again."""

@@ -88,6 +88,7 @@ WRONG = {
 }
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("case", WRONG)
 async def test_a_value_that_the_column_does_not_take(database: str, case: str) -> None:
     """One more error of a row: it is found among the others, which are filled."""
@@ -131,6 +132,7 @@ async def test_what_a_function_returns_is_the_value_or_its_rows_error(database: 
         assert await life.value("SELECT count(*) FROM items WHERE id <= 1000 AND made <> 'text ' || id") == 0
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize(
     ("type_", "name", "value"),
     [
@@ -209,6 +211,7 @@ NOT_THERE = {
 }
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("case", NOT_THERE)
 async def test_a_function_that_is_not_there_is_refused_at_start(database: str, case: str) -> None:
     """Nothing is changed, and the error says where it was looked for."""

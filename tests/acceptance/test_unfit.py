@@ -32,6 +32,7 @@ def fields(to: str, **more: str) -> dict[str, str]:
     return {"column": "parts.size", "type": to, "to": "measure", **more}
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("case", WRITES)
 async def test_refuse_refuses_the_write(database: str, case: str) -> None:
     """Before ready and after it, by default: the error names the change, and the row stays as it was."""
@@ -54,6 +55,7 @@ async def _refused(life: Script, write: str) -> None:
     assert await life.rows("SELECT parts::text FROM parts ORDER BY id") == before
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("case", WRITES)
 async def test_record_keeps_the_value(database: str, case: str) -> None:
     """The write goes on, the value is kept, and an unrelated write of the row leaves it alone."""

@@ -50,6 +50,7 @@ async def refused(life: Script, write: str) -> None:
     assert await life.rows("SELECT parts::text FROM parts ORDER BY id") == before
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("more", [{}, {"unfit": "record"}, {"using": "odd(size)"}], ids=str)
 @pytest.mark.parametrize("odd", ["'odd'", "'005'"])
 @pytest.mark.parametrize("watching", ["", WATCHING], ids=["", "watching"])

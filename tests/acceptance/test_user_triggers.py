@@ -113,6 +113,7 @@ async def test_a_repair_fires_triggers_because_constraints_are_among_them(databa
         assert any("Triggers fire" in event.text for event in life.heard if isinstance(event, Notice))
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("how", ["ALWAYS", "REPLICA"])
 @pytest.mark.parametrize("where", ["t", "t_low"])
 async def test_a_trigger_that_would_fire_all_the_same_is_named(database: str, how: str, where: str) -> None:

@@ -131,6 +131,7 @@ _PAST_THE_KEEPER = {
 }
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("how", _PAST_THE_KEEPER)
 async def test_what_was_written_past_the_keeper_is_found_before_undo(database: str, how: str) -> None:
     """Its trigger was off, for a moment or since: it is put back, the rows are named, and the statement that
@@ -196,6 +197,7 @@ async def test_rows_of_a_partition_that_came_after_contract_are_looked_at(databa
         assert await life.value("SELECT name FROM users WHERE id = 21") == "astray"
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize(
     ("kind", "fields"),
     [
@@ -315,6 +317,7 @@ _SHAPES: dict[str, tuple[str, dict[str, Any], str, str]] = {
 }
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("shape", _SHAPES)
 async def test_every_shape_that_start_accepts_has_its_way_back(database: str, shape: str) -> None:
     """The old side has all that it had, with what new code wrote, and works; contract can follow again."""

@@ -275,6 +275,7 @@ async def test_verbs_that_want_a_change_alone_name_who_has_it(database: str, nur
         await context.database.close()
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize(
     ("point", "time"),
     [
@@ -308,6 +309,7 @@ async def test_a_process_that_sleeps_past_its_lease(
         await life.act(database, RENAME, "rollback")
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize(
     "broken", [True, False], ids=["before the leftover is dropped", "before it is built"]
 )
@@ -336,6 +338,7 @@ async def test_what_a_sleeper_was_about_to_do_is_not_done_to_its_successor(
         assert await application.fetch(made) == before
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize(
     ("verb", "point"),
     [

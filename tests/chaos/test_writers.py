@@ -26,7 +26,6 @@ from expandcontract.postgres.connect import Database
 from tests.acceptance.cycle import Expected
 from tests.acceptance.probe import LIMIT_SECONDS
 from tests.chaos.writers import Fleet, Rows, fleet
-from tests.rotation import in_turn
 
 NAME = "0001_items"
 ROWS = 3_000
@@ -194,7 +193,8 @@ def _require_variety(fleet_: Fleet, least: int) -> None:
     assert fleet_.writes >= least
 
 
-@pytest.mark.parametrize("example", in_turn(list(EXAMPLES)))
+@pytest.mark.in_turn(3)
+@pytest.mark.parametrize("example", EXAMPLES)
 async def test_no_write_is_lost_in_a_whole_life(database: str, example: str) -> None:
     """Inserts, updates, deletes, keys that change and come back, aborts, savepoints, upserts, COPY: every row
     is as it was committed, after every step.
@@ -204,7 +204,8 @@ async def test_no_write_is_lost_in_a_whole_life(database: str, example: str) -> 
         _require_variety(play.fleet, least=2_000)
 
 
-@pytest.mark.parametrize("example", in_turn(list(EXAMPLES)))
+@pytest.mark.in_turn(3)
+@pytest.mark.parametrize("example", EXAMPLES)
 async def test_no_write_is_lost_by_a_rollback(database: str, example: str) -> None:
     """What new code wrote before a rollback, old code reads after it; a second attempt begins from there."""
     async with _play(database, EXAMPLES[example], seed=2, rows=1_000) as play:

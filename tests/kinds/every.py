@@ -15,10 +15,10 @@ OTHERS = part([case for case in EVERY if case not in FIRST], 2)
 
 
 def turns(after: int) -> list[object]:
-    """Return the cases of a commit: a third of the kinds, `after` places later than that of others who ask;
+    """Return the cases of a commit: a third of the kinds, `after` places later than that of others;
     and for `make slow` all the other kinds and half of the other shapes.
     """
-    now = part(FIRST[after:] + FIRST[:after], 3)
+    now = part(FIRST, 3, later=after)
     return [
         pytest.param(case, id=case.id, marks=[] if case in now else [pytest.mark.slow])
         for case in (*FIRST, *OTHERS)

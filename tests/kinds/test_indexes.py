@@ -207,6 +207,7 @@ ALTER INDEX parts_top_name_idx RENAME TO top;
 """
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("index", ["users_lower_seen", "users_seen", "parts_name"])
 async def test_undo_builds_an_index_again_as_it_was(database: str, index: str) -> None:
     """Its definition, its comment, its statistics targets, the mark of CLUSTER, the names of partitions'."""
@@ -262,6 +263,7 @@ BARE = (
 )
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("kind", RULES)
 async def test_rows_that_are_equal_are_counted_and_named(database: str, kind: str) -> None:
     """Before contract, with their values; and what a contract that fails has built is taken back."""

@@ -12,20 +12,24 @@ from tests.acceptance.catalog import difference, everything
 from tests.chaos.nursery import DIED, ENDED, Nursery, Outcome
 from tests.conftest import database_of
 from tests.kinds.cases import Case
-from tests.kinds.every import FIRST, OTHERS
+from tests.kinds.every import EVERY
 from tests.rotation import part
 
 FORWARD = ("start", "backfill", "contract", "undo", "backfill", "contract", "purge")
 BACKWARD = ("start", "backfill", "rollback")
 
 
-#: A rollback that asks whether values may be lost is another command the second time.
-PLAYED = [
-    pytest.param(case, acts, id=f"{case.id} {acts[-1]}")
-    for case in (*FIRST, *OTHERS)
-    for acts in (FORWARD, BACKWARD)
-    if acts is FORWARD or not case.discard
-]
+#: A third of them in each commit. A rollback that asks whether values may be lost is another command the
+#: second time.
+PLAYED = part(
+    [
+        pytest.param(case, acts, id=f"{case.id} {acts[-1]}")
+        for case in EVERY
+        for acts in (FORWARD, BACKWARD)
+        if acts is FORWARD or not case.discard
+    ],
+    3,
+)
 
 
 class Stage:

@@ -115,6 +115,7 @@ async def test_the_plan_says_how_many_rows_match(context: Context) -> None:
             assert said.startswith(f"{found:,} of "), (set_, said)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("number", [0, 2, 6, 8, 10])
 async def test_each_row_is_written_once(database: str, number: int) -> None:
     """What the sweep wrote is what the statement would have written, and the change is finished by itself."""

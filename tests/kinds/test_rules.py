@@ -77,6 +77,7 @@ SINCE = {
 }
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("kind", SINCE)
 async def test_what_was_written_since_stops_contract_and_leaves_nothing(database: str, kind: str) -> None:
     """A row that breaks the rule after the count: contract says how many there are and which, and no write is
@@ -141,6 +142,7 @@ async def test_a_rollback_that_rows_do_not_let_through(database: str) -> None:
             await life.sql("INSERT INTO articles VALUES (1001, NULL)")
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize(
     ("constraint", "broken", "mended", "error", "said"),
     [

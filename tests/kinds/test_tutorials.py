@@ -14,6 +14,7 @@ TUTORIALS = Path(__file__).parents[2] / "docs" / "tutorials"
 _BLOCK = re.compile(r"^```(sh|sql)\n(.*?)^```", re.DOTALL | re.MULTILINE)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("page", sorted(TUTORIALS.glob("*.md")), ids=lambda page: page.stem)
 def test_every_command_of_a_tutorial_works(
     empty_database: str,

@@ -14,7 +14,6 @@ import pytest
 
 from expandcontract.cli.entry import run
 from expandcontract.cli.settings import Settings
-from tests.rotation import in_turn
 from tests.waiting import SECONDS
 
 NAME = "0001_rename_users_name"
@@ -222,7 +221,8 @@ WAY: dict[str, tuple[str, ...]] = {
 }
 
 
-@pytest.mark.parametrize("state", in_turn(STATES, 3))
+@pytest.mark.in_turn(3)
+@pytest.mark.parametrize("state", STATES)
 def test_what_each_verb_does_in_each_state(ec: Ec, state: str) -> None:
     """Every cell of the table; a refusal changes nothing, and says why and what does apply. That the verbs
     refuse, and change nothing in the catalog, `test_refusals.py` shows for every state in each commit.
@@ -400,7 +400,8 @@ def test_watching_where_nobody_works_ends_at_once(ec: Ec) -> None:
     assert "ec backfill" in ec("status --watch --check", 3)
 
 
-@pytest.mark.parametrize("name", in_turn(["SIGINT", "SIGTERM"]))
+@pytest.mark.in_turn(2)
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_a_signal_ends_after_the_checkpoint(ec: Ec, name: str) -> None:
     """It says how to go on, and the same command goes on from there."""
     with slow_backfill(ec) as process:

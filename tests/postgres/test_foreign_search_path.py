@@ -147,6 +147,7 @@ async def _attack(url: str, column: str, value: str, identifier: int) -> None:
         await conn.close()
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("shape", SHAPES)
 async def test_no_name_is_looked_up_along_the_search_path_of_a_session(
     server: Server, database: str, shape: str

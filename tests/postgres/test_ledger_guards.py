@@ -49,6 +49,7 @@ OTHER_BASE = "CREATE OR REPLACE FUNCTION expandcontract_sync.base(text) RETURNS 
 )
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize(
     ("harm", "sentence"),
     [
@@ -126,6 +127,7 @@ async def test_what_has_nothing_to_do_with_a_proof_does_not_spoil_it(ledger: Led
     assert (await ledger.situation()).state == State.HIDDEN
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize("table", HISTORY)
 async def test_history_is_not_deleted(ledger: Ledger, table: str) -> None:
     """A10: DELETE and TRUNCATE of history are refused, also under session_replication_role = replica."""
@@ -156,6 +158,7 @@ FROM expandcontract.change c
 """
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize(
     "statement",
     [
@@ -393,6 +396,7 @@ async def test_undo_spoils_the_proof(ledger: Ledger) -> None:
     )
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize(
     ("origin", "target"), [each for each in product(State, State) if each[0] != State.FINISHED]
 )

@@ -26,6 +26,7 @@ CREATE TABLE t (id int PRIMARY KEY, name text DEFAULT 'nobody', made text DEFAUL
 """
 
 
+@pytest.mark.in_turn(3)
 @pytest.mark.parametrize(
     ("column", "fields"),
     [

@@ -34,6 +34,7 @@ async def _wal_of_a_round(table: Swept, number: int) -> int:
     return int(await table.raw.fetchval("SELECT pg_current_wal_insert_lsn() - $1::pg_lsn", before))
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("shape", SHAPES)
 async def test_a_run_over_finished_rows_writes_nothing(database: str, shape: str) -> None:
     """Under 4 bytes of WAL a row, whatever the table looks like, its ledger included."""

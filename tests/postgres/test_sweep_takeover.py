@@ -34,6 +34,7 @@ async def _process(table: Swept, **more: str | int) -> asyncio.subprocess.Proces
     return await asyncio.create_subprocess_exec(*command(table, **more), cwd=ROOT)  # type: ignore[arg-type]
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("point", POINTS)
 async def test_a_killed_process_is_gone_on_from(database: str, point: str) -> None:
     """Kill -9 anywhere, then the same again: the counted rows are exactly those of the table, none written
@@ -141,6 +142,7 @@ async def test_a_killed_comparison_counts_no_row_twice(database: str, point: str
         assert (outcome.rows, outcome.mismatches, outcome.finished) == (20_000, 20, True)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("crash", ["server", "session"])
 @pytest.mark.parametrize("purpose", ["copy", "compare"])
 async def test_a_crash_of_the_server_loses_neither_rows_nor_checkpoint(crash: str, purpose: str) -> None:
