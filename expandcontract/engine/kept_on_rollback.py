@@ -16,7 +16,7 @@ from expandcontract.engine.runner import finished, run_section, run_step
 from expandcontract.model.errors import Blocked, EcError, GuardRefused
 from expandcontract.model.names import keeping_triggers
 from expandcontract.model.phases import Section
-from expandcontract.model.step import Purpose, Sweep
+from expandcontract.model.step import Occasion, Purpose, Sweep, Upkeep
 from expandcontract.postgres.message import Query
 from expandcontract.steps import keep_on_rollback as steps
 
@@ -54,12 +54,11 @@ async def keep_and_remove(work: Work) -> None:
 
     Raises Blocked when somebody alters the triggers again and again, and what `run_section` raises.
     """
-    leave_out = frozenset({steps.KEEP_WRITES, steps.KEEP})
     lost = _lost(work)
     for _ in range(MOST_TRIES):
         await _keep(work)
         try:
-            return await run_section(replace(work, refusals=(lost,)), Section.ROLLBACK, leave_out=leave_out)
+            return await _run_removal(replace(work, refusals=(lost,)))
         except EcError as error:
             if error is not lost.error:
                 raise
@@ -75,7 +74,7 @@ async def keep_and_remove(work: Work) -> None:
 async def remove(work: Work) -> None:
     """Remove the new side, and keep nothing. A rule that rows break by now is taken back."""
     try:
-        await run_section(work, Section.ROLLBACK, leave_out=frozenset({steps.KEEP_WRITES, steps.KEEP}))
+        await _run_removal(work)
     except EcError:
         await taking_back.take_back(work, Section.ROLLBACK)
         raise
@@ -89,8 +88,8 @@ async def stop(work: Work) -> None:
     async with work.context.database.transaction() as conn:
         there = (await conn.exec_driver_sql(query, values)).scalar_one()
     if there:
-        plan = completed(work).plan
-        await run_step(work, Section.REPAIR, plan.step(Section.REPAIR, steps.STOP))
+        for step in completed(work).plan.upon(Occasion.GIVEN_UP):
+            await run_step(work, Section.REPAIR, step)
 
 
 async def sweep(work: Work, action: Sweep) -> None:
@@ -100,14 +99,21 @@ async def sweep(work: Work, action: Sweep) -> None:
     await sweep_rounds.walk_round(work, action, round_, sweep_rounds.SweepPace())
 
 
+async def _run_removal(work: Work) -> None:
+    keeping = frozenset(step.id for step in work.plan.steps(Section.ROLLBACK) if step.keeps)
+    await run_section(work, Section.ROLLBACK, leave_out=keeping)
+
+
 async def _keep(work: Work) -> None:
     found = await _found(work)
+    section, keep, _ = work.plan.sweep(Purpose.KEEP)
     # A process that died after the last row was looked at has not journaled that it was.
-    if found.complete and steps.KEEP in await finished(work, Section.ROLLBACK):
+    if found.complete and keep.id in await finished(work, section):
         return
-    if not found.stood:
-        await run_step(work, Section.ROLLBACK, work.plan.step(Section.ROLLBACK, steps.KEEP_WRITES))
-    await run_step(work, Section.ROLLBACK, work.plan.step(Section.ROLLBACK, steps.KEEP))
+    for step in work.plan.steps(section) if not found.stood else ():
+        if step.makes == Upkeep.KEEPING:
+            await run_step(work, section, step)
+    await run_step(work, section, keep)
 
 
 async def _found(work: Work) -> KeepProgress:

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from expandcontract.engine import concurrent
 from expandcontract.engine.leased_work import Work
-from expandcontract.model.names import RelationName, split
+from expandcontract.model.names import RelationName
 from expandcontract.model.phases import Section
-from expandcontract.model.step import Concurrent, Step, Transactional
+from expandcontract.model.step import Concurrent, Step
 from expandcontract.postgres.query import rows
 from expandcontract.steps import indexes, tables
 
@@ -21,19 +21,18 @@ WHERE p.isleaf AND c.relkind = 'r' ORDER BY 1, 2
 """
 
 
-async def build(work: Work, section: Section, step: Step, action: Transactional) -> None:
+async def build(work: Work, section: Section, step: Step) -> None:
     """Build concurrently, on partitions that the plan does not know, what the step will adopt of them."""
-    head, found, definition = "".join(action.statements[:1]).partition(f" ON {work.plan.table.sql} USING ")
-    unique = head.startswith("CREATE UNIQUE INDEX ")
-    if not found or not (unique or head.startswith("CREATE INDEX ")):
+    index = step.adopts
+    if index is None:
         return
-    (name,) = split(head.partition(" INDEX ")[2])
     known = {each.action.relation for each in work.plan.steps(section) if isinstance(each.action, Concurrent)}
     async with work.context.database.transaction() as conn:
         leaves = [RelationName(*row) for row in await rows(conn, _LEAVES, work.situation.relation)]
     for leaf in leaves:
         if leaf.sql not in known:
-            sentence = f"build {name} on {leaf}, which came after the plan, without stopping anybody"
-            work.context.notice(work.name, f"{leaf} came after the plan: {name} is built there first.")
-            building = tables.create_index(leaf, indexes.leaf_name(leaf, name), definition, unique=unique)
+            sentence = f"build {index.name} on {leaf}, which came after the plan, without stopping anybody"
+            work.context.notice(work.name, f"{leaf} came after the plan: {index.name} is built there first.")
+            name = indexes.leaf_name(leaf, index.name)
+            building = tables.create_index(leaf, name, index.definition, unique=index.unique)
             await concurrent.run(work, section, replace(step, sentence=sentence), building)

@@ -173,11 +173,10 @@ async def _refuse_equal(conn: AsyncConnection, situation: Situation) -> None:
     """Raise WouldLose where back made equal of values that the old side's UNIQUE held apart: before an index
     is built, which would find that out at its end.
     """
-    for columns in unique_again(situation.plan).values():
-        listed = ", ".join(columns)
-        filled = " AND ".join(f"{column} IS NOT NULL" for column in columns)
+    for step in _unique_again(situation.plan):
+        listed, filled = ", ".join(step.unique), _filled(step)
         equal = f"SELECT {listed} FROM {situation.plan.table} WHERE {filled} GROUP BY {listed}"
-        ours = ", ".join(f"t.{column}" for column in columns)
+        ours = ", ".join(f"t.{column}" for column in step.unique)
         await _refuse_rows(
             conn,
             situation,
@@ -189,39 +188,27 @@ async def _refuse_equal(conn: AsyncConnection, situation: Situation) -> None:
         )
 
 
-def unique_again(plan: Plan) -> dict[str, tuple[str, ...]]:
-    """Return the steps of undo that build a unique index of plain columns again which the rows may not fit,
-    with those columns as SQL.
-    """
-    if plan.sides.identity or plan.sides.one_way:
-        return {}
-    names, called = {step.id for step in plan.steps(Section.UNDO)}, predicates.hidden_names(plan.sides)
-    return {
-        f"index:{index['name']}": tuple(quote(called.get(column, column)) for column in index["key_columns"])
-        for index in plan.catalog.get("indexes", ())
-        if f"index:{index['name']}" in names and index.get("key_columns") and _plain(index)
-    }
+def _unique_again(plan: Plan) -> list[Step]:
+    """Return the steps of undo that build a unique index again which the rows may not fit."""
+    return [step for step in plan.steps(Section.UNDO) if step.unique]
 
 
-def _plain(index: dict[str, Any]) -> bool:
-    return (
-        bool(index["unique"]) and " WHERE " not in index["definition"] and index["definition"].count("(") == 1
-    )
+def _filled(step: Step) -> str:
+    return " AND ".join(f"{column} IS NOT NULL" for column in step.unique)
 
 
-async def not_unique_again(context: Context, situation: Situation) -> frozenset[str]:
+async def not_unique_again(context: Context, situation: Situation) -> tuple[Step, ...]:
     """Return the steps of undo whose unique index the rows do not fit."""
     found = []
     async with context.database.transaction(patient=True) as conn:
-        for step, columns in unique_again(situation.plan).items():
-            filled = " AND ".join(f"{column} IS NOT NULL" for column in columns)
-            listed = ", ".join(columns)
-            equal = f"SELECT FROM {situation.plan.table} WHERE {filled} GROUP BY {listed}"
+        for step in _unique_again(situation.plan):
+            listed = ", ".join(step.unique)
+            equal = f"SELECT FROM {situation.plan.table} WHERE {_filled(step)} GROUP BY {listed}"
             query = f"SELECT EXISTS ({equal} HAVING pg_catalog.count(*) > 1)"
             ((is_equal,),) = await owner_rights.rows(conn, situation.plan.table.sql, query)
             if is_equal:
                 found.append(step)
-    return frozenset(found)
+    return tuple(found)
 
 
 def _refuse_one_way(situation: Situation) -> None:

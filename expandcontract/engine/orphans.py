@@ -12,7 +12,6 @@ from expandcontract.ledger import phase as phase_writer
 from expandcontract.model.errors import Refused
 from expandcontract.model.phases import Phase, Section, Stage, State
 from expandcontract.model.situation import Situation
-from expandcontract.model.step import Transactional
 from expandcontract.postgres.query import value
 
 #: The kind of the event that closes the attempt.
@@ -58,8 +57,9 @@ async def close_here(work: Work) -> None:
     context, change = work.context, work.situation.change_id
     async with context.database.transaction() as conn:
         await work.check(conn)
-        for statement in _functions(work):
-            await conn.exec_driver_sql(statement)
+        for step in work.plan.steps(Section.ROLLBACK):
+            for statement in step.beside:
+                await conn.exec_driver_sql(statement)
         for phase in reversed(Phase):
             await phase_writer.undo(conn, context.tables, change, phase, context.who)
         await change_writer.become(conn, context.tables, change, State.ROLLED_BACK, context.who)
@@ -70,13 +70,3 @@ async def close_here(work: Work) -> None:
         f"{work.plan.table} was dropped: attempt {work.situation.attempt} is closed. What has its name now "
         "was left alone.",
     )
-
-
-def _functions(work: Work) -> list[str]:
-    return [
-        statement
-        for step in work.plan.steps(Section.ROLLBACK)
-        if isinstance(step.action, Transactional)
-        for statement in step.action.statements
-        if statement.startswith("DROP FUNCTION ")
-    ]

@@ -17,9 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.errors import PlanFails
 from expandcontract.model.names import TEMPORARY
-from expandcontract.model.phases import Section
+from expandcontract.model.phases import Section, Stage
 from expandcontract.model.plan import Plan
-from expandcontract.model.step import Concurrent, Step, Sweep, Transactional
+from expandcontract.model.step import Concurrent, Occasion, Step, Sweep, Transactional
 from expandcontract.postgres import empty_copy
 from expandcontract.postgres.empty_copy import EmptyCopy
 from expandcontract.postgres.sqlstate import (
@@ -30,9 +30,7 @@ from expandcontract.postgres.sqlstate import (
     server_message,
     sqlstate,
 )
-from expandcontract.steps import column as steps
-from expandcontract.steps import keep_on_rollback, standing_constraint
-from expandcontract.steps.parts import FINISH
+from expandcontract.steps import standing_constraint
 
 
 @dataclass(frozen=True)
@@ -86,21 +84,20 @@ async def rehearse(conn: AsyncConnection, copy: EmptyCopy, plan: Plan) -> str:
 def script(plan: Plan) -> Iterator[RehearsedPart]:
     """Pure. Return everything in order, with the ways out of each place tried aside."""
     rollback = tuple(_section(plan, Section.ROLLBACK))
-    kept = frozenset({keep_on_rollback.KEEP_WRITES, keep_on_rollback.KEEP})
     yield from _section(plan, Section.EXPAND)
     # Before dual_write there is nothing to keep.
-    yield from _aside_parts(part for part in rollback if part.step is not None and part.step.id not in kept)
+    yield from _aside_parts(part for part in rollback if part.step is not None and not part.step.keeps)
     yield from _section(plan, Section.DUAL_WRITE)
     yield from _aside_parts(rollback)
-    yield from _repair(plan, steps.RESTORE_FILLING)
+    yield from _restore(plan, Stage.BEFORE_READY)
     yield from _section(plan, Section.BACKFILL)
-    yield from _repair(plan, steps.RESTORE_READY)
+    yield from _restore(plan, Stage.READY)
     yield from _standing(plan)
-    yield from _aside_parts(_repair(plan, FINISH))
+    yield from _aside_parts(_repair(plan.upon(Occasion.FINISHED)))
     yield from _aside_parts(rollback)
     yield from _contract(plan)
     yield from _aside_parts(_section(plan, Section.PURGE))
-    yield from _repair(plan, steps.RESTORE_HIDDEN)
+    yield from _restore(plan, Stage.HIDDEN)
     yield from _section(plan, Section.UNDO)
     yield from _aside_parts(rollback)
     yield from _contract(plan)
@@ -109,8 +106,8 @@ def script(plan: Plan) -> Iterator[RehearsedPart]:
 
 def _contract(plan: Plan) -> Iterator[RehearsedPart]:
     # A rollback that was given up.
-    yield from _section(plan, Section.ROLLBACK, only=keep_on_rollback.KEEP_WRITES)
-    yield from _repair(plan, keep_on_rollback.STOP)
+    yield from (part for part in _section(plan, Section.ROLLBACK) if part.step and part.step.keeps)
+    yield from _repair(plan.upon(Occasion.GIVEN_UP))
     yield from _section(plan, Section.CONTRACT)
 
 
@@ -121,17 +118,17 @@ def _standing(plan: Plan) -> Iterator[RehearsedPart]:
         yield RehearsedPart(_statements(step), "verify", step)
 
 
-def _section(plan: Plan, section: Section, *, only: str | None = None) -> Iterator[RehearsedPart]:
-    return (
-        RehearsedPart(_statements(step), section.value, step)
-        for step in plan.steps(section)
-        if only is None or step.id == only
-    )
+def _section(plan: Plan, section: Section) -> Iterator[RehearsedPart]:
+    return (RehearsedPart(_statements(step), section.value, step) for step in plan.steps(section))
 
 
-def _repair(plan: Plan, *wanted: str) -> Iterator[RehearsedPart]:
-    by_id = {step.id: step for step in plan.steps(Section.REPAIR)}
-    return (RehearsedPart(_statements(by_id[id_]), "repair", by_id[id_]) for id_ in wanted if id_ in by_id)
+def _restore(plan: Plan, stage: Stage) -> Iterator[RehearsedPart]:
+    step = plan.restoring(stage)
+    return _repair(() if step is None else (step,))
+
+
+def _repair(steps: Iterable[Step]) -> Iterator[RehearsedPart]:
+    return (RehearsedPart(_statements(step), Section.REPAIR.value, step) for step in steps)
 
 
 def _aside_parts(parts: Iterable[RehearsedPart]) -> tuple[RehearsedPart, ...]:

@@ -1,7 +1,5 @@
 """What came loose is put back, and what drifted meanwhile is filled again from the old side."""
 
-import re
-
 from expandcontract.engine import situation as situations
 from expandcontract.engine import taking_back
 from expandcontract.engine.context import Context
@@ -9,12 +7,8 @@ from expandcontract.engine.leased_work import Work, leased
 from expandcontract.engine.runner import run_step
 from expandcontract.engine.sweep_rounds import SweepPace, copy_to_end
 from expandcontract.model.errors import StepFailed
-from expandcontract.model.live import Lost
-from expandcontract.model.names import quote
 from expandcontract.model.phases import Section, State
 from expandcontract.model.situation import Situation
-from expandcontract.model.step import Concurrent, Step, Transactional
-from expandcontract.steps.column import RESTORE_FILLING, RESTORE_HIDDEN, RESTORE_READY
 
 
 async def repair(context: Context, situation: Situation, pace: SweepPace, *, verb: str) -> None:
@@ -38,7 +32,7 @@ async def restore(work: Work) -> bool:
     if not situation.live.sync_faults:
         return False
     _require_columns(situation)
-    step = _restoring(situation)
+    step = situation.plan.restoring(situation.stage)
     if step is None:
         return False
     work.context.notice(work.name, f"Putting the sync trigger back: {'; '.join(situation.live.sync_faults)}.")
@@ -53,19 +47,8 @@ async def make_again(work: Work) -> None:
     for lost in situation.live.lost:
         work.context.notice(work.name, f"{lost.sentence(situation.plan)} It is made again.")
     for step in situation.plan.steps(Section.BACKFILL):
-        if any(_makes(step, lost) for lost in situation.live.lost):
+        if any(lost.sql in step.brings for lost in situation.live.lost):
             await run_step(work, Section.BACKFILL, step)
-
-
-def _restoring(situation: Situation) -> Step | None:
-    """Return the step that puts back what keeps the change in sync in its state; None where the plan, made by
-    an earlier program, has none.
-    """
-    if situation.state == State.HIDDEN:
-        wanted = RESTORE_HIDDEN
-    else:
-        wanted = RESTORE_READY if situation.settled else RESTORE_FILLING
-    return next((step for step in situation.plan.steps(Section.REPAIR) if step.id == wanted), None)
 
 
 def _require_columns(situation: Situation) -> None:
@@ -111,20 +94,3 @@ def _require_restored(situation: Situation) -> None:
             next=f"ALTER TABLE {bare[0]} NO INHERIT {situation.plan.table}, or: ec rollback {situation.name} "
             "and start again",
         )
-
-
-def _makes(step: Step, lost: Lost) -> bool:
-    """Return whether a step brings about what was lost: its statements name it."""
-    if lost.kind == "default":
-        return step.id == "ready"
-    if lost.kind == "not null":
-        return step.id.startswith("not_null:")
-    match step.action:
-        case Transactional(statements=statements):
-            pass
-        case Concurrent(statement=statement):
-            statements = (statement,)
-        case _:
-            return False
-    name = re.compile(rf'(?<![\w$"]){re.escape(quote(lost.name))}(?![\w$"])')
-    return any(name.search(statement) for statement in statements)

@@ -8,8 +8,7 @@ from expandcontract.model import killpoints
 from expandcontract.model.errors import StepFailed
 from expandcontract.model.hooks import Turn
 from expandcontract.model.phases import Phase, Section, State, Status
-from expandcontract.model.step import Sweep
-from expandcontract.steps.parts import FINISH
+from expandcontract.model.step import Occasion, Sweep
 
 #: Until here nothing that old code needs has gone.
 BEFORE_CONTRACT = (Phase.EXPAND, Phase.DUAL_WRITE, Phase.BACKFILL, Phase.VERIFY)
@@ -45,9 +44,8 @@ async def finish(work: Work) -> None:
     if work.plan.contracts or work.situation.state != State.ACTIVE:
         return
     context = work.context
-    for step in work.plan.steps(Section.REPAIR):
-        if step.id == FINISH:
-            await run_step(work, Section.REPAIR, step)
+    for step in work.plan.upon(Occasion.FINISHED):
+        await run_step(work, Section.REPAIR, step)
     async with context.database.transaction() as conn:
         await work.check(conn)
         await change_writer.become(

@@ -92,7 +92,7 @@ async def run_step(work: Work, section: Section, step: Step, *, ending: Ending |
     try:
         match step.action:
             case Transactional() as action:
-                await late_partitions.build(work, section, step, action)
+                await late_partitions.build(work, section, step)
                 async with telling(work, section, step):
                     await transactional.run(work, section, step, action, ending)
             case Concurrent() as action:

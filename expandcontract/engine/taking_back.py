@@ -44,7 +44,8 @@ def is_left(situation: Situation) -> bool:
 
 def _prepared(steps: Iterable[Step]) -> Iterable[Step]:
     for step in steps:
-        if step.becomes is not None or step.id == "ready":
+        # From here on what stood before it is in use.
+        if step.becomes is not None or step.makes is not None:
             return
         yield step
 

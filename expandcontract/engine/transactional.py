@@ -19,12 +19,11 @@ from expandcontract.ledger import phase as phase_writer
 from expandcontract.ledger import step as journal
 from expandcontract.model import killpoints
 from expandcontract.model.phases import Phase, Section, State, Status
-from expandcontract.model.step import Step, Transactional
+from expandcontract.model.step import Step, Transactional, Upkeep
 from expandcontract.postgres.locks import run_locked
 from expandcontract.postgres.message import Query, inlined
 from expandcontract.postgres.sqlstate import UNDEFINED_TABLE, server_message, sqlstate
 from expandcontract.postgres.standby import wait_until_unused
-from expandcontract.steps.column import MAKES_SYNC
 
 
 @dataclass(frozen=True)
@@ -101,8 +100,8 @@ def _after(
     """What the ledger keeps of the step."""
     context, situation = work.context, work.situation
     kept: list[ClauseElement | Query] = []
-    # Of what keeps nothing in sync there is no picture to keep.
-    if step.id in MAKES_SYNC and work.plan.trigger:
+    # Of what keeps nothing up there is no picture to keep.
+    if step.makes in (Upkeep.SYNC, Upkeep.HIDDEN) and work.plan.trigger:
         kept.append(
             change_writer.noting_sync(
                 context.tables,

@@ -8,7 +8,7 @@ from datetime import datetime
 from expandcontract.model.events import Build, Progress, StepRunning
 from expandcontract.model.phases import Phase, Section, State, Status
 from expandcontract.model.records import SweepRecord
-from expandcontract.model.situation import Situation
+from expandcontract.model.situation import Situation, journaled
 from expandcontract.model.step import Concurrent, Purpose, Step, Sweep
 
 
@@ -68,13 +68,13 @@ def _section(situation: Situation) -> Section | None:
     if situation.phases[Phase.CONTRACT].status == Status.RUNNING:
         return Section.CONTRACT
     running = situation.phases[Phase.BACKFILL].status == Status.RUNNING
-    return Section.BACKFILL if running and "backfill.copy" in situation.steps_done else None
+    return Section.BACKFILL if running and situation.copied else None
 
 
 def _ahead(situation: Situation, section: Section) -> Step | None:
     """Return the next step: a transactional one is in the journal only once it is done."""
     steps = _steps(situation, section)
-    return next((each for each in steps if f"{section}.{each.id}" not in situation.steps_done), None)
+    return next((each for each in steps if journaled(section, each) not in situation.steps_done), None)
 
 
 def _steps(situation: Situation, section: Section) -> list[Step]:

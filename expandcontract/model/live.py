@@ -42,6 +42,11 @@ class Lost:
     kind: str
     name: str
 
+    @property
+    def sql(self) -> str:
+        """What a step brings that makes it again."""
+        return quote(self.name) if self.name else self.kind.upper()
+
     def sentence(self, plan: Plan) -> str:
         """Say what is gone."""
         if self.name:

@@ -2,8 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from functools import cached_property
 from typing import Any
@@ -14,10 +14,10 @@ from expandcontract.model.change import Change, Pair
 from expandcontract.model.forecast import Forecast
 from expandcontract.model.names import RelationName
 from expandcontract.model.notes import Note, Words
-from expandcontract.model.phases import Section, State
-from expandcontract.model.plan_formats import present
+from expandcontract.model.phases import Section, Stage, State
+from expandcontract.model.plan_formats import FORMAT, present
 from expandcontract.model.site import Site
-from expandcontract.model.step import Purpose, Step, Sweep, Transformation
+from expandcontract.model.step import NOT_RUN, Occasion, Purpose, Step, Sweep, Transformation
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,9 @@ class Plan:
 
     `table` is the table's name until something renames it: `aside` from expand until contract, where a view
     stands under its name meanwhile, and `final_table` from contract on. `table_in` says which one holds.
+
+    `format` is that of the data in which it is stored. `stored` is the fingerprint of the data that it was
+    read from, whichever format that had.
     """
 
     change: Change
@@ -79,14 +82,20 @@ class Plan:
     uses: tuple[str, ...] = ()
     others: tuple[Site, ...] = ()
     program_version: str = field(default="", compare=False)
+    format: int = FORMAT
+    stored: str = field(default="", compare=False, repr=False)
 
     def steps(self, section: Section) -> tuple[Step, ...]:
         """Return the steps of one section, in order."""
         return self.sections.get(section, ())
 
-    def step(self, section: Section, id_: str) -> Step:
-        """Return one step. Raises KeyError where the section has none of that name."""
-        return {step.id: step for step in self.steps(section)}[id_]
+    def restoring(self, stage: Stage) -> Step | None:
+        """Return the step that puts the upkeep of a stage back; None where there is none."""
+        return next((step for step in self.steps(Section.REPAIR) if stage in step.restores), None)
+
+    def upon(self, occasion: Occasion) -> tuple[Step, ...]:
+        """Return the steps that run on an occasion outside of the order of phases."""
+        return tuple(step for step in self.steps(Section.REPAIR) if step.occasion == occasion)
 
     def sweep(self, purpose: Purpose) -> tuple[Section, Step, Sweep]:
         """Return the step that sweeps for `purpose`, after its section and before its action."""
@@ -217,22 +226,34 @@ class Plan:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Twelve hex digits over everything that runs."""
-        data = to_data(self)
-        data["hazards"] = [_reviewed(hazard) for hazard in data["hazards"] if not hazard["found"]]
-        data["pair"] = data["pair"] and _as_it_was(data["pair"])
-        return _digest({key: data[key] for key in ("change", "sections", "pair", "hazards")})[:12]
+        """Twelve hex digits over everything that runs, as the program reckoned them that made the plan."""
+        return self.stored or _fingerprint(to_data(self))
 
 
 def to_data(plan: Plan) -> dict[str, Any]:
     """Return the plan as JSON-ready data."""
     data: dict[str, Any] = _PLAN.dump_python(plan, mode="json")
+    del data["stored"]
     return data
 
 
 def from_data(data: Mapping[str, Any]) -> Plan:
-    """Read a plan back. Raises pydantic's ValidationError when the data is not a plan."""
-    return _PLAN.validate_python(present(data))
+    """Read a plan back, of this format or an earlier one.
+
+    Raises pydantic's ValidationError when the data is not a plan, LedgerTooNew when a later program made it.
+    """
+    read = _PLAN.validate_python(present(data))
+    # What was approved is what was stored: that this program knows more of a plan does not make it another.
+    return replace(read, stored=_fingerprint(data))
+
+
+def _fingerprint(data: Mapping[str, Any]) -> str:
+    told = {"change": data["change"], "pair": data["pair"] and _as_it_was(data["pair"])}
+    told["sections"] = {
+        section: [_without(step, NOT_RUN) for step in steps] for section, steps in data["sections"].items()
+    }
+    told["hazards"] = [_without(each, {"found"}) for each in data["hazards"] if not each.get("found")]
+    return _digest(told)[:12]
 
 
 def _as_it_was(pair: Mapping[str, Any]) -> dict[str, Any]:
@@ -248,8 +269,8 @@ def _as_it_was(pair: Mapping[str, Any]) -> dict[str, Any]:
     return {k: bare(v) for k, v in pair.items() if v or k not in ("more", "old_more")}
 
 
-def _reviewed(hazard: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in hazard.items() if key != "found"}
+def _without(data: Mapping[str, Any], fields: Collection[str]) -> dict[str, Any]:
+    return {key: value for key, value in data.items() if key not in fields}
 
 
 def _digest(data: object) -> str:

@@ -13,12 +13,18 @@ from expandcontract.model.phases import Phase, Section, Stage, State, Status
 from expandcontract.model.plan import Plan
 from expandcontract.model.policy import Policy
 from expandcontract.model.records import Holder, NewestStep, PhaseRecord, Proof, SweepRecord, Waiver, Wish
+from expandcontract.model.step import Purpose, Step
 from expandcontract.model.users import Instance, OldSession, OldWriter, ReaderWatch, Standby
 
 #: Steps that the journal has, beside those of the plan, of a contract with a canary.
 CANARY_BEGUN, CANARY_PASSED = "canary_begun", "canary_passed"
 #: New code may run from ready on.
 DEPLOYABLE = frozenset({Stage.READY, Stage.HIDDEN, Stage.PURGED, Stage.FINISHED})
+
+
+def journaled(section: Section, step: Step) -> str:
+    """Return what a step is called among those that are done."""
+    return f"{section}.{step.id}"
 
 
 @dataclass(frozen=True)
@@ -72,9 +78,23 @@ class Situation:
     @property
     def table(self) -> RelationName:
         """What the table is called now, as far as the change knows."""
-        steps = self.plan.steps(Section.EXPAND)
-        expanded = all(f"{Section.EXPAND}.{step.id}" in self.steps_done for step in steps)
+        expanded = all(self._is_done(Section.EXPAND, step) for step in self.plan.steps(Section.EXPAND))
         return self.plan.table_in(self.state, expanded=expanded)
+
+    def begun(self, section: Section) -> bool:
+        """Return whether any step of a section is done."""
+        return any(self._is_done(section, step) for step in self.plan.steps(section))
+
+    @property
+    def copied(self) -> bool:
+        """Whether a sweep was to write rows, and every one was looked at."""
+        if not self.plan.copies:
+            return False
+        section, step, _ = self.plan.sweep(Purpose.COPY)
+        return self._is_done(section, step)
+
+    def _is_done(self, section: Section, step: Step) -> bool:
+        return journaled(section, step) in self.steps_done
 
     def left_alone(self, record: SweepRecord | None) -> datetime | None:
         """Return since when nobody works on what is not finished; None while somebody does."""

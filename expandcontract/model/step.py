@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
-from expandcontract.model.phases import State
+from expandcontract.model.phases import Stage, State
 
 
 class LockMode(StrEnum):
@@ -119,15 +119,53 @@ class Deletion(Sweep):
 Action: TypeAlias = Transactional | Concurrent | Sweep | Transformation | Deletion
 
 
+class Upkeep(StrEnum):
+    """What triggers keep up while a change goes on."""
+
+    #: What is so until contract: the sides of a pair are in sync, rows are filled, old writers are noted.
+    SYNC = "sync"
+    #: What contract has hidden stays current, so that undo loses nothing.
+    HIDDEN = "hidden"
+    #: What is written to the new side is kept in the ledger, for the rollback that is under way.
+    KEEPING = "keeping"
+
+
+class Occasion(StrEnum):
+    """What a step is for that is no part of the order of phases, and puts nothing back."""
+
+    #: The change is finished: what only its phases needed goes.
+    FINISHED = "finished"
+    #: A rollback was given up: what it had begun goes.
+    GIVEN_UP = "given up"
+
+
+@dataclass(frozen=True)
+class Adopted:
+    """An index of a partitioned table, which comes about by adopting those of the partitions: one that came
+    after the plan needs its own first. `definition` is what follows USING.
+    """
+
+    name: str
+    definition: str
+    unique: bool = False
+
+
 @dataclass(frozen=True)
 class Step:
     """The smallest unit that is journaled.
 
-    `id` is unique within its section and stable between runs. `symbol` is `+` (adds), `~` (alters), `-`
-    (removes), `=` (reads or copies rows). `by_size` says that it takes time with the size of the table; other
-    steps are instant. `becomes` is the state that the change enters when the step commits. `reverse` are the
-    statements that take the step back when what it prepares does not come about: a rule that nothing follows
-    must refuse no write.
+    `id` is unique within its section and stable between runs: a name for the journal, the kill points and
+    people, by which nothing is decided. `symbol` is `+` (adds), `~` (alters), `-` (removes), `=` (reads or
+    copies rows). `by_size` says that it takes time with the size of the table; other steps are instant.
+    `becomes` is the state that the change enters when the step commits. `reverse` are the statements that
+    take the step back when what it prepares does not come about: a rule that nothing follows must refuse no
+    write.
+
+    `makes` is the upkeep that stands after the step. A step of REPAIR `restores` it in some stages, or has
+    its `occasion`. `brings` is what stands on the new side after it, as SQL: quoted names of indexes and
+    constraints, DEFAULT, NOT NULL. `adopts` is the index of partitions that must be there first. The step
+    fails where rows are equal in `unique`, columns as SQL. `beside` are those of its statements that clear
+    away what does not go with the table.
     """
 
     id: str
@@ -138,6 +176,19 @@ class Step:
     reversible: bool = True
     becomes: State | None = None
     reverse: tuple[str, ...] = ()
+    makes: Upkeep | None = None
+    restores: tuple[Stage, ...] = ()
+    occasion: Occasion | None = None
+    brings: tuple[str, ...] = ()
+    adopts: Adopted | None = None
+    unique: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
+
+    @property
+    def keeps(self) -> bool:
+        """Whether it keeps what a rollback removes."""
+        swept = isinstance(self.action, Sweep) and self.action.purpose == Purpose.KEEP
+        return swept or self.makes == Upkeep.KEEPING
 
     @property
     def locks(self) -> tuple[Lock, ...]:
@@ -149,3 +200,7 @@ class Step:
                 return (Lock(table, LockMode.ROW_EXCLUSIVE),)
             case Sweep(table=table):
                 return (Lock(table, LockMode.ACCESS_SHARE),)
+
+
+#: The fields of a step that say when it runs, and what for, but nothing of what: no part of a fingerprint.
+NOT_RUN = frozenset({"makes", "restores", "occasion", "brings", "adopts", "unique", "beside"})

@@ -6,8 +6,17 @@ from typing import TypeVar
 
 from expandcontract.model.change import Pair
 from expandcontract.model.names import RelationName, quote
-from expandcontract.model.phases import Section, State
-from expandcontract.model.step import Lock, LockMode, Purpose, Step, Sweep, Transactional, Transformation
+from expandcontract.model.phases import Section, Stage, State
+from expandcontract.model.step import (
+    Lock,
+    LockMode,
+    Purpose,
+    Step,
+    Sweep,
+    Transactional,
+    Transformation,
+    Upkeep,
+)
 from expandcontract.steps import keep_on_rollback, tables
 from expandcontract.steps.carry import TRAITS, Subject, Trait, checks
 from expandcontract.steps.keep_on_rollback import Keeping
@@ -16,16 +25,6 @@ from expandcontract.steps.sync.conversions import Conversion
 from expandcontract.steps.sync.triggers import Sync
 
 T = TypeVar("T")
-
-#: The steps of Section.REPAIR, which run outside of the order of phases when the trigger was found not to
-#: stand.
-RESTORE_FILLING = "restore:filling"
-RESTORE_READY = "restore:ready"
-RESTORE_HIDDEN = "restore:hidden"
-#: The steps that make or replace what keeps the sides in sync before contract, or the hidden one current.
-MAKES_SYNC = frozenset(
-    {"sync_trigger", "ready", RESTORE_FILLING, RESTORE_READY, "hide", RESTORE_HIDDEN, "unhide"}
-)
 
 
 @dataclass(frozen=True)
@@ -145,6 +144,7 @@ def _dual_write(columns: Columns) -> Step:
         "+",
         sentence,
         Transactional(statements, tables.locks(LockMode.SHARE_ROW_EXCLUSIVE, *columns.triggered)),
+        makes=Upkeep.SYNC,
     )
 
 
@@ -161,7 +161,7 @@ def _restore(columns: Columns, *, ready: bool) -> Step:
     drops = triggers.drop_triggers(columns.sync, columns.triggered)
     create = _flat(conversions.create(conversion) for conversion in columns.conversions)
     return Step(
-        RESTORE_READY if ready else RESTORE_FILLING,
+        f"restore:{'ready' if ready else 'filling'}",
         "~",
         f"put the sync trigger back as it must be {'from' if ready else 'until'} "
         f"ready{' on' if ready else ''}",
@@ -169,6 +169,8 @@ def _restore(columns: Columns, *, ready: bool) -> Step:
             (*drops, *create, *_sync(columns, ready=ready, first=True)),
             tables.access_exclusive(*columns.triggered),
         ),
+        makes=Upkeep.SYNC,
+        restores=(Stage.READY if ready else Stage.BEFORE_READY,),
     )
 
 
@@ -183,10 +185,12 @@ def _restore_hidden(columns: Columns) -> tuple[Step, ...]:
     )
     return (
         Step(
-            RESTORE_HIDDEN,
+            "restore:hidden",
             "~",
             f"put back what keeps {_named_olds(columns.subject.pair, State.HIDDEN)} current after contract",
             Transactional((*drops, *create, *keeper), tables.access_exclusive(*columns.triggered)),
+            makes=Upkeep.HIDDEN,
+            restores=(Stage.HIDDEN,),
         ),
     )
 
@@ -298,7 +302,9 @@ def _make_ready(columns: Columns) -> Step:
     sentence = f"ready: {named(subject.pair)} counts as filled in every row"
     if subject.pair.computed_outside:
         sentence = f"ready: {quote(subject.new)} was filled in every row"
-    return Step("ready", "~", sentence, Transactional(tuple(statements), locks))
+    brings = () if subject.default is None else ("DEFAULT",)
+    action = Transactional(tuple(statements), locks)
+    return Step("ready", "~", sentence, action, makes=Upkeep.SYNC, brings=brings)
 
 
 def _before_hide(columns: Columns) -> tuple[Step, ...]:
@@ -323,7 +329,12 @@ def _hide(columns: Columns) -> Step:
     if subject.swap:
         sentence += f" and give its name to the new column, {subject.pair.new.type}"
     return Step(
-        "hide", "~", sentence, Transactional(tuple(statements), _all_locks(columns)), becomes=State.HIDDEN
+        "hide",
+        "~",
+        sentence,
+        Transactional(tuple(statements), _all_locks(columns)),
+        becomes=State.HIDDEN,
+        makes=Upkeep.HIDDEN,
     )
 
 
@@ -347,7 +358,12 @@ def _unhide(columns: Columns) -> Step:
     statements += _sync(columns, ready=True, first=columns.sync.watched)
     sentence = f"bring {_named_olds(subject.pair)} back, in sync as before"
     return Step(
-        "unhide", "~", sentence, Transactional(tuple(statements), _all_locks(columns)), becomes=State.ACTIVE
+        "unhide",
+        "~",
+        sentence,
+        Transactional(tuple(statements), _all_locks(columns)),
+        becomes=State.ACTIVE,
+        makes=Upkeep.SYNC,
     )
 
 
@@ -367,12 +383,14 @@ def _remove(columns: Columns) -> Step:
         *drops,
         *_drop_conversions(columns),
     )
+    beside = (*triggers.drop_functions(columns.sync), *_drop_conversions(columns))
     return Step(
         "remove",
         "-",
         f"remove {named(subject.pair)} and what keeps it in sync",
         Transactional(statements, _all_locks(columns)),
         becomes=State.ROLLED_BACK,
+        beside=beside,
     )
 
 

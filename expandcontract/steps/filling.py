@@ -5,7 +5,8 @@ there: from dual_write until contract, from which on code gives it.
 from dataclasses import dataclass
 
 from expandcontract.model.names import RelationName, quote
-from expandcontract.model.step import LockMode, Purpose, Step, Sweep, Transactional
+from expandcontract.model.phases import Stage
+from expandcontract.model.step import LockMode, Purpose, Step, Sweep, Transactional, Upkeep
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps import tables
 from expandcontract.steps.parts import Part
@@ -54,16 +55,24 @@ def part(filling: Filling) -> Part:
     drop = (*_drop_triggers(filling), f"DROP FUNCTION IF EXISTS {filling.function.sql}()")
     sentence = f"give {name} a value from now on where a row comes without one, whoever writes"
     return Part(
-        dual_write=(Step("fill_new", "+", sentence, put_up),),
+        dual_write=(Step("fill_new", "+", sentence, put_up, makes=Upkeep.SYNC),),
         backfill=(_copy(filling),),
         verify=(_look(filling),),
         repair=tuple(
-            Step(f"restore:{when}", "~", f"put back what gives {name} a value", again)
-            for when in ("filling", "ready")
+            Step(
+                f"restore:{when}",
+                "~",
+                f"put back what gives {name} a value",
+                again,
+                makes=Upkeep.SYNC,
+                restores=(stage,),
+            )
+            for when, stage in (("filling", Stage.BEFORE_READY), ("ready", Stage.READY))
         ),
         contract=drop,
         undo=stand,
         rollback=(*drop, filling.value.drop()),
+        beside=(drop[-1], filling.value.drop()),
         purge=(filling.value.drop(),),
         also_locked=on[1:],
     )

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 from expandcontract.model.names import RelationName, dollar_quote, quote, shorten
-from expandcontract.model.step import Concurrent, LockMode, Step, Transactional
+from expandcontract.model.step import Adopted, Concurrent, LockMode, Step, Transactional
 from expandcontract.postgres.catalog.index import Index
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps import tables
@@ -88,6 +88,8 @@ def adopt(id_: str, index: Standing, *more: str) -> Step:
         Transactional(
             (f"{create} USING {index.definition}", *more), tables.locks(LockMode.SHARE, index.table)
         ),
+        brings=(quote(index.name),),
+        adopts=Adopted(index.name, index.definition, index.unique),
     )
 
 
@@ -151,7 +153,7 @@ def _concurrently(id_: str, index: Standing, *, if_missing: bool = False) -> Ste
     what = f"{'unique ' if index.unique else ''}index {quote(index.name)}"
     sentence = f"build {what} {'again, where it was dropped' if if_missing else 'without stopping anybody'}"
     action = _create(index, " IF NOT EXISTS" if if_missing else "")
-    return Step(id_, "+", sentence, action, by_size=True)
+    return Step(id_, "+", sentence, action, by_size=True, brings=(quote(index.name),))
 
 
 def _create(index: Standing, if_missing: str) -> Concurrent:

@@ -12,13 +12,17 @@ from expandcontract.model.change import Pair
 from expandcontract.model.names import keeping_triggers, literal, quote
 from expandcontract.model.phases import Section, State
 from expandcontract.model.plan import Plan
-from expandcontract.model.step import Lock, LockMode, Purpose, Step, Sweep, Transactional
+from expandcontract.model.step import (
+    Lock,
+    LockMode,
+    Occasion,
+    Purpose,
+    Step,
+    Sweep,
+    Transactional,
+    Upkeep,
+)
 from expandcontract.steps.sync import predicates
-
-#: The steps of a rollback that keep, in order; without them it discards.
-KEEP_WRITES, KEEP = "keep_writes", "keep"
-#: The step of Section.REPAIR that takes the triggers away where a rollback was given up.
-STOP = "stop_keeping"
 
 
 @dataclass(frozen=True)
@@ -43,29 +47,31 @@ class Keeping:
 
 
 def steps(keeping: Keeping) -> tuple[Step, ...]:
-    """Return the steps before the removal."""
+    """Return the steps before the removal; a rollback without them discards."""
     new = quote(keeping.pair.new.column)
     return (
         Step(
-            KEEP_WRITES,
+            "keep_writes",
             "+",
             f"keep in the ledger what is written to {new} from now on",
             Transactional(
                 tuple(s for table in keeping.tables for s in _triggers(keeping, table)),
                 _locks(keeping, LockMode.SHARE_ROW_EXCLUSIVE),
             ),
+            makes=Upkeep.KEEPING,
         ),
-        Step(KEEP, "=", f"keep in the ledger what only {new} holds", _sweep(keeping), by_size=True),
+        Step("keep", "=", f"keep in the ledger what only {new} holds", _sweep(keeping), by_size=True),
     )
 
 
 def stop(keeping: Keeping) -> Step:
     """Take the triggers away: after contract they would speak of columns with other names."""
     return Step(
-        STOP,
+        "stop_keeping",
         "-",
         f"keep no more of what is written to {quote(keeping.pair.new.column)}: the rollback was given up",
         Transactional(drop(keeping), _locks(keeping, LockMode.ACCESS_EXCLUSIVE)),
+        occasion=Occasion.GIVEN_UP,
     )
 
 
@@ -130,7 +136,7 @@ def _sweep(keeping: Keeping) -> Sweep:
 
 def completed(plan: Plan, ledger: str) -> Plan:
     """Return a plan whose rollback keeps all that it removes: one that an earlier program made did not."""
-    if plan.sides.more or any(step.id == KEEP_WRITES for step in plan.steps(Section.ROLLBACK)):
+    if plan.sides.more or any(step.makes == Upkeep.KEEPING for step in plan.steps(Section.ROLLBACK)):
         return plan
     keeping = of(plan, ledger)
     rollback = (*steps(keeping), *(_with_drops(step, keeping) for step in _removing(plan)))
@@ -157,7 +163,7 @@ def _locks(keeping: Keeping, mode: LockMode) -> tuple[Lock, ...]:
 
 
 def _removing(plan: Plan) -> Sequence[Step]:
-    return [step for step in plan.steps(Section.ROLLBACK) if step.id != KEEP]
+    return [step for step in plan.steps(Section.ROLLBACK) if not step.keeps]
 
 
 def _with_drops(step: Step, keeping: Keeping) -> Step:

@@ -7,7 +7,7 @@ from expandcontract.model.names import RelationName, qualify_constant, qualify_t
 from expandcontract.model.step import LockMode, Purpose, Step, Sweep, Transactional
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps import tables
-from expandcontract.steps.parts import FINISH, Part
+from expandcontract.steps.parts import Part, finish
 from expandcontract.steps.row_function import RowFunction
 
 
@@ -70,12 +70,13 @@ def added(snapshot: Snapshot, column: NewColumn) -> Part:
     functions = (column.fill,) if column.fill is not None and column.swept else ()
     make = tuple(statement for each in functions for statement in each.create())
     drop = tuple(each.drop() for each in functions)
-    clear = Step(FINISH, "-", "drop what the expression was parsed into", Transactional(drop))
+    clear = finish("drop what the expression was parsed into", drop)
     return Part(
         expand=(_add(snapshot.table, column, make),),
         backfill=_fill(snapshot, column),
         repair=(clear,) if drop else (),
         rollback=(*drop, f"ALTER TABLE {snapshot.table.sql} DROP COLUMN IF EXISTS {quote(column.name)}"),
+        beside=drop,
         also_locked=tuple(each.table for each in snapshot.referred),
     )
 

@@ -5,7 +5,8 @@ to give the column a value where new code leaves it out.
 from dataclasses import dataclass, replace
 
 from expandcontract.model.names import RelationName, qualify_constant, quote
-from expandcontract.model.step import LockMode, Step, Transactional
+from expandcontract.model.phases import Stage
+from expandcontract.model.step import LockMode, Step, Transactional, Upkeep
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.steps import tables
 from expandcontract.steps.parts import Part
@@ -62,11 +63,12 @@ def part(noting: Noting) -> Part:
         sentence = f"{sentence}, and give it a value where a row comes without one"
     filled = noting.fill is not None
     return Part(
-        dual_write=(Step("note_writers", "+", sentence, put_up),),
+        dual_write=(Step("note_writers", "+", sentence, put_up, makes=Upkeep.SYNC),),
         repair=_repair(noting),
         contract=_create(_behind(noting)) if filled else drop,
         undo=_create(noting) if filled else stand,
         rollback=drop,
+        beside=_drop_functions(noting),
         purge=drop if filled else (),
         also_locked=noting.on[1:],
     )
@@ -79,18 +81,22 @@ def _behind(noting: Noting) -> Noting:
 
 
 def _repair(noting: Noting) -> tuple[Step, ...]:
-    stages = {"ready": noting} | ({} if noting.fill is None else {"hidden": _behind(noting)})
+    found = [_restore(noting, "ready", Upkeep.SYNC, Stage.BEFORE_READY, Stage.READY)]
+    if noting.fill is not None:
+        found.append(_restore(_behind(noting), "hidden", Upkeep.HIDDEN, Stage.HIDDEN))
+    return tuple(found)
+
+
+def _restore(noting: Noting, when: str, upkeep: Upkeep, *stages: Stage) -> Step:
     does = "gives a value to" if noting.fill is not None else "notes who writes"
-    return tuple(
-        Step(
-            f"restore:{stage}",
-            "~",
-            f"put back what {does} {each.what}",
-            Transactional(
-                (*_drop_triggers(each), *_create(each), *_triggers(each)), tables.access_exclusive(*each.on)
-            ),
-        )
-        for stage, each in stages.items()
+    again = (*_drop_triggers(noting), *_create(noting), *_triggers(noting))
+    return Step(
+        f"restore:{when}",
+        "~",
+        f"put back what {does} {noting.what}",
+        Transactional(again, tables.access_exclusive(*noting.on)),
+        makes=upkeep,
+        restores=stages,
     )
 
 
@@ -166,5 +172,9 @@ def _drop_triggers(noting: Noting) -> tuple[str, ...]:
 
 
 def _drop(noting: Noting) -> tuple[str, ...]:
+    return (*_drop_triggers(noting), *_drop_functions(noting))
+
+
+def _drop_functions(noting: Noting) -> tuple[str, ...]:
     fill = () if noting.fill is None else (noting.fill.drop(),)
-    return (*_drop_triggers(noting), f"DROP FUNCTION IF EXISTS {noting.function.sql}()", *fill)
+    return (f"DROP FUNCTION IF EXISTS {noting.function.sql}()", *fill)

@@ -12,13 +12,13 @@ from typing import TypeVar
 from expandcontract.model.names import RelationName
 from expandcontract.model.notes import Note
 from expandcontract.model.phases import Section, State
-from expandcontract.model.step import Lock, LockMode, Step, Transactional
+from expandcontract.model.step import Lock, LockMode, Occasion, Step, Transactional, Upkeep
 from expandcontract.steps import tables
 
 T = TypeVar("T")
 
-#: The step of REPAIR that clears away what nothing needs any more, when the change is finished.
-FINISH = "finish"
+#: What stands, of whatever a change keeps up, once it has entered a state.
+_UPKEEP = {State.HIDDEN: Upkeep.HIDDEN, State.ACTIVE: Upkeep.SYNC}
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Part:
     Steps of `expand` to `verify`, and those before and after a turn, run one by one. `contract`, `undo`,
     `rollback` and `purge` are statements of the transaction that makes the turn, under `lock` on the table;
     those of a rollback must do no harm where nothing was made yet. `also_locked` are other tables that the
-    turns lock, first. `repair` is what puts a trigger back.
+    turns lock, first. `repair` is what puts a trigger back. `beside` are those statements of `rollback` that
+    clear away what does not go with the table.
     """
 
     expand: tuple[Step, ...] = ()
@@ -43,6 +44,7 @@ class Part:
     after_undo: tuple[Step, ...] = ()
     before_rollback: tuple[Step, ...] = ()
     rollback: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     purge: tuple[str, ...] = ()
     lock: LockMode = LockMode.ACCESS_EXCLUSIVE
     also_locked: tuple[RelationName, ...] = ()
@@ -67,6 +69,9 @@ def sections(
     opposite order. `final` is what the table is called from contract on, where that is another name.
     """
     back = tuple(reversed(parts))
+    remove = _turn(
+        table, back, "remove", "-", sentences.rollback, State.ROLLED_BACK, [p.rollback for p in back]
+    )
     found = {
         Section.EXPAND: _flat(part.expand for part in parts),
         Section.DUAL_WRITE: _flat(part.dual_write for part in parts),
@@ -75,9 +80,7 @@ def sections(
         Section.REPAIR: _flat(part.repair for part in parts),
         Section.ROLLBACK: (
             *_flat(part.before_rollback for part in back),
-            _turn(
-                table, back, "remove", "-", sentences.rollback, State.ROLLED_BACK, [p.rollback for p in back]
-            ),
+            replace(remove, beside=_flat(part.beside for part in back)),
         ),
     }
     if any(part.contract or part.before_contract for part in parts):
@@ -104,6 +107,11 @@ def _contracted(
     }
 
 
+def finish(what: str, statements: tuple[str, ...]) -> Step:
+    """Return the step that clears away what nothing needs any more, when the change is finished."""
+    return Step("finish", "-", what, Transactional(statements), occasion=Occasion.FINISHED)
+
+
 def _turn(  # noqa: PLR0913, PLR0917 - what a step is made of
     table: RelationName,
     parts: Sequence[Part],
@@ -118,7 +126,7 @@ def _turn(  # noqa: PLR0913, PLR0917 - what a step is made of
     mode = max((part.lock for part in parts), key=list(LockMode).index)
     # A turn that alters nothing, as it only closes a change, stops nobody.
     locks: tuple[Lock, ...] = tables.locks(mode, *others, table) if run else ()
-    return Step(id_, symbol, sentence, Transactional(run, locks), becomes=becomes)
+    return Step(id_, symbol, sentence, Transactional(run, locks), becomes=becomes, makes=_UPKEEP.get(becomes))
 
 
 def _flat(parts: Iterable[Iterable[T]]) -> tuple[T, ...]:

@@ -8,7 +8,7 @@ from expandcontract.model.notes import Note
 from expandcontract.model.step import Deletion, LockMode, Purpose, Step, Sweep, Transactional
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
-from expandcontract.steps.parts import FINISH, Part
+from expandcontract.steps.parts import Part, finish
 from expandcontract.steps.row_function import RowFunction
 from expandcontract.steps.sync.predicates import same
 
@@ -83,8 +83,9 @@ def _part(
         ),
         backfill=(Step("copy", "~", sentence, sweep, by_size=True, reversible=False),),
         verify=(Step("look", "=", "look for rows that match still", look, by_size=True),),
-        repair=(Step(FINISH, "-", "drop what the expressions were parsed into", Transactional(drop)),),
+        repair=(finish("drop what the expressions were parsed into", drop),),
         rollback=drop,
+        beside=drop,
         lock=LockMode.ACCESS_SHARE,
         notes=notes,
     )

@@ -18,13 +18,11 @@ from expandcontract.model import killpoints
 from expandcontract.model.errors import LeaseHeld, Mismatches, StepFailed
 from expandcontract.model.hooks import Turn
 from expandcontract.model.phases import Phase, Section, Stage, State, Status, Verb
-from expandcontract.model.situation import Situation
+from expandcontract.model.situation import Situation, journaled
 from expandcontract.model.step import Purpose
 
 #: How often a process looks whether another one has settled the new side.
 LOOK_SECONDS = 0.5
-#: The step that is done when every row was copied.
-COPIED = "backfill.copy"
 #: The verbs whose leases a backfill waits for: they do its own work.
 FELLOWS = frozenset({"backfill", "run"})
 
@@ -111,11 +109,11 @@ async def _advance(context: Context, situation: Situation, options: BackfillOpti
                 if work.situation.phases[phase].status != Status.DONE:
                     await run_phase(work, phase)
         return await situations.one(context, situation.name)
-    if situation.plan.copies and COPIED not in situation.steps_done:
+    if situation.plan.copies and not situation.copied:
         async with leased(context, situation, "backfill", exclusive=False) as work:
             orphans.require_table(work.situation)
-            await _copy(work, options)
-            return replace(work.situation, steps_done=work.situation.steps_done | {COPIED})
+            done = await _copy(work, options)
+            return replace(work.situation, steps_done=work.situation.steps_done | {done})
     try:
         async with leased(context, situation, "backfill") as work:
             return await _settle(work)
@@ -128,7 +126,8 @@ async def _advance(context: Context, situation: Situation, options: BackfillOpti
         return now
 
 
-async def _copy(work: Work, pace: SweepPace) -> None:
+async def _copy(work: Work, pace: SweepPace) -> str:
+    """Copy every row; return what the journal has as done then."""
     began = time.monotonic()
     await begin_phase(work, Phase.BACKFILL)
     await restore(work)
@@ -144,6 +143,7 @@ async def _copy(work: Work, pace: SweepPace) -> None:
         await work.check(conn)
         await record(work, conn, section, step, time.monotonic() - began)
     killpoints.reach("backfill.copy.recorded")
+    return journaled(section, step)
 
 
 async def _settle(work: Work) -> Situation:

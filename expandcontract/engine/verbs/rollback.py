@@ -66,7 +66,7 @@ async def _remove(work: Work, *, discard: bool) -> None:
         _refuse_last_copy(work.situation)
         await _refuse_parts(work)
     # Before dual_write the new side is empty, and the functions that tell what only it holds are missing.
-    written = any(step.startswith("dual_write.") for step in work.situation.steps_done)
+    written = work.situation.begun(Section.DUAL_WRITE)
     live = work.situation.live
     gone = work.plan.new_column in live.missing_columns
     pair = work.plan.pair
@@ -80,7 +80,7 @@ async def _refuse_parts(work: Work) -> None:
     nothing is kept.
     """
     pair, live = work.plan.sides, work.situation.live
-    if not pair.more or live.missing_columns or "dual_write.sync_trigger" not in work.situation.steps_done:
+    if not pair.more or live.missing_columns or not work.situation.begun(Section.DUAL_WRITE):
         return
     name, table = work.name, work.plan.table.sql
     query = f"SELECT pg_catalog.count(*) FROM {table} t WHERE {predicates.only_new(pair, 't')}"

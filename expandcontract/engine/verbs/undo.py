@@ -68,8 +68,7 @@ async def _undo(context: Context, situation: Situation, *, accept_loss: bool) ->
 
 async def _leave_out(work: Work) -> None:
     """Journal as done what cannot be had again: a unique index of values that back makes equal."""
-    for id_ in sorted(await losses.not_unique_again(work.context, work.situation)):
-        step = work.plan.step(Section.UNDO, id_)
+    for step in await losses.not_unique_again(work.context, work.situation):
         work.context.notice(work.name, f"Left out, since rows are equal on the old side: {step.sentence}.")
         async with work.context.database.transaction() as conn:
             await work.check(conn)

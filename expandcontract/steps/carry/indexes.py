@@ -10,6 +10,7 @@ from expandcontract.model.step import LockMode, Step, Transactional
 from expandcontract.postgres.catalog.index import Index
 from expandcontract.steps import indexes, tables
 from expandcontract.steps.carry.subject import Subject, Trait
+from expandcontract.steps.sync import predicates
 
 
 class Indexes(Trait):
@@ -169,7 +170,7 @@ def _settle(subject: Subject, index: Index) -> tuple[Step, ...]:
     mode = LockMode.ACCESS_EXCLUSIVE if unique else LockMode.SHARE_UPDATE_EXCLUSIVE
     sentence = f"{quote(name)} becomes a UNIQUE constraint" if unique else f"settings of {quote(name)}"
     finish = Transactional(tuple(statements), tables.locks(mode, subject.table))
-    return build, Step(f"index:{index.name}:finish", "~", sentence, finish)
+    return build, Step(f"index:{index.name}:finish", "~", sentence, finish, brings=(quote(name),))
 
 
 def _settle_partitioned(subject: Subject, index: Index, name: str) -> tuple[Step, ...]:
@@ -243,6 +244,7 @@ def _before_unhide(subject: Subject, index: Index) -> Iterator[Step]:
             f"build the unique index {quote(index.name)} of the old side again",
             tables.create_index(subject.table, name, subject.hidden_definitions[index.name], unique=True),
             by_size=True,
+            unique=_may_be_equal(subject, index),
         )
         yield _given_up(subject, build, name)
     if index in _carried(subject) and _exchanged(subject, index):
@@ -251,6 +253,17 @@ def _before_unhide(subject: Subject, index: Index) -> Iterator[Step]:
         yield _given_up(
             subject, _build(subject, f"index:{index.name}:finds", name, definition, unique=False), name
         )
+
+
+def _may_be_equal(subject: Subject, index: Index) -> tuple[str, ...]:
+    """Return the plain columns of a unique index of the hidden side, as SQL, in which back may have made rows
+    equal.
+    """
+    plain = index.predicate is None and index.definition.count("(") == 1
+    if subject.pair.identity or subject.pair.one_way or not plain:
+        return ()
+    called = predicates.hidden_names(subject.pair)
+    return tuple(quote(called.get(column, column)) for column in index.key_columns)
 
 
 def _unhide(subject: Subject, index: Index) -> list[str]:

@@ -199,15 +199,18 @@ def drop_triggers(
     )
 
 
-def drop_sync(
-    sync: Sync, tables: Sequence[RelationName], *, functions: Sequence[str] = ()
-) -> tuple[str, ...]:
+def drop_sync(sync: Sync, tables: Sequence[RelationName]) -> tuple[str, ...]:
     """Return the statements that remove trigger and functions, whether or not they are there."""
-    drops = list(drop_triggers(sync, tables))
-    drops.append(f"DROP FUNCTION IF EXISTS {sync.function.sql}()")
-    drops.append(f"DROP FUNCTION IF EXISTS {sync.keeper.sql}()")
-    drops.extend(f"DROP FUNCTION IF EXISTS {name.sql}" for name in parsed(sync))
-    return (*drops, *functions)
+    return (*drop_triggers(sync, tables), *drop_functions(sync))
+
+
+def drop_functions(sync: Sync) -> tuple[str, ...]:
+    """Return the statements that remove what the trigger called, whether or not it is there."""
+    return (
+        f"DROP FUNCTION IF EXISTS {sync.function.sql}()",
+        f"DROP FUNCTION IF EXISTS {sync.keeper.sql}()",
+        *(f"DROP FUNCTION IF EXISTS {name.sql}" for name in parsed(sync)),
+    )
 
 
 def create_keeper(sync: Sync, tables: Sequence[RelationName]) -> tuple[str, ...]:
