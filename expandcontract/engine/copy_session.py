@@ -76,14 +76,14 @@ def settings(situation: Situation, *, user_triggers_fire: bool) -> Settings:
     Once the change is ready, the new side has constraints that are checked by triggers as well (foreign keys,
     deferrable uniqueness): a repair lets them fire.
     """
-    return () if user_triggers_fire or situation.settled else user_triggers.SUPPRESSED
+    return () if user_triggers_fire or situation.backfilled else user_triggers.SUPPRESSED
 
 
 async def refuse_to_suppress(context: Context, situation: Situation) -> None:
     """Raise MissingPrivilege or Refused where the user's triggers would fire in spite of our wish; the ledger
     keeps that they do not.
     """
-    if situation.settled:
+    if situation.backfilled:
         context.notice(
             situation.name,
             "Triggers fire for rows that are repaired: constraints of the new side are checked by some.",

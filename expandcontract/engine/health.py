@@ -100,7 +100,7 @@ def _waits(situation: Situation, locks: Sequence[str]) -> Finding | None:
     elif (sweep := _under_way(situation)) is not None and sweep.throttled_by:
         said, next_ = f"Held back: {sweep.throttled_by}.", f"ec status {name}"
     elif shut := [verdict.gate for verdict in gates.judge_all(situation) if not verdict.open]:
-        ready = situation.settled
+        ready = situation.was_ready
         said = f"Ready; shut for contract: {', '.join(shut)}." if ready else "Not ready yet."
         next_ = f"ec gates {name}" if ready else f"ec status {name}"
     else:

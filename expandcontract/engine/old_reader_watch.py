@@ -136,7 +136,7 @@ def _now(subject: _Subject, seen: StatementStatistics) -> StatisticsLook:
     """Pure. Return the look of now, with since when there is no gap."""
     before, situation = subject.before, subject.situation
     ready_wal = before.ready_wal if before else None
-    if ready_wal is None and situation.settled:
+    if ready_wal is None and situation.was_ready:
         ready_wal = seen.wal
     fresh = StatisticsLook(
         attempt=situation.attempt,

@@ -23,12 +23,12 @@ async def around(
         return tuple(situations)
     started = sorted({each.relation for each in situations if each.started})
     schema = context.tables.schema
-    lookup = reader.around_lookup(schema, standbys=any(each.settled for each in situations))
+    lookup = reader.around_lookup(schema, standbys=any(each.was_ready for each in situations))
     seen = await lookup.ask(conn, schema, started)
     watched = reader.watched(seen, situations)
     beside = sessions.by_table(seen["sessions"])
     standbys = replicas.found(seen.get("standbys", ()))
     return tuple(
-        replace(each, sessions=tuple(beside[each.relation]), standbys=standbys) if each.settled else each
+        replace(each, sessions=tuple(beside[each.relation]), standbys=standbys) if each.was_ready else each
         for each in watched
     )

@@ -82,7 +82,7 @@ async def take_back(work: Work, section: Section) -> None:
 
 async def _all(work: Work, section: Section) -> None:
     situation = await situations.one(work.context, work.name)
-    if situation.state not in _BEFORE[section] or (situation.settled and section == Section.BACKFILL):
+    if situation.state not in _BEFORE[section] or (situation.backfilled and section == Section.BACKFILL):
         return
     begun = await _begun(work, section)
     for step in reversed(list(_prepared(situation.plan.steps(section)))):

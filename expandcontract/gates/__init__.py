@@ -98,7 +98,7 @@ def waiting(situation: Situation) -> str:
 def _settled(verdict: Verdict, situation: Situation) -> Verdict:
     """Add to what a gate says by itself what policy and waivers make of it."""
     judged = _waived(_sighted(verdict, situation), situation)
-    if judged.open or judged.hard or not situation.settled:
+    if judged.open or judged.hard or not situation.was_ready:
         return judged
     # One that is shut for want of sight wants a right that is granted, or somebody who knows.
     waits = cast("SoftGate", _gates()[judged.gate]).WAITS and not verdict.open

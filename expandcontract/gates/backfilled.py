@@ -17,10 +17,10 @@ def judge(situation: Situation) -> Verdict | None:
     """
     if situation.plan.pair is None and not situation.plan.steps(Section.BACKFILL):
         return None
-    if situation.settled and situation.live.lost:
+    if situation.backfilled and situation.live.lost:
         reason = " ".join(lost.sentence(situation.plan) for lost in situation.live.lost)
         return Verdict(NAME, HARD, open=False, reason=reason, next=f"ec backfill {situation.name}")
-    if situation.settled:
+    if situation.backfilled:
         pair = situation.plan.pair is not None
         reason = "Every row is copied and the new side is settled." if pair else "All that it needs is there."
         return Verdict(NAME, HARD, open=True, reason=reason)

@@ -25,7 +25,7 @@ def judge(situation: Situation) -> Verdict | None:
     if situation.plan.swap or situation.plan.pair is None:
         return None
     new, old = (", ".join(side) for side in (situation.plan.new_columns, situation.plan.old_columns))
-    if not situation.settled:
+    if not situation.was_ready:
         return _said("New code may be deployed when the change is ready.", is_open=False)
     if situation.new_code_at is not None:
         return _said(f"Writes come through {new}.", is_open=True)

@@ -157,7 +157,7 @@ def _sessions(situation: Situation) -> str:
     tells more.
     """
     deployed = situation.policy.deployed_at or situation.new_code_at
-    if deployed is None or not situation.settled:
+    if deployed is None or not situation.was_ready:
         return ""
     event = "the deploy" if situation.policy.deployed_at else "the first write through the new side"
     hidden = sum(session.since is None for session in situation.sessions)

@@ -103,22 +103,24 @@ class Situation:
         return record.active_at
 
     @property
-    def filled(self) -> bool:
-        """Whether the ledger remembers that the phase backfill is over, whatever the plan does after it."""
+    def backfilled(self) -> bool:
+        """Whether the ledger remembers that the phase backfill is over, and contract has not come about."""
         return self.state == State.ACTIVE and self.phases[Phase.BACKFILL].status == Status.DONE
 
     @property
-    def settled(self) -> bool:
-        """Whether the ledger remembers that every row was filled, and that the new side got its indexes."""
+    def was_ready(self) -> bool:
+        """Whether the ledger remembers the change ready, and contract has not come about.
+
+        What there is to be compared is compared after that. Where there is nothing, the phases are gone
+        through to the last one before contract, so that contract is all that is left.
+        """
         last = Phase.BACKFILL if self.plan.pair or self.plan.steps(Section.VERIFY) else Phase.VERIFY
         return self.state == State.ACTIVE and self.phases[last].status == Status.DONE
 
     @property
     def ready(self) -> bool:
-        """Whether new code may be deployed: every row in sync, and the new side has its indexes. Looked at,
-        not remembered.
-        """
-        return self.settled and not self.damage
+        """Whether new code may be deployed: what it needs is there. Looked at, not remembered."""
+        return self.was_ready and not self.damage
 
     @property
     def damage(self) -> tuple[str, ...]:
@@ -131,7 +133,7 @@ class Situation:
             if self.phases[Phase.DUAL_WRITE].status != Status.DONE:
                 return () if live.table_exists else live.sync_faults
             lost = (each.sentence(plan) for each in live.lost)
-            swept = self.settled and plan.pair is not None
+            swept = self.backfilled and plan.pair is not None
             left_out = (f"{leaf.name} was never copied." for leaf in live.leaves if swept and not leaf.swept)
             return (*live.sync_faults, *lost, *left_out)
         if self.state in (State.ROLLED_BACK, State.FINISHED):
@@ -177,7 +179,7 @@ class Situation:
                 if not self.started:
                     return Stage.NOT_STARTED
                 # What has nothing to contract is not at its end before it is finished.
-                return Stage.READY if self.settled and self.plan.contracts else Stage.BEFORE_READY
+                return Stage.READY if self.was_ready and self.plan.contracts else Stage.BEFORE_READY
 
     @property
     def phase(self) -> Phase:

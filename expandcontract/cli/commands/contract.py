@@ -50,7 +50,7 @@ async def _say_gates(session: Session, context: "Context", name: str) -> None:
     from expandcontract.engine.verbs import status
 
     situation = await status.looked(context, await status.one(context, name))
-    if situation.settled:
+    if situation.was_ready:
         view = GatesView.of(situation, gates.judge_all(situation))
         if session.output.form == "text":
             session.output.say(view.listing())

@@ -50,7 +50,7 @@ async def backfill(context: Context, name: str, options: BackfillOptions = Backf
         return situation
     if not options.user_triggers:
         await copy_session.refuse_to_suppress(context, situation)
-    if situation.settled and situation.plan.pair is not None:
+    if situation.backfilled and situation.plan.pair is not None:
         await hooks.end(context, name, Turn.READY)
         return await _prove_again(context, situation, options)
     await _fill(context, situation, options, deadline)
@@ -89,7 +89,7 @@ async def _fill(
     context: Context, situation: Situation, options: BackfillOptions, deadline: float | None
 ) -> None:
     """Do the next thing until the change is ready, by this process or by others."""
-    while situation.stage == Stage.BEFORE_READY and not situation.filled:
+    while situation.stage == Stage.BEFORE_READY and not situation.backfilled:
         situation = await _advance(context, situation, _within(options, deadline))
 
 
@@ -149,7 +149,7 @@ async def _copy(work: Work, pace: SweepPace) -> str:
 async def _settle(work: Work) -> Situation:
     """Build what the new side has beside its values; return the change as it is then, ready."""
     situation = work.situation
-    if situation.filled:
+    if situation.backfilled:
         return situation
     await hooks.begin(work.context, situation, Turn.READY)
     try:
