@@ -12,7 +12,7 @@ from expandcontract.engine.leased_work import Work
 from expandcontract.ledger.chunk import is_swept
 from expandcontract.model.errors import Interrupted, Paused, TimeIsUp
 from expandcontract.model.step import Purpose, Sweep, Transformation
-from expandcontract.steps.sync.triggers import FILLING
+from expandcontract.steps.sessions import FILLING
 from expandcontract.sweep.job import Job, OnError, SweepOptions, SweepOutcome
 from expandcontract.sweep.shift import SliceCheck
 from expandcontract.sweep.walk import lay, walk

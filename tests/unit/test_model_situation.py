@@ -2,9 +2,10 @@
 
 import pytest
 
-from expandcontract.model.phases import Phase, Stage, State
+from expandcontract.model.phases import Phase, Section, Stage, State
 from expandcontract.model.situation import Situation
-from tests.unit.situations import READY_AT, phases, situation
+from expandcontract.model.step import Purpose, Step, Sweep, Transactional
+from tests.unit.situations import READY_AT, phases, plan, situation
 
 STAGES = {
     "planned": (situation(started=False, phases=phases(0)), Stage.NOT_STARTED, Phase.EXPAND, False),
@@ -28,3 +29,15 @@ def test_ready_since() -> None:
     """New code may be deployed since the backfill is done."""
     assert situation(phases=phases(2)).ready_at is None
     assert situation(phases=phases(3)).ready_at == READY_AT
+
+
+def test_what_has_nothing_to_compare_is_ready_when_contract_is_all_that_is_left() -> None:
+    """The phase backfill is over before that; with something to compare, it is ready then."""
+    hide = Step("hide", "~", "Hide it.", Transactional(()), becomes=State.HIDDEN)
+    look = Step("look", "=", "Look.", Sweep(Purpose.COMPARE, "public.users", "false"))
+    for verify, was_ready in (((), False), ((look,), True)):
+        sections = {Section.VERIFY: verify, Section.CONTRACT: (hide,)}
+        bare = plan(pair=None, trigger="", functions=(), sections=sections)
+        over, all_over = (situation(plan=bare, phases=phases(number)) for number in (3, 4))
+        assert (over.backfilled, over.was_ready) == (True, was_ready)
+        assert (all_over.backfilled, all_over.was_ready) == (True, True)

@@ -29,8 +29,8 @@ from expandcontract.postgres.catalog.column import types_of
 from expandcontract.postgres.owner_rights import OwnerRights
 from expandcontract.postgres.query import rows
 from expandcontract.postgres.settings import own_path
+from expandcontract.steps.sessions import UNFIT_SQLSTATE, note_settings
 from expandcontract.steps.sync import predicates
-from expandcontract.steps.sync.notes import UNFIT_SQLSTATE, note_settings
 from expandcontract.sweep.statements import EQ, LT, TEXT_OF
 
 #: The kind of the event that tells the end.

@@ -2,19 +2,16 @@
 write.
 """
 
-import hashlib
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from expandcontract.model.change import Side, Unfit
 from expandcontract.model.names import literal, quote
+from expandcontract.steps.sessions import UNFIT_SQLSTATE, note_settings
 from expandcontract.steps.sync import predicates, rows
 
 if TYPE_CHECKING:
     from expandcontract.steps.sync.triggers import Sync
-
-#: What the guards of a write refused by policy are known by.
-UNFIT_SQLSTATE = "EC320"
 
 
 def later_defaults(sync: "Sync", new_default: str | None) -> str:
@@ -125,20 +122,6 @@ def conflict(
     named = _key(sync.key) if key is None else key
     arguments = f"{change}, {kind}, {named}, {old_text}, {new_text}, current_user, {sentence}"
     return _safely(f"PERFORM {schema}.note_conflict({arguments});")
-
-
-def note_settings(change: str, side: str) -> tuple[tuple[str, str], tuple[str, str]]:
-    """Return the settings of a session that tell when it used a side last, until ready and from then on, each
-    with its value for now as SQL.
-
-    Another name from ready on: who was noted a moment before is noted again, and seen to be there still. A
-    write of the old side counts from when it came, however long ago its transaction began.
-    """
-    clock = "clock_timestamp" if side == "old" else "now"
-    minute = f"pg_catalog.to_char(pg_catalog.{clock}(), 'YYYYMMDDHH24MI')"
-    moment = f"pg_catalog.concat(pg_catalog.current_setting('application_name'), ' ', {minute})"
-    name = f"expandcontract.{side}_{hashlib.sha256(change.encode()).hexdigest()[:10]}"
-    return (name, moment), (f"{name}_ready", moment)
 
 
 def note_use(change: str, schema: str, side: str, *, ready: bool, unless: str = "") -> str:

@@ -21,11 +21,9 @@ from expandcontract.model.names import (
     quote,
 )
 from expandcontract.model.phases import State
+from expandcontract.steps.sessions import FILLING
 from expandcontract.steps.sync import notes, predicates, rows
 from expandcontract.steps.sync.predicates import Values
-
-#: The setting of a session that fills what is computed outside of the database: nobody uses a side then.
-FILLING = "expandcontract.filling"
 
 
 @dataclass(frozen=True)
