@@ -17,6 +17,7 @@ from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Judgement, Question
 from expandcontract.steps import column as steps
+from expandcontract.steps import undoing
 from expandcontract.steps.carry import TRAITS, UNEVEN, Subject, checks, indexes, triggers
 from expandcontract.steps.column import Columns
 from expandcontract.steps.sync import predicates
@@ -147,8 +148,9 @@ def compose(
             s for trait in columns.traits for each in columns.subjects for s in trait.enforces(each)
         ),
         remade=tuple(triggers.named(subject, each) for each in triggers.remade(subject)),
-        not_held=predicates.not_held(pair, "t"),
-        barred=predicates.barred(pair, sync.checks, "t"),
+        undo=undoing.of(pair, sync.checks),
+        # Of a side of several columns a rollback keeps nothing.
+        given=predicates.only_new(pair, "t") if pair.more else "false",
         costs=tuple(preflight.costs(snapshot, column)),
         hazards=(
             *preflight.hazards(snapshot, predicates.hidden_names(pair), swap=subject.swap),

@@ -20,7 +20,7 @@ from expandcontract.postgres.catalog.column import types_of
 from expandcontract.postgres.message import Query
 from expandcontract.postgres.query import rows, value
 from expandcontract.postgres.sqlstate import is_disconnect, server_message, translate
-from expandcontract.steps.sync import predicates
+from expandcontract.steps import undoing
 
 #: How many rows are named.
 NAMED = 10
@@ -226,26 +226,19 @@ def _refuse_one_way(situation: Situation) -> None:
 async def _refuse_drift(conn: AsyncConnection, situation: Situation, why: str) -> None:
     """Where the trigger did not stand, the two sides themselves have to tell."""
     plan = situation.plan
-    if plan.sides.one_way:
-        return
     if set(plan.columns_in(State.HIDDEN)) & set(situation.live.missing_columns):
         return
-    # A new side that is NULL has nothing to lose: it is filled from the old one again.
-    agree = predicates.agree(plan.sides, "t", State.HIDDEN)
-    values = predicates.new_values(plan.sides, "t", State.HIDDEN)
-    drifted = f"{predicates.new_given(plan.sides, values)} AND NOT ({agree})"
-    backs = zip(plan.old_columns_in(State.HIDDEN), predicates.back(plan.sides, values), strict=True)
-    mend = f"UPDATE {plan.table} t SET {', '.join(f'{quote(hidden)} = {made}' for hidden, made in backs)}"
+    asked = undoing.completed(plan)
     try:
         async with conn.begin_nested():
             await _refuse_rows(
                 conn,
                 situation,
                 f"{plan.table} t",
-                drifted,
+                asked.drifted,
                 f"hold on the old side of {situation.name} what they held before: old code, and the next "
                 "write, would take the new values away",
-                f"{mend} WHERE {drifted}; then: ec undo {situation.name}",
+                f"{asked.mend} WHERE {asked.drifted}; then: ec undo {situation.name}",
                 why=why,
             )
     except DBAPIError as error:
@@ -299,7 +292,7 @@ async def _refuse_barred(conn: AsyncConnection, situation: Situation, source: st
         conn,
         situation,
         source,
-        plan.barred,
+        plan.undo.barred,
         f"would break the old side's own NOT NULL or CHECK, and no write of them would succeed after undo of "
         f"{situation.name}",
         f"Correct them through the new side, then: ec undo {situation.name}",
@@ -313,7 +306,7 @@ async def _refuse_not_held(conn: AsyncConnection, situation: Situation, source: 
         conn,
         situation,
         source,
-        plan.not_held,
+        plan.undo.not_held,
         f"have a value that {_olds(plan, types=True)} cannot hold: old code would see NULL",
         f"ec conflicts {situation.name} --show-values; then: ec undo {situation.name} --accept-loss",
     )

@@ -18,6 +18,7 @@ from expandcontract.model.phases import Section, Stage, State
 from expandcontract.model.plan_formats import FORMAT, present
 from expandcontract.model.site import Site
 from expandcontract.model.step import NOT_RUN, Occasion, Purpose, Step, Sweep, Transformation
+from expandcontract.model.undo import Undo
 
 
 @dataclass(frozen=True)
@@ -27,15 +28,13 @@ class Plan:
     `pair` are the columns that are held together; without one there is nothing to copy, compare or keep in
     sync. `claims` are the columns that no other open change may claim; None for the whole table. `enforces`
     are sentences on what is refused from contract on. `given` is a predicate over `t` of the rows that have
-    values in a column which the change made, without a pair: a rollback loses them, and asks first.
+    values in columns which the change made, where a rollback keeps none of them: it asks first.
 
     `catalog` is the part of the catalog that mattered (never row counts). `old_columns` and `new_columns` are
     the names that the two versions of the application use. `swap` says that the new side takes over the old
     one's name at contract, so that `ready` means that contract may run. `hidden_column` is the old side's
-    name after contract, of several columns the first one's. `not_held` and `barred` are predicates over `t`
-    after contract: the hidden side could not hold the row's value, and the old side's own constraints would
-    refuse the row. `trigger` comes after
-    those of the user, `first_trigger` before them; plans of 0.1 name none. `functions` are the
+    name after contract, of several columns the first one's. `undo` is what undo asks of the rows. `trigger`
+    comes after those of the user, `first_trigger` before them; plans of 0.1 name none. `functions` are the
     schema-qualified functions that keep the sides in sync, `hidden_functions` those that keep the hidden side
     current after contract. `noted_every` is how often at most the trigger notes that a session writes one
     side, so that a session's last write may be that much younger than its note. `remade` are the triggers of
@@ -65,8 +64,7 @@ class Plan:
     hidden_functions: tuple[RelationName, ...] = ()
     first_trigger: str = ""
     swap: bool = False
-    not_held: str = "false"
-    barred: str = "false"
+    undo: Undo = field(default_factory=Undo)
     costs: tuple[Note, ...] = ()
     hazards: tuple[Note, ...] = ()
     server_version: int = 0

@@ -35,13 +35,15 @@ def present(data: Mapping[str, Any]) -> _Data:
 
 
 def _second(data: _Data) -> _Data:
-    """Steps say themselves what the engine asks of them."""
+    """Steps say themselves what the engine asks of them; what undo asks of rows is one value."""
     data = _with_names_after(_with_rules_at_contract(data))
+    undo = {key: data[key] for key in ("not_held", "barred") if key in data}
     sections = {
         section: [step | dict(_told(data, Section(section), step)) for step in steps]
         for section, steps in data.get("sections", {}).items()
     }
-    return data | {"sections": sections, "format": 2}
+    left = {key: value for key, value in data.items() if key not in undo}
+    return left | {"sections": sections, "undo": undo, "format": 2}
 
 
 #: By the format that is read.

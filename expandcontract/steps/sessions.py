@@ -1,5 +1,5 @@
-"""What sessions and the sync trigger agree on: settings that tell it what a session is about, and the SQLSTATE
-that tells a session what it refused.
+"""What sessions and the sync trigger agree on: settings that tell it what a session is about, and the
+SQLSTATE that tells a session what it refused.
 """
 
 import hashlib

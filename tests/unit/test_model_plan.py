@@ -27,6 +27,7 @@ from expandcontract.model.step import (
     Transactional,
     Upkeep,
 )
+from expandcontract.model.undo import Undo
 
 TABLE = RelationName("app", "Guest Book")
 LOCK = Lock('app."Guest Book"', LockMode.SHARE_UPDATE_EXCLUSIVE)
@@ -82,8 +83,7 @@ def full_plan() -> Plan:
         server_version=180004,
         noted_every=timedelta(seconds=1),
         remade=("watch ON public.t",),
-        not_held="t.x IS NULL",
-        barred="t.x < 0",
+        undo=Undo("t.x IS NULL", "t.x < 0", "t.y <> t.x", "UPDATE"),
         claims=("k",),
         enforces=("b is never NULL",),
         words=Words("about", "ready", "contracted", "what goes"),
@@ -129,14 +129,16 @@ def test_no_field_was_forgotten() -> None:
 
 
 def test_a_plan_of_before_columns_knew_their_names_is_read() -> None:
-    """What a stored plan says of the names after contract, its columns say when it is read; it has the
-    fingerprint that it had.
+    """What a stored plan says of the names after contract, its columns say when it is read, and what undo
+    asks is one value; it has the fingerprint that it had.
     """
-    plan = replace(full_plan(), pair=replace(full_plan().sides, more=(), old_more=()))
+    undo = Undo("t.x IS NULL", "t.x < 0")
+    plan = replace(full_plan(), pair=replace(full_plan().sides, more=(), old_more=()), undo=undo)
     stored = json.loads(json.dumps(to_data(plan)))
     for side in ("old", "new"):
         del stored["pair"][side]["after"]
-    del stored["pair"]["more"], stored["pair"]["old_more"], stored["format"]
+    del stored["pair"]["more"], stored["pair"]["old_more"], stored["format"], stored["undo"]
+    stored |= {"not_held": undo.not_held, "barred": undo.barred}
     read = from_data(stored)
     assert read == plan
     assert read.fingerprint == "daeacae1e310"

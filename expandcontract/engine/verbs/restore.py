@@ -29,8 +29,8 @@ from expandcontract.postgres.catalog.column import types_of
 from expandcontract.postgres.owner_rights import OwnerRights
 from expandcontract.postgres.query import rows
 from expandcontract.postgres.settings import own_path
+from expandcontract.steps import giving_back
 from expandcontract.steps.sessions import UNFIT_SQLSTATE, note_settings
-from expandcontract.steps.sync import predicates
 from expandcontract.sweep.statements import EQ, LT, TEXT_OF
 
 #: The kind of the event that tells the end.
@@ -275,24 +275,13 @@ def _giving(work: Work, types: Mapping[str, str]) -> str:
     """Return the CTEs that write what is `kept`. A row that somebody has locked is skipped: the application
     never waits for a batch that waits for somebody else.
     """
-    plan, pair, sync = work.plan, work.plan.sides, quote(work.context.tables.sync_schema)
-    (old, *_), (new,) = (of(pair, "t") for of in (predicates.old_values, predicates.new_values))
+    plan, pair = work.plan, work.plan.sides
     match = " AND ".join(
         f"t.{quote(key)} {EQ} (kept.key {TEXT_OF} {literal(key)})::{qualify_type(types[key])}"
         for key in plan.catalog["primary_key"]
     )
-    value = f"(kept.new_value)::{qualify_type(pair.new.type)}"
-    olds = predicates.old_values(pair, "t")
-    untouched = f"{predicates.same_new(pair, (new,), predicates.forward(pair, olds))}"
-    fits = "true" if pair.one_way else predicates.same_old(pair, olds, predicates.back(pair, (value,)))
-    # Of several old columns the first one was kept; what the value is taken back to tells of all of them.
-    as_kept = (
-        f"CASE WHEN kept.old_value IS NULL THEN {predicates.first_absent(pair, old)} ELSE COALESCE("
-        # Kept by an earlier program: a cast, in which a char has no blanks.
-        f"{sync}.as_text({old}) {EQ} kept.old_value OR ({old})::pg_catalog.text {EQ} kept.old_value, "
-        "false) END"
-    )
-    wanted = f"{match} AND {untouched} AND {as_kept} AND {fits}"
+    value = giving_back.value(pair)
+    wanted = f"{match} AND {giving_back.taken(pair, work.context.tables.sync_schema)}"
     return f"""
 found AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows FROM kept JOIN {plan.table} t ON {wanted}

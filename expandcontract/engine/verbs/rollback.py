@@ -19,8 +19,6 @@ from expandcontract.model.errors import NotConfirmed
 from expandcontract.model.hooks import Turn
 from expandcontract.model.phases import Section, Verb
 from expandcontract.model.situation import Situation
-from expandcontract.postgres import owner_rights
-from expandcontract.steps.sync import predicates
 
 
 async def rollback(
@@ -64,7 +62,6 @@ async def _remove(work: Work, *, discard: bool) -> None:
         work.context.notice(work.name, work.plan.words.stays)
     if not discard and work.plan.pair is not None:
         _refuse_last_copy(work.situation)
-        await _refuse_parts(work)
     # Before dual_write the new side is empty, and the functions that tell what only it holds are missing.
     written = work.situation.begun(Section.DUAL_WRITE)
     live = work.situation.live
@@ -73,26 +70,6 @@ async def _remove(work: Work, *, discard: bool) -> None:
     nothing = pair is None or pair.more or discard or gone or not written
     remove = kept_on_rollback.remove if nothing else kept_on_rollback.keep_and_remove
     await remove(kept_on_rollback.completed(work))
-
-
-async def _refuse_parts(work: Work) -> None:
-    """Raise NotConfirmed where a new side of several columns says more than the old one: of such a side
-    nothing is kept.
-    """
-    pair, live = work.plan.sides, work.situation.live
-    if not pair.more or live.missing_columns or not work.situation.begun(Section.DUAL_WRITE):
-        return
-    name, table = work.name, work.plan.table.sql
-    query = f"SELECT pg_catalog.count(*) FROM {table} t WHERE {predicates.only_new(pair, 't')}"
-    async with work.context.database.transaction(patient=True) as conn:
-        ((found,),) = await owner_rights.rows(conn, table, query)
-    if found:
-        raise NotConfirmed(
-            f"{found:,} rows hold in {' and '.join(pair.new_columns)} what the old side does not tell.",
-            why=f"Of {pair.old.column} the parts would be others; what they are is kept nowhere.",
-            state="Nothing was removed.",
-            next=f"ec rollback {name} --discard --confirm {name}",
-        )
 
 
 def _refuse_last_copy(situation: Situation) -> None:
