@@ -14,12 +14,13 @@ from expandcontract.ledger.chunk import Round
 from expandcontract.ledger.migrate import grants
 from expandcontract.ledger.reader import conflicts, load, load_log, watch_queries, watched
 from expandcontract.model.events import Progress
+from expandcontract.model.live import Lost
 from expandcontract.model.names import RelationName
-from expandcontract.model.phases import Phase, State, Status
+from expandcontract.model.phases import Phase, Section, State, Status
 from expandcontract.model.policy import Policy
 from expandcontract.model.records import Wish
 from expandcontract.model.situation import Situation
-from expandcontract.model.step import Purpose
+from expandcontract.model.step import Purpose, Step, Transactional, Upkeep
 from expandcontract.postgres import sessions
 from expandcontract.postgres.query import together
 from expandcontract.postgres.sqlstate import translate
@@ -242,6 +243,32 @@ async def test_uses_are_folded(database: str) -> None:
         now = await _watched(ledger)
         assert now.new_code_at is not None
         assert now.noting_since == now.phases[Phase.DUAL_WRITE].finished_at
+
+
+async def test_ready_is_told_by_the_plan_whatever_its_step_is_called(database: str) -> None:
+    """What the new side had after the step of backfill that makes what keeps it in sync is looked for; and
+    from when that step began, a write through the new side tells of new code.
+    """
+    made = Step("whatever", "~", "Ready.", Transactional(()), makes=Upkeep.SYNC)
+    async with ledgers.opened(database) as opened:
+        await opened.sql(ledgers.TABLE)
+        await opened.sql("CREATE INDEX by_display_name ON public.users (display_name)")
+        plan = ledgers.plan()
+        sections = {**plan.sections, Section.BACKFILL: (made,)}
+        ledger = await ledgers.with_change(opened, replace(plan, sections=sections))
+        await ledger.run(Phase.EXPAND, Phase.DUAL_WRITE)
+        await ledger.begin(Phase.BACKFILL)
+        async with ledger.database.transaction() as conn:
+            kept = change.noting_sync(ledger.tables, ledger.id, 1, ledgers.WHO, step=made.id, hides=False)
+            await conn.exec_driver_sql(kept.sql, kept.values)
+        await ledger.journal(Section.BACKFILL)
+        await ledger.sql("SELECT expandcontract_sync.note_use('0001_rename', 'new', 'app')")
+        async with ledger.database.transaction() as conn:
+            await phase.done(conn, ledger.tables, ledger.id, Phase.BACKFILL, ledgers.WHO)
+        assert (await ledger.situation()).live.lost == ()
+        assert (await _watched(ledger)).new_code_at is not None
+        await ledger.sql("DROP INDEX public.by_display_name")
+        assert (await ledger.situation()).live.lost == (Lost("index", "by_display_name"),)
 
 
 async def _watched(ledger: Ledger) -> Situation:
