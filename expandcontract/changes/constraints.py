@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from expandcontract.model.errors import NameTaken, NoSuchObject
 from expandcontract.model.names import RelationName, parse_column, quote
+from expandcontract.model.site import Site
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps.rules import Standing
 
@@ -16,7 +17,7 @@ CHECK, FOREIGN_KEY, NOT_NULL, PRIMARY_KEY, UNIQUE, EXCLUSION = "c", "f", "n", "p
 @dataclass(frozen=True)
 class Named:
     """A constraint of the table. `kind` is pg_constraint.contype, `definition` what ADD CONSTRAINT takes.
-    `other_table` is what a foreign key refers to.
+    `other_table` is what a foreign key refers to, by its `other_columns`.
     """
 
     name: str
@@ -27,6 +28,7 @@ class Named:
     enforced: bool = True
     comment: str | None = None
     other_table: RelationName | None = None
+    other_columns: tuple[str, ...] = ()
 
 
 def every(snapshot: Snapshot) -> Iterator[Named]:
@@ -42,6 +44,7 @@ def every(snapshot: Snapshot) -> Iterator[Named]:
                 each.enforced,
                 each.comment,
                 each.other_table,
+                each.other_columns,
             )
     for index in snapshot.indexes:
         if index.constraint is not None:
@@ -92,6 +95,13 @@ def free_name(snapshot: Snapshot, written: str) -> str:
     if name.startswith("~ec_"):
         raise NameTaken(f"{quote(name)} begins like what ec makes for itself.", why="Choose another name.")
     return name
+
+
+def referred(snapshot: Snapshot, found: Named) -> tuple[Site, ...]:
+    """Return the other table that the constraint refers to, of which it needs the columns as they are."""
+    if found.other_table in (None, snapshot.table):
+        return ()
+    return (Site(found.other_table, uses=found.other_columns),)
 
 
 def standing(snapshot: Snapshot, found: Named) -> Standing:

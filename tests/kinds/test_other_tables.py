@@ -181,6 +181,26 @@ async def test_what_referred_to_a_table_comes_back_to_its_key(database: str) -> 
         await life.rollback()
 
 
+async def test_a_key_that_was_dropped_comes_back_to_what_it_referred_to(database: str) -> None:
+    """Nobody changes that while the key may come back; undo tells when somebody renamed it by hand."""
+    drop = {"table": "pages", "name": "pages_fax_id_fkey"}
+    async with living(database, "drop-constraint", drop, FAXES) as life:
+        before = await life.rows(KEYS)
+        await life.start()
+        with pytest.raises(ColumnOwned, match=life.name):
+            await begun(life, "rename-table", table="faxes", new_name="letters")
+        await life.contract()
+        await life.sql("ALTER TABLE faxes RENAME TO letters; CREATE TABLE faxes (id integer PRIMARY KEY)")
+        with pytest.raises(Refused, match="is another table than the one"):
+            await life.undo()
+        await life.sql("DROP TABLE faxes")
+        with pytest.raises(Refused, match=r"is called public\.letters now"):
+            await life.undo()
+        await life.sql("ALTER TABLE letters RENAME TO faxes")
+        await life.undo()
+        assert await life.rows(KEYS) == before
+
+
 async def test_undo_does_not_need_the_name_of_what_was_referred_to(database: str) -> None:
     """To drop a key PostgreSQL finds the other table by itself."""
     async with living(database, "add-foreign-key", KEY, GIVEN) as life:

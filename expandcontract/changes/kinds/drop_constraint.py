@@ -67,6 +67,8 @@ class DropConstraint(Kind[DropConstraintSpec]):
                 purge=f"close the change: {name} stays dropped",
             ),
             claims=found.columns,
+            uses=found.other_columns if found.other_table == snapshot.table else (),
+            others=constraints.referred(snapshot, found),
         )
 
 
