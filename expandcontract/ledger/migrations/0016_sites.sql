@@ -165,7 +165,7 @@ GRANT EXECUTE ON FUNCTION {schema}.table_of({schema}.site) TO PUBLIC;
 
 -- The tables of a change that are kept up: the first one, and those that have a trigger of ours.
 CREATE FUNCTION {schema}.kept_up(change_id bigint) RETURNS TABLE (relation oid, key text[])
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
+LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp ROWS 1 AS $$
     SELECT {schema}.table_of(s), s.key
     FROM {schema}.change c JOIN {schema}.site s ON (s.change_id, s.attempt) = (c.id, c.attempt)
     WHERE c.id = kept_up.change_id AND (s.number = 0 OR EXISTS (
@@ -344,18 +344,6 @@ BEGIN
 END
 $$;
 
--- The functions that keep a change up in its state.
-CREATE FUNCTION {schema}.functions_of(change_id bigint, hidden boolean) RETURNS SETOF oid
-LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
-    SELECT {schema}.functions(coalesce((
-        SELECT jsonb_agg(named) FROM {schema}.change c
-        JOIN {schema}.upkeep u ON (u.change_id, u.attempt) = (c.id, c.attempt)
-        CROSS JOIN jsonb_array_elements(CASE WHEN functions_of.hidden THEN u.hidden_functions ELSE u.functions END) named
-        WHERE c.id = functions_of.change_id
-    ), '[]'))
-$$;
-ALTER FUNCTION {schema}.functions_of(bigint, boolean) ROWS 5;
-
 -- As in 0002, over the first table and all others on which columns are held together.
 CREATE OR REPLACE FUNCTION {schema}.bound_state(change_id bigint) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = force_generic_plan AS $$
@@ -391,7 +379,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp SET plan_cache_mode = 
                     p.proowner, p.prolang, p.prorettype, p.proargtypes, p.proargdefaults
                 )::text)
             ) ORDER BY p.oid)
-            FROM {schema}.functions_of(c.id, false) f JOIN pg_proc p ON p.oid = f
+            FROM {schema}.functions(coalesce((
+                SELECT jsonb_agg(named) FROM {schema}.upkeep u CROSS JOIN jsonb_array_elements(u.functions) named
+                WHERE (u.change_id, u.attempt) = (c.id, c.attempt)
+            ), '[]')) f
+            JOIN pg_proc p ON p.oid = f
         ), '[]')
     )
     FROM {schema}.change c WHERE c.id = change_id
@@ -414,6 +406,7 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
     ) side(name, place, is_new)
     WHERE c.id = sides.change_id
 $$;
+ALTER FUNCTION {schema}.sides(bigint) ROWS 2;
 
 -- Which indexes and constraints the new sides have, whether they are NOT NULL and have a default: pairs of kind and name.
 CREATE OR REPLACE FUNCTION {schema}.new_side(change_id bigint) RETURNS jsonb
@@ -469,7 +462,11 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                 p.prosrc, p.prosqlbody, p.proconfig, p.provolatile, p.proisstrict, p.prosecdef, p.proleakproof,
                 p.proowner, p.prolang, p.prorettype, p.proargtypes, p.proargdefaults
             )::text)) ORDER BY p.oid)
-            FROM {schema}.functions_of(c.id, c.state = 'hidden') f
+            FROM {schema}.functions(coalesce((
+                SELECT jsonb_agg(named) FROM {schema}.upkeep u
+                CROSS JOIN jsonb_array_elements(CASE c.state WHEN 'hidden' THEN u.hidden_functions ELSE u.functions END) named
+                WHERE (u.change_id, u.attempt) = (c.id, c.attempt)
+            ), '[]')) f
             JOIN pg_proc p ON p.oid = f
         ), '[]'),
         'triggers', coalesce((
@@ -479,8 +476,8 @@ LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$
                 md5(ROW(t.tgfoid, t.tgtype, t.tgattr, t.tgqual, t.tgargs)::text))
             FROM {schema}.site s
             JOIN {schema}.upkeep u ON (u.change_id, u.attempt, u.site) = (s.change_id, s.attempt, s.number)
-            JOIN pg_trigger t ON t.tgname IN (u.trigger, u.first_trigger) AND t.tgparentid = 0
-                AND (t.tgrelid = s.relation OR t.tgrelid IN (SELECT {schema}.leaves(s.relation)))
+            CROSS JOIN LATERAL (SELECT s.relation UNION SELECT {schema}.leaves(s.relation)) below(oid)
+            JOIN pg_trigger t ON t.tgrelid = below.oid AND t.tgname IN (u.trigger, u.first_trigger) AND t.tgparentid = 0
             WHERE (s.change_id, s.attempt) = (c.id, c.attempt)
         ), '{}'),
         'new_side', {schema}.new_side(c.id),
