@@ -206,6 +206,40 @@ async def test_rows_without_a_value_are_named_before_undo_does_anything(database
         assert await life.rows("SELECT first_name, last_name FROM people WHERE id = 901") == [("Some", "One")]
 
 
+async def test_what_comes_to_any_old_column_later_is_seen(database: str) -> None:
+    """A default nobody gave; rules and indexes that the new side does not get; code that names it."""
+    given = f"{NAMES} ALTER TABLE people ALTER last_name DROP NOT NULL, ALTER last_name DROP DEFAULT;"
+    async with living(database, "merge-columns", MERGE, given) as life:
+        await life.start(acknowledged=Expected(("null-swallows:last_name",)))
+        await life.backfill()
+        await life.sql("""
+            ALTER TABLE people ALTER last_name SET DEFAULT 'Later';
+            INSERT INTO people (id, full_name) VALUES (900, 'Ada King');
+            INSERT INTO people (id, first_name) VALUES (901, 'Eve');
+            ALTER TABLE people ALTER last_name SET NOT NULL;
+            CREATE INDEX lasts ON people (last_name);
+            CREATE FUNCTION shout() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+                RAISE NOTICE '%', NEW.last_name; RETURN NULL; END $$;
+            CREATE TRIGGER shout AFTER INSERT ON people FOR EACH ROW EXECUTE FUNCTION shout();
+        """)
+        query = "SELECT first_name, last_name, full_name FROM people WHERE id >= 900 ORDER BY id"
+        assert await life.rows(query) == [("Ada", "King", "Ada King"), ("Eve", "Later", "Eve Later")]
+        assert await life.conflicts() == []
+        live = (await life.situation()).live
+        assert live.uncarried == (
+            "default 'Later'::text of last_name",
+            "index lasts",
+            "NOT NULL of last_name",
+        )
+        assert [(each.kind, each.name, each.blocks_hide) for each in live.dependents] == [
+            ("function body", "public.shout()", True)
+        ]
+        await life.sql("ALTER TABLE people ALTER first_name DROP NOT NULL")
+        assert (await life.situation()).live.went == ("NOT NULL of first_name",)
+        await life.sql("ALTER TABLE people RENAME last_name TO surname")
+        assert (await life.situation()).live.missing_columns == ("last_name",)
+
+
 async def test_rollback_keeps_what_only_the_merged_column_holds(database: str) -> None:
     """And restore gives it back."""
     async with living(database, "merge-columns", MERGE, NAMES) as life:

@@ -106,3 +106,40 @@ async def test_a_view_that_stands_for_a_table(
             assert await usage.analysed(conn, "expandcontract", entry, old) == expected
     finally:
         await url.close()
+
+
+@pytest.mark.parametrize(
+    ("query", "expected"),
+    [
+        ("SELECT first FROM users", usage.Usage(uses=True)),
+        ("SELECT count(*) FROM users WHERE last = $1", usage.Usage(uses=True)),
+        (
+            "INSERT INTO users (id) VALUES ($1) ON CONFLICT ON CONSTRAINT both_names DO NOTHING",
+            usage.Usage(uses=True),
+        ),
+        ("SELECT * FROM lasts", usage.Usage(uses=True, through="lasts")),
+        ("SELECT id FROM users", usage.Usage(uses=False)),
+        ("COPY users (last) TO STDOUT", usage.Usage(uses=True, by_name=True)),
+        ("COPY users (id) TO STDOUT", usage.Usage(uses=False, by_name=True)),
+    ],
+)
+async def test_any_column_of_a_side_counts(database: str, query: str, expected: usage.Usage) -> None:
+    """Of several old columns each is the old side, with whatever stands over it."""
+    given = """CREATE TABLE public.users (
+            id int PRIMARY KEY, first text, last text, CONSTRAINT both_names UNIQUE (first, last));
+        CREATE VIEW public.lasts AS SELECT id, last AS called FROM public.users"""
+    url = Database(database)
+    try:
+        async with url.transaction() as conn:
+            for statement in given.split(";\n"):
+                await conn.exec_driver_sql(statement)
+            relation = await value(conn, "SELECT 'public.users'::pg_catalog.regclass::pg_catalog.int8")
+            asked = [
+                usage.WantedSide("public", relation, ("id",)),
+                usage.WantedSide("public", relation, ("first", "last")),
+            ]
+            (_, old) = await usage.sides(conn, asked)
+            entry = StatementEntry(10, "visitor", 1, True, 1, query, "public")
+            assert await usage.analysed(conn, "expandcontract", entry, old) == expected
+    finally:
+        await url.close()
