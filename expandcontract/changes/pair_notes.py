@@ -18,6 +18,12 @@ def of(columns: Columns, judgement: Judgement) -> tuple[Note, ...]:
         notes += [_default_dropped(each) for each in columns.subjects if each.column.default is not None]
     if subject.pair.gives_null:
         notes.append(_not_null_stays(subject.pair))
+    if subject.pair.one_way and subject.pair.old_more:
+        notes += [
+            _must_be_given(each)
+            for each in columns.subjects
+            if each.column.not_null and each.column.default is None
+        ]
     notes += [_swallowed(subject.pair, name) for name in judgement.swallows]
     if subject.column.default_kind == "opaque":
         notes.append(_opaque(subject))
@@ -70,6 +76,17 @@ def _not_null_stays(pair: Pair) -> Note:
         f"{old} is NOT NULL, and {none}{names} {are}: from contract on a row may come without a value, and "
         f"undo, which finds none for {old} then, names such rows before it does anything. Let new code give "
         "one, and ask for NOT NULL with set-not-null after purge.",
+    )
+
+
+def _must_be_given(subject: Subject) -> Note:
+    old, new = quote(subject.column.name), quote(subject.new)
+    return Note.hazard(
+        "old-must-be-given",
+        f"{old} is NOT NULL without a default, and nothing leads back: until contract an INSERT of new code "
+        f"that gives {new} alone fails. Let new code give both until then, or let {old} be NULL first: "
+        f"ec start drop-not-null {subject.table}.{old}",
+        about=subject.column.name,
     )
 
 

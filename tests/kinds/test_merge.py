@@ -252,6 +252,15 @@ async def test_rollback_keeps_what_only_the_merged_column_holds(database: str) -
         assert await life.value("SELECT full_name FROM people WHERE id = 3") == "Plato "
 
 
+async def test_new_code_is_told_what_it_must_give_where_nothing_goes_back(database: str) -> None:
+    """Until contract an old column that is NOT NULL gets no value from it."""
+    fields = KEEPING_NULL | {"back": [], "one_way": True}
+    async with opened(database, "merge-columns", fields, NULLABLE) as application:
+        told = {note.code: note.sentence for note in (await application.plan()).to_acknowledge}
+        assert set(told) == {"old-must-be-given:first_name"}
+        assert "ec start drop-not-null public.people.first_name" in told["old-must-be-given:first_name"]
+
+
 async def test_nothing_goes_back_of_what_is_one_way(database: str) -> None:
     """Old columns keep what old code wrote; after contract rows come without them."""
     given = NULLABLE.replace("first_name text NOT NULL", "first_name text")
