@@ -21,6 +21,9 @@ class Planned:
     not_null: frozenset[str] = frozenset()
 
 
+#: The name of each old column of a row of `asked`. With the limit the planner expects one, as there mostly
+#: is, and not a hundred, for which it would sooner read whole catalogs.
+EACH = "LATERAL (SELECT name FROM pg_catalog.unnest(u.olds) name LIMIT pg_catalog.cardinality(u.olds))"
 _COLUMN = for_each("""
         SELECT a.attname, a.attnum, a.attnotnull FROM pg_catalog.pg_attribute a
         WHERE a.attrelid = u.relation AND a.attname = o.name AND NOT a.attisdropped
@@ -30,7 +33,7 @@ OWN = f"""
 own AS (
     SELECT u.change, u.relation, a.attname, a.attnum, a.attnotnull
     FROM asked u
-    CROSS JOIN pg_catalog.json_array_elements_text(u.olds) o(name)
+    CROSS JOIN {EACH} o
     CROSS JOIN {_COLUMN} a
     WHERE u.is_open
 )
