@@ -65,7 +65,7 @@ class Lookup:
         return (
             f"CREATE FUNCTION {name}(pg_catalog.text) RETURNS pg_catalog.text LANGUAGE plpgsql STABLE\n"
             f"SET search_path = {OUR_PATH} SET plan_cache_mode = force_generic_plan AS $look$\n"
-            f"#variable_conflict use_column\nBEGIN\nRETURN ({self.sql} {MARK} */);\nEND $look$;\n"
+            f"#variable_conflict use_column\nBEGIN\nRETURN ({self.sql}\n{MARK} look */\n);\nEND $look$;\n"
             f"REVOKE ALL ON FUNCTION {name}(pg_catalog.text) FROM PUBLIC;\n"
             f"GRANT EXECUTE ON FUNCTION {name}(pg_catalog.text) TO PUBLIC;"
         )

@@ -60,8 +60,9 @@ WHERE s.dbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalo
 
 
 #: Our statements end in a line with the mark; those that run with the rights of an owner begin with theirs.
-#: An application has comments of its own, and `/* ecommerce */` is none of ours.
-_OURS = [f"%\n{MARK} %*/", f"{ERRAND} %"]
+#: An application has comments of its own, and `/* ecommerce */` is none of ours. The last one is how what a
+#: function of the ledger looks for ends (`lookup`): an expression, which is counted as a statement.
+_OURS = [f"%\n{MARK} %*/", f"{ERRAND} %", f"%\n{MARK} look */\n)"]
 
 
 @dataclass(frozen=True)
