@@ -12,7 +12,6 @@ import time
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from importlib.metadata import version
 from typing import Any, TypeAlias
 
 from sqlalchemy.exc import DBAPIError
@@ -33,6 +32,7 @@ from expandcontract.model.events import (
     WaitingForSnapshots,
 )
 from expandcontract.model.phases import Stage
+from expandcontract.model.program import program_version
 from expandcontract.model.situation import Situation
 from expandcontract.postgres.catalog.snapshot import server_release
 from expandcontract.postgres.sqlstate import translate
@@ -168,9 +168,7 @@ class Diary:
 @asynccontextmanager
 async def kept(context: Context, situation: Situation, verb: str, diary: Diary) -> AsyncIterator[None]:
     """Write the diary while the body runs, from who began what until how it ended."""
-    diary.note(
-        "began", verb=verb, host=socket.gethostname(), pid=os.getpid(), program=version("expandcontract")
-    )
+    diary.note("began", verb=verb, host=socket.gethostname(), pid=os.getpid(), program=program_version())
     async with _without_fail():
         await _write(context, situation.change_id, diary.take())
     writer = asyncio.create_task(_write_on(context, situation.change_id, diary))

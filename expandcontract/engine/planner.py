@@ -3,7 +3,6 @@
 import difflib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -27,6 +26,7 @@ from expandcontract.model.errors import BadChangeFile, MissingPrivilege, Refused
 from expandcontract.model.names import TEMPORARY, Target, quote, sync_schema
 from expandcontract.model.notes import Note
 from expandcontract.model.plan import Plan
+from expandcontract.model.program import program_version
 from expandcontract.model.step import Step, Transactional
 from expandcontract.postgres import empty_copy, owner_rights
 from expandcontract.postgres.catalog import snapshot as snapshots
@@ -197,7 +197,7 @@ def compose(change: Change, catalog: Catalog, ledger_schema: str) -> Plan:
             "The catalog was asked for another change than this one.", why=f"It is about {catalog.question}."
         )
     plan = kind.compile(change, spec, catalog.snapshot, catalog.judgement, ledger_schema)
-    return replace(plan, program_version=version("expandcontract"))
+    return replace(plan, program_version=program_version())
 
 
 async def patiently(context: Context, change: Change, read: Callable[[AsyncConnection], Awaitable[T]]) -> T:

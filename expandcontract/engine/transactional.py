@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.sql.expression import ClauseElement
 
 from expandcontract.engine import departed, gatekeeper, other_tables
 from expandcontract.engine.leased_work import Refusal, Work
@@ -80,26 +79,24 @@ async def run(work: Work, section: Section, step: Step, action: Transactional, e
         raise
 
 
-def _before(work: Work, step: Step) -> list[ClauseElement | Query]:
+def _before(work: Work, step: Step) -> list[Query]:
     """What comes before the step's own statements: the guard compares what the proof is bound to with what is
     there now.
     """
     if step.becomes is None:
         return []
     context, situation = work.context, work.situation
-    moves: list[ClauseElement | Query] = [_refusing(work, refusal) for refusal in work.refusals]
+    moves: list[Query] = [_refusing(work, refusal) for refusal in work.refusals]
     if step.becomes == State.ROLLED_BACK:
         moves += [_phase(work, phase, Status.UNDONE) for phase in reversed(Phase)]
     moves.append(change_writer.becoming(context.tables, situation.change_id, step.becomes, context.who))
     return moves
 
 
-def _after(
-    work: Work, section: Section, step: Step, seconds: float, ending: Ending | None
-) -> list[ClauseElement | Query]:
+def _after(work: Work, section: Section, step: Step, seconds: float, ending: Ending | None) -> list[Query]:
     """What the ledger keeps of the step."""
     context, situation = work.context, work.situation
-    kept: list[ClauseElement | Query] = []
+    kept: list[Query] = []
     # Of what keeps nothing up there is no picture to keep.
     if step.makes in (Upkeep.SYNC, Upkeep.HIDDEN) and work.plan.trigger:
         kept.append(
@@ -118,7 +115,7 @@ def _after(
     return kept
 
 
-def _phase(work: Work, phase: Phase, status: Status) -> ClauseElement:
+def _phase(work: Work, phase: Phase, status: Status) -> Query:
     context = work.context
     return phase_writer.moving(context.tables, work.situation.change_id, phase, context.who, status=status)
 

@@ -1,9 +1,10 @@
 """The writer of `change`: it begins, gets another plan, moves between states. The guards keep the order."""
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Insert, func, insert, select, update
+from sqlalchemy import insert, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger import event, phase
@@ -13,6 +14,7 @@ from expandcontract.model.notes import Note
 from expandcontract.model.phases import State
 from expandcontract.model.plan import Plan, to_data
 from expandcontract.postgres.message import Query
+from expandcontract.postgres.query import rows, run
 
 #: In the event of the step that hid the old side.
 
@@ -74,17 +76,16 @@ async def acknowledge(
         await event.write(conn, tables, "acknowledged", who, change_id=change_id, data=data)
 
 
-def becoming(tables: Tables, change_id: int, state: State, who: str) -> Insert:
+def becoming(tables: Tables, change_id: int, state: State, who: str) -> Query:
     """Return the statement that moves a change to `state`, unless it is there, and writes the event.
 
     To `hidden`, it has its place after the lock on the table and before the first statement of the step: the
     guard compares what the proof is bound to with what is there, and the step's own statements change that.
     """
-    change = tables.change
-    where = (change.c.id == change_id, change.c.state != state)
-    moved = update(change).where(*where).values(state=state).returning(change.c.state).cte("moved")
-    data = func.jsonb_build_object("state", moved.c.state)
-    return event.writing(tables, "state", who, change_id, data, moved)
+    moved = f"""UPDATE {tables.qualified("change")} SET state = $5::text
+        WHERE id = $1::int8 AND state <> $5::text RETURNING state"""
+    made = event.moving(tables, "state", who, change_id, moved, {})
+    return replace(made, values=(*made.values, state.value))
 
 
 async def find_again(
@@ -125,13 +126,13 @@ async def hold(conn: AsyncConnection, tables: Tables, change_id: int) -> None:
     """Lock the change's row until the transaction ends: whoever moves it waits here, before others wait for
     them.
     """
-    change = tables.change
-    await conn.execute(select(change.c.id).where(change.c.id == change_id).with_for_update(key_share=True))
+    change = tables.qualified("change")
+    await rows(conn, f"SELECT id FROM {change} WHERE id = $1 FOR NO KEY UPDATE", change_id)
 
 
 async def become(conn: AsyncConnection, tables: Tables, change_id: int, state: State, who: str) -> bool:
     """Move a change to `state` at once; return False when it was there already."""
-    return (await conn.execute(becoming(tables, change_id, state, who))).rowcount > 0
+    return bool(await run(conn, becoming(tables, change_id, state, who)))
 
 
 def noting_sync(tables: Tables, change_id: int, attempt: int, who: str, *, step: str, hides: bool) -> Query:

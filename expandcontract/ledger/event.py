@@ -1,14 +1,14 @@
 """The writer of `event`: what happened, to be told by `ec log`. Append-only."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
-from sqlalchemy import FromClause, Insert, cast, insert, literal, select
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.sql import ColumnElement
 
 from expandcontract.ledger.tables import Tables
+from expandcontract.postgres.message import Query
+from expandcontract.postgres.query import run
 
 
 async def write(
@@ -24,21 +24,41 @@ async def write(
     """Add an event. `data` is JSON-ready; without `change_id` the event is the ledger's own. `once`: unless
     the change's last one of the kind says the same.
     """
-    row = {"change_id": change_id, "kind": kind, "who": who, "data": dict(data or {})}
-    if not once:
-        await conn.execute(insert(tables.event).values(row))
-        return
-    c, said = tables.event.c, cast(literal(row["data"], JSONB), JSONB)
-    last = select(c.data).where(c.change_id == change_id, c.kind == kind).order_by(c.id.desc()).limit(1)
-    new = select(literal(change_id), literal(kind), literal(who), said).where(
-        last.scalar_subquery().is_distinct_from(said)
+    await run(conn, noting(tables, kind, who, change_id=change_id, data=data, once=once))
+
+
+def noting(
+    tables: Tables,
+    kind: str,
+    who: str,
+    *,
+    change_id: int | None = None,
+    data: Mapping[str, Any] | None = None,
+    once: bool = False,
+) -> Query:
+    """Return the statement that adds an event, as `write` does."""
+    event = tables.qualified("event")
+    last = f"SELECT data FROM {event} WHERE change_id = {_CHANGE} AND kind = {_KIND} ORDER BY id DESC LIMIT 1"
+    unless = f" WHERE ({last}) IS DISTINCT FROM {_DATA}" if once else ""
+    row = f"SELECT {_CHANGE}, {_KIND}, {_WHO}, {_DATA}{unless}"
+    values = (change_id, kind, who, json.dumps(dict(data or {})))
+    return Query(f"INSERT INTO {event} (change_id, kind, who, data) {row}", values)
+
+
+def moving(tables: Tables, kind: str, who: str, change_id: int, moved: str, data: Mapping[str, Any]) -> Query:
+    """Return the statement that moves something and adds an event for it: `moved`, SQL, is the UPDATE, whose
+    row as JSON is added to `data`. Its parameters are $1, the change, and $5 and so on, of the caller's.
+
+    It returns a row when something moved.
+    """
+    event = tables.qualified("event")
+    told = f"{_DATA} || pg_catalog.to_jsonb(moved)"
+    return Query(
+        f"WITH moved AS ({moved}) INSERT INTO {event} (change_id, kind, who, data) "
+        f"SELECT {_CHANGE}, {_KIND}, {_WHO}, {told} FROM moved RETURNING id",
+        (change_id, kind, who, json.dumps(dict(data))),
     )
-    await conn.execute(insert(tables.event).from_select(list(row), new))
 
 
-def writing(
-    tables: Tables, kind: str, who: str, change_id: int, data: ColumnElement[Any], source: FromClause
-) -> Insert:
-    """Return the statement that adds one event for each row of `source`, with `data` made of it."""
-    row = select(literal(change_id), literal(kind), literal(who), data.cast(JSONB)).select_from(source)
-    return insert(tables.event).from_select(["change_id", "kind", "who", "data"], row)
+_CHANGE, _KIND = "$1::int8", "$2::text"
+_WHO, _DATA = "$3::text", "$4::jsonb"

@@ -2,15 +2,17 @@
 (`phase_rule`).
 """
 
+from dataclasses import replace
 from typing import Any
 
-from sqlalchemy import Insert, func, insert, literal, select, update
-from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger import event
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.phases import Phase, Status
+from expandcontract.postgres.message import Query
+from expandcontract.postgres.query import run
 
 
 async def open_all(conn: AsyncConnection, tables: Tables, change_id: int, attempt: int) -> None:
@@ -54,21 +56,21 @@ async def _move(
     status: Status,
     error: str | None = None,
 ) -> bool:
-    moved = await conn.execute(moving(tables, change_id, phase, who, status=status, error=error))
-    return moved.rowcount > 0
+    return bool(await run(conn, moving(tables, change_id, phase, who, status=status, error=error)))
 
 
 def moving(
     tables: Tables, change_id: int, phase: Phase, who: str, *, status: Status, error: str | None = None
-) -> Insert:
-    """Return the statement that moves a phase to `status`, unless it is there, and writes the event."""
-    c = tables.phase.c
-    attempt = select(tables.change.c.attempt).where(tables.change.c.id == change_id).scalar_subquery()
-    where = (c.change_id == change_id, c.attempt == attempt, c.phase == phase, c.status != status)
-    moved = update(tables.phase).where(*where).values(status=status, error=error).returning(c.attempt)
-    row = moved.cte("moved")
+) -> Query:
+    """Return the statement that moves a phase to `status`, unless it is there, and writes the event. It
+    returns a row when it moved.
+    """
+    moved = f"""UPDATE {tables.qualified("phase")} SET status = $5::text, error = $6::text
+        WHERE change_id = $1::int8 AND phase = $7::text AND status <> $5::text
+          AND attempt = (SELECT attempt FROM {tables.qualified("change")} WHERE id = $1::int8)
+        RETURNING attempt"""
     data: dict[str, Any] = {"phase": phase, "status": status}
     if error is not None:
         data["error"] = error
-    told = literal(data, JSONB).op("||")(func.jsonb_build_object("attempt", row.c.attempt))
-    return event.writing(tables, "phase", who, change_id, told, row)
+    made = event.moving(tables, "phase", who, change_id, moved, data)
+    return replace(made, values=(*made.values, status.value, error, phase.value))

@@ -3,22 +3,19 @@
 A transactional step writes `done` in its own transaction; the others `begin` first.
 """
 
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
-from sqlalchemy import Double, case, cast, func, literal, literal_column
-from sqlalchemy.dialects.postgresql import Insert, insert
 from sqlalchemy.ext.asyncio import AsyncConnection
-from sqlalchemy.sql import ColumnElement
 
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.phases import Section
 from expandcontract.model.situation import Situation
 from expandcontract.model.step import Step
+from expandcontract.postgres.message import Query
+from expandcontract.postgres.query import run
 
 #: Sections that run again after an undo, under the number of the cycle.
 CYCLIC = frozenset({Section.CONTRACT, Section.UNDO, Section.PURGE})
-_KEY = ("change_id", "attempt", "cycle", "section", "step")
 
 
 @dataclass(frozen=True)
@@ -40,54 +37,66 @@ def entry(situation: Situation, section: Section, step: Step) -> JournalEntry:
 
 async def begin(conn: AsyncConnection, tables: Tables, entry: JournalEntry) -> None:
     """Journal that a step starts; each time counts as an attempt."""
-    await conn.execute(beginning(tables, entry))
+    await run(conn, beginning(tables, entry))
 
 
-def beginning(tables: Tables, entry: JournalEntry) -> Insert:
+def beginning(tables: Tables, entry: JournalEntry) -> Query:
     """Return the statement that journals a step as begun, and as not done where it was."""
-    now = func.clock_timestamp()
-    again = {"attempts": tables.step.c.attempts + 1, "started_at": now, "finished_at": None, "seconds": None}
-    return _writing(tables, entry, {"status": "started", "error": None}, again)
+    return _writing(tables, entry, "started", _AGAIN)
 
 
 async def done(conn: AsyncConnection, tables: Tables, entry: JournalEntry, seconds: float) -> None:
     """Journal that a step is done, and how long it took."""
-    await conn.execute(_ending(tables, entry, literal(seconds), {"status": "done", "error": None}))
+    await run(conn, _writing(tables, entry, "done", _TRIED, seconds))
 
 
 async def fail(
     conn: AsyncConnection, tables: Tables, entry: JournalEntry, seconds: float, error: str
 ) -> None:
     """Journal that a step failed, and why."""
-    await conn.execute(_ending(tables, entry, literal(seconds), {"status": "failed", "error": error}))
+    await run(conn, _writing(tables, entry, "failed", _TRIED, seconds, error))
 
 
-def ending(tables: Tables, entry: JournalEntry, seconds: float) -> Insert:
+def ending(tables: Tables, entry: JournalEntry, seconds: float) -> Query:
     """Return the statement that journals a step as done, for a transactional step in its own transaction.
 
     It took `seconds` until the message that this statement is part of arrived, and what the server has needed
     for it since.
     """
-    since = func.extract("epoch", func.clock_timestamp() - func.statement_timestamp())
-    return _ending(tables, entry, literal(seconds) + since, {"status": "done", "error": None})
+    return _writing(tables, entry, "done", _TRIED, seconds, since=_SINCE)
 
 
-def _ending(tables: Tables, entry: JournalEntry, taken: ColumnElement[Any], row: dict[str, Any]) -> Insert:
-    step, now = tables.step.c, func.clock_timestamp()
-    seconds = cast(taken, Double)
-    started = now - func.make_interval(0, 0, 0, 0, 0, 0, seconds)
-    begun = step.status == literal_column("'started'")
-    # What did not begin in the journal was tried once more, from its first statement to this one.
-    again = {
-        "attempts": case((begun, step.attempts), else_=step.attempts + 1),
-        "started_at": case((begun, step.started_at), else_=started),
-    }
-    row |= {"seconds": seconds, "finished_at": now}
-    return _writing(tables, entry, row | {"started_at": started}, again)
+_AGAIN = "attempts = s.attempts + 1, started_at = excluded.started_at"
+#: What did not begin in the journal was tried once more, from its first statement to this one.
+_TRIED = """attempts = CASE WHEN s.status = 'started' THEN s.attempts ELSE s.attempts + 1 END,
+    started_at = CASE WHEN s.status = 'started' THEN s.started_at ELSE excluded.started_at END"""
+#: Since the message arrived.
+_SINCE = " + extract(epoch FROM pg_catalog.clock_timestamp() - pg_catalog.statement_timestamp())::float8"
+_KEY = "change_id, attempt, cycle, section, step"
+_ENTRY = "$1::int8, $2::int4, $3::int4, $4::text, $5::text"
 
 
-def _writing(tables: Tables, entry: JournalEntry, row: dict[str, Any], again: dict[str, Any]) -> Insert:
-    statement = insert(tables.step).values(
-        asdict(entry) | {"attempts": 1, "started_at": func.clock_timestamp()} | row
-    )
-    return statement.on_conflict_do_update(index_elements=_KEY, set_=row | again)
+def _writing(
+    tables: Tables,
+    entry: JournalEntry,
+    status: str,
+    again: str,
+    seconds: float | None = None,
+    error: str | None = None,
+    *,
+    since: str = "",
+) -> Query:
+    """Return the statement that writes an entry, which has ended where it took some `seconds`. `again` is
+    what becomes of the times and the number of tries of one that is there.
+    """
+    sql = f"""
+INSERT INTO {tables.qualified("step")} AS s
+    ({_KEY}, status, error, attempts, started_at, finished_at, seconds)
+SELECT {_ENTRY}, $6::text, $7::text, 1,
+    pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => coalesce(taken.seconds, 0)),
+    CASE WHEN taken.seconds IS NOT NULL THEN pg_catalog.clock_timestamp() END, taken.seconds
+FROM (SELECT $8::float8{since} AS seconds) taken
+ON CONFLICT ({_KEY}) DO UPDATE SET status = excluded.status, error = excluded.error,
+    finished_at = excluded.finished_at, seconds = excluded.seconds, {again}"""
+    values = (entry.change_id, entry.attempt, entry.cycle, entry.section.value, entry.step)
+    return Query(sql, (*values, status, error, seconds))

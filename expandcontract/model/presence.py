@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import cache
 
 #: How the mark of our statements begins, by which pg_stat_statements and logs tell them from the others.
 MARK = "/* ec"
@@ -30,5 +31,10 @@ def named(program: str) -> str:
 
 def mark() -> str:
     """Return the comment that ends every statement of ours but those that begin and end transactions."""
-    at = "".join(letter for letter in _AT.get() if letter.isprintable()).replace("*/", "").replace("/*", "")
+    return _mark(_AT.get())
+
+
+@cache
+def _mark(at: str) -> str:
+    at = "".join(letter for letter in at if letter.isprintable()).replace("*/", "").replace("/*", "")
     return f"{MARK} {at} */" if at else f"{MARK} */"

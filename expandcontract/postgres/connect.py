@@ -402,12 +402,24 @@ def _engine(
 
 
 class _Marking(asyncpg.Connection):
-    """A connection whose statements say whose they are."""
+    """A connection whose statements say whose they are, and that counts them."""
+
+    questions = 0
+
+    async def execute(self, query: str, *args: object, **options: Any) -> str:  # noqa: ANN401
+        self.questions += 1
+        return await super().execute(query, *args, **options)
 
     async def prepare(self, query: str, **options: Any) -> "asyncpg.prepared_stmt.PreparedStatement[Any]":  # noqa: ANN401
+        self.questions += 1
         made: asyncpg.prepared_stmt.PreparedStatement[Any]
         made = await super().prepare(marked(query), **options)
         return made
+
+
+def questions(connection: "asyncpg.Connection[Any]") -> int:
+    """Return how many statements and messages a connection of ours has sent so far."""
+    return connection.questions if isinstance(connection, _Marking) else 0
 
 
 async def _connected(

@@ -16,6 +16,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from typing import TypeAlias, TypeVar
 
 import asyncpg
@@ -28,7 +29,7 @@ from expandcontract.model.events import Blocker, Listener, LockHeld, LockTried
 from expandcontract.model.policy import Policy
 from expandcontract.model.step import Lock, LockMode
 from expandcontract.postgres.blockers import WRAPAROUND, blockers_of
-from expandcontract.postgres.connect import Database
+from expandcontract.postgres.connect import Database, questions
 from expandcontract.postgres.message import driver, marked, send
 from expandcontract.postgres.query import rows
 from expandcontract.postgres.sqlstate import is_lock_failure, is_retryable, server_message
@@ -67,6 +68,8 @@ class _Try:
     """
 
     pid: int | None = None
+    #: How much was asked of its session, which may stand still while somebody blocks it.
+    asked: Callable[[], int] = lambda: 0
     #: By our clock.
     gentle_since: float | None = None
     sent: float | None = None
@@ -212,6 +215,7 @@ async def _once(
     gentle, strong = (None, None) if patient else _rungs(locks)
     async with _lookout(database, policy, this), database.transaction() as conn:
         this.pid, deadlock_timeout = await _session(conn)
+        this.asked = partial(questions, await driver(conn))
         # A wait of ours that lasted into somebody's deadlock_timeout would make the application the victim.
         short = min(policy.lock_timeout, deadlock_timeout / 2)
         going = deadlock_timeout + min(_GOING, deadlock_timeout / 2)
@@ -309,13 +313,17 @@ async def _lookout(database: Database, policy: Policy, this: _Try) -> AsyncItera
 
 
 async def _watch(database: Database, policy: Policy, this: _Try, done: asyncio.Event) -> None:
-    every_seconds = policy.lock_timeout.total_seconds() / 2
+    a_quarter, before = policy.lock_timeout.total_seconds() / 4, -1
+    pause = a_quarter
     # What it takes to connect is more than a blocked try lasts. The try itself takes one of those that rest.
     if not database.rests(2):
         async with database.transaction(silence=_SILENCE):
             pass
-    while not await _happened(done, every_seconds):
-        if this.pid is not None:
+    while not await _happened(done, pause):
+        before, pause, last = this.asked(), a_quarter, before
+        # Who got one answer after the other meanwhile is not blocked.
+        if this.pid is not None and before == last:
+            pause = 2 * a_quarter
             async with database.transaction(silence=_SILENCE) as conn:
                 found = await blockers_of(conn, this.pid, confidential=policy.confidential)
             this.blockers = found or this.blockers

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.names import literal
-from expandcontract.postgres.message import constant, fetch, renumbered, send
+from expandcontract.postgres.message import Query, constant, fetch, renumbered, send
 
 #: Where a connection keeps the function through which its statements go, as SQL: see `owner_rights.defined`.
 ROUTE = "expandcontract.route"
@@ -23,6 +23,11 @@ async def rows(conn: AsyncConnection, query: str, *arguments: object) -> list[tu
     text = renumbered(query, lambda number: _constant(arguments[number - 1]))
     found = await fetch(conn, f"SELECT * FROM {route}($1::pg_catalog.text, true)", text)
     return [tuple(json.loads(row, object_pairs_hook=in_order)) for (row,) in found]
+
+
+async def run(conn: AsyncConnection, query: Query) -> list[tuple[Any, ...]]:
+    """Run a statement with its values; return the rows that it returns."""
+    return await rows(conn, query.sql, *query.values)
 
 
 async def execute(conn: AsyncConnection, statement: str) -> None:

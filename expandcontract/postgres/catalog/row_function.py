@@ -10,6 +10,10 @@ from expandcontract.postgres.query import rows
 _NOT_OF_AN_EXTENSION = """NOT EXISTS (
     SELECT FROM pg_catalog.pg_depend d
     WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid AND d.deptype = 'e')"""
+#: A ledger's own functions name no table of the user's.
+_NOT_OF_A_LEDGER = """NOT EXISTS (
+    SELECT FROM pg_catalog.pg_class v
+    WHERE v.relnamespace = p.pronamespace AND v.relname = 'status_v1' AND v.relkind = 'v')"""
 
 #: $1 the table: functions whose result is its row type, and those that have it among their arguments.
 _ROW_TYPED = f"""
@@ -33,6 +37,7 @@ JOIN pg_catalog.pg_proc p ON pg_catalog.strpos(pg_catalog.lower(p.prosrc), pg_ca
 JOIN pg_catalog.pg_language l ON l.oid = p.prolang AND l.lanname IN ('sql', 'plpgsql')
 WHERE c.oid = $1 AND p.prosqlbody IS NULL AND p.oid >= 16384::pg_catalog.oid
   AND (pg_catalog.strpos(p.prosrc, '*') > 0 OR p.prosrc ~* '\\mtable\\M') AND {_NOT_OF_AN_EXTENSION}
+  AND {_NOT_OF_A_LEDGER}
 ORDER BY 1
 """
 
