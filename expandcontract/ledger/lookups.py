@@ -26,7 +26,7 @@ def every(schema: str) -> tuple[Lookup, ...]:
     """Return all of them, for a ledger in that schema. After an upgrade the server is of another version."""
     found = (
         reader.changes_lookup(schema),
-        *(live.lookup(version) for version in _ASKED_OTHERWISE),
+        *(live.lookup(version, fronts=each) for version in _ASKED_OTHERWISE for each in (False, True)),
         *(reader.around_lookup(schema, standbys=standbys) for standbys in (False, True)),
     )
     return tuple({each.function: each for each in found}.values())

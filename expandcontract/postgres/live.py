@@ -167,9 +167,11 @@ _QUERIES = {
 
 
 @cache
-def lookup(version: int) -> Lookup:
-    """Return what `observe` asks of a server of that version, server_version_num."""
-    queries = _QUERIES | dependent.queries(version) | whole.QUERIES
+def lookup(version: int, *, fronts: bool) -> Lookup:
+    """Return what `observe` asks of a server of that version, server_version_num; with what depends on tables
+    as a whole where some of them go as that (`fronts`).
+    """
+    queries = _QUERIES | dependent.queries(version) | (whole.QUERIES if fronts else {})
     return Lookup("live", queries, beside=f"{_ASKED}{dependent.SITES.rstrip()},{old_side.OWN}")
 
 
@@ -184,12 +186,13 @@ async def observe(conn: AsyncConnection, schema: str, subjects: Sequence[Watched
         return {}
     tables = [table for subject in subjects for table in (subject, *subject.others)]
     asked = [table.asked(place) for place, table in enumerate(tables)]
-    seen = await lookup(await server_version(conn)).ask(conn, schema, asked)
+    fronts = any(table.front for table in tables)
+    seen = await lookup(await server_version(conn), fronts=fronts).ask(conn, schema, asked)
     named = [
         WatchedColumn(place, each.relation, " and ".join(each.old_columns))
         for place, each in enumerate(tables)
     ]
-    dependents, of_tables = dependent.found(seen, named), whole.found(seen)
+    dependents, of_tables = dependent.found(seen, named), whole.found(seen) if fronts else {}
     by_place = {name: _by_place(rows) for name, rows in seen.items() if name in _QUERIES}
     lives = iter(
         _live(

@@ -7,8 +7,7 @@ itself.
 
 import json
 import re
-from collections.abc import AsyncIterator, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -56,8 +55,9 @@ async def fetch(conn: AsyncConnection, query: str, *arguments: object) -> "list[
     """
     raw = await driver(conn)
     try:
-        async with failures(conn):
-            return await (await raw.prepare(query, name="")).fetch(*arguments)
+        return await (await raw.prepare(query, name="")).fetch(*arguments)
+    except _FAILURES as error:
+        raise await _told(conn, raw, error) from error
     except BaseException as error:
         if not isinstance(error, Exception):
             await conn.invalidate(error)
@@ -71,21 +71,18 @@ async def send(conn: AsyncConnection, *statements: str) -> None:
         DBAPIError: as SQLAlchemy would for a single statement. A connection that broke is not used again.
     """
     raw = await driver(conn)
-    async with failures(conn):
-        await raw.execute(";\n".join(statements))
-
-
-@asynccontextmanager
-async def failures(conn: AsyncConnection) -> AsyncIterator[None]:
-    """Turn what the driver raises in the body into the DBAPIError that SQLAlchemy would raise."""
-    raw = await driver(conn)
     try:
-        yield
+        await raw.execute(";\n".join(statements))
     except _FAILURES as error:
-        lost = raw.is_closed() or is_disconnect(error)
-        if lost:
-            await conn.invalidate(error)
-        raise DBAPIError(None, None, error, connection_invalidated=lost) from error
+        raise await _told(conn, raw, error) from error
+
+
+async def _told(conn: AsyncConnection, raw: "asyncpg.Connection[Any]", error: Exception) -> DBAPIError:
+    """Return the DBAPIError that SQLAlchemy would raise for what the driver did."""
+    lost = raw.is_closed() or is_disconnect(error)
+    if lost:
+        await conn.invalidate(error)
+    return DBAPIError(None, None, error, connection_invalidated=lost)
 
 
 def marked(statement: str) -> str:

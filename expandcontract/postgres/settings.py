@@ -1,5 +1,6 @@
 """The settings that a session of ours has, whoever set what for its role."""
 
+from functools import cache
 from typing import Any
 
 import asyncpg
@@ -48,6 +49,7 @@ def own_path(setting: str = "search_path", scope: str = "true") -> str:
     )
 
 
+@cache
 def settings(
     lock_timeout: str, statement_timeout: str, *, local: bool, synchronous: bool, silence: str = "0"
 ) -> str:

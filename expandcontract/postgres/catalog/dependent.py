@@ -163,19 +163,19 @@ SELECT t.tag, t.name AS column, p.oid::regprocedure::text AS function, p.prosrc 
                       WHERE g.tgrelid = c.oid AND g.tgfoid = p.oid AND NOT g.tgisinternal)) AS tied
 FROM tree t
 JOIN pg_catalog.pg_class c ON c.oid = t.relation
-JOIN pg_catalog.pg_proc p ON pg_catalog.strpos(pg_catalog.lower(p.prosrc), pg_catalog.lower(t.name)) > 0
+JOIN (SELECT p.* FROM pg_catalog.pg_proc p
+      WHERE p.oid >= 16384::oid AND p.prosqlbody IS NULL AND p.pronamespace <> ALL (ARRAY(
+          SELECT v.relnamespace FROM pg_catalog.pg_class v WHERE v.relname = 'status_v1' AND v.relkind = 'v'))
+      OFFSET 0) p ON pg_catalog.strpos(pg_catalog.lower(p.prosrc), pg_catalog.lower(t.name)) > 0
 JOIN pg_catalog.pg_language l ON l.oid = p.prolang AND l.lanname NOT IN ('c', 'internal')
-WHERE p.oid >= 16384::oid
-  AND p.prosqlbody IS NULL
-  AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                   WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e')
   AND NOT EXISTS (SELECT FROM pg_catalog.pg_class v JOIN pg_catalog.pg_namespace s ON s.oid = v.relnamespace
                   JOIN pg_catalog.pg_namespace f ON f.oid = p.pronamespace
                   WHERE v.relname = 'status_v1' AND v.relkind = 'v'
-                    AND (f.nspname = s.nspname
-                      OR f.nspname = s.nspname || '_sync' AND (p.proname = 'keep_new'
-                        OR NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgfoid = p.oid))))
-GROUP BY t.tag, t.name, p.oid
+                    AND f.nspname = s.nspname || '_sync' AND (p.proname = 'keep_new'
+                        OR NOT EXISTS (SELECT FROM pg_catalog.pg_trigger g WHERE g.tgfoid = p.oid)))
+GROUP BY t.tag, t.name, p.oid, p.prosrc
 """
 
 
