@@ -43,8 +43,7 @@ async def told(work: Work, error: EcError) -> EcError:
     if not number:
         return error
     found = _mismatches(work, number, keys)
-    async with work.context.database.transaction() as conn:
-        await work.check(conn)
+    async with work.transaction() as conn:
         await proof.spoil(conn, work.context.tables, work.situation.change_id, _spoiled(work))
     await fail_phase(work, Phase.CONTRACT, found)
     return found

@@ -10,7 +10,7 @@ import os
 import socket
 import time
 from collections import defaultdict
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from typing import Any, TypeAlias
 
@@ -34,8 +34,8 @@ from expandcontract.model.events import (
 from expandcontract.model.phases import Stage
 from expandcontract.model.program import program_version
 from expandcontract.model.situation import Situation
-from expandcontract.postgres.catalog.snapshot import server_release
-from expandcontract.postgres.sqlstate import translate
+from expandcontract.postgres.message import Query
+from expandcontract.postgres.sqlstate import is_disconnect, translate
 
 #: Throttled time is summed, and written this often.
 THROTTLED_EVERY_SECONDS = 60.0
@@ -166,12 +166,12 @@ class Diary:
 
 
 @asynccontextmanager
-async def kept(context: Context, situation: Situation, verb: str, diary: Diary) -> AsyncIterator[None]:
+async def kept(context: Context, change_id: int, verb: str, diary: Diary) -> AsyncIterator[None]:
     """Write the diary while the body runs, from who began what until how it ended."""
     diary.note("began", verb=verb, host=socket.gethostname(), pid=os.getpid(), program=program_version())
     async with _without_fail():
-        await _write(context, situation.change_id, diary.take())
-    writer = asyncio.create_task(_write_on(context, situation.change_id, diary))
+        await _write(context, change_id, diary.take())
+    writer = asyncio.create_task(_write_on(context, change_id, diary))
     try:
         yield
     except (EcError, DBAPIError) as error:
@@ -224,13 +224,20 @@ async def _without_fail() -> AsyncIterator[None]:
 
 
 async def _write(context: Context, change_id: int, entries: Sequence[EventEntry]) -> None:
+    """Write entries. Twice where the connection had died in the pool, say: then one is made anew."""
     if not entries:
         return
-    async with context.database.transaction() as conn:
+
+    def made(server: str) -> Iterator[Query]:
         for kind, data in entries:
-            if kind == "began":
-                data["server"] = await server_release(conn)
             # A verb may take the lease for each part of its work: it began once.
-            await events.write(
-                conn, context.tables, kind, context.who, change_id=change_id, data=data, once=kind == "began"
-            )
+            once = kind == "began"
+            told = data | {"server": server} if once else data
+            yield events.noting(context.tables, kind, context.who, change_id=change_id, data=told, once=once)
+
+    try:
+        await context.database.at_once(make=made)
+    except DBAPIError as error:
+        if not is_disconnect(error):
+            raise
+        await context.database.at_once(make=made)

@@ -139,8 +139,7 @@ async def _bound(work: Work, round_: int) -> int:
     context, situation = work.context, work.situation
     names = list(keeping_triggers(work.plan.trigger))
     query = f"SELECT {context.tables.qualified('keeping')}($1, pg_catalog.to_jsonb($2::pg_catalog.text[]))"
-    async with context.database.transaction() as conn:
-        await work.check(conn)
+    async with work.transaction() as conn:
         standing = (await conn.exec_driver_sql(query, (situation.change_id, names))).scalar_one()
         row = {
             "change_id": situation.change_id,

@@ -3,6 +3,8 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Protocol
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -14,7 +16,7 @@ from expandcontract.engine.diary import Diary, kept
 from expandcontract.ledger import change as change_writer
 from expandcontract.ledger import lease
 from expandcontract.ledger.lease import Lease
-from expandcontract.model.errors import EcError
+from expandcontract.model.errors import EcError, LeaseLost
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Plan
 from expandcontract.model.presence import at_work
@@ -22,7 +24,7 @@ from expandcontract.model.situation import Situation
 from expandcontract.postgres.message import Query
 from expandcontract.postgres.owner_rights import OwnerRights
 from expandcontract.postgres.query import rows
-from expandcontract.postgres.sqlstate import translate
+from expandcontract.postgres.sqlstate import sqlstate, translate
 
 
 @dataclass(frozen=True)
@@ -55,10 +57,28 @@ class Work:
         """Raise LeaseLost unless the lease is still this process's; holds it until the transaction ends."""
         await lease.check(conn, self.context.tables, self.situation.change_id, self.lease.token)
 
+    @asynccontextmanager
+    async def transaction(
+        self, *, patient: bool = False, statement_timeout: timedelta | None = None
+    ) -> AsyncIterator[AsyncConnection]:
+        """Run the body in a transaction, as `Database.transaction` does, that holds the lease. Raises
+        LeaseLost unless it is still this process's.
+        """
+        guard = lease.guard(self.context.tables, self.situation.change_id, self.lease.token)
+        try:
+            async with self.context.database.transaction(
+                patient=patient, statement_timeout=statement_timeout, first=(guard,)
+            ) as conn:
+                yield conn
+        except DBAPIError as error:
+            if sqlstate(error) == LeaseLost.code:
+                raise lease.lost() from error
+            raise
+
     async def check_table(self, conn: AsyncConnection) -> OwnerRights:
         """Do what `check` does, and ask for the table: return with whose rights it is to be worked on.
 
-        Raises Refused as well, where the plan's name means another table.
+        Raises LeaseLost; Refused, where the plan's name means another table.
         """
         query = f"SELECT {lease.held(self.context.tables)}, {gatekeeper.asks_for_table('$3', '$4')}"
         situation = self.situation
@@ -78,34 +98,46 @@ class Work:
         return f"{section}.{step}"
 
 
+class Leasable(Protocol):
+    """A change, as far as it must be known to be leased."""
+
+    @property
+    def change_id(self) -> int:
+        """Its number in the ledger."""
+
+    @property
+    def name(self) -> str:
+        """Its name."""
+
+
 @asynccontextmanager
 async def leased(
-    context: Context, situation: Situation, verb: str, *, exclusive: bool = True
+    context: Context, change: Leasable, verb: str, *, exclusive: bool = True
 ) -> AsyncIterator[Work]:
     """Hold the change while the body runs. Raises LeaseHeld naming the live holder.
 
-    `situation` is from before: whoever held the lease then may have changed everything, so the Work has the
-    change as it is now.
+    What is known of `change` is from before: whoever held the lease then may have changed everything, so the
+    Work has the change as it is now.
 
     What the server says to the body is raised as an error of ours: a guard of the ledger as GuardRefused.
     What the body tells its listener goes into the ledger's history as well, as far as that should tell it.
     """
     diary = Diary(context.listen)
-    with at_work(verb, situation.name):
+    with at_work(verb, change.name):
         try:
             async with (
                 lease.acquire(
                     context.database,
                     context.tables,
-                    situation.change_id,
+                    change.change_id,
                     verb=verb,
                     exclusive=exclusive,
                     who=context.who,
                     listen=context.listen,
                 ) as held,
-                kept(context, situation, verb, diary),
+                kept(context, change.change_id, verb, diary),
             ):
-                yield Work(replace(context, listen=diary), await _now(context, situation.name), held)
+                yield Work(replace(context, listen=diary), await _now(context, change.name), held)
         except DBAPIError as error:
             raise translate(error) from error
 

@@ -55,8 +55,7 @@ async def close(context: Context, situation: Situation, verb: str) -> None:
 async def close_here(work: Work) -> None:
     """End the attempt: drop what was made for it beside the table, and say that it was rolled back."""
     context, change = work.context, work.situation.change_id
-    async with context.database.transaction() as conn:
-        await work.check(conn)
+    async with work.transaction() as conn:
         for step in work.plan.steps(Section.ROLLBACK):
             for statement in step.beside:
                 await conn.exec_driver_sql(statement)

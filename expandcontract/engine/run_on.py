@@ -46,8 +46,7 @@ async def finish(work: Work) -> None:
     context = work.context
     for step in work.plan.upon(Occasion.FINISHED):
         await run_step(work, Section.REPAIR, step)
-    async with context.database.transaction() as conn:
-        await work.check(conn)
+    async with work.transaction() as conn:
         await change_writer.become(
             conn, context.tables, work.situation.change_id, State.FINISHED, context.who
         )
@@ -61,8 +60,7 @@ async def uncounted(work: Work) -> None:
     if work.plan.pair is not None or work.situation.phases[Phase.VERIFY].status == Status.DONE:
         return
     await begin_phase(work, Phase.VERIFY)
-    async with work.context.database.transaction() as conn:
-        await work.check(conn)
+    async with work.transaction() as conn:
         for step in work.plan.steps(Section.VERIFY):
             await record(work, conn, Section.VERIFY, step, 0.0)
     await end_phase(work, Phase.VERIFY)

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import assert_never
 
-from sqlalchemy import func, select
+from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -29,8 +29,7 @@ async def begin_phase(work: Work, phase: Phase) -> None:
     allow it.
     """
     context, situation = work.context, work.situation
-    async with context.database.transaction() as conn:
-        await work.check(conn)
+    async with work.transaction() as conn:
         begun = await phase_writer.begin(conn, context.tables, situation.change_id, phase, context.who)
     if begun:
         context.listen(PhaseStarted(work.name, phase))
@@ -40,14 +39,10 @@ async def begin_phase(work: Work, phase: Phase) -> None:
 async def end_phase(work: Work, phase: Phase) -> None:
     """Move a phase to done, waiting for the disk, and say how long it took, by however many processes."""
     context, situation = work.context, work.situation
-    table = context.tables.phase
-    taken = select(func.extract("epoch", table.c.finished_at - table.c.started_at)).where(
-        table.c.change_id == situation.change_id, table.c.attempt == situation.attempt, table.c.phase == phase
-    )
-    async with context.database.transaction() as conn:
-        await work.check(conn)
-        await phase_writer.done(conn, context.tables, situation.change_id, phase, context.who)
-        seconds = float((await conn.execute(taken)).scalar_one())
+    async with work.transaction() as conn:
+        seconds = await phase_writer.done(conn, context.tables, situation.change_id, phase, context.who)
+        if seconds is None:  # the step that moved the change did it, or somebody who died then
+            seconds = await phase_writer.taken(conn, context.tables, situation.change_id, phase)
     killpoints.reach(f"{phase}.done")
     context.listen(PhaseDone(work.name, phase, seconds))
 
@@ -110,8 +105,7 @@ async def run_step(work: Work, section: Section, step: Step, *, ending: Ending |
 async def _apart(work: Work, section: Section, step: Step, action: Concurrent) -> None:
     context = work.context
     began = time.monotonic()
-    async with context.database.transaction() as conn:
-        await work.check(conn)
+    async with work.transaction() as conn:
         await gatekeeper.require_table(conn, work.situation)
         await journal.begin(conn, context.tables, journal.entry(work.situation, section, step))
     killpoints.reach(f"{work.key(section, step.id)}.begun")
@@ -122,8 +116,7 @@ async def _apart(work: Work, section: Section, step: Step, action: Concurrent) -
     else:
         await concurrent.run(work, section, step, action)
     killpoints.reach(f"{work.key(section, step.id)}.acted")
-    async with context.database.transaction() as conn:
-        await work.check(conn)
+    async with work.transaction() as conn:
         await record(work, conn, section, step, time.monotonic() - began)
 
 
@@ -134,8 +127,7 @@ async def _swept(work: Work, section: Section, step: Step, action: Sweep) -> Non
 
     began = time.monotonic()
     await kept_on_rollback.sweep(work, action)
-    async with work.context.database.transaction() as conn:
-        await work.check(conn)
+    async with work.transaction() as conn:
         await record(work, conn, section, step, time.monotonic() - began)
 
 

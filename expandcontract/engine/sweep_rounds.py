@@ -108,8 +108,7 @@ async def copy_to_end(work: Work, pace: SweepPace, *, anew: bool = False) -> Swe
         round_ = await _round(work, anew=anew, after=after)
         outcome = await walk_round(work, action, round_, pace)
         found.append(outcome.rows)
-        async with work.context.database.transaction() as conn:
-            await work.check(conn)
+        async with work.transaction() as conn:
             differences = await _differences(conn, work, round_)
             # As the ledger has it now: a server that failed over may have lost the end of the round.
             situation = work.situation

@@ -98,8 +98,7 @@ def _only_looked(step: Step) -> bool:
 
 
 async def _again(work: Work, section: Section, step: Step) -> None:
-    async with work.context.database.transaction() as conn:
-        await work.check(conn)
+    async with work.transaction() as conn:
         await journal.begin(conn, work.context.tables, journal.entry(work.situation, section, step))
 
 

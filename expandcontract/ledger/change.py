@@ -83,7 +83,7 @@ def becoming(tables: Tables, change_id: int, state: State, who: str) -> Query:
     guard compares what the proof is bound to with what is there, and the step's own statements change that.
     """
     moved = f"""UPDATE {tables.qualified("change")} SET state = $5::text
-        WHERE id = $1::int8 AND state <> $5::text RETURNING state"""
+        WHERE id = $1::int8 AND state <> $5::text RETURNING state, NULL::float8 AS seconds"""
     made = event.moving(tables, "state", who, change_id, moved, {})
     return replace(made, values=(*made.values, state.value))
 

@@ -47,15 +47,16 @@ def noting(
 
 def moving(tables: Tables, kind: str, who: str, change_id: int, moved: str, data: Mapping[str, Any]) -> Query:
     """Return the statement that moves something and adds an event for it: `moved`, SQL, is the UPDATE, whose
-    row as JSON is added to `data`. Its parameters are $1, the change, and $5 and so on, of the caller's.
+    row as JSON is added to `data`, but for its `seconds`. Its parameters are $1, the change, and $5 and so
+    on, of the caller's.
 
-    It returns a row when something moved.
+    It returns the seconds when something moved.
     """
     event = tables.qualified("event")
-    told = f"{_DATA} || pg_catalog.to_jsonb(moved)"
+    told = f"({_DATA} || pg_catalog.to_jsonb(moved)) - 'seconds'"
     return Query(
-        f"WITH moved AS ({moved}) INSERT INTO {event} (change_id, kind, who, data) "
-        f"SELECT {_CHANGE}, {_KIND}, {_WHO}, {told} FROM moved RETURNING id",
+        f"WITH moved AS ({moved}), told AS (INSERT INTO {event} (change_id, kind, who, data) "
+        f"SELECT {_CHANGE}, {_KIND}, {_WHO}, {told} FROM moved) SELECT seconds FROM moved",
         (change_id, kind, who, json.dumps(dict(data))),
     )
 

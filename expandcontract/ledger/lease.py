@@ -20,6 +20,7 @@ from expandcontract.model.errors import EcError, LeaseHeld, LeaseLost
 from expandcontract.model.events import Listener, TookOver, ignore
 from expandcontract.model.records import Holder
 from expandcontract.postgres.connect import Database
+from expandcontract.postgres.message import Query, inlined, send
 from expandcontract.postgres.query import value
 from expandcontract.postgres.sqlstate import INSUFFICIENT_PRIVILEGE, sqlstate
 
@@ -120,6 +121,15 @@ async def check(conn: AsyncConnection, tables: Tables, change_id: int, token: UU
         raise lost()
 
 
+def guard(tables: Tables, change_id: int, token: UUID) -> Query:
+    """Return the statement that fails with the SQLSTATE of LeaseLost unless the lease is held, and keeps it
+    so until the transaction ends.
+    """
+    condition = f"SELECT {tables.qualified('refuse')}($3, $4) WHERE NOT {held(tables)}"
+    error = lost()
+    return Query(condition, (change_id, token, error.message, error.code))
+
+
 def held(tables: Tables) -> str:
     """Return the condition that the lease $2 of the change $1 is held, which keeps it so until the
     transaction ends.
@@ -161,7 +171,7 @@ async def _take_patiently(
 async def _take(
     conn: AsyncConnection, tables: Tables, wanted: _Wanted, *, patient: bool
 ) -> tuple[Lease, list[TookOver]]:
-    """Take the lease, one process at a time. Raises LeaseHeld, or _Waiting while `patient`."""
+    """Take the lease, one process at a time, and commit. Raises LeaseHeld, or _Waiting while `patient`."""
     await mutex.take(conn, "expandcontract.lease", wanted.change_id, patience=_PATIENCE)
     others, dead = await _others(conn, tables, wanted.change_id), list[TookOver]()
     if not all(other.holder.alive for other in others):
@@ -172,7 +182,7 @@ async def _take(
     for other in others:
         if wanted.exclusive or other.exclusive:
             raise _held(other)
-    await _insert(conn, tables, wanted)
+    await send(conn, *inlined(conn, await _inserting(conn, tables, wanted)), "COMMIT")
     return Lease(wanted.change_id, wanted.token, wanted.exclusive, alone=not others), dead
 
 
@@ -242,11 +252,11 @@ async def _others(conn: AsyncConnection, tables: Tables, change_id: int) -> Sequ
     return found
 
 
-async def _insert(conn: AsyncConnection, tables: Tables, wanted: _Wanted) -> None:
-    await conn.exec_driver_sql(
+async def _inserting(conn: AsyncConnection, tables: Tables, wanted: _Wanted) -> Query:
+    return Query(
         f"INSERT INTO {tables.qualified('lease')} (token, change_id, exclusive, verb, who, host, pid, until, "
         "backend_pid, backend_start, database_oid) "
-        f"SELECT $3, $4, $5, $6, $7, $8, $9, {_UNTIL}, {_SESSION}, "
+        f"SELECT $3::uuid, $4, $5, $6, $7, $8, $9, {_UNTIL}, {_SESSION}, "
         "(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())",
         (
             *(TTL_SECONDS, await _told_pid(conn), wanted.token, wanted.change_id, wanted.exclusive),

@@ -12,7 +12,7 @@ from expandcontract.ledger import event
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.phases import Phase, Status
 from expandcontract.postgres.message import Query
-from expandcontract.postgres.query import run
+from expandcontract.postgres.query import run, value
 
 
 async def open_all(conn: AsyncConnection, tables: Tables, change_id: int, attempt: int) -> None:
@@ -29,9 +29,22 @@ async def begin(conn: AsyncConnection, tables: Tables, change_id: int, phase: Ph
     return await _move(conn, tables, change_id, phase, who, status=Status.RUNNING)
 
 
-async def done(conn: AsyncConnection, tables: Tables, change_id: int, phase: Phase, who: str) -> bool:
-    """Move a phase to done: refused unless each step that the plan has for it is done in the journal."""
-    return await _move(conn, tables, change_id, phase, who, status=Status.DONE)
+async def done(conn: AsyncConnection, tables: Tables, change_id: int, phase: Phase, who: str) -> float | None:
+    """Move a phase to done: refused unless each step that the plan has for it is done in the journal.
+
+    Returns how many seconds it took, by however many processes; None when it was done already.
+    """
+    moved = await run(conn, moving(tables, change_id, phase, who, status=Status.DONE))
+    return float(moved[0][0]) if moved else None
+
+
+async def taken(conn: AsyncConnection, tables: Tables, change_id: int, phase: Phase) -> float:
+    """Return how many seconds a phase took that is done."""
+    query = f"""SELECT extract(epoch FROM p.finished_at - p.started_at)::float8
+        FROM {tables.qualified("phase")} p
+        JOIN {tables.qualified("change")} c ON (c.id, c.attempt) = (p.change_id, p.attempt)
+        WHERE c.id = $1 AND p.phase = $2"""
+    return float(await value(conn, query, change_id, phase.value))
 
 
 async def fail(
@@ -63,12 +76,12 @@ def moving(
     tables: Tables, change_id: int, phase: Phase, who: str, *, status: Status, error: str | None = None
 ) -> Query:
     """Return the statement that moves a phase to `status`, unless it is there, and writes the event. It
-    returns a row when it moved.
+    returns a row when it moved: how many seconds have passed since it began, once it has ended.
     """
     moved = f"""UPDATE {tables.qualified("phase")} SET status = $5::text, error = $6::text
         WHERE change_id = $1::int8 AND phase = $7::text AND status <> $5::text
           AND attempt = (SELECT attempt FROM {tables.qualified("change")} WHERE id = $1::int8)
-        RETURNING attempt"""
+        RETURNING attempt, extract(epoch FROM finished_at - started_at)::float8 AS seconds"""
     data: dict[str, Any] = {"phase": phase, "status": status}
     if error is not None:
         data["error"] = error

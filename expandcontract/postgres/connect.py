@@ -1,7 +1,7 @@
 """Connections: a pool whose transactions begin with our settings, and a way around poolers."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
 from datetime import timedelta
@@ -18,7 +18,7 @@ from expandcontract.model.errors import NotConnected, PoolerInTheWay, ServerAway
 from expandcontract.model.presence import named
 from expandcontract.postgres import dialect
 from expandcontract.postgres.address import Address, parse
-from expandcontract.postgres.message import LEFTOVERS, Query, driver, inlined, marked, send
+from expandcontract.postgres.message import LEFTOVERS, Query, driver, filled, inlined, marked, send
 from expandcontract.postgres.origin import Origins
 from expandcontract.postgres.settings import BEGIN, Lifting, settings
 from expandcontract.postgres.sqlstate import TIMED_OUT, is_away, is_disconnect, server_message, sqlstate
@@ -109,6 +109,7 @@ class Database:
         synchronous: bool = True,
         statement_timeout: timedelta | None = None,
         silence: timedelta | None = None,
+        first: Sequence[Query] = (),
     ) -> AsyncIterator[AsyncConnection]:
         """Run the body in one transaction, READ COMMITTED, that any exception rolls back.
 
@@ -117,8 +118,10 @@ class Database:
             synchronous: whether the commit waits for the disk.
             statement_timeout: a limit for each statement; none when left out.
             silence: the server ends a session that says nothing for this long: its process was stopped.
+            first: goes out with the message that begins; nobody reads what it answers.
 
         Raises:
+            DBAPIError: `first` failed.
             NotConnected: no connection could be made.
             ServerTooOld: the server is older than PostgreSQL 14.
         """
@@ -126,15 +129,18 @@ class Database:
         limits = lock_timeout, _timeout(statement_timeout)
         ours = settings(*limits, local=True, synchronous=synchronous, silence=_timeout(silence))
         closed_times = self._closed_times
-        conn = await self._begun(self._engine, *BEGIN, ours)
+        conn = await self._begun(self._engine, *BEGIN, ours, *(marked(filled(each)) for each in first))
         try:
             yield conn
             await _commit(conn)
         finally:
             await self._give_back(conn, closed_times)
 
-    async def at_once(self, *statements: ClauseElement | Query) -> None:
-        """Run statements that answer nothing in one transaction that is one message.
+    async def at_once(
+        self, *statements: ClauseElement | Query, make: Callable[[str], Iterable[Query]] = lambda _: ()
+    ) -> None:
+        """Run statements that answer nothing in one transaction that is one message; after them those that
+        `make` makes of the server's version, such as 18.4.
 
         Raises DBAPIError, and what `transaction` raises.
         """
@@ -142,7 +148,9 @@ class Database:
         closed_times = self._closed_times
         conn = await _opened(self._engine)
         try:
-            await send(conn, *BEGIN, ours, *map(marked, inlined(conn, *statements)), "COMMIT")
+            version = (await driver(conn)).get_server_version()
+            sent = inlined(conn, *statements, *make(f"{version.major}.{version.micro}"))
+            await send(conn, *BEGIN, ours, *map(marked, sent), "COMMIT")
         finally:
             await self._give_back(conn, closed_times)
 

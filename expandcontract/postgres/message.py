@@ -96,7 +96,12 @@ def inlined(conn: AsyncConnection, *statements: ClauseElement | Query) -> tuple[
     A constant has no type of its own, so that it means in its place what the parameter would have meant.
     """
     queries = [each if isinstance(each, Query) else _compiled(conn, each) for each in statements]
-    return tuple(_filled(each.sql, [constant(_text(value)) for value in each.values]) for each in queries)
+    return tuple(map(filled, queries))
+
+
+def filled(query: Query) -> str:
+    """Pure. Return a query as text in which its values stand as constants."""
+    return _filled(query.sql, [constant(_text(value)) for value in query.values])
 
 
 def constant(text: str | None) -> str:

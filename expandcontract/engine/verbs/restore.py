@@ -124,8 +124,7 @@ async def _restore(work: Work) -> Given:
             refused += 1
             span = await _passed_over(work, span)
         await asyncio.sleep(time.monotonic() - began)
-    async with context.database.transaction() as conn:
-        await work.check(conn)
+    async with work.transaction() as conn:
         await _checkpoint(conn, work, span, ended=True)
         data = {"top": span.top, "rows": span.written, "refused": refused, "considered": considered}
         await event.write(
@@ -181,8 +180,7 @@ async def _batch(work: Work, types: Mapping[str, str], span: KeptSpan, limit: in
     )
     while True:
         killpoints.reach("restore.batch.before")
-        async with context.database.transaction(statement_timeout=_BATCH_TIME) as conn:
-            await work.check(conn)
+        async with work.transaction(statement_timeout=_BATCH_TIME) as conn:
             # What is given back is no sign of new code; and money was kept as C writes it.
             await conn.exec_driver_sql(f"SELECT {silenced}, pg_catalog.set_config('lc_monetary', 'C', true)")
             parameters = (change_id, span.below, span.bottom, limit)

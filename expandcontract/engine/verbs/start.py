@@ -68,6 +68,14 @@ class Consent:
     check_rows: bool = False
 
 
+@dataclass(frozen=True)
+class _Begun:
+    """A change that is in the ledger."""
+
+    change_id: int
+    name: str
+
+
 async def start(context: Context, change: Change, consent: Consent = Consent()) -> Situation:
     """Begin a change, or go on with it, through every phase that takes no time with the table's size, never
     into contract. Of a pair of columns both sides are in sync from then on, for every write.
@@ -81,8 +89,8 @@ async def start(context: Context, change: Change, consent: Consent = Consent()) 
         LeaseHeld, LockBudgetSpent, Interrupted: the same command goes on.
     """
     until = time.monotonic() + context.policy.lock_budget.total_seconds()
-    asked = False
-    while True:
+    asked, begun, writes = False, None, Status.PENDING
+    while begun is None:
         known = await _known(context, change.name)
         if known is not None:
             _require_same(change, known)
@@ -95,13 +103,13 @@ async def start(context: Context, change: Change, consent: Consent = Consent()) 
         if not asked and (known is None or known.phases[Phase.DUAL_WRITE].status != Status.DONE):
             await _ask(context, change, known)
             asked = True
-        going_on = known is not None and known.stage not in _COMPILED
-        if going_on or await _begun(context, change, consent, known, until):
-            break
-    started = await situations.one(context, change.name)
-    if started.phases[Phase.DUAL_WRITE].status != Status.DONE:
-        await hooks.promise(context, started.change_id, Turn.START)
-    async with leased(context, started, "start") as work:
+        if known is not None and known.stage not in _COMPILED:
+            begun, writes = _Begun(known.change_id, known.name), known.phases[Phase.DUAL_WRITE].status
+        else:
+            begun = await _begun(context, change, consent, known, until)
+    if writes != Status.DONE:
+        await hooks.promise(context, begun.change_id, Turn.START)
+    async with leased(context, begun, "start") as work:
         await run_on.through(work, by_size=False)
     await hooks.end(context, change.name, Turn.START)
     await hooks.end(context, change.name, Turn.READY)
@@ -160,9 +168,8 @@ def _words(change: Change) -> str:
 
 async def _begun(
     context: Context, change: Change, consent: Consent, known: Situation | None, until: float
-) -> bool:
-    """Begin a change; return False where another process did so at the same time: then the caller looks
-    again.
+) -> _Begun | None:
+    """Begin a change; return None where another process did so at the same time: then the caller looks again.
 
     Whoever has the lock of a row that both write, or of the table, is waited for up to `until`.
     """
@@ -173,21 +180,20 @@ async def _begun(
             next=f"ec start {change.name}",
         )
     try:
-        await _begin(context, change, consent, known)
+        return _Begun(await _begin(context, change, consent, known), change.name)
     except (EcError, DBAPIError) as error:
         now = await _known(context, change.name)
         if now is not None and (known is None or (now.attempt, now.stage) != (known.attempt, known.stage)):
-            return False
+            return None
         if not is_lock_failure(error.__cause__ or error) or time.monotonic() > until:
             raise
         context.check_stop(change.name)
         await asyncio.sleep(AGAIN_SECONDS)
-        return False
-    return True
+        return None
 
 
-async def _begin(context: Context, change: Change, consent: Consent, known: Situation | None) -> None:
-    async def begin(conn: AsyncConnection) -> None:
+async def _begin(context: Context, change: Change, consent: Consent, known: Situation | None) -> int:
+    async def begin(conn: AsyncConnection) -> int:
         await migrate.check(conn, context.tables)
         schema = context.database.ledger_schema
         try:
@@ -214,9 +220,11 @@ async def _begin(context: Context, change: Change, consent: Consent, known: Situ
         await change_writer.acknowledge(conn, context.tables, change_id, agreed, who=context.who)
         # After the row was written: two starts at the same moment see each other then.
         _refuse_shared(plan, await reader.open_beside(conn, context.tables, change_id))
+        return change_id
 
-    await planner.patiently(context, change, begin)
+    change_id = await planner.patiently(context, change, begin)
     killpoints.reach("start.created")
+    return change_id
 
 
 def _owned(column: str, owner: str) -> ColumnOwned:

@@ -70,8 +70,7 @@ async def _leave_out(work: Work) -> None:
     """Journal as done what cannot be had again: a unique index of values that back makes equal."""
     for step in await losses.not_unique_again(work.context, work.situation):
         work.context.notice(work.name, f"Left out, since rows are equal on the old side: {step.sentence}.")
-        async with work.context.database.transaction() as conn:
-            await work.check(conn)
+        async with work.transaction() as conn:
             await record(work, conn, Section.UNDO, step, 0.0)
 
 

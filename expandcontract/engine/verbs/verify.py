@@ -129,8 +129,7 @@ async def _once(work: Work, pace: SweepPace, naming: Naming) -> None:
     context = work.context
     began = time.monotonic()
     await begin_phase(work, Phase.VERIFY)
-    async with context.database.transaction(patient=True) as conn:
-        await work.check(conn)
+    async with work.transaction(patient=True) as conn:
         begun = await proof.begin(conn, context.tables, work.situation.change_id)
     killpoints.reach("verify.bound")
     section, step, action = work.plan.sweep(Purpose.COMPARE)
@@ -141,8 +140,7 @@ async def _once(work: Work, pace: SweepPace, naming: Naming) -> None:
 
     await walk_round(work, action, begun.round, pace, unchanged)
     await _require_compared(work, begun.id)
-    async with context.database.transaction(patient=True) as conn:
-        await work.check(conn)
+    async with work.transaction(patient=True) as conn:
         await unchanged(conn)
         finding = await proof.finish(conn, context.tables, begun.id)
         await record(work, conn, section, step, time.monotonic() - began)

@@ -109,12 +109,6 @@ async def server_version(conn: AsyncConnection) -> int:
     return found.major * 10_000 + found.micro
 
 
-async def server_release(conn: AsyncConnection) -> str:
-    """Return the server's version as people write it, such as 18.4."""
-    found = (await driver(conn)).get_server_version()
-    return f"{found.major}.{found.micro}"
-
-
 async def load(conn: AsyncConnection, target: Target, also: Sequence[str] = ()) -> Snapshot:
     """Return what the catalog says of the target's table and column, in a constant number of queries. Where
     the target is a table alone, no column is looked at more closely than the others; `also` are further
