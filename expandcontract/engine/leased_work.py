@@ -16,7 +16,7 @@ from expandcontract.engine.diary import Diary, kept
 from expandcontract.ledger import change as change_writer
 from expandcontract.ledger import lease
 from expandcontract.ledger.lease import Lease
-from expandcontract.model.errors import EcError, LeaseLost
+from expandcontract.model.errors import EcError
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Plan
 from expandcontract.model.presence import at_work
@@ -24,7 +24,7 @@ from expandcontract.model.situation import Situation
 from expandcontract.postgres.message import Query
 from expandcontract.postgres.owner_rights import OwnerRights
 from expandcontract.postgres.query import rows
-from expandcontract.postgres.sqlstate import sqlstate, translate
+from expandcontract.postgres.sqlstate import translate
 
 
 @dataclass(frozen=True)
@@ -64,16 +64,11 @@ class Work:
         """Run the body in a transaction, as `Database.transaction` does, that holds the lease. Raises
         LeaseLost unless it is still this process's.
         """
-        guard = lease.guard(self.context.tables, self.situation.change_id, self.lease.token)
-        try:
-            async with self.context.database.transaction(
-                patient=patient, statement_timeout=statement_timeout, first=(guard,)
-            ) as conn:
-                yield conn
-        except DBAPIError as error:
-            if sqlstate(error) == LeaseLost.code:
-                raise lease.lost() from error
-            raise
+        database, tables, held = self.context.database, self.context.tables, self.lease
+        async with lease.transaction(
+            database, tables, held, patient=patient, statement_timeout=statement_timeout
+        ) as conn:
+            yield conn
 
     async def check_table(self, conn: AsyncConnection) -> OwnerRights:
         """Do what `check` does, and ask for the table: return with whose rights it is to be worked on.

@@ -121,13 +121,35 @@ async def check(conn: AsyncConnection, tables: Tables, change_id: int, token: UU
         raise lost()
 
 
-def guard(tables: Tables, change_id: int, token: UUID) -> Query:
-    """Return the statement that fails with the SQLSTATE of LeaseLost unless the lease is held, and keeps it
-    so until the transaction ends.
+@asynccontextmanager
+async def transaction(
+    database: Database,
+    tables: Tables,
+    lease: Lease,
+    *,
+    patient: bool = False,
+    statement_timeout: timedelta | None = None,
+) -> AsyncIterator[AsyncConnection]:
+    """Run the body in a transaction, as `Database.transaction` does, that does what `check` does by
+    the message with which it begins.
+
+    Raises:
+        LeaseLost: somebody took over.
     """
-    condition = f"SELECT {tables.qualified('refuse')}($3, $4) WHERE NOT {held(tables)}"
     error = lost()
-    return Query(condition, (change_id, token, error.message, error.code))
+    guard = Query(
+        f"SELECT {tables.qualified('refuse')}($3, $4) WHERE NOT {held(tables)}",
+        (lease.change_id, lease.token, error.message, error.code),
+    )
+    try:
+        async with database.transaction(
+            patient=patient, statement_timeout=statement_timeout, first=(guard,)
+        ) as conn:
+            yield conn
+    except DBAPIError as failure:
+        if sqlstate(failure) == error.code:
+            raise error from failure
+        raise
 
 
 def held(tables: Tables) -> str:

@@ -15,6 +15,7 @@ from expandcontract.ledger import lease
 from expandcontract.ledger.lease import Lease
 from expandcontract.model.errors import LeaseHeld, LeaseLost
 from expandcontract.model.events import Event, Listener, TookOver, ignore
+from expandcontract.postgres.query import value
 from tests.postgres.ledgers import Ledger
 from tests.waiting import until
 
@@ -29,9 +30,20 @@ def acquire(
 
 
 async def check(ledger: Ledger, held: Lease) -> None:
-    """Check a lease as a step does. Raises LeaseLost."""
+    """Check a lease in both ways. Raises LeaseLost."""
     async with ledger.database.transaction() as conn:
-        await lease.check(conn, ledger.tables, ledger.id, held.token)
+        lost = False
+        try:
+            await lease.check(conn, ledger.tables, ledger.id, held.token)
+        except LeaseLost:
+            lost = True
+    try:
+        async with lease.transaction(ledger.database, ledger.tables, held) as conn:
+            assert not lost
+            assert await value(conn, "SELECT pg_catalog.current_setting('lock_timeout')") == "100ms"
+    except LeaseLost:
+        assert lost
+        raise
 
 
 @pytest.mark.parametrize(
@@ -136,15 +148,18 @@ async def test_a_broken_heartbeat_mends(ledger: Ledger, monkeypatch: pytest.Monk
         assert not held.lost.is_set()
 
 
-async def test_a_step_is_fenced(ledger: Ledger) -> None:
-    """While a step's transaction that has checked its lease is open, nobody takes the change over, dead or
-    not.
+@pytest.mark.parametrize("by_a_message", [False, True])
+async def test_a_step_is_fenced(ledger: Ledger, by_a_message: bool) -> None:
+    """While a step's transaction that has checked its lease, by a statement or as it began, is open, nobody
+    takes the change over, dead or not.
     """
     async with AsyncExitStack() as stack:
         held = await stack.enter_async_context(acquire(ledger))
         await ledger.sql("UPDATE expandcontract.lease SET until = pg_catalog.now() - interval '1 s'")
-        async with ledger.database.transaction() as step:
-            await lease.check(step, ledger.tables, ledger.id, held.token)
+        begun = lease.transaction(ledger.database, ledger.tables, held)
+        async with begun if by_a_message else ledger.database.transaction() as step:
+            if not by_a_message:
+                await lease.check(step, ledger.tables, ledger.id, held.token)
             taking = asyncio.create_task(_take(ledger))
             with pytest.raises(asyncpg.LockNotAvailableError):  # what a take-over would do
                 await ledger.sql("SET LOCAL lock_timeout = '50ms'; DELETE FROM expandcontract.lease")
