@@ -59,7 +59,7 @@ def _require_columns(situation: Situation) -> None:
         return
     new_is_gone = live.missing_columns == (plan.new_column,) and situation.state == State.ACTIVE
     raise StepFailed(
-        " ".join(fault for fault in live.sync_faults if fault.startswith("Column ")),
+        " ".join(live.column_faults),
         why="Without it there is nothing to keep in sync.",
         state="Nothing was repaired; writes may fail in the sync trigger, where that still stands.",
         next=f"ec rollback {situation.name} and start again, or rename the column back"

@@ -64,6 +64,8 @@ class Live:
     sync_faults: tuple[str, ...] = ()
     #: Columns that the change needs and that are not there under their names.
     missing_columns: tuple[str, ...] = ()
+    #: Sentences on them; `sync_faults` has them as well.
+    column_faults: tuple[str, ...] = ()
     #: Sentences on columns of another type than the change was planned for; `sync_faults` has them as well.
     retyped: tuple[str, ...] = ()
     leaves: tuple[Leaf, ...] = ()

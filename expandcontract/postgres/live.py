@@ -244,6 +244,7 @@ def _live(
     table = RelationName(seen["tables"][0]["schema"], seen["tables"][0]["name"])
     leaves = [_leaf(row) for row in seen["leaves"]]
     missing = [row["name"] for row in seen["columns"] if row["type"] is None]
+    gone = _column_faults(subject, missing)
     functions = [
         f"Function {RelationName(row['schema'], row['name'])} is missing." for row in seen["functions"]
     ]
@@ -253,8 +254,9 @@ def _live(
     return Live(
         table_exists=True,
         called=table,
-        sync_faults=(*moved, *_column_faults(subject, missing), *functions, *triggers),
+        sync_faults=(*moved, *gone, *functions, *triggers),
         missing_columns=tuple(missing),
+        column_faults=gone,
         retyped=tuple(_retyped(subject, row) for row in seen["columns"] if row["type"] is not None),
         leaves=tuple(
             Leaf(leaf.oid, leaf.name, leaf.intact or subject.trigger is None, swept=False) for leaf in leaves
@@ -306,14 +308,14 @@ def _retyped(subject: WatchedTable, row: CatalogRow) -> str:
     )
 
 
-def _column_faults(subject: WatchedTable, missing: Sequence[str]) -> list[str]:
+def _column_faults(subject: WatchedTable, missing: Sequence[str]) -> tuple[str, ...]:
     """Pure. A renamed column cannot be told from a dropped one: its old name is just not there."""
     expected = " and ".join(quote(name) for name, _ in subject.columns)
-    return [
+    return tuple(
         f"Column {quote(name)} of {subject.table} is missing, dropped or renamed: "
         f"the change needs {expected}."
         for name in missing
-    ]
+    )
 
 
 def _trigger_faults(subject: WatchedTable, leaf: _LeafState) -> list[str]:

@@ -82,12 +82,11 @@ def not_null(snapshot: Snapshot, column: Column) -> Part:
     table, name = snapshot.table, quote(column.name)
     called = chosen(table.name, column.name, "not_null", snapshot.taken_names)
     *before, last = tables.not_null(table, column.name, called, snapshot.server_version)
-    sets = (
-        last.action.statements if last.id.endswith(":set") and isinstance(last.action, Transactional) else ()
-    )
+    # What takes no time belongs into the turn itself, what looks at all rows before it.
+    instant = isinstance(last.action, Transactional) and not last.action.patient
     return Part(
-        before_contract=tuple(before) if sets else (*before, last),
-        contract=sets,
+        before_contract=tuple(before) if instant else (*before, last),
+        contract=last.action.statements if isinstance(last.action, Transactional) and instant else (),
         undo=(f"ALTER TABLE {table.sql} ALTER COLUMN {name} DROP NOT NULL",),
         enforces=(f"A row without a value in {name} is refused: NOT NULL.",),
     )
