@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from expandcontract.changes import pair_notes, preflight
+from expandcontract.changes import constraints, pair_notes, preflight
 from expandcontract.changes.kind import Kind, SpecT
 from expandcontract.model.change import Change, Further, FurtherOld, Mode, Pair, Side, Unfit
 from expandcontract.model.errors import BadExpression, MissingPrivilege, UnsupportedShape
@@ -158,6 +158,7 @@ def compose(
             *(preflight.hazards_of_parts(snapshot, olds) if columns.traits is UNEVEN else ()),
         ),
         server_version=snapshot.server_version,
+        others=constraints.all_referred(snapshot, pair.old_columns),
     )
 
 

@@ -1,7 +1,7 @@
 """The constraints of a table by name: of any kind, among those that the catalog showed. Pure."""
 
 import difflib
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from expandcontract.model.errors import NameTaken, NoSuchObject
@@ -102,6 +102,16 @@ def referred(snapshot: Snapshot, found: Named) -> tuple[Site, ...]:
     if found.other_table in (None, snapshot.table):
         return ()
     return (Site(found.other_table, uses=found.other_columns),)
+
+
+def all_referred(snapshot: Snapshot, columns: Collection[str]) -> tuple[Site, ...]:
+    """Return the other tables to which foreign keys of these columns refer, each once."""
+    uses: dict[RelationName, dict[str, None]] = {}
+    for each in snapshot.constraints:
+        goes_out = not each.inbound and each.other_table not in (None, snapshot.table)
+        if goes_out and not set(columns).isdisjoint(each.columns) and each.other_table is not None:
+            uses.setdefault(each.other_table, {}).update(dict.fromkeys(each.other_columns))
+    return tuple(Site(table, uses=tuple(needed)) for table, needed in uses.items())
 
 
 def standing(snapshot: Snapshot, found: Named) -> Standing:

@@ -201,6 +201,27 @@ async def test_a_key_that_was_dropped_comes_back_to_what_it_referred_to(database
         assert await life.rows(KEYS) == before
 
 
+async def test_the_new_side_refers_to_what_the_old_one_does(database: str) -> None:
+    """A key that goes with a column is made to that table, not to another one of its name."""
+    given = f"{GIVEN}; ALTER TABLE orders ADD FOREIGN KEY (customer_id) REFERENCES customers (number)"
+    change = {"column": "orders.customer_id", "new_name": "buyer"}
+    async with living(database, "rename-column", change, given) as life:
+        before = await life.rows(KEYS)
+        await life.ready()
+        with pytest.raises(ColumnOwned, match=life.name):
+            await begun(life, "rename-table", table="customers", new_name="clients")
+        await life.sql("ALTER TABLE customers RENAME TO clients; CREATE TABLE customers (number int UNIQUE)")
+        assert not judged(await life.situation()).open
+        await life.sql("DROP TABLE customers; ALTER TABLE clients RENAME TO customers")
+        await life.contract()
+        await life.sql("ALTER TABLE customers RENAME TO clients")
+        with pytest.raises(Refused, match=r"is called public\.clients now"):
+            await life.undo()
+        await life.sql("ALTER TABLE clients RENAME TO customers")
+        await life.undo()
+        assert before[0] in await life.rows(KEYS)
+
+
 async def test_undo_does_not_need_the_name_of_what_was_referred_to(database: str) -> None:
     """To drop a key PostgreSQL finds the other table by itself."""
     async with living(database, "add-foreign-key", KEY, GIVEN) as life:
