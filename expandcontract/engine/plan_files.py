@@ -161,8 +161,15 @@ def _step(step: Step, ledger_schema: str) -> str:
     lines = [f"-- {step.symbol} {_one_line(step.sentence)}", f"--   {time}, {way}; locks: {locks(step)}"]
     lines += [f"{statement};" for statement in statements(step, ledger_schema)]
     # Run only where what comes next does not come about.
-    lines += [f"--   taken back: {_one_line(statement)};" for statement in step.reverse]
+    lines += [f"--   taken back{_under(step)}: {_one_line(statement)};" for statement in step.reverse]
     return "\n".join([*lines, ""])
+
+
+def _under(step: Step) -> str:
+    """Return the lock of taking a step back, where it is not that of the step."""
+    if not isinstance(step.action, Transactional) or step.locks_back == step.locks:
+        return ""
+    return f" under {step.locks_back[0].mode}"
 
 
 def locks(step: Step) -> str:

@@ -138,14 +138,14 @@ async def _one(work: Work, section: Section, step: Step) -> None:
         case Concurrent() as action:
             await concurrent.take_back(work, section, step, action)
             await _again(work, section, step)
-        case Transactional(locks=locks):
+        case Transactional():
 
             async def prepare(conn: AsyncConnection) -> Sequence[str]:
                 await work.check(conn)
                 return (*step.reverse, *inlined(conn, journal.beginning(context.tables, entry)))
 
             await run_locked(
-                context.database, locks, context.policy, context.listen, prepare, stop=context.stop
+                context.database, step.locks_back, context.policy, context.listen, prepare, stop=context.stop
             )
         case _:
             pass

@@ -201,6 +201,13 @@ class Step:
             case Sweep(table=table):
                 return (Lock(table, LockMode.ACCESS_SHARE),)
 
+    @property
+    def locks_back(self) -> tuple[Lock, ...]:
+        """The locks under which `reverse` runs: dropping a rule stops everybody, whatever adding it took. A
+        weaker one that is made stronger later would be a deadlock with any reader who goes on to write.
+        """
+        return tuple(Lock(each.relation, LockMode.ACCESS_EXCLUSIVE) for each in self.locks)
+
 
 #: The fields of a step that say when it runs, and what for, but nothing of what: no part of a fingerprint.
 NOT_RUN = frozenset({"makes", "restores", "occasion", "brings", "adopts", "unique", "beside"})

@@ -30,7 +30,7 @@ ALTER TABLE public.orders VALIDATE CONSTRAINT "~ec_nn_total_cents";
 LOCK TABLE public.ledger_entries, public.orders IN SHARE UPDATE EXCLUSIVE MODE;
 LOCK TABLE public.ledger_entries, public.orders IN SHARE ROW EXCLUSIVE MODE;
 ALTER TABLE public.orders ADD CONSTRAINT orders_total_cents_fkey FOREIGN KEY (total_cents) REFERENCES public.ledger_entries(amount) ON DELETE CASCADE NOT VALID;
---   taken back: ALTER TABLE public.orders DROP CONSTRAINT IF EXISTS orders_total_cents_fkey;
+--   taken back under ACCESS EXCLUSIVE: ALTER TABLE public.orders DROP CONSTRAINT IF EXISTS orders_total_cents_fkey;
 
 -- = check all rows against orders_total_cents_fkey
 --   by size, reversible; locks: SHARE UPDATE EXCLUSIVE on public.orders

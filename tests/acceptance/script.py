@@ -86,18 +86,18 @@ class Script(Application):
         """Run every step of those sections."""
         for section in sections:
             for step in self.planned.steps(section):
-                await self._run(step)
+                await self.step(step)
 
     async def prepare(self, section: Section) -> None:
         """Run the steps of a section that come before the one that moves the change."""
         for step in self.planned.steps(section):
             if step.becomes is not None:
                 return
-            await self._run(step)
+            await self.step(step)
 
     async def turn(self, section: Section) -> None:
         """Run the step of a section that moves the change, once those before it are done."""
-        await self._run(next(step for step in self.planned.steps(section) if step.becomes is not None))
+        await self.step(next(step for step in self.planned.steps(section) if step.becomes is not None))
 
     async def take_back(self, section: Section) -> None:
         """Run what takes the steps of a section back, the last one first."""
@@ -109,17 +109,18 @@ class Script(Application):
         """Return everything that the table has."""
         return await describe(self.app, self.planned.table.sql)
 
-    async def _run(self, step: Step) -> None:
+    async def step(self, step: Step) -> None:
+        """Run one step."""
         match step.action:
             case Transactional(statements=(), locks=()):
                 return
             case Transactional() as action:
                 async with self.context.database.transaction(patient=action.patient) as conn:
-                    await _execute(conn, *_locked(action.locks), *action.statements)
+                    await _execute(conn, *locked(action.locks), *action.statements)
             case Concurrent() as action:
                 await self._apart(action)
             case Sweep() as action:
-                await self._swept(action)
+                await self.swept(action)
             case _:
                 assert_never(step.action)
 
@@ -136,7 +137,7 @@ class Script(Application):
         async with self.context.database.transaction() as conn:
             return str((await conn.exec_driver_sql(action.probe)).scalar_one())
 
-    async def _swept(self, sweep: Sweep) -> None:
+    async def swept(self, sweep: Sweep) -> None:
         """Copy as one statement. What a walk keeps of the rows on its way is its own tests' to show."""
         if sweep.purpose != Purpose.COPY:
             return
@@ -167,7 +168,8 @@ async def scripted(url: str, kind: str, fields: Fields, given: str = "SELECT") -
         yield script
 
 
-def _locked(locks: tuple[Lock, ...]) -> list[str]:
+def locked(locks: tuple[Lock, ...]) -> list[str]:
+    """Return the statements that take them, as the lock ladder does."""
     return [
         f"LOCK TABLE {', '.join(lock.relation for lock in each)} IN {mode} MODE"
         for mode, each in groupby(locks, key=lambda lock: lock.mode)

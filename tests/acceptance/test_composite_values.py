@@ -43,7 +43,7 @@ async def test_a_rule_not_null_refuses_no_composite_value(database: str) -> None
     async with scripted(database, "rename-column", _RENAME, _GIVEN) as change:
         await change.start()
         for step in change.planned.steps(Section.BACKFILL):
-            await change._run(step)
+            await change.step(step)
             await change.sql("UPDATE t SET label = ROW('w', NULL), x = coalesce(x, 0) + 1 WHERE id = 1")
             await change.sql("UPDATE t SET name = ROW(NULL, NULL) WHERE id = 1")
         assert await change.mismatches() == 0

@@ -1,6 +1,6 @@
 """add-column: what PostgreSQL does at once, what it would rewrite and must not, and what is refused."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from typing import Any
 
 import asyncpg
@@ -22,11 +22,12 @@ from expandcontract.model.errors import (
 )
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Plan
-from expandcontract.model.step import Transactional
 from expandcontract.postgres.connect import Database
 from tests.acceptance.cycle import IN_A_HURRY, POLICY, Life, living
+from tests.acceptance.script import TO_READY
 from tests.conftest import VERSION
 from tests.kinds.cases import USERS
+from tests.kinds.watched import Watched
 
 WORLD = (
     USERS
@@ -101,35 +102,19 @@ async def _plan(context: Context, fields: dict[str, Any]) -> Plan:
     return await plans.make(context, plans.named("add-column", fields, ()))
 
 
-#: Steps that need what the patient one before them has proved, or a build.
-_PREPARED = (":set", ":attach")
-
-
-def _at_once(plan: Plan) -> Iterator[str]:
-    """Yield what runs under a lock that stops others, but for what a step before must have prepared."""
-    for step in (*plan.steps(Section.EXPAND), *plan.steps(Section.BACKFILL)):
-        action = step.action
-        if isinstance(action, Transactional) and not (action.patient or step.id.endswith(_PREPARED)):
-            yield from action.statements
-
-
 async def test_nothing_is_rewritten_or_scanned_under_a_lock(context: Context, database: str) -> None:
-    """What runs under ACCESS EXCLUSIVE leaves the file of every table what it is, and looks at no row."""
-    told: list[str] = []
+    """What runs under ACCESS EXCLUSIVE leaves the file of every table what it is, and looks at no row; what
+    PostgreSQL would rewrite is filled in a sweep.
+    """
     connection = await asyncpg.connect(database)
-    connection.add_log_listener(lambda _, message: told.append(str(message.message)))
-    await connection.execute("SET client_min_messages = debug1")
-    files = """SELECT array_agg(pg_relation_filenode(oid) ORDER BY oid) FROM pg_class
-        WHERE relname ~ '^(users|parts)'"""
-    before = await connection.fetchval(files)
     try:
         for fields, swept in SHAPES:
-            plan = await _plan(context, fields)
+            change = plans.named("add-column", fields, ())
+            plan = await plans.make(context, change)
             assert plan.copies == swept, fields
-            for statement in _at_once(plan):
-                await connection.execute(statement)
-        assert await connection.fetchval(files) == before
-        assert not [each for each in told if each.startswith(("rewriting", "verifying"))]
+            watched = Watched(database, connection, context, change, planned=plan)
+            await watched.run(*TO_READY)
+            assert watched.faults == [], fields
     finally:
         await connection.close()
 

@@ -1,0 +1,85 @@
+"""No statement of any kind goes over a table, or writes it anew, while it holds a lock that stops writes."""
+
+import pytest
+
+from expandcontract.changes import registry
+from expandcontract.model.step import Concurrent, Step, Transactional
+from expandcontract.steps.tables import access_exclusive
+from tests.acceptance.script import scripted
+from tests.kinds.cases import PARTS, Case
+from tests.kinds.every import EACH, FIRST
+from tests.kinds.watched import Watched
+
+_RULED = """
+CREATE TABLE totals (total integer PRIMARY KEY);
+INSERT INTO totals SELECT generate_series(1, 200);
+CREATE TABLE orders (
+    id integer PRIMARY KEY, number integer,
+    total integer NOT NULL DEFAULT 1 CHECK (total > 0) REFERENCES totals, UNIQUE (number, total)
+);
+CREATE INDEX ON orders (total DESC) WHERE number > 7;
+INSERT INTO orders SELECT n, n, n FROM generate_series(1, 200) n;
+"""
+#: A pair whose old side has every rule that the new one gets.
+PAIRS = [
+    Case("rename-column", "rename-column", {"column": "orders.total", "new_name": "sum"}, "", "", _RULED),
+    Case("change-type", "change-type",
+         {"column": "orders.total", "type": "bigint", "swap": True}, "", "", _RULED),
+    Case("change-type of partitions", "change-type",
+         {"column": "parts.name", "type": "varchar(90)", "swap": True}, "", "",
+         f"{PARTS} CREATE INDEX ON parts (name); ALTER TABLE parts ADD CHECK (name > '')"),
+]  # fmt: skip
+_PAIRS = [pytest.param(case, id=case.id) for case in PAIRS]
+
+
+def test_every_kind_is_watched() -> None:
+    """But for one that is always refused."""
+    watched = {case.kind for case in (*PAIRS, *FIRST.values())}
+    assert set(registry.kinds()) - watched == {"add-exclusion"}
+
+
+@pytest.mark.parametrize("case", [*_PAIRS, *EACH])
+async def test_nothing_is_scanned_or_rewritten_under_a_strong_lock(database: str, case: Case) -> None:
+    """Of every step that a verb may ever run: under a lock stronger than SHARE UPDATE EXCLUSIVE no row of a
+    table that was there before is read, no message tells of a rewrite, a check of all rows or a build, and no
+    table has another file. No statement takes such a lock that the step has not taken first.
+    """
+    async with scripted(database, case.kind, case.fields, case.given) as script:
+        watched = Watched(**vars(script))
+        await watched.whole_life()
+    assert watched.statements > 0
+    assert watched.faults == [], "\n".join(watched.faults)
+
+
+#: What goes over the table, or writes it anew, under a lock that stops writes.
+_BAD = (
+    "ALTER TABLE public.users ALTER seen TYPE bigint",
+    "ALTER TABLE public.users ADD token uuid DEFAULT gen_random_uuid()",
+    "ALTER TABLE public.users ADD CONSTRAINT late CHECK (seen >= 0)",
+    "ALTER TABLE public.users ALTER note SET NOT NULL",
+    "ALTER TABLE public.users ADD UNIQUE (name)",
+    "ALTER TABLE public.users ADD FOREIGN KEY (seen) REFERENCES public.zero",
+    "CREATE INDEX on_note ON public.users (note)",
+    "UPDATE public.users SET note = note",
+    "DO 'BEGIN PERFORM FROM public.users WHERE id = 7; END'",
+    "ALTER TABLE public.zero ADD other integer; REINDEX TABLE public.users",
+)
+
+
+async def test_the_watch_sees_it(database: str) -> None:
+    """What must not be is seen, each by itself; and what is asked for without waiting for writers is not."""
+    case = FIRST["drop-column"]
+    given = f"{case.given}CREATE TABLE zero (id integer PRIMARY KEY); INSERT INTO zero VALUES (0);"
+    async with scripted(database, case.kind, case.fields, given) as script:
+        for statement in _BAD:
+            watched = Watched(**vars(script))
+            step = Transactional((statement,), access_exclusive(script.planned.table))
+            await watched.step(Step("bad", "~", "bad", step))
+            assert watched.faults, statement
+        blind = Watched(**vars(script))
+        late = Transactional(("ALTER TABLE public.users ADD more integer",))
+        await blind.step(Step("late", "+", "takes its lock by itself", late))
+        build = "CREATE INDEX on_{0} ON public.users ({0})"
+        for statement in (build.format("seen"), build.format("fax").replace("INDEX", "INDEX CONCURRENTLY")):
+            await blind.step(Step(statement, "+", "builds", Concurrent(statement, "", "", "users")))
+    assert [fault.partition(":")[0] for fault in blind.faults] == ["late", build.format("seen")]
