@@ -93,6 +93,16 @@ def dollar_quote(body: str) -> str:
     return f"{tag}{body}{tag}"
 
 
+def do(body: str) -> str:
+    """Return a statement that runs a block of PL/pgSQL, whatever names are in it."""
+    return f"DO {dollar_quote(f' {body} ')}"
+
+
+def remark(text: str) -> str:
+    """Return a comment. A name in it may hold a line break, which would end it."""
+    return f"-- {' '.join(text.splitlines())}"
+
+
 @dataclass(frozen=True, order=True)
 class RelationName:
     """A table, index, function or sequence with its schema."""

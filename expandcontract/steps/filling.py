@@ -4,7 +4,7 @@ there: from dual_write until contract, from which on code gives it.
 
 from dataclasses import dataclass
 
-from expandcontract.model.names import RelationName, quote
+from expandcontract.model.names import RelationName, dollar_quote, quote, remark
 from expandcontract.model.phases import Stage
 from expandcontract.model.step import LockMode, Purpose, Step, Sweep, Transactional, Upkeep
 from expandcontract.postgres.catalog.snapshot import Snapshot
@@ -102,8 +102,11 @@ def _create(filling: Filling) -> str:
     column = f"NEW.{quote(filling.column)}"
     note = note_use(filling.change, filling.schema, "old", ready=True)
     told = "" if filling.needed else f" AND {column} IS DISTINCT FROM NULL"
-    return f"""CREATE OR REPLACE FUNCTION {filling.function.sql}() RETURNS trigger LANGUAGE plpgsql AS $ec$
--- Gives {quote(filling.column)} a value where a row comes without one. It never makes a write fail.
+    said = (
+        f"Gives {quote(filling.column)} a value where a row comes without one. It never makes a write fail."
+    )
+    body = f"""
+{remark(said)}
 BEGIN
     IF {column} IS NOT DISTINCT FROM NULL THEN
         BEGIN
@@ -121,7 +124,9 @@ BEGIN
 EXCEPTION WHEN OTHERS THEN
     RETURN NEW;
 END
-$ec$"""
+"""
+    signature = f"{filling.function.sql}() RETURNS trigger LANGUAGE plpgsql"
+    return f"CREATE OR REPLACE FUNCTION {signature} AS {dollar_quote(body)}"
 
 
 def _triggers(filling: Filling) -> tuple[str, ...]:

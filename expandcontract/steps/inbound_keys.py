@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from expandcontract.model.names import RelationName, literal, quote
+from expandcontract.model.names import RelationName, do, literal, quote
 from expandcontract.model.step import Action, LockMode, Step, Transactional
 from expandcontract.postgres.catalog.constraint import Constraint
 from expandcontract.steps import tables
@@ -48,13 +48,13 @@ def _if_there(key: Constraint, action: Action) -> Action:
     if not isinstance(action, Transactional):
         return action
     (validate,) = action.statements
-    statement = f"""DO $ec$ BEGIN
+    statement = do(f"""BEGIN
     IF EXISTS (SELECT FROM pg_catalog.pg_constraint k
                WHERE k.conrelid = pg_catalog.to_regclass({literal(key.table.sql)}) AND NOT k.convalidated
                  AND k.conname = {literal(key.name)}) THEN
         {validate};
     END IF;
-END $ec$"""
+END""")
     return replace(action, statements=(statement,))
 
 

@@ -4,7 +4,7 @@ to give the column a value where new code leaves it out.
 
 from dataclasses import dataclass, replace
 
-from expandcontract.model.names import RelationName, qualify_constant, quote
+from expandcontract.model.names import RelationName, dollar_quote, qualify_constant, quote, remark
 from expandcontract.model.phases import Stage
 from expandcontract.model.step import LockMode, Step, Transactional, Upkeep
 from expandcontract.postgres.catalog.column import Column
@@ -109,15 +109,16 @@ def _create(noting: Noting) -> tuple[str, ...]:
         {note}
     END IF;"""
     behind = noting.fill is not None and not noting.hidden
-    head = f"CREATE OR REPLACE FUNCTION {noting.function.sql}() RETURNS trigger LANGUAGE plpgsql AS $ec$"
+    signature = f"{noting.function.sql}() RETURNS trigger LANGUAGE plpgsql"
     does = "changes no row" if noting.fill is None else "gives it a value where a row comes without one"
     told = f"{'Of' if behind else 'Notes who writes'} {noting.what}, which is to go."
-    function = f"""{head}
--- {told} It {does}, and never makes a write fail.
+    body = f"""
+{remark(f"{told} It {does}, and never makes a write fail.")}
 BEGIN{"" if behind else noted}{_filled(noting)}
     RETURN {row};
 END
-$ec$"""
+"""
+    function = f"CREATE OR REPLACE FUNCTION {signature} AS {dollar_quote(body)}"
     return (*(noting.fill.create() if noting.fill is not None else ()), function)
 
 

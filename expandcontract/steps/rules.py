@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from expandcontract.model.chosen_names import chosen
-from expandcontract.model.names import RelationName, literal, quote
+from expandcontract.model.names import RelationName, do, literal, quote
 from expandcontract.model.notes import Note
 from expandcontract.model.step import LockMode, Purpose, Step, Sweep, Transactional
 from expandcontract.postgres.catalog.column import Column
@@ -103,9 +103,9 @@ def renamed(table: RelationName, old: str, new: str, notes: tuple[Note, ...]) ->
     )
     # Nothing may have been renamed yet.
     known = f"conrelid = {literal(table.sql)}::pg_catalog.regclass AND conname = {literal(new)}"
-    back = (
-        f"DO $ec$ BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE {known}) THEN "
-        f"{alter} {quote(new)} TO {quote(old)}; END IF; END $ec$"
+    back = do(
+        f"BEGIN IF EXISTS (SELECT FROM pg_catalog.pg_constraint WHERE {known}) THEN "
+        f"{alter} {quote(new)} TO {quote(old)}; END IF; END"
     )
     return Part(expand=(step,), rollback=(back,), notes=notes)
 

@@ -8,7 +8,7 @@ role may read some columns only: who asks through a view with rights of his own 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from expandcontract.model.names import RelationName, literal, quote
+from expandcontract.model.names import RelationName, do, literal, quote
 from expandcontract.postgres.catalog.snapshot import Snapshot
 
 #: server_version_num of 15.0.
@@ -50,13 +50,13 @@ class StandIn:
         view = f"{self._create()}\nSELECT "
         also = "".join(f", {each}" for each in self._under_old_names())
         from_ = f"{also}\nFROM {self.base.sql}"
-        make = f"""DO $ec$ DECLARE shown text; BEGIN
+        make = f"""DECLARE shown text; BEGIN
     SELECT pg_catalog.string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum) INTO shown
     FROM pg_catalog.pg_attribute a
     WHERE a.attrelid = {literal(self.base.sql)}::pg_catalog.regclass AND a.attnum > 0 AND NOT a.attisdropped;
     EXECUTE pg_catalog.format('{_inside(view)}%s{_inside(from_)}', shown);
-END $ec$"""
-        return (make, self._like_the_table())
+END"""
+        return (do(make), self._like_the_table())
 
     def _create(self) -> str:
         invoker = " WITH (security_invoker = true)" if self._as_invoker else ""
@@ -86,12 +86,12 @@ END $ec$"""
         then = "\n        ".join(
             (f"DROP VIEW {self.name.sql};", f"{rename(self.base, self.name)};", *columns)
         )
-        return f"""DO $ec$ BEGIN
+        return do(f"""BEGIN
     IF EXISTS (SELECT FROM pg_catalog.pg_class c
                WHERE c.oid = pg_catalog.to_regclass({literal(self.name.sql)}) AND c.relkind = 'v') THEN
         {then}
     END IF;
-END $ec$"""
+END""")
 
     @property
     def _as_invoker(self) -> bool:
@@ -108,7 +108,7 @@ END $ec$"""
             f"\n              UNION ALL SELECT {literal(old)} WHERE a.attname = {literal(new)}"
             for old, new in self.renamed.items()
         )
-        return f"""DO $ec$ DECLARE given record; BEGIN
+        return do(f"""DECLARE given record; BEGIN
     SELECT pg_catalog.pg_get_userbyid(c.relowner) AS owner,
            pg_catalog.obj_description(c.oid, 'pg_class') AS said
     INTO given FROM pg_catalog.pg_class c WHERE c.oid = {literal(base)}::pg_catalog.regclass;
@@ -140,7 +140,7 @@ END $ec$"""
         EXECUTE pg_catalog.format('GRANT %s ON {_inside(view)} TO %s%s',
                                   given.what, given.who, given.further);
     END LOOP;
-END $ec$"""
+END""")
 
 
 def rename(table: RelationName, to: RelationName) -> str:

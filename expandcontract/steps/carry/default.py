@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from expandcontract.model.names import quote
+from expandcontract.model.names import do, quote
 from expandcontract.steps.carry.subject import Subject, Trait
 
 
@@ -55,7 +55,7 @@ def _narrowed(subject: Subject) -> Iterator[str]:
         if type_ in _LARGEST:
             # ALTER SEQUENCE refuses a type that its value does not fit, with an error that would stop undo.
             fits = f"(SELECT last_value FROM {sequence.sql}) <= {_LARGEST[type_]}"
-            yield f"DO $ec$ BEGIN IF {fits} THEN ALTER SEQUENCE {sequence.sql} AS {type_}; END IF; END $ec$"
+            yield do(f"BEGIN IF {fits} THEN ALTER SEQUENCE {sequence.sql} AS {type_}; END IF; END")
 
 
 _LARGEST = {"smallint": 2**15 - 1, "integer": 2**31 - 1}

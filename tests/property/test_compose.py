@@ -1,0 +1,218 @@
+"""Whatever is asked for, compiling ends in a plan that is well-formed SQL, or in an error with a code."""
+
+import os
+import types
+import typing
+from collections.abc import Iterator
+from enum import Enum
+from typing import Any
+
+import asyncpg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from expandcontract.changes import registry
+from expandcontract.engine import plan_files, planner
+from expandcontract.engine.planner import Catalog
+from expandcontract.model.change import Change
+from expandcontract.model.errors import EcError
+from expandcontract.model.names import MAX_BYTES, quote
+from expandcontract.model.plan import Plan, from_data, to_data
+from expandcontract.model.step import Concurrent, Sweep, Transactional
+from expandcontract.postgres.clone import Trial
+from expandcontract.postgres.connect import Database
+from tests.kinds.cases import Case
+from tests.kinds.every import EVERY
+from tests.kinds.pairs import PAIRS
+from tests.property import kept_catalogs
+from tests.property.kept_catalogs import MARK, Kept, nasty
+from tests.property.sql_tokens import tokens
+
+UPDATE = os.environ.get("EC_UPDATE_GOLDEN") == "1"
+#: Always refused, once the server was asked.
+_REFUSED = Case(
+    "add-exclusion", "add-exclusion", {"table": "users", "definition": "btree (name WITH =)"}, "", ""
+)
+_CASES = (*EVERY, *PAIRS, _REFUSED)
+_TYPES = ("text", "bigint", "numeric(10, 2)", "timestamptz", "integer[]", 'text COLLATE "C"', "char(3)")
+_EXPRESSIONS = ("1", "now()", "NULL", "'it''s; --'", "$$a'b$$", "E'\\''", "(1) + 2", "true")
+_NAMES = (
+    "plain", "select", "user", "CamelCase", "with space", "~ec_x", "~ec_new_total", "!es_x", "ctid", "",
+    "a" * 63, "b" * 64, "é" * 31, "ü" * 40, "a.b", "a\nb", 'a"b', "a'b", "$ec$", "--", "/*", "*/", "\\", "%s",
+    "{0}", f"{MARK}", f'{MARK}"', f"{MARK}'; DROP TABLE x; --", f"{MARK}$ec$", f"{MARK}\n", "\x7f", "\x00",
+)  # fmt: skip
+
+
+def _words(kept: Kept) -> st.SearchStrategy[str]:
+    """Strings as users write them: names, targets, lists, types, expressions, and anything."""
+    snapshot = kept.catalog.snapshot
+    names = [each.name for each in (*snapshot.columns, *snapshot.indexes, *snapshot.constraints)]
+    name = st.sampled_from([*names, *_NAMES, nasty("other")]) | st.text(max_size=70)
+    quoted = name.map(quote)
+    column = st.sampled_from([each.name for each in snapshot.columns]).map(quote)
+    table = st.just(snapshot.table.sql) | st.just(quote(snapshot.table.name)) | quoted
+    target = st.builds("{}.{}".format, table, column | quoted)
+    columns = st.lists(column | quoted, min_size=1, max_size=3).map(", ".join)
+    type_, expression = st.sampled_from(_TYPES), st.sampled_from(_EXPRESSIONS) | column
+    into = st.builds("{} {} = {}".format, column | quoted, type_ | st.just(""), expression)
+    listed = st.builds("{}({})".format, table, columns)
+    return st.one_of(
+        quoted, name, table, target, columns, type_, expression, into, listed, st.text(max_size=200)
+    )
+
+
+def _values(annotation: Any, words: st.SearchStrategy[str]) -> st.SearchStrategy[Any]:  # noqa: ANN401
+    """What a field of a spec may be given, by what it is declared as."""
+    if annotation is str:
+        return words
+    if annotation is bool:
+        return st.booleans()
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return st.sampled_from([each.value for each in annotation])
+    of = typing.get_args(annotation)
+    if typing.get_origin(annotation) in (list, tuple):
+        return st.lists(_values(of[0], words), max_size=3)
+    if isinstance(annotation, types.UnionType) or typing.get_origin(annotation) is typing.Union:
+        return st.one_of(*(_values(each, words) for each in of))
+    return st.from_type(annotation) | words
+
+
+@st.composite
+def asked(draw: st.DrawFn) -> tuple[Kept, dict[str, Any]]:
+    """Draw what is kept of one kind, and other values in some fields of its spec."""
+    kept = KEPT[draw(st.integers(0, len(KEPT) - 1))]
+    known = registry.load(kept.kind).spec.model_fields
+    words, fields = _words(kept), dict(kept.fields)
+    for name in draw(st.lists(st.sampled_from(sorted(known)), max_size=3, unique=True)):
+        fields[name] = draw(_values(known[name].annotation, words))
+    for name in draw(st.lists(st.sampled_from(sorted(fields)), max_size=1)):
+        del fields[name]
+    return kept, fields
+
+
+def _answered(kept: Kept, fields: dict[str, Any]) -> Catalog:
+    """Return the catalog with an answer to what these fields ask, where one of its shape is kept: as if the
+    server had understood every expression as it did another one.
+    """
+    kind = registry.load(kept.kind)
+    question = kind.question(planner.validate(kept.kind, fields), kept.catalog.snapshot)
+    for other in KEPT:
+        if other.kind == kept.kind and _shape(other.catalog.question) == _shape(question):
+            return Catalog(question, kept.catalog.snapshot, other.catalog.judgement)
+    return kept.catalog
+
+
+def _shape(question: object) -> object:
+    return question.query if isinstance(question, Trial) else type(question)
+
+
+def _statements(plan: Plan) -> Iterator[str]:
+    for steps in plan.sections.values():
+        for step in steps:
+            match step.action:
+                case Transactional(statements=statements):
+                    yield from statements
+                case Concurrent(statement=statement, probe=probe, repair=repair):
+                    yield from (statement, probe, repair)
+                case Sweep() as sweep:
+                    yield f"SELECT FROM {sweep.table} WHERE ({sweep.wanted}) AND ({sweep.unfit})"
+                    yield from (f"{column} = {value}" for column, value in sweep.assignments)
+            yield from step.reverse
+            yield from (f"LOCK TABLE {lock.relation}" for lock in step.locks)
+
+
+def _well_formed(sql: str, *, body: bool = False) -> None:
+    """One statement, or the body of a function: no name of ours stands bare, none is longer than PostgreSQL
+    takes, and what is opened is closed.
+    """
+    opened, cut = 0, list(tokens(sql))
+    if any(token.text == "ATOMIC" for token in cut) and [token.text for token in cut[-2:]] == [";", "END"]:
+        cut = cut[:-2]
+    for token in cut:
+        match token.kind:
+            case "quoted":
+                assert len(token.name.encode()) <= MAX_BYTES, token.name
+                assert "\0" not in token.name
+            case "body":
+                _well_formed(token.inner, body=True)
+            case "string":
+                assert "\0" not in token.text
+            case _:
+                assert MARK not in token.text, f"bare: {token.text!r}"
+                assert token.text != ";" or body, f"more than one statement: {sql}"
+        opened += {"(": 1, ")": -1}.get(token.text, 0)
+        assert opened >= 0, sql
+    assert opened == 0, sql
+
+
+def _says_what(error: EcError) -> None:
+    assert error.code.startswith("EC")
+    assert error.message
+
+
+def _judge(change: Change, catalog: Catalog) -> bool:
+    """Return whether there is a plan. Raises AssertionError for one that no server would take."""
+    try:
+        plan = planner.compose(change, catalog, "expandcontract")
+    except EcError as error:
+        _says_what(error)
+        return False
+    for statement in _statements(plan):
+        _well_formed(statement)
+    data = to_data(plan)
+    assert to_data(from_data(data)) == data
+    assert plan_files.render(plan, "expandcontract")
+    assert len(plan.fingerprint) == 12
+    return True
+
+
+def _compiled(case: tuple[Kept, dict[str, Any]]) -> None:
+    kept, fields = case
+    change = Change(f"0001_{kept.kind.replace('-', '_')}", kept.kind, fields)
+    try:
+        catalog = _answered(kept, fields)
+    except EcError as error:
+        _says_what(error)
+        return
+    _judge(change, catalog)
+
+
+@pytest.mark.skipif(
+    not UPDATE, reason="not on PostgreSQL: the catalogs are kept; EC_UPDATE_GOLDEN=1 asks anew"
+)
+async def test_the_catalogs_are_asked_anew(empty_database: str) -> None:
+    """One for each case of each kind."""
+    database, connection = Database(empty_database), await asyncpg.connect(empty_database)
+    try:
+        kept_catalogs.write([await kept_catalogs.ask(database, connection, case) for case in _CASES])
+    finally:
+        await database.close()
+        await connection.close()
+
+
+KEPT = kept_catalogs.read() if kept_catalogs.PATH.exists() else ()
+
+
+def test_every_kind_has_a_kept_catalog() -> None:
+    """A new kind is thrown at, too, once EC_UPDATE_GOLDEN=1 has asked for its cases; each compiles."""
+    assert set(registry.kinds()) == {each.kind for each in KEPT}
+    for each in KEPT:
+        change = Change("0001_x", each.kind, each.fields)
+        assert _judge(change, each.catalog) == (each.kind != _REFUSED.kind), each.fields
+
+
+@given(asked())
+@settings(max_examples=300, deadline=None)
+def test_a_plan_or_an_error(case: tuple[Kept, dict[str, Any]]) -> None:
+    """Never a traceback, and in no plan a name that is not quoted."""
+    _compiled(case)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@given(asked())
+@settings(max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_a_plan_or_an_error_of_many(case: tuple[Kept, dict[str, Any]]) -> None:
+    """The same, ten thousand times."""
+    _compiled(case)
