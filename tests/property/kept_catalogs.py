@@ -14,6 +14,7 @@ from pydantic import TypeAdapter
 
 from expandcontract.engine import planner
 from expandcontract.engine.planner import Catalog
+from expandcontract.model.change import Change
 from expandcontract.model.names import MAX_BYTES, quote
 from expandcontract.postgres.connect import Database
 from tests.kinds.cases import Case
@@ -88,8 +89,8 @@ def nasty(name: str) -> str:
     return f"{name}{'é' * (longest // 2)}{'_' * (longest % 2)}{MARK}"
 
 
-async def ask(database: Database, connection: "asyncpg.Connection[Any]", case: Case) -> Kept:
-    """Make the case's tables, give all of it nasty names, and ask for its change."""
+async def prepare(connection: "asyncpg.Connection[Any]", case: Case) -> Change:
+    """Make the case's tables, give all of it nasty names, and return its change in them."""
     await connection.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     await connection.execute(case.given)
     found = [tuple(row) for row in await connection.fetch(_NAMED)]
@@ -97,9 +98,14 @@ async def ask(database: Database, connection: "asyncpg.Connection[Any]", case: C
         await connection.execute(f"{rename}{quote(nasty(name))}")
     known = {name for name, _ in found}
     fields = {key: _renamed(value, known) for key, value in case.fields.items()}
-    change = planner.Change(f"0001_{case.kind.replace('-', '_')}", case.kind, fields)
+    return Change(f"0001_{case.kind.replace('-', '_')}", case.kind, fields)
+
+
+async def ask(database: Database, connection: "asyncpg.Connection[Any]", case: Case) -> Kept:
+    """Ask for the case's change."""
+    change = await prepare(connection, case)
     async with database.transaction() as conn:
-        return Kept(case.kind, fields, await planner.ask(conn, change))
+        return Kept(case.kind, change.spec, await planner.ask(conn, change))
 
 
 def _renamed(value: Any, known: set[str]) -> Any:  # noqa: ANN401 - of a spec

@@ -3,9 +3,9 @@
 import os
 import types
 import typing
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from enum import Enum
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
@@ -178,17 +178,36 @@ def _compiled(case: tuple[Kept, dict[str, Any]]) -> None:
     _judge(change, catalog)
 
 
+Asking: TypeAlias = tuple[Database, "asyncpg.Connection[Any]"]
+
+
+@pytest.fixture
+async def asking(empty_database: str) -> AsyncIterator[Asking]:
+    """Give a database in which nothing is kept."""
+    database, connection = Database(empty_database), await asyncpg.connect(empty_database)
+    yield database, connection
+    await database.close()
+    await connection.close()
+
+
 @pytest.mark.skipif(
     not UPDATE, reason="not on PostgreSQL: the catalogs are kept; EC_UPDATE_GOLDEN=1 asks anew"
 )
-async def test_the_catalogs_are_asked_anew(empty_database: str) -> None:
+async def test_the_catalogs_are_asked_anew(asking: Asking) -> None:
     """One for each case of each kind."""
-    database, connection = Database(empty_database), await asyncpg.connect(empty_database)
-    try:
-        kept_catalogs.write([await kept_catalogs.ask(database, connection, case) for case in _CASES])
-    finally:
-        await database.close()
-        await connection.close()
+    kept_catalogs.write([await kept_catalogs.ask(*asking, case) for case in _CASES])
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+async def test_a_server_takes_every_plan(asking: Asking) -> None:
+    """Each case of each kind, where every name is one that needs every care: the plan is tried as always."""
+    database, connection = asking
+    for case in (*EVERY, *PAIRS):
+        change = await kept_catalogs.prepare(connection, case)
+        async with database.transaction() as conn:
+            plan = await planner.compile_plan(conn, change, "expandcontract")
+        assert not {note.code for note in plan.hazards} & {"not-tried"}, case.id
 
 
 KEPT = kept_catalogs.read() if kept_catalogs.PATH.exists() else ()
