@@ -30,7 +30,7 @@ from expandcontract.model.program import program_version
 from expandcontract.model.step import Step, Transactional
 from expandcontract.postgres import empty_copy, owner_rights
 from expandcontract.postgres.catalog import snapshot as snapshots
-from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.postgres.catalog.snapshot import Snapshot, must_have
 from expandcontract.postgres.clone import Answer, Judgement, Question, Trial, judge, tried
 from expandcontract.postgres.descendants import tree
 from expandcontract.postgres.locks import read_patiently
@@ -155,14 +155,26 @@ async def ask(conn: AsyncConnection, change: Change) -> Catalog:
     spec = validate(change.kind, change.spec)
     await _refuse_read_only(conn)
     snapshot = await snapshots.load(conn, target(change), kind.also(spec))
-    question = kind.question(spec, snapshot)
+    asked = question(change, snapshot)
     missing = [row[0] for row in await conn.exec_driver_sql(_TO_ASK, (snapshot.table.sql,))]
     if missing:
         raise MissingPrivilege(
             f"The role lacks: {'; '.join(missing)}.", why="A plan is tried on an empty clone of the table."
         )
-    answer = await _answered(conn, snapshot, question)
-    return Catalog(question, replace(snapshot, referred=kind.refers(spec, answer)), answer)
+    answer = await _answered(conn, snapshot, asked)
+    return Catalog(asked, replace(snapshot, referred=kind.refers(spec, answer)), answer)
+
+
+def question(change: Change, snapshot: Snapshot) -> Question | Trial | None:
+    """Return what the server must be asked: a pure function, as `compose` is. Raises NoSuchObject where the
+    snapshot has no column that the change is about, and Refused.
+    """
+    kind = registry.load(change.kind)
+    spec = validate(change.kind, change.spec)
+    column = kind.target(spec).column
+    for each in filter(None, (column, *kind.also(spec))):
+        must_have(snapshot.table, snapshot.columns, each)
+    return kind.question(spec, snapshot)
 
 
 async def _answered(conn: AsyncConnection, snapshot: Snapshot, question: Question | Trial | None) -> Answer:
@@ -192,7 +204,7 @@ def compose(change: Change, catalog: Catalog, ledger_schema: str) -> Plan:
     """
     kind = registry.load(change.kind)
     spec = validate(change.kind, change.spec)
-    if kind.question(spec, catalog.snapshot) != catalog.question:
+    if question(change, catalog.snapshot) != catalog.question:
         raise BadChangeFile(
             "The catalog was asked for another change than this one.", why=f"It is about {catalog.question}."
         )
