@@ -24,7 +24,8 @@ SOURCES = {
     "table": f"SELECT * FROM ({_TABLES}) AS found ORDER BY t",
     "column": f"""
         SELECT found.*, quote_ident(a.attname) AS name, a.attnotnull AS not_null, a.atttypid,
-               format_type(a.atttypid, a.atttypmod) AS type, pg_get_expr(d.adbin, d.adrelid) AS written,
+               lead(quote_ident(a.attname)) OVER (PARTITION BY a.attrelid ORDER BY a.attnum) AS next,
+               pg_get_expr(d.adbin, d.adrelid) AS written,
                (SELECT o.conrelid::regclass::text || '(' || quote_ident(b.attname) || ')'
                 FROM pg_constraint o JOIN pg_attribute b ON b.attrelid = o.conrelid AND b.attnum = o.conkey[1]
                 WHERE o.contype = 'p' AND cardinality(o.conkey) = 1 AND b.atttypid = a.atttypid
@@ -91,6 +92,18 @@ ASKED = (
             "into": [f"one text = {r['name']}::text", f"two text = {r['name']}::text"],
             "one_way": True,
         },
+    ),
+    Asked(
+        "merge-columns",
+        "column",
+        lambda r: _if(
+            r["next"],
+            {
+                "columns": [_column(r), f"{r['t']}.{r['next']}"],
+                "into": f"merged text = concat({r['name']}, {r['next']})",
+                "one_way": True,
+            },
+        ),
     ),
     Asked("drop-column", "column", lambda r: {"column": _column(r)}),
     Asked("drop-not-null", "column", lambda r: _if(r["not_null"], {"column": _column(r)})),

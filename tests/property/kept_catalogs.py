@@ -113,11 +113,11 @@ def _renamed(value: Any, known: set[str]) -> Any:  # noqa: ANN401 - of a spec
         return [_renamed(each, known) for each in value]
     if not isinstance(value, str):
         return value
-    cut = list(tokens(value))
-    texts = [_name(token, known) or token.text for token in cut]
-    if all(token.kind in ("word", "quoted") or token.text == "." for token in cut):
-        return "".join(texts)
-    return " ".join(texts).replace(" . ", ".").replace(" (", "(").replace("| |", "||").replace("> =", ">=")
+    made, at = "", 0
+    for token in tokens(value):
+        made += value[at : token.at] + (_name(token, known) or token.text)
+        at = token.at + len(token.text)
+    return made
 
 
 def _name(token: Token, known: set[str]) -> str:

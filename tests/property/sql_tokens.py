@@ -21,11 +21,12 @@ _TOKEN = re.compile(
 
 
 class Token(NamedTuple):
-    """A piece of SQL. `kind` is the name of its group in the pattern; `text` as it was written."""
+    """A piece of SQL. `kind` is the name of its group in the pattern; `text` stands at `at` as it is."""
 
     kind: str
     text: str
     inner: str
+    at: int
 
     @property
     def name(self) -> str:
@@ -42,7 +43,7 @@ def tokens(sql: str) -> Iterator[Token]:
             raise ValueError(f"a quote without an end: {sql[at : at + 60]!r}")
         kind = next(name for name in _KINDS if found[name] is not None)
         if kind not in ("space", "comment"):
-            yield Token(kind, found[0], found["inner"] or "")
+            yield Token(kind, found[0], found["inner"] or "", at)
         at = found.end()
 
 
