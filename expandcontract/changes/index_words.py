@@ -81,7 +81,7 @@ def trial(words: IndexWords, on: str, *, unique: bool) -> Trial:
         f"INCLUDE ({words.include})" if words.include else "",
         "NULLS NOT DISTINCT" if words.nulls_not_distinct else "",
         f"WITH ({words.storage})" if words.storage else "",
-        f"TABLESPACE {quote(parse_column(words.tablespace))}" if words.tablespace else "",
+        f"TABLESPACE {quote(parse_column(words.tablespace))}" if words.tablespace is not None else "",
         f"WHERE {words.where}" if words.where else "",
     )
     return Trial((" ".join(filter(None, parts)),), _MADE, f"the index on ({on})")
@@ -139,7 +139,7 @@ def read(
     index = replace(
         indexes.planned(snapshot, name, str(definition), unique=unique),
         predicate=predicate,
-        tablespace=words.tablespace and parse_column(words.tablespace),
+        tablespace=None if words.tablespace is None else parse_column(words.tablespace),
     )
     _examine_leaves(snapshot, index)
     return Asked(index, columns, tuple(json.loads(str(keys))), tuple(_notes(snapshot, index, same)))
