@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from expandcontract.ledger.migrate import migrate
 from expandcontract.postgres.connect import Database
@@ -22,6 +23,10 @@ from tests.rotation import take_turns
 
 if TYPE_CHECKING:
     from tests.chaos.nursery import Nursery
+
+# How long it takes to draw examples says something of the machine, and of who else is at work on it.
+settings.register_profile("any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any machine")
 
 VERSION = int(os.environ.get("EC_TEST_PG", "18"))
 REQUIRE_ALL = os.environ.get("EC_REQUIRE_ALL") == "1"

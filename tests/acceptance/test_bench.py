@@ -30,6 +30,12 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
         ("trigger", "trigger", ("--rows", "4000"), ("UPDATE of another column", "COPY of the old column")),
         ("trigger", "throughput", THROUGHPUT, ("with the trigger", "without the trigger", "its notes")),
         ("contract", "contract", ("--rows", "4000", "--repeat", "1"), ("alone", "contract", "undo")),
+        (
+            "contract",
+            "instant",
+            ("--rows", "4000", "--repeat", "1"),
+            ("rename-table", "rename-column --instant"),
+        ),
         ("pgbench", "pgbench", ("--scale", "1", "--alone", "1"), ("alone", "backfill", "verify")),
     ],
     ids=lambda value: value if isinstance(value, str) else "",

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 import asyncpg
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from expandcontract.changes import registry
@@ -227,7 +227,7 @@ def test_every_kind_has_a_kept_catalog() -> None:
 
 
 @given(asked())
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 def test_a_plan_or_an_error(case: tuple[Kept, dict[str, Any]]) -> None:
     """Never a traceback, and in no plan a name that is not quoted."""
     _compiled(case)
@@ -236,7 +236,7 @@ def test_a_plan_or_an_error(case: tuple[Kept, dict[str, Any]]) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @given(asked())
-@settings(max_examples=10_000, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=10_000)
 def test_a_plan_or_an_error_of_many(case: tuple[Kept, dict[str, Any]]) -> None:
     """The same, ten thousand times."""
     _compiled(case)
