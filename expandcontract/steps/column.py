@@ -137,6 +137,8 @@ def _dual_write(columns: Columns) -> Step:
     pair = columns.subject.pair
     old, new = _named_olds(pair), named(pair)
     sentence = f"keep {old} and {new} in sync from now on, whoever writes"
+    if pair.old_more:
+        sentence = f"keep {old} in sync with {new} from now on, whoever writes"
     if pair.computed_outside:
         sentence = f"empty {new} from now on where {old} changes without it, whoever writes"
     return Step(
@@ -242,7 +244,7 @@ def _compare(columns: Columns) -> Step:
     return Step(
         "compare",
         "=",
-        f"compare {_named_olds(pair)} and {named(pair)} in every row",
+        f"compare {_named_olds(pair)} {'with' if pair.old_more else 'and'} {named(pair)} in every row",
         action,
         by_size=True,
     )

@@ -6,6 +6,7 @@ from typing import Any
 import asyncpg
 import pytest
 
+from expandcontract.engine.verbs import restore
 from expandcontract.model.errors import EcError, Refused
 from expandcontract.model.phases import Section, Stage
 from tests.acceptance.cycle import Expected, living, opened
@@ -158,6 +159,31 @@ async def test_a_trigger_of_the_user_may_look_at_any_of_the_columns(database: st
         await script.verify()
 
 
+async def test_a_row_that_moves_to_another_partition_keeps_both_sides(database: str) -> None:
+    """Its columns and the merged value are what they were, whichever was written with the move."""
+    given = """
+        CREATE TABLE people (id integer, at integer, first_name text, last_name text, PRIMARY KEY (id, at))
+            PARTITION BY RANGE (at);
+        CREATE TABLE early PARTITION OF people FOR VALUES FROM (0) TO (100);
+        CREATE TABLE late PARTITION OF people FOR VALUES FROM (100) TO (200);
+        INSERT INTO people VALUES (7, 1, 'User', 'Seven');"""
+    async with scripted(database, "merge-columns", MERGE, given) as script:
+        await script.ready()
+        await script.sql("UPDATE people SET full_name = 'Plato' WHERE id = 7")
+        await script.sql("UPDATE people SET at = 150 WHERE id = 7")
+        assert await _row(script, 7) == ("Plato", "", "Plato")
+        await script.sql("UPDATE people SET at = 50, last_name = 'King' WHERE id = 7")
+        assert await _row(script, 7) == ("Plato", "King", "Plato King")
+        await script.sql("UPDATE people SET at = 150, full_name = 'Ada B' WHERE id = 7")
+        assert await _row(script, 7) == ("Ada", "B", "Ada B")
+        assert await script.conflicts() == []
+        await script.contract()
+        await script.sql("UPDATE people SET at = 50, full_name = 'Eve C D' WHERE id = 7")
+        await script.undo()
+        assert await _row(script, 7) == ("Eve", "C D", "Eve C D")
+        await script.verify()
+
+
 async def test_a_null_that_swallows_the_rest_is_announced(database: str) -> None:
     """`NULL || x` is NULL: such rows are counted, and a write of one is refused, before anything is lost."""
     given = f"{NULLABLE} UPDATE people SET last_name = NULL WHERE id = 3;"
@@ -241,15 +267,19 @@ async def test_what_comes_to_any_old_column_later_is_seen(database: str) -> None
 
 
 async def test_rollback_keeps_what_only_the_merged_column_holds(database: str) -> None:
-    """And restore gives it back."""
+    """And restore gives it back, to a row of which no old column has changed since."""
     async with living(database, "merge-columns", MERGE, NAMES) as life:
         await life.ready(acknowledged=Expected(("default-dropped:last_name",)))
-        await life.sql("UPDATE people SET full_name = 'Plato' WHERE id = 3")
+        await life.sql("UPDATE people SET full_name = 'Plato' WHERE id IN (3, 4)")
         await life.rollback()
-        kept = await life.rows("SELECT kind, old_value, new_value FROM expandcontract.conflict")
+        kept = await life.rows("SELECT DISTINCT kind, old_value, new_value FROM expandcontract.conflict")
         assert kept == [("kept", "Plato", "Plato")]
+        await life.sql("UPDATE people SET last_name = 'of Athens' WHERE id = 4")
         await life.ready(acknowledged=Expected(("default-dropped:last_name",)))
-        assert await life.value("SELECT full_name FROM people WHERE id = 3") == "Plato "
+        names = "SELECT full_name FROM people WHERE id IN (3, 4) ORDER BY id"
+        assert await life.rows(names) == [("Plato ",), ("Plato of Athens",)]
+        assert (await restore.restore(life.context, life.name)).written == 1
+        assert await life.rows(names) == [("Plato",), ("Plato of Athens",)]
 
 
 async def test_new_code_is_told_what_it_must_give_where_nothing_goes_back(database: str) -> None:

@@ -35,7 +35,7 @@ from expandcontract.model.errors import (
 from expandcontract.model.hooks import Turn, before
 from expandcontract.model.names import quote
 from expandcontract.model.notes import Note
-from expandcontract.model.phases import Phase, Stage, Status, Verb
+from expandcontract.model.phases import Phase, Stage, State, Status, Verb
 from expandcontract.model.plan import Plan
 from expandcontract.model.situation import Situation
 from expandcontract.postgres.catalog import relation
@@ -253,7 +253,8 @@ def _shared(plan: Plan, other: Plan) -> str | None:
     """Return the name of an index or constraint of `plan` that also stands on a column of `other`."""
     if not all(each.old_columns or each.new_columns for each in (plan, other)):
         return None  # one of them moves no column: nothing is carried, or lost with it
-    theirs = {*other.old_columns, *other.new_columns, other.hidden_column, *(other.claims or ())}
+    hidden = other.old_columns_in(State.HIDDEN)
+    theirs = {*other.old_columns, *other.new_columns, *hidden, *(other.claims or ())}
     standing = (*plan.catalog["indexes"], *plan.catalog["constraints"])
     return next(
         (
