@@ -26,6 +26,8 @@ def counted(verbs: list[str]) -> Iterator[tuple[Counter[str], Counter[str]]]:
     statements, loads = Counter[str](), Counter[str]()
 
     def count(statement: str) -> None:
+        if "pg_blocking_pids" in statement:
+            return  # a look at who blocks, of which a loaded machine has more
         statements[verbs[-1]] += 1
         loads[verbs[-1]] += ".look_changes_" in statement
 
@@ -45,4 +47,4 @@ async def test_a_verb_loads_the_situation_before_under_its_leases_and_at_its_end
                 await getattr(life, verb)()
     times = Counter(VERBS)
     assert {verb: loads[verb] / times[verb] for verb in LOADS} == LOADS
-    assert sum(statements.values()) < 670
+    assert sum(statements.values()) < 630
