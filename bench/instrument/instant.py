@@ -32,7 +32,7 @@ RENAMES: Mapping[str, tuple[str, dict[str, object], frozenset[str]]] = {
 VERBS = {"contract": contract.contract, "undo": undo.undo, "rollback": rollback.rollback}
 SECTIONS = {"start": "expand", "contract": "contract", "undo": "undo", "rollback": "rollback"}
 HEAD = ("", "verb", "in all (at most 1 s)", "lock held (at most 50 ms)", "WAL (at most 1 MB)")
-MOST_SECONDS, MOST_HELD_SECONDS, MOST_BYTES = 1.0, 0.05, 1_000_000
+MOST_SECONDS, MOST_HELD_SECONDS, MOST_KB = 1.0, 0.05, 1000
 _LSN = "SELECT pg_wal_lsn_diff(pg_current_wal_insert_lsn(), '0/0')::int8"
 Verb = Callable[[], Awaitable[object]]
 
@@ -102,9 +102,9 @@ async def _turn(context: Context, verb: str, does: Verb) -> Turn:
 
 def _row(label: str, verb: str, turns: list[Turn]) -> list[str]:
     columns = (
-        ([each.seconds for each in turns], page.millis, MOST_SECONDS),
+        ([each.seconds for each in turns], "{:.2f} s".format, MOST_SECONDS),
         ([each.held_seconds for each in turns], page.millis, MOST_HELD_SECONDS),
-        ([each.wal_bytes for each in turns], page.size, MOST_BYTES),
+        ([each.wal_bytes / 1000 for each in turns], "{:.0f} kB".format, MOST_KB),
     )
     cells = []
     for values, spell, most in columns:

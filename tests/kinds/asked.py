@@ -26,7 +26,7 @@ SOURCES = {
         SELECT found.*, quote_ident(a.attname) AS name, a.attnotnull AS not_null, a.atttypid,
                lead(quote_ident(a.attname)) OVER (PARTITION BY a.attrelid ORDER BY a.attnum) AS next,
                pg_get_expr(d.adbin, d.adrelid) AS written,
-               (SELECT o.conrelid::regclass::text || '(' || quote_ident(b.attname) || ')'
+               (SELECT o.conrelid::regclass::text || '.' || quote_ident(b.attname)
                 FROM pg_constraint o JOIN pg_attribute b ON b.attrelid = o.conrelid AND b.attnum = o.conkey[1]
                 WHERE o.contype = 'p' AND cardinality(o.conkey) = 1 AND b.atttypid = a.atttypid
                     AND o.conparentid = 0
@@ -41,7 +41,7 @@ SOURCES = {
         LEFT JOIN pg_constraint k ON k.conindid = i.indexrelid AND k.contype IN ('p', 'u', 'x')
         ORDER BY t, 2, name""",
     "constraint": f"""
-        SELECT found.*, quote_ident(k.conname) AS name, k.contype::text AS contype
+        SELECT found.*, quote_ident(k.conname) AS name, NOT k.convalidated AS unproven
         FROM ({_TABLES}) AS found JOIN pg_constraint k ON k.conrelid = found.oid
         WHERE k.coninhcount = 0 AND k.conparentid = 0 AND k.contype <> 'n' ORDER BY t, name""",
 }
@@ -149,7 +149,7 @@ ASKED = (
     Asked(
         "validate-constraint",
         "constraint",
-        lambda r: _if(r["contype"] in "cf", {"table": r["t"], "name": r["name"]}),
+        lambda r: _if(r["unproven"], {"table": r["t"], "name": r["name"]}),
     ),
     Asked("rename-constraint", "constraint", lambda r: {"table": r["t"], "old": r["name"], "new": "renamed"}),
 )  # fmt: skip

@@ -40,7 +40,7 @@ CREATE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN NEW.stamp := 
 _ON = (
     ("plain", "CREATE INDEX ON {t} (plain, id); COMMENT ON COLUMN {t}.plain IS 'somebody''s words'"),
     ("plain", "CREATE VIEW view_{n} AS SELECT id, plain FROM {t}"),
-    ("counted", "ALTER TABLE {t} ADD CONSTRAINT counted_{n} CHECK (counted >= 0)"),
+    ("counted", "ALTER TABLE {t} ADD CONSTRAINT counted_{n} CHECK (counted >= 0) NOT VALID"),
     ("counted", "GRANT SELECT (counted) ON {t} TO PUBLIC"),
     ("kind", "CREATE INDEX ON {t} (kind) WHERE kind <> 'lost'"),
     ("tags", "CREATE INDEX ON {t} USING gin (tags)"),

@@ -100,6 +100,7 @@ async def test_everything_has_a_plan_or_a_reason(
     finally:
         await found.close()
     print(f"{asked.label}: {outcome}")  # noqa: T201 - what -rP shows
+    assert outcome.planned or not outcome.bad, str(outcome)
     assert outcome.said.total() <= max(1, 0.03 * outcome.asked), str(outcome)
 
 
