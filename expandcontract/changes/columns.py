@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from expandcontract.changes import constraints, pair_notes, preflight
+from expandcontract.changes import constraints, costs, hazards, pair_notes, preflight
 from expandcontract.changes.kind import Kind, SpecT
 from expandcontract.model.change import Change, Further, FurtherOld, Mode, Pair, Side, Unfit
 from expandcontract.model.errors import BadExpression, MissingPrivilege, UnsupportedShape
@@ -151,11 +151,11 @@ def compose(
         undo=undoing.of(pair, sync.checks),
         # Of a side of several columns a rollback keeps nothing.
         given=predicates.only_new(pair, "t") if pair.more else "false",
-        costs=tuple(preflight.costs(snapshot, column)),
+        costs=tuple(costs.of_pair(snapshot, column)),
         hazards=(
-            *preflight.hazards(snapshot, predicates.hidden_names(pair), swap=subject.swap),
+            *hazards.of_pair(snapshot, predicates.hidden_names(pair), swap=subject.swap),
             *pair_notes.of(columns, judgement),
-            *(preflight.hazards_of_parts(snapshot, olds) if columns.traits is UNEVEN else ()),
+            *(hazards.of_parts(snapshot, olds) if columns.traits is UNEVEN else ()),
         ),
         server_version=snapshot.server_version,
         others=constraints.all_referred(snapshot, pair.old_columns),

@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import asdict
 
-from expandcontract.changes import preflight
+from expandcontract.changes import table_shape
 from expandcontract.model.change import Change
 from expandcontract.model.names import RelationName
 from expandcontract.model.notes import Words
+from expandcontract.model.phases import Section
 from expandcontract.model.plan import Plan
 from expandcontract.model.site import Site
 from expandcontract.postgres.catalog.snapshot import Snapshot
@@ -43,12 +44,16 @@ def compose(  # noqa: PLR0913 - what a plan without a pair is made of
     own that it needs as they are.
     The table is called `aside` while a view stands under its name, and `final` from contract on.
     """
-    preflight.examine_table(snapshot)
+    steps = sections(snapshot.table, parts, sentences, final=final)
+    # What names rows once a validation has met one needs no look before.
+    run = [step for section, found in steps.items() if section != Section.REPAIR for step in found]
+    columns = bool(brings or hidden or (retires and aside))
+    table_shape.examine(snapshot, table_shape.needs_of(run, columns=columns, trigger=bool(trigger)))
     return Plan(
         change=change,
         table=snapshot.table,
         pair=None,
-        sections=sections(snapshot.table, parts, sentences, final=final),
+        sections=steps,
         old_columns=(retires,) if retires else (),
         new_columns=brings,
         hidden_column=hidden,

@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from expandcontract.model.errors import NameTaken, NoSuchObject
 from expandcontract.model.names import RelationName, parse_column, quote
 from expandcontract.model.site import Site
+from expandcontract.postgres.catalog.constraint import Constraint
 from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.steps.references import Reference
 from expandcontract.steps.rules import Standing
 
 #: As pg_constraint.contype has them.
@@ -17,7 +19,8 @@ CHECK, FOREIGN_KEY, NOT_NULL, PRIMARY_KEY, UNIQUE, EXCLUSION = "c", "f", "n", "p
 @dataclass(frozen=True)
 class Named:
     """A constraint of the table. `kind` is pg_constraint.contype, `definition` what ADD CONSTRAINT takes.
-    `other_table` is what a foreign key refers to, by its `other_columns`.
+    `other_table` with `other_columns` is what a foreign key refers to, `reference` how rows that break it are
+    found, where they can be read.
     """
 
     name: str
@@ -29,6 +32,7 @@ class Named:
     comment: str | None = None
     other_table: RelationName | None = None
     other_columns: tuple[str, ...] = ()
+    reference: Reference | None = None
 
 
 def every(snapshot: Snapshot) -> Iterator[Named]:
@@ -45,6 +49,7 @@ def every(snapshot: Snapshot) -> Iterator[Named]:
                 each.comment,
                 each.other_table,
                 each.other_columns,
+                _reference(each),
             )
     for index in snapshot.indexes:
         if index.constraint is not None:
@@ -66,6 +71,19 @@ def every(snapshot: Snapshot) -> Iterator[Named]:
                 column.not_null_valid,
                 comment=column.not_null_comment,
             )
+
+
+def _reference(key: Constraint) -> Reference | None:
+    if key.kind != FOREIGN_KEY or key.other_table is None or not key.readable:
+        return None
+    return Reference(
+        key.columns,
+        key.other_table,
+        key.other_columns,
+        key.operators,
+        full=key.match == "FULL",
+        partitioned=key.other_partitioned,
+    )
 
 
 def named(snapshot: Snapshot, written: str) -> Named:
@@ -138,5 +156,7 @@ def _broken_by(found: Named) -> str:
             return f"{found.definition.removeprefix('CHECK ').removesuffix(' NO INHERIT')} IS FALSE"
         case "n":
             return f"t.{quote(found.columns[0])} IS NOT DISTINCT FROM NULL"
+        case "f" if found.reference is not None:
+            return found.reference.broken()
         case _:
             return ""

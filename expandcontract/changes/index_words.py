@@ -127,6 +127,12 @@ def read(
             state="Nothing was changed.",
         )
     made, definition, predicate, keys, _ = rows[0]
+    foreign = [leaf.name.sql for leaf in snapshot.relation.leaves if leaf.foreign]
+    if unique and foreign:
+        raise UnsupportedShape(
+            f"{snapshot.table} has foreign partitions: {', '.join(foreign)}.",
+            why="PostgreSQL keeps no rows unique that are on another server.",
+        )
     if words.tablespace and snapshot.relation.partitioned:
         raise UnsupportedShape(
             f"{snapshot.table} is partitioned: its index cannot be given a tablespace.",

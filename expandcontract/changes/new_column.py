@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from expandcontract.changes import fills, preflight, row_expressions
+from expandcontract.changes import fills, hazards, preflight, row_expressions
+from expandcontract.changes.key_actions import KeyAction, actions
 from expandcontract.changes.row_expressions import RowExpression
 from expandcontract.model.change import Change
 from expandcontract.model.errors import UnsupportedShape
@@ -60,6 +61,8 @@ def trial(  # noqa: PLR0913 - what a column may be asked for with
     check: str | None,
     fill: str | None = None,
     references: str | None = None,
+    on_delete: KeyAction = KeyAction.NO_ACTION,
+    on_update: KeyAction = KeyAction.NO_ACTION,
 ) -> Trial:
     """Return the question. Raises BadExpression for what is more than one type or expression."""
     kept, alter = "INSERT INTO pg_temp.ec_file SELECT", "ALTER TABLE pg_temp.ec_clone"
@@ -81,13 +84,13 @@ def trial(  # noqa: PLR0913 - what a column may be asked for with
         update = f"UPDATE pg_temp.ec_clone AS {quote(snapshot.table.name)} SET {quote(name)}"
         statements.append(f"EXPLAIN (COSTS OFF) {update} = ({single(fill, '--fill')})")
         statements += row_expressions.statements(snapshot, filling(type_, fill))
-    statements += _key(name, references)
+    statements += _key(name, references, actions(on_delete, on_update))
     ruled = (check and f"CHECK ({check})", references and f"REFERENCES {references}")
     said = " ".join(filter(None, (type_, more, *ruled, fill and f"--fill {fill}")))
     return Trial(tuple(statements), _ASKED, f"column {quote(name)} {said}")
 
 
-def _key(name: str, references: str | None) -> list[str]:
+def _key(name: str, references: str | None, acts: str) -> list[str]:
     """Return what makes the foreign key to a copy of the other table, and keeps which one that is."""
     found = "SELECT NULL::pg_catalog.oid AS found"
     if references is None:
@@ -95,7 +98,7 @@ def _key(name: str, references: str | None) -> list[str]:
     other, columns = parse_referred(references)
     listed = tables.column_list(columns) if columns else ""
     found = f"SELECT pg_catalog.to_regclass({literal(str(other))})::pg_catalog.oid AS found"
-    key = f"FOREIGN KEY ({quote(name)}) REFERENCES pg_temp.ec_other {listed}"
+    key = f"FOREIGN KEY ({quote(name)}) REFERENCES pg_temp.ec_other {listed} {acts}"
     return [
         f"CREATE TEMPORARY TABLE ec_other (LIKE {other} INCLUDING INDEXES)",
         f"CREATE TEMPORARY TABLE ec_found AS {found}",
@@ -180,7 +183,7 @@ def examine_rules(snapshot: Snapshot, column: NewColumn) -> None:
 def notes(snapshot: Snapshot, column: NewColumn, *, check_of_more: bool) -> Iterator[Note]:
     """What the plan must say of a column more, and of what its rules may do to old code."""
     name = quote(column.name)
-    yield from preflight.hazards_of_adding(snapshot)
+    yield from hazards.of_adding(snapshot)
     if column.default is not None and not column.volatile and not preflight.is_constant(column.default):
         yield Note(
             "one-default",

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 
-from expandcontract.changes import preflight, row_expressions
+from expandcontract.changes import preflight, row_expressions, table_shape
 from expandcontract.changes.compose import compose
 from expandcontract.changes.row_expressions import RowExpression
 from expandcontract.model.change import Change
@@ -63,7 +63,7 @@ def trial(snapshot: Snapshot, expressions: Sequence[RowExpression], verb: str, w
 
     `verb` is what stands before WHERE.
     """
-    preflight.examine_table(snapshot)
+    table_shape.examine(snapshot)
     made = row_expressions.statements(snapshot, expressions)
     where = expressions[0].text
     return Trial((f"EXPLAIN (COSTS OFF) {verb} WHERE ({where})", *made), row_expressions.QUERY, what)

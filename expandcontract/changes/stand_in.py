@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 
-from expandcontract.changes import preflight
+from expandcontract.changes import table_shape
 from expandcontract.model.errors import NameTaken, UnsupportedShape
 from expandcontract.model.names import RelationName, check, quote
 from expandcontract.model.notes import Note
-from expandcontract.model.step import Step, Transactional
+from expandcontract.model.phases import Stage
+from expandcontract.model.step import LockMode, Step, Transactional
 from expandcontract.postgres.catalog import body
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps import tables
@@ -19,7 +20,7 @@ _MERGE_INTO_VIEWS_SINCE = 170000
 
 def examine(snapshot: Snapshot) -> None:
     """Raise UnsupportedShape where a view cannot stand for the table."""
-    preflight.examine_table(snapshot)
+    table_shape.examine(snapshot)
     if snapshot.whole.row_security and snapshot.server_version < SECURITY_INVOKER_SINCE:
         raise UnsupportedShape(
             f"{snapshot.table} has row-level security.",
@@ -53,6 +54,17 @@ def part(stand_in: StandIn, sentence: str, notes: Iterator[Note]) -> Part:
                 "~",
                 sentence,
                 Transactional(stand_in.put_up(), tables.access_exclusive(stand_in.name)),
+            ),
+        ),
+        repair=(
+            Step(
+                "restore:view",
+                "+",
+                f"make the view {stand_in.name} again",
+                Transactional(
+                    stand_in.put_up_again(), tables.locks(LockMode.SHARE_UPDATE_EXCLUSIVE, stand_in.base)
+                ),
+                restores=(Stage.BEFORE_READY, Stage.READY),
             ),
         ),
         contract=stand_in.take_down(),

@@ -52,7 +52,9 @@ def require_undamaged(situation: Situation) -> None:
         return
     raise NotReady(
         f"{situation.name} is not ready any more: {' '.join(situation.damage)}",
-        state="Code that needs the new side may fail, or write what the old side does not get.",
+        state="Code that needs the new side may fail, or write what the old side does not get."
+        if situation.plan.pair is not None
+        else "Code that needs the change may fail.",
         next=f"ec backfill {situation.name}" if situation.state == State.ACTIVE else "ec doctor",
     )
 
@@ -68,7 +70,8 @@ def place(situation: Situation) -> str:
 
 def _of_words(words: Words) -> dict[Stage, str]:
     gone = f"{words.destroys} is gone" if words.destroys else "nothing takes it back any more"
-    return {
+    kept = {Stage.FINISHED: f"{{name}} is finished: {words.ready}. {words.stays}"} if words.stays else {}
+    return kept | {
         Stage.READY: f"{{name}} is ready: {words.ready}.",
         Stage.HIDDEN: f"{{name}} is contracted: {words.contracted}, and ec undo takes it back.",
         Stage.PURGED: f"{{name}} is purged: {gone}.",
@@ -80,12 +83,12 @@ def what_is_left(situation: Situation) -> str:
     copy = situation.copy
     if situation.phases[Phase.DUAL_WRITE].status != "done":
         return f"Phase {situation.phase} is {situation.phases[situation.phase].status}."
-    if situation.plan.pair is None and copy is None:
+    if copy is not None and copy.blocks_done < copy.blocks_total:
+        return copy.what_is_left(situation.live.rows)
+    if situation.plan.pair is None:
         return f"Phase {situation.phase} is {situation.phases[situation.phase].status}."
     if copy is None:
         return "No row was copied yet."
-    if copy.blocks_done < copy.blocks_total:
-        return copy.what_is_left(situation.live.rows)
     return "All rows are copied; indexes of the new side are not settled yet."
 
 

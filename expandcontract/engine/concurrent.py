@@ -69,6 +69,14 @@ class _Watch:
         context.listen(StepRunning(self._work.name, self._section, step.id, step.sentence, seconds, build))
 
 
+async def is_done(work: Work, section: Section, step: Step, action: Concurrent) -> bool:
+    """Return whether the step's work is done already; a build that is running is waited for."""
+    watch = _Watch(work, section, step, action.relation)
+    while (state := await probe(work, action)) == "broken" and await watch.outlived():
+        work.context.check_stop(work.name)
+    return state == "done"
+
+
 async def run(work: Work, section: Section, step: Step, action: Concurrent) -> None:
     """Bring about what the probe calls done, and tell meanwhile how far it is. A broken leftover is removed
     first; what gave way to the application is done again.

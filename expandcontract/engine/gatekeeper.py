@@ -103,7 +103,9 @@ async def _refuse_moved(conn: AsyncConnection, situation: Situation) -> None:
     raise Refused(
         f"{was} is called {now} now.",
         why="Somebody renamed or moved it. The statements of the plan name it as it was called at start.",
-        state="Nothing of this step was done; both sides stay in sync.",
+        state="Nothing of this step was done."
+        if situation.plan.pair is None
+        else "Nothing of this step was done; both sides stay in sync.",
         next=f"{moved_back(was, now)}; then run the same command again. Once the change is over, rename it.",
     )
 

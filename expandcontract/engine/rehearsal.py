@@ -22,6 +22,7 @@ from expandcontract.model.plan import Plan
 from expandcontract.model.step import Concurrent, Occasion, Step, Sweep, Transactional
 from expandcontract.postgres import empty_copy
 from expandcontract.postgres.empty_copy import EmptyCopy
+from expandcontract.postgres.owner_rights import LEAVING_PATH, OWN
 from expandcontract.postgres.sqlstate import (
     in_words,
     is_disconnect,
@@ -137,6 +138,8 @@ def _aside_parts(parts: Iterable[RehearsedPart]) -> tuple[RehearsedPart, ...]:
 
 def _statements(step: Step) -> tuple[str, ...]:
     match step.action:
+        case Transactional(statements=statements, validates=True):
+            return (OWN.taking_path, *statements, LEAVING_PATH)
         case Transactional(statements=statements):
             return statements
         case Concurrent(again=True):

@@ -23,7 +23,8 @@ async def repair(context: Context, situation: Situation, pace: SweepPace, *, ver
 
 
 async def restore(work: Work) -> bool:
-    """Put the sync trigger back where it is not as it must be; return whether it had to be.
+    """Put back what the plan keeps up, the sync trigger or a view in a table's place, where it is not as it
+    must be; return whether it had to be.
 
     Raises StepFailed where a child table came after the plan, or where a column of the pair is gone: then
     there is nothing to put it on.
@@ -35,7 +36,7 @@ async def restore(work: Work) -> bool:
     step = situation.plan.restoring(situation.stage)
     if step is None:
         return False
-    work.context.notice(work.name, f"Putting the sync trigger back: {'; '.join(situation.live.sync_faults)}.")
+    work.context.notice(work.name, f"Put back: {step.sentence}. {' '.join(situation.live.sync_faults)}")
     await run_step(work, Section.REPAIR, step)
     _require_restored(await situations.one(work.context, work.name))
     return True

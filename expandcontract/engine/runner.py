@@ -10,7 +10,14 @@ from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expandcontract.engine import concurrent, departed, gatekeeper, late_partitions, transactional
+from expandcontract.engine import (
+    concurrent,
+    departed,
+    gatekeeper,
+    late_partitions,
+    made_by_others,
+    transactional,
+)
 from expandcontract.engine.leased_work import Work
 from expandcontract.engine.step_clock import telling
 from expandcontract.engine.transactional import Ending
@@ -105,6 +112,8 @@ async def run_step(work: Work, section: Section, step: Step, *, ending: Ending |
 async def _apart(work: Work, section: Section, step: Step, action: Concurrent) -> None:
     context = work.context
     began = time.monotonic()
+    if await made_by_others.accept(work, section, step, action):
+        return
     async with work.transaction() as conn:
         await gatekeeper.require_table(conn, work.situation)
         await journal.begin(conn, context.tables, journal.entry(work.situation, section, step))
@@ -113,7 +122,7 @@ async def _apart(work: Work, section: Section, step: Step, action: Concurrent) -
         work.context.notice(
             work.name, f"{action.relation} is no longer part of the table: nothing is built there."
         )
-    else:
+    elif not await made_by_others.is_others(work, section, action):
         await concurrent.run(work, section, step, action)
     killpoints.reach(f"{work.key(section, step.id)}.acted")
     async with work.transaction() as conn:

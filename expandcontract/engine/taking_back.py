@@ -109,7 +109,7 @@ async def _stands(work: Work, step: Step, status: str | None) -> bool:
 
 
 async def _begun(work: Work, section: Section) -> dict[str, str]:
-    """Return the status of each step that the journal knows.
+    """Return the status of each step that the journal knows, but of those that somebody else had done.
 
     What 0.1 did at contract where only a program fills rows it journaled as a repair.
     """
@@ -122,6 +122,7 @@ async def _begun(work: Work, section: Section) -> dict[str, str]:
             and_(table.c.section == section.value, table.c.cycle == cycle),
             table.c.section == Section.REPAIR.value,
         ),
+        table.c.attempts > 0,
     )
     query = select(table.c.step, table.c.status).where(*where)
     async with work.context.database.transaction() as conn:

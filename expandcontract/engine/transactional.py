@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expandcontract.engine import departed, gatekeeper, other_tables
+from expandcontract.engine import departed, front, gatekeeper, other_tables
 from expandcontract.engine.leased_work import Refusal, Work
 from expandcontract.ledger import change as change_writer
 from expandcontract.ledger import phase as phase_writer
@@ -21,6 +21,7 @@ from expandcontract.model.phases import Phase, Section, State, Status
 from expandcontract.model.step import Step, Transactional, Upkeep
 from expandcontract.postgres.locks import run_locked
 from expandcontract.postgres.message import Query, inlined
+from expandcontract.postgres.owner_rights import LEAVING_PATH
 from expandcontract.postgres.sqlstate import UNDEFINED_TABLE, server_message, sqlstate
 from expandcontract.postgres.standby import wait_until_unused
 
@@ -39,7 +40,7 @@ async def run(work: Work, section: Section, step: Step, action: Transactional, e
     """Run a step and journal it, once. Raises DBAPIError, or what stopped it before anything was done."""
     context = work.context
     began = time.monotonic()
-    action = departed.without(action, await departed.of(work))
+    action = front.present(work.situation, departed.without(action, await departed.of(work)))
     of_others = other_tables.refusals(work, action)
 
     async def prepare(conn: AsyncConnection) -> Sequence[str]:
@@ -53,7 +54,11 @@ async def run(work: Work, section: Section, step: Step, action: Transactional, e
         before = inlined(conn, *others, *_before(work, step))
         after = inlined(conn, *_after(work, section, step, time.monotonic() - began, ending))
         killpoints.reach(f"{work.key(section, step.id)}.begun")
-        return (*before, *rights.acting(action.statements), *after)
+        body = rights.acting(action.statements)
+        if action.validates:
+            # Rows are validated as the application's writes are judged.
+            body = (rights.taking_path, *body, LEAVING_PATH)
+        return (*before, *body, *after)
 
     if context.standby is not None and not action.patient:
         await wait_until_unused(context.standby, action.locks, context.policy, context.listen, context.stop)

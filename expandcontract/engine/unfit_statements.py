@@ -1,11 +1,14 @@
-"""Statements that were seen here, and that the view which is to stand for a table does not take."""
+"""Statements that were seen here, and that a change makes fail: what the view which is to stand for a table
+does not take, and what writes rows without a list of columns where those come or go.
+"""
 
 import itertools
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from expandcontract.changes.hazards import what_goes_wrong
 from expandcontract.model import sql_words
 from expandcontract.model.notes import Note
 from expandcontract.model.plan import Plan
@@ -16,11 +19,15 @@ _MERGE_SINCE = 170000
 
 
 async def seen(conn: AsyncConnection, plan: Plan) -> tuple[Note, ...]:
-    """Return a note where pg_stat_statements counts such statements. What it holds comes and goes, so that
-    the note is no part of what is reviewed.
+    """Return notes where pg_stat_statements counts such statements. What it holds comes and goes, so that
+    they are no part of what is reviewed.
     """
     if plan.aside is None:
-        return ()
+        comes, goes = _columns(plan)
+        if not (comes or goes):
+            return ()
+        entries = (await statements.read(conn, {plan.table.name})).entries
+        return tuple(unlisted(plan, [(entry.role, entry.query) for entry in entries]))
     table = plan.table.name
     found: defaultdict[str, set[str]] = defaultdict(set)
     for entry in (await statements.read(conn, {table})).entries:
@@ -31,6 +38,39 @@ async def seen(conn: AsyncConnection, plan: Plan) -> tuple[Note, ...]:
     told = "; ".join(f"{what} by {', '.join(sorted(roles))}" for what, roles in sorted(found.items()))
     sentence = f"Statements were seen here that name {plan.table} and that a view does not take:"
     return (Note("seen-statements", sentence, found=f"{told}."),)
+
+
+def _columns(plan: Plan) -> tuple[bool, tuple[str, ...]]:
+    """Return whether a column comes, and the names of those that are hidden, and then dropped."""
+    goes = plan.old_columns if plan.pair is not None or plan.hidden_column else ()
+    return plan.aside is None and bool(plan.new_columns), goes
+
+
+def unlisted(plan: Plan, seen: Iterable[tuple[str, str]]) -> Iterator[Note]:
+    """Pure. Yield a hazard for the statements, with their roles, that write rows of the plan's table without
+    a list of columns, and meet others than they were written for.
+    """
+    comes, goes = _columns(plan)
+    found: defaultdict[str, set[str]] = defaultdict(set)
+    for role, query in seen:
+        for what in sql_words.without_columns(sql_words.tokens(query), plan.table.name):
+            found[what].add(role)
+    if comes and found["COPY"]:
+        yield Note.hazard(
+            "copy-all",
+            f"COPY of rows into {plan.table} without a list of columns was seen here: it fails from expand "
+            "on, when there is one more. Name the columns.",
+            about="statements",
+            found=f"By {', '.join(sorted(found['COPY']))}.",
+        )
+    if goes and found["INSERT"]:
+        yield Note.hazard(
+            "insert-all",
+            f"INSERT into {plan.table} without a list of columns was seen here: {what_goes_wrong(goes)} Name "
+            "the columns.",
+            about="statements",
+            found=f"By {', '.join(sorted(found['INSERT']))}.",
+        )
 
 
 def refused(words: Sequence[str], table: str, server_version: int) -> Iterator[str]:

@@ -29,7 +29,9 @@ def judge(situation: Situation) -> Verdict | None:
     if proof is None:
         return _uncounted(situation)
     if proof.mismatches:
-        return _shut(f"{_found(proof, situation)}. Correct them, and count once more.", verify)
+        mended = ("They are written once more.", f"ec backfill {situation.name}")
+        then, next_ = mended if situation.plan.copies else ("Correct them, and count once more.", verify)
+        return _shut(f"{_found(proof, situation)}. {then}", next_)
     if proof.spoiled_at:
         why = proof.spoiled_why or "the last count was spoiled"
         return _shut(f"Rows were not counted since: {why}.", verify)

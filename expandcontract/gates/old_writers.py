@@ -23,6 +23,8 @@ ORDER = 110
 
 #: Said when the gate is open, and somebody is about to rely on it.
 LIMITS = "Not seen: readers of it, and writes that leave its value as it is or give both sides in sync."
+#: The same of what goes without a new side.
+_LIMITS_ALONE = "Not seen: readers of it, and writes that leave it as it is."
 
 
 def judge(situation: Situation) -> Verdict | None:
@@ -36,12 +38,13 @@ def judge(situation: Situation) -> Verdict | None:
         return None
     seen = _seen(situation)
     if not situation.policy.quiet_for:
-        return _opened(f"No quiet time is asked for. {seen}")
+        return _opened(situation, f"No quiet time is asked for. {seen}")
     opens = _opens_at(situation)
     if opens is None:
         return Verdict(NAME, HARD, open=False, reason="Nobody can be seen writing it before dual_write.")
     if opens <= situation.now:
-        return _opened(f"No write of the old side for {spell(situation.policy.quiet_for)}. {seen}")
+        what = "the old side" if situation.plan.pair is not None else situation.plan.old_side
+        return _opened(situation, f"No write of {what} for {spell(situation.policy.quiet_for)}. {seen}")
     when = f"in {naturaldelta(opens - situation.now)}, at {opens:%H:%M:%S}"
     reason = f"{seen} {_looked(situation)}Opens {when}, when nobody writes it until then."
     return Verdict(NAME, HARD, open=False, reason=reason)
@@ -55,8 +58,9 @@ def known(situation: Situation) -> str:
     return f"attempt {situation.attempt}, cycle {situation.cycle}: {'; '.join(writers) or 'nobody'}"
 
 
-def _opened(reason: str) -> Verdict:
-    return Verdict(NAME, HARD, open=True, reason=f"{reason} {LIMITS}")
+def _opened(situation: Situation, reason: str) -> Verdict:
+    limits = LIMITS if situation.plan.pair is not None else _LIMITS_ALONE
+    return Verdict(NAME, HARD, open=True, reason=f"{reason} {limits}")
 
 
 def _opens_at(situation: Situation) -> datetime | None:

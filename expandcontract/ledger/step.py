@@ -5,6 +5,7 @@ A transactional step writes `done` in its own transaction; the others `begin` fi
 
 from dataclasses import dataclass
 
+from sqlalchemy import case, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger.tables import Tables
@@ -50,6 +51,24 @@ async def done(conn: AsyncConnection, tables: Tables, entry: JournalEntry, secon
     await run(conn, _writing(tables, entry, "done", _TRIED, seconds))
 
 
+async def found(conn: AsyncConnection, tables: Tables, entry: JournalEntry) -> None:
+    """Journal a step that was never begun as done without a try: somebody else had done the very same."""
+    await run(conn, _writing(tables, entry, "done", _TRIED, 0.0, tries=0))
+
+
+async def all_begun(
+    conn: AsyncConnection, tables: Tables, situation: Situation, *, tried: bool
+) -> set[tuple[str, str]]:
+    """Return the section and name of each step of the present attempt, and cycle, that the journal knows;
+    where only those that were `tried` are wanted, without what was found done by somebody else.
+    """
+    step = tables.step.c
+    cycle = case((step.section.in_(CYCLIC), situation.cycle), else_=0)
+    where = (step.change_id == situation.change_id, step.attempt == situation.attempt, step.cycle == cycle)
+    rows = await conn.execute(select(step.section, step.step).where(*where, step.attempts >= int(tried)))
+    return {(section, name) for section, name in rows}
+
+
 async def fail(
     conn: AsyncConnection, tables: Tables, entry: JournalEntry, seconds: float, error: str
 ) -> None:
@@ -85,6 +104,7 @@ def _writing(
     error: str | None = None,
     *,
     since: str = "",
+    tries: int = 1,
 ) -> Query:
     """Return the statement that writes an entry, which has ended where it took some `seconds`. `again` is
     what becomes of the times and the number of tries of one that is there.
@@ -92,7 +112,7 @@ def _writing(
     sql = f"""
 INSERT INTO {tables.qualified("step")} AS s
     ({_KEY}, status, error, attempts, started_at, finished_at, seconds)
-SELECT {_ENTRY}, $6::text, $7::text, 1,
+SELECT {_ENTRY}, $6::text, $7::text, {tries},
     pg_catalog.clock_timestamp() - pg_catalog.make_interval(secs => coalesce(taken.seconds, 0)),
     CASE WHEN taken.seconds IS NOT NULL THEN pg_catalog.clock_timestamp() END, taken.seconds
 FROM (SELECT $8::float8{since} AS seconds) taken

@@ -300,8 +300,8 @@ class ConnectionLost(Stopped):
 
 
 class ServerAway(Stopped):
-    """The server starts up, shuts down or fails over, or has no connection left. It was waited for, for a
-    quarter of a minute; the same command goes on when it is there.
+    """The server starts up, shuts down or fails over, or has no connection left. It was waited for, for as
+    long as the message says; the same command goes on when it is there.
     """
 
     code = "EC409"

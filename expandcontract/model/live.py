@@ -1,6 +1,7 @@
 """What the catalog and the statistics say of a change's table now."""
 
 from dataclasses import dataclass, field
+from enum import StrEnum
 
 from expandcontract.model.names import RelationName, quote
 from expandcontract.model.plan import Plan
@@ -55,11 +56,24 @@ class Lost:
         return f"Column {quote(plan.sides.new.column)} of {plan.table} has lost {what}."
 
 
+class Front(StrEnum):
+    """What has the name by which old code means a table that went aside."""
+
+    #: The table did not go aside.
+    UNWANTED = "unwanted"
+    STANDS = "stands"
+    #: Somebody dropped the view.
+    MISSING = "missing"
+    #: Something else than a view.
+    TAKEN = "taken"
+
+
 @dataclass(frozen=True)
 class Live:
     """What the catalog and the statistics say now."""
 
     table_exists: bool
+    front: Front = Front.UNWANTED
     #: Sentences on what is wrong with trigger, functions or columns; empty when sync is intact.
     sync_faults: tuple[str, ...] = ()
     #: Columns that the change needs and that are not there under their names.

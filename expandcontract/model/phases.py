@@ -103,9 +103,8 @@ class Refuse:
 Answer: TypeAlias = Run | Nothing | Refuse
 
 _RUN = Run()
-_AT_READY = "The new side is filled and settled already."
-_UNDO_FIRST = "The change is contracted: its old side is hidden."
-_GONE = "The old side was purged; there is no way back."
+_UNDO_FIRST = "The change is contracted."
+_GONE = "The change was purged: there is no way back."
 _NOT_STARTED = "The change was not started."
 _ROLLED_BACK = "The change was rolled back."
 _FINISHED = Nothing("The change is finished: there was nothing to contract.")
@@ -134,7 +133,7 @@ ANSWERS: Mapping[Verb, Mapping[Stage, Answer]] = {
     },
     Verb.VERIFY: {
         Stage.NOT_STARTED: Refuse(_NOT_STARTED, _START),
-        Stage.BEFORE_READY: Refuse("Not every row was copied yet.", _BACKFILL),
+        Stage.BEFORE_READY: Refuse("The change is not ready yet.", _BACKFILL),
         Stage.READY: _RUN,
         Stage.HIDDEN: Refuse(_UNDO_FIRST, "ec undo {change}"),
         Stage.PURGED: Refuse(_GONE, "ec log {change}"),
@@ -143,7 +142,7 @@ ANSWERS: Mapping[Verb, Mapping[Stage, Answer]] = {
     },
     Verb.CONTRACT: {
         Stage.NOT_STARTED: Refuse(_NOT_STARTED, _START),
-        Stage.BEFORE_READY: Refuse("Not every row was copied yet.", _BACKFILL),
+        Stage.BEFORE_READY: Refuse("The change is not ready yet.", _BACKFILL),
         Stage.READY: _RUN,
         Stage.HIDDEN: Nothing("The change is contracted already."),
         Stage.PURGED: Nothing("The change is finished."),
@@ -179,7 +178,7 @@ ANSWERS: Mapping[Verb, Mapping[Stage, Answer]] = {
     },
     Verb.RESTORE: {
         Stage.NOT_STARTED: Refuse(_NOT_STARTED, _START),
-        Stage.BEFORE_READY: Refuse("Not every row was copied yet.", _BACKFILL),
+        Stage.BEFORE_READY: Refuse("The change is not ready yet.", _BACKFILL),
         Stage.READY: _RUN,
         Stage.HIDDEN: Refuse(_UNDO_FIRST, "ec undo {change}"),
         Stage.PURGED: Refuse(_GONE, "ec log {change}"),

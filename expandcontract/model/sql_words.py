@@ -94,3 +94,25 @@ def _whole(words: list[str], after: str) -> bool:
     if words[0] == "copy":
         return after in {"to", "from"}
     return after in {"values", "select"}
+
+
+#: What follows the name of a table where an INSERT names no columns.
+_ROWS = frozenset({"values", "select", "with", "table", "overriding"})
+
+
+def without_columns(words: list[str], table: str) -> frozenset[str]:
+    """Return INSERT and COPY where the statement writes rows of the table so, and names no columns of it.
+
+    It knows the table by its name alone: one of another schema may have it.
+    """
+    found = set()
+    for at, word in enumerate(words):
+        before, after = words[max(at - 3, 0) : at], words[at + 1 : at + 3]
+        if word != table or not (before and after):
+            continue
+        verb = before[0] if before[-1] == "." else before[-1]
+        if verb == "into" and (after[0] in _ROWS or (after[0] == "(" and after[-1] in _ROWS)):
+            found.add("INSERT")
+        if verb == "copy" and after[0] == "from":
+            found.add("COPY")
+    return frozenset(found)

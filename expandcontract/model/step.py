@@ -41,6 +41,13 @@ class Transactional:
     locks: tuple[Lock, ...] = ()
     patient: bool = False
 
+    @property
+    def validates(self) -> bool:
+        """Whether it looks at all rows by expressions that were understood when they were made: what their
+        functions name is looked up as in a session of the application, and nothing else is.
+        """
+        return self.patient and all(each.startswith("ALTER TABLE ") for each in self.statements)
+
 
 @dataclass(frozen=True)
 class Concurrent:

@@ -476,7 +476,7 @@ def _not_connected(address: Address, error: Exception) -> NotConnected:
 def _away(address: Address, error: Exception) -> ServerAway:
     return ServerAway(
         f"{address} takes no connection now.",
-        why=_words(address, error),
+        why=f"{_words(address, error)} It was waited for, for {AWAY_SECONDS:g} s.",
         state="What was committed is in the ledger.",
         next="Run the same command again when the server is there.",
     )

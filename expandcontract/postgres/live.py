@@ -8,7 +8,7 @@ from typing import Any, TypeAlias
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expandcontract.model.live import Dependent, Leaf, Live
+from expandcontract.model.live import Dependent, Front, Leaf, Live
 from expandcontract.model.names import RelationName, judging_trigger, keeping_triggers, quote
 from expandcontract.postgres import old_side, watchers
 from expandcontract.postgres.catalog import dependent, whole
@@ -104,10 +104,11 @@ asked AS (
 """
 
 _TABLES = """
-SELECT u.change, n.nspname::text AS schema, c.relname::text AS name
+SELECT u.change, n.nspname::text AS schema, c.relname::text AS name, f.relkind::text AS front
 FROM asked u
 JOIN pg_catalog.pg_class c ON c.oid = u.relation
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_class f ON f.oid = pg_catalog.to_regclass(nullif(u.front, ''))
 """
 
 _COLUMN = for_each("""
@@ -251,10 +252,12 @@ def _live(
     moved = [f"Table {subject.table} is called {table} now."] if table != subject.table else []
     triggers = [sentence for leaf in leaves for sentence in _trigger_faults(subject, leaf)]
     triggers += _order_faults(subject, leaves, watchers.found(seen["watchers"], subject.columns))
+    front = _front(subject, seen["tables"][0]["front"])
     return Live(
         table_exists=True,
         called=table,
-        sync_faults=(*moved, *gone, *functions, *triggers),
+        sync_faults=(*moved, *_front_faults(subject, front), *gone, *functions, *triggers),
+        front=front,
         missing_columns=tuple(missing),
         column_faults=gone,
         retyped=tuple(_retyped(subject, row) for row in seen["columns"] if row["type"] is not None),
@@ -268,6 +271,25 @@ def _live(
         else old_side.went(subject.planned, seen["standing"]),
         rows=sum(leaf.rows for leaf in leaves) if all(leaf.rows >= 0 for leaf in leaves) else None,
     )
+
+
+def _front(subject: WatchedTable, kind: str | None) -> Front:
+    """Pure. Tell what has the name by which old code means a table that went aside."""
+    if not subject.front or subject.front == subject.table.sql:
+        return Front.UNWANTED
+    return Front.MISSING if kind is None else Front.STANDS if kind == "v" else Front.TAKEN
+
+
+def _front_faults(subject: WatchedTable, front: Front) -> list[str]:
+    match front:
+        case Front.MISSING:
+            return [f"View {subject.front} of {subject.table} is missing: statements under that name fail."]
+        case Front.TAKEN:
+            return [
+                f"{subject.front} is not the view of {subject.table} any more: something else took its name."
+            ]
+        case _:
+            return []
 
 
 def _dependents(subject: WatchedTable, found: Sequence[ColumnDependent]) -> Iterator[Dependent]:

@@ -25,10 +25,14 @@ from expandcontract.model.names import literal, quote
 from expandcontract.postgres import query
 from expandcontract.postgres.descendants import tree
 from expandcontract.postgres.message import LEFTOVERS, Query, inlined, renumbered, send
+from expandcontract.postgres.settings import OUR_PATH, own_path
 from expandcontract.postgres.sqlstate import ERRAND
 
 #: The setting that has the search_path of an errand where that is another than the session's.
 OWN_PATH = "ec.own_path"
+
+#: Takes `OwnerRights.taking_path` back: what is ours is looked up along our path.
+LEAVING_PATH = f"SELECT pg_catalog.set_config('search_path', '{OUR_PATH}', true)"
 
 #: What one who is a member of the owner has beside that in any case: to look on, and BYPASSRLS, for the rows.
 _HARMLESS = (
@@ -182,6 +186,13 @@ class OwnerRights:
             f"SELECT {self._call(each, 'NULL', answers=False)}" if each.startswith("ALTER TABLE ") else each
             for each in statements
         )
+
+    @property
+    def taking_path(self) -> str:
+        """The statement after which what expressions and CHECKs call is looked up as in a session of the
+        application, until the transaction ends, or `LEAVING_PATH`.
+        """
+        return own_path("search_path" if self.owner is None else OWN_PATH)
 
     async def rows(self, conn: AsyncConnection, statement: str, *arguments: object) -> list[tuple[Any, ...]]:
         """Return the rows of a statement, as `query.rows` does; what JSON does not know comes as text.

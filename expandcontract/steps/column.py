@@ -301,7 +301,8 @@ def _make_ready(columns: Columns) -> Step:
             f"ALTER TABLE {subject.table.sql} ALTER COLUMN {quote(subject.new)} SET DEFAULT {subject.default}"
         )
         locks = tables.access_exclusive(subject.table)
-    sentence = f"ready: {named(subject.pair)} counts as filled in every row"
+    counts = "count" if subject.pair.more else "counts"
+    sentence = f"ready: {named(subject.pair)} {counts} as filled in every row"
     if subject.pair.computed_outside:
         sentence = f"ready: {quote(subject.new)} was filled in every row"
     brings = () if subject.default is None else ("DEFAULT",)
@@ -389,7 +390,7 @@ def _remove(columns: Columns) -> Step:
     return Step(
         "remove",
         "-",
-        f"remove {named(subject.pair)} and what keeps it in sync",
+        f"remove {named(subject.pair)} and what keeps {'them' if subject.pair.more else 'it'} in sync",
         Transactional(statements, _all_locks(columns)),
         becomes=State.ROLLED_BACK,
         beside=beside,

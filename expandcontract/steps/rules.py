@@ -25,7 +25,8 @@ def looked_for(snapshot: Snapshot, broken_by: str, rule: str) -> Part:
 
 def _look(snapshot: Snapshot, broken_by: str, rule: str) -> Step:
     key = tuple(quote(column) for column in snapshot.primary_key)
-    sweep = Sweep(Purpose.COMPARE, snapshot.table.sql, broken_by, key=key)
+    # What the rule calls is looked up as where the application writes, and as where it is validated.
+    sweep = Sweep(Purpose.COMPARE, snapshot.table.sql, broken_by, key=key, own_path=True)
     return Step("look", "=", f"look for rows that break {rule}", sweep, by_size=True)
 
 

@@ -68,27 +68,33 @@ END"""
     def take_down(self) -> tuple[str, ...]:
         """Return the statements that take the view away."""
         name_again = () if self.stays_aside else (rename(self.base, self.name),)
-        return (f"DROP VIEW {self.name.sql}", *name_again)
+        return (f"DROP VIEW IF EXISTS {self.name.sql}", *name_again)
 
     def again(self) -> tuple[str, ...]:
         """Return the statements that take `take_down` back."""
         aside = () if self.stays_aside else (rename(self.name, self.base),)
         return (*aside, *self._make_again())
 
+    def put_up_again(self) -> tuple[str, ...]:
+        """Return the statements that make the view where somebody dropped it."""
+        return (f"DROP VIEW IF EXISTS {self.name.sql}", *self._make_again())
+
     def back(self) -> str:
-        """Return the statement that brings everything back to where it was, and does nothing where the view
-        does not stand.
+        """Return the statement that brings everything back to where it was, also where somebody dropped the
+        view, and does nothing where the table did not go aside.
         """
         columns = [
             f"ALTER TABLE {self.name.sql} RENAME COLUMN {quote(new)} TO {quote(old)};"
             for old, new in self.renamed.items()
         ]
-        then = "\n        ".join(
-            (f"DROP VIEW {self.name.sql};", f"{rename(self.base, self.name)};", *columns)
-        )
+        then = "\n        ".join((f"{rename(self.base, self.name)};", *columns))
+        name, base = literal(self.name.sql), literal(self.base.sql)
         return do(f"""BEGIN
     IF EXISTS (SELECT FROM pg_catalog.pg_class c
-               WHERE c.oid = pg_catalog.to_regclass({literal(self.name.sql)}) AND c.relkind = 'v') THEN
+               WHERE c.oid = pg_catalog.to_regclass({name}) AND c.relkind = 'v') THEN
+        DROP VIEW {self.name.sql};
+    END IF;
+    IF pg_catalog.to_regclass({name}) IS NULL AND pg_catalog.to_regclass({base}) IS NOT NULL THEN
         {then}
     END IF;
 END""")

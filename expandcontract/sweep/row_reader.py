@@ -128,7 +128,10 @@ class RowReader:
         try:
             async with self._database.transaction(statement_timeout=TIMEOUT) as conn:
                 await conn.exec_driver_sql(settings(local=True))
-                return await owner_rights.rows(conn, leaf.name, statement, *arguments)
+                rights = await owner_rights.of(conn, leaf.name)
+                if self._action.own_path:
+                    await conn.exec_driver_sql(rights.taking_path)
+                return await rights.rows(conn, statement, *arguments)
         except Exception as error:
             if codes.sqlstate(error) == codes.QUERY_CANCELED:
                 raise TimeoutError from error
@@ -156,7 +159,7 @@ def _count(action: Sweep, leaf: Leaf) -> str:
     return f"""
 SELECT pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE {action.wanted})
 FROM ONLY {leaf.name} t
-WHERE t.ctid >= $1 AND t.ctid < $2
+WHERE t.ctid OPERATOR(pg_catalog.>=) $1 AND t.ctid OPERATOR(pg_catalog.<) $2
 """.strip()
 
 
@@ -167,7 +170,7 @@ def _page(action: Sweep, leaf: Leaf, *, values: bool) -> str:
     return f"""
 SELECT t.ctid::pg_catalog.text, {", ".join([*sides, *named])}
 FROM ONLY {leaf.name} t
-WHERE t.ctid >= $1 AND t.ctid < $2 AND ({action.wanted})
+WHERE t.ctid OPERATOR(pg_catalog.>=) $1 AND t.ctid OPERATOR(pg_catalog.<) $2 AND ({action.wanted})
 ORDER BY t.ctid
 LIMIT {PAGE}
 """.strip()

@@ -28,6 +28,8 @@ from expandcontract.throttles.max_rate import MaxRate
 T = TypeVar("T")
 SliceCheck = Callable[[AsyncConnection], Awaitable[None]]
 
+#: A server that is away is waited for this many times more: a failover takes longer than a restart.
+AWAY_AGAIN = 2
 #: A broken connection is made anew this many times in a row.
 RECONNECTS = 40
 #: Somebody who waits for long is told so, not more often than this.
@@ -215,8 +217,13 @@ class Shift:
         if isinstance(error, ServerAway):
             # It was waited for already.
             if broken < RECONNECTS:
-                return broken + RECONNECTS // 2
-            raise error
+                return broken + RECONNECTS // AWAY_AGAIN
+            raise ServerAway(
+                error.message,
+                why=f"{error.why} A sweep waits {AWAY_AGAIN + 1} times in a row.",
+                state=error.state,
+                next=error.next,
+            ) from error
         if codes.is_disconnect(error) or (isinstance(error, NotConnected) and self._connected):
             if broken < RECONNECTS:
                 return broken + 1

@@ -10,9 +10,7 @@ from expandcontract.ledger import chunk as ledger
 from expandcontract.ledger.chunk import Chunk
 from expandcontract.model import killpoints
 from expandcontract.model.errors import StepFailed
-from expandcontract.postgres import owner_rights
-from expandcontract.postgres.owner_rights import OWN
-from expandcontract.postgres.settings import OUR_PATH, own_path
+from expandcontract.postgres.owner_rights import LEAVING_PATH, OWN
 from expandcontract.sweep.brake import jittered
 from expandcontract.sweep.errands import slices
 from expandcontract.sweep.pace import Pace
@@ -86,13 +84,11 @@ class Slicing:
     async def _take_path(self, conn: AsyncConnection) -> None:
         """Have what the expressions call looked up as in a session of the application."""
         if self._shift.job.action.own_path:
-            await conn.exec_driver_sql(
-                own_path("search_path" if self._rights.owner is None else owner_rights.OWN_PATH)
-            )
+            await conn.exec_driver_sql(self._rights.taking_path)
 
     async def _leave_path(self, conn: AsyncConnection) -> None:
         if self._shift.job.action.own_path:
-            await conn.exec_driver_sql(f"SELECT pg_catalog.set_config('search_path', '{OUR_PATH}', true)")
+            await conn.exec_driver_sql(LEAVING_PATH)
 
     async def _check(self, conn: AsyncConnection) -> None:
         """Ask whether all this still means something. Whoever finishes asks once more."""

@@ -2,4 +2,4 @@
 --   instant, reversible; locks: ACCESS EXCLUSIVE on public.reviews
 LOCK TABLE public.reviews IN SHARE UPDATE EXCLUSIVE MODE;
 LOCK TABLE public.reviews IN ACCESS EXCLUSIVE MODE;
-DROP VIEW public.reviews;
+DROP VIEW IF EXISTS public.reviews;

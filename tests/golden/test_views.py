@@ -184,7 +184,7 @@ VIEWS: dict[str, View] = {
     "plan": PlanView.of(_full_plan(), _statements, "phases/0001_rename_users_name"),
     "error": ErrorView.of(
         WrongState(
-            "The change is contracted: its old side is hidden.",
+            "The change is contracted.",
             why="Contract ended at 12:00.",
             next="ec undo x",
         )

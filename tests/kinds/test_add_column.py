@@ -22,8 +22,9 @@ from expandcontract.model.errors import (
 )
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Plan
+from expandcontract.model.step import Transactional
 from expandcontract.postgres.connect import Database
-from tests.acceptance.cycle import IN_A_HURRY, POLICY, Life, living
+from tests.acceptance.cycle import IN_A_HURRY, POLICY, Life, living, opened
 from tests.acceptance.script import TO_READY
 from tests.conftest import VERSION
 from tests.kinds.cases import USERS
@@ -80,6 +81,7 @@ REFUSED: list[tuple[dict[str, Any], type[EcError], str]] = [
     ({"column": "users.a", "type": "text", "fill": "loud"}, UnsupportedShape, "generated"),
     ({"column": "users.a", "type": "integer", "fill": "id", "unique": True}, BadChangeFile, "add-unique"),
     ({"column": "users.a", "type": "integer", "references": "user"}, BadExpression, "does not exist"),
+    ({"column": "users.a", "type": "integer", "on_delete": "cascade"}, BadChangeFile, "--references"),
     ({"column": "users.a", "type": "text", "references": "users"}, BadExpression, "foreign key"),
     ({"column": "users.a", "type": "text", "references": "users.name"}, BadExpression, "unique constraint"),
     ({"column": "parts.a", "type": "integer", "unique": True}, UnsupportedShape, "partitioned"),
@@ -117,6 +119,15 @@ async def test_nothing_is_rewritten_or_scanned_under_a_lock(context: Context, da
             assert watched.faults == [], fields
     finally:
         await connection.close()
+
+
+async def test_what_becomes_of_rows_that_refer(context: Context) -> None:
+    """ON DELETE and ON UPDATE are those that were asked for."""
+    fields = {"column": "users.boss", "type": "integer", "references": "users"}
+    plan = await _plan(context, fields | {"on_delete": "set-null", "on_update": "cascade"})
+    add = next(each.action for each in plan.steps(Section.BACKFILL) if each.id == "foreign_key")
+    assert isinstance(add, Transactional)
+    assert "(id) ON UPDATE CASCADE ON DELETE SET NULL NOT VALID" in add.statements[0]
 
 
 async def test_what_is_refused(context: Context) -> None:
@@ -204,3 +215,24 @@ def test_the_name_is_of_table_and_column() -> None:
     change = plans.named("add-column", {"column": "public.users.token", "type": "uuid"}, ())
     assert change.name.endswith("add_users_token")
     assert str(planner.target(change)) == "public.users"
+
+
+async def test_functions_that_write_rows_without_a_list_of_columns(database: str) -> None:
+    """One column more fails COPY; one that goes bends what INSERT gives. Each function is named."""
+    given = f"""{USERS}
+        CREATE FUNCTION load() RETURNS void LANGUAGE plpgsql AS 'BEGIN COPY users FROM ''/dev/null''; END';
+        CREATE FUNCTION put() RETURNS void LANGUAGE sql AS 'INSERT INTO users SELECT * FROM users LIMIT 0';
+        CREATE FUNCTION well() RETURNS void LANGUAGE sql AS 'INSERT INTO users (id) VALUES (0)'"""
+    fields = {"column": "users.more", "type": "integer"}
+    async with opened(database, "add-column", fields, given) as app:
+
+        async def found(kind: str, **asked: str) -> set[str]:
+            made = await plans.make(app.context, plans.named(kind, asked, ()))
+            return {note.code for note in made.to_acknowledge if "-all:" in note.code}
+
+        assert await found("add-column", **fields) == {"copy-all:public.load()"}
+        assert await found("drop-column", column="users.fax") == {"insert-all:public.put()"}
+        assert await found("rename-column", column="users.fax", new_name="fon") == {
+            "copy-all:public.load()",
+            "insert-all:public.put()",
+        }

@@ -52,6 +52,8 @@ async def test_what_can_be_asked_for(database: str) -> None:
             "FOREIGN KEY (region, number) REFERENCES public.customers(region, number) ON DELETE SET NULL"
             in (many.about)
         )
+        full = await planned("orders.region,number", "customers.region,number", match_full=True)
+        assert "customers(region, number) MATCH FULL" in full.about
         itself = await planned('"Guest Book".up', '"Guest Book"."Full, Name"', deferrable=True)
         assert "DEFERRABLE" in itself.about
         if VERSION >= 18:
@@ -96,3 +98,29 @@ async def test_rows_that_refer_to_nothing_are_named(database: str) -> None:
             await life.sql("INSERT INTO orders VALUES (101, 11)")
         await life.undo()
         await life.sql("INSERT INTO orders VALUES (101, 11)")
+
+
+async def test_a_key_of_all_columns_or_none(database: str) -> None:
+    """MATCH FULL: a row that has one of them alone breaks it, and is found."""
+    fields = {"columns": "orders.region,number", "references": "customers.region,number", "match_full": True}
+    given = f"{GIVEN} UPDATE orders SET region = NULL, number = NULL WHERE number > 10 AND id <> 12"
+    async with living(database, "add-foreign-key", fields, given) as life:
+        with pytest.raises(Mismatches, match="2 of 20 rows refer to nothing") as found:
+            await life.ready()
+        assert found.value.why.startswith("Rows: id=7; id=12.")
+        await life.sql("UPDATE orders SET region = NULL, number = NULL WHERE id IN (7, 12)")
+        await life.verify()
+        await life.contract()
+        with pytest.raises(asyncpg.ForeignKeyViolationError):
+            await life.sql("INSERT INTO orders (id, region) VALUES (101, 'r')")
+
+
+async def test_rows_that_break_a_key_which_is_not_valid_are_named(database: str) -> None:
+    """By validation, and all of them: PostgreSQL names the first alone."""
+    key = "ALTER TABLE orders ADD CONSTRAINT whose FOREIGN KEY (customer_id) REFERENCES customers NOT VALID"
+    fields = {"table": "orders", "name": "whose"}
+    async with living(database, "validate-constraint", fields, f"{GIVEN}{key}") as life:
+        await life.start()
+        with pytest.raises(Mismatches, match=r"2 rows of public\.orders break whose") as found:
+            await life.backfill()
+        assert found.value.why == "Rows: id=11; id=12."

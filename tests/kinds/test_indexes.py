@@ -236,6 +236,45 @@ async def test_another_index_of_that_name_is_not_dropped(database: str) -> None:
         assert await life.value("SELECT to_regclass('users_seen') IS NOT NULL")
 
 
+@pytest.mark.parametrize("kind", ["add-unique", "add-index"])
+async def test_what_somebody_built_by_hand_is_not_made_a_rule(database: str, kind: str) -> None:
+    """The very index under the very name, made after the plan: contract would drop it with its undo, so it
+    stops there; neither that nor rollback drops it.
+    """
+    by_hand = "CREATE UNIQUE INDEX {} ON users (id, seen)"
+    fields: dict[str, Any] = {"table": "users", "columns": "id, seen"}
+    fields |= {"unique": True} if kind == "add-index" else {}
+    async with living(database, kind, fields, USERS) as life:
+        await life.start()
+        await life.backfill()
+        name = "users_id_seen_key" if kind == "add-unique" else "users_id_seen_idx"
+        await life.sql(by_hand.format(name))
+        with pytest.raises(StepFailed, match="done by somebody else"):
+            await life.contract()
+        assert await life.value("SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass($1)", name)
+        await life.sql(f"DROP INDEX {name}")
+        assert (await life.contract()).stage == Stage.HIDDEN
+        await life.undo()
+        assert await life.value("SELECT to_regclass($1) IS NULL", name)
+        await life.backfill()
+        await life.sql(by_hand.format(name))
+        with pytest.raises(StepFailed, match="done by somebody else"):
+            await life.contract()
+        await life.rollback()
+        assert await life.value("SELECT to_regclass($1) IS NOT NULL", name)
+
+
+async def test_what_somebody_built_by_hand_stays_at_rollback(database: str) -> None:
+    """An index that was there before the first step looked is used, and not dropped."""
+    fields = {"table": "users", "columns": "seen, id"}
+    async with living(database, "add-index", fields, USERS) as life:
+        await life.start()
+        await life.sql("CREATE INDEX users_seen_id_idx ON users (seen, id)")
+        assert (await life.backfill()).stage == Stage.FINISHED
+        await life.rollback()
+        assert await life.value("SELECT to_regclass('users_seen_id_idx') IS NOT NULL")
+
+
 async def test_what_a_reindex_that_died_left_is_dropped(database: str) -> None:
     """Before the plan it is named by it, after it found by the step; the index is another one afterwards."""
     half = """CREATE UNIQUE INDEX CONCURRENTLY users_pkey_{} ON users (seen)"""

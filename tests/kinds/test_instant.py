@@ -4,8 +4,10 @@ import pytest
 
 from expandcontract import gates
 from expandcontract.changes import instant_rename
+from expandcontract.engine import health
 from expandcontract.engine.verbs import plan
-from expandcontract.model.errors import EcError, NameTaken, NoSuchObject
+from expandcontract.model.errors import EcError, NameTaken, NoSuchObject, Refused
+from expandcontract.model.phases import Stage
 from expandcontract.model.plan import Plan
 from tests.acceptance.cycle import Expected, Life, living, opened
 
@@ -111,3 +113,44 @@ async def test_undo_shows_the_columns_that_the_table_has_by_then(database: str) 
         await life.sql("INSERT INTO users (id, name, \"Born %\") VALUES (3, 'Cid', 8)")
         await life.rollback()
         assert await life.rows("SELECT * FROM users WHERE id = 3") == [(3, "Cid", 0, 8)]
+
+
+TABLE: dict[str, object] = {"table": "users", "new_name": "accounts"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "named"),
+    [("rename-column", FIELDS, "both-names"), ("rename-table", TABLE, "dependent")],
+    ids=["column", "table"],
+)
+async def test_a_view_that_somebody_dropped(
+    database: str, kind: str, fields: dict[str, object], named: str
+) -> None:
+    """What is missing is told, and made again by the next backfill; there is nothing to drop in it for
+    contract and rollback, which bring the table where it belongs. What took its name is nobody's to drop.
+    """
+    users = "CREATE TABLE users (id integer PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'Ann')"
+    async with living(database, kind, fields, users) as life:
+        await life.start(acknowledged=Expected({"view", named}))
+        await life.sql("DROP VIEW users")
+        situation = await life.situation()
+        assert not situation.deployable
+        finding = health.of(situation)
+        assert "View public.users" in finding.sentence
+        assert "is missing" in finding.sentence
+        assert (await life.backfill()).deployable
+        await life.sql("INSERT INTO users (id, name) VALUES (2, 'Bob')")
+
+        await life.sql("DROP VIEW users; CREATE TABLE users (other text)")
+        for verb in (life.contract, life.rollback):
+            with pytest.raises(Refused, match="took its name"):
+                await verb()
+        assert "took its name" in health.of(await life.situation()).sentence
+        await life.sql("DROP TABLE users")
+
+        await life.contract()
+        await life.undo()
+        assert await life.rows("SELECT id, name FROM users ORDER BY id") == [(1, "Ann"), (2, "Bob")]
+        await life.sql("DROP VIEW users")
+        assert (await life.rollback()).stage == Stage.ROLLED_BACK
+        assert await life.rows("SELECT * FROM users ORDER BY id") == [(1, "Ann"), (2, "Bob")]

@@ -194,3 +194,30 @@ async def test_a_validation_that_rows_do_not_let_through(database: str) -> None:
         assert told.value.why == "Rows: id=7; id=42."
         await life.sql("DELETE FROM articles WHERE length(title) < 4")
         assert (await life.backfill()).stage == Stage.FINISHED
+
+
+LOOSE = """
+CREATE TABLE least (length integer);
+INSERT INTO least VALUES (4);
+CREATE FUNCTION long_enough(text) RETURNS boolean LANGUAGE sql STABLE
+AS 'SELECT length($1) >= length FROM least';
+"""
+
+
+async def test_a_check_that_rests_on_the_search_path(database: str) -> None:
+    """What its functions name is found where the application's writes find it: by the count, by who names the
+    rows, and by the validation. The plan says of such a function that it depends on who writes.
+    """
+    fields = {"table": "articles", "name": "long", "check": "long_enough(title)"}
+    async with living(database, "add-check", fields, TITLES + LOOSE) as life:
+        said = [note.sentence for note in (await life.plan()).hazards]
+        assert ["public.long_enough(text): without a search_path" in each for each in said] == [True]
+        await life.start()
+        with pytest.raises(Mismatches, match="2 of 100 rows break") as told:
+            await life.backfill()
+        assert told.value.why.startswith("Rows: id=7; id=42.")
+        await life.sql("DELETE FROM articles WHERE length(title) < 4")
+        await life.verify()
+        await life.contract()
+        with pytest.raises(asyncpg.CheckViolationError):
+            await life.sql(BREAK)

@@ -43,6 +43,7 @@ async def test_a_server_without_connections_is_waited_for(
     await db.close()
     assert (away.value.exit_code, away.value.next != "") == (5, True)
     assert "too many connections" in away.value.why
+    assert away.value.why.endswith("It was waited for, for 0.3 s.")
 
 
 async def test_a_connection_that_comes_free_is_taken(database: str, crowded: str) -> None:

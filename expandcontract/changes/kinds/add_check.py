@@ -1,26 +1,37 @@
 """add-check: a CHECK that rows are counted against first, and that refuses from contract on."""
 
+from collections.abc import Iterator
 from typing import ClassVar
 
 from pydantic import Field
 
-from expandcontract.changes import constraints, preflight
+from expandcontract.changes import constraints, table_shape
 from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
 from expandcontract.model.chosen_names import chosen
 from expandcontract.model.errors import BadExpression
 from expandcontract.model.names import parse_table, quote, slug
-from expandcontract.model.notes import Words
+from expandcontract.model.notes import Note, Words
 from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Answers, Trial
 from expandcontract.postgres.expression import single
 from expandcontract.steps import rules
+from expandcontract.steps.parts import Part
 
-#: A row for each column that the CHECK names, or one without any.
+#: A row for each column that the CHECK names, or one without any; with the functions of the user that look up
+#: names along the search_path of whoever calls them.
 _CHECK = """
-SELECT pg_catalog.pg_get_expr(c.conbin, c.conrelid), a.attname
+SELECT pg_catalog.pg_get_expr(c.conbin, c.conrelid), a.attname,
+       (SELECT pg_catalog.string_agg(DISTINCT p.oid::pg_catalog.regprocedure::pg_catalog.text, ', ')
+        FROM pg_catalog.pg_depend d
+        JOIN pg_catalog.pg_proc p ON d.refclassid = 'pg_catalog.pg_proc'::pg_catalog.regclass
+                                 AND p.oid = d.refobjid
+        JOIN pg_catalog.pg_language l ON l.oid = p.prolang AND l.lanname NOT IN ('c', 'internal')
+        WHERE d.classid = 'pg_catalog.pg_constraint'::pg_catalog.regclass AND d.objid = c.oid
+          AND p.prosqlbody IS NULL AND NOT EXISTS (
+              SELECT FROM pg_catalog.unnest(p.proconfig) s(setting) WHERE s.setting LIKE 'search_path=%'))
 FROM pg_catalog.pg_constraint c
 LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey)
 WHERE c.conrelid = 'pg_temp.ec_clone'::pg_catalog.regclass AND c.conname = 'ec_check'
@@ -52,7 +63,7 @@ class AddCheck(Kind[AddCheckSpec]):
         return slug(f"add {spec.name or 'check'} to {parse_table(spec.table).table}")
 
     def question(self, spec: AddCheckSpec, snapshot: Snapshot) -> Trial:
-        preflight.examine_table(snapshot)
+        table_shape.examine(snapshot)
         # Not validated, nothing of it is evaluated.
         add = f"ADD CONSTRAINT ec_check CHECK ({single(spec.check, '--check')}) NOT VALID"
         return Trial((f"ALTER TABLE pg_temp.ec_clone {add}",), _CHECK, f"--check {spec.check!r}")
@@ -61,7 +72,7 @@ class AddCheck(Kind[AddCheckSpec]):
         self, change: Change, spec: AddCheckSpec, snapshot: Snapshot, judgement: Answer, ledger_schema: str
     ) -> Plan:
         del ledger_schema
-        expression, columns = _understood(spec, judgement)
+        expression, columns, loose = _understood(spec, judgement)
         told = columns[0] if len(columns) == 1 else ""
         name = chosen(snapshot.table.name, told, "check", snapshot.taken_names)
         if spec.name is not None:
@@ -73,6 +84,7 @@ class AddCheck(Kind[AddCheckSpec]):
             (
                 rules.looked_for(snapshot, f"({expression}) IS FALSE", rule),
                 rules.constraint(snapshot.table, name, f"CHECK ({expression})", rule=rule),
+                Part(notes=tuple(_notes(loose))),
             ),
             Words(
                 about=f"{quote(name)}: {rule}",
@@ -86,15 +98,27 @@ class AddCheck(Kind[AddCheckSpec]):
         )
 
 
-def _understood(spec: AddCheckSpec, judgement: Answer) -> tuple[str, tuple[str, ...]]:
-    """Return the expression as the server writes it, and the columns that it names."""
+def _notes(loose: str) -> Iterator[Note]:
+    if loose:
+        yield Note(
+            "search-path",
+            f"{loose}: without a search_path of its own, which each session that writes brings along. Rows "
+            "are counted and validated along the one that the server gives to the role that runs ec. To pin "
+            "it: ALTER FUNCTION ... SET search_path = ...",
+        )
+
+
+def _understood(spec: AddCheckSpec, judgement: Answer) -> tuple[str, tuple[str, ...], str]:
+    """Return the expression as the server writes it, the columns that it names, and the functions whose
+    meaning rests on the search_path of their caller.
+    """
     rows = judgement.rows if isinstance(judgement, Answers) else ()
-    columns = tuple(str(column) for _, column in rows if column is not None)
+    columns = tuple(str(column) for _, column, _ in rows if column is not None)
     if not columns:
         raise BadExpression(
             f"--check {spec.check!r} names no column of the table.", why="It would hold of all rows or none."
         )
-    return str(rows[0][0]), columns
+    return str(rows[0][0]), columns, str(rows[0][2] or "")
 
 
 KIND = AddCheck()

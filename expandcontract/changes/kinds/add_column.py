@@ -7,8 +7,9 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from expandcontract.changes import fills, new_column, preflight
+from expandcontract.changes import fills, new_column, preflight, table_shape
 from expandcontract.changes.compose import compose
+from expandcontract.changes.key_actions import KeyAction
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
 from expandcontract.model.errors import BadExpression
@@ -51,6 +52,8 @@ class AddColumnSpec(Spec):
     not_null: bool = Field(default=False, description="Every row has a value: needs --default or --fill.")
     unique: bool = Field(default=False, description="No two rows may have the same value.")
     references: str | None = Field(None, description="What it refers to: [schema.]table[.column]")
+    on_delete: KeyAction = Field(KeyAction.NO_ACTION, description="When the row referred to is deleted")
+    on_update: KeyAction = Field(KeyAction.NO_ACTION, description="When the row referred to gets another key")
     check: str | None = Field(None, description="What must hold of every row, as in CHECK (...)")
     generated: str | None = Field(None, description="Computed when it is read (VIRTUAL, PostgreSQL 18)")
     comment: str | None = Field(None, description="Its comment.")
@@ -61,6 +64,8 @@ class AddColumnSpec(Spec):
             raise ValueError("--not-null needs a value for rows that are there: --default or --fill")
         if self.generated is not None and (self.default is not None or self.fill is not None or self.unique):
             raise ValueError("a column that is computed takes no --default, --fill, --not-null or --unique")
+        if self.references is None and (self.on_delete, self.on_update) != (KeyAction.NO_ACTION,) * 2:
+            raise ValueError("--on-delete and --on-update say what --references does")
         if self.references is not None and (self.generated is not None or self.fill is not None):
             raise ValueError("with --fill or --generated: ec start add-foreign-key afterwards")
         if self.fill is not None and self.unique:
@@ -85,7 +90,7 @@ class AddColumn(Kind[AddColumnSpec]):
 
     def question(self, spec: AddColumnSpec, snapshot: Snapshot) -> Trial:
         name = parse_target(spec.column).column
-        preflight.examine_table(snapshot)
+        table_shape.examine(snapshot)
         preflight.examine_added(snapshot, name)
         _refuse_serial(spec, snapshot)
         if spec.generated is not None and snapshot.server_version < _VIRTUAL_SINCE:
@@ -103,6 +108,8 @@ class AddColumn(Kind[AddColumnSpec]):
             check=spec.check,
             fill=spec.fill,
             references=spec.references,
+            on_delete=spec.on_delete,
+            on_update=spec.on_update,
         )
 
     def refers(self, spec: AddColumnSpec, judgement: Answer) -> tuple[Referred, ...]:

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from expandcontract.changes import preflight
+from expandcontract.changes import table_shape
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
 from expandcontract.model.errors import UnsupportedShape
@@ -57,7 +57,7 @@ class AddExclusion(Kind[AddExclusionSpec]):
         ledger_schema: str,
     ) -> Plan:
         del change, ledger_schema
-        preflight.examine_table(snapshot)
+        table_shape.examine(snapshot)
         rows = int(judgement.rows[0][0] or -1) if isinstance(judgement, Answers) else -1
         size = f"has about {rows:,} rows" if rows >= 0 else "was not analyzed yet"
         raise UnsupportedShape(

@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Iterator
-from enum import StrEnum
 from typing import ClassVar
 
 from pydantic import Field
 
-from expandcontract.changes import constraints, preflight
+from expandcontract.changes import constraints, preflight, table_shape
 from expandcontract.changes.compose import compose
+from expandcontract.changes.key_actions import KeyAction, actions
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
 from expandcontract.model.chosen_names import chosen
@@ -30,6 +30,7 @@ from expandcontract.postgres.catalog.snapshot import Referred, Snapshot
 from expandcontract.postgres.clone import Answer, Answers, Trial
 from expandcontract.steps import rules, tables
 from expandcontract.steps.parts import Part
+from expandcontract.steps.references import Reference
 
 #: What the server made of it: the other table, its columns, how they are compared, and what comes after.
 _KEY = """
@@ -52,21 +53,6 @@ JOIN pg_catalog.pg_constraint k ON k.conname = 'ec_key'
 _NOT_VALID_OF_PARTITIONED_SINCE = 180000
 
 
-class OnDelete(StrEnum):
-    """What happens to rows whose row of the other table is deleted, or gets another key."""
-
-    NO_ACTION = "no-action"
-    RESTRICT = "restrict"
-    CASCADE = "cascade"
-    SET_NULL = "set-null"
-    SET_DEFAULT = "set-default"
-
-    @property
-    def sql(self) -> str:
-        """As SQL."""
-        return self.value.upper().replace("-", " ")
-
-
 class AddForeignKeySpec(Spec):
     """`ec start add-foreign-key orders.customer_id customers.id --on-delete cascade`."""
 
@@ -79,8 +65,9 @@ class AddForeignKeySpec(Spec):
         json_schema_extra={"positional": True},
     )
     name: str | None = Field(None, description="The constraint's name; default: as PostgreSQL would choose")
-    on_delete: OnDelete = Field(OnDelete.NO_ACTION, description="When the row referred to is deleted")
-    on_update: OnDelete = Field(OnDelete.NO_ACTION, description="When the row referred to gets another key")
+    on_delete: KeyAction = Field(KeyAction.NO_ACTION, description="When the row referred to is deleted")
+    on_update: KeyAction = Field(KeyAction.NO_ACTION, description="When the row referred to gets another key")
+    match_full: bool = Field(default=False, description="MATCH FULL: all columns have a value, or none has")
     deferrable: bool = Field(default=False, description="SET CONSTRAINTS may put it off to the commit")
 
 
@@ -100,17 +87,18 @@ class AddForeignKey(Kind[AddForeignKeySpec]):
         return slug(f"refer from {target.table} {target.column}")
 
     def question(self, spec: AddForeignKeySpec, snapshot: Snapshot) -> Trial:
-        preflight.examine_table(snapshot)
+        table_shape.examine(snapshot)
         columns = parse_columns(spec.columns)[1]
         for column in columns:
             preflight.column(snapshot, column)
         other, referred = parse_referred(spec.references)
         listed = tables.column_list(referred) if referred else ""
-        actions = f"ON DELETE {spec.on_delete.sql} ON UPDATE {spec.on_update.sql}"
+        match = "MATCH FULL " if spec.match_full else ""
         late = " DEFERRABLE" if spec.deferrable else ""
         find = f"SELECT pg_catalog.to_regclass({literal(str(other))})::pg_catalog.oid AS found"
         key = (
-            f"FOREIGN KEY {tables.column_list(columns)} REFERENCES pg_temp.ec_other {listed} {actions}{late}"
+            f"FOREIGN KEY {tables.column_list(columns)} REFERENCES pg_temp.ec_other {listed} "
+            f"{match}{actions(spec.on_delete, spec.on_update)}{late}"
         )
         return Trial(
             (
@@ -145,7 +133,14 @@ class AddForeignKey(Kind[AddForeignKeySpec]):
         _, _, kind, key, rest = _said(judgement)
         after = rest.removesuffix(" NOT VALID")
         rule = f"FOREIGN KEY {tables.column_list(columns)} REFERENCES {referred.table.sql}{after}"
-        broken = _broken(columns, referred, json.loads(key)["equal"], only="" if kind == "p" else "ONLY ")
+        broken = Reference(
+            columns,
+            referred.table,
+            referred.columns,
+            json.loads(key)["equal"],
+            full=spec.match_full,
+            partitioned=kind == "p",
+        ).broken()
         return compose(
             change,
             snapshot,
@@ -178,16 +173,6 @@ class AddForeignKey(Kind[AddForeignKeySpec]):
 def _said(judgement: Answer) -> tuple[str, ...]:
     ((*said,),) = judgement.rows if isinstance(judgement, Answers) else ((),)
     return tuple(map(str, said))
-
-
-def _broken(columns: tuple[str, ...], referred: Referred, equal: list[str], *, only: str) -> str:
-    """Return which rows refer to nothing: all columns have a value, and no row of the other table has it."""
-    filled = " AND ".join(f"t.{quote(column)} IS NOT NULL" for column in columns)
-    same = " AND ".join(
-        f"o.{quote(other)} {operator} t.{quote(column)}"
-        for column, other, operator in zip(columns, referred.columns, equal, strict=True)
-    )
-    return f"{filled} AND NOT EXISTS (SELECT FROM {only}{referred.table.sql} o WHERE {same})"
 
 
 def _examine(snapshot: Snapshot) -> None:

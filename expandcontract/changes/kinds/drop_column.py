@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from expandcontract.changes import fills, preflight
+from expandcontract.changes import fills, hazards, preflight
 from expandcontract.changes.columns import hidden_name
 from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
@@ -105,7 +105,7 @@ class DropColumn(Kind[DropColumnSpec]):
 
 def _notes(snapshot: Snapshot, column: Column) -> Iterator[Note]:
     name = quote(column.name)
-    yield from preflight.hazards_of_hiding(snapshot, column)
+    yield from hazards.of_hiding(snapshot, column)
     for index in snapshot.indexes:
         if column.name in index.columns and set(index.columns) != {column.name}:
             yield Note.hazard(

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from expandcontract.changes import constraints, preflight
+from expandcontract.changes import constraints, table_shape
 from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
@@ -45,7 +45,7 @@ class DropConstraint(Kind[DropConstraintSpec]):
         ledger_schema: str,
     ) -> Plan:
         del judgement, ledger_schema
-        preflight.examine_table(snapshot)
+        table_shape.examine(snapshot)
         found = constraints.named(snapshot, spec.name)
         _examine(snapshot, found)
         name, said = quote(found.name), f"{quote(found.name)}: {found.definition}"

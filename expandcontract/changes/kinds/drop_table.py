@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from expandcontract.changes import preflight, stand_in
+from expandcontract.changes import stand_in, table_shape
 from expandcontract.changes.columns import hidden_name
 from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
@@ -110,7 +110,7 @@ def _examine(snapshot: Snapshot) -> None:
             f"{', '.join(children)} inherits from {table}.",
             why=f"Its rows would go with it. First, of each: ALTER TABLE {children[0]} NO INHERIT {table}",
         )
-    preflight.examine_table(snapshot)
+    table_shape.examine(snapshot)
     if snapshot.server_version < _NOT_VALID_OF_PARTITIONED_SINCE:
         for key in _keys(snapshot):
             if key.table.sql in snapshot.whole.partitioned:

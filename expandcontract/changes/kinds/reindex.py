@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from expandcontract.changes import preflight, standing_indexes
+from expandcontract.changes import standing_indexes, table_shape
 from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.changes.standing_indexes import StandingIndex
@@ -51,7 +51,7 @@ class Reindex(Kind[ReindexSpec]):
         self, change: Change, spec: ReindexSpec, snapshot: Snapshot, judgement: Answer, ledger_schema: str
     ) -> Plan:
         del ledger_schema
-        preflight.examine_table(snapshot)
+        table_shape.examine(snapshot)
         named = parse_index_or_table(spec.name).index
         wanted = [each for each in snapshot.indexes if each.name == named] or snapshot.indexes
         found = sorted(standing_indexes.found(snapshot, judgement), key=lambda index: not index.left)

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from expandcontract.changes import constraints, preflight
+from expandcontract.changes import constraints, table_shape
 from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
@@ -49,7 +49,7 @@ class RenameConstraint(Kind[RenameConstraintSpec]):
         ledger_schema: str,
     ) -> Plan:
         del judgement, ledger_schema
-        preflight.examine_table(snapshot)
+        table_shape.examine(snapshot)
         old, new = constraints.named(snapshot, spec.old), constraints.free_name(snapshot, spec.new)
         if old.kind in _OF_INDEXES and new in snapshot.taken_names:
             raise NameTaken(

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from expandcontract.changes import preflight
+from expandcontract.changes import preflight, table_shape
 from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
@@ -53,7 +53,7 @@ class SetDefault(Kind[SetDefaultSpec]):
         return slug(f"set {target.table} {target.column} default")
 
     def question(self, spec: SetDefaultSpec, snapshot: Snapshot) -> Trial:
-        preflight.examine_table(snapshot)
+        table_shape.examine(snapshot)
         column = preflight.column(snapshot, parse_target(spec.column).column)
         if column.generated or column.identity:
             what = "an identity" if column.identity else "generated"

@@ -23,6 +23,9 @@ def proven(history: History) -> str:
         ran = count(len(history.verifications), "verification")
         return f"none that counts ({ran})" if history.verifications else "none"
     rows = f"{count(found.rows_compared or 0, 'row')} compared, 0 mismatches, {moment(_end(found))}"
+    if history.plan.pair is None:
+        looked = f"{count(found.rows_compared or 0, 'row')} looked at, 0 {history.plan.fault}"
+        return f"{looked}, {moment(_end(found))}"
     if history.hidden_at is not None:
         return f"{rows}; it held at contract"
     return f"{rows}; whether it still holds is for ec gates to say"
@@ -34,7 +37,7 @@ def proof(history: History) -> tuple[Block, ...]:
     if found is None:
         blocks: list[Block] = [Paragraph(text="There is no proof that counts.")]
     else:
-        blocks = [Paragraph(text=_what_it_proves(history)), _facts(found)]
+        blocks = [Paragraph(text=_what_it_proves(history)), _facts(found, pair=history.plan.pair is not None)]
         blocks += [Heading(text="What it was bound to"), *_bound(found.bound)]
     if history.verifications:
         blocks += [Heading(text="Every verification"), _verifications(history.verifications)]
@@ -110,7 +113,7 @@ def _what_it_proves(history: History) -> str:
     )
 
 
-def _facts(found: Verification) -> FactList:
+def _facts(found: Verification, *, pair: bool) -> FactList:
     rows = (
         ("begun, and bound", moment(found.bound_at)),
         ("ended", moment(_end(found))),
@@ -118,7 +121,7 @@ def _facts(found: Verification) -> FactList:
         ("mismatches", count(found.mismatches or 0)),
         ("values that do not fit", count(found.unfit or 0)),
     )
-    return FactList(rows=rows)
+    return FactList(rows=rows if pair else rows[:3])
 
 
 def _bound(bound: Mapping[str, Any]) -> list[Block]:
@@ -170,7 +173,11 @@ def _gate(gate: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _writers(history: History) -> list[Block]:
+    if history.plan.pair is None and not history.plan.trigger:
+        return []  # nobody was watched
     heading = Heading(text="Who wrote through the old side")
+    if not history.writers and history.plan.pair is None:
+        return [heading, Paragraph(text="Nobody was seen.")]
     if not history.writers:
         return [heading, Paragraph(text="Nobody was seen, but for writes that left both sides in sync.")]
     rows = tuple(

@@ -132,6 +132,8 @@ def next_command(situation: Situation, verdicts: Sequence[Verdict]) -> str | Non
 def way_back(situation: Situation) -> str | None:
     """Return the line that takes the change back; None when there is nothing to take back, or no way."""
     match situation.stage:
+        case Stage.FINISHED if situation.plan.words.stays and situation.plan.copies:
+            return None
         case Stage.BEFORE_READY | Stage.READY | Stage.FINISHED:
             return f"ec rollback {situation.name}"
         case Stage.HIDDEN:

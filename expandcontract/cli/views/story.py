@@ -61,10 +61,10 @@ def _phase(data: Data) -> str:
 
 def _state(data: Data) -> str:
     return {
-        "active": "active: the old side is back",
-        "hidden": "hidden: the old side is out of use, and can be brought back",
-        "purged": "purged: the old side is dropped",
-        "rolled_back": "rolled back: the new side is dropped",
+        "active": "active: old code may run again",
+        "hidden": "contracted: ec undo takes it back",
+        "purged": "purged: nothing takes it back any more",
+        "rolled_back": "rolled back",
     }.get(data["state"], str(data["state"]))
 
 

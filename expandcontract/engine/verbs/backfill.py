@@ -82,7 +82,8 @@ async def _through(context: Context, situation: Situation) -> None:
         if taking_back.is_left(work.situation):
             await taking_back.take_back(work, Section.CONTRACT)
         if work.situation.state == State.ACTIVE:
-            if work.plan.trigger and work.situation.phases[Phase.DUAL_WRITE].status == Status.DONE:
+            kept_up = work.plan.trigger or work.plan.aside
+            if kept_up and work.situation.phases[Phase.DUAL_WRITE].status == Status.DONE:
                 await restore(work)
             await run_on.through(work, by_size=True)
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 from expandcontract import gates
 from expandcontract.engine import (
     broken_rules,
+    front,
     gatekeeper,
     hooks,
     kept_on_rollback,
@@ -47,6 +48,7 @@ async def contract(context: Context, name: str) -> Situation:
     noted = await _noted(context, situation)
     async with leased(context, situation, "contract") as work:
         orphans.require_table(work.situation)
+        front.require(work.situation)
         if applies(context, Verb.CONTRACT, work.situation):
             verdicts = gates.judge_all(work.situation)
             gatekeeper.require_open(work.situation, verdicts)
@@ -101,7 +103,7 @@ def _late_writers(
     shut = GateShut(
         f"{situation.name} cannot be contracted: {old_writers.NAME}.",
         why=f"{situation.plan.old_side} was written while contract was at work.",
-        state="Both sides stay in sync and in use.",
+        state="Both sides stay in sync and in use." if situation.plan.pair else "Nothing was contracted.",
         next=gates.waiting(situation),
     )
     return (Refusal(Query(query, (situation.change_id, noted)), shut),)

@@ -2,6 +2,7 @@
 
 from expandcontract.engine import (
     copy_session,
+    front,
     gatekeeper,
     given,
     hooks,
@@ -54,6 +55,7 @@ async def _remove(work: Work, *, discard: bool) -> None:
     if orphans.is_orphan(work.situation):
         await orphans.close_here(work)
         return
+    front.require(work.situation)
     if not discard:
         await given.refuse(work.context, work.situation)
     if taking_back.is_left(work.situation):

@@ -19,6 +19,8 @@ HOPELESS = {
     "contractable": frozenset({Stage.HIDDEN, Stage.PURGED, Stage.ROLLED_BACK, Stage.FINISHED}),
     "hidden": frozenset({Stage.PURGED, Stage.ROLLED_BACK, Stage.FINISHED}),
 }
+#: Goals that are called otherwise where they are told.
+_WORDS = {"hidden": "contracted"}
 
 
 async def wait(context: Context, name: str | None, goal: str, timeout: timedelta | None) -> Situation:  # noqa: ASYNC109 - the operator's, not the task's
@@ -35,7 +37,7 @@ async def wait(context: Context, name: str | None, goal: str, timeout: timedelta
             return situation
         if situation.stage in HOPELESS[goal]:
             raise WrongState(
-                f"{situation.name} will not be {goal}.",
+                f"{situation.name} will not be {_WORDS.get(goal, goal)}.",
                 state=place(situation),
                 next=f"ec status {situation.name}",
             )
@@ -43,7 +45,7 @@ async def wait(context: Context, name: str | None, goal: str, timeout: timedelta
             require_undamaged(situation)
         if deadline is not None and time.monotonic() >= deadline:
             raise TimeIsUp(
-                f"{situation.name} is not {goal} yet.",
+                f"{situation.name} is not {_WORDS.get(goal, goal)} yet.",
                 why=_obstacle(situation, goal),
                 state=place(situation),
                 next=f"ec status {situation.name}",

@@ -16,7 +16,9 @@ class Constraint:
     columns in it, `definition` is pg_get_constraintdef(). For a foreign key `other_table` is the table that
     it references, `other_columns` the referenced columns, in the order of `columns`; `on_update`, `on_delete`
     and `match` are SQL (`NO ACTION`, `CASCADE`, `SIMPLE`, ...). A foreign key of the table to itself is
-    listed twice, once as inbound.
+    listed twice, once as inbound. `operators`, as SQL, compare each referenced column with the one that
+    refers to it. `other_partitioned`: its rows are those of its partitions. `readable`: the table's owner and
+    the role itself may read all rows of the referenced table.
     """
 
     name: str
@@ -37,6 +39,9 @@ class Constraint:
     on_delete: str = ""
     match: str = ""
     delete_set_columns: tuple[str, ...] = ()
+    operators: tuple[str, ...] = ()
+    other_partitioned: bool = False
+    readable: bool = False
 
 
 _ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT", " ": ""}
@@ -71,7 +76,14 @@ SELECT side.inbound, k.conname::text, k.contype::text, n.nspname::text, c.relnam
        fn.nspname::text, f.relname::text,
        {_names("k.confrelid", "k.confkey")},
        k.confupdtype::text, k.confdeltype::text, k.confmatchtype::text,
-       {_names("k.conrelid", delete_set)}
+       {_names("k.conrelid", delete_set)},
+       ARRAY(SELECT pg_catalog.format('OPERATOR(%I.%s)', on_.nspname, o.oprname)
+             FROM pg_catalog.unnest(k.conpfeqop) WITH ORDINALITY u(number, at)
+             JOIN pg_catalog.pg_operator o ON o.oid = u.number
+             JOIN pg_catalog.pg_namespace on_ ON on_.oid = o.oprnamespace ORDER BY u.at),
+       f.relkind = 'p',
+       NOT f.relrowsecurity AND pg_catalog.has_table_privilege(f.oid, 'SELECT')
+           AND pg_catalog.has_table_privilege(c.relowner, f.oid, 'SELECT')
 FROM (VALUES (false), (true)) side(inbound)
 JOIN pg_catalog.pg_constraint k ON NOT side.inbound AND k.conrelid = $1 AND k.contype IN ('c', 'f')
                                 OR side.inbound AND k.confrelid = $1 AND k.contype = 'f'
@@ -107,9 +119,8 @@ async def load(conn: AsyncConnection, oid: int, version: int) -> tuple[Constrain
             deferred,
             *rest,
         ) = row
-        (no_inherit, comment, other_schema, other, other_columns, on_update, on_delete, match, delete_set) = (
-            rest
-        )
+        no_inherit, comment, other_schema, other, other_columns, *of_key = rest
+        on_update, on_delete, match, delete_set, operators, partitioned, readable = of_key
         found.append(
             Constraint(
                 name=name,
@@ -130,6 +141,9 @@ async def load(conn: AsyncConnection, oid: int, version: int) -> tuple[Constrain
                 on_delete=_ACTIONS[on_delete],
                 match=_MATCHES[match],
                 delete_set_columns=tuple(delete_set),
+                operators=tuple(operators),
+                other_partitioned=bool(partitioned),
+                readable=bool(readable),
             )
         )
     return tuple(found)

@@ -3,11 +3,12 @@
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from expandcontract.model import sql_words
 from expandcontract.postgres.catalog import body
 from expandcontract.postgres.query import for_each, rows, together
 
@@ -19,12 +20,14 @@ class TableDependent:
     `kind` is one of: view, materialized view, rule, policy, function (a standard body, or one that takes or
     returns its rows), column (of its row type), default (of another table, on a sequence of this one),
     foreign key (of another table, to one that is hidden), function body (text that names the table); then
-    `text` is a digest. `name` is SQL.
+    `text` is a digest, and `unlisted` are INSERT and COPY where it writes rows of it without a list of
+    columns. `name` is SQL.
     """
 
     kind: str
     name: str
     text: str = ""
+    unlisted: frozenset[str] = field(default=frozenset(), compare=False)
 
 
 @dataclass(frozen=True)
@@ -160,8 +163,14 @@ def found(seen: Mapping[str, Iterable[Mapping[str, Any]]]) -> dict[int, tuple[Ta
     for row in seen["naming"]:
         if body.names(body.without_comments(row["source"]), row["table"]):
             digest = hashlib.sha256(row["source"].encode()).hexdigest()[:12]
-            by_tag[row["tag"]].add(TableDependent("function body", row["function"], digest))
+            unlisted = _unlisted(row["source"], row["table"])
+            by_tag[row["tag"]].add(TableDependent("function body", row["function"], digest, unlisted))
     return {tag: tuple(sorted(each, key=lambda d: (d.kind, d.name))) for tag, each in by_tag.items()}
+
+
+def _unlisted(source: str, table: str) -> frozenset[str]:
+    statements = (sql_words.tokens(each) for each in source.split(";"))
+    return frozenset(word for each in statements for word in sql_words.without_columns(each, table))
 
 
 async def load(conn: AsyncConnection, oid: int) -> Whole:

@@ -1,12 +1,14 @@
 """Foreign keys of the table that the column is part of."""
 
 from expandcontract.model.names import RelationName, quote, shorten
+from expandcontract.model.notes import Note
 from expandcontract.model.step import LockMode, Step, Transactional
 from expandcontract.postgres.catalog.constraint import Constraint
 from expandcontract.postgres.catalog.index import Index
 from expandcontract.steps import tables
 from expandcontract.steps.carry import indexes
 from expandcontract.steps.carry.subject import Subject, Trait
+from expandcontract.steps.references import Reference
 
 
 class ForeignKeys(Trait):
@@ -42,6 +44,22 @@ class ForeignKeys(Trait):
                 statements += _statements(key, subject.table, key.name, _bare(key), valid=not key.enforced)
         return tuple(statements)
 
+    def refused(self, subject: Subject) -> tuple[str, ...]:
+        return tuple(_broken(subject, key) for key in _keys(subject) if _found_before(subject, key))
+
+    def notes(self, subject: Subject) -> tuple[Note, ...]:
+        return tuple(
+            Note(
+                "foreign-key-not-counted",
+                f"Rows that break foreign key {quote(subject.final_name(key.name))} are not looked for "
+                f"before contract: {key.other_table} cannot be read by the table's owner and by this role, "
+                "or compares values in a way of its own. PostgreSQL finds them at contract, which is then "
+                "taken back.",
+            )
+            for key in _keys(subject)
+            if key.validated and key.enforced and not _found_before(subject, key)
+        )
+
     def enforces(self, subject: Subject) -> tuple[str, ...]:
         return tuple(
             f"A row that breaks foreign key {quote(subject.final_name(key.name))} is refused."
@@ -66,6 +84,28 @@ class ForeignKeys(Trait):
 def _keys(subject: Subject) -> list[Constraint]:
     constraints = subject.snapshot.constraints
     return [c for c in constraints if c.kind == "f" and not c.inbound and subject.column.name in c.columns]
+
+
+def _found_before(subject: Subject, key: Constraint) -> bool:
+    """Whether rows that break it can be told before contract: a rule that PostgreSQL then checks."""
+    plain = all(each.startswith("OPERATOR(pg_catalog.") for each in key.operators)
+    # The type of a schema of its own is written with that.
+    known = subject.pair.identity or (plain and "." not in subject.pair.new.type)
+    return key.validated and key.enforced and key.readable and known
+
+
+def _broken(subject: Subject, key: Constraint) -> str:
+    """Return SQL that is true of a row `t` whose new side refers to nothing."""
+    assert key.other_table is not None  # noqa: S101 - a foreign key
+    equal = key.operators if subject.pair.identity else ("OPERATOR(pg_catalog.=)",) * len(key.columns)
+    return Reference(
+        subject.substituted(key.columns),
+        key.other_table,
+        key.other_columns,
+        equal,
+        full=key.match == "FULL",
+        partitioned=key.other_partitioned,
+    ).broken()
 
 
 def _stays(subject: Subject, key: Constraint) -> bool:
