@@ -33,6 +33,18 @@ def made(text: str) -> Made:
     return Made(parse_column(name), type_, expression)
 
 
+def type_of(made_: Made, types: Sequence[str]) -> str:
+    """Return the type of what is made of columns of these types. Raises BadExpression where none is said."""
+    # With modifiers a value that is too long would be cut.
+    if not made_.type and (len(set(types)) > 1 or "(" in types[0]):
+        raise BadExpression(
+            f"--into does not say of which type {quote(made_.name)} is.",
+            why=f"The columns are {', '.join(types)}.",
+            next=f"--into '{quote(made_.name)} text = ...'",
+        )
+    return made_.type or types[0]
+
+
 def backs(texts: Sequence[str], names: Sequence[str]) -> dict[str, str]:
     """Read `COLUMN = EXPRESSION` for each of several columns; none at all leads back to none of them. Raises
     BadExpression where one is missing, another one named, or one named twice.

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from expandcontract.changes import columns, into, preflight
 from expandcontract.changes.kind import Spec
 from expandcontract.model.change import Unfit
-from expandcontract.model.errors import BadExpression, BadName
+from expandcontract.model.errors import BadName
 from expandcontract.model.names import Target, parse_target, quote, slug
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import FurtherOldAsked, Question
@@ -81,19 +81,11 @@ class MergeColumns(columns.PairKind[MergeColumnsSpec]):
             preflight.examine_merged(snapshot, column)
         made, backs = into.made(spec.into), into.backs(spec.back, names)
         preflight.examine_name(snapshot, made.name)
-        types = {column.type for column in olds}
-        # With modifiers a merged value that is too long would be cut.
-        if not made.type and (len(types) > 1 or "(" in olds[0].type):
-            raise BadExpression(
-                f"--into does not say of which type {quote(made.name)} is.",
-                why=f"The columns are {', '.join(column.type for column in olds)}.",
-                next=f"--into '{quote(made.name)} text = ...'",
-            )
         return Question(
             names[0],
             made.name,
             columns.hidden_name(names[0]),
-            type=made.type or olds[0].type,
+            type=into.type_of(made, [column.type for column in olds]),
             using=made.expression,
             back=backs.get(names[0]),
             one_way=spec.one_way,
