@@ -342,13 +342,13 @@ def test_plan_before_init(ec_before_init: Ec) -> None:
 
 @contextlib.contextmanager
 def slow_backfill(ec: Ec) -> Iterator[subprocess.Popen[str]]:
-    """Run a backfill that takes two minutes, and give it when it is at work: on a loaded machine Python alone
-    takes ten seconds to start.
+    """Run a backfill that takes half a minute, and give it when it is at work: on a loaded machine Python
+    alone takes ten seconds to start.
     """
     ec("init")
     ec("start rename-column users.name display_name")
     process = subprocess.Popen(
-        [sys.executable, "-m", "expandcontract", "backfill", "--max-rate", "30", "--batch", "100"],
+        [sys.executable, "-m", "expandcontract", "backfill", "--max-rate", "100", "--batch", "100"],
         stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ),
     )  # fmt: skip
     try:
@@ -387,7 +387,7 @@ def test_watching_ends_with_the_phase(ec: Ec) -> None:
     with slow_backfill(ec), watching("--check") as process:
         assert process.stdout is not None
         first = process.stdout.readline()
-        ec("tune max-rate=auto")
+        ec("tune max-rate=auto batch=3000")
         out, err = process.communicate(timeout=SECONDS)
     assert (process.returncode, err) == (3, "")
     assert f"UTC  {NAME}  copy " in first
