@@ -101,9 +101,14 @@ def server() -> Iterator[Server]:
 @pytest.fixture(scope="session")
 def ledger_template(server: Server) -> str:
     """Give the name of a database with a ledger and nothing else: a copy costs a tenth of `ec init`."""
+    lay_ledger(server)
+    return LEDGER
+
+
+def lay_ledger(server: Server) -> None:
+    """Make the database with a ledger and nothing else."""
     _run(_execute(server, f"CREATE DATABASE {LEDGER} TEMPLATE template0"))
     _run(_init(server.url(LEDGER)))
-    return LEDGER
 
 
 @pytest.fixture

@@ -133,6 +133,7 @@ def got(folder: Path) -> set[str]:
     return {each.name for each in folder.iterdir()}
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("change", [RENAME, TYPE], ids=["rename", "type"])
 async def test_a_whole_life_lends_the_owner_no_rights(
     database: str, folder: Path, change: tuple[str, dict[str, Any]]
@@ -161,6 +162,7 @@ async def test_a_whole_life_lends_the_owner_no_rights(
         assert got(folder) == {"here"}
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("armed", ["plan", "copy"])
 async def test_nothing_left_in_the_session_lends_them_either(database: str, folder: Path, armed: str) -> None:
     """Objects that would be found before those of the catalog, settings, what is deferred: they spoil the

@@ -25,9 +25,11 @@ from expandcontract.postgres.connect import Database
 from expandcontract.postgres.sqlstate import ERRAND
 from expandcontract.testing.server import Server, available_versions
 from tests.acceptance.cycle import POLICY, Life, acknowledge, living
-from tests.conftest import SETTINGS, VERSION
+from tests.conftest import LEDGER, SETTINGS, VERSION, lay_ledger
 
 WITH_CONTRIB = 15
+#: Of a test on that server, which a fresh machine does not have.
+counted = pytest.mark.slow
 GIVEN = """
 CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
 CREATE TABLE users (id int PRIMARY KEY, name text UNIQUE, age int);
@@ -53,6 +55,7 @@ def counting() -> Iterator[Server]:
         "pg_stat_statements.max": "6000",
     }
     with Server.start(WITH_CONTRIB, {**SETTINGS, **settings}) as started:
+        lay_ledger(started)
         yield started
 
 
@@ -70,7 +73,7 @@ async def ready(server: Server, kind: str = "rename-column", policy: Policy = PO
     """Give a change of users.name that is ready and proven, in a database of its own."""
     name = f"readers_{next(numbers)}"
     boss = await asyncpg.connect(server.url())
-    await boss.execute(f"CREATE DATABASE {name} TEMPLATE template0")
+    await boss.execute(f"CREATE DATABASE {name} TEMPLATE {LEDGER}")
     try:
         async with living(server.url(name), kind, BOTH[kind], GIVEN, policy) as life:
             await life.ready()
@@ -138,6 +141,7 @@ NEW = (
 BY_NAME = {"COPY users (id, name) TO '/dev/null'", "SELECT name FROM users WHERE now() > date $1"}
 
 
+@counted
 async def test_statements_of_the_old_side_are_told_from_the_others(counting: Server) -> None:
     """The server's own parser says which columns a statement uses: stars, whole rows, views, conflicts and
     merged joins count; another table's column of that name, DDL and everything of ours do not.
@@ -160,6 +164,7 @@ async def test_statements_of_the_old_side_are_told_from_the_others(counting: Ser
         assert again.first_seen == found[OLD[1]].first_seen
 
 
+@counted
 async def test_only_calls_between_two_looks_count(counting: Server) -> None:
     """What was counted before the first look, and what is not called any more, is nobody."""
     async with ready(counting) as life:
@@ -170,6 +175,7 @@ async def test_only_calls_between_two_looks_count(counting: Server) -> None:
         assert list(await seen(life)) == ["SELECT name, $1 FROM users"]
 
 
+@counted
 async def test_a_session_with_a_path_of_its_own_is_found(counting: Server) -> None:
     """A table that is found first where the role looks does not hide the one that a session meant."""
     async with ready(counting) as life:
@@ -183,6 +189,7 @@ async def test_a_session_with_a_path_of_its_own_is_found(counting: Server) -> No
         assert list(await seen(life)) == ["SELECT name FROM users WHERE id = $1"]
 
 
+@counted
 async def test_checks_of_foreign_keys_are_nobody(counting: Server) -> None:
     """The server's own statements, which it runs for whoever deletes or renames what is referenced."""
     async with ready(counting) as life:
@@ -199,6 +206,7 @@ async def test_checks_of_foreign_keys_are_nobody(counting: Server) -> None:
         assert await seen(life) == before
 
 
+@counted
 async def test_names_are_looked_up_where_the_role_looks(counting: Server) -> None:
     """A role's own search_path, and capitals and blanks in names, lead to the right table."""
     async with ready(counting) as life:
@@ -221,6 +229,7 @@ async def test_names_are_looked_up_where_the_role_looks(counting: Server) -> Non
             )
 
 
+@counted
 async def test_looking_leaves_nothing_behind(counting: Server) -> None:
     """No function, no prepared statement, no entry of ours among the readers; an analysis runs nothing."""
     async with ready(counting) as life:
@@ -242,6 +251,7 @@ async def test_looking_leaves_nothing_behind(counting: Server) -> None:
         assert await seen(life) == await seen(life)
 
 
+@counted
 @pytest.mark.in_turn(2)
 @pytest.mark.parametrize("kind", BOTH)
 async def test_contract_waits_until_nobody_reads_the_old_side(counting: Server, kind: str) -> None:
@@ -262,6 +272,7 @@ async def test_contract_waits_until_nobody_reads_the_old_side(counting: Server, 
         assert (await life.contract()).state == State.HIDDEN
 
 
+@counted
 async def test_an_acknowledged_reader_does_not_hinder(counting: Server) -> None:
     """A report that may go on is acknowledged; another one is not covered."""
     async with ready(counting, policy=Policy(quiet_for=timedelta(hours=1))) as life:
@@ -276,6 +287,7 @@ async def test_an_acknowledged_reader_does_not_hinder(counting: Server) -> None:
         assert not next(v for v in gates.judge_all(await look(life)) if v.gate == "old-readers").open
 
 
+@counted
 async def test_a_reset_is_noticed(counting: Server) -> None:
     """Nothing is proven for what ran before it: the quiet time begins anew, and what runs after it counts."""
     async with ready(counting) as life:
@@ -293,6 +305,7 @@ async def test_a_reset_is_noticed(counting: Server) -> None:
         assert reader.times == 2
 
 
+@counted
 async def test_an_eviction_is_said(counting: Server) -> None:
     """When the server drops statements for want of room, the gate names it, and does not shut for it."""
     async with ready(counting) as life:
@@ -307,6 +320,7 @@ async def test_an_eviction_is_said(counting: Server) -> None:
         assert f"had no room {evicted} times" in quiet.reason
 
 
+@counted
 async def test_a_view_that_comes_later_is_judged_anew(counting: Server) -> None:
     """What a statement means depends on the views of now."""
     async with ready(counting) as life:
@@ -319,6 +333,7 @@ async def test_a_view_that_comes_later_is_judged_anew(counting: Server) -> None:
         assert reader.through == "v"
 
 
+@counted
 async def test_texts_are_not_kept_where_they_are_confidential(counting: Server) -> None:
     """The number of the statement stays, by which it is found in pg_stat_statements."""
     async with ready(counting, policy=Policy(confidential=True, quiet_for=timedelta(0))) as life:
@@ -328,6 +343,7 @@ async def test_texts_are_not_kept_where_they_are_confidential(counting: Server) 
         assert await life.value("SELECT count(*) FROM expandcontract.statement WHERE query <> ''") == 0
 
 
+@counted
 async def test_a_role_that_may_not_see_statements_is_told_so(counting: Server) -> None:
     """It takes pg_read_all_stats; without it, no statement is taken for the only one."""
     async with ready(counting) as life:
@@ -343,6 +359,7 @@ async def test_a_role_that_may_not_see_statements_is_told_so(counting: Server) -
             await life.sql("DROP ROLE blind_1")
 
 
+@counted
 @pytest.mark.parametrize("setting", ["pg_stat_statements.track = none", "compute_query_id = off"])
 async def test_a_server_that_counts_nothing_is_told_so(counting: Server, setting: str) -> None:
     """Nobody is seen where nothing is counted. What only our own role has set says nothing of others."""
@@ -389,6 +406,7 @@ async def test_without_the_extension_the_gate_says_how_to_get_it(database: str) 
         assert (await life.contract()).state == State.HIDDEN
 
 
+@counted
 @pytest.mark.timeout(300)
 async def test_gates_answer_soon_with_5000_statements(counting: Server) -> None:
     """A look at 5,000 statements, of which 300 are of the table, in under a second when nobody else works."""
@@ -416,6 +434,7 @@ def _columns(number: int) -> str:
     return ", ".join("name" if bit == "1" else "id" for bit in f"{number + 1:b}")
 
 
+@counted
 async def test_statements_that_name_a_table_which_is_renamed(counting: Server) -> None:
     """The plan says what was seen that a view does not take; from expand on whoever names the view is seen,
     and whoever names the table is not.

@@ -54,6 +54,7 @@ def test_a_killed_act_is_finished_by_the_same_command(theatre: Theatre, acts: tu
         _kill_and_go_on(theatre, played, point, time)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("example", ["rename", "swap"])
 @pytest.mark.parametrize("verb", GRAVE)
 def test_what_is_grave_may_be_killed_whatever_the_kind(theatre: Theatre, example: str, verb: str) -> None:
@@ -78,6 +79,7 @@ def test_an_act_may_be_killed_at_every_point(theatre: Theatre, example: str, act
         _kill_and_go_on(theatre, played, point, time)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("example", ["rename", "to"])
 def test_a_killed_start_or_backfill_can_be_rolled_back(theatre: Theatre, example: str) -> None:
     """Wherever it died, the way back is open, leaves nothing behind, and keeps what was written."""
