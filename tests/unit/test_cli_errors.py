@@ -1,5 +1,4 @@
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -145,7 +144,7 @@ def test_an_interruption_before_the_loop(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Ctrl-C while modules are imported is exit 130, too."""
-    monkeypatch.setattr(entry, "build", lambda: os.kill(os.getpid(), signal.SIGINT))
+    monkeypatch.setattr(entry, "build", lambda: signal.raise_signal(signal.SIGINT))
     assert entry.run([]) == 130
     assert "EC130" in capsys.readouterr().err
 
