@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from expandcontract.changes import constraints, costs, hazards, pair_notes, preflight
@@ -18,7 +18,7 @@ from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Judgement, Question
 from expandcontract.steps import column as steps
 from expandcontract.steps import undoing
-from expandcontract.steps.carry import TRAITS, UNEVEN, Subject, checks, indexes, triggers
+from expandcontract.steps.carry import TRAITS, UNEVEN, Subject, checks, indexes, triggers, views
 from expandcontract.steps.column import Columns
 from expandcontract.steps.sync import predicates
 from expandcontract.steps.sync.conversions import Conversion
@@ -29,6 +29,7 @@ UPSERT_NEW = (
     "New code may name the new column in ON CONFLICT from ready on; two unique indexes until contract "
     "may fail a simultaneous upsert"
 )
+RECREATE_VIEWS = "Have views over the column read the new one from contract on, and the old one after undo"
 #: Kinds of a default with which a value cannot be compared.
 _INCOMPARABLE = ("opaque", "volatile")
 
@@ -101,6 +102,7 @@ def compose(
             default=judgement.default,
             final_definitions=judgement.final_definitions,
             unique_at_ready=question.upsert_new,
+            recreate_views=question.recreate_views,
         )
         for each, side in zip(olds, pair.olds, strict=True)
     )
@@ -153,13 +155,21 @@ def compose(
         given=predicates.only_new(pair, "t") if pair.more else "false",
         costs=tuple(costs.of_pair(snapshot, column)),
         hazards=(
-            *hazards.of_pair(snapshot, predicates.hidden_names(pair), swap=subject.swap),
+            *hazards.of_pair(_but_views(subject), predicates.hidden_names(pair), swap=subject.swap),
             *pair_notes.of(columns, judgement),
             *(hazards.of_parts(snapshot, olds) if columns.traits is UNEVEN else ()),
         ),
         server_version=snapshot.server_version,
         others=constraints.all_referred(snapshot, pair.old_columns),
+        follows=tuple(view.sql for view in views.following(subject)),
+        hidden_views=tuple(view.sql for view in views.hidden(subject)),
     )
+
+
+def _but_views(subject: Subject) -> Snapshot:
+    """Return the snapshot without what follows, and is said for itself."""
+    snapshot, said = subject.snapshot, ("view", "materialized view") if subject.recreate_views else ()
+    return replace(snapshot, dependents=tuple(d for d in snapshot.dependents if d.kind not in said))
 
 
 def _pair(

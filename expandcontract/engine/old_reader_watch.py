@@ -85,7 +85,7 @@ async def _look(conn: AsyncConnection, context: Context, wanted: Sequence[Situat
     before = await statistics_look.last(conn, context.tables)
     asked = [_asked(each) for each in wanted]
     subjects = [
-        _Subject(each, old, _of_attempt(before.get(each.change_id), each))
+        _Subject(each, _without_followers(each, old), _of_attempt(before.get(each.change_id), each))
         for each, old in zip(wanted, await usage.sides(conn, asked), strict=True)
     ]
     names = {name for subject in subjects for name in subject.old.names}
@@ -104,6 +104,11 @@ def _asked(situation: Situation) -> WantedSide:
     plan = situation.plan
     front = plan.table.sql if plan.aside is not None else None
     return WantedSide(plan.table.schema, situation.relation, plan.old_columns, front)
+
+
+def _without_followers(situation: Situation, old: NamedSide) -> NamedSide:
+    """Pure. Who uses a view that contract has read the new side goes on, and so do those above it."""
+    return replace(old, views={}) if situation.plan.follows else old
 
 
 def _of_attempt(found: StatisticsLook | None, situation: Situation) -> StatisticsLook | None:

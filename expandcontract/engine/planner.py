@@ -27,9 +27,10 @@ from expandcontract.model.names import TEMPORARY, Target, quote, sync_schema
 from expandcontract.model.notes import Note
 from expandcontract.model.plan import Plan
 from expandcontract.model.program import program_version
-from expandcontract.model.step import Step, Transactional
+from expandcontract.model.step import Step, Transactional, ViewLock
 from expandcontract.postgres import empty_copy, owner_rights
 from expandcontract.postgres.catalog import snapshot as snapshots
+from expandcontract.postgres.catalog import view
 from expandcontract.postgres.catalog.snapshot import Snapshot, must_have
 from expandcontract.postgres.clone import Answer, Judgement, Question, Trial, judge, tried
 from expandcontract.postgres.descendants import tree
@@ -46,7 +47,9 @@ SELECT 'to be ' || pg_catalog.pg_get_userbyid(relowner) || ', who owns ' || $1::
 FROM this WHERE NOT pg_catalog.pg_has_role(relowner, 'USAGE')
 UNION ALL
 SELECT 'CREATE on schema ' || pg_catalog.quote_ident(nspname) FROM pg_catalog.pg_namespace
-WHERE (oid = (SELECT relnamespace FROM this) OR nspname = $2::name)
+WHERE (oid = (SELECT relnamespace FROM this) OR nspname = $2::name
+       OR oid IN (SELECT c.relnamespace FROM unnest($4::text[]) AS other
+                  JOIN pg_catalog.pg_class c ON c.oid = other::pg_catalog.regclass AND c.relkind = 'v'))
   AND NOT pg_catalog.has_schema_privilege(oid, 'CREATE')
 UNION ALL
 SELECT 'BYPASSRLS, as row-level security of ' || relation::pg_catalog.regclass || ' would hide rows from it'
@@ -156,6 +159,8 @@ async def ask(conn: AsyncConnection, change: Change) -> Catalog:
     await _refuse_read_only(conn)
     snapshot = await snapshots.load(conn, target(change), kind.also(spec))
     asked = question(change, snapshot)
+    if isinstance(asked, Question) and asked.recreate_views:
+        snapshot = replace(snapshot, views=await view.load(conn, snapshot.table, asked.column))
     missing = [row[0] for row in await conn.exec_driver_sql(_TO_ASK, (snapshot.table.sql,))]
     if missing:
         raise MissingPrivilege(
@@ -280,9 +285,11 @@ def _about(catalog: Catalog, plan: Plan) -> tuple[str, ...]:
 async def check_privileges(conn: AsyncConnection, plan: Plan, ledger_schema: str) -> None:
     """Raise MissingPrivilege naming everything that the role which runs the change lacks."""
     steps = [step for steps in plan.sections.values() for step in steps]
-    others = sorted({lock.relation for step in steps for lock in step.locks} - {t.sql for t in plan.tables})
+    locks = [lock for step in steps for lock in step.locks]
+    views = sorted({lock.relation for lock in locks if isinstance(lock, ViewLock)})
+    others = sorted({lock.relation for lock in locks} - {*views, *(t.sql for t in plan.tables)})
     told = [statement for step in steps for statement in _statements(step)]
-    altered = [each for each in others if any(s.startswith(f"ALTER TABLE {each} ") for s in told)]
+    altered = [each for each in others if any(s.startswith(f"ALTER TABLE {each} ") for s in told)] + views
     values = (plan.table.sql, sync_schema(ledger_schema), others, altered)
     missing = [row[0] for row in await conn.exec_driver_sql(_PRIVILEGES, values)]
     missing += await owner_rights.missing(conn, plan.table.sql, others, altered)

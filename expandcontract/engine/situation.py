@@ -89,6 +89,7 @@ def _subject(situation: Situation) -> WatchedTable:
         front=_front(situation),
         first="" if hidden or _unkept(situation) else plan.first_trigger,
         others=tuple(_others(situation)),
+        views=plan.hidden_views if hidden else plan.follows,
     )
 
 

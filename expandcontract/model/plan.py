@@ -44,6 +44,9 @@ class Plan:
     `others` are further tables that the change works on, and `uses` columns of its own that no other open
     change may claim, and any may use. `sites` are all tables, in order.
 
+    `follows` are the views, as SQL, that contract has read the new side, each after those that it reads;
+    `hidden_views` what they are called from then on where another view takes the place of each.
+
     `table` is the table's name until something renames it: `aside` from expand until contract, where a view
     stands under its name meanwhile, and `final_table` from contract on. `table_in` says which one holds.
 
@@ -79,6 +82,8 @@ class Plan:
     final_table: RelationName | None = None
     uses: tuple[str, ...] = ()
     others: tuple[Site, ...] = ()
+    follows: tuple[str, ...] = ()
+    hidden_views: tuple[str, ...] = ()
     program_version: str = field(default="", compare=False)
     format: int = FORMAT
     stored: str = field(default="", compare=False, repr=False)

@@ -28,6 +28,15 @@ class Lock:
     mode: LockMode
 
 
+@dataclass(frozen=True, kw_only=True)
+class ViewLock(Lock):
+    """A lock on a view alone: LOCK TABLE would take it on all that the view reads, too. Readers lock a view
+    before its tables, and so do we.
+    """
+
+    view: Literal[True]
+
+
 @dataclass(frozen=True)
 class Transactional:
     """Statements that commit together with their row in the journal.
@@ -38,7 +47,7 @@ class Transactional:
     """
 
     statements: tuple[str, ...]
-    locks: tuple[Lock, ...] = ()
+    locks: tuple[ViewLock | Lock, ...] = ()
     patient: bool = False
 
     @property

@@ -5,6 +5,7 @@ ACCESS SHARE for a moment (LIKE); the tables that its foreign keys refer to are 
 only the columns and the unique index are made, from what the catalog says.
 """
 
+import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, fields, is_dataclass, replace
@@ -19,7 +20,7 @@ from expandcontract.postgres.catalog.dependent import ColumnDependent
 from expandcontract.postgres.catalog.index import Index
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.message import marked
-from expandcontract.postgres.query import execute_all, rows
+from expandcontract.postgres.query import execute_all, rows, value
 
 T = TypeVar("T")
 
@@ -97,8 +98,9 @@ async def describe(
     unique = [*((key.other_table, key.other_columns) for key in keys if key.other_table is not None),
               *((each.table, each.columns) for each in snapshot.referred)]  # fmt: skip
     others = dict.fromkeys(other for other, _ in unique)
+    views = [each.name for each in snapshot.views]
     names = _renamed_to(
-        [part.name for part in parts], sequences, others, (each for each in _statistics(snapshot))
+        [part.name for part in parts], views, sequences, others, (each for each in _statistics(snapshot))
     )
     copied = _speaking_of(snapshot, names, frozenset(part.name for part in parts))
     statements = [
@@ -108,6 +110,7 @@ async def describe(
         *(f"CREATE TEMPORARY SEQUENCE {names[each].sql} OWNED BY {copied.table.sql}.{quote(column)}"
           for each, column in sequences.items()),
         *_standing_on(copied, columns, triggers=triggers),
+        *[await _view(conn, view, names, {part.name for part in parts} | set(views)) for view in views],
     ]  # fmt: skip
     return EmptyCopy(copied, tuple(statements))
 
@@ -182,6 +185,25 @@ async def _other(
         else:
             statements.append(f"CREATE UNIQUE INDEX ON {names[other].sql} USING {found.definition}")
     return statements
+
+
+async def _view(
+    conn: AsyncConnection,
+    view: RelationName,
+    names: Mapping[RelationName, RelationName],
+    copied: AbstractSet[RelationName],
+) -> str:
+    """Return the statement for a view over the copy: what else it reads is read where it is."""
+    text = await value(conn, "SELECT pg_catalog.pg_get_viewdef($1::text::pg_catalog.regclass)", view.sql)
+    for name in copied:
+        apart = rf"""E'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|(?<![\w$".]){re.escape(name.sql)}(?![\w$"])"""
+        of_the_copy = names[name].sql
+
+        def put(match: re.Match[str], said: str = name.sql, there: str = of_the_copy) -> str:
+            return there if match[0] == said else match[0]
+
+        text = re.sub(apart, put, text)
+    return f"CREATE TEMPORARY VIEW {names[view].sql} AS {text.rstrip(';')}"
 
 
 def _standing_on(copied: Snapshot, columns: AbstractSet[str], *, triggers: bool) -> Iterator[str]:

@@ -35,6 +35,7 @@ class WatchedTable:
     and `old_columns` are some of its. `others` are further tables of the change, each looked at in the same
     way. `first` is the trigger that comes before those of the user, and must be there where one of them looks
     at the sides: `columns` of which the type is known.
+    `views`, as SQL, are in nobody's way: contract has them follow, or purge drops them.
     """
 
     change_id: int
@@ -48,6 +49,7 @@ class WatchedTable:
     first: str = ""
     front: str = ""
     others: tuple["WatchedTable", ...] = ()
+    views: tuple[str, ...] = ()
 
     def asked(self, place: int) -> CatalogRow:
         """As a row of `asked`, in its place there."""
@@ -297,6 +299,7 @@ def _dependents(subject: WatchedTable, found: Sequence[ColumnDependent]) -> Iter
         # Statistics are carried, and go with the column that they are of. What is on a view is listed once,
         # whatever column it uses.
         listed = each.kind == "statistics" or (subject.front and each.kind != "function body")
+        listed = listed or (each.kind == "view" and each.name in subject.views)
         if not listed and not _ours(subject, each):
             blocks = each.kind in _FAILING
             yield Dependent(each.kind, each.name, blocks, mentions=not each.tied, text=each.definition)

@@ -26,8 +26,9 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from expandcontract.model.durations import milliseconds, spell
 from expandcontract.model.errors import EcError, Interrupted, LockBudgetSpent
 from expandcontract.model.events import Blocker, Listener, LockHeld, LockTried
+from expandcontract.model.names import do, literal
 from expandcontract.model.policy import Policy
-from expandcontract.model.step import Lock, LockMode
+from expandcontract.model.step import Lock, LockMode, ViewLock
 from expandcontract.postgres.blockers import WRAPAROUND, blockers_of
 from expandcontract.postgres.connect import Database, questions
 from expandcontract.postgres.message import driver, marked, send
@@ -275,10 +276,34 @@ def _rungs(locks: Sequence[Lock]) -> tuple[str | None, str | None]:
     if not locks:
         return None, None
     mode = max((lock.mode for lock in locks), key=_STRENGTH.__getitem__)
-    relations = ", ".join(dict.fromkeys(lock.relation for lock in locks))
+    views = list(dict.fromkeys(lock.relation for lock in locks if isinstance(lock, ViewLock)))
+    relations = ", ".join(dict.fromkeys(lock.relation for lock in locks if not isinstance(lock, ViewLock)))
     first = LockMode.SHARE_UPDATE_EXCLUSIVE
     gentle = f"LOCK TABLE {relations} IN {first} MODE" if _STRENGTH[mode] >= _STRENGTH[first] else None
-    return gentle, None if mode == first else f"LOCK TABLE {relations} IN {mode} MODE"
+    strong = f"LOCK TABLE {relations} IN {mode} MODE"
+    return gentle, None if mode == first else _with_views(views, strong)
+
+
+def _with_views(views: Sequence[str], strong: str) -> str:
+    """Pure. Return what locks views first, in the order in which their readers lock them: the last of `views`
+    reads the others. One statement, since statement_timeout counts for each anew.
+
+    An owner that stays the same is nothing but a lock, ACCESS EXCLUSIVE, on the view alone.
+    """
+    if not views:
+        return strong
+    names = ", ".join(map(literal, reversed(views)))
+    return do(f"""DECLARE reader record; BEGIN
+    FOR reader IN
+        SELECT c.oid::pg_catalog.regclass AS name, pg_catalog.pg_get_userbyid(c.relowner) AS owner
+        FROM pg_catalog.unnest(ARRAY[{names}]) WITH ORDINALITY AS named (name, place)
+        JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(named.name) AND c.relkind = 'v'
+        ORDER BY named.place
+    LOOP
+        EXECUTE pg_catalog.format('ALTER VIEW %s OWNER TO %I', reader.name, reader.owner);
+    END LOOP;
+    {strong};
+END""")
 
 
 def _limits(

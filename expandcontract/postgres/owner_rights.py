@@ -28,6 +28,8 @@ from expandcontract.postgres.message import LEFTOVERS, Query, inlined, renumbere
 from expandcontract.postgres.settings import OUR_PATH, own_path
 from expandcontract.postgres.sqlstate import ERRAND
 
+#: How a block begins that parses what an owner wrote: a constant of a domain's array calls its CHECK.
+AS_OWNER = "-- With the rights of the table's owner."
 #: The setting that has the search_path of an errand where that is another than the session's.
 OWN_PATH = "ec.own_path"
 
@@ -177,13 +179,16 @@ class OwnerRights:
         return self._call(text, f"ARRAY[{', '.join(values)}]::pg_catalog.text[]", answers=True)
 
     def acting(self, statements: Iterable[str]) -> tuple[str, ...]:
-        """Return statements, of which those that alter tables run with the owner's rights: they evaluate
-        CHECKs and defaults. PostgreSQL builds indexes with them by itself.
+        """Return statements, of which those that alter tables run with the owner's rights, as they evaluate
+        CHECKs and defaults, and those that begin with AS_OWNER. PostgreSQL builds indexes with them by
+        itself.
         """
         if self.owner is None:
             return tuple(statements)
         return tuple(
-            f"SELECT {self._call(each, 'NULL', answers=False)}" if each.startswith("ALTER TABLE ") else each
+            f"SELECT {self._call(each, 'NULL', answers=False)}"
+            if each.startswith("ALTER TABLE ") or AS_OWNER in each.partition("\n")[0]
+            else each
             for each in statements
         )
 

@@ -16,9 +16,11 @@ from expandcontract.model.step import (
     Transactional,
     Transformation,
     Upkeep,
+    ViewLock,
 )
-from expandcontract.steps import keep_on_rollback, tables
+from expandcontract.steps import keep_on_rollback, tables, views
 from expandcontract.steps.carry import TRAITS, Subject, Trait, checks
+from expandcontract.steps.carry import views as following
 from expandcontract.steps.keep_on_rollback import Keeping
 from expandcontract.steps.sync import conversions, predicates, triggers
 from expandcontract.steps.sync.conversions import Conversion
@@ -331,11 +333,17 @@ def _hide(columns: Columns) -> Step:
     sentence = f"hide {_named_olds(subject.pair)} as {_named_olds(subject.pair, State.HIDDEN)}"
     if subject.swap:
         sentence += f" and give its name to the new column, {subject.pair.new.type}"
+    found = following.following(subject)
+    if found:
+        names = ", ".join(quote(view.name) for view in found)
+        sentence += (
+            f"; {'views' if found[1:] else 'view'} {names} {'read' if found[1:] else 'reads'} the new one"
+        )
     return Step(
         "hide",
         "~",
         sentence,
-        Transactional(tuple(statements), _all_locks(columns)),
+        Transactional(tuple(statements), _turning(columns)),
         becomes=State.HIDDEN,
         makes=Upkeep.HIDDEN,
     )
@@ -364,7 +372,7 @@ def _unhide(columns: Columns) -> Step:
         "unhide",
         "~",
         sentence,
-        Transactional(tuple(statements), _all_locks(columns)),
+        Transactional(tuple(statements), _turning(columns)),
         becomes=State.ACTIVE,
         makes=Upkeep.SYNC,
     )
@@ -406,7 +414,10 @@ def _drop(columns: Columns) -> Step:
         "drop",
         "-",
         f"drop the hidden {columns_} {hidden} with {its} values: there is no way back from here",
-        Transactional((*_drop_sync(columns), *drops, *_drop_conversions(columns)), _all_locks(columns)),
+        Transactional(
+            (*_drop_sync(columns), *_drop_views(columns), *drops, *_drop_conversions(columns)),
+            _all_locks(columns),
+        ),
         reversible=False,
         becomes=State.PURGED,
     )
@@ -416,9 +427,19 @@ def _drop_sync(columns: Columns) -> tuple[str, ...]:
     return triggers.drop_sync(columns.sync, columns.triggered)
 
 
+def _drop_views(columns: Columns) -> tuple[str, ...]:
+    return views.dropped(following.following(columns.subject)) if following.hidden(columns.subject) else ()
+
+
 def _drop_conversions(columns: Columns) -> tuple[str, ...]:
     # After the column: its CHECKs and indexes do not use them, but the trigger's WHEN did.
     return _flat(conversions.drop(conversion) for conversion in columns.conversions)
+
+
+def _turning(columns: Columns) -> tuple[Lock, ...]:
+    views_ = following.following(columns.subject)
+    found = (ViewLock(view.sql, LockMode.ACCESS_EXCLUSIVE, view=True) for view in views_)
+    return (*found, *_all_locks(columns))
 
 
 def _all_locks(columns: Columns) -> tuple[Lock, ...]:

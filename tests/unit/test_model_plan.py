@@ -26,11 +26,13 @@ from expandcontract.model.step import (
     Sweep,
     Transactional,
     Upkeep,
+    ViewLock,
 )
 from expandcontract.model.undo import Undo
 
 TABLE = RelationName("app", "Guest Book")
 LOCK = Lock('app."Guest Book"', LockMode.SHARE_UPDATE_EXCLUSIVE)
+VIEW = ViewLock("app.guests", LockMode.ACCESS_EXCLUSIVE, view=True)
 
 
 def full_plan() -> Plan:
@@ -106,6 +108,8 @@ def full_plan() -> Plan:
             ),
         ),
         forecast=Forecast(1_000, 81_920, 1_000, 163_840, 200_000, 40_960, 0.5),
+        follows=("app.guests",),
+        hidden_views=('app."~ec_guests"',),
         program_version="0.1.0",
     )
 
@@ -174,7 +178,7 @@ def test_what_does_not_run_leaves_the_fingerprint() -> None:
 def test_locks_that_a_step_takes() -> None:
     """Its own, or those that reading or writing rows takes."""
     add, build, copy = (*full_plan().steps(Section.EXPAND), *full_plan().steps(Section.BACKFILL))
-    assert add.locks == build.locks == (LOCK,)
+    assert (add.locks, build.locks) == ((VIEW, LOCK), (LOCK,))
     assert copy.locks == (Lock(LOCK.relation, LockMode.ROW_EXCLUSIVE),)
     compare = replace(copy, action=Sweep(Purpose.COMPARE, LOCK.relation, "true"))
     assert compare.locks == (Lock(LOCK.relation, LockMode.ACCESS_SHARE),)

@@ -45,6 +45,7 @@ class ChangeTypeSpec(Spec):
         description="A value that the other side cannot hold: refuse the write, record it or accept the loss",
     )
     upsert_new: bool = Field(default=False, description=columns.UPSERT_NEW)
+    recreate_views: bool = Field(default=False, description=columns.RECREATE_VIEWS)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -110,6 +111,7 @@ class ChangeType(columns.PairKind[ChangeTypeSpec]):
             back_column=column.name if spec.swap else "",
             function=spec.transform or "",
             upsert_new=spec.upsert_new,
+            recreate_views=spec.recreate_views,
         )
 
 

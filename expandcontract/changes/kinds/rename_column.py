@@ -23,6 +23,7 @@ class RenameColumnSpec(Spec):
     )
     new_name: str = Field(description="Its new name", json_schema_extra={"positional": True})
     upsert_new: bool = Field(default=False, description=columns.UPSERT_NEW)
+    recreate_views: bool = Field(default=False, description=columns.RECREATE_VIEWS)
     instant: bool = Field(
         default=False,
         description="Copy nothing: until contract a view that has both names stands in the table's place",
@@ -57,7 +58,13 @@ class RenameColumn(Kind[RenameColumnSpec]):
         column = columns.old_column(snapshot, parse_target(spec.column).column)
         new = parse_column(spec.new_name)
         preflight.examine_name(snapshot, new)
-        return Question(column.name, new, columns.hidden_name(column.name), upsert_new=spec.upsert_new)
+        return Question(
+            column.name,
+            new,
+            columns.hidden_name(column.name),
+            upsert_new=spec.upsert_new,
+            recreate_views=spec.recreate_views,
+        )
 
     def compile(
         self,

@@ -29,6 +29,7 @@ from expandcontract.postgres.catalog.leaf_only import LeafOnly
 from expandcontract.postgres.catalog.relation import Relation
 from expandcontract.postgres.catalog.row_function import RowFunctions
 from expandcontract.postgres.catalog.trigger import Trigger
+from expandcontract.postgres.catalog.view import View
 from expandcontract.postgres.catalog.whole import Whole
 from expandcontract.postgres.message import driver
 from expandcontract.postgres.query import rows
@@ -51,6 +52,7 @@ class Snapshot:
     indexes and constraints must avoid. `leaf_only` is what only relations below the table have on such a
     column.
     `row_functions` are those that know how many columns the table has, `row_versions` who reads its xmin.
+    `views` are those over the column, of every level, for a change that has them follow it.
     """
 
     server_version: int
@@ -66,6 +68,7 @@ class Snapshot:
     row_versions: tuple[ColumnDependent, ...] = ()
     whole: Whole = field(default_factory=Whole)
     referred: tuple[Referred, ...] = ()
+    views: tuple[View, ...] = ()
 
     @property
     def table(self) -> RelationName:

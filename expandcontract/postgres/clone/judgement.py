@@ -116,7 +116,7 @@ class Question:
     `back_column` is the name by which `back` means the new column, where that is not `new`: for a swap, the
     old name. No expression makes the new value where a Python `function` does. `upsert_new` asks for a new
     side that ON CONFLICT can name from ready on. `more` are further columns of the new side, `old_more` of
-    the old one.
+    the old one. With `recreate_views` views over the column read the new side from contract on.
     """
 
     column: str
@@ -131,6 +131,7 @@ class Question:
     upsert_new: bool = False
     more: tuple[FurtherAsked, ...] = ()
     old_more: tuple[FurtherOldAsked, ...] = ()
+    recreate_views: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from expandcontract.steps.carry.statistics import Statistics
 from expandcontract.steps.carry.storage import Storage
 from expandcontract.steps.carry.subject import Subject, Trait
 from expandcontract.steps.carry.triggers import Triggers
+from expandcontract.steps.carry.views import Views
 
 #: In the order of settling, and of what contract does before it hides: what takes long comes before the
 #: rules, from which on writes may be refused. Indexes come after the rows: one on the new column would cost
@@ -29,6 +30,7 @@ TRAITS: tuple[Trait, ...] = (
     Comment(),
     Default(),
     Triggers(),
+    Views(),
 )
 
 #: What concerns the old side alone, where the new one is not of as many columns: nothing says which of them

@@ -24,8 +24,8 @@ class Subject:
     what is missing there cannot be carried. `hidden_definitions` are those of unique indexes for the hidden
     column, which undo may have to build, `final_definitions` those of all indexes for the new column as it is
     called after contract. `unique_at_ready` says that twins of unique indexes are unique from ready on, for
-    new code that upserts. `default` is the new side's default, unless the old one is volatile: that one moves
-    at contract.
+    new code that upserts, `recreate_views` that views over the column follow. `default` is the new side's
+    default, unless the old one is volatile: that one moves at contract.
     """
 
     snapshot: Snapshot
@@ -39,6 +39,7 @@ class Subject:
     default: str | None = None
     final_definitions: Mapping[str, str] = field(default_factory=dict)
     unique_at_ready: bool = False
+    recreate_views: bool = False
 
     @property
     def table(self) -> RelationName:
