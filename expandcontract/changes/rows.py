@@ -58,6 +58,27 @@ def _examine(snapshot: Snapshot, column: Column) -> None:
         )
 
 
+def examine_kept(snapshot: Snapshot, written: Sequence[Column]) -> None:
+    """Raise UnsupportedShape where what is kept of a row could not be given back to it."""
+    table, key = snapshot.table, snapshot.primary_key
+    if not key:
+        raise UnsupportedShape(
+            f"--keep needs a primary key, and {table} has none.", why="It names the row of what is kept."
+        )
+    named = [quote(column.name) for column in written if column.name in key]
+    if named:
+        raise UnsupportedShape(
+            f"--keep cannot be: {', '.join(named)} is of the primary key of {table}.",
+            why="It names the row of what is kept, and would be another one.",
+        )
+    children = [leaf.name.sql for leaf in snapshot.relation.leaves if leaf.name != table]
+    if children and not snapshot.relation.partitioned:
+        raise UnsupportedShape(
+            f"--keep cannot be: {table} has children ({', '.join(children)}).",
+            why="A key of the table names rows of its own alone.",
+        )
+
+
 def trial(snapshot: Snapshot, expressions: Sequence[RowExpression], verb: str, what: str) -> Trial:
     """Return the question: whether PostgreSQL takes the statement, and what it makes of its expressions.
 
@@ -78,7 +99,7 @@ def functions(
     return row_expressions.read(snapshot, expressions, answer, names, sync_schema(ledger))
 
 
-def plan(
+def plan(  # noqa: PLR0913 - what a plan of rows is made of
     change: Change,
     snapshot: Snapshot,
     part: Part,
@@ -86,8 +107,12 @@ def plan(
     about: str,
     *,
     claims: tuple[str, ...],
+    keep: bool,
 ) -> Plan:
-    """Return the plan of one sweep and the look after it."""
+    """Return the plan of one sweep and the look after it; with `keep` rollback gives back what rows held."""
+    stays = "" if keep else "Rows that were written stay as they are: nothing gives back what they held."
+    back = "give back what rows held, and drop" if keep else "drop"
+    rows_ = "" if keep else "; rows stay as they are"
     return compose(
         change,
         snapshot,
@@ -98,9 +123,9 @@ def plan(
             contracted="",
             destroys="",
             broken="match still",
-            stays="Rows that were written stay as they are: nothing gives back what they held.",
+            stays=stays,
         ),
-        Sentences(rollback="drop what the expressions were parsed into; rows stay as they are"),
+        Sentences(rollback=f"{back} what the expressions were parsed into{rows_}"),
         claims=claims,
         functions=tuple(each.name for each in made),
     )

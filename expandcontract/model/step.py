@@ -127,12 +127,24 @@ class Transformation(Sweep):
 
 @dataclass(frozen=True, kw_only=True)
 class Deletion(Sweep):
-    """A copy that deletes the rows that it is for."""
+    """A copy that deletes the rows that it is for. What they hold in the columns `keeps` (as SQL) is kept in
+    the ledger by the statement that deletes them.
+    """
 
     deletes: Literal[True]
+    keeps: tuple[str, ...] = ()
 
 
-Action: TypeAlias = Transactional | Concurrent | Sweep | Transformation | Deletion
+@dataclass(frozen=True, kw_only=True)
+class Replacement(Sweep):
+    """A copy that keeps in the ledger, by the statement that writes a row, what it held in the columns
+    `keeps` (as SQL), and what it holds in them then.
+    """
+
+    keeps: tuple[str, ...]
+
+
+Action: TypeAlias = Transactional | Concurrent | Sweep | Transformation | Deletion | Replacement
 
 
 class Upkeep(StrEnum):

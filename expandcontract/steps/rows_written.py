@@ -5,12 +5,15 @@ from dataclasses import dataclass
 
 from expandcontract.model.names import qualify_type, quote
 from expandcontract.model.notes import Note
-from expandcontract.model.step import Deletion, LockMode, Purpose, Step, Sweep, Transactional
+from expandcontract.model.step import Deletion, LockMode, Purpose, Replacement, Step, Sweep, Transactional
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps.parts import Part, finish
 from expandcontract.steps.row_function import RowFunction
 from expandcontract.steps.sync.predicates import same
+
+#: What is said of a sweep that keeps what it replaces.
+_KEPT = ", and keep in the ledger what they held"
 
 
 @dataclass(frozen=True)
@@ -27,13 +30,18 @@ class Assignment:
 
 
 def updated(
-    snapshot: Snapshot, where: RowFunction, assignments: Sequence[Assignment], notes: tuple[Note, ...]
+    snapshot: Snapshot,
+    where: RowFunction,
+    assignments: Sequence[Assignment],
+    notes: tuple[Note, ...],
+    *,
+    keep: bool = False,
 ) -> Part:
     """Return what updates the rows for which `where` is true and that are not yet as the assignments make
     them.
 
     A row that would be both again once it was written is never written: how often it was then would depend on
-    how often it was met. It is what the check after finds.
+    how often it was met. It is what the check after finds. With `keep` the ledger gets what rows held before.
     """
     matching = _matching(where, assignments, {})
     wanted = matching
@@ -48,13 +56,18 @@ def updated(
         key=tuple(map(quote, snapshot.primary_key)),
         own_path=True,
     )
+    if keep:
+        kept = tuple(quote(each.column.name) for each in assignments)
+        sweep = Replacement(**vars(sweep), keeps=kept)
     names = ", ".join(quote(each.column.name) for each in assignments)
     functions = [where, *(each.value for each in assignments)]
-    return _part(snapshot, sweep, matching, f"update {names} in rows that match", functions, notes)
+    sentence = f"update {names} in rows that match{_KEPT if keep else ''}"
+    return _part(snapshot, sweep, matching, sentence, functions, notes)
 
 
-def deleted(snapshot: Snapshot, where: RowFunction, notes: tuple[Note, ...]) -> Part:
-    """Return what deletes the rows for which `where` is true."""
+def deleted(snapshot: Snapshot, where: RowFunction, notes: tuple[Note, ...], *, keep: bool = False) -> Part:
+    """Return what deletes the rows for which `where` is true; with `keep` the ledger gets them."""
+    columns = tuple(quote(each.name) for each in snapshot.columns if not each.generated)
     sweep = Deletion(
         purpose=Purpose.COPY,
         table=snapshot.table.sql,
@@ -62,8 +75,10 @@ def deleted(snapshot: Snapshot, where: RowFunction, notes: tuple[Note, ...]) -> 
         key=tuple(map(quote, snapshot.primary_key)),
         own_path=True,
         deletes=True,
+        keeps=columns if keep else (),
     )
-    return _part(snapshot, sweep, sweep.wanted, "delete the rows that match", [where], notes)
+    sentence = f"delete the rows that match{_KEPT if keep else ''}"
+    return _part(snapshot, sweep, sweep.wanted, sentence, [where], notes)
 
 
 def _part(
@@ -74,6 +89,7 @@ def _part(
     functions: Sequence[RowFunction],
     notes: tuple[Note, ...],
 ) -> Part:
+    keeps = isinstance(sweep, Deletion | Replacement) and sweep.keeps
     make = tuple(statement for each in functions for statement in each.create())
     drop = tuple(each.drop() for each in functions)
     look = Sweep(Purpose.COMPARE, snapshot.table.sql, left, key=sweep.key, own_path=True)
@@ -81,7 +97,7 @@ def _part(
         expand=(
             Step("functions", "+", "have the expressions parsed, once and for all", Transactional(make)),
         ),
-        backfill=(Step("copy", "~", sentence, sweep, by_size=True, reversible=False),),
+        backfill=(Step("copy", "~", sentence, sweep, by_size=True, reversible=bool(keeps)),),
         verify=(Step("look", "=", "look for rows that match still", look, by_size=True),),
         repair=(finish("drop what the expressions were parsed into", drop),),
         rollback=drop,

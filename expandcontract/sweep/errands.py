@@ -5,10 +5,11 @@ Each is one statement as well, with the same parameters and the same answer as i
 on the relation comes later, so that its file is looked at once more before the checkpoint moves.
 """
 
-from expandcontract.model.names import quote
+from expandcontract.model.names import literal, quote
 from expandcontract.model.step import Purpose, Sweep
 from expandcontract.postgres.owner_rights import OwnerRights
 from expandcontract.sweep import statements as own
+from expandcontract.sweep.kept_values import SENTENCES, insert_kept, keeps
 from expandcontract.sweep.statements import (
     COST,
     EQ,
@@ -42,6 +43,7 @@ from expandcontract.sweep.statements import (
 _TID, _INT8, _INT4 = "pg_catalog.tid", "pg_catalog.int8", "pg_catalog.int4"
 
 _FILE = ", c.filenode"
+_DRIFTED = "the two sides had drifted apart, and the new one was filled from the old one again"
 
 
 def copy(action: Sweep, relation: str, schema: str, rights: OwnerRights) -> CopyStatements:
@@ -99,8 +101,8 @@ FROM {errand} AS d (answer)
 
 def _share(action: Sweep, relation: str, schema: str, rights: OwnerRights) -> str:
     inner = f"""
-WITH {chosen(strided(action, relation, "true"))},
-{written(action, relation)}
+WITH {chosen(strided(action, relation, schema, "true"))},
+{written(action, relation, schema)}
 SELECT written.rows AS written, {_drifted(action)} FROM written
 """.strip()
     given = _given(_3=_INT8, _4=_INT8, _5=_INT8, _7=_INT4, _8=_INT4)
@@ -116,8 +118,8 @@ WITH {mine(relation, schema, writes=True, more=_FILE)},
 
 def _rest(action: Sweep, relation: str, schema: str, rights: OwnerRights) -> str:
     inner = f"""
-WITH {chosen(wanted(action, relation, "$4"))},
-{written(action, relation)},
+WITH {chosen(wanted(action, relation, schema, "$4"))},
+{written(action, relation, schema)},
 found AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows
   FROM ONLY {relation} t
@@ -149,18 +151,23 @@ RETURNING written.rows AS written, c.rows {MINUS} c.hot_rows AS moved,
 
 
 def _drifted(action: Sweep) -> str:
+    if keeps(action):
+        return "(SELECT pg_catalog.jsonb_agg(updated.replaced) FROM updated) AS drifted"
     rows = "SELECT pg_catalog.jsonb_agg(chosen.drifted) FROM chosen WHERE chosen.drifted IS NOT NULL"
     return f"({rows}) AS drifted" if action.new else "NULL AS drifted"
 
 
 def _overwritten(action: Sweep, schema: str) -> str:
-    if not action.new:
+    if not action.new and not keeps(action):
         return ""
     cells = ", ".join(f"each.cells {TEXT_OF} {n}" for n in (1, 2))
+    kind, sentence = "overwritten", _DRIFTED
+    if keeps(action):
+        kind, sentence = "kept", SENTENCES[type(action)]
     return f"""overwritten AS (
-  INSERT INTO {quote(schema)}.conflict (change_id, kind, key, old_value, new_value, role, sentence)
-  SELECT mine.change_id, 'overwritten', (each.cells {TEXT_OF} 0)::pg_catalog.jsonb, {cells},
-         CURRENT_USER, 'the two sides had drifted apart, and the new one was filled from the old one again'
+  {insert_kept(schema)}
+  SELECT mine.change_id, '{kind}', (each.cells {TEXT_OF} 0)::pg_catalog.jsonb, {cells},
+         CURRENT_USER, {literal(sentence)}
   FROM mine, done d
   CROSS JOIN LATERAL pg_catalog.jsonb_array_elements((d.answer {TEXT_OF} 'drifted')::pg_catalog.jsonb)
     AS each (cells)

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from expandcontract.ledger.chunk import INCARNATION
 from expandcontract.model.names import literal, quote, split, sync_schema
-from expandcontract.model.step import Deletion, Purpose, Sweep
+from expandcontract.model.step import Deletion, Purpose, Replacement, Sweep
+from expandcontract.sweep.kept_values import SENTENCES, insert_kept, keeps, named, values_of
 from expandcontract.sweep.sides import side_given, side_value
 
 #: Rows are written under the search_path of the role, for the sake of what the table's own triggers call. So
@@ -142,8 +143,8 @@ def _share(action: Sweep, relation: str, schema: str) -> str:
     """
     return f"""
 WITH {mine(relation, schema, writes=True)},
-{chosen(strided(action, relation))},
-{_overwritten(action, schema)}{written(action, relation)}
+{chosen(strided(action, relation, schema))},
+{_overwritten(action, schema)}{written(action, relation, schema)}{_replaced(action, schema)}
 {counted(relation, schema)}
 """.strip()
 
@@ -154,8 +155,8 @@ def _rest(action: Sweep, relation: str, schema: str) -> str:
     # locked, or more than $5.
     return f"""
 WITH {mine(relation, schema, writes=True)},
-{chosen(wanted(action, relation))},
-{_overwritten(action, schema)}{written(action, relation)},
+{chosen(wanted(action, relation, schema))},
+{_overwritten(action, schema)}{written(action, relation, schema)}{_replaced(action, schema)},
 found AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows
   FROM ONLY {relation} t
@@ -257,22 +258,22 @@ def chosen(rows: str) -> str:
 )"""
 
 
-def wanted(action: Sweep, relation: str, end: str = end_of_mine("$4")) -> str:
+def wanted(action: Sweep, relation: str, schema: str, end: str = end_of_mine("$4")) -> str:
     """Return the query for rows that are to be written, of a run of blocks."""
-    return f"""SELECT t.ctid{_drifted(action)}
+    return f"""SELECT t.ctid{_held(action, schema)}
   FROM ONLY {relation} t
   WHERE t.ctid {GE} $3 AND t.ctid {LT} {end} AND ({action.wanted})
   LIMIT $5::pg_catalog.int8
   {_lock(action)} SKIP LOCKED"""
 
 
-def strided(action: Sweep, relation: str, condition: str = "EXISTS (SELECT FROM mine)") -> str:
+def strided(action: Sweep, relation: str, schema: str, condition: str = "EXISTS (SELECT FROM mine)") -> str:
     """Return the query for a pass' share of the rows that are to be written."""
     # A scan for each page: it prunes the page, and evaluates nothing for the rows that are not in the share.
     return f"""SELECT share.*
   FROM pg_catalog.generate_series($3::pg_catalog.int8, $4::pg_catalog.int8) AS page (number)
   CROSS JOIN LATERAL (
-    SELECT t.ctid{_drifted(action)}
+    SELECT t.ctid{_held(action, schema)}
     FROM ONLY {relation} t
     WHERE t.ctid {GE} {_tid("$7")} AND t.ctid {LT} {_tid("$8")} AND ({action.wanted})
     {_lock(action)} SKIP LOCKED
@@ -285,8 +286,10 @@ def _tid(place: str) -> str:
     return f"pg_catalog.concat('(', page.number, ',', {place}::pg_catalog.int4, ')')::pg_catalog.tid"
 
 
-def _drifted(action: Sweep) -> str:
+def _held(action: Sweep, schema: str) -> str:
     """Return what a row holds that is about to be overwritten: NULL in one that is not filled yet."""
+    if isinstance(action, Replacement):
+        return f",\n         {named(action, schema)} AS key, {values_of(action.keeps, schema)} AS held"
     if not action.new:
         return ""
     return f""",
@@ -309,12 +312,33 @@ def _overwritten(action: Sweep, schema: str) -> str:
 """
 
 
-def written(action: Sweep, relation: str) -> str:
+def _replaced(action: Sweep, schema: str) -> str:
+    if not keeps(action):
+        return ""
+    return f""",
+kept AS (
+  {insert_kept(schema)}
+  SELECT mine.change_id, 'kept', replaced {FIELD} 0, replaced {TEXT_OF} 1, replaced {TEXT_OF} 2,
+         CURRENT_USER, {literal(SENTENCES[type(action)])}
+  FROM updated, mine
+)"""
+
+
+def written(action: Sweep, relation: str, schema: str) -> str:
     """Return the CTEs that write the rows of `chosen`, and count them."""
+    of_chosen = f"t.ctid {EQ} ANY (ARRAY(SELECT chosen.ctid FROM chosen))"
+    returned, from_ = "1", ""
+    if isinstance(action, Replacement):
+        of_chosen, from_ = f"t.ctid {EQ} chosen.ctid", "\n  FROM chosen"
+        now = values_of(action.keeps, schema)
+        returned = f"pg_catalog.jsonb_build_array(chosen.key, chosen.held, {now}) AS replaced"
+    elif keeps(action):
+        held = values_of(keeps(action), schema)
+        returned = f"pg_catalog.jsonb_build_array({named(action, schema)}, {held}, NULL) AS replaced"
     return f"""updated AS (
-  {write(action, relation)}
-  WHERE t.ctid {EQ} ANY (ARRAY(SELECT chosen.ctid FROM chosen)) AND ({action.wanted})
-  RETURNING 1
+  {write(action, relation)}{from_}
+  WHERE {of_chosen} AND ({action.wanted})
+  RETURNING {returned}
 ),
 written AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows FROM updated
@@ -403,11 +427,7 @@ def kept(action: Sweep, schema: str) -> str:
     `schema` keeps it, whatever the session shows values as.
     """
     sync = quote(sync_schema(schema))
-    named = "pg_catalog.jsonb_build_object('ctid', t.ctid::pg_catalog.text)"
-    if action.key:
-        pairs = ", ".join(f"{literal(split(c)[-1])}, {sync}.as_key(t.{c})" for c in action.key)
-        named = f"pg_catalog.jsonb_build_object({pairs})"
     sides = (
         f"{sync}.as_text(t.{side}) AS {name}" for side, name in ((action.old, "old"), (action.new, "new"))
     )
-    return ", ".join((f"{named} AS key", *sides))
+    return ", ".join((f"{named(action, schema)} AS key", *sides))

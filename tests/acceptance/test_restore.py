@@ -11,6 +11,7 @@ import asyncpg
 import pytest
 
 from expandcontract.cli.conflict_file import exported
+from expandcontract.engine import kept_batches
 from expandcontract.engine.verbs import conflicts, restore
 from expandcontract.ledger.conflict import ConflictKind
 from expandcontract.model.errors import Refused, WrongState
@@ -111,13 +112,13 @@ async def test_the_last_value_of_several_attempts_counts(database: str) -> None:
 async def test_restore_that_was_killed_goes_on(database: str, point: str) -> None:
     """With what is left, and the numbers of the whole."""
     async with _kept(database, "UPDATE users SET handle = upper(handle)") as life:
-        restore_rows, restore.BATCH_ROWS = restore.BATCH_ROWS, 7
+        restore_rows, kept_batches.BATCH_ROWS = kept_batches.BATCH_ROWS, 7
         try:
             with dies_at(point):
                 await restore.restore(life.context, life.name)
             given = await restore.restore(life.context, life.name)
         finally:
-            restore.BATCH_ROWS = restore_rows
+            kept_batches.BATCH_ROWS = restore_rows
         assert (given.considered, given.written) == (40, 40)
         assert await life.value("SELECT count(*) FROM users WHERE handle = upper(handle)") == 40
 

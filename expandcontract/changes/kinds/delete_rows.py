@@ -29,6 +29,9 @@ class DeleteRowsSpec(Spec):
 
     table: str = Field(description="The table: [schema.]table", json_schema_extra={"positional": True})
     where: str = Field(description="Which rows, as in DELETE ... WHERE")
+    keep: bool = Field(
+        default=False, description="Keep in the ledger what rows held before; ec rollback gives it back"
+    )
 
 
 class DeleteRows(Kind[DeleteRowsSpec]):
@@ -43,6 +46,8 @@ class DeleteRows(Kind[DeleteRowsSpec]):
         return slug(f"delete from {parse_table(spec.table).table}")
 
     def question(self, spec: DeleteRowsSpec, snapshot: Snapshot) -> Trial:
+        if spec.keep:
+            rows.examine_kept(snapshot, ())
         delete = f"DELETE FROM pg_temp.ec_clone AS {quote(snapshot.table.name)}"
         return rows.trial(snapshot, _expressions(spec), delete, f"--where {spec.where!r}")
 
@@ -50,24 +55,25 @@ class DeleteRows(Kind[DeleteRowsSpec]):
         self, change: Change, spec: DeleteRowsSpec, snapshot: Snapshot, judgement: Answer, ledger_schema: str
     ) -> Plan:
         made = rows.functions(change, snapshot, _expressions(spec), judgement, ledger_schema)
-        part = rows_written.deleted(
-            snapshot, made[0], (*rows.fired(snapshot, "DELETE"), *_referring(snapshot))
-        )
-        return rows.plan(change, snapshot, part, made, f"DELETE WHERE {spec.where}", claims=())
+        notes = (*rows.fired(snapshot, "DELETE"), *_referring(snapshot, keep=spec.keep))
+        part = rows_written.deleted(snapshot, made[0], notes, keep=spec.keep)
+        about = f"DELETE WHERE {spec.where}"
+        return rows.plan(change, snapshot, part, made, about, claims=(), keep=spec.keep)
 
 
 def _expressions(spec: DeleteRowsSpec) -> list[RowExpression]:
     return [RowExpression(spec.where, "boolean", "--where")]
 
 
-def _referring(snapshot: Snapshot) -> Iterator[Note]:
+def _referring(snapshot: Snapshot, *, keep: bool) -> Iterator[Note]:
+    kept = "; of them nothing is kept" if keep else ""
     for key in snapshot.constraints:
         if not key.inbound or key.kind != "f":
             continue
         who = f"{key.table} refers to {snapshot.table} by foreign key {quote(key.name)}"
         action = _ACTIONS.get(key.on_delete)
         if action is not None:
-            yield Note.hazard("referring", f"{who}: {action}.", about=f"{key.table}.{key.name}")
+            yield Note.hazard("referring", f"{who}: {action}{kept}.", about=f"{key.table}.{key.name}")
         else:
             yield Note("referred-to", f"{who}: the backfill stops at a row that one of its rows refers to.")
 

@@ -24,6 +24,9 @@ class UpdateRowsSpec(Spec):
         description="COL = EXPR, over any columns of the row; more than once for more columns", min_length=1
     )
     where: str = Field(description="Which rows, as in UPDATE ... WHERE")
+    keep: bool = Field(
+        default=False, description="Keep in the ledger what rows held before; ec rollback gives it back"
+    )
 
 
 class UpdateRows(Kind[UpdateRowsSpec]):
@@ -40,6 +43,8 @@ class UpdateRows(Kind[UpdateRowsSpec]):
 
     def question(self, spec: UpdateRowsSpec, snapshot: Snapshot) -> Trial:
         assigned = rows.assigned(snapshot, spec.set)
+        if spec.keep:
+            rows.examine_kept(snapshot, [column for column, _ in assigned])
         listed = ", ".join(f"{quote(column.name)} = ({text})" for column, text in assigned)
         update = f"UPDATE pg_temp.ec_clone AS {quote(snapshot.table.name)} SET {listed}"
         return rows.trial(
@@ -52,9 +57,11 @@ class UpdateRows(Kind[UpdateRowsSpec]):
         columns = [column for column, _ in rows.assigned(snapshot, spec.set)]
         made = rows.functions(change, snapshot, _expressions(spec, snapshot), judgement, ledger_schema)
         assignments = [Assignment(*each) for each in zip(columns, made[1:], strict=True)]
-        part = rows_written.updated(snapshot, made[0], assignments, tuple(rows.fired(snapshot, "UPDATE")))
+        notes = tuple(rows.fired(snapshot, "UPDATE"))
+        part = rows_written.updated(snapshot, made[0], assignments, notes, keep=spec.keep)
+        claims = tuple(each.name for each in columns)
         about = f"SET {', '.join(spec.set)} WHERE {spec.where}"
-        return rows.plan(change, snapshot, part, made, about, claims=tuple(each.name for each in columns))
+        return rows.plan(change, snapshot, part, made, about, claims=claims, keep=spec.keep)
 
 
 def _expressions(spec: UpdateRowsSpec, snapshot: Snapshot) -> list[RowExpression]:

@@ -15,6 +15,10 @@ from expandcontract.model.phases import Verb
 Discard = Annotated[
     bool, typer.Option("--discard", help="Do not keep what only the new side holds; needs --confirm.")
 ]
+Overwrite = Annotated[
+    bool,
+    typer.Option("--overwrite", help="Give back what --keep kept also to rows that were changed since."),
+]
 
 
 async def rollback(
@@ -23,6 +27,7 @@ async def rollback(
     change: options.Change = None,
     discard: Discard = False,
     confirm: options.Confirm = None,
+    overwrite: Overwrite = False,
 ) -> None:
     """Remove what start added."""
     from expandcontract.engine.verbs import rollback as verb
@@ -31,7 +36,9 @@ async def rollback(
         session,
         Verb.ROLLBACK,
         change,
-        lambda context, name: verb.rollback(context, name, discard=discard, confirm=confirm),
+        lambda context, name: verb.rollback(
+            context, name, discard=discard, confirm=confirm, overwrite=overwrite
+        ),
     )
 
 

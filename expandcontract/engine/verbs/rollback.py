@@ -8,6 +8,7 @@ from expandcontract.engine import (
     hooks,
     kept_on_rollback,
     orphans,
+    replaced_rows,
     taking_back,
 )
 from expandcontract.engine import situation as situations
@@ -23,10 +24,16 @@ from expandcontract.model.situation import Situation
 
 
 async def rollback(
-    context: Context, name: str, *, discard: bool = False, confirm: str | None = None
+    context: Context,
+    name: str,
+    *,
+    discard: bool = False,
+    confirm: str | None = None,
+    overwrite: bool = False,
 ) -> Situation:
     """Remove the new side; return the change as it is then. What only the new side holds is kept in the
-    ledger, unless `discard` (with the change's name as `confirm`).
+    ledger, unless `discard` (with the change's name as `confirm`). Rows of which a sweep kept what it
+    replaced get that back; where they were changed since, only with `overwrite`.
 
     Raises NotConfirmed, also where a column goes that was given values, ColumnOwned, WrongState, LeaseHeld,
     LockBudgetSpent.
@@ -45,13 +52,13 @@ async def rollback(
             )
         await hooks.begin(context, situation, Turn.ROLLBACK)
     async with leased(context, situation, "rollback") as work:
-        await _remove(work, discard=discard)
+        await _remove(work, discard=discard, overwrite=overwrite)
     await copy_session.unmark(context, situation)
     await hooks.end(context, name, Turn.ROLLBACK)
     return await situations.one(context, name)
 
 
-async def _remove(work: Work, *, discard: bool) -> None:
+async def _remove(work: Work, *, discard: bool, overwrite: bool) -> None:
     if orphans.is_orphan(work.situation):
         await orphans.close_here(work)
         return
@@ -60,6 +67,8 @@ async def _remove(work: Work, *, discard: bool) -> None:
         await given.refuse(work.context, work.situation)
     if taking_back.is_left(work.situation):
         await taking_back.take_back(work, Section.CONTRACT)
+    if not discard:
+        await replaced_rows.give_back_kept(work, overwrite=overwrite)
     if work.plan.words.stays:
         work.context.notice(work.name, work.plan.words.stays)
     if not discard and work.plan.pair is not None:
