@@ -109,7 +109,7 @@ async def describe(
           for s in await _other(conn, other, [each for table, each in unique if table == other], names)],
         *(f"CREATE TEMPORARY SEQUENCE {names[each].sql} OWNED BY {copied.table.sql}.{quote(column)}"
           for each, column in sequences.items()),
-        *_standing_on(copied, columns, triggers=triggers),
+        *_standing_on(copied, columns, _to_itself(snapshot, keys), triggers=triggers),
         *[await _view(conn, view, names, {part.name for part in parts} | set(views)) for view in views],
     ]  # fmt: skip
     return EmptyCopy(copied, tuple(statements))
@@ -206,12 +206,22 @@ async def _view(
     return f"CREATE TEMPORARY VIEW {names[view].sql} AS {text.rstrip(';')}"
 
 
-def _standing_on(copied: Snapshot, columns: AbstractSet[str], *, triggers: bool) -> Iterator[str]:
-    """Return what stands on the columns, under the names that the plan knows."""
+def _to_itself(snapshot: Snapshot, keys: Iterable[Constraint]) -> frozenset[frozenset[str]]:
+    """Return the sets of columns that must be unique, as keys of the table refer to the table itself."""
+    return frozenset(frozenset(key.other_columns) for key in keys if key.other_table == snapshot.table)
+
+
+def _standing_on(
+    copied: Snapshot, columns: AbstractSet[str], referred: AbstractSet[frozenset[str]], *, triggers: bool
+) -> Iterator[str]:
+    """Return what stands on the columns, under the names that the plan knows, and what makes those that are
+    `referred` to unique.
+    """
     table = copied.table.sql
     for index in copied.indexes:
+        needed = index.unique and frozenset(index.key_columns) in referred
         # What a build that failed left is in nobody's way: its name is free once it is dropped.
-        if index.valid and not columns.isdisjoint(index.columns):
+        if index.valid and (needed or not columns.isdisjoint(index.columns)):
             yield from _index(index, copied)
     for constraint in copied.constraints:
         if not columns.isdisjoint(constraint.columns) and not constraint.inbound:

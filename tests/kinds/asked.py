@@ -24,7 +24,8 @@ SOURCES = {
     "table": f"SELECT * FROM ({_TABLES}) AS found ORDER BY t",
     "column": f"""
         SELECT found.*, quote_ident(a.attname) AS name, a.attnotnull AS not_null, a.atttypid,
-               lead(quote_ident(a.attname)) OVER (PARTITION BY a.attrelid ORDER BY a.attnum) AS next,
+               lead(quote_ident(a.attname)) OVER behind AS next,
+               lead(pg_get_expr(d.adbin, d.adrelid)) OVER behind AS later,
                pg_get_expr(d.adbin, d.adrelid) AS written,
                (SELECT o.conrelid::regclass::text || '.' || quote_ident(b.attname)
                 FROM pg_constraint o JOIN pg_attribute b ON b.attrelid = o.conrelid AND b.attnum = o.conkey[1]
@@ -34,6 +35,7 @@ SOURCES = {
         FROM ({_TABLES}) AS found
         JOIN pg_attribute a ON a.attrelid = found.oid AND a.attnum > 0 AND NOT a.attisdropped
         LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum AND a.attgenerated = ''
+        WINDOW behind AS (PARTITION BY a.attrelid ORDER BY a.attnum)
         ORDER BY t, a.attnum""",
     "index": f"""
         SELECT found.*, i.indexrelid::regclass::text AS name, k.conname AS conname
@@ -97,7 +99,8 @@ ASKED = (
         "merge-columns",
         "column",
         lambda r: _if(
-            r["next"],
+            # It is not for columns whose default is more than a constant.
+            r["next"] and "(" not in f"{r['written']}{r['later']}",
             {
                 "columns": [_column(r), f"{r['t']}.{r['next']}"],
                 "into": f"merged text = concat({r['name']}, {r['next']})",

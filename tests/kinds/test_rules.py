@@ -12,7 +12,7 @@ from expandcontract.model.errors import EcError, GateShut, Mismatches, StepFaile
 from expandcontract.model.phases import Stage
 from expandcontract.model.situation import Situation
 from expandcontract.model.verdict import Verdict
-from tests.acceptance.cycle import Life, acknowledge, living
+from tests.acceptance.cycle import Life, acknowledge, living, opened
 
 TITLES = """
 CREATE TABLE articles (id integer PRIMARY KEY, title text);
@@ -221,3 +221,11 @@ async def test_a_check_that_rests_on_the_search_path(database: str) -> None:
         await life.contract()
         with pytest.raises(asyncpg.CheckViolationError):
             await life.sql(BREAK)
+
+
+async def test_a_key_of_a_table_to_itself_is_tried(database: str) -> None:
+    """The copy on which a plan is tried has what makes the columns unique to which the key refers."""
+    given = "CREATE TABLE people (id integer PRIMARY KEY, boss integer REFERENCES people)"
+    fields = {"table": "people", "name": "people_boss_fkey"}
+    async with opened(database, "drop-constraint", fields, given) as asked:
+        assert "not-tried" not in {note.code for note in (await asked.plan()).hazards}
