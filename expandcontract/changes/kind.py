@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from typing import ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, field_validator
 
 from expandcontract.model.change import Change
 from expandcontract.model.names import Target, parse_table, parse_target
@@ -16,6 +16,15 @@ class Spec(BaseModel):
     """The fields of a kind, named as its command-line arguments. Unknown keys are refused."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    @field_validator("*")
+    @classmethod
+    def _is_text(cls, given: object) -> object:
+        """PostgreSQL knows no text with a zero byte in it."""
+        every = given if isinstance(given, list | tuple) else (given,)
+        if any("\0" in each for each in every if isinstance(each, str)):
+            raise ValueError("a text cannot hold a zero byte")
+        return given
 
 
 #: In the order in which the help lists them.

@@ -16,7 +16,7 @@ from expandcontract.changes import registry
 from expandcontract.engine import plan_files, planner
 from expandcontract.engine.planner import Catalog
 from expandcontract.model.change import Change
-from expandcontract.model.errors import EcError
+from expandcontract.model.errors import BadChangeFile, EcError
 from expandcontract.model.names import MAX_BYTES, quote
 from expandcontract.model.plan import Plan, from_data, to_data
 from expandcontract.model.step import Concurrent, Sweep, Transactional
@@ -240,3 +240,9 @@ def test_a_plan_or_an_error(case: tuple[Kept, dict[str, Any]]) -> None:
 def test_a_plan_or_an_error_of_many(case: tuple[Kept, dict[str, Any]]) -> None:
     """The same, ten thousand times."""
     _compiled(case)
+
+
+def test_a_zero_byte_is_refused() -> None:
+    """In whatever field: PostgreSQL knows no text with one in it."""
+    with pytest.raises(BadChangeFile, match="field 'set': a text cannot hold a zero byte"):
+        planner.validate("update-rows", {"table": "a", "set": ["b = '\0'"], "where": "c"})
