@@ -142,12 +142,12 @@ class Watched(Script):
 
     def _late(self, step: Step, statement: str, more: Held, there: dict[int, There]) -> None:
         """Note what a statement locks that the step has not locked before: what waits for it would hold the
-        others meanwhile, and the lock ladder would not know of it.
+        others meanwhile, and the lock ladder would not know of it. A view that is put back may be missing.
         """
         self.faults += [
             f"{step.id}: takes {mode} on {name}: {statement[:200]}"
             for oid, name, mode in more
-            if there[oid].kind in "rpmv"
+            if there[oid].kind in "rpm"
         ]
 
     def _same_files(self, step: Step, before: dict[int, There], after: dict[int, There]) -> None:
