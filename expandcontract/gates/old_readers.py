@@ -12,7 +12,7 @@ from humanize import naturaldelta
 
 from expandcontract.model.durations import spell
 from expandcontract.model.situation import Situation
-from expandcontract.model.users import OldReader, OldSession, ReaderWatch, Source
+from expandcontract.model.users import OldReader, OldSession, ReaderWatch, Source, TableScans
 from expandcontract.model.verdict import Verdict
 from expandcontract.model.words import one_line
 
@@ -44,15 +44,25 @@ LIMITS = (
 )
 
 
+#: Of the counters of a table.
+LIMITS_OF_COUNTERS = (
+    "They count writes that look for rows, and foreign keys, as well; not seen are readers on standbys."
+)
+
+
 def judge(situation: Situation) -> Verdict | None:
     """Open when nobody was seen for `policy.quiet_for`, and looking had no gap for this long.
 
-    Where nobody can look, the gate is blind. A swap has no such gate: the old name stays.
+    Where nobody can look, the counters of a table that goes tell; otherwise the gate is blind. A swap has no
+    such gate: the old name stays.
     """
     if situation.plan.swap or not situation.plan.old_side:
         return None
     watch = situation.watch
     if watch is None or watch.source != Source.READ:
+        scans = situation.scans
+        if scans is not None and scans.counted and situation.noting_since is not None:
+            return _by_counters(situation, scans, situation.noting_since)
         return replace(_opened(situation, _blind(watch)), blind=True)
     opens = _opens_at(situation, watch)
     if opens is None:
@@ -63,6 +73,24 @@ def judge(situation: Situation) -> Verdict | None:
             situation, f"{_quiet(situation, watch)} {_seen(situation, watch)}{_evicted(watch)} {LIMITS}"
         )
     return _shut(situation, watch, opens)
+
+
+def _by_counters(situation: Situation, scans: TableScans, noting_since: datetime) -> Verdict:
+    """Judge by when the table was read last, whoever did so and why: a foreign key that looks for a row in it
+    reads it as well.
+    """
+    begun = max(noting_since, scans.since or noting_since)
+    table, quiet_for = situation.plan.table, situation.policy.quiet_for
+    read = f"{table} was not read since {begun:%Y-%m-%d %H:%M:%S}"
+    if scans.last is not None and scans.last > begun:
+        read = f"{table} was read {naturaldelta(situation.since(scans.last))} ago, by whom they do not tell"
+    seen = f"Statements are not counted here; by the table's own counters {read}."
+    opens = max(begun, scans.last or begun) + quiet_for
+    if not quiet_for or opens <= situation.now:
+        return _opened(situation, f"{seen} {LIMITS_OF_COUNTERS}")
+    when = f"in {naturaldelta(opens - situation.now)}, at {opens:%H:%M:%S}"
+    reason = f"{seen} {LIMITS_OF_COUNTERS} Opens {when}, when nobody reads it until then."
+    return Verdict(NAME, HARD, open=False, reason=f"{reason}{_sessions(situation)}")
 
 
 def known(situation: Situation) -> str:

@@ -23,6 +23,8 @@ ORDER = 110
 
 #: Said when the gate is open, and somebody is about to rely on it.
 LIMITS = "Not seen: readers of it, and writes that leave its value as it is or give both sides in sync."
+#: The same where a rule comes, and nothing goes.
+_LIMITS_OF_RULE = "Seen is only who wrote such a row meanwhile."
 #: The same of what goes without a new side.
 _LIMITS_ALONE = "Not seen: readers of it, and writes that leave it as it is."
 
@@ -41,12 +43,15 @@ def judge(situation: Situation) -> Verdict | None:
         return _opened(situation, f"No quiet time is asked for. {seen}")
     opens = _opens_at(situation)
     if opens is None:
-        return Verdict(NAME, HARD, open=False, reason="Nobody can be seen writing it before dual_write.")
+        reason = f"Nobody can be seen writing {_what(situation)} before dual_write."
+        return Verdict(NAME, HARD, open=False, reason=reason)
     if opens <= situation.now:
         what = "the old side" if situation.plan.pair is not None else situation.plan.old_side
+        what = _what(situation) if _of_rule(situation) else what
         return _opened(situation, f"No write of {what} for {spell(situation.policy.quiet_for)}. {seen}")
     when = f"in {naturaldelta(opens - situation.now)}, at {opens:%H:%M:%S}"
-    reason = f"{seen} {_looked(situation)}Opens {when}, when nobody writes it until then."
+    until = f"when nobody writes {'one' if _of_rule(situation) else 'it'} until then."
+    reason = f"{seen} {_looked(situation)}Opens {when}, {until}"
     return Verdict(NAME, HARD, open=False, reason=reason)
 
 
@@ -60,7 +65,17 @@ def known(situation: Situation) -> str:
 
 def _opened(situation: Situation, reason: str) -> Verdict:
     limits = LIMITS if situation.plan.pair is not None else _LIMITS_ALONE
+    limits = _LIMITS_OF_RULE if _of_rule(situation) else limits
     return Verdict(NAME, HARD, open=True, reason=f"{reason} {limits}")
+
+
+def _of_rule(situation: Situation) -> bool:
+    """Whether it is about rows that a rule will refuse: nothing goes."""
+    return situation.plan.pair is None and bool(situation.plan.enforces) and not situation.plan.old_side
+
+
+def _what(situation: Situation) -> str:
+    return "rows that will be refused" if _of_rule(situation) else "it"
 
 
 def _opens_at(situation: Situation) -> datetime | None:
@@ -83,8 +98,8 @@ def _looked(situation: Situation) -> str:
 def _seen(situation: Situation) -> str:
     writers = sorted(situation.old_writers, key=lambda writer: writer.last_seen, reverse=True)
     if not writers:
-        return "Nobody was ever seen writing it."
-    return f"Seen writing it: {'; '.join(_when(writer, situation) for writer in writers)}."
+        return f"Nobody was ever seen writing {_what(situation)}."
+    return f"Seen writing {_what(situation)}: {'; '.join(_when(writer, situation) for writer in writers)}."
 
 
 def _when(writer: OldWriter, situation: Situation) -> str:

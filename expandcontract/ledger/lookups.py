@@ -1,5 +1,7 @@
 """The functions in which a ledger keeps what this program asks again and again."""
 
+import itertools
+
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger import reader
@@ -27,7 +29,10 @@ def every(schema: str) -> tuple[Lookup, ...]:
     found = (
         reader.changes_lookup(schema),
         *(live.lookup(version, fronts=each) for version in _ASKED_OTHERWISE for each in (False, True)),
-        *(reader.around_lookup(schema, standbys=standbys) for standbys in (False, True)),
+        *(
+            reader.around_lookup(schema, standbys=standbys, reads=reads)
+            for standbys, reads in itertools.product((False, True), repeat=2)
+        ),
     )
     return tuple({each.function: each for each in found}.values())
 

@@ -22,7 +22,7 @@ from expandcontract.model.records import Holder, NewestStep, PhaseRecord, Proof,
 from expandcontract.model.situation import Situation
 from expandcontract.model.users import Instance, OldReader, OldWriter, ReaderWatch, Source
 from expandcontract.model.words import one_line
-from expandcontract.postgres import replicas, sessions
+from expandcontract.postgres import replicas, scans, sessions
 from expandcontract.postgres.lookup import Lookup
 from expandcontract.postgres.query import rows
 
@@ -232,10 +232,13 @@ FROM {tables.qualified("fleet_v1")} f ORDER BY f.application, f.name, f.role"""
 
 
 @cache
-def around_lookup(schema: str, *, standbys: bool) -> Lookup:
-    """Return what `watch_queries` does, with the application's sessions, and the standbys if they matter."""
+def around_lookup(schema: str, *, standbys: bool, reads: bool) -> Lookup:
+    """Return what `watch_queries` does, with the application's sessions; and the standbys, and when
+    tables were read, if those matter.
+    """
     queries = watch_queries(Tables(schema)) | {"sessions": sessions.QUERY}
-    return Lookup("around", queries | ({"standbys": replicas.QUERY} if standbys else {}))
+    queries |= {"standbys": replicas.QUERY} if standbys else {}
+    return Lookup("around", queries | ({"scans": scans.QUERY} if reads else {}))
 
 
 def watched(

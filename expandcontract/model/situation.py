@@ -14,7 +14,7 @@ from expandcontract.model.plan import Plan
 from expandcontract.model.policy import Policy
 from expandcontract.model.records import Holder, NewestStep, PhaseRecord, Proof, SweepRecord, Waiver, Wish
 from expandcontract.model.step import Purpose, Step
-from expandcontract.model.users import Instance, OldSession, OldWriter, ReaderWatch, Standby
+from expandcontract.model.users import Instance, OldSession, OldWriter, ReaderWatch, Standby, TableScans
 
 #: Steps that the journal has, beside those of the plan, of a contract with a canary.
 CANARY_BEGUN, CANARY_PASSED = "canary_begun", "canary_passed"
@@ -74,6 +74,8 @@ class Situation:
     #: Where the WAL was when somebody first saw the change ready, in bytes.
     ready_wal: int | None = None
     instances: tuple[Instance, ...] = ()
+    #: When the table was read last; only where the table itself goes, and until then.
+    scans: TableScans | None = None
 
     @property
     def table(self) -> RelationName:

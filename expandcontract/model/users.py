@@ -70,6 +70,17 @@ class ReaderWatch:
 
 
 @dataclass(frozen=True)
+class TableScans:
+    """When a table was read last, as its own counters have it, and `since` when they count. `counted`: the
+    server keeps these moments at all.
+    """
+
+    counted: bool
+    last: datetime | None = None
+    since: datetime | None = None
+
+
+@dataclass(frozen=True)
 class OldSession:
     """A session that may use the table. `since` is when it began; None where the role may not see that."""
 

@@ -8,6 +8,7 @@ import pytest
 from expandcontract import gates
 from expandcontract.engine.verbs import plan
 from expandcontract.model.errors import EcError, GateShut, MissingPrivilege, NameTaken, UnsupportedShape
+from expandcontract.model.verdict import Verdict
 from tests.acceptance.cycle import living, opened
 
 GIVEN = """
@@ -138,3 +139,22 @@ async def test_the_role_must_own_what_refers_to_it(database: str) -> None:
         finally:
             await life.sql(f"REASSIGN OWNED BY {name}_a TO postgres; DROP OWNED BY {name}_a, {name}_b")
             await life.sql(f"DROP ROLE {name}_a, {name}_b")
+
+
+async def test_who_reads_it_is_seen_by_its_counters(database: str) -> None:
+    """From 16 on, where statements are not counted; what ec itself asks is no reader."""
+    flush = "SELECT pg_stat_force_next_flush()"
+    async with living(database, "drop-table", {"table": "faxes"}, GIVEN + flush) as life:
+        await life.start()
+
+        async def told() -> Verdict:
+            found = await life.situation()
+            return next(each for each in gates.judge_all(found) if each.gate == "old-readers")
+
+        if await life.value("SELECT current_setting('server_version_num')::int < 160000"):
+            assert (await told()).blind
+            return
+        assert "was not read since" in (await told()).reason
+        await life.sql(f"SELECT count(*) FROM faxes; {flush}")
+        assert "public.faxes was read" in (await told()).reason
+        assert not (await told()).blind

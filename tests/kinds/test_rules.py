@@ -229,3 +229,45 @@ async def test_a_key_of_a_table_to_itself_is_tried(database: str) -> None:
     fields = {"table": "people", "name": "people_boss_fkey"}
     async with opened(database, "drop-constraint", fields, given) as asked:
         assert "not-tried" not in {note.code for note in (await asked.plan()).hazards}
+
+
+NOTED = {
+    "add-check": ({"table": "rows", "check": "10 / n > 1 AND new <> 'bad'"}, "new", "'bad'"),
+    "set-not-null": ({"column": "rows.new"}, "new", "NULL"),
+}
+
+
+@pytest.mark.parametrize("kind", NOTED)
+async def test_who_writes_what_will_be_refused_is_noted(database: str, kind: str) -> None:
+    """By whom, on a table with partitions as well; whoever keeps the rule is not, and no write fails for it,
+    also where the rule itself raises an error.
+    """
+    fields, column, bad = NOTED[kind]
+    given = """
+        CREATE TABLE rows (id integer, n integer DEFAULT 2, new text DEFAULT 'good') PARTITION BY RANGE (id);
+        CREATE TABLE rows_1 PARTITION OF rows FOR VALUES FROM (0) TO (1000);
+        INSERT INTO rows (id) VALUES (1)"""
+    async with living(database, kind, fields, given) as life:
+        await life.start()
+        await life.backfill()
+
+        def gate(situation: Situation) -> Verdict:
+            return next(each for each in gates.judge_all(situation) if each.gate == "old-writers")
+
+        await life.sql("SET application_name = 'careful'; INSERT INTO rows (id) VALUES (2);"
+                       "INSERT INTO rows VALUES (3, 0)")  # fmt: skip
+        nobody = "Nobody was ever seen writing rows that will be refused."
+        assert nobody in gate(await life.situation()).reason
+        await life.sql(f"""SET application_name = 'careless'; UPDATE rows SET {column} = {bad} WHERE id = 1;
+            INSERT INTO rows (id, {column}) VALUES (4, {bad})""")
+        told = gate(await life.situation())
+        assert "Seen writing rows that will be refused: careless (role postgres" in told.reason
+        assert "careful" not in told.reason
+        await life.sql("DELETE FROM rows")
+        await life.verify()
+        await life.contract()
+        with pytest.raises(asyncpg.IntegrityConstraintViolationError):
+            await life.sql(f"INSERT INTO rows (id, {column}) VALUES (5, {bad})")
+        assert not await life.value("SELECT count(*) FROM pg_trigger WHERE tgrelid = 'rows_1'::regclass")
+        await life.undo()
+        await life.sql(f"INSERT INTO rows (id, {column}) VALUES (5, {bad})")

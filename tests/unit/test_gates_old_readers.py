@@ -5,10 +5,12 @@ from datetime import timedelta
 
 import pytest
 
+from expandcontract.model.names import RelationName
 from expandcontract.model.policy import Policy
-from expandcontract.model.users import OldSession, Source
+from expandcontract.model.users import OldSession, Source, TableScans
 from tests.unit.situations import (
     NOW,
+    plan,
     reader,
     situation,
     told,
@@ -98,3 +100,22 @@ def test_sessions_from_before_the_deploy_are_named() -> None:
     said = Policy(deployed_at=NOW - timedelta(hours=4))
     assert "Sessions from before" not in told("old-readers", sessions=sessions, policy=said, new_code_at=NOW)
     assert "Sessions" not in told("old-readers", sessions=sessions, new_code_at=None)
+
+
+def test_the_counters_of_a_table_that_goes_tell_where_statements_do_not() -> None:
+    """Shut for the quiet time after the table was read last, by whomever; a reset begins it anew."""
+    goes = plan(pair=None, old_columns=(), final_table=RelationName("public", "~ec_users"))
+    blind, quiet = watch(source=Source.ABSENT), Policy().quiet_for
+    given = situation(plan=goes, watch=blind, noting_since=NOW - 2 * quiet)
+
+    def judged(scans: TableScans) -> tuple[bool, bool, str]:
+        found = verdict("old-readers", replace(given, scans=scans))
+        return found.open, found.blind, found.reason
+
+    assert judged(TableScans(counted=False))[:2] == (True, True)
+    assert judged(TableScans(counted=True))[:2] == (True, False)
+    is_open, _, reason = judged(TableScans(counted=True, last=NOW - timedelta(minutes=1)))
+    assert not is_open
+    assert "public.users was read a minute ago" in reason
+    assert judged(TableScans(counted=True, last=NOW - quiet))[0]
+    assert not judged(TableScans(counted=True, since=NOW - timedelta(seconds=5)))[0]

@@ -1,11 +1,12 @@
 """add-check: a CHECK that rows are counted against first, and that refuses from contract on."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import ClassVar
 
 from pydantic import Field
 
-from expandcontract.changes import constraints, table_shape
+from expandcontract.changes import constraints, preflight, table_shape
 from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
@@ -17,9 +18,11 @@ from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Answers, Trial
 from expandcontract.postgres.expression import single
-from expandcontract.steps import rules
+from expandcontract.steps import breaches, rules
 from expandcontract.steps.parts import Part
 
+#: What a rollback does.
+_NOTED = "nobody is noted any more who writes rows that break it"
 #: A row for each column that the CHECK names, or one without any; with the functions of the user that look up
 #: names along the search_path of whoever calls them.
 _CHECK = """
@@ -71,18 +74,21 @@ class AddCheck(Kind[AddCheckSpec]):
     def compile(
         self, change: Change, spec: AddCheckSpec, snapshot: Snapshot, judgement: Answer, ledger_schema: str
     ) -> Plan:
-        del ledger_schema
         expression, columns, loose = _understood(spec, judgement)
         told = columns[0] if len(columns) == 1 else ""
         name = chosen(snapshot.table.name, told, "check", snapshot.taken_names)
         if spec.name is not None:
             name = constraints.free_name(snapshot, spec.name)
-        rule = f"CHECK ({spec.check})"
+        rule, broken = f"CHECK ({spec.check})", f"({expression}) IS FALSE"
+        computed = any(preflight.column(snapshot, each).generated for each in columns)
+        by = breaches.judging(change, snapshot, columns, f"RETURN {broken}", ledger_schema)
+        noted = None if computed else breaches.of(change, snapshot, by, rule, ledger_schema)
         return compose(
             change,
             snapshot,
             (
-                rules.looked_for(snapshot, f"({expression}) IS FALSE", rule),
+                *(() if noted is None else (breaches.part(noted),)),
+                rules.looked_for(snapshot, broken, rule),
                 rules.constraint(snapshot.table, name, f"CHECK ({expression})", rule=rule),
                 Part(notes=tuple(_notes(loose))),
             ),
@@ -93,8 +99,10 @@ class AddCheck(Kind[AddCheckSpec]):
                 destroys="",
                 broken=f"break {rule}",
             ),
-            rules.sentences(name),
+            rules.sentences(name) if noted is None else replace(rules.sentences(name), rollback=_NOTED),
             claims=columns,
+            trigger="" if noted is None else noted.trigger,
+            functions=() if noted is None else noted.functions,
         )
 
 

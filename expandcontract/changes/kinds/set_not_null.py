@@ -15,9 +15,9 @@ from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Trial
-from expandcontract.steps import filling, rules
+from expandcontract.steps import breaches, filling, rules
 from expandcontract.steps.filling import Filling
-from expandcontract.steps.parts import Sentences
+from expandcontract.steps.parts import Part, Sentences
 
 
 class SetNotNullSpec(Spec):
@@ -53,22 +53,28 @@ class SetNotNull(Kind[SetNotNullSpec]):
         name, rule = quote(column.name), rules.not_null(snapshot, column)
         filled = _filling(change, spec, snapshot, column, judgement, ledger_schema)
         broken = f"t.{name} IS NOT DISTINCT FROM NULL"
-        looks = rules.looked_for(snapshot, broken, f"NOT NULL of {name}")
-        first = looks if filled is None else filling.part(filled)
+        said = f"NOT NULL of {name}"
+        new = f"NEW.{name} IS NOT DISTINCT FROM NULL"
+        noted = breaches.of(change, snapshot, new, said, ledger_schema)
+        first: tuple[Part, ...] = (breaches.part(noted), rules.looked_for(snapshot, broken, said))
+        trigger, functions = noted.trigger, [noted.function]
+        if filled is not None:
+            first = (filling.part(filled),)
+            trigger, functions = filled.trigger, [filled.function, filled.value.name]
         return compose(
             change,
             snapshot,
-            (first, rule),
+            (*first, rule),
             _words(name, filled),
             Sentences(
                 contract=f"{name} is NOT NULL",
                 undo=f"{name} may be NULL again",
-                rollback="nothing was added yet" if filled is None else f"nothing fills {name} any more",
+                rollback="nobody is noted any more" if filled is None else f"nothing fills {name} any more",
                 purge=f"close the change: {name} stays NOT NULL",
             ),
             claims=(column.name,),
-            trigger="" if filled is None else filled.trigger,
-            functions=() if filled is None else (filled.function, filled.value.name),
+            trigger=trigger,
+            functions=tuple(functions),
         )
 
 
