@@ -233,6 +233,7 @@ async def test_what_no_trigger_of_ours_can_bring_about_is_acknowledged(database:
             "row-function:public.latest()",
             "row-argument:public.titled(public.t)",
             *(f"every-column:public.{name}()" for name in ("found", "listed", "moved", "kept")),
+            "insert-all:public.twice()",
         }
         sentences = [note.sentence for note in life.planned.hazards if note.code == "dependent:trigger"]
         assert any("trigger tsv ON public.t names title" in sentence for sentence in sentences)

@@ -36,7 +36,15 @@ async def restore(session: Session, *, change: options.Change = None, export: Ex
         found = await chosen(context, session, Verb.RESTORE, change)
         if found is not None:
             given = await verb.restore(context, found.name)
-            session.show(RestoreView(change=found.name, left=given.left, **vars(given)))
+            session.show(
+                RestoreView(
+                    change=found.name,
+                    considered=given.considered,
+                    written=given.written,
+                    refused=given.refused,
+                    left=given.left,
+                )
+            )
 
 
 def build(name: str, summary: str) -> TyperCommand:
