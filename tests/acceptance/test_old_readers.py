@@ -35,7 +35,7 @@ CREATE EXTENSION IF NOT EXISTS pg_stat_statements;
 CREATE TABLE users (id int PRIMARY KEY, name text UNIQUE, age int);
 CREATE VIEW people AS SELECT id, name AS label FROM users;
 CREATE TABLE notes (id int PRIMARY KEY, name text);
-INSERT INTO users SELECT g, 'name ' || g, g FROM generate_series(1, 50) g;
+INSERT INTO users (id, name, age) SELECT g, 'name ' || g, g FROM generate_series(1, 50) g;
 """
 BOTH = {
     "rename-column": {"column": "users.name", "new_name": "full_name"},
