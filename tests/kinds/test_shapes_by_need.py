@@ -38,7 +38,7 @@ ASKED: list[tuple[str, str, dict[str, Any], str]] = [
     ("parts", "set-default", {"default": "'x'"}, ""),
     ("parts", "add-index", {"columns": "name"}, ""),
     ("parts", "add-index", {"columns": "id, name", "unique": True}, "foreign partitions"),
-    ("parts", "add-check", {"check": "id > 0"}, "no sweep of this one sees them"),
+    ("parts", "add-check", {"check": "id > 0"}, "no trigger of this one fires"),
     ("parts", "drop-column", {}, "no trigger of this one fires"),
     ("parts", "add-column", {"type": "integer"}, "nothing would be changed"),
     ("typed", "rename-table", {"new_name": "other"}, ""),
