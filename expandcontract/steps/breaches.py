@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from expandcontract.model.change import Change
-from expandcontract.model.names import RelationName, dollar_quote, quote, remark, shorten, sync_schema
+from expandcontract.model.names import RelationName, dollar_quote, remark, shorten, sync_schema
 from expandcontract.model.phases import Stage
 from expandcontract.model.step import LockMode, Step, Transactional, Upkeep
 from expandcontract.postgres.catalog.snapshot import Snapshot
-from expandcontract.steps import tables
+from expandcontract.steps import row_trigger, tables
 from expandcontract.steps.parts import Part
 from expandcontract.steps.row_function import RowFunction
 from expandcontract.steps.sync.notes import note_use
@@ -59,11 +59,14 @@ def part(breaches: Breaches) -> Part:
     """Return what notes from dual_write on until contract, and again after undo."""
     by = breaches.broken_by
     parsed, gone = ((), ()) if isinstance(by, str) else (by.create(), (by.drop(),))
-    stand = (*parsed, _create(breaches), *_triggers(breaches))
+    stand = (*parsed, _create(breaches), *_trigger(breaches))
     function = (f"DROP FUNCTION IF EXISTS {breaches.function.sql}()", *gone)
-    drop = (*_drop_triggers(breaches), *function)
+    down = row_trigger.drop(breaches.trigger, breaches.on)
+    drop = (*down, *function)
     put_up = Transactional(stand, tables.locks(LockMode.SHARE_ROW_EXCLUSIVE, *breaches.on))
-    again = Transactional((*_drop_triggers(breaches), *stand), tables.access_exclusive(*breaches.on))
+    again = Transactional(
+        (*row_trigger.drop(breaches.trigger, breaches.on), *stand), tables.access_exclusive(*breaches.on)
+    )
     name = f"rows that break {breaches.rule}"
     return Part(
         dual_write=(
@@ -110,23 +113,8 @@ END
     return f"CREATE OR REPLACE FUNCTION {signature} AS {dollar_quote(body)}"
 
 
-def _triggers(breaches: Breaches) -> tuple[str, ...]:
+def _trigger(breaches: Breaches) -> tuple[str, ...]:
     # Whoever keeps such a rule does not even call the function.
     by = breaches.broken_by
-    when = f" WHEN ({by})" if isinstance(by, str) else ""
-    name, call = quote(breaches.trigger), f"FOR EACH ROW{when} EXECUTE FUNCTION {breaches.function.sql}()"
-    return (
-        f"GRANT EXECUTE ON FUNCTION {breaches.function.sql}() TO PUBLIC",
-        *(
-            statement
-            for table in breaches.on
-            for statement in (
-                f"CREATE TRIGGER {name} BEFORE INSERT OR UPDATE ON {table.sql} {call}",
-                f"ALTER TABLE {table.sql} ENABLE ALWAYS TRIGGER {name}",
-            )
-        ),
-    )
-
-
-def _drop_triggers(breaches: Breaches) -> tuple[str, ...]:
-    return tuple(f"DROP TRIGGER IF EXISTS {quote(breaches.trigger)} ON {table.sql}" for table in breaches.on)
+    when = by if isinstance(by, str) else ""
+    return row_trigger.create(breaches.trigger, breaches.function, breaches.on, when=when)

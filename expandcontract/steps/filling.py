@@ -8,7 +8,7 @@ from expandcontract.model.names import RelationName, dollar_quote, quote, remark
 from expandcontract.model.phases import Stage
 from expandcontract.model.step import LockMode, Purpose, Step, Sweep, Transactional, Upkeep
 from expandcontract.postgres.catalog.snapshot import Snapshot
-from expandcontract.steps import tables
+from expandcontract.steps import row_trigger, tables
 from expandcontract.steps.parts import Part
 from expandcontract.steps.row_function import RowFunction
 from expandcontract.steps.sync.notes import note_use
@@ -48,11 +48,12 @@ class Filling:
 def part(filling: Filling) -> Part:
     """Return what fills, and after it looks for rows that have no value still."""
     on, name = filling.snapshot.triggered, quote(filling.column)
-    stand = (_create(filling), *_triggers(filling))
+    stand = (_create(filling), *row_trigger.create(filling.trigger, filling.function, on))
+    down = row_trigger.drop(filling.trigger, on)
     value = filling.value.create()
     put_up = Transactional((*value, *stand), tables.locks(LockMode.SHARE_ROW_EXCLUSIVE, *on))
-    again = Transactional((*_drop_triggers(filling), *value, *stand), tables.access_exclusive(*on))
-    drop = (*_drop_triggers(filling), f"DROP FUNCTION IF EXISTS {filling.function.sql}()")
+    again = Transactional((*down, *value, *stand), tables.access_exclusive(*on))
+    drop = (*down, f"DROP FUNCTION IF EXISTS {filling.function.sql}()")
     sentence = f"give {name} a value from now on where a row comes without one, whoever writes"
     return Part(
         dual_write=(Step("fill_new", "+", sentence, put_up, makes=Upkeep.SYNC),),
@@ -127,23 +128,3 @@ END
 """
     signature = f"{filling.function.sql}() RETURNS trigger LANGUAGE plpgsql"
     return f"CREATE OR REPLACE FUNCTION {signature} AS {dollar_quote(body)}"
-
-
-def _triggers(filling: Filling) -> tuple[str, ...]:
-    name, call = quote(filling.trigger), f"FOR EACH ROW EXECUTE FUNCTION {filling.function.sql}()"
-    return (
-        f"GRANT EXECUTE ON FUNCTION {filling.function.sql}() TO PUBLIC",
-        *(
-            statement
-            for table in filling.snapshot.triggered
-            for statement in (
-                f"CREATE TRIGGER {name} BEFORE INSERT OR UPDATE ON {table.sql} {call}",
-                f"ALTER TABLE {table.sql} ENABLE ALWAYS TRIGGER {name}",
-            )
-        ),
-    )
-
-
-def _drop_triggers(filling: Filling) -> tuple[str, ...]:
-    name = quote(filling.trigger)
-    return tuple(f"DROP TRIGGER IF EXISTS {name} ON {table.sql}" for table in filling.snapshot.triggered)

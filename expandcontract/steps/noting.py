@@ -8,7 +8,7 @@ from expandcontract.model.names import RelationName, dollar_quote, qualify_const
 from expandcontract.model.phases import Stage
 from expandcontract.model.step import LockMode, Step, Transactional, Upkeep
 from expandcontract.postgres.catalog.column import Column
-from expandcontract.steps import tables
+from expandcontract.steps import row_trigger, tables
 from expandcontract.steps.parts import Part
 from expandcontract.steps.row_function import RowFunction
 from expandcontract.steps.sync import predicates
@@ -56,7 +56,7 @@ def part(noting: Noting) -> Part:
     """Return what notes from dual_write on until contract, and again after undo. What fills goes on until
     purge.
     """
-    stand, drop = (*_create(noting), *_triggers(noting)), _drop(noting)
+    stand, drop = (*_create(noting), *_trigger(noting)), _drop(noting)
     put_up = Transactional(stand, tables.locks(LockMode.SHARE_ROW_EXCLUSIVE, *noting.on))
     sentence = f"note from now on who writes {noting.what}"
     if noting.fill is not None:
@@ -89,7 +89,7 @@ def _repair(noting: Noting) -> tuple[Step, ...]:
 
 def _restore(noting: Noting, when: str, upkeep: Upkeep, *stages: Stage) -> Step:
     does = "gives a value to" if noting.fill is not None else "notes who writes"
-    again = (*_drop_triggers(noting), *_create(noting), *_triggers(noting))
+    again = (*row_trigger.drop(noting.trigger, noting.on), *_create(noting), *_trigger(noting))
     return Step(
         f"restore:{when}",
         "~",
@@ -152,30 +152,15 @@ def _written(noted: Column) -> str:
     return f"(CASE WHEN TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN {inserted} ELSE {updated} END)"
 
 
-def _triggers(noting: Noting) -> tuple[str, ...]:
-    events = "INSERT OR UPDATE" if noting.column is not None else "INSERT OR UPDATE OR DELETE"
-    name, call = quote(noting.trigger), f"FOR EACH ROW EXECUTE FUNCTION {noting.function.sql}()"
-    return (
-        f"GRANT EXECUTE ON FUNCTION {noting.function.sql}() TO PUBLIC",
-        *(
-            statement
-            for table in noting.on
-            for statement in (
-                f"CREATE TRIGGER {name} BEFORE {events} ON {table.sql} {call}",
-                f"ALTER TABLE {table.sql} ENABLE ALWAYS TRIGGER {name}",
-            )
-        ),
-    )
-
-
-def _drop_triggers(noting: Noting) -> tuple[str, ...]:
-    return tuple(f"DROP TRIGGER IF EXISTS {quote(noting.trigger)} ON {table.sql}" for table in noting.on)
-
-
 def _drop(noting: Noting) -> tuple[str, ...]:
-    return (*_drop_triggers(noting), *_drop_functions(noting))
+    return (*row_trigger.drop(noting.trigger, noting.on), *_drop_functions(noting))
 
 
 def _drop_functions(noting: Noting) -> tuple[str, ...]:
     fill = () if noting.fill is None else (noting.fill.drop(),)
     return (f"DROP FUNCTION IF EXISTS {noting.function.sql}()", *fill)
+
+
+def _trigger(noting: Noting) -> tuple[str, ...]:
+    events = "INSERT OR UPDATE" if noting.column is not None else "INSERT OR UPDATE OR DELETE"
+    return row_trigger.create(noting.trigger, noting.function, noting.on, events=events)
