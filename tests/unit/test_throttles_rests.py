@@ -169,7 +169,7 @@ def test_rests_do_not_feed_themselves() -> None:
 
 
 @pytest.mark.parametrize(
-    ("transactions", "least"), [(0, 0), (1, PER_TRANSACTION), (4, LONGEST), (20, LONGEST)]
+    ("transactions", "least"), [(0, 0), (1, 0), (2, PER_TRANSACTION), (5, LONGEST), (20, LONGEST)]
 )
 def test_the_more_transactions_are_open_the_longer_the_rests(transactions: int, least: float) -> None:
     """Statements that are over in a moment wait for batches that hardly wait for them. Who looks in now and
@@ -180,11 +180,11 @@ def test_the_more_transactions_are_open_the_longer_the_rests(transactions: int, 
 
 
 def test_a_moment_of_others_is_not_all_that_is_known() -> None:
-    """Beside a transaction in every other sample rests are half as long."""
+    """Beside a second transaction in every other sample rests are half as long."""
     rests = Rests()
     rests.felt = 0.0
     for second in range(100):
-        rests.saw(second % 2)
+        rests.saw(1 + second % 2)
     assert rests.ratio == pytest.approx(PER_TRANSACTION / 2, rel=0.1)
 
 
@@ -203,9 +203,9 @@ def test_what_is_done_is_said() -> None:
     assert rests.words == "batches take 1.4x as long: rests 2.0x"
     rests.felt = 0.01
     assert rests.words == "nothing is felt: short batches, no rests"
-    rests = beside(1)
+    rests = beside(2)
     rests.felt = 0.0
-    assert rests.words == "1.0 transactions at once: rests 2.0x"
+    assert rests.words == "2.0 transactions at once: rests 2.0x"
 
 
 BATCHES = st.builds(
