@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 #: How many times as long as its batch a rest is at most, and before anything is known.
 LONGEST, AT_FIRST = 8.0, 1.0
-#: For each transaction that others have open at once, but for the first, it is at least this. Statements that
-#: are over in a moment wait for a batch on their core, which hardly waits for them: that is felt by them
-#: alone. One at a time has a core to itself on any machine of two.
-PER_TRANSACTION, ALONE = 2.0, 1.0
+#: For each transaction that others have open at once it is at least this. Statements that are over in a
+#: moment wait for a batch on their core, which hardly waits for them: that is felt by them alone.
+PER_TRANSACTION = 1.0
 #: A sample of how many are open counts for this much of the average, the first ones for more: it is that of
 #: about the last ten seconds.
 WEIGHT = 1 / 8
@@ -71,7 +70,7 @@ class Rests:
 
     @property
     def _least(self) -> float:
-        return min(LONGEST, PER_TRANSACTION * max(0.0, self._open - ALONE))
+        return min(LONGEST, PER_TRANSACTION * self._open)
 
     @property
     def words(self) -> str:
