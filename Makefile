@@ -4,7 +4,9 @@
 PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3.14; do \
 	$$python -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$python; break; }; done)
 
-WORKERS ?= 2
+# As many as there are cores leave a third of the time to waiting; the slow tests measure, and get a core each.
+WORKERS ?= 3
+SLOW_WORKERS ?= 2
 BIN := .venv/bin
 SOURCES := expandcontract tests
 
@@ -34,7 +36,7 @@ test: .venv/installed-dev ## run the tests, but for the slow ones
 
 # What depends on the server also runs on older major versions; EC_REQUIRE_ALL=1 fails where one is missing.
 slow: .venv/installed-dev ## run the slow tests, and what depends on the server on PostgreSQL 16 and 15 too
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "slow and not soak"
+	$(BIN)/pytest -n $(SLOW_WORKERS) --dist worksteal -m "slow and not soak"
 	EC_TEST_PG=16 $(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow" tests/postgres
 	EC_TEST_PG=15 $(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow" $(ON_EACH_VERSION)
 
@@ -43,7 +45,7 @@ soak: export EC_TEST_ALL := 1
 soak: export EC_MACHINE_SEED ?= random
 soak: export EC_MACHINE_SECONDS ?= 1800
 soak: .venv/installed-dev ## run for hours: all tests, the big matrices whole, and the machine with fresh seeds
-	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+	$(BIN)/pytest -n $(SLOW_WORKERS) --dist worksteal
 
 oldest: .venv-oldest/installed ## run a part of the tests with the oldest dependencies that are allowed
 	.venv-oldest/bin/pytest -n $(WORKERS) --dist worksteal -m "not slow" tests/unit tests/golden/test_views.py \
