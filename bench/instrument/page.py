@@ -1,9 +1,12 @@
 """Blocks of a Markdown page, `<!-- name -->` to `<!-- /name -->`, and what is written into them. Pure."""
 
+import textwrap
 from collections.abc import Callable, Iterable, Sequence
 from statistics import median, quantiles
 
 NOTHING = "-"
+#: Of prose; a row of a table is one line, and so is what is indented.
+WIDTH = 118
 
 
 def replaced(page: str, name: str, body: str) -> str:
@@ -13,7 +16,12 @@ def replaced(page: str, name: str, body: str) -> str:
         page = f"{page.rstrip()}\n\n{opening}\n{closing}\n"
     before, rest = page.split(opening, 1)
     _, after = rest.split(closing, 1)
-    return f"{before}{opening}\n{body.strip()}\n{closing}{after}"
+    lines = (_wrapped(line) for line in body.strip().splitlines())
+    return f"{before}{opening}\n{chr(10).join(lines)}\n{closing}{after}"
+
+
+def _wrapped(line: str) -> str:
+    return line if line.startswith(("|", " ")) else "\n".join(textwrap.wrap(line, WIDTH))
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
