@@ -6,23 +6,26 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from expandcontract.changes import constraints, costs, hazards, pair_notes, preflight
+from expandcontract.changes.compose import compose as composed
 from expandcontract.changes.kind import Kind, SpecT
 from expandcontract.model.change import Change, Further, FurtherOld, Mode, Pair, Side, Unfit
 from expandcontract.model.errors import BadExpression, MissingPrivilege, UnsupportedShape
 from expandcontract.model.names import RelationName, quote, shorten, sync_schema
+from expandcontract.model.notes import Words
 from expandcontract.model.phases import State
 from expandcontract.model.plan import Plan
 from expandcontract.postgres import watchers
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Judgement, Question
-from expandcontract.steps import column as steps
 from expandcontract.steps import undoing
-from expandcontract.steps.carry import TRAITS, UNEVEN, Subject, checks, indexes, triggers, views
-from expandcontract.steps.column import Columns
+from expandcontract.steps.carry import TRAITS, UNEVEN, Subject, checks, indexes
+from expandcontract.steps.pair import part as pair_part
+from expandcontract.steps.pair import upkeep
+from expandcontract.steps.pair.columns import Columns
 from expandcontract.steps.sync import predicates
 from expandcontract.steps.sync.conversions import Conversion
-from expandcontract.steps.sync.triggers import Sync
+from expandcontract.steps.sync.subject import Sync
 
 #: What both kinds say of their field.
 UPSERT_NEW = (
@@ -132,37 +135,36 @@ def compose(
         UNEVEN if pair.more or pair.old_more else TRAITS,
         tuple(others),
     )
-    return Plan(
-        change=change,
-        table=snapshot.table,
-        pair=pair,
-        sections=steps.sections(columns),
-        old_columns=pair.old_columns,
-        new_columns=pair.new_columns,
-        hidden_column=question.hidden,
-        trigger=trigger,
-        first_trigger=sync.first,
-        functions=steps.functions(columns),
-        hidden_functions=steps.hidden_functions(columns),
-        catalog=_what_matters(snapshot, olds),
-        swap=subject.swap,
-        enforces=tuple(
-            s for trait in columns.traits for each in columns.subjects for s in trait.enforces(each)
-        ),
-        remade=tuple(triggers.named(subject, each) for each in triggers.remade(subject)),
-        undo=undoing.of(pair, sync.checks),
+    notes = (
+        *hazards.of_pair(_but_views(subject), predicates.hidden_names(pair), swap=subject.swap),
+        *pair_notes.of(columns, judgement),
+        *(hazards.of_parts(snapshot, olds) if columns.traits is UNEVEN else ()),
+    )
+    plan = composed(
+        change,
+        snapshot,
+        (replace(pair_part.part(columns), notes=notes),),
+        Words(),
+        pair_part.sentences(columns),
+        claims=(),
+        retires=pair.old_columns,
+        brings=pair.new_columns,
         # Of a side of several columns a rollback keeps nothing.
         given=predicates.only_new(pair, "t") if pair.more else "false",
-        costs=tuple(costs.of_pair(snapshot, column)),
-        hazards=(
-            *hazards.of_pair(_but_views(subject), predicates.hidden_names(pair), swap=subject.swap),
-            *pair_notes.of(columns, judgement),
-            *(hazards.of_parts(snapshot, olds) if columns.traits is UNEVEN else ()),
-        ),
-        server_version=snapshot.server_version,
+        hidden=question.hidden,
+        trigger=trigger,
+        functions=upkeep.functions(columns),
+        hidden_functions=upkeep.hidden_functions(columns),
         others=constraints.all_referred(snapshot, pair.old_columns),
-        follows=tuple(view.sql for view in views.following(subject)),
-        hidden_views=tuple(view.sql for view in views.hidden(subject)),
+    )
+    return replace(
+        plan,
+        pair=pair,
+        first_trigger=sync.first,
+        catalog=_what_matters(snapshot, olds),
+        swap=subject.swap,
+        undo=undoing.of(pair, sync.checks),
+        costs=tuple(costs.of_pair(snapshot, column)),
     )
 
 

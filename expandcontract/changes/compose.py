@@ -1,4 +1,4 @@
-"""From the parts of a change without a pair of columns to its plan."""
+"""From the parts of a change to its plan."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -14,7 +14,7 @@ from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps.parts import Part, Sentences, sections
 
 
-def compose(  # noqa: PLR0913 - what a plan without a pair is made of
+def compose(  # noqa: PLR0913 - what a plan is made of
     change: Change,
     snapshot: Snapshot,
     parts: Sequence[Part],
@@ -22,7 +22,7 @@ def compose(  # noqa: PLR0913 - what a plan without a pair is made of
     sentences: Sentences,
     *,
     claims: tuple[str, ...] | None,
-    retires: str = "",
+    retires: tuple[str, ...] = (),
     brings: tuple[str, ...] = (),
     given: str = "false",
     hidden: str = "",
@@ -37,11 +37,11 @@ def compose(  # noqa: PLR0913 - what a plan without a pair is made of
     """Return the plan.
 
     `claims` are the columns that no other change may claim while this one is open, None for the whole table.
-    `retires` is the column that old code uses and contract hides, `hidden` its name from then on. `brings`
-    are the columns that it makes, and `given` tells of rows over `t` in which they have values that a
-    rollback would lose. `trigger` with its `functions` is what stands from dual_write until contract, with
-    `hidden_functions` until purge. `others` are further tables that it works on, and `uses` columns of its
-    own that it needs as they are.
+    `retires` are the columns that old code uses and contract hides, `hidden` the first one's name from then
+    on. `brings` are the columns that it makes, and `given` tells of rows over `t` in which they have values
+    that a rollback would lose. `trigger` with its `functions` is what stands from dual_write until contract,
+    with `hidden_functions` until purge. `others` are further tables that it works on, and `uses` columns of
+    its own that it needs as they are.
     The table is called `aside` while a view stands under its name, and `final` from contract on.
     """
     steps = sections(snapshot.table, parts, sentences, final=final)
@@ -54,7 +54,7 @@ def compose(  # noqa: PLR0913 - what a plan without a pair is made of
         table=snapshot.table,
         pair=None,
         sections=steps,
-        old_columns=(retires,) if retires else (),
+        old_columns=retires,
         new_columns=brings,
         hidden_column=hidden,
         trigger=trigger,
@@ -71,6 +71,9 @@ def compose(  # noqa: PLR0913 - what a plan without a pair is made of
         final_table=final,
         uses=uses,
         others=others,
+        remade=tuple(each for part in parts for each in part.remade),
+        follows=tuple(view.sql for part in parts for view in part.follows),
+        hidden_views=tuple(view.sql for part in parts for view in part.hidden_views),
     )
 
 

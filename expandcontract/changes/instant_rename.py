@@ -51,7 +51,7 @@ def compose(change: Change, snapshot: Snapshot, old: str, new: str) -> Plan:
             purge="close the change: nothing is left to drop",
         ),
         claims=None,
-        retires=old,
+        retires=(old,),
         brings=(new,),
         aside=aside,
     )

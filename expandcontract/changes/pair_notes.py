@@ -5,14 +5,13 @@ from expandcontract.model.names import quote
 from expandcontract.model.notes import Note
 from expandcontract.postgres.clone import Judgement
 from expandcontract.steps.carry import Subject
-from expandcontract.steps.column import Columns
+from expandcontract.steps.pair.columns import Columns
 
 
 def of(columns: Columns, judgement: Judgement) -> tuple[Note, ...]:
     """Return what the plan says of a pair beyond its table and its old columns."""
     subject = columns.subject
-    notes = [note for trait in columns.traits for each in columns.subjects for note in trait.notes(each)]
-    notes += _pathless(judgement)
+    notes = [*columns.carried.notes, *_pathless(judgement)]
     outside = subject.pair.computed_outside
     if judgement.default is None and (outside or not subject.pair.old.volatile_default):
         notes += [_default_dropped(each) for each in columns.subjects if each.column.default is not None]

@@ -10,7 +10,7 @@ class Note:
     There is one way to have something acknowledged: a hazard made by `Note.hazard`. `ec start` refuses (exit
     4) before anything is changed, and prints the line with `--acknowledge CODE` for all of them; the ledger
     keeps who acknowledged which sentence (event `acknowledged`). Whoever finds a hazard only has to yield it:
-    `hazards.of_pair` for what follows from the snapshot, `Trait.notes` for what a trait cannot carry.
+    `hazards.of_pair` for what follows from the snapshot, `Part.notes` for what a part brings along.
 
     `found` is what was seen in rows or statistics, such as counts and keys. It is said with the sentence, and
     no part of the fingerprint, nor is a note that has it: rows come and go without a second review.

@@ -86,7 +86,7 @@ def part(breaches: Breaches) -> Part:
         undo=stand,
         rollback=drop,
         beside=function,
-        also_locked=breaches.on[1:],
+        below=breaches.on[1:],
     )
 
 

@@ -75,7 +75,7 @@ def part(filling: Filling) -> Part:
         rollback=(*drop, filling.value.drop()),
         beside=(drop[-1], filling.value.drop()),
         purge=(filling.value.drop(),),
-        also_locked=on[1:],
+        below=on[1:],
     )
 
 

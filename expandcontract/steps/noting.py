@@ -70,7 +70,7 @@ def part(noting: Noting) -> Part:
         rollback=drop,
         beside=_drop_functions(noting),
         purge=drop if filled else (),
-        also_locked=noting.on[1:],
+        below=noting.on[1:],
     )
 
 

@@ -1,18 +1,18 @@
-"""What a change without a pair of columns is made of, and the one place that puts it in order.
+"""What a change is made of, and the one place that puts it in order.
 
 A part says what it adds to each section. What an application would notice stands together in one transaction
 a turn: contract, undo, rollback and purge each end with the step that moves the change.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from itertools import chain
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from expandcontract.model.names import RelationName
 from expandcontract.model.notes import Note
 from expandcontract.model.phases import Section, State
-from expandcontract.model.step import Lock, LockMode, Occasion, Step, Transactional, Upkeep
+from expandcontract.model.step import Lock, LockMode, Occasion, Step, Transactional, Upkeep, ViewLock
 from expandcontract.steps import tables
 
 T = TypeVar("T")
@@ -28,8 +28,15 @@ class Part:
     Steps of `expand` to `verify`, and those before and after a turn, run one by one. `contract`, `undo`,
     `rollback` and `purge` are statements of the transaction that makes the turn, under `lock` on the table;
     those of a rollback must do no harm where nothing was made yet. `also_locked` are other tables that the
-    turns lock, first. `repair` is what puts a trigger back. `beside` are those statements of `rollback` that
-    clear away what does not go with the table.
+    turns lock, first: those that it refers to, in the order in which the application's own transactions
+    reach them. `below` are its children by inheritance, locked after it, as PostgreSQL does. `repair` is what
+    puts a trigger back. `beside` are those statements of `rollback` that clear away what does not go with the
+    table.
+
+    `follows` are views that contract has read something else, and undo again, each after those that it reads;
+    `hidden_views` what they are called after contract where others take their places. `remade` are triggers
+    of the user, as `name ON table`, that both make anew. `refused` are predicates over `t` of rows that a
+    rule which comes with contract will refuse: whoever compares rows before names them.
     """
 
     expand: tuple[Step, ...] = ()
@@ -48,6 +55,11 @@ class Part:
     purge: tuple[str, ...] = ()
     lock: LockMode = LockMode.ACCESS_EXCLUSIVE
     also_locked: tuple[RelationName, ...] = ()
+    below: tuple[RelationName, ...] = ()
+    follows: tuple[RelationName, ...] = ()
+    hidden_views: tuple[RelationName, ...] = ()
+    remade: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
     enforces: tuple[str, ...] = ()
 
@@ -60,6 +72,19 @@ class Sentences:
     contract: str = ""
     undo: str = ""
     purge: str = ""
+
+
+def together(parts: Sequence[Part]) -> Part:
+    """Return one part of several that keep their order whichever way it goes, as names that one of them turns
+    another one rests on. Its lock is the strongest of theirs.
+    """
+    lock = max((part.lock for part in parts), key=list(LockMode).index)
+    added: dict[str, Any] = {
+        field.name: _flat(getattr(part, field.name) for part in parts)
+        for field in fields(Part)
+        if field.name != "lock"
+    }
+    return Part(**added, lock=lock)
 
 
 def sections(
@@ -122,11 +147,18 @@ def _turn(  # noqa: PLR0913, PLR0917 - what a step is made of
     statements: Iterable[Sequence[str]],
 ) -> Step:
     run = _flat(statements)
-    others = _flat(part.also_locked for part in parts)
-    mode = max((part.lock for part in parts), key=list(LockMode).index)
     # A turn that alters nothing, as it only closes a change, stops nobody.
-    locks: tuple[Lock, ...] = tables.locks(mode, *others, table) if run else ()
+    locks = _locks(table, parts, becomes) if run else ()
     return Step(id_, symbol, sentence, Transactional(run, locks), becomes=becomes, makes=_UPKEEP.get(becomes))
+
+
+def _locks(table: RelationName, parts: Sequence[Part], becomes: State) -> tuple[Lock, ...]:
+    mode = max((part.lock for part in parts), key=list(LockMode).index)
+    others, below = _flat(part.also_locked for part in parts), _flat(part.below for part in parts)
+    # What only contract and undo have read something else. Readers lock a view before its tables.
+    follows = _flat(part.follows for part in parts) if becomes in _UPKEEP else ()
+    views = (ViewLock(view.sql, LockMode.ACCESS_EXCLUSIVE, view=True) for view in follows)
+    return (*views, *tables.locks(mode, *others, table, *below))
 
 
 def _flat(parts: Iterable[Iterable[T]]) -> tuple[T, ...]:

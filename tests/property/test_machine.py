@@ -20,7 +20,7 @@ from hypothesis.errors import FlakyStrategyDefinition
 from hypothesis.stateful import run_state_machine_as_test
 
 from expandcontract.engine import gatekeeper
-from expandcontract.steps.sync import triggers
+from expandcontract.steps.sync import template
 from expandcontract.testing.server import Server, available_versions
 from tests.chaos import life
 from tests.chaos.life import EXAMPLES
@@ -129,12 +129,12 @@ def test_a_trigger_that_loses_values_is_found(
     machine: type[Machine], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Planted: what new code writes does not reach the old side."""
-    render = triggers._render
+    render = template.render
 
     def forgetful(name: str, **fields: str) -> str:
         return render(name, **fields).replace("NEW.name := NEW.display_name;", "")
 
-    monkeypatch.setattr(triggers, "_render", forgetful)
+    monkeypatch.setattr(template, "render", forgetful)
     machine.beginnings = (2,)
     with pytest.raises(AssertionError, match="written was"):
         _run(machine, seconds=600, steps=15)

@@ -95,7 +95,7 @@ class DropColumn(Kind[DropColumnSpec]):
                 "there is no way back from here",
             ),
             claims=(column.name,),
-            retires=column.name,
+            retires=(column.name,),
             hidden=hidden,
             trigger=notes.trigger,
             functions=notes.functions,

@@ -1,101 +1,101 @@
 """CHECK constraints that name the column."""
 
+from collections.abc import Iterator
+
 from expandcontract.model.names import quote
 from expandcontract.model.notes import Note
 from expandcontract.model.step import Step, Transactional
 from expandcontract.postgres.catalog.constraint import Constraint
 from expandcontract.steps import tables
-from expandcontract.steps.carry.subject import Subject, Trait
+from expandcontract.steps.carry.subject import Subject
+from expandcontract.steps.parts import Part
 from expandcontract.steps.sync import predicates
 from expandcontract.steps.sync.predicates import CarriedCheck
 
 
-class Checks(Trait):
+def part(subject: Subject) -> Part:
     """Of the new side from contract on: NOT VALID first, then validated, as the scan stops nobody.
 
     An old CHECK of a pair without conversion can refuse nothing that its twin lets through, so it stays on
     the hidden column. Others are dropped at contract and come back at undo.
     """
-
-    def before_hide(self, subject: Subject) -> tuple[Step, ...]:
-        return tuple(step for check in _carried(subject) for step in self._begin(subject, check))
-
-    def _begin(self, subject: Subject, check: Constraint) -> tuple[Step, ...]:
-        name = subject.new_name(check.name)
-        statements = _add(subject, check, name, subject.definitions[check.name])
-        add = Step(
-            f"check:{check.name}",
-            "+",
-            f"new rows must satisfy CHECK {quote(name)}",
-            Transactional(tuple(statements), tables.access_exclusive(subject.table)),
-            reverse=(tables.drop_constraint(subject.table, name),),
-        )
-        if not check.validated or not check.enforced:
-            return (add,)
-        return add, tables.validate(f"check:{check.name}:validate", subject.table, name)
-
-    def hide(self, subject: Subject) -> tuple[str, ...]:
-        statements = []
-        for check in _checks(subject):
-            if not subject.pair.identity:
-                statements.append(tables.drop_constraint(subject.table, check.name))
-            if subject.swap and check.name in subject.definitions:
-                statements.append(_rename(subject, subject.new_name(check.name), check.name))
-        return tuple(statements)
-
-    def unhide(self, subject: Subject) -> tuple[str, ...]:
-        # Where the old side's were hidden with it, it has them in the moment in which the new one's go.
-        statements = [
-            f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT {quote(subject.final_name(check.name))}"
-            for check in _carried(subject)
-        ]
-        if not subject.pair.identity:
-            for check in _checks(subject):
-                statements += _add(subject, check, check.name, check.definition)
-        return tuple(statements)
-
-    def after_unhide(self, subject: Subject) -> tuple[Step, ...]:
-        if subject.pair.identity:
-            return ()
-        return tuple(
-            tables.validate(f"check:{check.name}:validate", subject.table, check.name)
-            for check in _checks(subject)
-            if check.validated and check.enforced
-        )
-
-    def refused(self, subject: Subject) -> tuple[str, ...]:
-        return tuple(
+    carried = _carried(subject)
+    return Part(
+        before_contract=tuple(step for check in carried for step in _begin(subject, check)),
+        contract=tuple(_contract(subject)),
+        undo=tuple(_undo(subject)),
+        after_undo=() if subject.pair.identity else tuple(_validated(subject)),
+        refused=tuple(
             subject.of_rows_with(_broken(subject, check), inherited=not check.no_inherit)
-            for check in _carried(subject)
+            for check in carried
             if check.validated and check.enforced
-        )
-
-    def enforces(self, subject: Subject) -> tuple[str, ...]:
-        return tuple(
+        ),
+        enforces=tuple(
             f"A row that breaks CHECK {quote(subject.final_name(check.name))} is refused."
-            for check in _carried(subject)
+            for check in carried
             if check.enforced
-        )
+        ),
+        notes=(*_notes_dropped(subject), *_notes_not_valid(subject)),
+    )
 
-    def notes(self, subject: Subject) -> tuple[Note, ...]:
-        return tuple(
-            Note.hazard(
+
+def _begin(subject: Subject, check: Constraint) -> tuple[Step, ...]:
+    name = subject.new_name(check.name)
+    statements = _add(subject, check, name, subject.definitions[check.name])
+    add = Step(
+        f"check:{check.name}",
+        "+",
+        f"new rows must satisfy CHECK {quote(name)}",
+        Transactional(tuple(statements), tables.access_exclusive(subject.table)),
+        reverse=(tables.drop_constraint(subject.table, name),),
+    )
+    if not check.validated or not check.enforced:
+        return (add,)
+    return add, tables.validate(f"check:{check.name}:validate", subject.table, name)
+
+
+def _contract(subject: Subject) -> Iterator[str]:
+    for check in _checks(subject):
+        if not subject.pair.identity:
+            yield tables.drop_constraint(subject.table, check.name)
+        if subject.swap and check.name in subject.definitions:
+            yield _rename(subject, subject.new_name(check.name), check.name)
+
+
+def _undo(subject: Subject) -> Iterator[str]:
+    # Where the old side's were hidden with it, it has them in the moment in which the new one's go.
+    for check in _carried(subject):
+        yield f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT {quote(subject.final_name(check.name))}"
+    if not subject.pair.identity:
+        for check in _checks(subject):
+            yield from _add(subject, check, check.name, check.definition)
+
+
+def _validated(subject: Subject) -> Iterator[Step]:
+    for check in _checks(subject):
+        if check.validated and check.enforced:
+            yield tables.validate(f"check:{check.name}:validate", subject.table, check.name)
+
+
+def _notes_dropped(subject: Subject) -> Iterator[Note]:
+    for check in _checks(subject):
+        if check.name not in subject.definitions:
+            yield Note.hazard(
                 "check-dropped",
                 f"CHECK {quote(check.name)} does not fit the new type and is not carried: "
                 f"{check.definition}. From contract on nothing refuses such values.",
                 about=check.name,
             )
-            for check in _checks(subject)
-            if check.name not in subject.definitions
-        ) + tuple(
-            Note(
+
+
+def _notes_not_valid(subject: Subject) -> Iterator[Note]:
+    for check in subject.snapshot.constraints:
+        if check.kind == "c" and not check.inbound and not check.validated and check.enforced:
+            yield Note(
                 "not-valid",
                 f"CHECK {quote(check.name)} is NOT VALID: a row that breaks it cannot be updated, by nobody. "
                 "It is left out of the copy, and verify names it.",
             )
-            for check in subject.snapshot.constraints
-            if check.kind == "c" and not check.inbound and not check.validated and check.enforced
-        )
 
 
 def taken(subject: Subject) -> tuple[CarriedCheck, ...]:

@@ -3,23 +3,16 @@
 from expandcontract.model.names import quote
 from expandcontract.model.step import LockMode, Step, Transactional
 from expandcontract.steps import tables
-from expandcontract.steps.carry.subject import Subject, Trait
+from expandcontract.steps.carry.subject import Subject
+from expandcontract.steps.parts import Part
 
 
-class Comment(Trait):
+def part(subject: Subject) -> Part:
     """COMMENT ON COLUMN: SHARE UPDATE EXCLUSIVE, which stops neither readers nor writers."""
-
-    def settle(self, subject: Subject) -> tuple[Step, ...]:
-        if subject.column.comment is None:
-            return ()
-        statement = tables.comment_on(
-            "COLUMN", f"{subject.table.sql}.{quote(subject.new)}", subject.column.comment
-        )
-        return (
-            Step(
-                "comment",
-                "+",
-                f"comment on {quote(subject.new)}",
-                Transactional((statement,), tables.locks(LockMode.SHARE_UPDATE_EXCLUSIVE, subject.table)),
-            ),
-        )
+    if subject.column.comment is None:
+        return Part()
+    statement = tables.comment_on(
+        "COLUMN", f"{subject.table.sql}.{quote(subject.new)}", subject.column.comment
+    )
+    action = Transactional((statement,), tables.locks(LockMode.SHARE_UPDATE_EXCLUSIVE, subject.table))
+    return Part(backfill=(Step("comment", "+", f"comment on {quote(subject.new)}", action),))

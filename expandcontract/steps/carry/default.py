@@ -3,41 +3,45 @@
 from collections.abc import Iterator
 
 from expandcontract.model.names import do, quote
-from expandcontract.steps.carry.subject import Subject, Trait
+from expandcontract.steps.carry.subject import Subject
+from expandcontract.steps.parts import Part
 
 
-class Default(Trait):
+def part(subject: Subject) -> Part:
     """A constant or stable default is set at ready, in the transaction that replaces the sync function
-    (steps.column.make_ready).
+    (steps.pair.upkeep).
 
     A volatile one (nextval) stays on the old side until contract: on both sides it would make two values for
     one row.
     """
+    return Part(contract=_contract(subject), undo=_undo(subject))
 
-    def hide(self, subject: Subject) -> tuple[str, ...]:
-        statements = []
-        alter = f"ALTER TABLE {subject.table.sql} ALTER COLUMN"
-        if subject.column.default is not None:
-            statements.append(f"{alter} {quote(subject.hidden)} DROP DEFAULT")
-        if _moves(subject):
-            statements.append(f"{alter} {quote(subject.final)} SET DEFAULT {subject.column.default}")
-            statements += [
-                f"ALTER SEQUENCE {sequence.sql} AS bigint"
-                for sequence in subject.column.owned_sequences
-                if _widens(subject)
-            ]
-        return (*statements, *_own(subject, subject.final))
 
-    def unhide(self, subject: Subject) -> tuple[str, ...]:
-        statements = []
-        alter = f"ALTER TABLE {subject.table.sql} ALTER COLUMN"
-        if _moves(subject):
-            statements.append(f"{alter} {quote(subject.new)} DROP DEFAULT")
-            if _widens(subject):
-                statements += _narrowed(subject)
-        if subject.column.default is not None:
-            statements.append(f"{alter} {quote(subject.column.name)} SET DEFAULT {subject.column.default}")
-        return (*statements, *_own(subject, subject.column.name))
+def _contract(subject: Subject) -> tuple[str, ...]:
+    statements = []
+    alter = f"ALTER TABLE {subject.table.sql} ALTER COLUMN"
+    if subject.column.default is not None:
+        statements.append(f"{alter} {quote(subject.hidden)} DROP DEFAULT")
+    if _moves(subject):
+        statements.append(f"{alter} {quote(subject.final)} SET DEFAULT {subject.column.default}")
+        statements += [
+            f"ALTER SEQUENCE {sequence.sql} AS bigint"
+            for sequence in subject.column.owned_sequences
+            if _widens(subject)
+        ]
+    return (*statements, *_own(subject, subject.final))
+
+
+def _undo(subject: Subject) -> tuple[str, ...]:
+    statements = []
+    alter = f"ALTER TABLE {subject.table.sql} ALTER COLUMN"
+    if _moves(subject):
+        statements.append(f"{alter} {quote(subject.new)} DROP DEFAULT")
+        if _widens(subject):
+            statements += _narrowed(subject)
+    if subject.column.default is not None:
+        statements.append(f"{alter} {quote(subject.column.name)} SET DEFAULT {subject.column.default}")
+    return (*statements, *_own(subject, subject.column.name))
 
 
 def _moves(subject: Subject) -> bool:

@@ -8,34 +8,31 @@ side, and there is no need of another rule.
 from expandcontract.model.names import quote, shorten
 from expandcontract.model.step import Step, Transactional
 from expandcontract.steps import tables
-from expandcontract.steps.carry.subject import Subject, Trait
+from expandcontract.steps.carry.subject import Subject
+from expandcontract.steps.parts import Part
 from expandcontract.steps.sync import predicates
 
 #: The steps of contract. Plans of 0.1 had them among those of `repair`.
 REQUIRE, PROVE = "filled:require", "filled:prove"
 
 
-class Filled(Trait):
-    """The CHECK that goes when the old side is hidden."""
-
-    def before_hide(self, subject: Subject) -> tuple[Step, ...]:
-        if not _may_stay_unfilled(subject):
-            return ()
-        table, name, new = subject.table, constraint_name(subject.new), quote(subject.new)
-        add = f"ALTER TABLE {table.sql} ADD CONSTRAINT {quote(name)} CHECK ({_filled(subject)}) NOT VALID"
-        require = Step(
-            REQUIRE,
-            "+",
-            f"refuse writes that leave {new} unfilled",
-            Transactional((add,), tables.access_exclusive(table)),
-            reverse=(tables.drop_constraint(table, name),),
-        )
-        return require, tables.validate(PROVE, table, name)
-
-    def hide(self, subject: Subject) -> tuple[str, ...]:
-        if not _may_stay_unfilled(subject):
-            return ()
-        return (f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT {quote(constraint_name(subject.new))}",)
+def part(subject: Subject) -> Part:
+    """Return the CHECK, which goes when the old side is hidden."""
+    if not _may_stay_unfilled(subject):
+        return Part()
+    table, name, new = subject.table, constraint_name(subject.new), quote(subject.new)
+    add = f"ALTER TABLE {table.sql} ADD CONSTRAINT {quote(name)} CHECK ({_filled(subject)}) NOT VALID"
+    require = Step(
+        REQUIRE,
+        "+",
+        f"refuse writes that leave {new} unfilled",
+        Transactional((add,), tables.access_exclusive(table)),
+        reverse=(tables.drop_constraint(table, name),),
+    )
+    return Part(
+        before_contract=(require, tables.validate(PROVE, table, name)),
+        contract=(f"ALTER TABLE {table.sql} DROP CONSTRAINT {quote(name)}",),
+    )
 
 
 def _may_stay_unfilled(subject: Subject) -> bool:

@@ -1,5 +1,7 @@
 """Foreign keys of the table that the column is part of."""
 
+from collections.abc import Iterator, Sequence
+
 from expandcontract.model.names import RelationName, quote, shorten
 from expandcontract.model.notes import Note
 from expandcontract.model.step import LockMode, Step, Transactional
@@ -7,78 +9,74 @@ from expandcontract.postgres.catalog.constraint import Constraint
 from expandcontract.postgres.catalog.index import Index
 from expandcontract.steps import tables
 from expandcontract.steps.carry import indexes
-from expandcontract.steps.carry.subject import Subject, Trait
+from expandcontract.steps.carry.subject import Subject
+from expandcontract.steps.parts import Part
 from expandcontract.steps.references import Reference
 
 
-class ForeignKeys(Trait):
+def part(subject: Subject) -> Part:
     """Of the new side from contract on: NOT VALID first, then validated. The referenced table is locked
     first: its writers reach this one through it.
     """
+    keys = _keys(subject)
+    return Part(
+        before_contract=tuple(step for key in keys for step in _begin(subject, key)),
+        contract=tuple(statement for key in keys for statement in _contract(subject, key)),
+        undo=tuple(_undo(subject, keys)),
+        after_undo=tuple(_after_undo(subject, keys)),
+        also_locked=tuple(key.other_table for key in keys if key.other_table is not None),
+        refused=tuple(_broken(subject, key) for key in keys if _found_before(subject, key)),
+        enforces=tuple(
+            f"A row that breaks foreign key {quote(subject.final_name(key.name))} is refused."
+            for key in keys
+            if key.enforced
+        ),
+        notes=tuple(_notes(subject, keys)),
+    )
 
-    def before_hide(self, subject: Subject) -> tuple[Step, ...]:
-        return tuple(step for key in _keys(subject) for step in self._begin(subject, key))
 
-    def _begin(self, subject: Subject, key: Constraint) -> tuple[Step, ...]:
-        name, definition = subject.new_name(key.name), _substituted(subject, key)
+def _begin(subject: Subject, key: Constraint) -> tuple[Step, ...]:
+    name, definition = subject.new_name(key.name), _substituted(subject, key)
+    if _by_leaf(subject):
+        return _through_leaves(subject, key, name, definition)
+    return _add_and_validate(subject, key, subject.table, name, definition)
+
+
+def _contract(subject: Subject, key: Constraint) -> Iterator[str]:
+    if not _stays(subject, key):
+        yield tables.drop_constraint(subject.table, key.name)
+    if subject.swap:
+        yield _rename(subject, subject.new_name(key.name), key.name)
+
+
+def _undo(subject: Subject, keys: Sequence[Constraint]) -> Iterator[str]:
+    for key in keys:
+        yield f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT {quote(subject.final_name(key.name))}"
+    for key in keys:
+        if not _stays(subject, key) and not _by_leaf(subject):
+            yield from _statements(key, subject.table, key.name, _bare(key), valid=not key.enforced)
+
+
+def _after_undo(subject: Subject, keys: Sequence[Constraint]) -> Iterator[Step]:
+    for key in keys:
+        if _stays(subject, key):
+            continue
         if _by_leaf(subject):
-            return _through_leaves(subject, key, name, definition)
-        return _add_and_validate(subject, key, subject.table, name, definition)
+            yield from _through_leaves(subject, key, key.name, _bare(key))
+        elif key.validated and key.enforced:
+            yield tables.validate(f"foreign_key:{key.name}:validate", subject.table, key.name)
 
-    def hide(self, subject: Subject) -> tuple[str, ...]:
-        statements = []
-        for key in _keys(subject):
-            if not _stays(subject, key):
-                statements.append(tables.drop_constraint(subject.table, key.name))
-            if subject.swap:
-                statements.append(_rename(subject, subject.new_name(key.name), key.name))
-        return tuple(statements)
 
-    def unhide(self, subject: Subject) -> tuple[str, ...]:
-        statements = [
-            f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT {quote(subject.final_name(key.name))}"
-            for key in _keys(subject)
-        ]
-        for key in _keys(subject):
-            if not _stays(subject, key) and not _by_leaf(subject):
-                statements += _statements(key, subject.table, key.name, _bare(key), valid=not key.enforced)
-        return tuple(statements)
-
-    def refused(self, subject: Subject) -> tuple[str, ...]:
-        return tuple(_broken(subject, key) for key in _keys(subject) if _found_before(subject, key))
-
-    def notes(self, subject: Subject) -> tuple[Note, ...]:
-        return tuple(
-            Note(
+def _notes(subject: Subject, keys: Sequence[Constraint]) -> Iterator[Note]:
+    for key in keys:
+        if key.validated and key.enforced and not _found_before(subject, key):
+            yield Note(
                 "foreign-key-not-counted",
                 f"Rows that break foreign key {quote(subject.final_name(key.name))} are not looked for "
                 f"before contract: {key.other_table} cannot be read by the table's owner and by this role, "
                 "or compares values in a way of its own. PostgreSQL finds them at contract, which is then "
                 "taken back.",
             )
-            for key in _keys(subject)
-            if key.validated and key.enforced and not _found_before(subject, key)
-        )
-
-    def enforces(self, subject: Subject) -> tuple[str, ...]:
-        return tuple(
-            f"A row that breaks foreign key {quote(subject.final_name(key.name))} is refused."
-            for key in _keys(subject)
-            if key.enforced
-        )
-
-    def after_unhide(self, subject: Subject) -> tuple[Step, ...]:
-        keys = [key for key in _keys(subject) if not _stays(subject, key)]
-        if _by_leaf(subject):
-            return tuple(s for key in keys for s in _through_leaves(subject, key, key.name, _bare(key)))
-        return tuple(
-            tables.validate(f"foreign_key:{key.name}:validate", subject.table, key.name)
-            for key in keys
-            if key.validated and key.enforced
-        )
-
-    def also_locked(self, subject: Subject) -> tuple[RelationName, ...]:
-        return tuple(key.other_table for key in _keys(subject) if key.other_table is not None)
 
 
 def _keys(subject: Subject) -> list[Constraint]:

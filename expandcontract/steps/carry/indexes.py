@@ -9,11 +9,12 @@ from expandcontract.model.notes import Note
 from expandcontract.model.step import LockMode, Step, Transactional
 from expandcontract.postgres.catalog.index import Index
 from expandcontract.steps import indexes, tables
-from expandcontract.steps.carry.subject import Subject, Trait
+from expandcontract.steps.carry.subject import Subject
+from expandcontract.steps.parts import Part
 from expandcontract.steps.sync import predicates
 
 
-class Indexes(Trait):
+def part(subject: Subject) -> Part:
     """Built concurrently.
 
     The twin of a unique one finds rows from ready on, but is not unique before contract: of two unique
@@ -22,29 +23,16 @@ class Indexes(Trait):
     Contract builds the unique one beside it, and exchanges them in the transaction that hides. Undo does the
     same the other way round. docs/adr/0006 has what was measured.
     """
-
-    def settle(self, subject: Subject) -> tuple[Step, ...]:
-        return tuple(step for index in _carried(subject) for step in _settle(subject, index))
-
-    def before_hide(self, subject: Subject) -> tuple[Step, ...]:
-        return tuple(
-            step
-            for index in _carried(subject)
-            if _exchanged(subject, index)
-            for step in _stand_in_steps(subject, index)
-        )
-
-    def hide(self, subject: Subject) -> tuple[str, ...]:
-        return tuple(s for index in _indexes(subject) for s in _hide(subject, index))
-
-    def before_unhide(self, subject: Subject) -> tuple[Step, ...]:
-        return tuple(step for index in _indexes(subject) for step in _before_unhide(subject, index))
-
-    def unhide(self, subject: Subject) -> tuple[str, ...]:
-        return tuple(s for index in _indexes(subject) for s in _unhide(subject, index))
-
-    def notes(self, subject: Subject) -> tuple[Note, ...]:
-        return tuple(note for index in _indexes(subject) for note in _notes(subject, index))
+    every, carried = _indexes(subject), _carried(subject)
+    exchanged = [index for index in carried if _exchanged(subject, index)]
+    return Part(
+        backfill=tuple(step for index in carried for step in _settle(subject, index)),
+        before_contract=tuple(step for index in exchanged for step in _stand_in_steps(subject, index)),
+        contract=tuple(s for index in every for s in _hide(subject, index)),
+        before_undo=tuple(step for index in every for step in _before_unhide(subject, index)),
+        undo=tuple(s for index in every for s in _unhide(subject, index)),
+        notes=tuple(note for index in every for note in _notes(subject, index)),
+    )
 
 
 def _notes(subject: Subject, index: Index) -> Iterator[Note]:

@@ -1,64 +1,66 @@
 """NOT NULL."""
 
+from dataclasses import replace
+
 from expandcontract.model.names import quote, shorten
 from expandcontract.model.step import Step, Transactional
 from expandcontract.steps import tables
-from expandcontract.steps.carry.subject import Subject, Trait
+from expandcontract.steps.carry.subject import Subject
+from expandcontract.steps.parts import Part
 from expandcontract.steps.sync import predicates
 
 
-class NotNull(Trait):
+def part(subject: Subject) -> Part:
     """Of the new side from contract on; taken from the hidden side, where a value that it cannot hold must
     not fail a write.
-
-    Rows are scanned under a lock that stops nobody: a CHECK that was validated spares NOT NULL its scan. It
-    is one on every version: NOT NULL, even NOT VALID (18+), alters the column, and so what the proof is bound
-    to.
     """
+    again = _of_the_old(subject)
+    first = (step.action for step in again[:1])
+    own = Part(
+        contract=(_drop(subject, subject.hidden),) if subject.column.not_null else (),
+        undo=tuple(s for action in first if isinstance(action, Transactional) for s in action.statements),
+        after_undo=again[1:],
+    )
+    if not _carried(subject):
+        return own
+    new = _of_the_new(subject)
+    # In one transaction: at no moment are rows without a value let in.
+    return replace(
+        new,
+        contract=(*own.contract, *new.contract),
+        undo=(*new.undo, *own.undo),
+        after_undo=own.after_undo,
+    )
 
-    def before_hide(self, subject: Subject) -> tuple[Step, ...]:
-        if not _carried(subject) or not subject.column.not_null_valid:
-            return ()
-        new, helper = subject.new, _helper(subject)
-        add = Step(
-            f"not_null:{new}",
-            "+",
-            f"new rows need a value in {quote(new)}",
-            Transactional((_help(subject),), tables.access_exclusive(subject.table)),
-            reverse=(tables.drop_constraint(subject.table, helper),),
-        )
-        return add, tables.validate(f"not_null:{new}:validate", subject.table, helper)
 
-    def hide(self, subject: Subject) -> tuple[str, ...]:
-        if not subject.column.not_null:
-            return ()
-        old = _drop(subject, subject.hidden)
-        if not _carried(subject):
-            return (old,)
-        if not subject.column.not_null_valid:
-            return old, *_set(subject)
-        helper = f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT {quote(_helper(subject))}"
-        return old, *_set(subject), helper
-
-    def unhide(self, subject: Subject) -> tuple[str, ...]:
-        # In one transaction: at no moment are rows without a value let in.
-        new = (_drop(subject, subject.new),) if _carried(subject) else ()
-        old = (step.action for step in _of_the_old(subject)[:1])
-        return *new, *(s for action in old if isinstance(action, Transactional) for s in action.statements)
-
-    def after_unhide(self, subject: Subject) -> tuple[Step, ...]:
-        return _of_the_old(subject)[1:]
-
-    def refused(self, subject: Subject) -> tuple[str, ...]:
-        if not _carried(subject) or not subject.column.not_null_valid:
-            return ()
-        absent = predicates.absent(f"t.{quote(subject.new)}")
-        return (subject.of_rows_with(absent, inherited=subject.column.not_null_inherited),)
-
-    def enforces(self, subject: Subject) -> tuple[str, ...]:
-        if not _carried(subject):
-            return ()
-        return (f"A row without a value in {quote(subject.final)} is refused: NOT NULL.",)
+def _of_the_new(subject: Subject) -> Part:
+    """Rows are scanned under a lock that stops nobody: a CHECK that was validated spares NOT NULL its scan.
+    It is one on every version: NOT NULL, even NOT VALID (18+), alters the column, and so what the proof is
+    bound to.
+    """
+    column, table, new = subject.column, subject.table, subject.new
+    part = Part(
+        contract=_set(subject),
+        undo=(_drop(subject, new),),
+        enforces=(f"A row without a value in {quote(subject.final)} is refused: NOT NULL.",),
+    )
+    if not column.not_null_valid:
+        return part
+    helper = shorten(f"~ec_nn_{new}")
+    add = Step(
+        f"not_null:{new}",
+        "+",
+        f"new rows need a value in {quote(new)}",
+        Transactional((_help(subject, helper),), tables.access_exclusive(table)),
+        reverse=(tables.drop_constraint(table, helper),),
+    )
+    absent = predicates.absent(f"t.{quote(new)}")
+    return replace(
+        part,
+        before_contract=(add, tables.validate(f"not_null:{new}:validate", table, helper)),
+        contract=(*part.contract, f"ALTER TABLE {table.sql} DROP CONSTRAINT {quote(helper)}"),
+        refused=(subject.of_rows_with(absent, inherited=column.not_null_inherited),),
+    )
 
 
 def _carried(subject: Subject) -> bool:
@@ -82,16 +84,12 @@ def _of_the_old(subject: Subject) -> tuple[Step, ...]:
     )
 
 
-def _helper(subject: Subject) -> str:
-    return shorten(f"~ec_nn_{subject.new}")
-
-
-def _help(subject: Subject) -> str:
+def _help(subject: Subject, name: str) -> str:
     """A CHECK of just the rows of which NOT NULL is to be."""
     only = "" if subject.column.not_null_inherited else " NO INHERIT"
     # Of a composite value with a NULL in it IS NOT NULL is not true.
     check = f"CHECK ({quote(subject.new)} IS DISTINCT FROM NULL){only} NOT VALID"
-    return f"ALTER TABLE {subject.table.sql} ADD CONSTRAINT {quote(_helper(subject))} {check}"
+    return f"ALTER TABLE {subject.table.sql} ADD CONSTRAINT {quote(name)} {check}"
 
 
 def _set(subject: Subject) -> tuple[str, ...]:

@@ -9,47 +9,45 @@ from expandcontract.model.notes import Note
 from expandcontract.model.step import LockMode, Step, Transactional
 from expandcontract.postgres.catalog.dependent import ColumnDependent
 from expandcontract.steps import tables
-from expandcontract.steps.carry.subject import Subject, Trait
+from expandcontract.steps.carry.subject import Subject
+from expandcontract.steps.parts import Part
 
 
-class Statistics(Trait):
-    """Without ANALYZE the first queries of new code would be planned blindly."""
-
-    def settle(self, subject: Subject) -> tuple[Step, ...]:
-        target = subject.column.statistics_target
-        alter = f"ALTER TABLE {subject.table.sql} ALTER COLUMN {quote(subject.new)}"
-        statements = []
-        if target is not None and target >= 0:
-            statements.append(f"{alter} SET STATISTICS {target}")
-        if subject.column.options:
-            statements.append(f"{alter} SET ({', '.join(subject.column.options)})")
-        statements += [s for each in _extended(subject) for s in _create(subject, each)]
-        statements.append(f"ANALYZE {subject.table.sql}")
-        lock = tables.locks(LockMode.SHARE_UPDATE_EXCLUSIVE, subject.table)
-        return (
-            Step(
-                "statistics",
-                "=",
-                f"the planner's statistics for {quote(subject.new)}",
-                Transactional(tuple(statements), lock, patient=True),
-                by_size=True,
-            ),
-        )
-
-    def hide(self, subject: Subject) -> tuple[str, ...]:
-        renames = [r for each in _extended(subject) for r in _renames(subject, each)]
-        return tuple(_rename(name, to) for name, to in renames)
-
-    def unhide(self, subject: Subject) -> tuple[str, ...]:
-        renames = [r for each in _extended(subject) for r in _renames(subject, each)]
-        return tuple(_rename(RelationName(name.schema, to), name.name) for name, to in reversed(renames))
-
-    def notes(self, subject: Subject) -> tuple[Note, ...]:
-        return tuple(
+def part(subject: Subject) -> Part:
+    """Return what the planner is to know. Without ANALYZE the first queries of new code would be planned
+    blindly.
+    """
+    renames = [r for each in _extended(subject) for r in _renames(subject, each)]
+    return Part(
+        backfill=(_gather(subject),),
+        contract=tuple(_rename(name, to) for name, to in renames),
+        undo=tuple(_rename(RelationName(name.schema, to), name.name) for name, to in reversed(renames)),
+        notes=tuple(
             Note("statistics-dropped", f"Statistics {each.name} hold expressions and are not carried.")
             for each in subject.snapshot.dependents
             if each.kind == "statistics" and not each.columns
-        )
+        ),
+    )
+
+
+def _gather(subject: Subject) -> Step:
+    target = subject.column.statistics_target
+    alter = f"ALTER TABLE {subject.table.sql} ALTER COLUMN {quote(subject.new)}"
+    statements = []
+    if target is not None and target >= 0:
+        statements.append(f"{alter} SET STATISTICS {target}")
+    if subject.column.options:
+        statements.append(f"{alter} SET ({', '.join(subject.column.options)})")
+    statements += [s for each in _extended(subject) for s in _create(subject, each)]
+    statements.append(f"ANALYZE {subject.table.sql}")
+    lock = tables.locks(LockMode.SHARE_UPDATE_EXCLUSIVE, subject.table)
+    return Step(
+        "statistics",
+        "=",
+        f"the planner's statistics for {quote(subject.new)}",
+        Transactional(tuple(statements), lock, patient=True),
+        by_size=True,
+    )
 
 
 def _extended(subject: Subject) -> list[ColumnDependent]:

@@ -2,16 +2,16 @@
 to carry.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import TypeAlias
 
 from expandcontract.model.change import Pair
 from expandcontract.model.names import RelationName, derived, literal, split
-from expandcontract.model.notes import Note
-from expandcontract.model.step import Step
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.steps.parts import Part
 
 
 @dataclass(frozen=True)
@@ -117,56 +117,8 @@ def _free(name: str, taken: set[str]) -> str:
     return candidate
 
 
-class Trait:
-    """One kind of thing that the old column has and the new one must get. Each method returns what it adds to
-    a section; by default nothing.
-
-    What new code looks for comes with `settle`. A rule, which can refuse a row, comes with `before_hide`:
-    until contract the old side's own rules are the only ones, and guard both sides.
-    """
-
-    def expand(self, _subject: Subject) -> tuple[str, ...]:
-        """Statements of the transaction that adds the column."""
-        return ()
-
-    def settle(self, _subject: Subject) -> tuple[Step, ...]:
-        """Steps after the rows are copied."""
-        return ()
-
-    def before_hide(self, _subject: Subject) -> tuple[Step, ...]:
-        """Steps of contract before the old side is hidden."""
-        return ()
-
-    def hide(self, _subject: Subject) -> tuple[str, ...]:
-        """Statements of the transaction that hides the old side, after the renames."""
-        return ()
-
-    def before_unhide(self, _subject: Subject) -> tuple[Step, ...]:
-        """Steps of undo before the old side comes back."""
-        return ()
-
-    def unhide(self, _subject: Subject) -> tuple[str, ...]:
-        """Statements of the transaction that brings the old side back, after the renames."""
-        return ()
-
-    def after_unhide(self, _subject: Subject) -> tuple[Step, ...]:
-        """Steps of undo after the old side is back."""
-        return ()
-
-    def also_locked(self, _subject: Subject) -> tuple[RelationName, ...]:
-        """Other tables that hide, unhide, purge and rollback must lock."""
-        return ()
-
-    def refused(self, _subject: Subject) -> tuple[str, ...]:
-        """Predicates over `t`, one for each rule that the new side gets with contract: of rows that break it,
-        so that contract would not come about.
-        """
-        return ()
-
-    def enforces(self, _subject: Subject) -> tuple[str, ...]:
-        """Sentences on what is refused from contract on."""
-        return ()
-
-    def notes(self, _subject: Subject) -> tuple[Note, ...]:
-        """What the plan says about things that are not carried, or cost something."""
-        return ()
+#: One kind of thing that the old column has and the new one must get, as a part of the change. What new code
+#: looks for comes with `backfill`, after the rows are copied. A rule, which can refuse a row, comes with
+#: `before_contract`: until then the old side's own rules are the only ones, and guard both sides. `contract`
+#: and `undo` are of the transaction that turns the names, after that.
+Trait: TypeAlias = Callable[[Subject], Part]

@@ -5,13 +5,14 @@ from expandcontract.postgres import watchers
 from expandcontract.postgres.catalog.trigger import Trigger
 from expandcontract.postgres.descendants import tree
 from expandcontract.steps import tables
-from expandcontract.steps.carry.subject import Subject, Trait
+from expandcontract.steps.carry.subject import Subject
+from expandcontract.steps.parts import Part
 
 #: pg_trigger.tgenabled, where it is not as CREATE TRIGGER leaves it.
 _ENABLED = {"A": "ENABLE ALWAYS", "R": "ENABLE REPLICA", "D": "DISABLE"}
 
 
-class Triggers(Trait):
+def part(subject: Subject) -> Part:
     """PostgreSQL knows a trigger's columns by number, not by name: without this it would go on with the
     hidden one.
 
@@ -20,26 +21,20 @@ class Triggers(Trait):
     trigger, with the types that the row's columns have then, and every write fails in it, for as long as it
     lasts, when one of them is another (42804). A trigger that is made anew is another one.
     """
-
-    def hide(self, subject: Subject) -> tuple[str, ...]:
-        if not subject.swap:
-            return ()
-        anew = (statement for trigger in remade(subject) for statement in _anew(subject, trigger))
-        return (*anew, _compiled_anew(subject))
-
-    def unhide(self, subject: Subject) -> tuple[str, ...]:
-        return self.hide(subject)
-
-
-def remade(subject: Subject) -> tuple[Trigger, ...]:
-    """Return the triggers that contract makes anew. Under a new name the text would mean nothing."""
+    # Under a new name the text would mean nothing.
     if not subject.swap:
-        return ()
+        return Part()
+    made = _remade(subject)
+    anew = (*(s for trigger in made for s in _anew(subject, trigger)), _compiled_anew(subject))
+    return Part(contract=anew, undo=anew, remade=tuple(_named(subject, each) for each in made))
+
+
+def _remade(subject: Subject) -> tuple[Trigger, ...]:
     named = (t for t in subject.snapshot.triggers if subject.column.name in t.uses and t.definition)
     return tuple(trigger for trigger in named if not trigger.name.startswith(watchers.OURS))
 
 
-def named(subject: Subject, trigger: Trigger) -> str:
+def _named(subject: Subject, trigger: Trigger) -> str:
     """Return the trigger as dependents are named."""
     return f"{quote(trigger.name)} ON {_table(subject, trigger).sql}"
 

@@ -5,54 +5,51 @@ from collections.abc import Iterator
 from expandcontract.model.names import RelationName, quote
 from expandcontract.model.notes import Note
 from expandcontract.steps import views
-from expandcontract.steps.carry.subject import Subject, Trait
+from expandcontract.steps.carry.subject import Subject
+from expandcontract.steps.parts import Part
 
 
-class Views(Trait):
+def part(subject: Subject) -> Part:
     """They read the new side from contract on, under the names that they show, and the old one after undo."""
+    if not subject.recreate_views:
+        return Part()
+    notes, found = tuple(_notes(subject)), _following(subject)
+    if not found:
+        return Part(notes=notes)
+    table, column = subject.table, subject.column.name
+    if _makes_anew(subject):
+        return Part(
+            contract=(views.made_anew(table, subject.hidden, subject.final, found),),
+            undo=(views.brought_back(found),),
+            purge=views.dropped(found),
+            follows=found,
+            hidden_views=tuple(map(views.hidden, found)),
+            notes=notes,
+        )
+    return Part(
+        contract=(views.replaced(table, subject.hidden, subject.final, found),),
+        undo=(views.replaced(table, subject.new, column, found),),
+        follows=found,
+        notes=notes,
+    )
 
-    def hide(self, subject: Subject) -> tuple[str, ...]:
-        found = following(subject)
-        if not found:
-            return ()
-        turned = views.made_anew if makes_anew(subject) else views.replaced
-        return (turned(subject.table, subject.hidden, subject.final, found),)
 
-    def unhide(self, subject: Subject) -> tuple[str, ...]:
-        found = following(subject)
-        if not found:
-            return ()
-        if makes_anew(subject):
-            return (views.brought_back(found),)
-        return (views.replaced(subject.table, subject.new, subject.column.name, found),)
-
-    def notes(self, subject: Subject) -> tuple[Note, ...]:
-        return tuple(_notes(subject)) if subject.recreate_views else ()
-
-
-def makes_anew(subject: Subject) -> bool:
+def _makes_anew(subject: Subject) -> bool:
     """Whether views get another type, so that others must take their places."""
     return subject.pair.new.type != subject.pair.old.type
 
 
-def following(subject: Subject) -> tuple[RelationName, ...]:
+def _following(subject: Subject) -> tuple[RelationName, ...]:
     """Return the views that follow, each after those that it reads: where their types stay, those above them
     need not.
     """
-    if not subject.recreate_views:
-        return ()
     every = subject.snapshot.views
-    return tuple(view.name for view in every if view.direct or makes_anew(subject))
-
-
-def hidden(subject: Subject) -> tuple[RelationName, ...]:
-    """Return what the views are called after contract that others take the places of."""
-    return tuple(map(views.hidden, following(subject))) if makes_anew(subject) else ()
+    return tuple(view.name for view in every if view.direct or _makes_anew(subject))
 
 
 def _notes(subject: Subject) -> Iterator[Note]:
     old = quote(subject.column.name)
-    anew, found = makes_anew(subject), following(subject)
+    anew, found = _makes_anew(subject), _following(subject)
     for view in subject.snapshot.views:
         if view.name not in found:
             continue

@@ -3,18 +3,15 @@ write.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from expandcontract.model.change import Side, Unfit
 from expandcontract.model.names import literal, quote
 from expandcontract.steps.sessions import UNFIT_SQLSTATE, note_settings
 from expandcontract.steps.sync import predicates, rows
-
-if TYPE_CHECKING:
-    from expandcontract.steps.sync.triggers import Sync
+from expandcontract.steps.sync.subject import Sync
 
 
-def later_defaults(sync: "Sync", new_default: str | None) -> str:
+def later_defaults(sync: Sync, new_default: str | None) -> str:
     """What a default gives that came after the function was made, nobody gave. Where it is more than a
     constant it is not evaluated: then the old side's value stays, if that is one that somebody gave.
     """
@@ -46,7 +43,7 @@ def later_defaults(sync: "Sync", new_default: str | None) -> str:
         END IF;"""
 
 
-def _not_given(sync: "Sync", column: Side, is_later: str) -> str:
+def _not_given(sync: Sync, column: Side, is_later: str) -> str:
     """Return SQL that is true of a column of the old side that holds what a later default gave. One of
     several may also hold nothing, or the default that the function knows.
     """
@@ -59,19 +56,19 @@ def _not_given(sync: "Sync", column: Side, is_later: str) -> str:
     return f"({held} OR {is_later})"
 
 
-def _texts(sync: "Sync") -> tuple[str, str]:
+def _texts(sync: Sync) -> tuple[str, str]:
     """Return the two sides of NEW as text."""
     sides = (predicates.old_values(sync.pair, "NEW"), predicates.new_values(sync.pair, "NEW"))
     old, new = (f"pg_catalog.format('%s', {predicates.shown(side)})" for side in sides)
     return old, new
 
 
-def note_both(sync: "Sync", sentence: str) -> str:
+def note_both(sync: Sync, sentence: str) -> str:
     """Return what keeps the value that lost where both sides were given; `sentence` is SQL."""
     return conflict(sync, "'both written'", *_texts(sync), sentence)
 
 
-def note_drifted(sync: "Sync") -> str:
+def note_drifted(sync: Sync) -> str:
     """Return what keeps the new side's value where a write of another column fills it from the old one again:
     the two had drifted apart while nothing kept them in sync, and nobody wrote either now.
     """
@@ -84,7 +81,7 @@ def note_drifted(sync: "Sync") -> str:
         END IF;"""
 
 
-def faults(sync: "Sync", conditions: str) -> str:
+def faults(sync: Sync, conditions: str) -> str:
     """What the function rests on may be renamed or taken away: the write goes on all the same, and the note
     keeps contract shut. Once a minute per session, as all that is noted.
     """
@@ -115,7 +112,7 @@ def _key(columns: Sequence[str]) -> str:
 
 
 def conflict(
-    sync: "Sync", kind: str, old_text: str, new_text: str, sentence: str, key: str | None = None
+    sync: Sync, kind: str, old_text: str, new_text: str, sentence: str, key: str | None = None
 ) -> str:
     """Return what keeps a value in `conflict`; all arguments are SQL. `key` is the row's own unless given."""
     schema, change = quote(sync.schema), literal(sync.change)
@@ -142,7 +139,7 @@ def note_use(change: str, schema: str, side: str, *, ready: bool, unless: str = 
     )
 
 
-def forward_fits(sync: "Sync") -> str:
+def forward_fits(sync: Sync) -> str:
     """Return what happens to a value of the old side that the new one cannot hold."""
     pair = sync.pair
     if pair.identity:
@@ -160,7 +157,7 @@ def forward_fits(sync: "Sync") -> str:
     return _misfit(sync, misfit, "old")
 
 
-def back_fits(sync: "Sync") -> str:
+def back_fits(sync: Sync) -> str:
     """Return what happens to a value of the new side that the old one cannot hold."""
     if sync.pair.identity or sync.pair.back is None:
         return ""
@@ -169,7 +166,7 @@ def back_fits(sync: "Sync") -> str:
     return _misfit(sync, f"{unheld} AND {given}", "new")
 
 
-def stored_unfit(sync: "Sync") -> str:
+def stored_unfit(sync: Sync) -> str:
     """Return what the trigger after a row does: it is called for what did not fit and was stored indeed."""
     pair = sync.pair
     if not sync.judges:
@@ -189,7 +186,7 @@ def stored_unfit(sync: "Sync") -> str:
     END IF;"""
 
 
-def _misfit(sync: "Sync", condition: str, side: str) -> str:
+def _misfit(sync: Sync, condition: str, side: str) -> str:
     pair = sync.pair
     later = rows.judged_when_stored(sync.stored, (pair.new.column,) if side == "old" else pair.old_columns)
     return f"""
@@ -202,7 +199,7 @@ def _misfit(sync: "Sync", condition: str, side: str) -> str:
             END IF;"""
 
 
-def _verdict(sync: "Sync", side: str) -> str:
+def _verdict(sync: Sync, side: str) -> str:
     """Return what the policy does about a value that only `side` can hold."""
     pair = sync.pair
     others = (pair.new,) if side == "old" else pair.olds
