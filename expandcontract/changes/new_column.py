@@ -10,7 +10,7 @@ from expandcontract.model.errors import UnsupportedShape
 from expandcontract.model.names import RelationName, literal, parse_referred, quote
 from expandcontract.model.notes import Note
 from expandcontract.postgres.catalog.snapshot import Referred, Snapshot
-from expandcontract.postgres.clone import Answer, Answers, Trial
+from expandcontract.postgres.clone import Answer, Answers, Trial, other_table
 from expandcontract.postgres.clone.new_type import NOTHING_BUT_A_TYPE
 from expandcontract.postgres.expression import single
 from expandcontract.steps import tables
@@ -83,7 +83,10 @@ def trial(  # noqa: PLR0913 - what a column may be asked for with
     if fill is not None:
         update = f"UPDATE pg_temp.ec_clone AS {quote(snapshot.table.name)} SET {quote(name)}"
         statements.append(f"EXPLAIN (COSTS OFF) {update} = ({single(fill, '--fill')})")
-        statements += row_expressions.statements(snapshot, filling(type_, fill))
+        statements += [
+            *row_expressions.statements(snapshot, filling(type_, fill)),
+            fills.by_writers(snapshot),
+        ]
     statements += _key(name, references, actions(on_delete, on_update))
     ruled = (check and f"CHECK ({check})", references and f"REFERENCES {references}")
     said = " ".join(filter(None, (type_, more, *ruled, fill and f"--fill {fill}")))
@@ -100,7 +103,7 @@ def _key(name: str, references: str | None, acts: str) -> list[str]:
     found = f"SELECT pg_catalog.to_regclass({literal(str(other))})::pg_catalog.oid AS found"
     key = f"FOREIGN KEY ({quote(name)}) REFERENCES pg_temp.ec_other {listed} {acts}"
     return [
-        f"CREATE TEMPORARY TABLE ec_other (LIKE {other} INCLUDING INDEXES)",
+        *other_table.copied(other),
         f"CREATE TEMPORARY TABLE ec_found AS {found}",
         f"ALTER TABLE pg_temp.ec_clone ADD CONSTRAINT ec_key {key} NOT VALID",
     ]

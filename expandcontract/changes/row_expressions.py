@@ -1,13 +1,13 @@
 """Expressions over the columns of a row: what PostgreSQL makes of them, which evaluates none."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from expandcontract.model.names import RelationName, qualify_type, quote, shorten
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Answers
-from expandcontract.postgres.expression import single
+from expandcontract.postgres.expression import single, without_constants
 from expandcontract.steps.row_function import RowFunction
 
 #: With a query inside, columns may have the names of others, and are told apart by the table's.
@@ -102,8 +102,17 @@ def _typed(each: RowExpression) -> str:
 
 
 def _columns(snapshot: Snapshot, text: str) -> tuple[tuple[str, str], ...]:
-    """Return the columns whose names stand in the text, or may: one that is not used does no harm."""
-    return tuple((each.name, each.type) for each in snapshot.columns if _named(each.name, text))
+    """Return the columns whose names stand in the text, or may: one too many does little harm."""
+    code = without_constants(text)
+    return tuple((each.name, each.type) for each in snapshot.columns if _named(each.name, code))
+
+
+def used(functions: Iterable[RowFunction], claims: Collection[str]) -> tuple[str, ...]:
+    """Return the columns that functions of a row need as they are, without those of `claims`: one that gets
+    another name, or another meaning, would be missed by what the functions stand in.
+    """
+    names = (name for each in functions for name, _ in each.columns)
+    return tuple(dict.fromkeys(name for name in names if name not in claims))
 
 
 def _named(column: str, text: str) -> bool:

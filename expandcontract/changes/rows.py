@@ -128,6 +128,7 @@ def plan(  # noqa: PLR0913 - what a plan of rows is made of
         Sentences(rollback=f"{back} what the expressions were parsed into{rows_}"),
         claims=claims,
         functions=tuple(each.name for each in made),
+        uses=row_expressions.used(made, claims),
     )
 
 

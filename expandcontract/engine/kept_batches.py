@@ -56,6 +56,9 @@ class Given:
     refused: int
     #: Keys of some whose row does not take its value.
     missed: tuple[Any, ...] = ()
+    #: How many of those that were written hold something else all the same, and keys of some of them.
+    altered: int = 0
+    altered_keys: tuple[Any, ...] = ()
 
     @property
     def left(self) -> int:
@@ -67,20 +70,21 @@ async def give_back(work: Work, giving: str, verb: str) -> Given:
     """Give back what is kept of a change, newest first, in batches that each commit with their checkpoint.
 
     `giving` are CTEs over `kept` (key, old_value, new_value): `found` counts the rows that take their value,
-    `written` are those that got it, and `missed` has the keys of some that do not, as one array. Raises
-    Interrupted, after which `verb` goes on.
+    `written` are those that got it, and `missed` has the keys of some that do not, as one array, `altered`
+    the keys of those that got it and hold something else. Raises Interrupted, after which `verb` goes on.
     """
     context = work.context
     async with context.database.transaction() as conn:
         span = await _span(conn, work)
         considered = await _considered(conn, work, span)
-    limit, refused, missed = BATCH_ROWS, 0, list[Any]()
+    limit, refused, missed, altered = BATCH_ROWS, 0, list[Any](), list[Any]()
     while span.below > span.bottom + 1:
         context.check_stop(work.name)
         began = time.monotonic()
         try:
-            span, left = await _batch(work, giving, span, limit, verb)
+            span, left, other = await _batch(work, giving, span, limit, verb)
             missed += left
+            altered += other
             limit = min(2 * limit, BATCH_ROWS)
         except DBAPIError as error:
             if limit > 1 and (_is_refusal(error) or codes.is_lock_failure(error)):
@@ -97,7 +101,9 @@ async def give_back(work: Work, giving: str, verb: str) -> Given:
         await event.write(
             conn, context.tables, RESTORED, context.who, change_id=work.situation.change_id, data=data
         )
-    return Given(considered, span.written, refused, tuple(missed[:NAMED]))
+    return Given(
+        considered, span.written, refused, tuple(missed[:NAMED]), len(altered), tuple(altered[:NAMED])
+    )
 
 
 def _is_refusal(error: DBAPIError) -> bool:
@@ -140,9 +146,9 @@ async def _considered(conn: AsyncConnection, work: Work, span: KeptSpan) -> int:
 
 async def _batch(
     work: Work, giving: str, span: KeptSpan, limit: int, verb: str
-) -> tuple[KeptSpan, list[Any]]:
+) -> tuple[KeptSpan, list[Any], list[Any]]:
     """Write a batch with its checkpoint; again while somebody has one of its rows locked."""
-    context, change_id = work.context, work.situation.change_id
+    context, change_id, others = work.context, work.situation.change_id, list[Any]()
     silenced = ", ".join(
         f"pg_catalog.set_config({literal(setting)}, {moment}, true)"
         for setting, moment in note_settings(work.name, "new")
@@ -158,7 +164,7 @@ async def _batch(
             path = owner_rights.OWN_PATH if rights.owner else "search_path"
             await conn.exec_driver_sql(own_path(path))
             statement = _statement(work, giving, rights)
-            ((lowest, found, written, missed),) = await rows(conn, statement, *parameters)
+            ((lowest, found, written, missed, altered),) = await rows(conn, statement, *parameters)
             await conn.exec_driver_sql(
                 "SELECT pg_catalog.set_config('search_path', 'pg_catalog, pg_temp', true)"
             )
@@ -169,8 +175,9 @@ async def _batch(
                 await _checkpoint(conn, work, span)
             killpoints.reach("restore.batch.written")
         killpoints.reach("restore.batch.committed")
+        others += json.loads(altered or "[]")
         if not locked:
-            return span, json.loads(missed or "[]")
+            return span, json.loads(missed or "[]"), others
         if context.stop.is_set():
             raise Interrupted(
                 f"{work.name} stopped on request.",
@@ -193,8 +200,8 @@ async def _passed_over(work: Work, span: KeptSpan) -> KeptSpan:
 
 def _statement(work: Work, giving: str, rights: OwnerRights) -> str:
     """$1 change, $2 below which id, $3 above which, $4 how many. Returns the lowest id that was considered,
-    how many rows take their value, how many were written, and keys of some that do not take theirs. Of a row
-    only what was kept last is given back.
+    how many rows take their value, how many were written, keys of some that do not take theirs, and of those
+    that hold something else. Of a row only what was kept last is given back.
     """
     kind = literal(ConflictKind.ONLY_NEW)
     conflict, later = map(work.context.tables.qualified, ("conflict", "kept_later"))
@@ -217,7 +224,8 @@ kept AS MATERIALIZED (
     lowest = "(SELECT pg_catalog.min(id) FROM considered)"
     counts = (
         "(SELECT rows FROM found) AS found, (SELECT pg_catalog.count(*) FROM written) AS written, "
-        "(SELECT keys::pg_catalog.text FROM missed) AS missed"
+        "(SELECT keys::pg_catalog.text FROM missed) AS missed, "
+        "(SELECT keys::pg_catalog.text FROM altered) AS altered"
     )
     if rights.owner is None:
         return f"{considered},\n{giving}\nSELECT {lowest}, {counts}"
@@ -228,6 +236,6 @@ kept AS MATERIALIZED (
     given = {1: ("COALESCE(k.rows, '[]')", "pg_catalog.jsonb")}
     found, written = (f"(d.answer {TEXT_OF} '{name}')::pg_catalog.int8" for name in ("found", "written"))
     return f"""{considered}
-SELECT {lowest}, {found}, {written}, d.answer {TEXT_OF} 'missed'
+SELECT {lowest}, {found}, {written}, d.answer {TEXT_OF} 'missed', d.answer {TEXT_OF} 'altered'
 FROM (SELECT pg_catalog.jsonb_agg(pg_catalog.to_jsonb(kept)) AS rows FROM kept) AS k
 CROSS JOIN LATERAL {rights.errand(inner, given)} AS d (answer)"""

@@ -60,6 +60,13 @@ WHERE n.nspname = $1 AND c.relname = $2
 """
 
 
+#: $1 the table. Its indexes in which nothing is an expression: in somebody else's table that is their code.
+_PLAIN = """
+SELECT x.relname::text FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+WHERE i.indrelid = $1::int8::pg_catalog.oid AND i.indexprs IS NULL AND i.indpred IS NULL
+"""
+
+
 @dataclass(frozen=True)
 class _Part:
     """A table of the tree with what attaches it to its parent."""
@@ -174,7 +181,9 @@ async def _other(
     """
     listed = list({name for columns in wanted for name in columns})
     ((oid, columns),) = await rows(conn, _OTHER, other.schema, other.name, listed)
-    unique = [each for each in await indexes.load(conn, oid) if each.unique or each.exclusion or each.primary]
+    plain = {name for (name,) in await rows(conn, _PLAIN, oid)}
+    known = (each for each in await indexes.load(conn, oid) if each.name in plain)
+    unique = [each for each in known if each.unique or each.exclusion or each.primary]
     statements = [f"CREATE TEMPORARY TABLE {names[other].sql} ({', '.join(columns)})"]
     for keyed in {frozenset(each) for each in wanted}:
         found = next((each for each in unique if frozenset(each.key_columns) == keyed), None)

@@ -74,5 +74,16 @@ def single(text: str, option: str) -> str:
     return text
 
 
+def without_constants(text: str) -> str:
+    """Return an expression with a blank in the place of each text that it quotes, but for identifiers."""
+    kept, position = list[str](), 0
+    while position < len(text):
+        end = _quoted_at(text, position)
+        identifier = end is None or text[position] == '"'
+        kept.append(text[position : end or position + 1] if identifier else " ")
+        position = end or position + 1
+    return "".join(kept)
+
+
 def _refused(text: str, option: str, why: str) -> BadExpression:
     return BadExpression(f"{option} must be one expression: {text!r}.", why=why)

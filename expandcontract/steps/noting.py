@@ -11,7 +11,7 @@ from expandcontract.postgres.catalog.column import Column
 from expandcontract.steps import row_trigger, tables
 from expandcontract.steps.parts import Part
 from expandcontract.steps.row_function import RowFunction
-from expandcontract.steps.sync import predicates
+from expandcontract.steps.sync import predicates, rows
 from expandcontract.steps.sync.notes import note_use
 
 
@@ -20,7 +20,7 @@ class Noting:
     """What is noted: writes of `column` on `on`, the table or its children, for `change`; without one, all
     writes of rows. Where its default is more than a constant, or an identity, an INSERT tells nothing.
     `fill` makes a value for rows that come without one, until purge: the column is called `hidden` from
-    contract on.
+    contract on. `partition_keys` are the columns by which rows move to other partitions, which is no write.
     """
 
     change: str
@@ -30,6 +30,7 @@ class Noting:
     schema: str
     fill: RowFunction | None = None
     hidden: str = ""
+    partition_keys: tuple[str, ...] = ()
 
     @property
     def functions(self) -> tuple[RelationName, ...]:
@@ -109,12 +110,16 @@ def _create(noting: Noting) -> tuple[str, ...]:
         {note}
     END IF;"""
     behind = noting.fill is not None and not noting.hidden
+    column = noting.column
+    arrives, leaves = (
+        ("", "") if column is None else rows.moving(noting.change, column.name, noting.partition_keys)
+    )
     signature = f"{noting.function.sql}() RETURNS trigger LANGUAGE plpgsql"
     does = "changes no row" if noting.fill is None else "gives it a value where a row comes without one"
     told = f"{'Of' if behind else 'Notes who writes'} {noting.what}, which is to go."
     body = f"""
 {remark(f"{told} It {does}, and never makes a write fail.")}
-BEGIN{"" if behind else noted}{_filled(noting)}
+BEGIN{arrives}{"" if behind else noted}{_filled(noting)}{leaves}
     RETURN {row};
 END
 """

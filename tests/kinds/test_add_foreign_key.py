@@ -124,3 +124,36 @@ async def test_rows_that_break_a_key_which_is_not_valid_are_named(database: str)
         with pytest.raises(Mismatches, match=r"2 rows of public\.orders break whose") as found:
             await life.backfill()
         assert found.value.why == "Rows: id=11; id=12."
+
+
+#: An index whose expression calls what leaves a mark that no rollback takes away, and names that hold SQL.
+STRANGE = """
+CREATE SEQUENCE called;
+GRANT ALL ON SEQUENCE called TO PUBLIC;
+CREATE FUNCTION marks(integer) RETURNS integer IMMUTABLE LANGUAGE plpgsql AS $$ BEGIN
+    PERFORM nextval('public.called');
+    RETURN $1;
+END $$;
+CREATE TABLE "a USING btree (id)" (id integer, "n USING" integer, region text COLLATE "C");
+CREATE UNIQUE INDEX strange ON "a USING btree (id)" (id, (marks(1)));
+CREATE UNIQUE INDEX partial ON "a USING btree (id)" (id) WHERE marks(0) = 0;
+CREATE UNIQUE INDEX "b USING hash (id); DROP TABLE mine" ON "a USING btree (id)" (id) INCLUDE ("n USING");
+ALTER TABLE "a USING btree (id)" ADD UNIQUE NULLS NOT DISTINCT (region, "n USING");
+CREATE TABLE mine (id integer PRIMARY KEY, it integer, region text, n integer);
+ALTER SEQUENCE called RESTART;
+"""
+
+
+async def test_nothing_of_the_other_tables_owner_runs_in_a_plan(database: str) -> None:
+    """Of the table that is referred to the plan copies what makes columns unique, and no expression: it would
+    be evaluated with the rights of whoever owns the table that refers.
+    """
+    strange = '"a USING btree (id)"'
+    async with opened(database, "add-foreign-key", FIELDS, STRANGE) as life:
+        for kind, fields in (
+            ("add-foreign-key", {"columns": "mine.it", "references": f"{strange}.id"}),
+            ("add-foreign-key", {"columns": "mine.region,n", "references": f'{strange}.region,"n USING"'}),
+            ("add-column", {"column": "mine.more", "type": "integer", "references": f"{strange}.id"}),
+        ):
+            await plan.make(life.context, plan.named(kind, fields, ()))
+        assert not await life.value("SELECT is_called FROM called")

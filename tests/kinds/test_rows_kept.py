@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from expandcontract.engine.verbs import plan as plans
-from expandcontract.model.errors import UnsupportedShape
+from expandcontract.model.errors import ColumnOwned, UnsupportedShape
 from expandcontract.model.phases import Stage
 from tests.acceptance.backfill_process import killed_at
 from tests.acceptance.cycle import Life, living, opened
 from tests.acceptance.moments import dies_at
+from tests.kinds.test_other_tables import begun
 
 GIVEN = """
 CREATE TYPE mood AS ENUM ('good', 'bad');
@@ -79,6 +80,53 @@ async def test_rows_that_were_changed_since_are_left_and_named(database: str) ->
         assert "id=7" in told
         assert await life.value("""SELECT email FROM "Odd Users" WHERE id = 7""") == "mine"
         assert await life.value("""SELECT count(*) FROM "Odd Users" WHERE how = 'bad'""") == 2
+
+
+#: It keeps a column as it wants it, whoever writes.
+LOWERS = """
+CREATE TABLE users (id integer PRIMARY KEY, email text, seen integer);
+INSERT INTO users SELECT n, 'User' || n, n FROM generate_series(1, 20) n;
+CREATE FUNCTION lowers() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+    NEW.email := lower(NEW.email); RETURN NEW; END $$;
+CREATE TRIGGER lowers BEFORE INSERT OR UPDATE ON users FOR EACH ROW WHEN (NEW.id < 3)
+    EXECUTE FUNCTION lowers();
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "asked"),
+    [
+        ("update-rows", {"set": ("email = 'x'",), "where": "email <> 'x' AND seen < 10"}),
+        ("delete-rows", {"where": "seen < 10"}),
+    ],
+    ids=["update", "delete"],
+)
+async def test_what_a_trigger_makes_of_what_is_given_back_is_told(
+    database: str, kind: str, asked: dict[str, Any]
+) -> None:
+    """Such rows do not hold what was kept of them: they are counted, and named."""
+    async with living(database, kind, {"table": "users", "keep": True} | asked, LOWERS) as life:
+        await _finished(life)
+        await life.rollback()
+        told = " ".join(str(each) for each in life.heard)
+        assert "7 rows hold again" in told
+        assert "2 were given it, and hold something else" in told
+        assert "id=1; id=2" in told or "id=2; id=1" in told
+        assert await life.rows("SELECT email FROM users WHERE id IN (2, 3) ORDER BY id") == [
+            ("user2",),
+            ("User3",),
+        ]
+
+
+async def test_nothing_is_given_back_where_another_change_is_at_work_on_the_column(database: str) -> None:
+    """A finished change gave up its claims: its rollback is refused before it writes a row."""
+    fields = {"table": "users", "set": ("email = 'x'",), "where": "email <> 'x'", "keep": True}
+    async with living(database, "update-rows", fields, LOWERS) as life:
+        await _finished(life)
+        await begun(life, "rename-column", column="users.email", new_name="mail")
+        with pytest.raises(ColumnOwned, match="email"):
+            await life.rollback()
+        assert await life.value("SELECT count(*) FROM users WHERE email = 'x'") == 20
 
 
 async def test_what_was_asked_for_is_done_or_not_done(database: str) -> None:

@@ -41,6 +41,28 @@ async def test_each_version_of_the_application_sees_what_the_other_wrote(databas
         await script.verify()
 
 
+#: Of whatever is only stable, the parts are filled once.
+STABLE: dict[str, Any] = SPLIT | {
+    "into": [INTO[0], "last_name = concat_ws('', substr(full_name, strpos(full_name, ' ') + 1))"]
+}
+ONE_WAY: dict[str, Any] = {"column": SPLIT["column"], "into": STABLE["into"], "one_way": True}
+
+
+@pytest.mark.parametrize("fields", [SPLIT, STABLE, ONE_WAY], ids=["mirror", "fill", "one way"])
+async def test_a_part_that_is_written_before_the_row_is_filled(database: str, fields: dict[str, Any]) -> None:
+    """The other parts are those of the row as it was: nothing is lost of what old code wrote."""
+    async with scripted(database, "split-column", fields, PEOPLE) as script:
+        await script.start()
+        await script.sql("UPDATE people SET first_name = 'Ada' WHERE id = 7")
+        whole = "User Number 7" if fields.get("one_way") else "Ada Number 7"
+        assert await _row(script, 7) == (whole, "Ada", "Number 7")
+        # As read before it was filled, and written back as a whole.
+        await script.sql("UPDATE people SET first_name = 'Eve', last_name = NULL WHERE id = 7")
+        assert (await _row(script, 7))[1:] == ("Eve", "Number 7")
+        await script.backfill()
+        assert (await _row(script, 7))[1:] == ("Eve", "Number 7")
+
+
 async def test_what_new_code_writes_after_contract_is_there_after_undo(database: str) -> None:
     """The hidden column follows, and the parts stay as new code wrote them."""
     async with scripted(database, "split-column", SPLIT, PEOPLE) as script:

@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from expandcontract.changes import fills, new_column, preflight, table_shape
+from expandcontract.changes import fills, new_column, preflight, row_expressions, table_shape
 from expandcontract.changes.compose import compose
 from expandcontract.changes.key_actions import KeyAction
 from expandcontract.changes.kind import Kind, Spec
@@ -142,6 +142,7 @@ class AddColumn(Kind[AddColumnSpec]):
             given=column.given,
             trigger="".join(each.trigger for each in keeping),
             functions=(*(each.function for each in keeping), *((fill.name,) if fill else ())),
+            uses=row_expressions.used((fill,) if fill else (), (name,)),
         )
 
 

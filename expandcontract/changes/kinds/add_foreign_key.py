@@ -27,7 +27,7 @@ from expandcontract.model.plan import Plan
 from expandcontract.model.site import Site
 from expandcontract.model.step import LockMode
 from expandcontract.postgres.catalog.snapshot import Referred, Snapshot
-from expandcontract.postgres.clone import Answer, Answers, Trial
+from expandcontract.postgres.clone import Answer, Answers, Trial, other_table
 from expandcontract.steps import rules, tables
 from expandcontract.steps.parts import Part
 from expandcontract.steps.references import Reference
@@ -102,7 +102,7 @@ class AddForeignKey(Kind[AddForeignKeySpec]):
         )
         return Trial(
             (
-                f"CREATE TEMPORARY TABLE ec_other (LIKE {other} INCLUDING INDEXES)",
+                *other_table.copied(other),
                 f"CREATE TEMPORARY TABLE ec_found AS {find}",
                 f"ALTER TABLE pg_temp.ec_clone ADD CONSTRAINT ec_key {key} NOT VALID",
             ),

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from expandcontract.changes import fills, hazards, preflight
+from expandcontract.changes import fills, hazards, preflight, row_expressions
 from expandcontract.changes.columns import hidden_name
 from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
@@ -20,6 +20,7 @@ from expandcontract.postgres.clone import Answer, Trial
 from expandcontract.steps import not_null_relaxed, noting
 from expandcontract.steps.noting import Noting
 from expandcontract.steps.parts import Part, Sentences
+from expandcontract.steps.row_function import RowFunction
 
 
 class DropColumnSpec(Spec):
@@ -70,7 +71,9 @@ class DropColumn(Kind[DropColumnSpec]):
         if spec.fill is not None:
             fill = fills.value(change, snapshot, column.type, spec.fill, judgement, schema)
             fills.examine(snapshot, fill)
-        notes = Noting(change.name, snapshot.triggered, column, trigger, schema, fill, hidden)
+            _examine_fill(column, fill)
+        keys = snapshot.relation.partition_keys
+        notes = Noting(change.name, snapshot.triggered, column, trigger, schema, fill, hidden, keys)
         goes = Part(
             contract=(f"ALTER TABLE {table} RENAME COLUMN {name} TO {quote(hidden)}",),
             undo=(f"ALTER TABLE {table} RENAME COLUMN {quote(hidden)} TO {name}",),
@@ -100,6 +103,16 @@ class DropColumn(Kind[DropColumnSpec]):
             trigger=notes.trigger,
             functions=notes.functions,
             hidden_functions=notes.hidden_functions,
+            uses=row_expressions.used((fill,) if fill else (), (column.name,)),
+        )
+
+
+def _examine_fill(column: Column, fill: RowFunction) -> None:
+    if column.name in dict(fill.columns):
+        raise BadExpression(
+            f"--fill uses {quote(column.name)}, which has no value where --fill gives it one.",
+            why="After contract it has another name, too.",
+            next="an expression over other columns",
         )
 
 

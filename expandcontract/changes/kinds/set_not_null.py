@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from expandcontract.changes import fills, preflight
+from expandcontract.changes import fills, preflight, row_expressions
 from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
@@ -75,6 +75,7 @@ class SetNotNull(Kind[SetNotNullSpec]):
             claims=(column.name,),
             trigger=trigger,
             functions=tuple(functions),
+            uses=() if filled is None else row_expressions.used([filled.value], (column.name,)),
         )
 
 

@@ -86,4 +86,5 @@ chosen AS MATERIALIZED (
 written AS (
   UPDATE {plan.table} t SET {quote(pair.new.column)} = {value} FROM chosen kept WHERE {wanted} RETURNING 1
 ),
-missed AS (SELECT NULL::pg_catalog.jsonb AS keys)""".strip()
+missed AS (SELECT NULL::pg_catalog.jsonb AS keys),
+altered AS (SELECT NULL::pg_catalog.jsonb AS keys)""".strip()

@@ -7,7 +7,7 @@ BEGIN{stored}{moved}
     IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN
         new_given := NOT {new_is_default};
         old_given := NOT {old_is_default};{later_defaults}
-    ELSE
+    ELSE{complete_parts}
         new_given := NOT {new_unchanged}{null_is_silence};
         old_given := NOT {old_unchanged};
     END IF;{left}

@@ -7,7 +7,7 @@ whoever writes; what somebody else wrote, a default or a CHECK, stands in a func
 from expandcontract.model.change import Mode, Pair, Side
 from expandcontract.model.names import literal, quote
 from expandcontract.steps.sessions import FILLING
-from expandcontract.steps.sync import notes, predicates, rows, template
+from expandcontract.steps.sync import notes, predicates, rows, template, unfilled
 from expandcontract.steps.sync.predicates import Values
 from expandcontract.steps.sync.subject import Sync
 
@@ -58,10 +58,10 @@ def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
         if new_default
         else predicates.together([predicates.absent(each) for each in new], "AND"),
         "old_is_default": _old_is_default(sync),
-        "complete": ""
-        if ready
-        else f"\n        IF {predicates.new_absent(pair, was)} THEN\n"
-        f"            {template.assigned(was, predicates.forward(pair, old_was))}\n        END IF;",
+        "complete": "" if ready else unfilled.completed(pair),
+        "complete_parts": "" if ready else unfilled.parts_completed(pair),
+        # Who brings both sides in sync has lost nothing.
+        "disagree": "" if pair.identity else f" AND {predicates.out_of_sync(pair, 'NEW')}",
         "new_absent": predicates.new_absent(pair, new),
         "new_present": predicates.new_given(pair, new),
         "new_unchanged": predicates.same_new(pair, new, was),

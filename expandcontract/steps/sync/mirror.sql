@@ -12,7 +12,7 @@ BEGIN{stored}{moved}
         old_given := NOT {old_unchanged};
     END IF;{left}
     IF new_given THEN
-        IF old_given AND NOT altered THEN
+        IF old_given AND NOT altered{disagree} THEN
             {note_both}
         END IF;
         {give_back}{back_fits}{null_again}

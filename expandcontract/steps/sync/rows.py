@@ -26,7 +26,11 @@ def _setting(change: str, what: str, depth: str = "pg_catalog.pg_trigger_depth()
 
 
 def _both(pair: Pair) -> str:
-    each = (_print(f"NEW.{quote(column)}") for column in (*pair.old_columns, *pair.new_columns))
+    return _all_of((*pair.old_columns, *pair.new_columns))
+
+
+def _all_of(columns: Sequence[str]) -> str:
+    each = (_print(f"NEW.{quote(column)}") for column in columns)
     return f"pg_catalog.concat({', '.join(each)})"
 
 
@@ -166,9 +170,29 @@ def moves(pair: Pair, change: str, keys: Sequence[str]) -> str:
     """Return what an UPDATE leaves for `moved`."""
     if not keys:
         return ""
-    setting = _setting(change, "moved")
+    return _leaves(_setting(change, "moved"), _both(pair), keys)
+
+
+def _leaves(setting: str, print_: str, keys: Sequence[str]) -> str:
     stays = " AND ".join(predicates.same(f"NEW.{quote(k)}", f"OLD.{quote(k)}") for k in keys)
     return f"""
     IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND NOT ({stays}) THEN
-        PERFORM pg_catalog.set_config({setting}, {_both(pair)}, true);
+        PERFORM pg_catalog.set_config({setting}, {print_}, true);
     END IF;"""
+
+
+def moving(change: str, column: str, keys: Sequence[str]) -> tuple[str, str]:
+    """Return the same for a change without a pair, of the row's one column: what an INSERT does that is a
+    move, and what an UPDATE leaves for it. The next INSERT of that value is a write again.
+    """
+    if not keys:
+        return "", ""
+    setting, print_ = _setting(change, "moved"), _all_of((column,))
+    arrives = f"""
+    IF TG_OP OPERATOR(pg_catalog.=) 'INSERT'
+        AND pg_catalog.current_setting({setting}, true) OPERATOR(pg_catalog.=) {print_}
+    THEN
+        PERFORM pg_catalog.set_config({setting}, '', true);
+        RETURN NEW;
+    END IF;"""
+    return arrives, _leaves(setting, print_, keys)
