@@ -189,7 +189,7 @@ BEGIN
         END IF;
     END IF;
     IF new_given THEN
-        IF old_given AND NOT altered THEN
+        IF old_given AND NOT altered AND NOT ((CASE WHEN NEW.total_cents IS NULL THEN expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total) IS NULL ELSE COALESCE(NEW.total_cents OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_forward"(NEW.total), false) END) OR (NEW.total_cents IS NOT NULL AND (CASE WHEN NEW.total IS NULL THEN expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents) IS NULL ELSE COALESCE(NEW.total OPERATOR(pg_catalog.=) expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents), false) END))) THEN
             BEGIN PERFORM expandcontract_sync.note_conflict('0002_change_orders_total_type', 'both written', pg_catalog.jsonb_build_object('id', NEW.id)::pg_catalog.text, pg_catalog.format('%s', NEW.total), pg_catalog.format('%s', NEW.total_cents), current_user, 'the new side won'); EXCEPTION WHEN OTHERS THEN NULL; END;
         END IF;
         NEW.total := expandcontract_sync."0002_change_orders_total_type_back"(NEW.total_cents);

@@ -184,7 +184,7 @@ BEGIN
         END IF;
     END IF;
     IF new_given THEN
-        IF old_given AND NOT altered THEN
+        IF old_given AND NOT altered AND NOT ((CASE WHEN NEW."~ec_new_rating" IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating) IS NULL ELSE COALESCE(NEW."~ec_new_rating" OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_forward"(NEW.rating), false) END) OR (NEW."~ec_new_rating" IS NOT NULL AND (CASE WHEN NEW.rating IS NULL THEN expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating") IS NULL ELSE COALESCE(NEW.rating OPERATOR(pg_catalog.=) expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating"), false) END))) THEN
             BEGIN PERFORM expandcontract_sync.note_conflict('0003_change_reviews_rating_type', 'both written', pg_catalog.jsonb_build_object('id', NEW.id)::pg_catalog.text, pg_catalog.format('%s', NEW.rating), pg_catalog.format('%s', NEW."~ec_new_rating"), current_user, 'the new side won'); EXCEPTION WHEN OTHERS THEN NULL; END;
         END IF;
         NEW.rating := expandcontract_sync."0003_change_reviews_rating_type_back"(NEW."~ec_new_rating");
