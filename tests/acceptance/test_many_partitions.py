@@ -3,13 +3,14 @@
 import re
 from collections import defaultdict
 
+import asyncpg
 import pytest
 
 from expandcontract.engine.many_partitions import MANY
 from expandcontract.model.events import LockHeld
 from expandcontract.testing.server import Server
 from tests.acceptance.cycle import living, opened
-from tests.acceptance.probe import LIMIT_SECONDS, longest, probing
+from tests.acceptance.probe import LIMIT_SECONDS, TRIES, longest, probing
 from tests.conftest import SETTINGS, VERSION
 from tests.postgres.sweeping import swept
 
@@ -82,38 +83,50 @@ async def test_a_small_partition_is_copied_in_three_transactions(database: str) 
         assert after - before <= 20 * 3 + 10  # how far it is is written once a second
 
 
+VERBS = ("start", "rollback", "start", "backfill", "contract", "undo", "verify", "contract", "purge")
+
+
+async def _not_as_said(url: str, given: str) -> dict[tuple[str, str], str]:
+    """Lead one life, and return by verb what was not as the plan says."""
+    ids = "SELECT count(*) FROM t WHERE id = 7", "UPDATE t SET id = id WHERE id = 8"
+    held, waits = defaultdict[str, float](float), defaultdict[str, float](float)
+    async with living(url, "rename-column", FIELDS, given) as life:
+        (said,) = (note.sentence for note in (await life.plan()).costs if note.code == "many-partitions")
+        for verb in VERBS:
+            life.heard.clear()
+            async with probing(url, ids) as probes:
+                await getattr(life, verb)()
+            waits[verb] = max(waits[verb], longest(probes))
+            locked = (event.held_seconds for event in life.heard if isinstance(event, LockHeld))
+            held[verb] = max(held[verb], *locked, 0.0)
+    found = {}
+    for verb, promised in milliseconds(said).items():
+        seconds = promised / 1000
+        if waits[verb] > 1.5 * seconds + LIMIT_SECONDS:
+            found[verb, "longer"] = f"waited {waits[verb]:.3f} s, but {said}"
+        if seconds > 5 * held[verb] + LIMIT_SECONDS:
+            found[verb, "scare"] = f"held {held[verb]:.3f} s, but {said}"
+    return found
+
+
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 async def test_what_the_plan_says_of_many_partitions_is_what_the_application_waits() -> None:
     """In every verb, on 200 partitions with rows: nobody waits longer than half as long again and the usual
-    limit, and the plan is no scare.
+    limit, and the plan is no scare. A round that was not as the plan says is led again, as it may have met
+    a moment in which nobody was served: each verb has to be as said in one of them.
     """
     partitions, locks = 200, {"max_locks_per_transaction": "1024"}
     given = f"""{table(partitions)}; CREATE INDEX t_name ON t (name);
         INSERT INTO t SELECT g, 'name ' || g FROM generate_series(1, 1000) g"""
-    ids = "SELECT count(*) FROM t WHERE id = 7", "UPDATE t SET id = id WHERE id = 8"
     with Server.start(VERSION, SETTINGS | locks) as server:
-        async with living(server.url(), "rename-column", FIELDS, given) as life:
-            (said,) = (note.sentence for note in (await life.plan()).costs if note.code == "many-partitions")
-            held, waits = defaultdict[str, float](float), defaultdict[str, float](float)
-            for verb in (
-                "start",
-                "rollback",
-                "start",
-                "backfill",
-                "contract",
-                "undo",
-                "verify",
-                "contract",
-                "purge",
-            ):
-                life.heard.clear()
-                async with probing(server.url(), ids) as probes:
-                    await getattr(life, verb)()
-                waits[verb] = max(waits[verb], longest(probes))
-                locked = (event.held_seconds for event in life.heard if isinstance(event, LockHeld))
-                held[verb] = max(held[verb], *locked, 0.0)
-    for verb, promised in milliseconds(said).items():
-        seconds = promised / 1000
-        assert waits[verb] <= 1.5 * seconds + LIMIT_SECONDS, f"{verb}: {waits}, but {said}"
-        assert seconds <= 5 * held[verb] + LIMIT_SECONDS, f"{verb}: held {held}, but {said}"
+        rounds: list[dict[tuple[str, str], str]] = []
+        for number in range(TRIES):
+            maker = await asyncpg.connect(server.url())
+            await maker.execute(f"CREATE DATABASE round{number} TEMPLATE template0")
+            await maker.close()
+            rounds.append(await _not_as_said(server.url(f"round{number}"), given))
+            wrong = set.intersection(*(set(each) for each in rounds))
+            if not wrong:
+                return
+    raise AssertionError({each: [round_[each] for round_ in rounds] for each in wrong})
