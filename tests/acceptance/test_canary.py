@@ -86,6 +86,7 @@ async def test_contract_is_undone_when_old_code_fails(database: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 async def test_an_application_that_fails_as_before_is_left_alone(database: str) -> None:
     """Contract stays; the ledger says that the canary passed, and nothing is left to do."""
     async with living(database, *_RENAME, to=Stage.READY) as life:
@@ -138,6 +139,7 @@ async def test_a_canary_that_was_killed_before_it_hid_anything_begins_anew(datab
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 async def test_a_failed_canary_that_was_killed_undoes_at_the_next_run(database: str) -> None:
     """It was about to undo: the failures are still there, and are seen again."""
     async with living(database, *_RENAME, to=Stage.READY) as life:

@@ -25,6 +25,7 @@ SETTINGS = {"fsync": "off", "shared_buffers": "16MB"}
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 async def test_a_failover_in_the_middle_of_a_comparison() -> None:
     """The primary dies while rows are compared. On the standby that was promoted the dead process' lease is
     void at once, the comparison goes on where it was, and what new code wrote is there.

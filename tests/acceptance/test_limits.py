@@ -60,6 +60,7 @@ def _resident(folder: Path, url: str, *arguments: str) -> int:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 async def test_backfill_stays_small_whatever_the_table(database: str, tmp_path: Path) -> None:
     """`ec backfill` stays under 150 MB, and eight times the rows cost it less than 15 MB more."""
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss > 0

@@ -106,6 +106,7 @@ IMPOSSIBLE = {does: deed for does, deed in DEEDS.items() if not deed.named}
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("deed", NAMED.values(), ids=NAMED.keys())
 async def test_what_others_do_is_named_and_mended(database: str, deed: Deed) -> None:
     """In every phase doctor names it at once; what can be put back is, and works. Contract is shut."""

@@ -183,6 +183,7 @@ async def test_rollback_keeps_what_new_code_wrote(database: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(600)
 async def test_backfills_of_several_hosts_share_the_rounds(database: str, tmp_path: Path) -> None:
     """The same command run again: each walks the same rounds, and no row is filled twice."""
     given = GIVEN.format(more="").replace("3000", "20000")

@@ -17,6 +17,7 @@ from expandcontract.model.errors import Mismatches, UnsupportedShape, UsageError
 from expandcontract.model.events import Notice
 from expandcontract.postgres.connect import Database
 from tests.acceptance.cycle import Life, living
+from tests.acceptance.probe import TRIES
 from tests.waiting import until
 
 if TYPE_CHECKING:
@@ -225,10 +226,13 @@ async def test_a_comparison_is_not_much_slower_than_a_count(database: str) -> No
     async with living(database, *RENAME, given) as life:
         await life.start()
         await life.backfill(verify=False)
-        began = time.monotonic()
-        await life.verify()
-        compared = time.monotonic() - began
-        began = time.monotonic()
-        for _ in range(10):
-            await life.value("SELECT count(*) FROM t")
-        assert compared < 10 * (time.monotonic() - began) + 5
+        excess = []
+        while len(excess) < TRIES and not (excess and min(excess) < 5):  # the machine may be busy at times
+            began = time.monotonic()
+            await life.verify()
+            compared = time.monotonic() - began
+            began = time.monotonic()
+            for _ in range(10):
+                await life.value("SELECT count(*) FROM t")
+            excess.append(compared - 10 * (time.monotonic() - began))
+        assert min(excess) < 5

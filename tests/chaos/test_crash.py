@@ -240,7 +240,7 @@ async def test_a_killed_backfill_of_many_rows_goes_on_from_its_checkpoint(
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_a_killed_backfill_of_very_many_rows_goes_on_from_its_checkpoint(
     database: str, nursery: Nursery
 ) -> None:

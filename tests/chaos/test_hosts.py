@@ -78,7 +78,7 @@ async def _started(folder: Path, url: str, verb: str) -> AsyncIterator[Host]:
 
 
 # Processes that take their time on a busy machine.
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 PURPOSE = {"backfill": "copy", "verify": "compare"}
 
 
@@ -113,7 +113,7 @@ async def test_a_host_that_stops_is_left_behind(database: str, tmp_path: Path, v
 
 
 async def _ended(process: asyncio.subprocess.Process) -> int:
-    async with asyncio.timeout(90):
+    async with asyncio.timeout(300):
         await process.communicate()
     assert process.returncode is not None
     return process.returncode

@@ -16,6 +16,7 @@ import pytest
 
 from expandcontract.testing.server import Server
 from tests.acceptance.cycle import Life, living
+from tests.acceptance.probe import TRIES
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
@@ -134,20 +135,30 @@ async def test_no_transaction_fails_beside_a_backfill(
     """None fails, none is the victim of a deadlock; a good part of them ran while rows were copied."""
     table = TABLES[name]
     fields = {"column": "t.old", "new_name": "new"}
-    async with (
-        living(database, "rename-column", fields, table.given) as life,
-        _pgbench(server, database, tmp_path, table.script) as process,
-    ):
+    async with living(database, "rename-column", fields, table.given) as life:
+        beside = 0
+        for again in range(TRIES):  # on a busy machine a backfill may have had little of the time
+            folder = tmp_path / str(again)
+            folder.mkdir()
+            beside = max(beside, await _beside(server, life, folder, table.script))
+            if beside > TRANSACTIONS / 4:
+                break
+        assert beside > TRANSACTIONS / 4
+
+
+async def _beside(server: Server, life: Life, folder: Path, script: str) -> int:
+    """Return how many transactions ended while rows were copied. None may have failed."""
+    async with _pgbench(server, life.url, folder, script) as process:
         load = asyncio.create_task(process.communicate())
         copied = await _again_and_again(life, load)
         said = (await load)[0].decode()
-        assert process.returncode == 0, said
-        done = re.search(r"transactions actually processed: (\d+)", said)
-        assert done is not None
-        assert int(done[1]) == TRANSACTIONS
-        assert re.search(r"failed transactions: 0 ", said), said
-        await life.sql("SELECT pg_stat_clear_snapshot()")
-        query = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
-        assert await life.value(query) == 0
-        assert copied
-        assert _committed(tmp_path, copied) > TRANSACTIONS / 4
+    assert process.returncode == 0, said
+    done = re.search(r"transactions actually processed: (\d+)", said)
+    assert done is not None
+    assert int(done[1]) == TRANSACTIONS
+    assert re.search(r"failed transactions: 0 ", said), said
+    await life.sql("SELECT pg_stat_clear_snapshot()")
+    query = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()"
+    assert await life.value(query) == 0
+    assert copied
+    return _committed(folder, copied)

@@ -55,11 +55,13 @@ async def test_a_second_run_writes_nothing(database: str) -> None:
     async with swept(database, rows=ROWS) as table:
         await table.sweep()
         await table.raw.execute("VACUUM things")
-        before = await table.raw.fetchval("SELECT pg_current_wal_insert_lsn()")
-        outcome = await table.again(round=2).sweep()
-        wal = await table.raw.fetchval("SELECT pg_current_wal_insert_lsn() - $1::pg_lsn", before)
-        assert (outcome.rows, outcome.finished) == (0, True)
-        assert wal < 4 * ROWS
+        wal = []
+        for number in (2, 3):  # autovacuum writes as well, but not all the time
+            before = await table.raw.fetchval("SELECT pg_current_wal_insert_lsn()")
+            outcome = await table.again(round=number).sweep()
+            wal.append(await table.raw.fetchval("SELECT pg_current_wal_insert_lsn() - $1::pg_lsn", before))
+            assert (outcome.rows, outcome.finished) == (0, True)
+        assert min(wal) < 4 * ROWS
 
 
 async def test_a_repair_keeps_what_it_overwrites(database: str) -> None:

@@ -24,7 +24,8 @@ from tests.postgres.sweeping import Swept, swept
 from tests.waiting import SECONDS, until
 
 ROWS = 5_000
-SETTINGS = {"fsync": "off", "shared_buffers": "32MB"}
+#: Without autovacuum: what is held to some pages of WAL is all of WAL.
+SETTINGS = {"fsync": "off", "shared_buffers": "32MB", "autovacuum": "off"}
 
 
 async def _throttled(table: Swept) -> str:
@@ -281,6 +282,7 @@ async def _stand_still(primary: Swept, standby: "asyncpg.Connection[asyncpg.Reco
 
 
 @pytest.mark.skipif(VERSION not in available_versions(), reason=f"needs PostgreSQL {VERSION}")
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("seconds", [2, pytest.param(10, marks=pytest.mark.slow)])
 async def test_a_standby_that_stops(seconds: int) -> None:
     """While replay stands still for some seconds the lag exceeds its budget by one batch at most, the
