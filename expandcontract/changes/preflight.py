@@ -123,7 +123,7 @@ def _column(snapshot: Snapshot, column: Column) -> Iterator[tuple[str, str]]:
                 f"{name} is part of the temporal foreign key {quote(constraint.name)}.",
                 "PostgreSQL cannot add one without a scan under a lock that stops all writes.",
             )
-        if constraint.inbound and column.name in constraint.columns:
+        if constraint.inbound and column.name in constraint.other_columns:
             yield (
                 f"{constraint.table} refers to {name} by foreign key {quote(constraint.name)}.",
                 "There is no recipe yet that moves a reference to the new column.",

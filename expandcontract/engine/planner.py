@@ -254,6 +254,8 @@ async def examined(
         at_once_ = await at_once.costs(conn, plan, copy, catalog.question.column)
         plan = replace(plan, costs=(*plan.costs, *at_once_))
     for_copy = compose(change, replace(catalog, snapshot=copy.snapshot), TEMPORARY)
+    if isinstance(catalog.question, Trial) and catalog.question.at_once:
+        await at_once.require(conn, plan, copy, for_copy)
     async with owner_rights.trying(conn, plan.table.sql):
         not_tried = await rehearse(conn, copy, for_copy)
     if not_tried:

@@ -73,6 +73,19 @@ async def test_a_row_that_nobody_may_update_is_left_out_and_named(database: str)
         ) == [("named", False), ("named_label", False), ("sound", False)]
 
 
+async def test_a_column_is_not_referred_to_because_another_table_has_one_of_its_name(database: str) -> None:
+    """Nor because it refers to its own table: it is carried with its foreign key, there and back."""
+    given = """CREATE TABLE t (id int PRIMARY KEY, name int REFERENCES t); CREATE INDEX ON t (name);
+        CREATE TABLE child (name int REFERENCES t); INSERT INTO t VALUES (1, NULL), (2, 1)"""
+    async with scripted(database, "rename-column", _RENAME, given) as script:
+        await _there_and_back(script)
+        await script.run(Section.CONTRACT, Section.PURGE)
+        assert await script.rows(
+            "SELECT conname::text, pg_get_constraintdef(oid) FROM pg_constraint "
+            "WHERE conrelid = 't'::regclass AND contype = 'f'"
+        ) == [("t_label_fkey", "FOREIGN KEY (label) REFERENCES t(id)")]
+
+
 _LEAVES = {
     "partition": """CREATE TABLE o (name text PRIMARY KEY); INSERT INTO o VALUES ('a');
         CREATE TABLE t (id int, name text DEFAULT 'a') PARTITION BY LIST (id);

@@ -20,6 +20,7 @@ from expandcontract.model.step import Sweep
 from expandcontract.testing.server import Server
 from tests.acceptance.catalog import difference, everything
 from tests.acceptance.cycle import Life, living
+from tests.acceptance.script import scripted
 
 Asked: TypeAlias = tuple[str, dict[str, Any]]
 
@@ -82,6 +83,56 @@ async def test_an_expression_that_is_none_is_refused_before_anything_happens(
                 assert refused.value.exit_code == 4
                 assert difference(before, await everything(life.app)) == []
                 assert await life.rows("SELECT FROM expandcontract.change") == []
+        assert (await life.start()).stage == Stage.BEFORE_READY
+
+
+async def test_names_in_rules_are_told_apart_by_the_parser(database: str) -> None:
+    """X17: `id` is neither `aid` nor a text that says id."""
+    given = """
+        CREATE TABLE t (key int PRIMARY KEY, id int, aid int, note text,
+            CHECK (id > 0 AND aid > "id" AND note <> 'id' AND length('id') <> id));
+        CREATE INDEX ON t ((id + aid)) WHERE aid > 0 AND note <> 'id'; INSERT INTO t VALUES (1, 1, 3, 'x')"""
+    fields = {"column": "t.id", "new_name": "number"}
+    async with scripted(database, "rename-column", fields, given) as script:
+        await script.ready()
+        await script.contract()
+        await script.purge()
+        (rule,) = await script.rows(
+            "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 't'::regclass AND contype = 'c'"
+        )
+        assert rule[0].removeprefix("CHECK ") == (
+            "(((number > 0) AND (aid > number) AND (note <> 'id'::text) AND (length('id'::text) <> number)))"
+        )
+        (index,) = await script.rows(
+            "SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = 't'::regclass AND NOT indisunique"
+        )
+        assert index[0].endswith("btree (((number + aid))) WHERE ((aid > 0) AND (note <> 'id'::text))")
+
+
+async def test_what_is_made_belongs_to_the_owner_of_the_table(database: str) -> None:
+    """X18: whoever runs the change: columns and indexes, and the views that stand in a table's place."""
+    role = f"owner_{database.split('/')[3].partition('?')[0]}"
+    given = f"CREATE ROLE {role}; GRANT CREATE, USAGE ON SCHEMA public TO {role}"
+    owners = """SELECT DISTINCT relowner::regrole::text FROM pg_class
+        WHERE relnamespace = 'public'::regnamespace"""
+    asked: tuple[Asked, ...] = (
+        ("rename-column", {"column": "a.name", "new_name": "label"}),
+        ("rename-column", {"column": "b.name", "new_name": "label", "instant": True}),
+        ("rename-table", {"table": "c", "new_name": "letters"}),
+        ("add-index", {"table": "d", "columns": "name"}),
+        ("add-column", {"column": "e.code", "type": "int", "unique": True}),
+    )
+    for (kind, fields), table in zip(asked, "abcde", strict=True):
+        given += f"""; CREATE TABLE {table} (id serial PRIMARY KEY, name text UNIQUE, other int);
+            CREATE INDEX ON {table} (name, other); ALTER TABLE {table} OWNER TO {role}"""
+        async with scripted(database, kind, fields, given) as script:
+            given = "SELECT"
+            await script.ready()
+            assert await script.rows(owners) == [(role,)], kind
+            if table == "e":
+                await script.sql(
+                    f"REASSIGN OWNED BY {role} TO postgres; DROP OWNED BY {role}; DROP ROLE {role}"
+                )
 
 
 async def test_what_depends_on_the_old_column_is_named_and_stops_purge_alone(database: str) -> None:

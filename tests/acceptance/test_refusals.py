@@ -154,6 +154,12 @@ REFUSED: dict[str, tuple[str, tuple[str, Mapping[str, Any]], type[EcError], str]
         UnsupportedShape,
         "child",
     ),
+    "referenced under another name": (
+        "CREATE TABLE t(id int, name text UNIQUE); CREATE TABLE child(t_name text REFERENCES t(name))",
+        _rename("t.name"),
+        UnsupportedShape,
+        "child",
+    ),
     "the replica identity": (
         (
             "CREATE TABLE t(id int, name text NOT NULL); CREATE UNIQUE INDEX i ON t(name); "
@@ -225,6 +231,7 @@ REFUSED: dict[str, tuple[str, tuple[str, Mapping[str, Any]], type[EcError], str]
         BadChangeFile,
         "--swap",
     ),
+    "at once, and beside it": (_TABLE, _type(type="text", instant=True), BadChangeFile, "--instant"),
     "one-way with back": (_TABLE, _type(type="int", one_way=True, back="1"), BadChangeFile, "exclude"),
     "an unknown field": (_TABLE, _type(type="int", usign="1"), BadChangeFile, "Did you mean using"),
     "a wrong type of field": (_TABLE, _type(type=5), BadChangeFile, "type"),

@@ -7,7 +7,9 @@ import asyncpg
 import pytest
 
 from tests.acceptance.cases import Case, run
+from tests.acceptance.catalog import difference
 from tests.acceptance.cycle import Application
+from tests.acceptance.script import scripted
 
 
 async def _refused(life: Application, statement: str, error: type[asyncpg.PostgresError]) -> None:
@@ -196,6 +198,31 @@ P11 = Case(
 )
 
 
+async def _p11_cascade_between(life: Application) -> None:
+    await life.sql("INSERT INTO orders(id) VALUES (2); INSERT INTO orders(id, buyer) VALUES (3, 2)")
+    await _refused(life, "INSERT INTO orders(id, buyer) VALUES (4, NULL)", asyncpg.NotNullViolationError)
+    await life.sql("DELETE FROM users WHERE id = 2")
+    assert await life.rows("SELECT id, buyer FROM orders ORDER BY id") == [(1, 1), (2, 1)]
+
+
+P11_CASCADE = Case(
+    "P11 a foreign key that every row has",
+    f"{_USERS} CREATE TABLE orders(id int PRIMARY KEY); INSERT INTO orders VALUES (1);",
+    "add-column",
+    {
+        "column": "orders.buyer",
+        "type": "int",
+        "default": "1",
+        "not_null": True,
+        "references": "users",
+        "on_delete": "cascade",
+    },
+    "orders",
+    "ALTER TABLE orders ADD buyer int NOT NULL DEFAULT 1 REFERENCES users ON DELETE CASCADE",
+    between=_p11_cascade_between,
+)
+
+
 async def _p12_between(life: Application) -> None:
     await life.sql("INSERT INTO users(id, first, last) VALUES (2, 'Jane', 'Roe')")
     assert await life.value("SELECT name FROM users WHERE id = 2") == "Jane Roe"
@@ -290,7 +317,11 @@ P21 = Case(
 def _default(name: str, default: str, before: str | None, after: str | None) -> Case:
     async def given(life: Application, number: int, expected: str | None) -> None:
         await life.sql(f"INSERT INTO users(id) VALUES ({number})")
-        assert await life.value("SELECT name FROM users WHERE id = $1", number) == expected
+        for _ in range(2):
+            assert await life.value("SELECT name FROM users WHERE id = $1", number) == expected
+            await life.sql(
+                f"UPDATE users SET name = 'x'; UPDATE users SET name = DEFAULT WHERE id = {number}"
+            )
 
     return Case(
         name,
@@ -345,12 +376,15 @@ P26 = Case(
     ),
 )
 
-_POSTS = """CREATE TABLE posts(id int PRIMARY KEY, title text NOT NULL DEFAULT 'none' UNIQUE,
-CONSTRAINT long CHECK (length(title) > 3));
+_POSTS = """CREATE TABLE authors(id int PRIMARY KEY);
+CREATE TABLE posts(id int PRIMARY KEY, title text NOT NULL DEFAULT 'none' UNIQUE,
+    author int DEFAULT NULL REFERENCES authors, CONSTRAINT long CHECK (length(title) > 3));
+INSERT INTO posts VALUES (1, 'good');
 COMMENT ON COLUMN posts.title IS 'in bold';"""
 
 
-def _dropped(name: str, constraint: str) -> Case:
+def _dropped(name: str, constraint: str, breaks: str) -> Case:
+    """P29: it refuses until contract, and nothing else of the column goes with it."""
     return Case(
         name,
         _POSTS,
@@ -358,10 +392,17 @@ def _dropped(name: str, constraint: str) -> Case:
         {"table": "posts", "name": constraint},
         "posts",
         f"ALTER TABLE posts DROP CONSTRAINT {constraint}",
+        between=lambda life: _refused(life, breaks, asyncpg.IntegrityConstraintViolationError),
+        rolled_back=lambda life: _refused(life, breaks, asyncpg.IntegrityConstraintViolationError),
+        contracted=lambda life: life.sql(breaks),
     )
 
 
-P29 = (_dropped("P29 drop a CHECK", "long"), _dropped("P29 drop a UNIQUE", "posts_title_key"))
+P29 = (
+    _dropped("P29 drop a CHECK", "long", "INSERT INTO posts VALUES (2, 'bad')"),
+    _dropped("P29 drop a UNIQUE", "posts_title_key", "INSERT INTO posts VALUES (2, 'good')"),
+    _dropped("P29 drop a foreign key", "posts_author_fkey", "INSERT INTO posts VALUES (2, 'other', 7)"),
+)
 
 
 async def _p34_between(life: Application) -> None:
@@ -427,6 +468,24 @@ P36 = (
     _index("columns in the order listed", "CREATE INDEX ON events(b, a)", columns="b, a"),
 )
 
+
+async def _valid(life: Application) -> None:
+    query = "SELECT indisvalid AND indisready FROM pg_index WHERE indexrelid = 'events_b_idx'::regclass"
+    assert await life.value(query)
+
+
+P36_DROP = Case(
+    "P36 drop index",
+    "CREATE TABLE events(id int PRIMARY KEY, b int); CREATE INDEX ON events(b)",
+    "drop-index",
+    {"index": "events_b_idx"},
+    "events",
+    "DROP INDEX events_b_idx",
+    between=_valid,
+    rolled_back=_valid,
+    undone=_valid,
+)
+
 CASES = (
     P1,
     *FILLS,
@@ -436,6 +495,7 @@ CASES = (
     P9,
     P10,
     P11,
+    P11_CASCADE,
     P12,
     P17,
     P19,
@@ -448,6 +508,7 @@ CASES = (
     *P29,
     P34,
     *P36,
+    P36_DROP,
 )
 
 
@@ -455,3 +516,48 @@ CASES = (
 async def test_both_versions_see_what_they_must(database: str, case: Case) -> None:
     """The whole cycle: there and back, then to the end."""
     await run(database, case)
+
+
+async def test_a_table_that_is_renamed_is_written_under_both_names(database: str) -> None:
+    """P33: what each version writes the other one reads; numbers are given out as before; after contract the
+    table itself has the new name, and nothing the old one.
+    """
+    fields = {"table": "users", "new_name": "customers"}
+    async with scripted(database, "rename-table", fields, _USERS) as life:
+        await life.ready()
+        await life.sql("INSERT INTO users(name) VALUES ('old'); INSERT INTO customers(name) VALUES ('new')")
+        await life.sql("UPDATE users SET name = 'by old' WHERE name = 'ann'")
+        await life.sql("UPDATE customers SET name = 'by new' WHERE name = 'bob'")
+        for name in ("users", "customers"):
+            seen = await life.rows(f"SELECT id, name FROM {name} ORDER BY id")
+            assert seen == [(1, "by old"), (2, "by new"), (3, "old"), (4, "new")]
+            await _refused(life, f"INSERT INTO {name}(name) VALUES ('new')", asyncpg.UniqueViolationError)
+        await life.contract()
+        assert await life.value("SELECT relkind FROM pg_class WHERE oid = 'customers'::regclass") == b"r"
+        assert await life.value("SELECT to_regclass('users')") is None
+        await life.sql("INSERT INTO customers(name) VALUES ('later')")
+
+
+async def test_a_column_that_is_renamed_at_once_is_written_under_both_names(database: str) -> None:
+    """P31 without a copy: what the column has it keeps, whichever name is written; after contract the table
+    has it under the new name alone.
+    """
+    given = f"""{_USERS} ALTER TABLE users ALTER name SET DEFAULT 'nobody', ADD CHECK (name <> '');
+        COMMENT ON COLUMN users.name IS 'in full'; GRANT SELECT (name) ON users TO PUBLIC"""
+    fields = {"column": "users.name", "new_name": "full_name", "instant": True}
+    async with scripted(database, "rename-column", fields, given) as life:
+        before = await life.describe()
+        await life.ready()
+        await life.sql("INSERT INTO users(name) VALUES ('old'); INSERT INTO users(full_name) VALUES ('new')")
+        await life.sql("UPDATE users SET name = 'by old' WHERE full_name = 'ann'")
+        await life.sql("UPDATE users SET full_name = 'by new' WHERE name = 'bob'")
+        await life.sql("INSERT INTO users DEFAULT VALUES")
+        seen = await life.rows("SELECT id, name, full_name FROM users ORDER BY id")
+        names = enumerate(("by old", "by new", "old", "new", "nobody"), 1)
+        assert seen == [(number, name, name) for number, name in names]
+        for name in ("name", "full_name"):
+            await _refused(life, f"INSERT INTO users({name}) VALUES ('')", asyncpg.CheckViolationError)
+            await _refused(life, f"INSERT INTO users({name}) VALUES ('new')", asyncpg.UniqueViolationError)
+        await life.contract()
+        await life.sql("ALTER TABLE users RENAME full_name TO name")
+        assert difference(before, await life.describe()) == []

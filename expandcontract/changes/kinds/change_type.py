@@ -1,16 +1,17 @@
-"""change-type: the same column with another type, under a new name or, after contract, under its own."""
+"""change-type: a column with another type, under a new name, after contract under its own, or at once."""
 
 from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from expandcontract.changes import columns, preflight
+from expandcontract.changes import columns, instant_type, preflight
 from expandcontract.changes.kind import Spec
-from expandcontract.model.change import Unfit
+from expandcontract.model.change import Change, Unfit
 from expandcontract.model.errors import NameTaken
 from expandcontract.model.names import Target, parse_column, parse_target, quote, shorten, slug
+from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.snapshot import Snapshot
-from expandcontract.postgres.clone import Question
+from expandcontract.postgres.clone import Answer, Question, Trial
 
 
 class ChangeTypeSpec(Spec):
@@ -44,13 +45,19 @@ class ChangeTypeSpec(Spec):
         Unfit.REFUSE,
         description="A value that the other side cannot hold: refuse the write, record it or accept the loss",
     )
+    instant: bool = Field(
+        default=False,
+        description="Alter the column itself, where PostgreSQL looks at no row for it; code must accept both",
+    )
     upsert_new: bool = Field(default=False, description=columns.UPSERT_NEW)
     recreate_views: bool = Field(default=False, description=columns.RECREATE_VIEWS)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if (self.to is None) == (not self.swap):
-            raise ValueError("give either --to NEWNAME or --swap")
+        if (self.to is not None) + self.swap + self.instant != 1:
+            raise ValueError("give either --to NEWNAME, --swap or --instant")
+        if self.instant:
+            self._instant_alone()
         if self.upsert_new and self.swap:
             raise ValueError("--upsert-new and --swap exclude each other: code keeps the column's name")
         if self.transform is not None:
@@ -63,6 +70,19 @@ class ChangeTypeSpec(Spec):
                 "way back"
             )
         return self
+
+    def _instant_alone(self) -> None:
+        for option, given in (
+            ("--using", self.using is not None),
+            ("--back", self.back is not None),
+            ("--transform", self.transform is not None),
+            ("--one-way", self.one_way),
+            ("--unfit", self.unfit != Unfit.REFUSE),
+            ("--upsert-new", self.upsert_new),
+            ("--recreate-views", self.recreate_views),
+        ):
+            if given:
+                raise ValueError(f"--instant and {option} exclude each other: there is no second column")
 
     def _transform_alone(self) -> None:
         for option, given in (
@@ -96,7 +116,19 @@ class ChangeType(columns.PairKind[ChangeTypeSpec]):
         target = parse_target(spec.column)
         return slug(f"change {target.table} {target.column} type")
 
-    def question(self, spec: ChangeTypeSpec, snapshot: Snapshot) -> Question:
+    def question(self, spec: ChangeTypeSpec, snapshot: Snapshot) -> Question | Trial:
+        if spec.instant:
+            return instant_type.question(snapshot, parse_target(spec.column).column, spec.type)
+        return self._pair(spec, snapshot)
+
+    def compile(
+        self, change: Change, spec: ChangeTypeSpec, snapshot: Snapshot, judgement: Answer, ledger_schema: str
+    ) -> Plan:
+        if spec.instant:
+            return instant_type.compose(change, snapshot, parse_target(spec.column).column, judgement)
+        return super().compile(change, spec, snapshot, judgement, ledger_schema)
+
+    def _pair(self, spec: ChangeTypeSpec, snapshot: Snapshot) -> Question:
         column = columns.old_column(snapshot, parse_target(spec.column).column)
         new = shorten(f"~ec_new_{column.name}") if spec.to is None else parse_column(spec.to)
         preflight.examine_name(snapshot, new, ours=spec.to is None)

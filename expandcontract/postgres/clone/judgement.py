@@ -143,12 +143,14 @@ class Question:
 class Trial:
     """What a change without a new side asks: `statements` are run on the clone, `pg_temp.ec_clone`, as the
     user would run them, and `query` is then read with every name qualified; $1 in it is the table itself, as
-    SQL in a text. `what` is said where the server refuses one of them.
+    SQL in a text. `what` is said where the server refuses one of them. `at_once`: what the plan does under
+    its strong lock must write no table anew and build no index, which is tried on the empty copy.
     """
 
     statements: tuple[str, ...]
     query: str
     what: str
+    at_once: bool = False
 
 
 @dataclass(frozen=True)
