@@ -98,13 +98,15 @@ async def test_names_in_rules_are_told_apart_by_the_parser(database: str) -> Non
         await script.contract()
         await script.purge()
         (rule,) = await script.rows(
-            "SELECT pg_get_constraintdef(oid) FROM pg_constraint WHERE conrelid = 't'::regclass AND contype = 'c'"
+            "SELECT pg_get_constraintdef(oid) FROM pg_constraint "
+            "WHERE conrelid = 't'::regclass AND contype = 'c'"
         )
         assert rule[0].removeprefix("CHECK ") == (
             "(((number > 0) AND (aid > number) AND (note <> 'id'::text) AND (length('id'::text) <> number)))"
         )
         (index,) = await script.rows(
-            "SELECT pg_get_indexdef(indexrelid) FROM pg_index WHERE indrelid = 't'::regclass AND NOT indisunique"
+            "SELECT pg_get_indexdef(indexrelid) FROM pg_index "
+            "WHERE indrelid = 't'::regclass AND NOT indisunique"
         )
         assert index[0].endswith("btree (((number + aid))) WHERE ((aid > 0) AND (note <> 'id'::text))")
 
