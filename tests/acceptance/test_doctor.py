@@ -47,3 +47,18 @@ async def test_what_a_lost_ledger_left_behind_can_be_dropped(database: str) -> N
         await life.sql(found.next)
         assert await _found(life, "left over") == []
         await life.sql("INSERT INTO users VALUES (1, 'Ann')")
+
+
+async def test_nobody_is_told_to_end_a_transaction_of_somebody_else(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that was prepared and left is named, with its owner, and who alone knows what to do with it."""
+    monkeypatch.setattr(doctor, "HELD_SECONDS", 0)
+    async with living(database, "rename-column", NAME, GIVEN, to=Stage.READY) as life:
+        await life.sql("BEGIN; INSERT INTO users VALUES (1, 'Ann'); PREPARE TRANSACTION 'a half'")
+        (found,) = await _found(life, "prepared transactions")
+        await life.sql("ROLLBACK PREPARED 'a half'")
+    assert not found.well
+    assert "a half of postgres" in found.sentence
+    assert "only the transaction manager that prepared it knows" in found.sentence
+    assert "PREPARED" not in f"{found.sentence} {found.next}"

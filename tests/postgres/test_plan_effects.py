@@ -6,7 +6,7 @@ import asyncpg
 import pytest
 
 from expandcontract.model.change import Change
-from expandcontract.model.errors import EcError
+from expandcontract.model.errors import EcError, UnsupportedShape
 from expandcontract.model.phases import Section
 from expandcontract.model.step import Transactional
 from tests.postgres.scripted import compiled
@@ -74,3 +74,39 @@ async def test_a_volatile_back_keeps_null(database: str) -> None:
     action = plan.steps(Section.DUAL_WRITE)[0].action
     assert isinstance(action, Transactional)
     assert any("CASE WHEN b IS NOT NULL THEN" in statement for statement in action.statements)
+
+
+_OTHERS: dict[str, dict[str, object]] = {
+    "add-column with a default": {"column": "t.more", "type": "text", "default": "bump('x')"},
+    "add-column that is filled": {"column": "t.more", "type": "text", "fill": "bump(name) || sworn('x')"},
+    "add-column with a check": {"column": "t.more", "type": "int", "check": "asked(more)"},
+    "set-default": {"column": "t.name", "default": "nextval('s')::text"},
+    "set-not-null": {"column": "t.name", "fill": "liar(name) || sworn('x')"},
+    "add-check": {"table": "t", "check": "asked(id)"},
+    "add-index": {"table": "t", "columns": "lower(sworn(name))", "where": "sworn(name) <> ''"},
+    "drop-column": {"column": "t.name", "fill": "bump('x') || sworn('x')"},
+    "split-column": {
+        "column": "t.name",
+        "into": ["a text = bump(name)", "b text = sworn(name)"],
+        "back": "a || b",
+    },
+    "update-rows": {
+        "table": "t",
+        "set": ["name = bump(name)", "made = sworn('x')"],
+        "where": "liar(name) = 'x'",
+    },
+    "delete-rows": {"table": "t", "where": "asked(id) AND sworn('x') = 'x'"},
+}
+
+
+@pytest.mark.parametrize("case", _OTHERS)
+async def test_to_plan_any_kind_moves_no_sequence(database: str, case: str) -> None:
+    """Nor do the rows that are counted: code of the application is called for none of them."""
+    conn = await asyncpg.connect(database)
+    try:
+        await conn.execute(f"{GIVEN}; INSERT INTO t (id, name, made) VALUES (1, 'x', 'y')")
+        with contextlib.suppress(UnsupportedShape):
+            await compiled(database, Change("0001_t", case.partition(" ")[0], _OTHERS[case]))
+        assert await conn.fetchval("SELECT is_called FROM s") is False
+    finally:
+        await conn.close()
