@@ -60,7 +60,7 @@ def _sql(server: Server, url: str, *statements: str) -> Callable[[], None]:
 
     def act() -> None:
         program = [str(server.bin("psql")), "-XqAtd", url, "-v", "ON_ERROR_STOP=1", *commands]
-        subprocess.run(program, check=True, capture_output=True, timeout=30)
+        subprocess.run(program, check=True, capture_output=True, timeout=120)
 
     return act
 

