@@ -115,7 +115,6 @@ def examine(snapshot: Snapshot, column: Column) -> None:
     kinds = {
         "an identity": column.identity,
         "generated": column.generated,
-        "inherited, with the type of its parent's": column.inherited,
         "a partition key": column.name in snapshot.relation.partition_keys,
     }
     for what in (each for each, is_so in kinds.items() if is_so):

@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from expandcontract.model.errors import BadExpression
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone.judgement import Answers, Trial
+from expandcontract.postgres.clone.table import evaluating
 from expandcontract.postgres.owner_rights import trying
 from expandcontract.postgres.query import execute, rows
 from expandcontract.postgres.settings import NO_PATH, own_path
@@ -22,7 +23,7 @@ async def tried(conn: AsyncConnection, snapshot: Snapshot, trial: Trial) -> Answ
         await execute(conn, f"CREATE TEMPORARY TABLE ec_clone (LIKE {snapshot.table.sql})")
         try:
             for statement in trial.statements:
-                await execute(conn, statement)
+                await _run(conn, statement)
         except DBAPIError as error:
             if is_disconnect(error) or is_lock_failure(error):
                 raise
@@ -34,3 +35,12 @@ async def tried(conn: AsyncConnection, snapshot: Snapshot, trial: Trial) -> Answ
         found = await rows(conn, trial.query, *about)
         await execute(conn, own_path())
     return Answers(tuple(tuple(None if each is None else str(each) for each in row) for row in found))
+
+
+async def _run(conn: AsyncConnection, statement: str) -> None:
+    """Run a statement; what is only explained may call a function of constants that is declared immutable."""
+    if not statement.startswith("EXPLAIN"):
+        await execute(conn, statement)
+        return
+    async with evaluating(conn):
+        await execute(conn, statement)
