@@ -226,7 +226,7 @@ async def test_a_comparison_is_not_much_slower_than_a_count(database: str) -> No
     async with living(database, *RENAME, given) as life:
         await life.start()
         await life.backfill(verify=False)
-        excess = []
+        excess: list[float] = []
         while len(excess) < TRIES and not (excess and min(excess) < 5):  # the machine may be busy at times
             began = time.monotonic()
             await life.verify()

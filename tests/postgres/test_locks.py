@@ -157,7 +157,7 @@ async def test_how_long_a_lock_was_held_is_told(db: Database, session: Session) 
     await create(session, "CREATE TABLE public.t (a int)")
     events: list[Event] = []
 
-    unsaid = []
+    unsaid: list[float] = []
     while len(unsaid) < TRIES and not (unsaid and min(unsaid) < 0.4):  # the machine may serve nobody at times
         async with readers(session, "public.t") as waits:
             await run_locked(db, locks("public.t"), POLICY, events.append, sends("SELECT pg_sleep(0.5)"))
