@@ -57,7 +57,7 @@ def test_what_is_wrong_is_named_as_an_option() -> None:
         (["something", "a.b", "c"], "'something' is neither a kind", "The kinds are"),
         (["rename-column", "a.b"], "Missing argument 'NEW_NAME'", "ec start rename-column --help"),
         (["change-type", "a.b"], "--type is missing", ""),
-        (["change-type", "a.b", "--type", "int"], "give either --to NEWNAME or --swap", ""),
+        (["change-type", "a.b", "--type", "int"], "give either --to NEWNAME, --swap or --instant", ""),
         (
             ["change-type", "a.b", "--type", "int", "--to", "c", "--unfit", "x"],
             "--unfit: Input should be",
