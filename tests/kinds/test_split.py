@@ -63,6 +63,25 @@ async def test_a_part_that_is_written_before_the_row_is_filled(database: str, fi
         assert (await _row(script, 7))[1:] == ("Eve", "Number 7")
 
 
+async def test_a_part_that_the_first_trigger_made_null_stays_so(database: str) -> None:
+    """Where a trigger of the user looks at the pair, ours is called twice: what old code wrote last holds."""
+    last = "last_name = nullif(concat_ws('', split_part(full_name, ' ', 2)), '')"
+    fields = {
+        "column": SPLIT["column"],
+        "into": [INTO[0], last],
+        "back": "concat_ws(' ', first_name, last_name)",
+    }
+    given = f"""{PEOPLE}
+        CREATE FUNCTION looks() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            NEW.note := NEW.full_name; RETURN NEW; END $$;
+        CREATE TRIGGER looks BEFORE INSERT OR UPDATE ON people FOR EACH ROW EXECUTE FUNCTION looks();"""
+    async with scripted(database, "split-column", fields, given) as script:
+        await script.start()
+        await script.sql("UPDATE people SET first_name = 'Ada', last_name = 'King' WHERE id = 7")
+        await script.sql("UPDATE people SET full_name = 'Plato' WHERE id = 7")
+        assert await _row(script, 7) == ("Plato", "Plato", None)
+
+
 async def test_what_new_code_writes_after_contract_is_there_after_undo(database: str) -> None:
     """The hidden column follows, and the parts stay as new code wrote them."""
     async with scripted(database, "split-column", SPLIT, PEOPLE) as script:

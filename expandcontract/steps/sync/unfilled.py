@@ -4,7 +4,7 @@ Who writes it cannot know it: a NULL that was read, and is written back beside a
 """
 
 from expandcontract.model.change import Pair
-from expandcontract.steps.sync import predicates, template
+from expandcontract.steps.sync import predicates, rows, template
 
 
 def completed(pair: Pair) -> str:
@@ -31,7 +31,9 @@ def _was(pair: Pair, *, unless_silent: bool = False) -> str:
 
 
 def _parts(pair: Pair) -> str:
-    """Return what gives a part that is NULL beside others what it was."""
+    """Return what gives a part that is NULL beside others what it was. What the last trigger finds the first
+    one has made: a NULL there is what forward makes.
+    """
     if not pair.more:
         return ""
     new, was = (predicates.new_values(pair, row) for row in ("NEW", "OLD"))
@@ -39,4 +41,5 @@ def _parts(pair: Pair) -> str:
         f"\n            IF {predicates.absent(one)} THEN {one} := {before}; END IF;"
         for one, before in zip(new, was, strict=True)
     )
-    return f"\n        IF {predicates.new_given(pair, new)} THEN{taken}\n        END IF;"
+    as_written = f"(TG_NARGS OPERATOR(pg_catalog.=) 0 OR TG_ARGV[0] OPERATOR(pg_catalog.<>) '{rows.LAST}')"
+    return f"\n        IF {as_written} AND {predicates.new_given(pair, new)} THEN{taken}\n        END IF;"
