@@ -21,7 +21,6 @@ from expandcontract.postgres.clone import Answer, Judgement, Question
 from expandcontract.steps import undoing
 from expandcontract.steps.carry import TRAITS, UNEVEN, Subject, checks, indexes
 from expandcontract.steps.pair import part as pair_part
-from expandcontract.steps.pair import upkeep
 from expandcontract.steps.pair.columns import Columns
 from expandcontract.steps.sync import predicates
 from expandcontract.steps.sync.conversions import Conversion
@@ -152,15 +151,11 @@ def compose(
         # Of a side of several columns a rollback keeps nothing.
         given=predicates.only_new(pair, "t") if pair.more else "false",
         hidden=question.hidden,
-        trigger=trigger,
-        functions=upkeep.functions(columns),
-        hidden_functions=upkeep.hidden_functions(columns),
         others=constraints.all_referred(snapshot, pair.old_columns),
     )
     return replace(
         plan,
         pair=pair,
-        first_trigger=sync.first,
         catalog=_what_matters(snapshot, olds),
         swap=subject.swap,
         undo=undoing.of(pair, sync.checks),

@@ -26,9 +26,6 @@ def compose(  # noqa: PLR0913 - what a plan is made of
     brings: tuple[str, ...] = (),
     given: str = "false",
     hidden: str = "",
-    trigger: str = "",
-    functions: tuple[RelationName, ...] = (),
-    hidden_functions: tuple[RelationName, ...] = (),
     aside: RelationName | None = None,
     final: RelationName | None = None,
     uses: tuple[str, ...] = (),
@@ -39,16 +36,17 @@ def compose(  # noqa: PLR0913 - what a plan is made of
     `claims` are the columns that no other change may claim while this one is open, None for the whole table.
     `retires` are the columns that old code uses and contract hides, `hidden` the first one's name from then
     on. `brings` are the columns that it makes, and `given` tells of rows over `t` in which they have values
-    that a rollback would lose. `trigger` with its `functions` is what stands from dual_write until contract,
-    with `hidden_functions` until purge. `others` are further tables that it works on, and `uses` columns of
-    its own that it needs as they are.
+    that a rollback would lose. `others` are further tables that it works on, and `uses` columns of its own
+    that it needs as they are.
     The table is called `aside` while a view stands under its name, and `final` from contract on.
     """
     steps = sections(snapshot.table, parts, sentences, final=final)
     # What names rows once a validation has met one needs no look before.
     run = [step for section, found in steps.items() if section != Section.REPAIR for step in found]
     columns = bool(brings or hidden or (retires and aside))
-    table_shape.examine(snapshot, table_shape.needs_of(run, columns=columns, trigger=bool(trigger)))
+    upkeep = tuple(kept for part in parts for kept in part.upkeep)
+    fires = any(kept.trigger for kept in upkeep)
+    table_shape.examine(snapshot, table_shape.needs_of(run, columns=columns, trigger=fires))
     return Plan(
         change=change,
         table=snapshot.table,
@@ -57,9 +55,7 @@ def compose(  # noqa: PLR0913 - what a plan is made of
         old_columns=retires,
         new_columns=brings,
         hidden_column=hidden,
-        trigger=trigger,
-        functions=functions,
-        hidden_functions=hidden_functions,
+        upkeep=upkeep,
         catalog=_what_matters(snapshot, claims),
         hazards=tuple(note for part in parts for note in part.notes),
         server_version=snapshot.server_version,

@@ -99,7 +99,7 @@ def functions(
     return row_expressions.read(snapshot, expressions, answer, names, sync_schema(ledger))
 
 
-def plan(  # noqa: PLR0913 - what a plan of rows is made of
+def plan(
     change: Change,
     snapshot: Snapshot,
     part: Part,
@@ -127,7 +127,6 @@ def plan(  # noqa: PLR0913 - what a plan of rows is made of
         ),
         Sentences(rollback=f"{back} what the expressions were parsed into{rows_}"),
         claims=claims,
-        functions=tuple(each.name for each in made),
         uses=row_expressions.used(made, claims),
     )
 

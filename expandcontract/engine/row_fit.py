@@ -100,7 +100,7 @@ async def _stands(conn: AsyncConnection, asked: Rows) -> bool:
     steps = (*tried.steps(Section.EXPAND), *tried.steps(Section.DUAL_WRITE))
     made = (s for step in steps if isinstance(step.action, Transactional) for s in step.action.statements)
     await empty_copy.run(conn, (*asked.copy.statements, *made))
-    return not await sample.calls_foreign_code(conn, tried.functions)
+    return not await sample.calls_foreign_code(conn, tried.kept_up().functions)
 
 
 async def _refuse_too_wide(conn: AsyncConnection, asked: Rows, *, known: bool) -> None:

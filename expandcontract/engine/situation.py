@@ -13,9 +13,10 @@ from expandcontract.ledger import migrate, reader
 from expandcontract.model.change import Pair
 from expandcontract.model.errors import UnknownChange
 from expandcontract.model.live import Live
-from expandcontract.model.phases import Phase, State, Status
+from expandcontract.model.phases import Phase, Stage, State, Status
 from expandcontract.model.plan import Plan
 from expandcontract.model.situation import Situation
+from expandcontract.model.upkeep import KeptUp
 from expandcontract.postgres.live import WatchedTable, observe
 from expandcontract.postgres.old_side import Planned
 from expandcontract.postgres.sqlstate import UNDEFINED, sqlstate
@@ -69,11 +70,9 @@ async def unknown(context: Context, name: str) -> UnknownChange:
 
 def _subject(situation: Situation) -> WatchedTable:
     plan = situation.plan
-    hidden, unkept = situation.state == State.HIDDEN, _unkept(situation)
     needed = plan.columns_in(situation.state)
-    types = () if unkept or plan.pair is None else _types(plan.pair)
-    kept_by = plan.hidden_functions if hidden else plan.functions
-    stands = not unkept and bool(kept_by)
+    types = () if _unkept(situation) or plan.pair is None else _types(plan.pair)
+    kept = _kept(situation)
     return WatchedTable(
         change_id=situation.change_id,
         table=situation.table,
@@ -83,36 +82,47 @@ def _subject(situation: Situation) -> WatchedTable:
             *zip_longest(needed, types),
             *((name, None) for name in plan.catalog.get("primary_key", ())),
         ),
-        trigger=plan.trigger if stands and plan.trigger and not (hidden and _one_way(plan)) else None,
-        functions=() if unkept else kept_by,
+        trigger=kept.trigger or None,
+        functions=kept.functions,
         planned=_planned(plan) if situation.state == State.ACTIVE and plan.pair is not None else None,
         front=_front(situation),
-        first="" if hidden or _unkept(situation) else plan.first_trigger,
+        first=kept.first_trigger,
         others=tuple(_others(situation)),
-        views=plan.hidden_views if hidden else plan.follows,
+        views=plan.hidden_views if situation.state == State.HIDDEN else plan.follows,
     )
+
+
+def _kept(situation: Situation, site: int = 0) -> KeptUp:
+    """Return what there must be now of what the change keeps up on one of its tables."""
+    kept = situation.plan.kept_up(site)
+    if _unkept(situation):
+        return replace(kept, trigger="", first_trigger="", functions=())
+    if situation.state != State.HIDDEN:
+        return kept
+    trigger = kept.trigger if Stage.HIDDEN in kept.stages else ""
+    return replace(kept, trigger=trigger, first_trigger="", functions=kept.hidden_functions)
 
 
 def _others(situation: Situation) -> Iterator[WatchedTable]:
     """Return the other tables of a change that is not over, with what it needs of them."""
     if situation.state not in (State.ACTIVE, State.HIDDEN):
         return
-    hidden, unkept = situation.state == State.HIDDEN, _unkept(situation)
-    for site, relation in zip(situation.plan.others, situation.others, strict=True):
-        sides = () if site.pair is None or unkept else (*site.pair.olds, *site.pair.news)
-        kept_by = () if unkept else site.hidden_functions if hidden else site.functions
+    others = zip(situation.plan.others, situation.others, strict=True)
+    for number, (site, relation) in enumerate(others, 1):
+        sides = () if site.pair is None or _unkept(situation) else (*site.pair.olds, *site.pair.news)
+        kept = _kept(situation, number)
         yield WatchedTable(
             change_id=situation.change_id,
             table=site.table,
             relation=relation,
             old_columns=(),
-            trigger=site.trigger if site.trigger and kept_by else None,
-            functions=kept_by,
+            trigger=kept.trigger or None,
+            functions=kept.functions,
             columns=(
                 *((name, None) for name in site.uses),
                 *((side.at(situation.state), side.type) for side in sides),
             ),
-            first="" if hidden or unkept else site.first_trigger,
+            first=kept.first_trigger,
         )
 
 
@@ -129,10 +139,6 @@ def _front(situation: Situation) -> str:
         return plan.table.sql
     dropped = situation.state == State.HIDDEN and plan.aside is None and plan.final_table is not None
     return situation.table.sql if dropped else ""
-
-
-def _one_way(plan: Plan) -> bool:
-    return plan.pair is not None and plan.pair.one_way
 
 
 def _planned(plan: Plan) -> Planned:

@@ -36,7 +36,7 @@ def judge(situation: Situation) -> Verdict | None:
     Nothing is asked for when that is 0. A swap has no such gate: the old name stays, and the code accepts
     both types.
     """
-    if situation.plan.swap or not situation.plan.trigger:
+    if not situation.plan.kept_up().notes_use:
         return None
     seen = _seen(situation)
     if not situation.policy.quiet_for:

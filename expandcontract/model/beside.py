@@ -20,11 +20,11 @@ class Fault:
 def faults(situation: Situation) -> tuple[Fault, ...]:
     """Return what is wrong with the tables that the change needs as they were when it was planned."""
     back = f"ec rollback {situation.name}" if situation.state == State.ACTIVE else ""
-    watched = zip(situation.plan.others, situation.live.others, strict=False)
+    plan, watched = situation.plan, zip(situation.plan.others, situation.live.others, strict=False)
     return tuple(
         fault
-        for site, live in watched
-        if not site.trigger and not (site.may_go and not live.table_exists)
+        for number, (site, live) in enumerate(watched, 1)
+        if not plan.kept_up(number).trigger and not (site.may_go and not live.table_exists)
         for fault in _of(site.table, live, back)
     )
 

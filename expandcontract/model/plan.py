@@ -19,6 +19,7 @@ from expandcontract.model.plan_formats import FORMAT, present
 from expandcontract.model.site import Site
 from expandcontract.model.step import NOT_RUN, Occasion, Purpose, Step, Sweep, Transformation
 from expandcontract.model.undo import Undo
+from expandcontract.model.upkeep import KeptUp, functions_alone
 
 
 @dataclass(frozen=True)
@@ -33,16 +34,14 @@ class Plan:
     `catalog` is the part of the catalog that mattered (never row counts). `old_columns` and `new_columns` are
     the names that the two versions of the application use. `swap` says that the new side takes over the old
     one's name at contract, so that `ready` means that contract may run. `hidden_column` is the old side's
-    name after contract, of several columns the first one's. `undo` is what undo asks of the rows. `trigger`
-    comes after those of the user, `first_trigger` before them; plans of 0.1 name none. `functions` are the
-    schema-qualified functions that keep the sides in sync, `hidden_functions` those that keep the hidden side
-    current after contract. `noted_every` is how often at most the trigger notes that a session writes one
-    side, so that a session's last write may be that much younger than its note. `remade` are the triggers of
-    the user, as `name ON table`, that contract and undo make anew, since they name the column (UPDATE OF,
-    WHEN).
+    name after contract, of several columns the first one's. `undo` is what undo asks of the rows. `upkeep` is
+    what keeps something true on its tables. `noted_every` is how often at most a trigger notes that a session
+    writes one side, so that a session's last write may be that much younger than its note. `remade` are the
+    triggers of the user, as `name ON table`, that contract and undo make anew, since they name the column
+    (UPDATE OF, WHEN).
 
     `others` are further tables that the change works on, and `uses` columns of its own that no other open
-    change may claim, and any may use. `sites` are all tables, in order.
+    change may claim, and any may use.
 
     `follows` are the views, as SQL, that contract has read the new side, each after those that it reads;
     `hidden_views` what they are called from then on where another view takes the place of each.
@@ -61,11 +60,8 @@ class Plan:
     old_columns: tuple[str, ...]
     new_columns: tuple[str, ...]
     hidden_column: str
-    trigger: str
-    functions: tuple[RelationName, ...]
     catalog: Mapping[str, Any]
-    hidden_functions: tuple[RelationName, ...] = ()
-    first_trigger: str = ""
+    upkeep: tuple[KeptUp, ...] = ()
     swap: bool = False
     undo: Undo = field(default_factory=Undo)
     costs: tuple[Note, ...] = ()
@@ -116,22 +112,14 @@ class Plan:
             raise AssertionError(f"{self.change.name} has no pair of columns")
         return self.pair
 
-    @cached_property
-    def sites(self) -> tuple[Site, ...]:
-        """All tables that the change works on, the one that names it first."""
-        key = self.catalog.get("primary_key")
-        first = Site(
-            table=self.table,
-            claims=self.owned,
-            uses=self.uses,
-            pair=self.pair,
-            trigger=self.trigger,
-            functions=self.functions,
-            hidden_functions=self.hidden_functions,
-            first_trigger=self.first_trigger,
-            key=None if key is None else tuple(key),
-        )
-        return (first, *self.others)
+    def kept_up(self, site: int = 0) -> KeptUp:
+        """Return what is kept up on a table; without a trigger where nothing is."""
+        return next((each for each in self.upkeep if each.site == site), functions_alone(()))
+
+    @property
+    def trigger(self) -> str:
+        """The trigger on the table that names the change; empty without one."""
+        return self.kept_up().trigger
 
     def table_in(self, state: State, *, expanded: bool = True) -> RelationName:
         """Return what the table is called while the change is in `state`, and its expand is done or not."""

@@ -14,7 +14,7 @@ from expandcontract.model.phases import Section, Stage, State
 from expandcontract.model.step import Occasion, Upkeep
 
 #: That of this version.
-FORMAT = 2
+FORMAT = 3
 
 _Data = dict[str, Any]
 
@@ -46,8 +46,50 @@ def _second(data: _Data) -> _Data:
     return left | {"sections": sections, "undo": undo, "format": 2}
 
 
+def _third(data: _Data) -> _Data:
+    """What is kept up on the tables is one list; the plan and each further table had one trigger each."""
+    found = (data, *data.get("others", ()))
+    upkeep = [kept for site, said in enumerate(found) for kept in _kept_up(data, said, site)]
+    others = [_without_upkeep(said) for said in data.get("others", ())]
+    return _without_upkeep(data) | {"upkeep": upkeep, "others": others, "format": 3}
+
+
+_UPKEEP = ("trigger", "first_trigger", "functions", "hidden_functions")
+
+
+def _without_upkeep(said: _Data) -> _Data:
+    return {key: value for key, value in said.items() if key not in _UPKEEP}
+
+
+def _kept_up(data: _Data, said: _Data, site: int) -> Iterator[_Data]:
+    """Yield what is kept up on a table by what was said of it, and in which stages the trigger stands."""
+    told, pair = {key: said.get(key) for key in _UPKEEP}, said.get("pair")
+    if not any(told.values()):
+        return
+    stages = [Stage.BEFORE_READY, Stage.READY] if told["trigger"] else []
+    if told["trigger"] and told["hidden_functions"] and not (pair or {}).get("one_way"):
+        stages.append(Stage.HIDDEN)
+    yield {
+        "trigger": told["trigger"] or "",
+        "first_trigger": told["first_trigger"] or "",
+        "functions": told["functions"] or [],
+        "hidden_functions": told["hidden_functions"] or [],
+        "stages": stages,
+        "old_columns": _named(pair, "old", "old_more"),
+        "new_columns": _named(pair, "new", "more"),
+        "notes_use": bool(told["trigger"]) and not data.get("swap"),
+        "site": site,
+    }
+
+
+def _named(pair: _Data | None, side: str, more: str) -> list[str]:
+    if not pair:
+        return []
+    return [each["column"] for each in (pair[side], *pair.get(more, ()))]
+
+
 #: By the format that is read.
-_NEXT: Mapping[int, Callable[[_Data], _Data]] = {1: _second}
+_NEXT: Mapping[int, Callable[[_Data], _Data]] = {1: _second, 2: _third}
 
 #: Adds the rule, checks all rows against it, takes it back.
 _BESIDE_CONTRACT = ("filled:require", "filled:prove", "filled:allow")

@@ -12,9 +12,8 @@ class Site:
 
     `claims` are the columns that no other open change may claim or use, None for the whole table; `uses` are
     those that none may claim, and any may use. `may_go` says that the table is not missed where somebody
-    drops it. `pair` are columns that are held together here. `trigger` with its `functions`, and after
-    contract `hidden_functions`, is what stands on it; `first_trigger` comes before those of the user. `key`
-    are the columns that name a row, None where nobody asks.
+    drops it. `pair` are columns that are held together here. `key` are the columns that name a row, None
+    where nobody asks.
     """
 
     table: RelationName
@@ -22,8 +21,4 @@ class Site:
     uses: tuple[str, ...] = ()
     may_go: bool = False
     pair: Pair | None = None
-    trigger: str = ""
-    functions: tuple[RelationName, ...] = ()
-    hidden_functions: tuple[RelationName, ...] = ()
-    first_trigger: str = ""
     key: tuple[str, ...] | None = None

@@ -7,6 +7,7 @@ from expandcontract.model.change import Change
 from expandcontract.model.names import RelationName, dollar_quote, remark, shorten, sync_schema
 from expandcontract.model.phases import Stage
 from expandcontract.model.step import LockMode, Step, Transactional, Upkeep
+from expandcontract.model.upkeep import KeptUp
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps import row_trigger, tables
 from expandcontract.steps.parts import Part
@@ -87,6 +88,7 @@ def part(breaches: Breaches) -> Part:
         rollback=drop,
         beside=function,
         below=breaches.on[1:],
+        upkeep=(KeptUp(breaches.trigger, breaches.functions),),
     )
 
 

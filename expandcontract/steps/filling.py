@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from expandcontract.model.names import RelationName, dollar_quote, quote, remark
 from expandcontract.model.phases import Stage
 from expandcontract.model.step import LockMode, Purpose, Step, Sweep, Transactional, Upkeep
+from expandcontract.model.upkeep import KeptUp
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps import row_trigger, tables
 from expandcontract.steps.parts import Part
@@ -76,6 +77,7 @@ def part(filling: Filling) -> Part:
         beside=(drop[-1], filling.value.drop()),
         purge=(filling.value.drop(),),
         below=on[1:],
+        upkeep=(KeptUp(filling.trigger, (filling.function, filling.value.name)),),
     )
 
 

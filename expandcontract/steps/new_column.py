@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from expandcontract.model.chosen_names import chosen
 from expandcontract.model.names import RelationName, qualify_constant, qualify_type, quote
 from expandcontract.model.step import LockMode, Purpose, Step, Sweep, Transactional
+from expandcontract.model.upkeep import functions_alone
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps import tables
 from expandcontract.steps.parts import Part, finish
@@ -77,6 +78,7 @@ def added(snapshot: Snapshot, column: NewColumn) -> Part:
         repair=(clear,) if drop else (),
         rollback=(*drop, f"ALTER TABLE {snapshot.table.sql} DROP COLUMN IF EXISTS {quote(column.name)}"),
         beside=drop,
+        upkeep=(functions_alone(tuple(each.name for each in functions)),) if functions else (),
         also_locked=tuple(each.table for each in snapshot.referred),
     )
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from expandcontract.model.names import RelationName, dollar_quote, qualify_constant, quote, remark
 from expandcontract.model.phases import Stage
 from expandcontract.model.step import LockMode, Step, Transactional, Upkeep
+from expandcontract.model.upkeep import UNTIL_CONTRACT, KeptUp
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.steps import row_trigger, tables
 from expandcontract.steps.parts import Part
@@ -31,16 +32,6 @@ class Noting:
     fill: RowFunction | None = None
     hidden: str = ""
     partition_keys: tuple[str, ...] = ()
-
-    @property
-    def functions(self) -> tuple[RelationName, ...]:
-        """Every function, in the order in which they are made."""
-        return (self.function,) if self.fill is None else (self.fill.name, self.function)
-
-    @property
-    def hidden_functions(self) -> tuple[RelationName, ...]:
-        """Those that stand after contract."""
-        return () if self.fill is None else self.functions
 
     @property
     def function(self) -> RelationName:
@@ -72,7 +63,15 @@ def part(noting: Noting) -> Part:
         beside=_drop_functions(noting),
         purge=drop if filled else (),
         below=noting.on[1:],
+        upkeep=(_kept_up(noting),),
     )
+
+
+def _kept_up(noting: Noting) -> KeptUp:
+    if noting.fill is None:
+        return KeptUp(noting.trigger, (noting.function,))
+    functions = (noting.fill.name, noting.function)
+    return KeptUp(noting.trigger, functions, functions, (*UNTIL_CONTRACT, Stage.HIDDEN))
 
 
 def _behind(noting: Noting) -> Noting:

@@ -13,6 +13,7 @@ from expandcontract.model.names import RelationName
 from expandcontract.model.notes import Note
 from expandcontract.model.phases import Section, State
 from expandcontract.model.step import Lock, LockMode, Occasion, Step, Transactional, Upkeep, ViewLock
+from expandcontract.model.upkeep import KeptUp
 from expandcontract.steps import tables
 
 T = TypeVar("T")
@@ -29,9 +30,9 @@ class Part:
     `rollback` and `purge` are statements of the transaction that makes the turn, under `lock` on the table;
     those of a rollback must do no harm where nothing was made yet. `also_locked` are other tables that the
     turns lock, first: those that it refers to, in the order in which the application's own transactions
-    reach them. `below` are its children by inheritance, locked after it, as PostgreSQL does. `repair` is what
-    puts a trigger back. `beside` are those statements of `rollback` that clear away what does not go with the
-    table.
+    reach them. `below` are its children by inheritance, locked after it, as PostgreSQL does. `beside` are
+    those statements of `rollback` that clear away what does not go with the table. `upkeep` is the trigger
+    that it needs to stand, and `repair` what puts that back.
 
     `follows` are views that contract has read something else, and undo again, each after those that it reads;
     `hidden_views` what they are called after contract where others take their places. `remade` are triggers
@@ -56,6 +57,7 @@ class Part:
     lock: LockMode = LockMode.ACCESS_EXCLUSIVE
     also_locked: tuple[RelationName, ...] = ()
     below: tuple[RelationName, ...] = ()
+    upkeep: tuple[KeptUp, ...] = ()
     follows: tuple[RelationName, ...] = ()
     hidden_views: tuple[RelationName, ...] = ()
     remade: tuple[str, ...] = ()

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from expandcontract.model.names import qualify_type, quote
 from expandcontract.model.notes import Note
 from expandcontract.model.step import Deletion, LockMode, Purpose, Replacement, Step, Sweep, Transactional
+from expandcontract.model.upkeep import functions_alone
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps.parts import Part, finish
@@ -102,6 +103,7 @@ def _part(
         repair=(finish("drop what the expressions were parsed into", drop),),
         rollback=drop,
         beside=drop,
+        upkeep=(functions_alone(tuple(each.name for each in functions)),),
         lock=LockMode.ACCESS_SHARE,
         notes=notes,
     )

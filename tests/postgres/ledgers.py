@@ -45,7 +45,8 @@ FUNCTIONS = (RelationName("expandcontract_sync", "sync"), RelationName("expandco
 
 def plan(name: str = "0001_rename", **changes: Field) -> Plan:
     """Return the plan of a rename of users.name, changed."""
-    made = situations.plan(functions=FUNCTIONS)
+    made = situations.plan()
+    made = replace(made, upkeep=(replace(made.kept_up(), functions=FUNCTIONS),))
     return replace(made, change=Change(name, "rename-column", {"column": "users.name"}), **changes)
 
 

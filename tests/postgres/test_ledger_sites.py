@@ -17,6 +17,7 @@ from expandcontract.model.names import RelationName
 from expandcontract.model.phases import Phase, State
 from expandcontract.model.plan import Plan
 from expandcontract.model.site import Site
+from expandcontract.model.upkeep import KeptUp
 from expandcontract.postgres.sqlstate import translate
 from tests.conftest import VERSION
 from tests.ledgers.changes import CHANGES, STAGES
@@ -44,7 +45,7 @@ async def ledger(database: str) -> AsyncIterator[Ledger]:
 def of(name: str, table: str, *others: Site, claims: tuple[str, ...] | None = ()) -> Plan:
     """Return a plan without a pair that works on several tables."""
     made = ledgers.plan(name, table=RelationName(PUBLIC, table), pair=None, claims=claims, others=others)
-    return replace(made, trigger="", functions=(), old_columns=(), new_columns=())
+    return replace(made, upkeep=(), old_columns=(), new_columns=())
 
 
 def beside(
@@ -194,7 +195,7 @@ MEDDLING = (
     "TRUNCATE expandcontract.upkeep",
     """INSERT INTO expandcontract.site
     SELECT 1, 1, 7, 'public.faxes'::regclass, 'public', 'faxes', '{}', '{}', false, '{}', false, 0, NULL""",
-    """INSERT INTO expandcontract.upkeep SELECT 1, 1, 0, 7, '{}', '{}', 'x', '', '[]', '[]'""",
+    """INSERT INTO expandcontract.upkeep SELECT 1, 1, 0, 7, '{}', '{}', 'x', '', '[]', '[]', '{}', false""",
 )
 
 
@@ -220,8 +221,11 @@ async def test_a_pair_that_nothing_keeps_does_not_begin(ledger: Ledger) -> None:
 async def test_each_table_with_a_pair_is_compared(ledger: Ledger) -> None:
     """A proof does not end where one of them was not walked, and is bound to all of them."""
     pair = Pair(ORDERS, Side("user_id", "integer"), Side("id", "integer"))
-    other = Site(ORDERS, claims=(), pair=pair, trigger="~ec_2", functions=ledgers.FUNCTIONS)
-    one = await ledgers.with_change(ledger, replace(ledgers.plan(), others=(other,)))
+    plan = ledgers.plan()
+    kept = KeptUp("~ec_2", ledgers.FUNCTIONS, old_columns=("user_id",), new_columns=("id",), site=1)
+    other = Site(ORDERS, claims=(), pair=pair)
+    plan = replace(plan, others=(other,), upkeep=(*plan.upkeep, kept))
+    one = await ledgers.with_change(ledger, plan)
     await one.run(Phase.EXPAND, Phase.DUAL_WRITE, Phase.BACKFILL)
     with pytest.raises(DBAPIError) as caught:
         await one.prove()

@@ -14,6 +14,7 @@ from expandcontract.model.policy import Policy
 from expandcontract.model.records import PhaseRecord, Proof, SweepRecord
 from expandcontract.model.situation import Situation
 from expandcontract.model.step import Lock, LockMode, Step, Transactional
+from expandcontract.model.upkeep import KeptUp
 from expandcontract.model.users import Instance, OldReader, OldWriter, ReaderWatch, Source
 from expandcontract.model.verdict import Verdict
 
@@ -43,8 +44,14 @@ def plan(**changes: Field) -> Plan:
         old_columns=("name",),
         new_columns=("display_name",),
         hidden_column="~name",
-        trigger="~ec_1",
-        functions=(RelationName("expandcontract_sync", "sync_1"),),
+        upkeep=(
+            KeptUp(
+                "~ec_1",
+                (RelationName("expandcontract_sync", "sync_1"),),
+                old_columns=("name",),
+                new_columns=("display_name",),
+            ),
+        ),
         catalog={},
     )
     return replace(made, **changes)

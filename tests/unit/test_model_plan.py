@@ -29,6 +29,7 @@ from expandcontract.model.step import (
     ViewLock,
 )
 from expandcontract.model.undo import Undo
+from expandcontract.model.upkeep import UNTIL_CONTRACT, KeptUp
 
 TABLE = RelationName("app", "Guest Book")
 LOCK = Lock('app."Guest Book"', LockMode.SHARE_UPDATE_EXCLUSIVE)
@@ -74,10 +75,12 @@ def full_plan() -> Plan:
         old_columns=("o",),
         new_columns=("n",),
         hidden_column="~o",
-        first_trigger="!ec_0007_big",
-        trigger="~ec_7",
-        functions=(RelationName("s", "t"),),
-        hidden_functions=(RelationName("s", "k"),),
+        upkeep=(
+            KeptUp(
+                "~ec_7", (RelationName("s", "t"),), (RelationName("s", "k"),), (Stage.READY, Stage.HIDDEN),
+                "!ec_0007_big", ("o",), ("n",), notes_use=False, site=1,
+            ),
+        ),
         catalog={"columns": [{"name": "o", "default": None}]},
         swap=True,
         costs=(Note("C1", "Costs."),),
@@ -100,10 +103,6 @@ def full_plan() -> Plan:
                 uses=("number",),
                 may_go=True,
                 pair=Pair(TABLE, Side("o", "integer", after="~o"), Side("n", "bigint", after="o")),
-                trigger="~ec_8",
-                functions=(RelationName("s", "t8"),),
-                hidden_functions=(RelationName("s", "k8"),),
-                first_trigger="!ec_8",
                 key=("number",),
             ),
         ),
@@ -111,7 +110,7 @@ def full_plan() -> Plan:
         follows=("app.guests",),
         hidden_views=('app."~ec_guests"',),
         program_version="0.1.0",
-    )
+    )  # fmt: skip
 
 
 def test_a_plan_survives_the_ledger() -> None:
@@ -133,7 +132,7 @@ def test_a_lock_on_a_view_stays_one() -> None:
 def test_no_field_was_forgotten() -> None:
     """The round trip above covers every field: none of them has its default, but for how it is stored."""
     (add,) = full_plan().steps(Section.EXPAND)
-    for whole in (full_plan(), full_plan().sides, full_plan().others[0], add):
+    for whole in (full_plan(), full_plan().sides, full_plan().others[0], full_plan().upkeep[0], add):
         for field in fields(whole):
             if field.name not in {"format", "stored", "by_size", "reversible"}:
                 assert getattr(whole, field.name) != field.default, field.name
@@ -144,12 +143,18 @@ def test_a_plan_of_before_columns_knew_their_names_is_read() -> None:
     asks is one value; it has the fingerprint that it had.
     """
     undo = Undo("t.x IS NULL", "t.x < 0")
-    plan = replace(full_plan(), pair=replace(full_plan().sides, more=(), old_more=()), undo=undo)
+    kept = replace(full_plan().upkeep[0], stages=UNTIL_CONTRACT, site=0)
+    sides = replace(full_plan().sides, more=(), old_more=())
+    plan = replace(full_plan(), pair=sides, undo=undo, upkeep=(kept,))
     stored = json.loads(json.dumps(to_data(plan)))
     for side in ("old", "new"):
         del stored["pair"][side]["after"]
-    del stored["pair"]["more"], stored["pair"]["old_more"], stored["format"], stored["undo"]
+    del stored["pair"]["more"], stored["pair"]["old_more"], stored["format"], stored["undo"], stored["upkeep"]
     stored |= {"not_held": undo.not_held, "barred": undo.barred}
+    stored |= {"trigger": kept.trigger, "first_trigger": kept.first_trigger}
+    stored |= {
+        key: [{"schema": "s", "name": name}] for key, name in (("functions", "t"), ("hidden_functions", "k"))
+    }
     read = from_data(stored)
     assert read == plan
     assert read.fingerprint == "daeacae1e310"

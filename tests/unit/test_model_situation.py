@@ -37,7 +37,7 @@ def test_what_has_nothing_to_compare_is_ready_when_contract_is_all_that_is_left(
     look = Step("look", "=", "Look.", Sweep(Purpose.COMPARE, "public.users", "false"))
     for verify, was_ready in (((), False), ((look,), True)):
         sections = {Section.VERIFY: verify, Section.CONTRACT: (hide,)}
-        bare = plan(pair=None, trigger="", functions=(), sections=sections)
+        bare = plan(pair=None, upkeep=(), sections=sections)
         over, all_over = (situation(plan=bare, phases=phases(number)) for number in (3, 4))
         assert (over.backfilled, over.was_ready) == (True, was_ready)
         assert (all_over.backfilled, all_over.was_ready) == (True, True)

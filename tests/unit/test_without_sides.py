@@ -28,7 +28,7 @@ RULE = s.plan(
     old_columns=(),
     new_columns=(),
     hidden_column="",
-    trigger="",
+    upkeep=(),
     words=Words("x: CHECK (x)", "nothing is refused yet", "x refuses rows", "", broken="break CHECK (x)"),
 )
 FALSE = re.compile(r"(?i)\b(sides?|sync|mismatch\w*|proof|proven|hidden|copied|copy|0 blocks)\b")

@@ -101,8 +101,6 @@ class AddCheck(Kind[AddCheckSpec]):
             ),
             rules.sentences(name) if noted is None else replace(rules.sentences(name), rollback=_NOTED),
             claims=columns,
-            trigger="" if noted is None else noted.trigger,
-            functions=() if noted is None else noted.functions,
         )
 
 

@@ -140,8 +140,6 @@ class AddColumn(Kind[AddColumnSpec]):
             claims=(name,),
             brings=(name,),
             given=column.given,
-            trigger="".join(each.trigger for each in keeping),
-            functions=(*(each.function for each in keeping), *((fill.name,) if fill else ())),
             uses=row_expressions.used((fill,) if fill else (), (name,)),
         )
 

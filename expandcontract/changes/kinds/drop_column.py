@@ -100,9 +100,6 @@ class DropColumn(Kind[DropColumnSpec]):
             claims=(column.name,),
             retires=(column.name,),
             hidden=hidden,
-            trigger=notes.trigger,
-            functions=notes.functions,
-            hidden_functions=notes.hidden_functions,
             uses=row_expressions.used((fill,) if fill else (), (column.name,)),
         )
 

@@ -77,8 +77,6 @@ class DropTable(Kind[DropTableSpec]):
                 purge=f"drop {hidden} with its rows: there is no way back from here",
             ),
             claims=None,
-            trigger=notes.trigger,
-            functions=(notes.function,),
             final=hidden,
             others=_referring(snapshot),
         )

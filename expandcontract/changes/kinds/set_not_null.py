@@ -57,10 +57,8 @@ class SetNotNull(Kind[SetNotNullSpec]):
         new = f"NEW.{name} IS NOT DISTINCT FROM NULL"
         noted = breaches.of(change, snapshot, new, said, ledger_schema)
         first: tuple[Part, ...] = (breaches.part(noted), rules.looked_for(snapshot, broken, said))
-        trigger, functions = noted.trigger, [noted.function]
         if filled is not None:
             first = (filling.part(filled),)
-            trigger, functions = filled.trigger, [filled.function, filled.value.name]
         return compose(
             change,
             snapshot,
@@ -73,8 +71,6 @@ class SetNotNull(Kind[SetNotNullSpec]):
                 purge=f"close the change: {name} stays NOT NULL",
             ),
             claims=(column.name,),
-            trigger=trigger,
-            functions=tuple(functions),
             uses=() if filled is None else row_expressions.used([filled.value], (column.name,)),
         )
 

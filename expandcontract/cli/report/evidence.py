@@ -173,7 +173,7 @@ def _gate(gate: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _writers(history: History) -> list[Block]:
-    if history.plan.pair is None and not history.plan.trigger:
+    if not history.plan.trigger:
         return []  # nobody was watched
     heading = Heading(text="Who wrote through the old side")
     if not history.writers and history.plan.pair is None:

@@ -288,7 +288,7 @@ async def _left_over(context: Context) -> list[Finding]:
     async with context.database.transaction() as conn:
         found = await rows(conn, _TRIGGERS, sync_schema(""))
     try:
-        known = {site.trigger for each in await _open(context) for site in each.plan.sites}
+        known = {kept.trigger for each in await _open(context) for kept in each.plan.upkeep}
     except LedgerMissing:
         known = set()
     orphans = [

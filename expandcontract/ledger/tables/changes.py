@@ -60,6 +60,8 @@ class ChangeTables(Base):
             text("first_trigger"),
             Column("functions", JSONB, nullable=False),
             Column("hidden_functions", JSONB, nullable=False),
+            Column("stages", ARRAY(Text), nullable=False),
+            Column("notes_use", Boolean, nullable=False),
         )
 
     @cached_property

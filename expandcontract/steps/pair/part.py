@@ -48,6 +48,7 @@ def part(columns: Columns) -> Part:
         ),
         also_locked=carried.also_locked,
         below=columns.triggered[1:],
+        upkeep=(upkeep.kept_up(columns),),
         follows=carried.follows,
         hidden_views=carried.hidden_views,
         remade=carried.remade,

@@ -5,21 +5,29 @@ from itertools import chain
 from expandcontract.model.names import RelationName, quote
 from expandcontract.model.phases import Stage, State
 from expandcontract.model.step import Lock, LockMode, Step, Transactional, Upkeep
+from expandcontract.model.upkeep import UNTIL_CONTRACT, KeptUp
 from expandcontract.steps import tables
 from expandcontract.steps.pair.columns import Columns
 from expandcontract.steps.sync import conversions, function, keeper, parsed, triggers
 
 
-def functions(columns: Columns) -> tuple[RelationName, ...]:
-    """The functions that keep the sides in sync before contract."""
-    return (columns.sync.function, *_converting(columns), *parsed.names(columns.sync))
-
-
-def hidden_functions(columns: Columns) -> tuple[RelationName, ...]:
-    """The functions that keep the hidden side current after contract."""
-    if columns.pair.one_way:
-        return _converting(columns)
-    return (columns.sync.keeper, *_converting(columns), *parsed.names(columns.sync))
+def kept_up(columns: Columns) -> KeptUp:
+    """Return what stands, and when. Where nothing leads back, nothing keeps the hidden side current, and what
+    converts values is there until purge all the same.
+    """
+    pair, sync = columns.pair, columns.sync
+    converting, made = _converting(columns), parsed.names(sync)
+    return KeptUp(
+        trigger=sync.trigger,
+        functions=(sync.function, *converting, *made),
+        hidden_functions=converting if pair.one_way else (sync.keeper, *converting, *made),
+        stages=UNTIL_CONTRACT if pair.one_way else (*UNTIL_CONTRACT, Stage.HIDDEN),
+        first_trigger=sync.first,
+        old_columns=pair.old_columns,
+        new_columns=pair.new_columns,
+        # The old name stays, and whoever uses it is old code or new.
+        notes_use=not columns.subject.swap,
+    )
 
 
 def dual_write(columns: Columns) -> Step:
