@@ -22,7 +22,7 @@ def judge(situation: Situation) -> Verdict | None:
     acknowledgement. Where old code alone was seen, only the latter. A swap has no such gate: until contract,
     no code knows the new side's name.
     """
-    if situation.plan.swap or situation.plan.pair is None:
+    if situation.plan.pair is None or not situation.plan.kept_up().notes_use:
         return None
     new, old = (", ".join(side) for side in (situation.plan.new_columns, situation.plan.old_columns))
     if not situation.was_ready:

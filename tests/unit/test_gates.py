@@ -371,7 +371,9 @@ def test_no_fleet_is_asked_for_by_default() -> None:
 
 def test_a_swap_asks_neither_for_old_nor_for_new_code() -> None:
     """There is one name throughout, and the code accepts both types."""
-    given = situation(plan=plan(swap=True), old_writers=(writer(),), new_code_at=None)
+    kept = replace(plan().kept_up(), notes_use=False)
+    swapped = plan(swap=True, upkeep=(kept,))
+    given = situation(plan=swapped, old_writers=(writer(),), new_code_at=None)
     assert not {"old-writers", "old-readers", "new-code-seen"} & set(names(given))
 
 
