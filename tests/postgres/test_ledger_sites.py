@@ -1,6 +1,7 @@
 """The tables of a change in the ledger: what it claims of them, who is refused, and what stays as planned."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
 
@@ -14,10 +15,11 @@ from expandcontract.ledger.tables import Tables
 from expandcontract.model.change import Pair, Side
 from expandcontract.model.errors import ColumnOwned, GuardRefused
 from expandcontract.model.names import RelationName
-from expandcontract.model.phases import Phase, State
-from expandcontract.model.plan import Plan
+from expandcontract.model.phases import Phase, Stage, State
+from expandcontract.model.plan import Plan, to_data
+from expandcontract.model.plan_formats import present
 from expandcontract.model.site import Site
-from expandcontract.model.upkeep import KeptUp
+from expandcontract.model.upkeep import KeptUp, functions_alone
 from expandcontract.postgres.sqlstate import translate
 from tests.conftest import VERSION
 from tests.ledgers.changes import CHANGES, STAGES
@@ -89,6 +91,26 @@ async def test_a_change_stands_on_all_its_tables(ledger: Ledger) -> None:
         ["name"],
         ["display_name"],
     )
+    assert (upkeep["stages"], upkeep["notes_use"]) == (["before ready", "ready"], True)
+
+
+async def test_what_is_kept_up_is_what_the_plan_says(ledger: Ledger) -> None:
+    """Row by row, on whichever table; functions that no trigger calls keep nothing up."""
+    kept = (
+        KeptUp(
+            "~ec_1", ledgers.FUNCTIONS[:1], ledgers.FUNCTIONS, (Stage.READY, Stage.HIDDEN), notes_use=False
+        ),
+        functions_alone(ledgers.FUNCTIONS),
+        KeptUp("~ec_2", ledgers.FUNCTIONS, first_trigger="!ec_2", site=1),
+        KeptUp("~ec_3", ledgers.FUNCTIONS, site=1),
+    )
+    plan = replace(of("0001_refer", "orders", beside("users")), upkeep=kept)
+    await begun(ledger, plan)
+    asked = (
+        "SELECT pg_catalog.json_agg(pg_catalog.to_jsonb(u) - '{change_id,attempt,number}'::text[] ORDER BY"
+    )
+    rows = await ledger.one(f"{asked} site, number) FROM expandcontract.upkeep u")
+    assert rows == [each for each in to_data(plan)["upkeep"] if each["trigger"]]
 
 
 TURNED_AWAY = (
@@ -269,7 +291,9 @@ async def test_another_attempt_has_tables_of_its_own(ledger: Ledger) -> None:
     "stage", [pytest.param(each, marks=[] if each in QUICK else pytest.mark.slow) for each in STAGES]
 )
 async def test_what_was_bound_before_is_bound_now(empty_database: str, stage: str) -> None:
-    """Of a change with one table the JSON is the same to the byte: `ec init` spoils no proof."""
+    """Of a change with one table the JSON is the same to the byte: `ec init` spoils no proof. What is kept up
+    is as the reader of old plans tells it.
+    """
     example = list(CHANGES)[list(STAGES).index(stage) % len(CHANGES)]
     asked = "SELECT ARRAY[expandcontract.bound_state(1)::text, expandcontract.sync_state(1)::text]"
     async with ledgers.opened(empty_database, migrated=False) as ledger:
@@ -286,5 +310,9 @@ async def test_what_was_bound_before_is_bound_now(empty_database: str, stage: st
             before = await connection.fetchval(asked)
             await migrate(ledger.database)
             assert await connection.fetchval(asked) == before
+            stored, row = await connection.fetchrow("""SELECT c.plan::text, pg_catalog.to_jsonb(u)::text
+                FROM expandcontract.change c, expandcontract.upkeep u""")
+            read = json.loads(json.dumps(present(json.loads(stored))["upkeep"]))
+            assert read == [{key: json.loads(row)[key] for key in read[0]}]
         finally:
             await connection.close()
