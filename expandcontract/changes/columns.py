@@ -10,7 +10,14 @@ from expandcontract.changes.compose import compose as composed
 from expandcontract.changes.kind import Kind, SpecT
 from expandcontract.model.change import Change, Further, FurtherOld, Mode, Pair, Side, Unfit
 from expandcontract.model.errors import BadExpression, MissingPrivilege, UnsupportedShape
-from expandcontract.model.names import RelationName, quote, shorten, sync_schema
+from expandcontract.model.names import (
+    RelationName,
+    first_trigger_name,
+    hidden_name,
+    quote,
+    sync_schema,
+    trigger_name,
+)
 from expandcontract.model.notes import Words
 from expandcontract.model.phases import State
 from expandcontract.model.plan import Plan
@@ -48,18 +55,6 @@ class PairKind(Kind[SpecT]):
         return compose(change, snapshot, judgement, question, unfit, ledger_schema)
 
 
-def hidden_name(column: str) -> str:
-    """The old side's name after contract: out of sight, and sorted to the end."""
-    return shorten(f"~ec_{column}")
-
-
-def first_name(change: str) -> str:
-    """The name of the trigger that comes before those of the user: `!` sorts before whatever needs no quotes,
-    and before most of what does.
-    """
-    return shorten(f"!ec_{change}")
-
-
 def old_column(snapshot: Snapshot, name: str) -> Column:
     """Return the column that the change is about, after the checks of its shape. Raises Refused."""
     column = snapshot.column(name)
@@ -90,7 +85,7 @@ def compose(
     schema = sync_schema(ledger_schema)
     conversions = _conversions(change.name, schema, olds, judgement, question)
     pair = _pair(snapshot, olds, judgement, question, conversions, unfit)
-    trigger = shorten(f"~ec_{change.name}")
+    trigger = trigger_name(change.name)
     subject, *others = (
         Subject(
             snapshot=snapshot,
@@ -118,7 +113,7 @@ def compose(
         new_default=judgement.default,
         ledger=ledger_schema,
         checks=checks.taken(subject),
-        first="" if pair.computed_outside else first_name(change.name),
+        first="" if pair.computed_outside else first_trigger_name(change.name),
         watched=bool(watchers.before(snapshot.triggers, (*pair.old_columns, *pair.new_columns))),
         partition_keys=snapshot.relation.partition_keys,
         unique=any(i.unique and not {*pair.old_columns}.isdisjoint(i.columns) for i in snapshot.indexes),

@@ -135,9 +135,6 @@ def all_referred(snapshot: Snapshot, columns: Collection[str]) -> tuple[Site, ..
 def standing(snapshot: Snapshot, found: Named) -> Standing:
     """Return what makes the constraint again, as steps need it."""
     index = next((each for each in snapshot.indexes if each.constraint == found.name), None)
-    timing = ""
-    if index is not None and index.deferrable:
-        timing = f" DEFERRABLE INITIALLY {'DEFERRED' if index.deferred else 'IMMEDIATE'}"
     return Standing(
         found.name,
         found.definition,
@@ -145,7 +142,7 @@ def standing(snapshot: Snapshot, found: Named) -> Standing:
         found.comment,
         (found.other_table,) if found.other_table not in (None, snapshot.table) else (),
         index.definition if index is not None else "",
-        timing,
+        index.timing if index is not None else "",
         _broken_by(found),
     )
 

@@ -4,7 +4,7 @@ from expandcontract.changes import row_expressions
 from expandcontract.changes.row_expressions import RowExpression
 from expandcontract.model.change import Change
 from expandcontract.model.errors import UnsupportedShape
-from expandcontract.model.names import do, literal, quote, shorten
+from expandcontract.model.names import do, literal, quote, trigger_name
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Trial
@@ -65,7 +65,7 @@ def filling(
     for an expression over generated columns.
     """
     examine(snapshot, by)
-    trigger = shorten(f"~ec_{change.name}")
+    trigger = trigger_name(change.name)
     return Filling(change.name, snapshot, column, by, trigger, schema, needed)
 
 

@@ -5,10 +5,9 @@ from collections.abc import Iterator
 from humanize import naturalsize
 
 from expandcontract.changes import preflight, stand_in
-from expandcontract.changes.columns import hidden_name
 from expandcontract.changes.compose import compose as composed
 from expandcontract.model.change import Change
-from expandcontract.model.names import RelationName, quote
+from expandcontract.model.names import RelationName, hidden_name, quote
 from expandcontract.model.notes import Note, Words
 from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.snapshot import Snapshot

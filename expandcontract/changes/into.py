@@ -19,9 +19,17 @@ class Made:
     expression: str
 
 
-def is_made(text: str) -> bool:
-    """Return whether the text is `NAME [TYPE] = EXPRESSION`."""
-    return _ASSIGNED.fullmatch(text) is not None
+def require_made(texts: Sequence[str]) -> None:
+    """Raise ValueError for a text that is not `NAME [TYPE] = EXPRESSION`."""
+    for text in texts:
+        if _ASSIGNED.fullmatch(text) is None:
+            raise ValueError(f"{text!r} is not NAME [TYPE] = EXPR")
+
+
+def require_way_back(back: str | Sequence[str] | None, option: str, *, one_way: bool) -> None:
+    """Raise ValueError unless just one is given: what leads back, by `option`, or that nothing does."""
+    if (back is None or back == []) != one_way:
+        raise ValueError(f"give either {option} or --one-way")
 
 
 def made(text: str) -> Made:

@@ -99,7 +99,7 @@ def functions(
     return row_expressions.read(snapshot, expressions, answer, names, sync_schema(ledger))
 
 
-def plan(
+def plan(  # noqa: PLR0913 - what a plan of rows is made of
     change: Change,
     snapshot: Snapshot,
     part: Part,

@@ -288,6 +288,23 @@ def derived(name: str, old: str, new: str) -> str:
     return shorten(name[: last.start()] + new + name[last.end() :])
 
 
+def hidden_name(name: str) -> str:
+    """Return what a column or a table is called while it is out of sight, sorted to the end."""
+    return shorten(f"~ec_{name}")
+
+
+def trigger_name(change: str) -> str:
+    """Return the name of a change's trigger: it comes after those of the user, whatever they are called."""
+    return shorten(f"~ec_{change}")
+
+
+def first_trigger_name(change: str) -> str:
+    """Return the name of the trigger that comes before those of the user: `!` sorts before whatever needs no
+    quotes, and before most of what does.
+    """
+    return shorten(f"!ec_{change}")
+
+
 def keeping_triggers(sync_trigger: str) -> tuple[str, str]:
     """Return the names of the triggers that a rollback puts beside a change's sync trigger: for values that
     only the new side holds, and for those which it does not hold any more.

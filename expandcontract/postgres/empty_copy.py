@@ -252,12 +252,7 @@ def _index(index: Index, copied: Snapshot) -> Iterator[str]:
     yield f"CREATE {'UNIQUE ' if index.unique else ''}INDEX {name} ON {table} USING {index.definition}"
     if index.constraint is not None:
         kind = "PRIMARY KEY" if index.primary else "UNIQUE"
-        timing = (
-            f" DEFERRABLE INITIALLY {'DEFERRED' if index.deferred else 'IMMEDIATE'}"
-            if index.deferrable
-            else ""
-        )
-        yield f"ALTER TABLE {table} ADD CONSTRAINT {name} {kind} USING INDEX {name}{timing}"
+        yield f"ALTER TABLE {table} ADD CONSTRAINT {name} {kind} USING INDEX {name}{index.timing}"
 
 
 def _statistics(snapshot: Snapshot) -> Iterator[RelationName]:

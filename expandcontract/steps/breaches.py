@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from expandcontract.model.change import Change
-from expandcontract.model.names import RelationName, dollar_quote, remark, shorten, sync_schema
+from expandcontract.model.names import RelationName, dollar_quote, remark, shorten, sync_schema, trigger_name
 from expandcontract.model.phases import Stage
 from expandcontract.model.step import LockMode, Step, Transactional, Upkeep
 from expandcontract.model.upkeep import KeptUp
@@ -52,7 +52,7 @@ def of(
     change: Change, snapshot: Snapshot, broken_by: RowFunction | str, rule: str, ledger_schema: str
 ) -> Breaches:
     """Return what notes who writes rows of the snapshot's table that `change` will have refused."""
-    trigger, schema = shorten(f"~ec_{change.name}"), sync_schema(ledger_schema)
+    trigger, schema = trigger_name(change.name), sync_schema(ledger_schema)
     return Breaches(change.name, snapshot.triggered, broken_by, rule, trigger, schema)
 
 

@@ -12,7 +12,7 @@ takes its place, and undo brings it back as it was.
 
 from collections.abc import Sequence
 
-from expandcontract.model.names import RelationName, do, literal, quote, shorten
+from expandcontract.model.names import RelationName, do, hidden_name, literal, quote
 from expandcontract.postgres.descendants import tree
 from expandcontract.postgres.owner_rights import AS_OWNER
 
@@ -22,7 +22,7 @@ _SPARE = "~ec_spare"
 
 def hidden(view: RelationName) -> RelationName:
     """Return what a view is called while another one is in its place."""
-    return RelationName(view.schema, shorten(f"~ec_{view.name}"))
+    return RelationName(view.schema, hidden_name(view.name))
 
 
 def replaced(table: RelationName, column: str, by: str, views: Sequence[RelationName]) -> str:

@@ -8,7 +8,7 @@ from expandcontract.changes import columns, instant_type, preflight
 from expandcontract.changes.kind import Spec
 from expandcontract.model.change import Change, Unfit
 from expandcontract.model.errors import NameTaken
-from expandcontract.model.names import Target, parse_column, parse_target, quote, shorten, slug
+from expandcontract.model.names import Target, hidden_name, parse_column, parse_target, quote, shorten, slug
 from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Question, Trial
@@ -135,7 +135,7 @@ class ChangeType(columns.PairKind[ChangeTypeSpec]):
         return Question(
             column.name,
             new,
-            columns.hidden_name(column.name),
+            hidden_name(column.name),
             type=spec.type,
             using=spec.using,
             back=spec.back,

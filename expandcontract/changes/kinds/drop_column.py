@@ -6,12 +6,11 @@ from typing import ClassVar
 from pydantic import Field
 
 from expandcontract.changes import fills, hazards, preflight, row_expressions
-from expandcontract.changes.columns import hidden_name
 from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
 from expandcontract.model.errors import BadExpression
-from expandcontract.model.names import parse_target, quote, shorten, slug, sync_schema
+from expandcontract.model.names import hidden_name, parse_target, quote, slug, sync_schema, trigger_name
 from expandcontract.model.notes import Note, Words
 from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.column import Column
@@ -66,7 +65,7 @@ class DropColumn(Kind[DropColumnSpec]):
         hidden = hidden_name(column.name)
         preflight.examine_name(snapshot, hidden, ours=True)
         name, table = quote(column.name), snapshot.table.sql
-        trigger, schema = shorten(f"~ec_{change.name}"), sync_schema(ledger_schema)
+        trigger, schema = trigger_name(change.name), sync_schema(ledger_schema)
         fill = None
         if spec.fill is not None:
             fill = fills.value(change, snapshot, column.type, spec.fill, judgement, schema)

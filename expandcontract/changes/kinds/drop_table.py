@@ -6,12 +6,19 @@ from typing import ClassVar
 from pydantic import Field
 
 from expandcontract.changes import stand_in, table_shape
-from expandcontract.changes.columns import hidden_name
 from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
 from expandcontract.model.errors import UnsupportedShape
-from expandcontract.model.names import RelationName, parse_table, quote, shorten, slug, sync_schema
+from expandcontract.model.names import (
+    RelationName,
+    hidden_name,
+    parse_table,
+    quote,
+    slug,
+    sync_schema,
+    trigger_name,
+)
 from expandcontract.model.notes import Note, Words
 from expandcontract.model.plan import Plan
 from expandcontract.model.site import Site
@@ -52,7 +59,7 @@ class DropTable(Kind[DropTableSpec]):
         _examine(snapshot)
         hidden = RelationName(table.schema, hidden_name(table.name))
         stand_in.examine_table_name(snapshot, hidden.name, ours=True)
-        trigger = shorten(f"~ec_{change.name}")
+        trigger = trigger_name(change.name)
         notes = Noting(change.name, snapshot.triggered, None, trigger, sync_schema(ledger_schema))
         goes = Part(
             contract=(rename(table, hidden),),

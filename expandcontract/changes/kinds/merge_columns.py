@@ -8,7 +8,7 @@ from expandcontract.changes import columns, into, preflight
 from expandcontract.changes.kind import Spec
 from expandcontract.model.change import Unfit
 from expandcontract.model.errors import BadName
-from expandcontract.model.names import Target, parse_target, quote, slug
+from expandcontract.model.names import Target, hidden_name, parse_target, quote, slug
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import FurtherOldAsked, Question
 
@@ -40,11 +40,8 @@ class MergeColumnsSpec(Spec):
 
     @model_validator(mode="after")
     def _leads_back(self) -> Self:
-        if bool(self.back) == self.one_way:
-            raise ValueError("give either --back 'COLUMN = EXPR' for each column or --one-way")
-        for each in (self.into, *self.back):
-            if not into.is_made(each):
-                raise ValueError(f"{each!r} is not NAME [TYPE] = EXPR")
+        into.require_way_back(self.back, "--back 'COLUMN = EXPR' for each column", one_way=self.one_way)
+        into.require_made((self.into, *self.back))
         return self
 
 
@@ -84,14 +81,12 @@ class MergeColumns(columns.PairKind[MergeColumnsSpec]):
         return Question(
             names[0],
             made.name,
-            columns.hidden_name(names[0]),
+            hidden_name(names[0]),
             type=into.type_of(made, [column.type for column in olds]),
             using=made.expression,
             back=backs.get(names[0]),
             one_way=spec.one_way,
-            old_more=tuple(
-                FurtherOldAsked(name, columns.hidden_name(name), backs.get(name)) for name in names[1:]
-            ),
+            old_more=tuple(FurtherOldAsked(name, hidden_name(name), backs.get(name)) for name in names[1:]),
         )
 
 

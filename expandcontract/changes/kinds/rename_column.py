@@ -9,7 +9,7 @@ from expandcontract.changes import columns, instant_rename, preflight
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change, Unfit
 from expandcontract.model.errors import NameTaken
-from expandcontract.model.names import Target, parse_column, parse_target, quote, slug
+from expandcontract.model.names import Target, hidden_name, parse_column, parse_target, quote, slug
 from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Question
@@ -61,7 +61,7 @@ class RenameColumn(Kind[RenameColumnSpec]):
         return Question(
             column.name,
             new,
-            columns.hidden_name(column.name),
+            hidden_name(column.name),
             upsert_new=spec.upsert_new,
             recreate_views=spec.recreate_views,
         )

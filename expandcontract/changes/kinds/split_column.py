@@ -8,7 +8,7 @@ from expandcontract.changes import columns, into, preflight
 from expandcontract.changes.kind import Spec
 from expandcontract.model.change import Unfit
 from expandcontract.model.errors import BadExpression
-from expandcontract.model.names import parse_target, slug
+from expandcontract.model.names import hidden_name, parse_target, slug
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import FurtherAsked, Question
 
@@ -35,11 +35,8 @@ class SplitColumnSpec(Spec):
 
     @model_validator(mode="after")
     def _leads_back(self) -> Self:
-        if (self.back is None) != self.one_way:
-            raise ValueError("give either --back EXPR or --one-way")
-        for each in self.into:
-            if not into.is_made(each):
-                raise ValueError(f"{each!r} is not NAME [TYPE] = EXPR")
+        into.require_way_back(self.back, "--back EXPR", one_way=self.one_way)
+        into.require_made(self.into)
         return self
 
 
@@ -68,7 +65,7 @@ class SplitColumn(columns.PairKind[SplitColumnSpec]):
         return Question(
             column.name,
             first.new,
-            columns.hidden_name(column.name),
+            hidden_name(column.name),
             type=first.type,
             using=first.using,
             back=spec.back,

@@ -4,11 +4,11 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from expandcontract.changes import columns, preflight
+from expandcontract.changes import columns, into, preflight
 from expandcontract.changes.kind import Spec
 from expandcontract.model.change import Unfit
 from expandcontract.model.errors import NameTaken
-from expandcontract.model.names import Target, parse_column, parse_target, quote, slug
+from expandcontract.model.names import Target, hidden_name, parse_column, parse_target, quote, slug
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Question
 
@@ -36,8 +36,7 @@ class TransformColumnSpec(Spec):
     @model_validator(mode="after")
     def _leads_back(self) -> Self:
         # A cast between equal types would give back the new value as the old one.
-        if (self.back is None) != self.one_way:
-            raise ValueError("give either --back EXPR or --one-way")
+        into.require_way_back(self.back, "--back EXPR", one_way=self.one_way)
         return self
 
 
@@ -69,7 +68,7 @@ class TransformColumn(columns.PairKind[TransformColumnSpec]):
         return Question(
             column.name,
             new,
-            columns.hidden_name(column.name),
+            hidden_name(column.name),
             type=column.type,
             using=spec.using,
             back=spec.back,

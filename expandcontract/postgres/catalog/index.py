@@ -42,6 +42,13 @@ class Index:
     plain_columns: tuple[str, ...] = ()
     predicate: str | None = None
 
+    @property
+    def timing(self) -> str:
+        """What follows the constraint that it backs, as SQL: when that is checked, where it may be later."""
+        if not self.deferrable:
+            return ""
+        return f" DEFERRABLE INITIALLY {'DEFERRED' if self.deferred else 'IMMEDIATE'}"
+
 
 #: The second column is exactly what pg_get_indexdef() writes before the access method (ruleutils.c): it
 #: always qualifies the table, and adds ONLY for an index of a partitioned table.

@@ -188,7 +188,7 @@ def _stand_in_steps(subject: Subject, index: Index) -> tuple[Step, ...]:
             f"index:{index.name}:deferrable",
             "~",
             f"{quote(name)} is checked as late as {quote(index.name)}",
-            Transactional((f"{add}{_timing(index)}",), tables.access_exclusive(subject.table)),
+            Transactional((f"{add}{index.timing}",), tables.access_exclusive(subject.table)),
             reverse=(f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT IF EXISTS {quote(name)}",),
         ),
     )
@@ -311,13 +311,7 @@ def _as_constraint(subject: Subject, index: Index, name: str) -> tuple[str, ...]
     if index.constraint is None:
         return ()
     add = f"ALTER TABLE {subject.table.sql} ADD CONSTRAINT {quote(name)} UNIQUE USING INDEX {quote(name)}"
-    return (f"{add}{_timing(index)}",)
-
-
-def _timing(index: Index) -> str:
-    if not index.deferrable:
-        return ""
-    return " DEFERRABLE INITIALLY " + ("DEFERRED" if index.deferred else "IMMEDIATE")
+    return (f"{add}{index.timing}",)
 
 
 def _decorate(subject: Subject, index: Index, name: str, *, unique: bool = True) -> list[str]:
