@@ -5,13 +5,11 @@ from dataclasses import dataclass
 
 from expandcontract.model.change import Change
 from expandcontract.model.names import RelationName, dollar_quote, remark, shorten, sync_schema, trigger_name
-from expandcontract.model.phases import Stage
-from expandcontract.model.step import LockMode, Step, Transactional, Upkeep
-from expandcontract.model.upkeep import KeptUp
+from expandcontract.model.upkeep import UNTIL_CONTRACT, KeptUp
 from expandcontract.postgres.catalog.snapshot import Snapshot
-from expandcontract.steps import row_trigger, tables
 from expandcontract.steps.parts import Part
 from expandcontract.steps.row_function import RowFunction
+from expandcontract.steps.row_trigger import RowTrigger
 from expandcontract.steps.sync.notes import note_use
 
 
@@ -58,37 +56,31 @@ def of(
 
 def part(breaches: Breaches) -> Part:
     """Return what notes from dual_write on until contract, and again after undo."""
-    by = breaches.broken_by
-    parsed, gone = ((), ()) if isinstance(by, str) else (by.create(), (by.drop(),))
-    stand = (*parsed, _create(breaches), *_trigger(breaches))
-    function = (f"DROP FUNCTION IF EXISTS {breaches.function.sql}()", *gone)
-    down = row_trigger.drop(breaches.trigger, breaches.on)
-    drop = (*down, *function)
-    put_up = Transactional(stand, tables.locks(LockMode.SHARE_ROW_EXCLUSIVE, *breaches.on))
-    again = Transactional(
-        (*row_trigger.drop(breaches.trigger, breaches.on), *stand), tables.access_exclusive(*breaches.on)
-    )
+    by, trigger = breaches.broken_by, _trigger(breaches)
+    gone = (trigger.function_gone, *(() if isinstance(by, str) else (by.drop(),)))
     name = f"rows that break {breaches.rule}"
     return Part(
-        dual_write=(
-            Step("note_writers", "+", f"note from now on who writes {name}", put_up, makes=Upkeep.SYNC),
-        ),
-        repair=(
-            Step(
-                "restore:ready",
-                "~",
-                f"put back what notes who writes {name}",
-                again,
-                makes=Upkeep.SYNC,
-                restores=(Stage.BEFORE_READY, Stage.READY),
-            ),
-        ),
-        contract=drop,
-        undo=stand,
-        rollback=drop,
-        beside=function,
+        dual_write=(trigger.put_up("note_writers", f"note from now on who writes {name}"),),
+        repair=(trigger.put_back("ready", f"notes who writes {name}", *UNTIL_CONTRACT),),
+        contract=(*trigger.down, *gone),
+        undo=trigger.up,
+        rollback=(*trigger.down, *gone),
+        beside=gone,
         below=breaches.on[1:],
         upkeep=(KeptUp(breaches.trigger, breaches.functions),),
+    )
+
+
+def _trigger(breaches: Breaches) -> RowTrigger:
+    by = breaches.broken_by
+    parsed = () if isinstance(by, str) else by.create()
+    return RowTrigger(
+        breaches.trigger,
+        breaches.function,
+        breaches.on,
+        (*parsed, _create(breaches)),
+        # Whoever keeps such a rule does not even call the function.
+        when=by if isinstance(by, str) else "",
     )
 
 
@@ -113,10 +105,3 @@ END
 """
     signature = f"{breaches.function.sql}() RETURNS trigger LANGUAGE plpgsql"
     return f"CREATE OR REPLACE FUNCTION {signature} AS {dollar_quote(body)}"
-
-
-def _trigger(breaches: Breaches) -> tuple[str, ...]:
-    # Whoever keeps such a rule does not even call the function.
-    by = breaches.broken_by
-    when = by if isinstance(by, str) else ""
-    return row_trigger.create(breaches.trigger, breaches.function, breaches.on, when=when)

@@ -2,16 +2,16 @@
 there: from dual_write until contract, from which on code gives it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from expandcontract.model.names import RelationName, dollar_quote, quote, remark
 from expandcontract.model.phases import Stage
-from expandcontract.model.step import LockMode, Purpose, Step, Sweep, Transactional, Upkeep
+from expandcontract.model.step import Purpose, Step, Sweep
 from expandcontract.model.upkeep import KeptUp
 from expandcontract.postgres.catalog.snapshot import Snapshot
-from expandcontract.steps import row_trigger, tables
 from expandcontract.steps.parts import Part
 from expandcontract.steps.row_function import RowFunction
+from expandcontract.steps.row_trigger import RowTrigger
 from expandcontract.steps.sync.notes import note_use
 
 
@@ -47,37 +47,30 @@ class Filling:
 
 
 def part(filling: Filling) -> Part:
-    """Return what fills, and after it looks for rows that have no value still."""
-    on, name = filling.snapshot.triggered, quote(filling.column)
-    stand = (_create(filling), *row_trigger.create(filling.trigger, filling.function, on))
-    down = row_trigger.drop(filling.trigger, on)
-    value = filling.value.create()
-    put_up = Transactional((*value, *stand), tables.locks(LockMode.SHARE_ROW_EXCLUSIVE, *on))
-    again = Transactional((*down, *value, *stand), tables.access_exclusive(*on))
-    drop = (*down, f"DROP FUNCTION IF EXISTS {filling.function.sql}()")
+    """Return what fills, and after it looks for rows that have no value still. What makes the value stays
+    until purge.
+    """
+    name, value = quote(filling.column), filling.value
+    trigger = RowTrigger(
+        filling.trigger, filling.function, filling.snapshot.triggered, (*value.create(), _create(filling))
+    )
+    drop = (*trigger.down, trigger.function_gone)
     sentence = f"give {name} a value from now on where a row comes without one, whoever writes"
     return Part(
-        dual_write=(Step("fill_new", "+", sentence, put_up, makes=Upkeep.SYNC),),
+        dual_write=(trigger.put_up("fill_new", sentence),),
         backfill=(_copy(filling),),
         verify=(_look(filling),),
         repair=tuple(
-            Step(
-                f"restore:{when}",
-                "~",
-                f"put back what gives {name} a value",
-                again,
-                makes=Upkeep.SYNC,
-                restores=(stage,),
-            )
+            trigger.put_back(when, f"gives {name} a value", stage)
             for when, stage in (("filling", Stage.BEFORE_READY), ("ready", Stage.READY))
         ),
         contract=drop,
-        undo=stand,
-        rollback=(*drop, filling.value.drop()),
-        beside=(drop[-1], filling.value.drop()),
-        purge=(filling.value.drop(),),
-        below=on[1:],
-        upkeep=(KeptUp(filling.trigger, (filling.function, filling.value.name)),),
+        undo=replace(trigger, make=(_create(filling),)).up,
+        rollback=(*drop, value.drop()),
+        beside=(trigger.function_gone, value.drop()),
+        purge=(value.drop(),),
+        below=trigger.on[1:],
+        upkeep=(KeptUp(filling.trigger, (filling.function, value.name)),),
     )
 
 

@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 from expandcontract.model.names import RelationName, dollar_quote, qualify_constant, quote, remark
 from expandcontract.model.phases import Stage
-from expandcontract.model.step import LockMode, Step, Transactional, Upkeep
+from expandcontract.model.step import Upkeep
 from expandcontract.model.upkeep import UNTIL_CONTRACT, KeptUp
 from expandcontract.postgres.catalog.column import Column
-from expandcontract.steps import row_trigger, tables
 from expandcontract.steps.parts import Part
 from expandcontract.steps.row_function import RowFunction
+from expandcontract.steps.row_trigger import RowTrigger
 from expandcontract.steps.sync import predicates, rows
 from expandcontract.steps.sync.notes import note_use
 
@@ -48,56 +48,44 @@ def part(noting: Noting) -> Part:
     """Return what notes from dual_write on until contract, and again after undo. What fills goes on until
     purge.
     """
-    stand, drop = (*_create(noting), *_trigger(noting)), _drop(noting)
-    put_up = Transactional(stand, tables.locks(LockMode.SHARE_ROW_EXCLUSIVE, *noting.on))
+    trigger, gone = _trigger(noting), _drop_functions(noting)
+    drop = (*trigger.down, *gone)
     sentence = f"note from now on who writes {noting.what}"
-    if noting.fill is not None:
-        sentence = f"{sentence}, and give it a value where a row comes without one"
-    filled = noting.fill is not None
-    return Part(
-        dual_write=(Step("note_writers", "+", sentence, put_up, makes=Upkeep.SYNC),),
-        repair=_repair(noting),
-        contract=_create(_behind(noting)) if filled else drop,
-        undo=_create(noting) if filled else stand,
-        rollback=drop,
-        beside=_drop_functions(noting),
-        purge=drop if filled else (),
-        below=noting.on[1:],
-        upkeep=(_kept_up(noting),),
-    )
-
-
-def _kept_up(noting: Noting) -> KeptUp:
     if noting.fill is None:
-        return KeptUp(noting.trigger, (noting.function,))
-    functions = (noting.fill.name, noting.function)
-    return KeptUp(noting.trigger, functions, functions, (*UNTIL_CONTRACT, Stage.HIDDEN))
+        return Part(
+            dual_write=(trigger.put_up("note_writers", sentence),),
+            repair=(trigger.put_back("ready", f"notes who writes {noting.what}", *UNTIL_CONTRACT),),
+            contract=drop,
+            undo=trigger.up,
+            rollback=drop,
+            beside=gone,
+            below=noting.on[1:],
+            upkeep=(KeptUp(noting.trigger, (noting.function,)),),
+        )
+    sentence = f"{sentence}, and give it a value where a row comes without one"
+    behind, functions = _behind(noting), (noting.fill.name, noting.function)
+    return Part(
+        dual_write=(trigger.put_up("note_writers", sentence),),
+        repair=(
+            trigger.put_back("ready", f"gives a value to {noting.what}", *UNTIL_CONTRACT),
+            _trigger(behind).put_back(
+                "hidden", f"gives a value to {behind.what}", Stage.HIDDEN, makes=Upkeep.HIDDEN
+            ),
+        ),
+        contract=_create(behind),
+        undo=_create(noting),
+        rollback=drop,
+        beside=gone,
+        purge=drop,
+        below=noting.on[1:],
+        upkeep=(KeptUp(noting.trigger, functions, functions, (*UNTIL_CONTRACT, Stage.HIDDEN)),),
+    )
 
 
 def _behind(noting: Noting) -> Noting:
     """Return what fills the column after contract, under its name by then, and notes nobody."""
     column = noting.column
     return replace(noting, column=None if column is None else replace(column, name=noting.hidden), hidden="")
-
-
-def _repair(noting: Noting) -> tuple[Step, ...]:
-    found = [_restore(noting, "ready", Upkeep.SYNC, Stage.BEFORE_READY, Stage.READY)]
-    if noting.fill is not None:
-        found.append(_restore(_behind(noting), "hidden", Upkeep.HIDDEN, Stage.HIDDEN))
-    return tuple(found)
-
-
-def _restore(noting: Noting, when: str, upkeep: Upkeep, *stages: Stage) -> Step:
-    does = "gives a value to" if noting.fill is not None else "notes who writes"
-    again = (*row_trigger.drop(noting.trigger, noting.on), *_create(noting), *_trigger(noting))
-    return Step(
-        f"restore:{when}",
-        "~",
-        f"put back what {does} {noting.what}",
-        Transactional(again, tables.access_exclusive(*noting.on)),
-        makes=upkeep,
-        restores=stages,
-    )
 
 
 def _create(noting: Noting) -> tuple[str, ...]:
@@ -156,15 +144,11 @@ def _written(noted: Column) -> str:
     return f"(CASE WHEN TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN {inserted} ELSE {updated} END)"
 
 
-def _drop(noting: Noting) -> tuple[str, ...]:
-    return (*row_trigger.drop(noting.trigger, noting.on), *_drop_functions(noting))
-
-
 def _drop_functions(noting: Noting) -> tuple[str, ...]:
     fill = () if noting.fill is None else (noting.fill.drop(),)
-    return (f"DROP FUNCTION IF EXISTS {noting.function.sql}()", *fill)
+    return (_trigger(noting).function_gone, *fill)
 
 
-def _trigger(noting: Noting) -> tuple[str, ...]:
-    events = "INSERT OR UPDATE" if noting.column is not None else "INSERT OR UPDATE OR DELETE"
-    return row_trigger.create(noting.trigger, noting.function, noting.on, events=events)
+def _trigger(noting: Noting) -> RowTrigger:
+    events = RowTrigger.ROWS if noting.column is not None else f"{RowTrigger.ROWS} OR DELETE"
+    return RowTrigger(noting.trigger, noting.function, noting.on, _create(noting), events)
