@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from expandcontract.model.errors import NameTaken, NoSuchObject
 from expandcontract.model.names import RelationName, parse_column, quote
 from expandcontract.model.site import Site
-from expandcontract.postgres.catalog.constraint import Constraint
+from expandcontract.postgres.catalog.constraint import Constraint, check_expression
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps.references import Reference
 from expandcontract.steps.rules import Standing
@@ -150,7 +150,7 @@ def standing(snapshot: Snapshot, found: Named) -> Standing:
 def _broken_by(found: Named) -> str:
     match found.kind:
         case "c":
-            return f"{found.definition.removeprefix('CHECK ').removesuffix(' NO INHERIT')} IS FALSE"
+            return f"{check_expression(found.definition)} IS FALSE"
         case "n":
             return f"t.{quote(found.columns[0])} IS NOT DISTINCT FROM NULL"
         case "f" if found.reference is not None:

@@ -119,15 +119,19 @@ def where_ours(index: Standing) -> str:
 
 def decorate(index: Standing, was: Index) -> tuple[str, ...]:
     """Return what gives an index that was built again its statistics targets, its comment and its mark."""
-    statements = [
-        f"ALTER INDEX {index.sql} ALTER COLUMN {number} SET STATISTICS {target}"
-        for number, target in was.statistics
-    ]
-    if was.comment is not None:
-        statements.append(tables.comment_on("INDEX", index.sql, was.comment))
+    statements = described(index.sql, was)
     if was.clustered:
-        statements.append(f"ALTER TABLE {index.table.sql} CLUSTER ON {quote(index.name)}")
-    return tuple(statements)
+        statements = (*statements, f"ALTER TABLE {index.table.sql} CLUSTER ON {quote(index.name)}")
+    return statements
+
+
+def described(name: str, was: Index) -> tuple[str, ...]:
+    """Return what gives the index of that name, as SQL, the statistics targets and the comment of another."""
+    statements = tuple(
+        f"ALTER INDEX {name} ALTER COLUMN {number} SET STATISTICS {target}"
+        for number, target in was.statistics
+    )
+    return statements if was.comment is None else (*statements, tables.comment_on("INDEX", name, was.comment))
 
 
 def leaf_name(leaf: RelationName, name: str) -> str:

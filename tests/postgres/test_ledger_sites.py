@@ -310,9 +310,11 @@ async def test_what_was_bound_before_is_bound_now(empty_database: str, stage: st
             before = await connection.fetchval(asked)
             await migrate(ledger.database)
             assert await connection.fetchval(asked) == before
-            stored, row = await connection.fetchrow("""SELECT c.plan::text, pg_catalog.to_jsonb(u)::text
-                FROM expandcontract.change c, expandcontract.upkeep u""")
-            read = json.loads(json.dumps(present(json.loads(stored))["upkeep"]))
-            assert read == [{key: json.loads(row)[key] for key in read[0]}]
+            stored = json.loads(await connection.fetchval("SELECT plan::text FROM expandcontract.change"))
+            row = await connection.fetchval(
+                "SELECT pg_catalog.to_jsonb(u)::text FROM expandcontract.upkeep u"
+            )
+            (read,) = json.loads(json.dumps(present(stored)["upkeep"]))
+            assert read == {key: json.loads(row)[key] for key in read}
         finally:
             await connection.close()

@@ -44,6 +44,11 @@ class Constraint:
     readable: bool = False
 
 
+def check_expression(definition: str) -> str:
+    """Return the expression of a CHECK as pg_get_constraintdef() writes that, without what may follow it."""
+    return definition.removeprefix("CHECK ").removesuffix(" NOT VALID").removesuffix(" NO INHERIT")
+
+
 _ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT", " ": ""}
 _MATCHES = {"s": "SIMPLE", "f": "FULL", "p": "PARTIAL", " ": ""}
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from expandcontract.model.names import quote
 from expandcontract.model.notes import Note
 from expandcontract.model.step import Step, Transactional
-from expandcontract.postgres.catalog.constraint import Constraint
+from expandcontract.postgres.catalog.constraint import Constraint, check_expression
 from expandcontract.steps import tables
 from expandcontract.steps.carry.subject import Subject
 from expandcontract.steps.parts import Part
@@ -104,7 +104,7 @@ def taken(subject: Subject) -> tuple[CarriedCheck, ...]:
         return ()
     checks = (check for check in _checks(subject) if check.validated and check.enforced)
     return tuple(
-        CarriedCheck(_expression(check.definition), check.columns, _types(subject, check.columns))
+        CarriedCheck(check_expression(check.definition), check.columns, _types(subject, check.columns))
         for check in checks
     )
 
@@ -117,7 +117,10 @@ def unchecked(subject: Subject) -> tuple[CarriedCheck, ...]:
     checks = [c for c in snapshot.constraints if c.kind == "c" and not c.validated and c.enforced]
     columns = [c for c in snapshot.columns if c.not_null and not c.not_null_valid]
     return (
-        *(CarriedCheck(_expression(c.definition), c.columns, _types(subject, c.columns)) for c in checks),
+        *(
+            CarriedCheck(check_expression(c.definition), c.columns, _types(subject, c.columns))
+            for c in checks
+        ),
         *(CarriedCheck(f"({quote(c.name)} IS DISTINCT FROM NULL)", (c.name,), (c.type,)) for c in columns),
     )
 
@@ -125,19 +128,13 @@ def unchecked(subject: Subject) -> tuple[CarriedCheck, ...]:
 def _broken(subject: Subject, check: Constraint) -> str:
     """Return SQL that is true of a row `t` that the new side's CHECK will refuse."""
     columns = subject.substituted(check.columns)
-    known = CarriedCheck(_expression(subject.definitions[check.name]), columns, ())
+    known = CarriedCheck(check_expression(subject.definitions[check.name]), columns, ())
     return predicates.refused_by(known, "t")
 
 
 def _types(subject: Subject, names: tuple[str, ...]) -> tuple[str, ...]:
     found = (subject.snapshot.column(name) for name in names)
     return tuple(column.type for column in found if column is not None)
-
-
-def _expression(definition: str) -> str:
-    """CHECK (expression) [NO INHERIT], as pg_get_constraintdef writes it."""
-    bare = definition.removeprefix("CHECK ").removesuffix(" NOT VALID")
-    return bare.removesuffix(" NO INHERIT")
 
 
 def _checks(subject: Subject) -> list[Constraint]:

@@ -315,13 +315,7 @@ def _as_constraint(subject: Subject, index: Index, name: str) -> tuple[str, ...]
 
 
 def _decorate(subject: Subject, index: Index, name: str, *, unique: bool = True) -> list[str]:
-    qualified = RelationName(subject.table.schema, name).sql
-    statements = [
-        f"ALTER INDEX {qualified} ALTER COLUMN {number} SET STATISTICS {target}"
-        for number, target in index.statistics
-    ]
-    if index.comment is not None:
-        statements.append(tables.comment_on("INDEX", qualified, index.comment))
+    statements = [*indexes.described(RelationName(subject.table.schema, name).sql, index)]
     if index.constraint_comment is not None and unique:
         statements.append(
             tables.comment_on("CONSTRAINT", f"{quote(name)} ON {subject.table.sql}", index.constraint_comment)
