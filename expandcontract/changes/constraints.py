@@ -4,6 +4,7 @@ import difflib
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
+from expandcontract.changes import preflight
 from expandcontract.model.errors import NameTaken, NoSuchObject
 from expandcontract.model.names import RelationName, parse_column, quote
 from expandcontract.model.site import Site
@@ -110,8 +111,7 @@ def free_name(snapshot: Snapshot, written: str) -> str:
         raise NameTaken(
             f"{snapshot.table} has a constraint {quote(name)} already.", why="Choose another name."
         )
-    if name.startswith("~ec_"):
-        raise NameTaken(f"{quote(name)} begins like what ec makes for itself.", why="Choose another name.")
+    preflight.examine_not_ours(name)
     return name
 
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from pydantic import Field
 
+from expandcontract.changes import preflight
 from expandcontract.changes.kind import Spec
 from expandcontract.model.chosen_names import chosen
 from expandcontract.model.errors import BadExpression, NameTaken, UnsupportedShape
@@ -159,6 +160,7 @@ def _name(words: IndexWords, snapshot: Snapshot, same: list[Index], addition: st
     if words.name is None:
         return first if first in broken else chosen(table.name, addition, label, taken)
     name = check(parse_column(words.name))
+    preflight.examine_not_ours(name)
     if name in taken and name not in broken:
         there = next((each for each in snapshot.indexes if each.name == name), None)
         raise NameTaken(

@@ -93,14 +93,20 @@ def examine_name(snapshot: Snapshot, name: str, *, ours: bool = False) -> None:
             f"{snapshot.table} has a column {quote(name)} already.",
             why="The new side needs a name of its own.",
         )
-    if name.startswith("~ec_") and not ours:
-        raise NameTaken(
-            f"{quote(name)} begins like what ec makes for itself.",
-            why="Names that begin with ~ec_ are hidden columns, and go with purge.",
-        )
+    if not ours:
+        examine_not_ours(name)
     if name in _SYSTEM_COLUMNS:
         raise NameTaken(
             f"{quote(name)} is the name of a system column of every table.", why="Choose another name."
+        )
+
+
+def examine_not_ours(name: str) -> None:
+    """Raise NameTaken for a name that what is hidden may have, or what stands for a time."""
+    if name.startswith("~ec_"):
+        raise NameTaken(
+            f"{quote(name)} begins like what ec makes for itself.",
+            why="Names that begin with ~ec_ are what is hidden, and goes with purge.",
         )
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from expandcontract.changes import table_shape
+from expandcontract.changes import preflight, table_shape
 from expandcontract.model.errors import NameTaken, UnsupportedShape
 from expandcontract.model.names import RelationName, check, quote
 from expandcontract.model.notes import Note
@@ -37,11 +37,8 @@ def examine_table_name(snapshot: Snapshot, name: str, *, ours: bool = False) -> 
             f"{RelationName(snapshot.table.schema, name)} is the name of another {what} already.",
             why="A table, its row type and its indexes share their names with all others of the schema.",
         )
-    if name.startswith("~ec_") and not ours:
-        raise NameTaken(
-            f"{quote(name)} begins like what ec makes for itself.",
-            why="Names that begin with ~ec_ are what is hidden, and goes with purge.",
-        )
+    if not ours:
+        preflight.examine_not_ours(name)
 
 
 def part(stand_in: StandIn, sentence: str, notes: Iterator[Note]) -> Part:
