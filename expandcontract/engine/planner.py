@@ -18,6 +18,7 @@ from expandcontract.engine import (
     referring_rows,
     row_fit,
     unfit_statements,
+    view_owners,
 )
 from expandcontract.engine.context import Context
 from expandcontract.engine.rehearsal import rehearse
@@ -161,6 +162,7 @@ async def ask(conn: AsyncConnection, change: Change) -> Catalog:
     asked = question(change, snapshot)
     if isinstance(asked, Question) and asked.recreate_views:
         snapshot = replace(snapshot, views=await view.load(conn, snapshot.table, asked.column))
+        await view_owners.refuse_strangers(conn, snapshot.table, [each.name for each in snapshot.views])
     missing = [row[0] for row in await conn.exec_driver_sql(_TO_ASK, (snapshot.table.sql,))]
     if missing:
         raise MissingPrivilege(

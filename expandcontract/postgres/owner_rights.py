@@ -63,6 +63,27 @@ WHERE c.oid = {relation} AND me.oid <> o.oid AND NOT o.rolsuper
                     AND NOT pg_catalog.pg_has_role(o.oid, more.oid, 'MEMBER')))))"""
 
 
+def not_trusted(views: str, table: str) -> str:
+    """Return the query for views (an array of names, as SQL) whose owner may do less than who owns a table (a
+    name, as SQL): the view, its owner and that of the table.
+
+    A view's text is evaluated as soon as it is read, constants of a domain with a CHECK among it, and whoever
+    owns the view, or is a member of who does, wrote it.
+    """
+    return f"""
+SELECT v.oid::pg_catalog.regclass::pg_catalog.text AS name, o.rolname::pg_catalog.text AS owner,
+       pg_catalog.pg_get_userbyid(t.relowner)::pg_catalog.text AS of_table
+FROM pg_catalog.unnest({views}) AS named (name)
+JOIN pg_catalog.pg_class v ON v.oid = pg_catalog.to_regclass(named.name)
+JOIN pg_catalog.pg_class t ON t.oid = pg_catalog.to_regclass({table})
+JOIN pg_catalog.pg_roles o ON o.oid = CASE v.relowner
+    WHEN 'pg_database_owner'::pg_catalog.regrole THEN (
+        SELECT d.datdba FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database())
+    ELSE v.relowner END
+WHERE NOT pg_catalog.pg_has_role(o.oid, t.relowner, 'MEMBER')
+ORDER BY 1"""
+
+
 _OWNER = f"SELECT {foreign_owner('$1::pg_catalog.text::pg_catalog.regclass')}"
 
 #: What every session needs once. Bodies are parsed along whatever path the session has by then: each name has

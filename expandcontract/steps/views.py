@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from expandcontract.model.names import RelationName, do, hidden_name, literal, quote
 from expandcontract.postgres.descendants import tree
-from expandcontract.postgres.owner_rights import AS_OWNER
+from expandcontract.postgres.owner_rights import AS_OWNER, not_trusted
 
 #: A name for a moment, which no table has.
 _SPARE = "~ec_spare"
@@ -156,6 +156,23 @@ _AS_BEFORE = """EXECUTE pg_catalog.format('ALTER VIEW %s OWNER TO %I', shown.nam
         LOOP
             EXECUTE pg_catalog.format('%s ON %s %s%s', given.what, shown.name, given.who, given.further);
         END LOOP;"""
+
+
+def trusted(table: RelationName, views: Sequence[RelationName]) -> str:
+    """Return the statement that fails, before any text is read, where somebody has exchanged a view for one
+    of theirs whose code would run with the rights of the table's owner.
+    """
+    names = ", ".join(literal(view.sql) for view in views)
+    found = not_trusted(f"ARRAY[{names}]::pg_catalog.text[]", literal(table.sql))
+    return do(f"""DECLARE found record; BEGIN
+    FOR found IN {found} LOOP
+        RAISE EXCEPTION 'View % belongs to %, who may not act as %', found.name, found.owner, found.of_table
+            USING ERRCODE = 'insufficient_privilege', DETAIL = {literal(_OF_STRANGERS)};
+    END LOOP;
+END""")
+
+
+_OF_STRANGERS = "What its text calls would run with the rights of the table's owner."
 
 
 def brought_back(views: Sequence[RelationName]) -> str:

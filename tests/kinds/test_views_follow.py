@@ -7,9 +7,10 @@ import pytest
 
 from expandcontract import gates
 from expandcontract.engine.verbs import plan
-from expandcontract.model.errors import GateShut, MissingPrivilege, PlanFails
+from expandcontract.model.errors import ColumnOwned, EcError, GateShut, MissingPrivilege, PlanFails
 from expandcontract.model.phases import Stage
 from tests.acceptance.cycle import Expected, Life, living, opened
+from tests.kinds.test_other_tables import begun
 
 GIVEN = """
 CREATE SCHEMA "Reports";
@@ -189,4 +190,72 @@ async def test_views_of_somebody_else(database: str) -> None:
             await life.rollback()
     finally:
         async with opened(database, *RENAME, "DROP TABLE users CASCADE") as after:
+            await after.sql("DROP OWNED BY keeper, stranger CASCADE; DROP ROLE keeper, stranger")
+
+
+TWO = """
+CREATE TABLE users (id integer PRIMARY KEY, fax integer);
+CREATE TABLE towns (id integer PRIMARY KEY, phone integer);
+CREATE VIEW both_of AS SELECT fax, phone FROM users JOIN towns ON towns.id = users.id;
+"""
+
+
+async def test_a_view_is_made_anew_by_one_change_at_a_time(database: str) -> None:
+    """Undo of the one would bring back a view from before the other. Two that replace it are in nobody's
+    way, on whichever tables.
+    """
+    other = {"column": "towns.phone", "new_name": "telephone", "recreate_views": True}
+    async with living(database, *RENAME, TWO) as life:
+        await life.start()
+        with pytest.raises(ColumnOwned, match="both_of"):
+            await begun(
+                life, "change-type", column="towns.phone", type="bigint", swap=True, recreate_views=True
+            )
+        await begun(life, "rename-column", **other)
+
+
+#: Whoever calls it leaves a mark that no rollback takes away.
+MARKED = """
+CREATE SEQUENCE called;
+CREATE ROLE keeper;
+CREATE ROLE stranger;
+GRANT ALL ON SCHEMA public TO keeper, stranger;
+GRANT ALL ON SEQUENCE called TO PUBLIC;
+CREATE FUNCTION marks() RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN
+    IF current_user <> 'stranger' THEN PERFORM nextval('public.called'); END IF;
+    RETURN true;
+END $$;
+CREATE TABLE users (id integer PRIMARY KEY, fax integer);
+CREATE VIEW known AS SELECT fax FROM users;
+ALTER TABLE users OWNER TO keeper;
+ALTER VIEW known OWNER TO keeper;
+SET ROLE stranger;
+CREATE DOMAIN trap AS integer CHECK (marks());
+RESET ROLE;
+"""
+_TRAPPED = """CREATE VIEW {0} AS SELECT fax, '{{1}}'::trap[] AS caught FROM users;
+    ALTER VIEW {0} OWNER TO stranger; ALTER SEQUENCE called RESTART"""
+
+
+async def test_a_strangers_view_is_not_read_with_the_rights_of_who_owns_the_table(database: str) -> None:
+    """Neither by the plan, which is refused, nor by contract, where somebody has put it in the place of one
+    that was there when the change began.
+    """
+    try:
+        async with living(database, *RENAME, MARKED) as life:
+            await life.sql(_TRAPPED.format("trapped"))
+            with pytest.raises(MissingPrivilege, match=r"trapped belongs to stranger"):
+                await life.plan()
+            assert not await life.value("SELECT is_called FROM called")
+            await life.sql("DROP VIEW trapped")
+            await life.ready()
+            await life.sql("DROP VIEW known;" + _TRAPPED.format("known"))
+            with pytest.raises(EcError, match="known belongs to stranger"):
+                await life.contract()
+            assert not await life.value("SELECT is_called FROM called")
+            assert (await life.situation()).state == "active"
+            await life.sql("DROP VIEW known")
+            await life.contract()
+    finally:
+        async with opened(database, *RENAME, "DROP TABLE IF EXISTS users CASCADE") as after:
             await after.sql("DROP OWNED BY keeper, stranger CASCADE; DROP ROLE keeper, stranger")

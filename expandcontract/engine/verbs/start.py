@@ -12,7 +12,7 @@ from pydantic import BaseModel
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expandcontract.engine import hooks, orphans, owned_views, plan_files, planner, run_on
+from expandcontract.engine import hooks, orphans, owned_views, plan_files, planner, run_on, shared_views
 from expandcontract.engine import situation as situations
 from expandcontract.engine.allowed_verbs import applies, place, require_undamaged
 from expandcontract.engine.context import Context
@@ -220,6 +220,7 @@ async def _begin(context: Context, change: Change, consent: Consent, known: Situ
         await change_writer.acknowledge(conn, context.tables, change_id, agreed, who=context.who)
         # After the row was written: two starts at the same moment see each other then.
         _refuse_shared(plan, await reader.open_beside(conn, context.tables, change_id))
+        await shared_views.refuse(conn, context, plan, change_id)
         return change_id
 
     change_id = await planner.patiently(context, change, begin)

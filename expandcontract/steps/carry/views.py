@@ -19,7 +19,10 @@ def part(subject: Subject) -> Part:
     table, column = subject.table, subject.column.name
     if _makes_anew(subject):
         return Part(
-            contract=(views.made_anew(table, subject.hidden, subject.final, found),),
+            contract=(
+                views.trusted(table, found),
+                views.made_anew(table, subject.hidden, subject.final, found),
+            ),
             undo=(views.brought_back(found),),
             purge=views.dropped(found),
             follows=found,
@@ -27,8 +30,8 @@ def part(subject: Subject) -> Part:
             notes=notes,
         )
     return Part(
-        contract=(views.replaced(table, subject.hidden, subject.final, found),),
-        undo=(views.replaced(table, subject.new, column, found),),
+        contract=(views.trusted(table, found), views.replaced(table, subject.hidden, subject.final, found)),
+        undo=(views.trusted(table, found), views.replaced(table, subject.new, column, found)),
         follows=found,
         notes=notes,
     )
