@@ -319,7 +319,7 @@ def _what_matters(snapshot: Snapshot, olds: Sequence[Column]) -> dict[str, objec
         "column": asdict(olds[0]),
         **({"columns": [asdict(column) for column in olds]} if len(olds) > 1 else {}),
         "indexes": [asdict(index) for index in snapshot.indexes if not names.isdisjoint(index.columns)],
-        "constraints": [asdict(each) for each in snapshot.constraints if not names.isdisjoint(each.columns)],
+        "constraints": [asdict(each) for each in snapshot.constraints if not names.isdisjoint(each.of_table)],
         "triggers": [trigger.name for trigger in snapshot.triggers],
         "leaves": [leaf.name.sql for leaf in snapshot.relation.leaves],
         "primary_key": list(snapshot.primary_key),

@@ -128,8 +128,7 @@ def examine(snapshot: Snapshot, column: Column) -> None:
                 next="ec start change-type with --to, which goes on beside it",
             )
     for constraint in snapshot.constraints:
-        own = column.name in constraint.columns and constraint.kind in "cf" and not constraint.inbound
-        if own or (constraint.inbound and column.name in constraint.other_columns):
+        if column.name in constraint.of_table:
             raise UnsupportedShape(
                 f"Constraint {quote(constraint.name)} names {name}: with another type PostgreSQL checks "
                 "every row against it while nobody may use the table.",

@@ -7,7 +7,6 @@ from expandcontract.changes.table_shape import Need
 from expandcontract.model.errors import NameTaken, UnsupportedShape
 from expandcontract.model.names import check, qualify_constant, quote
 from expandcontract.postgres.catalog.column import Column
-from expandcontract.postgres.catalog.constraint import Constraint
 from expandcontract.postgres.catalog.snapshot import Snapshot, must_have
 
 
@@ -124,20 +123,20 @@ def _column(snapshot: Snapshot, column: Column) -> Iterator[tuple[str, str]]:
         yield f"{name} is an identity column.", "There is no recipe yet that hands its sequence over."
     yield from _indexes(snapshot, column)
     for constraint in snapshot.constraints:
-        if constraint.kind == "f" and ", PERIOD " in constraint.definition and _in(constraint, column):
+        if (
+            constraint.kind == "f"
+            and ", PERIOD " in constraint.definition
+            and column.name in constraint.of_table
+        ):
             yield (
                 f"{name} is part of the temporal foreign key {quote(constraint.name)}.",
                 "PostgreSQL cannot add one without a scan under a lock that stops all writes.",
             )
-        if constraint.inbound and column.name in constraint.other_columns:
+        if constraint.inbound and column.name in constraint.of_table:
             yield (
                 f"{constraint.table} refers to {name} by foreign key {quote(constraint.name)}.",
                 "There is no recipe yet that moves a reference to the new column.",
             )
-
-
-def _in(constraint: Constraint, column: Column) -> bool:
-    return column.name in (constraint.other_columns if constraint.inbound else constraint.columns)
 
 
 def _indexes(snapshot: Snapshot, column: Column) -> Iterator[tuple[str, str]]:

@@ -18,7 +18,7 @@ from tests.waiting import until
 pytestmark = pytest.mark.skipif(18 not in available_versions(), reason="needs PostgreSQL 18")
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_the_demo_plays_to_its_end(tmp_path: Path) -> None:
     """Both applications work through the whole life of the change: no error, no row wrong, exit code 0; and
     its records are kept where somebody wants them.
@@ -55,7 +55,7 @@ async def test_the_demo_plays_to_its_end(tmp_path: Path) -> None:
     assert "| state | purged" in (tmp_path / "report.md").read_text()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 @pytest.mark.in_turn(3)
 @pytest.mark.parametrize("how", ["SIGKILL", "SIGTERM", "SIGINT"])
 async def test_nothing_is_left_of_the_demo(how: str, tmp_path: Path) -> None:

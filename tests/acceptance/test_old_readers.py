@@ -407,7 +407,7 @@ async def test_without_the_extension_the_gate_says_how_to_get_it(database: str) 
 
 
 @counted
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_gates_answer_soon_with_5000_statements(counting: Server) -> None:
     """A look at 5,000 statements, of which 300 are of the table, in under a second when nobody else works."""
     async with ready(counting) as life:

@@ -36,6 +36,15 @@ async def test_what_is_dropped_from_the_old_side_is_named_before_contract(databa
         assert await _unique(life) == {"t_pkey", "t_label_key"}
 
 
+async def test_what_others_refer_with_is_nothing_of_the_old_side(database: str) -> None:
+    """A key of another table, over a column of that name, to the primary key: no gate misses it."""
+    given = "CREATE TABLE t (id int PRIMARY KEY, name int); CREATE TABLE child (name int REFERENCES t)"
+    async with living(database, "rename-column", _RENAME, given) as life:
+        await life.ready()
+        await life.contract()
+        await life.undo()
+
+
 async def test_a_foreign_key_on_the_new_column_is_named_before_undo_builds_anything(database: str) -> None:
     """One that refers to it, and one that holds it to another table; without them undo goes through."""
     async with living(database, "rename-column", _RENAME, _GIVEN) as life:

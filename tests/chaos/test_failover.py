@@ -24,7 +24,7 @@ from tests.waiting import until
 
 pytestmark = [
     pytest.mark.skipif(VERSION not in available_versions(), reason=f"needs PostgreSQL {VERSION}"),
-    pytest.mark.timeout(300),
+    pytest.mark.timeout(600),
 ]
 ROWS = 400
 GIVEN = f"""

@@ -43,6 +43,11 @@ class Constraint:
     other_partitioned: bool = False
     readable: bool = False
 
+    @property
+    def of_table(self) -> tuple[str, ...]:
+        """The columns of the table that was asked about: of an inbound one those that it references."""
+        return self.other_columns if self.inbound else self.columns
+
 
 def check_expression(definition: str) -> str:
     """Return the expression of a CHECK as pg_get_constraintdef() writes that, without what may follow it."""
