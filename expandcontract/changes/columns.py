@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from expandcontract.changes import constraints, costs, hazards, pair_notes, preflight
+from expandcontract.changes import constraints, costs, hazards, new_rules, pair_notes, preflight
 from expandcontract.changes.compose import compose as composed
 from expandcontract.changes.kind import Kind, SpecT
 from expandcontract.model.change import Change, Further, FurtherOld, Mode, Pair, Side, Unfit
@@ -21,9 +21,10 @@ from expandcontract.model.names import (
 from expandcontract.model.notes import Words
 from expandcontract.model.phases import State
 from expandcontract.model.plan import Plan
+from expandcontract.model.site import Site
 from expandcontract.postgres import watchers
 from expandcontract.postgres.catalog.column import Column
-from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.postgres.catalog.snapshot import Referred, Snapshot
 from expandcontract.postgres.clone import Answer, Judgement, Question
 from expandcontract.steps import undoing
 from expandcontract.steps.carry import TRAITS, UNEVEN, Subject, checks, indexes
@@ -53,6 +54,10 @@ class PairKind(Kind[SpecT]):
         assert isinstance(question, Question)  # noqa: S101 - what makes it a kind of a pair
         unfit = spec.model_dump(include={"unfit"}).get("unfit", Unfit.REFUSE)
         return compose(change, snapshot, judgement, question, unfit, ledger_schema)
+
+    def refers(self, spec: SpecT, judgement: Answer) -> tuple[Referred, ...]:
+        del spec
+        return new_rules.referred(judgement.rules) if isinstance(judgement, Judgement) else ()
 
 
 def old_column(snapshot: Snapshot, name: str) -> Column:
@@ -86,7 +91,8 @@ def compose(
     conversions = _conversions(change.name, schema, olds, judgement, question)
     pair = _pair(snapshot, olds, judgement, question, conversions, unfit)
     trigger = trigger_name(change.name)
-    subject, *others = (
+    default = new_rules.default_of(question, judgement)
+    first, *further = (
         Subject(
             snapshot=snapshot,
             column=each,
@@ -94,15 +100,18 @@ def compose(
             new=question.new,
             final=pair.new.at(State.HIDDEN),
             hidden=side.at(State.HIDDEN),
-            definitions=judgement.definitions,
+            definitions={} if pair.uneven else judgement.definitions,
             hidden_definitions=judgement.hidden_definitions,
-            default=judgement.default,
+            default=default,
             final_definitions=judgement.final_definitions,
             unique_at_ready=question.upsert_new,
             recreate_views=question.recreate_views,
         )
         for each, side in zip(olds, pair.olds, strict=True)
     )
+    types = {each.column: each.type for each in pair.news}
+    rules = new_rules.made(snapshot, question, judgement, types, first.taken)
+    subject, *others = (replace(each, rules=rules) for each in (first, *further))
     _examine_upsert(subject)
     sync = Sync(
         change=change.name,
@@ -110,13 +119,14 @@ def compose(
         schema=schema,
         trigger=trigger,
         key=snapshot.primary_key,
-        new_default=judgement.default,
+        new_default=default,
         ledger=ledger_schema,
-        checks=checks.taken(subject),
+        checks=tuple(check for each in (subject, *others) for check in checks.taken(each)),
         first="" if pair.computed_outside else first_trigger_name(change.name),
         watched=bool(watchers.before(snapshot.triggers, (*pair.old_columns, *pair.new_columns))),
         partition_keys=snapshot.relation.partition_keys,
         unique=any(i.unique and not {*pair.old_columns}.isdisjoint(i.columns) for i in snapshot.indexes),
+        rules=rules,
     )
     columns = Columns(
         subject,
@@ -126,13 +136,14 @@ def compose(
         question.function,
         judgement.new_type.bare,
         tuple(each.new_type.collation for each in judgement.more),
-        UNEVEN if pair.more or pair.old_more else TRAITS,
+        UNEVEN if pair.uneven else TRAITS,
         tuple(others),
     )
     notes = (
         *hazards.of_pair(_but_views(subject), predicates.hidden_names(pair), swap=subject.swap),
         *pair_notes.of(columns, judgement),
-        *(hazards.of_parts(snapshot, olds) if columns.traits is UNEVEN else ()),
+        *new_rules.notes(pair, rules, default),
+        *(hazards.of_parts(snapshot, olds) if pair.uneven else ()),
     )
     plan = composed(
         change,
@@ -146,7 +157,7 @@ def compose(
         # Of a side of several columns a rollback keeps nothing.
         given=predicates.only_new(pair, "t") if pair.more else "false",
         hidden=question.hidden,
-        others=constraints.all_referred(snapshot, pair.old_columns),
+        others=_sites(snapshot, pair),
     )
     return replace(
         plan,
@@ -156,6 +167,14 @@ def compose(
         undo=undoing.of(pair, sync.checks),
         costs=tuple(costs.of_pair(snapshot, column)),
     )
+
+
+def _sites(snapshot: Snapshot, pair: Pair) -> tuple[Site, ...]:
+    """Return the other tables to which the old side refers, or the new one will."""
+    uses: dict[RelationName, dict[str, None]] = {}
+    for each in (*constraints.all_referred(snapshot, pair.old_columns), *new_rules.sites(snapshot)):
+        uses.setdefault(each.table, {}).update(dict.fromkeys(each.uses))
+    return tuple(Site(table, uses=tuple(columns)) for table, columns in uses.items())
 
 
 def _but_views(subject: Subject) -> Snapshot:
@@ -181,7 +200,8 @@ def _pair(
         new=Side(
             question.new,
             judgement.new_type.type,
-            _all_not_null(olds) if further else column.not_null and not judgement.more,
+            question.new in question.rules.not_null
+            or (_all_not_null(olds) if further else column.not_null and not judgement.more),
             after="" if question.back_column in ("", question.new) else question.back_column,
         ),
         mode=Mode.MIRROR if mirror else Mode.FILL,
@@ -196,6 +216,7 @@ def _pair(
             Further(
                 each.new,
                 each.new_type.type,
+                each.new in question.rules.not_null,
                 forward=by_suffix[f"forward_{number}"],
                 plain_equality=each.new_type.plain_equality,
             )

@@ -59,7 +59,7 @@ def of_parts(snapshot: Snapshot, olds: Sequence[Column]) -> Iterator[Note]:
     """What stands on the old columns, and on none of a new side of more or fewer columns."""
     for index in snapshot.indexes:
         on = [quote(column.name) for column in olds if column.name in index.columns]
-        if on:
+        if on and not index.unique:
             yield Note.hazard(
                 "index-goes",
                 f"Index {quote(index.name)} ({index.definition}) stands on {' and '.join(on)} until purge, "

@@ -7,13 +7,12 @@ from expandcontract.changes.key_actions import KeyAction, actions
 from expandcontract.changes.row_expressions import RowExpression
 from expandcontract.model.change import Change
 from expandcontract.model.errors import UnsupportedShape
-from expandcontract.model.names import RelationName, literal, parse_referred, quote
+from expandcontract.model.names import RelationName, quote
 from expandcontract.model.notes import Note
 from expandcontract.postgres.catalog.snapshot import Referred, Snapshot
-from expandcontract.postgres.clone import Answer, Answers, Trial, other_table
+from expandcontract.postgres.clone import Answer, Answers, Trial, reference
 from expandcontract.postgres.clone.new_type import NOTHING_BUT_A_TYPE
 from expandcontract.postgres.expression import single
-from expandcontract.steps import tables
 from expandcontract.steps.new_column import NewColumn
 from expandcontract.steps.row_function import RowFunction
 
@@ -95,18 +94,9 @@ def trial(  # noqa: PLR0913 - what a column may be asked for with
 
 def _key(name: str, references: str | None, acts: str) -> list[str]:
     """Return what makes the foreign key to a copy of the other table, and keeps which one that is."""
-    found = "SELECT NULL::pg_catalog.oid AS found"
     if references is None:
-        return [f"CREATE TEMPORARY TABLE ec_found AS {found}"]
-    other, columns = parse_referred(references)
-    listed = tables.column_list(columns) if columns else ""
-    found = f"SELECT pg_catalog.to_regclass({literal(str(other))})::pg_catalog.oid AS found"
-    key = f"FOREIGN KEY ({quote(name)}) REFERENCES pg_temp.ec_other {listed} {acts}"
-    return [
-        *other_table.copied(other),
-        f"CREATE TEMPORARY TABLE ec_found AS {found}",
-        f"ALTER TABLE pg_temp.ec_clone ADD CONSTRAINT ec_key {key} NOT VALID",
-    ]
+        return ["CREATE TEMPORARY TABLE ec_found AS SELECT NULL::pg_catalog.oid AS found"]
+    return reference.statements((name,), references, acts)
 
 
 def referred(answer: Answer) -> tuple[Referred, ...]:

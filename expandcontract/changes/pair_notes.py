@@ -13,11 +13,12 @@ def of(columns: Columns, judgement: Judgement) -> tuple[Note, ...]:
     subject = columns.subject
     notes = [*columns.carried.notes, *_pathless(judgement)]
     outside = subject.pair.computed_outside
-    if judgement.default is None and (outside or not subject.pair.old.volatile_default):
+    replaced = subject.rules.default_replaced
+    if judgement.default is None and not replaced and (outside or not subject.pair.old.volatile_default):
         notes += [_default_dropped(each) for each in columns.subjects if each.column.default is not None]
     if subject.pair.gives_null:
         notes.append(_not_null_stays(subject.pair))
-    if subject.pair.one_way and subject.pair.old_more:
+    if subject.pair.one_way:
         notes += [
             _must_be_given(each)
             for each in columns.subjects

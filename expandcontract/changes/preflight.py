@@ -57,24 +57,8 @@ def is_constant(default: str) -> bool:
     return qualify_constant(default) is not None
 
 
-def examine_uneven(snapshot: Snapshot, column: Column) -> None:
-    """Raise UnsupportedShape when the column has a rule of which nobody can say what it means for a new side
-    of more or fewer columns.
-    """
-    name = quote(column.name)
-    rules = [each.name for each in snapshot.indexes if each.unique and column.name in each.columns]
-    rules += [each.name for each in snapshot.constraints if not each.inbound and column.name in each.columns]
-    for rule in rules:
-        raise UnsupportedShape(
-            f"{quote(rule)} is a rule on {name}, and nothing says what it means for the new side.",
-            why="A value that is made of that again might break it, and old code's row with it.",
-            next=f"Drop it first: ec start drop-constraint {snapshot.table} {quote(rule)}",
-        )
-
-
 def examine_merged(snapshot: Snapshot, column: Column) -> None:
     """Raise UnsupportedShape when the column cannot be one of several of which a new one is made."""
-    examine_uneven(snapshot, column)
     if column.default is not None and qualify_constant(column.default) is None:
         raise UnsupportedShape(
             f"The default of {quote(column.name)} is {column.default}, which is no constant.",

@@ -52,8 +52,11 @@ def kind_names() -> tuple[str, ...]:
 
 
 def parameters(spec: "type[BaseModel]") -> list[inspect.Parameter]:
-    """Return a parameter for each field of a spec: an argument where it is positional, else an option."""
-    return [_parameter(name, field) for name, field in spec.model_fields.items()]
+    """Return a parameter for each field of a spec: an argument where it is positional, else an option. What
+    several kinds share comes after a kind's own.
+    """
+    fields = sorted(spec.model_fields.items(), key=lambda each: _extra(each[1]).get("last") is True)
+    return [_parameter(name, field) for name, field in fields]
 
 
 def validated(spec: "type[BaseModel]", fields: Mapping[str, Any]) -> "BaseModel":
@@ -187,8 +190,12 @@ def neither(word: str, others: Sequence[str] = ()) -> UsageError:
     )
 
 
+def _extra(field: "FieldInfo") -> dict[str, Any]:
+    return field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+
+
 def _parameter(name: str, field: "FieldInfo") -> inspect.Parameter:
-    extra = field.json_schema_extra if isinstance(field.json_schema_extra, dict) else {}
+    extra = _extra(field)
     metavar = str(extra.get("metavar") or "|".join(_choices(field.annotation)) or name.upper())
     if extra.get("positional"):
         return _positional(name, field, metavar)

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from expandcontract.engine import copy_session
 from expandcontract.engine.leased_work import Work
 from expandcontract.ledger.chunk import is_swept
+from expandcontract.model.change import Mode
 from expandcontract.model.errors import Interrupted, Paused, TimeIsUp
 from expandcontract.model.step import Purpose, Sweep, Transformation
 from expandcontract.steps.sessions import FILLING
@@ -59,7 +60,9 @@ async def walk_round(
     context, situation = work.context, work.situation
     copies = action.purpose == Purpose.COPY
     settings = copy_session.settings(situation, user_triggers_fire=pace.user_triggers)
-    if isinstance(action, Transformation):
+    pair = situation.plan.pair
+    # What we fill where nothing is computed anew is nobody's write.
+    if copies and pair is not None and pair.mode == Mode.FILL:
         settings = (*settings, (FILLING, "on"))
     job = Job(situation.change_id, work.name, situation.attempt, round_, action, situation.relation)
     # Another process may be laying the same chunks: that is worth waiting for.

@@ -128,12 +128,18 @@ class Pair:
         return tuple(each.column for each in self.news)
 
     @property
+    def uneven(self) -> bool:
+        """Whether one side is of more columns than the other, so that nothing says which of them a rule is
+        for.
+        """
+        return bool(self.more or self.old_more)
+
+    @property
     def gives_null(self) -> bool:
         """Whether a row may come without a value for a column of the old side that is NOT NULL: the new side,
         which is made of other columns, is not all NOT NULL from contract on.
         """
-        uneven = bool(self.more or self.old_more)
-        return uneven and any(o.not_null for o in self.olds) and not all(n.not_null for n in self.news)
+        return self.uneven and any(o.not_null for o in self.olds) and not all(n.not_null for n in self.news)
 
     @property
     def computed_outside(self) -> bool:

@@ -4,7 +4,7 @@ SQLSTATE that tells a session what it refused.
 
 import hashlib
 
-#: The setting of a session that fills what is computed outside of the database: nobody uses a side then.
+#: The setting of a session that fills what the trigger cannot tell from a write: nobody uses a side then.
 FILLING = "expandcontract.filling"
 #: What the guards of a write refused by policy are known by.
 UNFIT_SQLSTATE = "EC320"

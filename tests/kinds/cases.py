@@ -112,6 +112,25 @@ CASES = [
         holds="SELECT bool_and(cents % 100 = 0) AND count(*) > 200 FROM orders",
     ),
     Case(
+        "transform-column with rules of its own",
+        "transform-column",
+        {
+            "column": "orders.who",
+            "to": "clerk",
+            "using": "COALESCE(who, 'nobody')",
+            "back": "clerk",
+            "not_null": True,
+            "check": ["clerk <> ''", "CONSTRAINT worth CHECK (total > 0 OR clerk <> 'nobody')"],
+            "references": "clerks",
+            "on_delete": "cascade",
+        },
+        "INSERT INTO orders (id, total) VALUES ($1, 7)",
+        "INSERT INTO orders (id, total, clerk) VALUES ($1, 7, 'Ada')",
+        given=f"""{ORDERS} CREATE TABLE clerks (name text PRIMARY KEY);
+        INSERT INTO clerks VALUES ('nobody'), ('Ada')""",
+        holds="SELECT count(clerk) = count(*) AND bool_or(clerk = 'Ada') FROM orders",
+    ),
+    Case(
         "split-column",
         "split-column",
         {
@@ -144,6 +163,32 @@ CASES = [
         holds="SELECT bool_and(first_name IS NOT NULL) AND bool_or(first_name = 'Ada Augusta') FROM people",
     ),
     Case(
+        "split-column with rules of its own, and of the old one",
+        "split-column",
+        {
+            "column": "people.full_name",
+            "into": [
+                "first_name = split_part(full_name, ' ', 1)",
+                "last_name text = substr(full_name, length(split_part(full_name, ' ', 1)) + 2)",
+            ],
+            "back": "first_name || ' ' || last_name",
+            "not_null": ["first_name", "last_name"],
+            "unique": ["last_name"],
+            "check": ["first_name <> last_name"],
+            "default": ["first_name = 'Ada'"],
+        },
+        "INSERT INTO people (id, full_name) VALUES ($1::integer, 'Ada ' || $1::integer)",
+        "INSERT INTO people (id, first_name, last_name) VALUES ($1::integer, 'Augusta', 'K ' || $1::integer)",
+        given=f"""{PEOPLE} ALTER TABLE people ADD UNIQUE (full_name),
+        ADD CONSTRAINT named CHECK (full_name <> '')""",
+        holds="SELECT count(first_name) = count(*) AND bool_or(first_name = 'Augusta') FROM people",
+        acknowledged=(
+            "unique-dropped:people_full_name_key",
+            "check-dropped:named",
+            "unique-at-contract:people_last_name_key",
+        ),
+    ),
+    Case(
         "merge-columns",
         "merge-columns",
         MERGE,
@@ -152,6 +197,28 @@ CASES = [
         given=NAMES,
         holds="SELECT bool_or(full_name = 'Ada Augusta King') AND count(full_name) = count(*) FROM people",
         acknowledged=("default-dropped:last_name",),
+    ),
+    Case(
+        "merge-columns with rules of the old ones, and of its own",
+        "merge-columns",
+        MERGE
+        | {"not_null": True, "unique": True, "check": ["CONSTRAINT long CHECK (length(full_name) > 2)"]},
+        "INSERT INTO people (id, first_name, last_name) VALUES ($1::integer, 'Ada', $1::integer::text)",
+        "INSERT INTO people (id, full_name) VALUES ($1::integer, 'Augusta ' || $1::integer)",
+        given=f"""{NAMES} CREATE TABLE firsts (name text PRIMARY KEY);
+        INSERT INTO firsts VALUES ('User'), ('Ada'), ('Augusta');
+        ALTER TABLE people ADD CONSTRAINT one UNIQUE (first_name, last_name),
+            ADD CONSTRAINT apart CHECK (first_name <> last_name),
+            ADD CONSTRAINT known FOREIGN KEY (first_name) REFERENCES firsts;
+        COMMENT ON CONSTRAINT apart ON people IS 'two names';""",
+        holds="SELECT bool_or(full_name LIKE 'Augusta %') AND count(full_name) = count(*) FROM people",
+        acknowledged=(
+            "default-dropped:last_name",
+            "unique-dropped:one",
+            "check-dropped:apart",
+            "foreign-key-dropped:known",
+            "unique-at-contract:people_full_name_key",
+        ),
     ),
     Case(
         "merge-columns that are only filled",

@@ -17,6 +17,7 @@ from expandcontract.model.errors import (
 )
 from expandcontract.model.plan import Plan
 from tests.acceptance.cycle import living, opened
+from tests.acceptance.script import scripted
 from tests.conftest import VERSION
 
 GIVEN = """
@@ -157,3 +158,14 @@ async def test_nothing_of_the_other_tables_owner_runs_in_a_plan(database: str) -
         ):
             await plan.make(life.context, plan.named(kind, fields, ()))
         assert not await life.value("SELECT is_called FROM called")
+
+
+async def test_rows_of_partitions_are_there_to_be_referred_to(database: str) -> None:
+    """A partitioned table has none of its own: what refers to a row of a partition breaks nothing."""
+    given = """CREATE TABLE lots (id integer PRIMARY KEY) PARTITION BY RANGE (id);
+    CREATE TABLE lots_low PARTITION OF lots FOR VALUES FROM (0) TO (100); INSERT INTO lots VALUES (1), (2);
+    CREATE TABLE bids (id integer PRIMARY KEY, lot integer); INSERT INTO bids VALUES (1, 1), (2, 2), (3, 7)"""
+    async with scripted(
+        database, "add-foreign-key", {"columns": "bids.lot", "references": "lots"}, given
+    ) as script:
+        assert await script.mismatches() == 1

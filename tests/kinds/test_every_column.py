@@ -45,7 +45,6 @@ _KEYS = (
     "exclusion constraint",
     "excludes",
     "refers to",
-    "is a rule on",
     "replica",
 )
 

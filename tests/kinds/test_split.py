@@ -158,12 +158,22 @@ async def test_what_is_refused(database: str, subtests: pytest.Subtests) -> None
                 assert said in f"{caught.value.message} {caught.value.why}"
 
 
-async def test_a_rule_on_the_column_is_refused(database: str) -> None:
-    """Nothing says what UNIQUE means for its parts."""
+async def test_a_rule_on_the_column_ends_at_contract(database: str) -> None:
+    """Nothing says what UNIQUE means for its parts, so that the plan names it; undo brings it back."""
     given = f"{PEOPLE} ALTER TABLE people ADD CONSTRAINT one UNIQUE (full_name)"
-    async with opened(database, "split-column", SPLIT, given) as application:
-        with pytest.raises(EcError, match="one is a rule on full_name"):
-            await application.plan()
+    async with scripted(database, "split-column", SPLIT, given) as script:
+        (said,) = (note for note in script.planned.to_acknowledge if note.code == "unique-dropped:one")
+        assert "ends at contract" in said.sentence
+        before = await script.describe()
+        await script.ready()
+        with pytest.raises(asyncpg.UniqueViolationError):
+            await script.sql("UPDATE people SET last_name = 'Number 7' WHERE id = 8")
+        await script.contract()
+        await script.sql("UPDATE people SET last_name = 'Number 7' WHERE id = 8")
+        await script.sql("UPDATE people SET last_name = 'Number 8' WHERE id = 8")
+        await script.undo()
+        await script.rollback()
+        assert await script.describe() == before
 
 
 async def test_a_value_that_does_not_come_back_is_taken_as_it_is(database: str) -> None:

@@ -1,6 +1,5 @@
 """add-foreign-key: rows that refer to nothing are counted first, and refused from contract on."""
 
-import json
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -16,9 +15,7 @@ from expandcontract.model.errors import UnsupportedShape
 from expandcontract.model.names import (
     RelationName,
     Target,
-    literal,
     parse_columns,
-    parse_referred,
     quote,
     slug,
 )
@@ -27,28 +24,11 @@ from expandcontract.model.plan import Plan
 from expandcontract.model.site import Site
 from expandcontract.model.step import LockMode
 from expandcontract.postgres.catalog.snapshot import Referred, Snapshot
-from expandcontract.postgres.clone import Answer, Answers, Trial, other_table
+from expandcontract.postgres.clone import Answer, Answers, Trial, reference
 from expandcontract.steps import rules, tables
 from expandcontract.steps.parts import Part
 from expandcontract.steps.references import Reference
 
-#: What the server made of it: the other table, its columns, how they are compared, and what comes after.
-_KEY = """
-SELECT n.nspname, c.relname, c.relkind, pg_catalog.json_build_object(
-    'other', ARRAY(SELECT a.attname FROM pg_catalog.unnest(k.confkey) WITH ORDINALITY u(number, place)
-                   JOIN pg_catalog.pg_attribute a ON a.attrelid = k.confrelid AND a.attnum = u.number
-                   ORDER BY u.place),
-    'equal', ARRAY(SELECT pg_catalog.format('OPERATOR(%I.%s)', m.nspname, o.oprname)
-                   FROM pg_catalog.unnest(k.conpfeqop) WITH ORDINALITY u(number, place)
-                   JOIN pg_catalog.pg_operator o ON o.oid = u.number
-                   JOIN pg_catalog.pg_namespace m ON m.oid = o.oprnamespace
-                   ORDER BY u.place))::pg_catalog.text,
-    pg_catalog.regexp_replace(pg_catalog.pg_get_constraintdef(k.oid), '^.*ec_other(?=\\()', '')
-FROM pg_temp.ec_found f
-JOIN pg_catalog.pg_class c ON c.oid = f.found JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_catalog.pg_constraint k ON k.conname = 'ec_key'
-    AND k.conrelid = 'pg_temp.ec_clone'::pg_catalog.regclass
-"""
 #: A partitioned table takes a foreign key that is NOT VALID from 18 on.
 _NOT_VALID_OF_PARTITIONED_SINCE = 180000
 
@@ -91,29 +71,18 @@ class AddForeignKey(Kind[AddForeignKeySpec]):
         columns = parse_columns(spec.columns)[1]
         for column in columns:
             preflight.column(snapshot, column)
-        other, referred = parse_referred(spec.references)
-        listed = tables.column_list(referred) if referred else ""
-        match = "MATCH FULL " if spec.match_full else ""
-        late = " DEFERRABLE" if spec.deferrable else ""
-        find = f"SELECT pg_catalog.to_regclass({literal(str(other))})::pg_catalog.oid AS found"
-        key = (
-            f"FOREIGN KEY {tables.column_list(columns)} REFERENCES pg_temp.ec_other {listed} "
-            f"{match}{actions(spec.on_delete, spec.on_update)}{late}"
-        )
+        options = "MATCH FULL " if spec.match_full else ""
+        options += actions(spec.on_delete, spec.on_update) + (" DEFERRABLE" if spec.deferrable else "")
         return Trial(
-            (
-                *other_table.copied(other),
-                f"CREATE TEMPORARY TABLE ec_found AS {find}",
-                f"ALTER TABLE pg_temp.ec_clone ADD CONSTRAINT ec_key {key} NOT VALID",
-            ),
-            _KEY,
+            tuple(reference.statements(columns, spec.references, options)),
+            reference.QUERY,
             f"{spec.columns} with REFERENCES {spec.references}",
         )
 
     def refers(self, spec: AddForeignKeySpec, judgement: Answer) -> tuple[Referred, ...]:
         del spec
         schema, table, _, key, _ = _said(judgement)
-        return (Referred(RelationName(schema, table), tuple(json.loads(key)["other"])),)
+        return (Referred(RelationName(schema, table), tuple(reference.compared(key)[0])),)
 
     def compile(
         self,
@@ -137,7 +106,7 @@ class AddForeignKey(Kind[AddForeignKeySpec]):
             columns,
             referred.table,
             referred.columns,
-            json.loads(key)["equal"],
+            reference.compared(key)[1],
             full=spec.match_full,
             partitioned=kind == "p",
         ).broken()

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from expandcontract.changes import columns, instant_type, preflight
 from expandcontract.changes.kind import Spec
+from expandcontract.changes.new_rules import OneRuled
 from expandcontract.model.change import Change, Unfit
 from expandcontract.model.errors import NameTaken
 from expandcontract.model.names import Target, hidden_name, parse_column, parse_target, quote, shorten, slug
@@ -14,7 +15,7 @@ from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Question, Trial
 
 
-class ChangeTypeSpec(Spec):
+class ChangeTypeSpec(OneRuled):
     """`ec start change-type orders.total --type bigint --to total_cents`, or `--swap` to keep the name."""
 
     column: str = Field(
@@ -60,6 +61,10 @@ class ChangeTypeSpec(Spec):
             self._instant_alone()
         if self.upsert_new and self.swap:
             raise ValueError("--upsert-new and --swap exclude each other: code keeps the column's name")
+        if self.ruled and (self.to is None or self.transform is not None):
+            raise ValueError(
+                "rules of the new side go with --to, and not with --transform: who must keep them?"
+            )
         if self.transform is not None:
             self._transform_alone()
         if self.one_way and self.back is not None:
@@ -144,6 +149,7 @@ class ChangeType(columns.PairKind[ChangeTypeSpec]):
             function=spec.transform or "",
             upsert_new=spec.upsert_new,
             recreate_views=spec.recreate_views,
+            rules=spec.rules(new),
         )
 
 

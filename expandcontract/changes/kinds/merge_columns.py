@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from expandcontract.changes import columns, into, preflight
 from expandcontract.changes.kind import Spec
+from expandcontract.changes.new_rules import OneRuled
 from expandcontract.model.change import Unfit
 from expandcontract.model.errors import BadName
 from expandcontract.model.names import Target, hidden_name, parse_target, quote, slug
@@ -13,7 +14,7 @@ from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import FurtherOldAsked, Question
 
 
-class MergeColumnsSpec(Spec):
+class MergeColumnsSpec(OneRuled):
     """`ec start merge-columns users.first users.last --into "name = first || ' ' || last" --back ...`."""
 
     columns: list[str] = Field(
@@ -87,6 +88,7 @@ class MergeColumns(columns.PairKind[MergeColumnsSpec]):
             back=backs.get(names[0]),
             one_way=spec.one_way,
             old_more=tuple(FurtherOldAsked(name, hidden_name(name), backs.get(name)) for name in names[1:]),
+            rules=spec.rules(made.name),
         )
 
 

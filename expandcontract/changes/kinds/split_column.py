@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from expandcontract.changes import columns, into, preflight
 from expandcontract.changes.kind import Spec
+from expandcontract.changes.new_rules import EachRuled
 from expandcontract.model.change import Unfit
 from expandcontract.model.errors import BadExpression
 from expandcontract.model.names import hidden_name, parse_target, slug
@@ -13,7 +14,7 @@ from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import FurtherAsked, Question
 
 
-class SplitColumnSpec(Spec):
+class SplitColumnSpec(EachRuled):
     """`ec start split-column users.name --into "first = split_part(name, ' ', 1)" --into ... --back ...`."""
 
     column: str = Field(
@@ -54,7 +55,6 @@ class SplitColumn(columns.PairKind[SplitColumnSpec]):
 
     def question(self, spec: SplitColumnSpec, snapshot: Snapshot) -> Question:
         column = columns.old_column(snapshot, parse_target(spec.column).column)
-        preflight.examine_uneven(snapshot, column)
         made = [into.made(each) for each in spec.into]
         first, *more = (FurtherAsked(each.name, each.type or column.type, each.expression) for each in made)
         names = [each.new for each in (first, *more)]
@@ -71,6 +71,7 @@ class SplitColumn(columns.PairKind[SplitColumnSpec]):
             back=spec.back,
             one_way=spec.one_way,
             more=tuple(more),
+            rules=spec.rules(*names),
         )
 
 

@@ -6,6 +6,7 @@ from pydantic import Field, model_validator
 
 from expandcontract.changes import columns, into, preflight
 from expandcontract.changes.kind import Spec
+from expandcontract.changes.new_rules import OneRuled
 from expandcontract.model.change import Unfit
 from expandcontract.model.errors import NameTaken
 from expandcontract.model.names import Target, hidden_name, parse_column, parse_target, quote, slug
@@ -13,7 +14,7 @@ from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Question
 
 
-class TransformColumnSpec(Spec):
+class TransformColumnSpec(OneRuled):
     """`ec start transform-column orders.total cents --using 'total * 100' --back 'cents / 100'`."""
 
     column: str = Field(
@@ -74,6 +75,7 @@ class TransformColumn(columns.PairKind[TransformColumnSpec]):
             back=spec.back,
             one_way=spec.one_way,
             upsert_new=spec.upsert_new,
+            rules=spec.rules(new),
         )
 
 

@@ -1,6 +1,6 @@
 """Indexes and CHECK constraints, as the server writes them for another column."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,11 +25,14 @@ WHERE conrelid = $1::text::pg_catalog.regclass AND contype = 'c'
 
 
 async def hidden_definitions(conn: AsyncConnection, snapshot: Snapshot, question: Question) -> dict[str, str]:
-    """Return those of the unique indexes for the hidden column, by name."""
-    unique = [index for index in snapshot.indexes if index.unique and question.column in index.columns]
+    """Return those of the unique indexes for the hidden columns, by name."""
+    hidden = {question.column: question.hidden} | {each.column: each.hidden for each in question.old_more}
+    unique = [
+        index for index in snapshot.indexes if index.unique and not hidden.keys().isdisjoint(index.columns)
+    ]
     savepoint = await conn.begin_nested()
     try:
-        return await _renamed(conn, unique, (), question.column, question.hidden)
+        return await _renamed(conn, unique, (), hidden)
     finally:
         await savepoint.rollback()
 
@@ -51,7 +54,7 @@ async def definitions_of(
         for check in snapshot.constraints
         if check.kind == "c" and column in check.columns
     ]
-    return await _renamed(conn, indexes, checks, column, question.new)
+    return await _renamed(conn, indexes, checks, {column: question.new})
 
 
 async def final_definitions(
@@ -66,15 +69,19 @@ async def final_definitions(
 
 
 async def _renamed(
-    conn: AsyncConnection, indexes: Sequence[Index], checks: Sequence[tuple[str, str]], column: str, to: str
+    conn: AsyncConnection,
+    indexes: Sequence[Index],
+    checks: Sequence[tuple[str, str]],
+    names: Mapping[str, str],
 ) -> dict[str, str]:
-    """Put indexes and checks on the clone, rename the column, and read how the server writes them now."""
+    """Put indexes and checks on the clone, rename the columns, and read how the server writes them now."""
     for index in indexes:
         unique = "UNIQUE " if index.unique else ""
         await attempt(conn, f"CREATE {unique}INDEX {quote(index.name)} ON {CLONE} USING {index.definition}")
     for name, definition in checks:
         await attempt(conn, f"ALTER TABLE {CLONE} ADD CONSTRAINT {quote(name)} {definition}")
-    await execute(conn, f"ALTER TABLE {CLONE} RENAME COLUMN {quote(column)} TO {quote(to)}")
+    for column, to in names.items():
+        await execute(conn, f"ALTER TABLE {CLONE} RENAME COLUMN {quote(column)} TO {quote(to)}")
     return await _read_definitions(conn)
 
 

@@ -14,6 +14,7 @@ from expandcontract.postgres.clone.definitions import definitions_of, final_defi
 from expandcontract.postgres.clone.expressions import back_of, forward_of, further_of, swallowed_by
 from expandcontract.postgres.clone.judgement import FurtherAsked, FurtherJudged, Judgement, Question
 from expandcontract.postgres.clone.new_type import new_type_of
+from expandcontract.postgres.clone.rules import rules_of
 from expandcontract.postgres.clone.table import evaluating
 from expandcontract.postgres.owner_rights import trying
 from expandcontract.postgres.query import execute, rows
@@ -55,6 +56,7 @@ async def judge(conn: AsyncConnection, snapshot: Snapshot, question: Question) -
         default = None if uneven else await default_of(conn, column, forward, question)
         several = forward if question.old_more else None
         swallows = () if several is None else await swallowed_by(conn, olds, several)
+        asked = await rules_of(conn, snapshot, question, new_type, more, forward)
         hidden = await hidden_definitions(conn, snapshot, question)
         definitions = await definitions_of(conn, snapshot, question, new_type)
         final = await final_definitions(conn, question, definitions)
@@ -70,6 +72,7 @@ async def judge(conn: AsyncConnection, snapshot: Snapshot, question: Question) -
         tuple(more),
         backs[1:],
         swallows,
+        asked,
     )
     functions = sorted({f for each in said.expressions for f in each.functions})
     denied = await rows(conn, _DENIED, list(snapshot.relation.writers), functions) if functions else ()

@@ -1,7 +1,10 @@
 """What is asked of the empty clone, and what it says. Pure data."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TypeAlias
+
+from expandcontract.model.names import RelationName
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,76 @@ class FurtherJudged:
 
 
 @dataclass(frozen=True)
+class KeyAsked:
+    """A foreign key of one column of the new side: what it refers to, and what follows, as SQL."""
+
+    column: str
+    references: str
+    actions: str = ""
+
+
+@dataclass(frozen=True)
+class RulesAsked:
+    """Rules that the new side gets beyond what the old one hands on, by its columns; expressions are as the
+    user wrote them. `checks` have a name, empty where PostgreSQL would choose it.
+    """
+
+    not_null: tuple[str, ...] = ()
+    checks: tuple[tuple[str, str], ...] = ()
+    unique: tuple[str, ...] = ()
+    keys: tuple[KeyAsked, ...] = ()
+    defaults: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class CheckJudged:
+    """A CHECK as the server writes it, with the columns that it names and their types."""
+
+    name: str
+    expression: str
+    columns: tuple[str, ...]
+    types: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class KeyJudged:
+    """A foreign key of one column: what it refers to, the operator that compares, and what follows the name
+    of the other table, as SQL. `row_security`: who writes may not see all rows of that.
+    """
+
+    column: str
+    table: RelationName
+    other: str
+    equal: str
+    after: str
+    partitioned: bool = False
+    row_security: bool = False
+
+
+@dataclass(frozen=True)
+class DefaultJudged:
+    """A default as SQL, None for none at all, and its kind as that of a column's own."""
+
+    column: str
+    default: str | None
+    kind: str
+
+
+@dataclass(frozen=True)
+class RulesJudged:
+    """What the clone said of the rules that were asked for. `equal` has the operator by which values of a
+    column are equal, for those that are to be unique; `nothing` is what forward makes of a row that has none
+    of the old side, as SQL, None where that is nothing or nobody can tell.
+    """
+
+    checks: tuple[CheckJudged, ...] = ()
+    equal: Mapping[str, str] = field(default_factory=dict)
+    keys: tuple[KeyJudged, ...] = ()
+    defaults: tuple[DefaultJudged, ...] = ()
+    nothing: str | None = None
+
+
+@dataclass(frozen=True)
 class Judgement:
     """What the clone said of a new side for one column; `more` of its further columns, `old_backs` of what
     leads back to further columns of the old side. `swallows` are the old columns of which one NULL makes the
@@ -95,6 +168,7 @@ class Judgement:
     more: tuple[FurtherJudged, ...] = ()
     old_backs: tuple[Expression, ...] = ()
     swallows: tuple[str, ...] = ()
+    rules: RulesJudged = field(default_factory=RulesJudged)
 
     @property
     def backs(self) -> tuple[Expression, ...]:
@@ -116,7 +190,8 @@ class Question:
     `back_column` is the name by which `back` means the new column, where that is not `new`: for a swap, the
     old name. No expression makes the new value where a Python `function` does. `upsert_new` asks for a new
     side that ON CONFLICT can name from ready on. `more` are further columns of the new side, `old_more` of
-    the old one. With `recreate_views` views over the column read the new side from contract on.
+    the old one. With `recreate_views` views over the column read the new side from contract on. `rules` are
+    those that only the new side gets.
     """
 
     column: str
@@ -132,6 +207,12 @@ class Question:
     more: tuple[FurtherAsked, ...] = ()
     old_more: tuple[FurtherOldAsked, ...] = ()
     recreate_views: bool = False
+    rules: RulesAsked = field(default_factory=RulesAsked)
+
+    @property
+    def news(self) -> tuple[str, ...]:
+        """The columns of the new side."""
+        return (self.new, *(each.new for each in self.more))
 
     @property
     def columns(self) -> tuple[str, ...]:

@@ -32,6 +32,11 @@ WHERE c.conrelid = $1::text::pg_catalog.regclass AND c.conname = 'ec_check'
 """
 
 
+def text(value: object) -> str:
+    """Return a value as text; one of type "char", such as a relkind, comes as bytes."""
+    return value.decode() if isinstance(value, bytes) else str(value)
+
+
 async def unqualified(conn: AsyncConnection, query: str) -> list[tuple[Any, ...]]:
     """Read about the clone with every name qualified by the server."""
     await execute(conn, NO_PATH)

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from expandcontract.model.errors import BadExpression
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone.judgement import Answers, Trial
-from expandcontract.postgres.clone.table import evaluating
+from expandcontract.postgres.clone.table import evaluating, text
 from expandcontract.postgres.owner_rights import trying
 from expandcontract.postgres.query import execute, rows
 from expandcontract.postgres.settings import NO_PATH, own_path
@@ -34,7 +34,7 @@ async def tried(conn: AsyncConnection, snapshot: Snapshot, trial: Trial) -> Answ
         about = (snapshot.table.sql,) if "$1" in trial.query else ()
         found = await rows(conn, trial.query, *about)
         await execute(conn, own_path())
-    return Answers(tuple(tuple(None if each is None else str(each) for each in row) for row in found))
+    return Answers(tuple(tuple(None if each is None else text(each) for each in row) for row in found))
 
 
 async def _run(conn: AsyncConnection, statement: str) -> None:

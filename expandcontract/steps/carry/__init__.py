@@ -1,6 +1,7 @@
 """What a column has and its new side must get: one file per trait."""
 
 from expandcontract.steps.carry import (
+    asked,
     checks,
     comment,
     default,
@@ -25,6 +26,7 @@ TRAITS: tuple[Trait, ...] = (
     not_null.part,
     filled.part,
     foreign_keys.part,
+    asked.part,
     statistics.part,
     privileges.part,
     comment.part,
@@ -33,8 +35,15 @@ TRAITS: tuple[Trait, ...] = (
     views.part,
 )
 
-#: What concerns the old side alone, where the new one is not of as many columns: nothing says which of them
-#: an index is for.
-UNEVEN: tuple[Trait, ...] = (not_null.part, default.part)
+#: Where the new side is not of as many columns nothing says which of them an index, or a rule, is for: those
+#: of the old side go at contract, and come back with it.
+UNEVEN: tuple[Trait, ...] = (
+    indexes.part,
+    checks.part,
+    not_null.part,
+    foreign_keys.part,
+    asked.part,
+    default.part,
+)
 
 __all__ = ["TRAITS", "UNEVEN", "Subject", "Trait"]

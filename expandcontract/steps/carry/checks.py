@@ -82,7 +82,9 @@ def _notes_dropped(subject: Subject) -> Iterator[Note]:
         if check.name not in subject.definitions:
             yield Note.hazard(
                 "check-dropped",
-                f"CHECK {quote(check.name)} does not fit the new type and is not carried: "
+                subject.ends(f"CHECK {quote(check.name)}, {check.definition},", "--check")
+                if subject.pair.uneven
+                else f"CHECK {quote(check.name)} does not fit the new type and is not carried: "
                 f"{check.definition}. From contract on nothing refuses such values.",
                 about=check.name,
             )
@@ -138,7 +140,7 @@ def _types(subject: Subject, names: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def _checks(subject: Subject) -> list[Constraint]:
-    return [c for c in subject.snapshot.constraints if c.kind == "c" and subject.column.name in c.columns]
+    return [c for c in subject.snapshot.constraints if c.kind == "c" and subject.owns(c.columns)]
 
 
 def _carried(subject: Subject) -> list[Constraint]:

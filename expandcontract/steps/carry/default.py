@@ -11,6 +11,8 @@ def part(subject: Subject) -> Part:
     """A constant or stable default is set at ready, in the transaction that replaces the sync function
     (steps.pair.upkeep).
 
+    One that was asked for takes the old one's place.
+
     A volatile one (nextval) stays on the old side until contract: on both sides it would make two values for
     one row.
     """
@@ -18,8 +20,10 @@ def part(subject: Subject) -> Part:
 
 
 def _contract(subject: Subject) -> tuple[str, ...]:
-    statements = []
     alter = f"ALTER TABLE {subject.table.sql} ALTER COLUMN"
+    statements = [f"{alter} {quote(name)} SET DEFAULT {given}" for name, given in _come(subject)]
+    if _goes(subject):
+        statements.append(f"{alter} {quote(subject.final)} DROP DEFAULT")
     if subject.column.default is not None:
         statements.append(f"{alter} {quote(subject.hidden)} DROP DEFAULT")
     if _moves(subject):
@@ -33,8 +37,10 @@ def _contract(subject: Subject) -> tuple[str, ...]:
 
 
 def _undo(subject: Subject) -> tuple[str, ...]:
-    statements = []
     alter = f"ALTER TABLE {subject.table.sql} ALTER COLUMN"
+    statements = [f"{alter} {quote(name)} DROP DEFAULT" for name, _ in _come(subject)]
+    if _goes(subject):
+        statements.append(f"{alter} {quote(subject.new)} SET DEFAULT {subject.default}")
     if _moves(subject):
         statements.append(f"{alter} {quote(subject.new)} DROP DEFAULT")
         if _widens(subject):
@@ -44,8 +50,18 @@ def _undo(subject: Subject) -> tuple[str, ...]:
     return (*statements, *_own(subject, subject.column.name))
 
 
+def _come(subject: Subject) -> tuple[tuple[str, str], ...]:
+    """Those that were asked for, and begin with contract. Their columns keep their names."""
+    return subject.rules.defaults if subject.leads else ()
+
+
+def _goes(subject: Subject) -> bool:
+    return subject.leads and subject.rules.default_goes
+
+
 def _moves(subject: Subject) -> bool:
-    return subject.pair.old.volatile_default and not subject.pair.computed_outside
+    replaced = subject.pair.computed_outside or subject.rules.default_replaced or bool(subject.pair.more)
+    return subject.pair.old.volatile_default and not replaced
 
 
 def _widens(subject: Subject) -> bool:

@@ -19,19 +19,20 @@ def part(subject: Subject) -> Part:
     first: its writers reach this one through it.
     """
     keys = _keys(subject)
+    twins = [] if subject.pair.uneven else keys
     return Part(
-        before_contract=tuple(step for key in keys for step in _begin(subject, key)),
+        before_contract=tuple(step for key in twins for step in _begin(subject, key)),
         contract=tuple(statement for key in keys for statement in _contract(subject, key)),
-        undo=tuple(_undo(subject, keys)),
+        undo=tuple(_undo(subject, keys, twins)),
         after_undo=tuple(_after_undo(subject, keys)),
         also_locked=tuple(key.other_table for key in keys if key.other_table is not None),
-        refused=tuple(_broken(subject, key) for key in keys if _found_before(subject, key)),
+        refused=tuple(_broken(subject, key) for key in twins if _found_before(subject, key)),
         enforces=tuple(
             f"A row that breaks foreign key {quote(subject.final_name(key.name))} is refused."
-            for key in keys
+            for key in twins
             if key.enforced
         ),
-        notes=tuple(_notes(subject, keys)),
+        notes=(*_notes(subject, twins), *(_ends(subject, key) for key in keys if subject.pair.uneven)),
     )
 
 
@@ -49,8 +50,8 @@ def _contract(subject: Subject, key: Constraint) -> Iterator[str]:
         yield _rename(subject, subject.new_name(key.name), key.name)
 
 
-def _undo(subject: Subject, keys: Sequence[Constraint]) -> Iterator[str]:
-    for key in keys:
+def _undo(subject: Subject, keys: Sequence[Constraint], twins: Sequence[Constraint]) -> Iterator[str]:
+    for key in twins:
         yield f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT {quote(subject.final_name(key.name))}"
     for key in keys:
         if not _stays(subject, key) and not _by_leaf(subject):
@@ -79,9 +80,15 @@ def _notes(subject: Subject, keys: Sequence[Constraint]) -> Iterator[Note]:
             )
 
 
+def _ends(subject: Subject, key: Constraint) -> Note:
+    rule = f"Foreign key {quote(key.name)}, {_bare(key)},"
+    broken = "stops at its validation where rows break it by then"
+    return Note.hazard("foreign-key-dropped", subject.ends(rule, "--references", broken), about=key.name)
+
+
 def _keys(subject: Subject) -> list[Constraint]:
     constraints = subject.snapshot.constraints
-    return [c for c in constraints if c.kind == "f" and not c.inbound and subject.column.name in c.columns]
+    return [c for c in constraints if c.kind == "f" and not c.inbound and subject.owns(c.columns)]
 
 
 def _found_before(subject: Subject, key: Constraint) -> bool:

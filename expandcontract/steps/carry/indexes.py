@@ -37,6 +37,10 @@ def part(subject: Subject) -> Part:
 
 def _notes(subject: Subject, index: Index) -> Iterator[Note]:
     name = quote(index.name)
+    if subject.pair.uneven:
+        if index.unique and index.valid:
+            yield Note.hazard("unique-dropped", subject.ends(f"UNIQUE {name}", "--unique"), about=index.name)
+        return
     if index.tablespace is not None:
         space = quote(index.tablespace)
         yield Note(
@@ -117,7 +121,7 @@ def dropped(subject: Subject, index: Index) -> bool:
 
 
 def _indexes(subject: Subject) -> list[Index]:
-    return [index for index in subject.snapshot.indexes if subject.column.name in index.columns]
+    return [index for index in subject.snapshot.indexes if subject.owns(index.columns)]
 
 
 def _carried(subject: Subject) -> list[Index]:
@@ -275,7 +279,7 @@ def _unhide(subject: Subject, index: Index) -> list[str]:
     if dropped(subject, index) and index.valid:
         again = [
             _rename(subject, _again(index), index.name),
-            *_column(subject, index, index.name, subject.hidden, subject.column.name, swap=True),
+            *_old_names(subject, index),
             *_as_constraint(subject, index, index.name),
             *_decorate(subject, index, index.name),
             *([_mark(subject, index.name)] if index.clustered else []),
@@ -339,11 +343,17 @@ def _rename(subject: Subject, name: str, to: str, *, there: bool = True) -> str:
     return f"ALTER INDEX {exists}{RelationName(subject.table.schema, name).sql} RENAME TO {quote(to)}"
 
 
-def _column(
-    subject: Subject, index: Index, name: str, column: str, to: str, *, swap: bool = False
-) -> tuple[str, ...]:
+def _old_names(subject: Subject, index: Index) -> Iterator[str]:
+    """One of the old side that was built while that was hidden."""
+    name = RelationName(subject.table.schema, index.name).sql
+    for column, hidden in predicates.hidden_names(subject.pair).items():
+        if column in index.plain_columns:
+            yield f"ALTER TABLE {name} RENAME COLUMN {quote(hidden)} TO {quote(column)}"
+
+
+def _column(subject: Subject, index: Index, name: str, column: str, to: str) -> tuple[str, ...]:
     """An index keeps the name that its column had when it was built: the catalog would show ours."""
-    if not (subject.swap or swap) or subject.column.name not in index.plain_columns:
+    if not subject.swap or subject.column.name not in index.plain_columns:
         return ()
     index_name = RelationName(subject.table.schema, name).sql
     return (f"ALTER TABLE {index_name} RENAME COLUMN {quote(column)} TO {quote(to)}",)

@@ -2,16 +2,18 @@
 to carry.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TypeAlias
 
 from expandcontract.model.change import Pair
-from expandcontract.model.names import RelationName, derived, literal, split
+from expandcontract.model.names import RelationName, derived, literal, quote, split
+from expandcontract.model.phases import State
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps.parts import Part
+from expandcontract.steps.sync.refusals import NewRules
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class Subject:
     column, which undo may have to build, `final_definitions` those of all indexes for the new column as it is
     called after contract. `unique_at_ready` says that twins of unique indexes are unique from ready on, for
     new code that upserts, `recreate_views` that views over the column follow. `default` is the new side's
-    default, unless the old one is volatile: that one moves at contract.
+    default, unless the old one is volatile: that one moves at contract. `rules` are those that the new side
+    does not have from the old one.
     """
 
     snapshot: Snapshot
@@ -40,14 +43,40 @@ class Subject:
     final_definitions: Mapping[str, str] = field(default_factory=dict)
     unique_at_ready: bool = False
     recreate_views: bool = False
+    rules: NewRules = field(default_factory=NewRules)
 
     @property
     def table(self) -> RelationName:
         return self.snapshot.table
 
     @property
+    def leads(self) -> bool:
+        """Whether it is the first of the old side's columns: what is there once comes with it."""
+        return self.column.name == self.pair.old.column
+
+    def owns(self, columns: Collection[str]) -> bool:
+        """Whether what stands on `columns` is its own: of several old columns among them the first one's."""
+        return next((each for each in self.pair.old_columns if each in columns), None) == self.column.name
+
+    def ends(self, rule: str, option: str, broken: str = "names rows that break it by then first") -> str:
+        """Return what is said of a rule of an old side of more or fewer columns: nothing says what it means
+        for the new one. `broken` is what undo does where rows break it.
+        """
+        news = " and ".join(quote(each.at(State.HIDDEN)) for each in self.pair.news)
+        back = "" if self.pair.one_way else "what new code writes has to keep it until then, too; "
+        return (
+            f"{rule} is a rule of the old side alone, and ends at contract: {back}undo brings it back, and "
+            f"{broken}. There is none on {news}: {option} asks for one."
+        )
+
+    @property
     def swap(self) -> bool:
         return self.final == self.column.name
+
+    @property
+    def taken(self) -> frozenset[str]:
+        """The names of what is carried, under which nothing else can come."""
+        return frozenset(self._names.values())
 
     def new_name(self, name: str) -> str:
         """The name that a carried object has from settle on."""

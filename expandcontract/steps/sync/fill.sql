@@ -12,7 +12,7 @@ BEGIN{stored}{moved}
         old_given := NOT {old_unchanged};
     END IF;{left}
     -- Both given: an application that writes both. Back may read the session.
-    IF new_given THEN{write_back}
+    IF new_given THEN{refuse}{write_back}{look}
         {note_new}
     ELSIF old_given OR {new_absent} THEN
         {fill}

@@ -7,7 +7,7 @@ whoever writes; what somebody else wrote, a default or a CHECK, stands in a func
 from expandcontract.model.change import Mode, Pair, Side
 from expandcontract.model.names import literal, quote
 from expandcontract.steps.sessions import FILLING
-from expandcontract.steps.sync import notes, predicates, rows, template, unfilled
+from expandcontract.steps.sync import notes, predicates, refusals, rows, template, unfilled
 from expandcontract.steps.sync.predicates import Values
 from expandcontract.steps.sync.subject import Sync
 
@@ -78,6 +78,8 @@ def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
         "fill": template.assigned(new, predicates.forward(pair, old)),
         "empty": template.assigned(new, ("NULL",) * len(new)),
         "back_fits": notes.back_fits(sync),
+        "refuse": refusals.refuse(sync.rules, sync.change, sync.breaks[0]) if ready else "",
+        "look": refusals.look(sync.rules, sync.change, pair, sync.breaks[1]) if ready else "",
         # Left NULL, the row would be out of sync, and some later write would change it unasked.
         "null_again": f"\n        IF {predicates.new_absent(pair, new)} THEN\n"
         f"            {template.assigned(new, predicates.forward(pair, old))}\n        END IF;"

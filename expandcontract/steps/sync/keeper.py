@@ -46,7 +46,7 @@ def _final_not_given(sync: Sync, finals: Values) -> str:
     if any(each.volatile_default for each in pair.olds) and pair.mode == Mode.MIRROR:
         return ""  # whoever gives both gives them in sync, and does not come here
     default = predicates.null(pair.new.type)
-    if pair.mode == Mode.MIRROR and sync.new_default:
+    if pair.mode == Mode.MIRROR and sync.new_default and not sync.rules.default_goes:
         default = sync.made_by_default
     more = (predicates.null(each.type) for each in pair.more)
     return f" AND {predicates.same_new(pair, finals, (default, *more))}"

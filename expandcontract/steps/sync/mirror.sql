@@ -11,11 +11,11 @@ BEGIN{stored}{moved}
         new_given := NOT {new_unchanged}{null_is_silence}{not_carried};
         old_given := NOT {old_unchanged};
     END IF;{left}
-    IF new_given THEN
+    IF new_given THEN{refuse}
         IF old_given AND NOT altered{disagree} THEN
             {note_both}
         END IF;
-        {give_back}{back_fits}{null_again}
+        {give_back}{back_fits}{null_again}{look}
         {note_new}
     {otherwise}{note_drifted}
         {fill}

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from expandcontract.model.change import Side, Unfit
 from expandcontract.model.names import literal, quote
 from expandcontract.steps.sessions import UNFIT_SQLSTATE, note_settings
-from expandcontract.steps.sync import predicates, rows
+from expandcontract.steps.sync import predicates, refusals, rows
 from expandcontract.steps.sync.subject import Sync
 
 
@@ -172,6 +172,7 @@ def stored_unfit(sync: Sync) -> str:
     if not sync.judges:
         return ""
     of_old = _verdict(sync, "old")
+    look = refusals.look_when_stored(sync.rules, sync.change, pair, sync.breaks[1])
     body = f"\n        {of_old}"
     if pair.back is not None:
         given = predicates.old_given(pair, predicates.old_values(pair, "NEW"))
@@ -180,7 +181,7 @@ def stored_unfit(sync: Sync) -> str:
             f"\n        ELSE\n            {_verdict(sync, 'new')}\n        END IF;"
         )
     return f"""
-    IF TG_WHEN OPERATOR(pg_catalog.=) 'AFTER' THEN
+    IF TG_WHEN OPERATOR(pg_catalog.=) 'AFTER' THEN{look}
         -- What did not fit was stored, and not given up for a row that is there (ON CONFLICT).{body}
         RETURN NULL;
     END IF;"""

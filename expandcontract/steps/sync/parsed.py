@@ -44,6 +44,7 @@ def _parsed(sync: Sync) -> Iterator[tuple[RelationName, str, str, str]]:
             "boolean",
             " AND ".join(f"COALESCE({check.expression}, true)" for check in sync.checks),
         )
+    yield from sync.rules.functions(pair, *sync.breaks)
 
 
 def check_columns(sync: Sync) -> dict[str, str]:

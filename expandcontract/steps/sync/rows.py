@@ -62,14 +62,42 @@ def put_down_unfit(change: str, pair: Pair) -> str:
     return f"PERFORM pg_catalog.set_config({_unfit(change)}, {_both(pair)}, true);"
 
 
+def put_down_broken(change: str, pair: Pair) -> str:
+    """Return what puts down for that trigger that this row breaks a rule which others decide."""
+    return f"PERFORM pg_catalog.set_config({_later(change, _BROKEN)}, {_both(pair)}, true);"
+
+
+#: What is put down for the trigger after the row.
+_UNFIT, _BROKEN = "unfit", "broken"
+
+
 def _unfit(change: str) -> str:
+    return _later(change, _UNFIT)
+
+
+def _later(change: str, what: str) -> str:
     # The trigger's WHEN sees the depth from outside of it.
-    return _setting(change, "unfit", "pg_catalog.pg_trigger_depth() OPERATOR(pg_catalog.-) 1")
+    return _setting(change, what, "pg_catalog.pg_trigger_depth() OPERATOR(pg_catalog.-) 1")
 
 
 def stored_unfit(change: str, pair: Pair) -> str:
     """Return SQL for the WHEN of the trigger after a row: true for one that was put down as not fitting."""
-    setting = f"pg_catalog.current_setting({_setting(change, 'unfit')}, true)"
+    return _put_down(_setting(change, _UNFIT), pair)
+
+
+def stored_broken(change: str, pair: Pair) -> str:
+    """Return the same for one that was put down as breaking a rule."""
+    return _put_down(_setting(change, _BROKEN), pair)
+
+
+def was_put_down(change: str, pair: Pair) -> tuple[str, str]:
+    """Return both for the body of the function: as not fitting, and as breaking a rule."""
+    unfit, broken = (_put_down(_later(change, what), pair) for what in (_UNFIT, _BROKEN))
+    return unfit, broken
+
+
+def _put_down(name: str, pair: Pair) -> str:
+    setting = f"pg_catalog.current_setting({name}, true)"
     return f"{setting} OPERATOR(pg_catalog.<>) '' AND {setting} OPERATOR(pg_catalog.=) {_both(pair)}"
 
 

@@ -1,11 +1,12 @@
 """What is held together, with the names of what keeps it so."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from expandcontract.model.change import Pair, Side
 from expandcontract.model.names import RelationName, judging_trigger, qualify_constant, qualify_type
 from expandcontract.steps.sync import predicates
+from expandcontract.steps.sync.refusals import NewRules
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,7 @@ class Sync:
     that contract takes away. `first` is the name of the trigger that sorts before all others, empty where
     none is of use; `watched` says that triggers of the user may look at the pair, so that it is put there
     from the beginning. `partition_keys` are the columns by which rows move. `unique`: so is the old side.
+    `rules` are those that only the new side has.
     """
 
     change: str
@@ -31,6 +33,7 @@ class Sync:
     watched: bool = False
     partition_keys: tuple[str, ...] = ()
     unique: bool = False
+    rules: NewRules = field(default_factory=NewRules)
 
     @property
     def function(self) -> RelationName:
@@ -73,6 +76,11 @@ class Sync:
     def check(self) -> RelationName:
         """What asks the old side's CHECKs."""
         return self._beside("~ex_")
+
+    @property
+    def breaks(self) -> tuple[RelationName, RelationName]:
+        """What tells which rule of the new side a row breaks: by itself, and beside others."""
+        return self._beside("~eb_"), self._beside("~el_")
 
     def _beside(self, mark: str) -> RelationName:
         return RelationName(self.schema, self.trigger.replace("~ec_", mark, 1))

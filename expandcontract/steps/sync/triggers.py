@@ -16,19 +16,38 @@ def create(sync: Sync, tables: Sequence[RelationName], *, first: bool) -> tuple[
     application that writes both sides. In mode fill the rules depend on what the row was before, which WHEN
     cannot see for INSERT OR UPDATE, so there the function decides.
     """
-    when = "" if sync.pair.mode == Mode.FILL else f" WHEN ({predicates.needs_rule(sync.pair, 'NEW')})"
-    names = {sync.first: rows.FIRST, sync.trigger: rows.LAST} if first and sync.first else {sync.trigger: ""}
+    needed = predicates.needs_rule(sync.pair, "NEW")
+    # Of two the first judges what somebody wrote, the last one what others made of it.
+    names = {sync.trigger: ("", _judged(sync, needed))}
+    if first and sync.first:
+        names = {sync.first: (rows.FIRST, _judged(sync, needed)), sync.trigger: (rows.LAST, needed)}
     statements = [
         s
         for table in tables
-        for name, argument in names.items()
-        for s in put_on(name, table, sync.function, when, argument)
+        for name, (argument, condition) in names.items()
+        for s in put_on(name, table, sync.function, _when(sync, condition), argument)
     ]
     if sync.judges:
-        condition = f" WHEN ({rows.stored_unfit(sync.change, sync.pair)})"
+        stored = rows.stored_unfit(sync.change, sync.pair)
+        if sync.rules.looks:
+            stored = predicates.either(stored, rows.stored_broken(sync.change, sync.pair))
+        condition = f" WHEN ({stored})"
         for table in tables:
             statements += put_on(sync.stored, table, sync.function, condition, rows.STORED, after=True)
     return tuple(statements)
+
+
+def _when(sync: Sync, condition: str) -> str:
+    return "" if sync.pair.mode == Mode.FILL else f" WHEN ({condition})"
+
+
+def _judged(sync: Sync, needed: str) -> str:
+    """What back gives again is in sync; whether new code may write it the function has to say."""
+    if not sync.rules.held:
+        return needed
+    old, new = predicates.old_values(sync.pair, "NEW"), predicates.new_values(sync.pair, "NEW")
+    carried = predicates.same_new(sync.pair, new, predicates.forward(sync.pair, old))
+    return predicates.either(needed, f"NOT {carried}")
 
 
 def drop(sync: Sync, tables: Sequence[RelationName], *, must_be_there: bool = False) -> tuple[str, ...]:
