@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from pydantic import Field, model_validator
 from pydantic.config import JsonDict
 
-from expandcontract.changes import into
+from expandcontract.changes import into, preflight
 from expandcontract.changes.key_actions import KeyAction, actions
 from expandcontract.changes.kind import Spec
 from expandcontract.model.change import Pair
@@ -110,9 +110,7 @@ class EachRuled(Spec):
     @model_validator(mode="after")
     def _acts_on_something(self) -> "EachRuled":
         _examine_actions(bool(self.references), self.on_delete, self.on_update)
-        for each in (*self.references, *self.default):
-            if not into.is_made(each) or into.made(each).type:
-                raise ValueError(f"{each!r} is not COLUMN = ...")
+        into.require_made((*self.references, *self.default))
         return self
 
     def rules(self, *news: str) -> RulesAsked:
@@ -235,7 +233,8 @@ class _Names:
     def of(self, written: str, columns: str, label: str) -> str:
         """Return what the user wrote, or what PostgreSQL would choose. Raises NameTaken."""
         name = written or chosen(self._table, columns, label, self._taken)
-        if name in self._taken or name.startswith("~ec_"):
+        preflight.examine_not_ours(name)
+        if name in self._taken:
             raise NameTaken(f"The name {quote(name)} is taken.", why="Choose another one for the CHECK.")
         self._taken.add(name)
         return name

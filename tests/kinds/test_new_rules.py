@@ -205,7 +205,7 @@ async def _planned(application: Application, fields: dict[str, Any]) -> None:
 
 OF_PARTS: dict[str, tuple[dict[str, Any], str]] = {
     "no such column": ({"not_null": ["middle"]}, "--not-null names middle, which is none of first, last"),
-    "no assignment": ({"references": ["users"]}, "is not COLUMN = ..."),
+    "no assignment": ({"references": ["users"]}, "is not NAME [TYPE] = EXPR"),
     "actions on nothing": ({"on_delete": "cascade"}, "say what --references does"),
 }
 
