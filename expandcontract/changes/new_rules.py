@@ -120,14 +120,8 @@ class EachRuled(Spec):
             not_null=tuple(_one_of(news, each, "--not-null") for each in self.not_null),
             checks=tuple(map(_check, self.check)),
             unique=tuple(_one_of(news, each, "--unique") for each in self.unique),
-            keys=tuple(
-                KeyAsked(_one_of(news, quote(each.name), "--references"), each.expression, acts)
-                for each in map(into.made, self.references)
-            ),
-            defaults=tuple(
-                (_one_of(news, quote(each.name), "--default"), each.expression)
-                for each in map(into.made, self.default)
-            ),
+            keys=tuple(KeyAsked(*_assigned(news, each, "--references"), acts) for each in self.references),
+            defaults=tuple(_assigned(news, each, "--default") for each in self.default),
         )
 
 
@@ -139,6 +133,13 @@ def _examine_actions(refers: bool, *acts: KeyAction) -> None:  # noqa: FBT001 - 
 def _check(written: str) -> tuple[str, str]:
     match = _NAMED.fullmatch(written)
     return ("", written) if match is None else (parse_column(match[1]), match[2])
+
+
+def _assigned(news: tuple[str, ...], written: str, option: str) -> tuple[str, str]:
+    made_ = into.made(written)
+    if made_.type:
+        raise BadExpression(f"{option} gives {quote(made_.name)} a type, {made_.type}: --into does that.")
+    return _one_of(news, quote(made_.name), option), made_.expression
 
 
 def _one_of(news: tuple[str, ...], written: str, option: str) -> str:

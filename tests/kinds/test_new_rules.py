@@ -172,8 +172,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"check": ["CONSTRAINT a CHECK (headline <> '')", "CONSTRAINT a CHECK (headline <> 'x')"]},
         "The name a is taken",
     ),
-    "a name that an index has": ({"check": ["CONSTRAINT posts_pkey CHECK (headline <> '')"]}, "is taken"),
-    "a name like ours": ({"check": ["CONSTRAINT \"~ec_x\" CHECK (headline <> '')"]}, "is taken"),
+    "a name that an index has": ({"check": ["CONSTRAINT posts_pkey CHECK (headline <> '')"]}, "begins like"),
+    "a name like ours": ({"check": ["CONSTRAINT \"~ec_x\" CHECK (headline <> '')"]}, "begins like"),
     "UNIQUE of what has no order": (
         {"column": "posts.body", "to": "text", "using": "body", "back": "text", "unique": True},
         "no default operator class",
@@ -205,6 +205,7 @@ async def _planned(application: Application, fields: dict[str, Any]) -> None:
 
 OF_PARTS: dict[str, tuple[dict[str, Any], str]] = {
     "no such column": ({"not_null": ["middle"]}, "--not-null names middle, which is none of first, last"),
+    "a default with a type": ({"default": ["first text = 'x'"]}, "gives first a type, text"),
     "no assignment": ({"references": ["users"]}, "is not NAME [TYPE] = EXPR"),
     "actions on nothing": ({"on_delete": "cascade"}, "say what --references does"),
 }
