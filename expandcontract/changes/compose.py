@@ -45,6 +45,9 @@ def compose(  # noqa: PLR0913 - what a plan is made of
     run = [step for section, found in steps.items() if section != Section.REPAIR for step in found]
     columns = bool(brings or hidden or (retires and aside))
     upkeep = tuple(kept for part in parts for kept in part.upkeep)
+    if len({kept.site for kept in upkeep}) < len(upkeep):
+        # Whoever looks at a table looks for one trigger of a change.
+        raise AssertionError(f"{change.name} keeps up more than one thing on a table")
     fires = any(kept.trigger for kept in upkeep)
     table_shape.examine(snapshot, table_shape.needs_of(run, columns=columns, trigger=fires))
     return Plan(

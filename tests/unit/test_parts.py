@@ -4,11 +4,14 @@ from dataclasses import replace
 
 import pytest
 
+from expandcontract.changes.compose import compose
 from expandcontract.engine import planner
 from expandcontract.model.change import Change
 from expandcontract.model.names import RelationName
+from expandcontract.model.notes import Words
 from expandcontract.model.phases import Section
 from expandcontract.model.step import LockMode, Step, Transactional, ViewLock
+from expandcontract.model.upkeep import KeptUp
 from expandcontract.postgres.catalog.relation import LeafTable
 from expandcontract.steps.parts import Part, Sentences, sections, together
 from tests.property import kept_catalogs
@@ -70,6 +73,14 @@ def test_locks_are_taken_in_the_order_of_the_application() -> None:
         views = [VIEW.sql] if section in {Section.CONTRACT, Section.UNDO} else []
         assert [lock.relation for lock in turn.locks] == [*views, *on_tables]
         assert [isinstance(lock, ViewLock) for lock in turn.locks] == [*(True for _ in views), *[False] * 3]
+
+
+def test_a_table_has_one_trigger_of_a_change() -> None:
+    """Nobody would look for a second one: parts that both bring one are a mistake, and make no plan."""
+    snapshot = KEPT["drop-column"].catalog.snapshot
+    parts = [Part(upkeep=(KeptUp(name, ()),)) for name in ("~ec_1", "~ec_2")]
+    with pytest.raises(AssertionError, match="more than one thing on a table"):
+        compose(Change("0001", "x", {}), snapshot, parts, Words(), SAID, claims=())
 
 
 @pytest.mark.parametrize("kind", ["change-type", "drop-column", "set-not-null"])
