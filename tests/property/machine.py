@@ -6,7 +6,7 @@ What it does at random is checked against a model: the value of each row as it w
 import asyncio
 import itertools
 import time
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Coroutine
 from contextlib import suppress
 from dataclasses import replace
@@ -67,10 +67,11 @@ WRITES = st.lists(st.tuples(KEYS, VALUES, st.booleans()), max_size=4)
 class Machine(RuleBasedStateMachine):
     """One change of `people`. `rows` is what was committed: the pair's value by key.
 
-    `drifted` are the rows that were written while nothing kept the sides in sync (`off`), with the value that
-    the new side may still have: until a repair only the old side must hold what was written. `untended`: what
-    a proof rests on was touched, and no command has looked since, so that contract must be refused.
-    `unproven`: nor has one ended that mends and proves.
+    `drifted` are the rows that were written while nothing kept the sides in sync (`off`), with the values
+    that the new side may still have: until a repair only the old side must hold what was written, and a
+    repair that died may have been there for a value in between. `untended`: what a proof rests on was
+    touched, and no command has looked since, so that contract must be refused. `unproven`: nor has one ended
+    that mends and proves.
     """
 
     server: Server
@@ -108,7 +109,7 @@ class Machine(RuleBasedStateMachine):
         self._connect()
         values = self._do(self.session.fetch(f"SELECT id, {self.example.old}::text FROM people"))
         self.rows: dict[int, str | None] = {row[0]: row[1] for row in values}
-        self.drifted: dict[int, str | None] = {}
+        self.drifted = defaultdict[int, set[str | None]](set)
         self.away: dict[int, str | None] | None = None
         self.off = self.untended = self.unproven = self.ready = self.paused = False
         self.crashes = 0
@@ -213,7 +214,7 @@ class Machine(RuleBasedStateMachine):
         write = f'UPDATE people SET "{self._column(new=False)}" = {value} WHERE id = {key}'
         self._sql(TAMPERINGS[how].around(write))
         if key in self.rows:
-            self.drifted.setdefault(key, self.rows[key])
+            self.drifted[key].add(self.rows[key])
             self.rows[key] = value
         self.off = TAMPERINGS[how].lasts
         self._touched(f"tampered: {how}")
@@ -252,7 +253,7 @@ class Machine(RuleBasedStateMachine):
         value = str(next(self.values))
         self._sql(f'UPDATE {LEAF.name} SET "{self.example.old}" = {value} WHERE id = {key}')
         for each in away:
-            self.drifted.setdefault(each, away[each])
+            self.drifted[each].add(away[each])
         if key in away:
             away[key] = value
         try:
@@ -291,7 +292,7 @@ class Machine(RuleBasedStateMachine):
         assert found.keys() == self.rows.keys()
         for key, sides in found.items():
             wanted = {self.rows[key]} if self.ready or self.rows[key] is None else {self.rows[key], None}
-            wanted |= {self.drifted[key], None} if key in self.drifted else set()
+            wanted |= {*self.drifted[key], None} if key in self.drifted else set()
             assert set(sides) <= wanted, f"row {key}: {sides}, written was {self.rows[key]}"
             assert self.rows[key] in sides
 
@@ -300,7 +301,9 @@ class Machine(RuleBasedStateMachine):
         what the new one got then would be lost, as the docs say.
         """
         intact = self._intact()
-        if not (intact or key in self.rows) or not self._has_room(key) or value in self.drifted.values():
+        if not (intact or key in self.rows) or not self._has_room(key):
+            return
+        if any(value in held for held in self.drifted.values()):
             return
         column = self._column(new=new and intact)
         if key in self.rows:
@@ -314,7 +317,7 @@ class Machine(RuleBasedStateMachine):
             return
         self._sql(statement)
         if not intact:
-            self.drifted.setdefault(key, self.rows[key])
+            self.drifted[key].add(self.rows[key])
         self.rows[key] = value
         self.seen["old" if column == self.example.old else "new"] += 1
 
@@ -347,7 +350,12 @@ class Machine(RuleBasedStateMachine):
         if hidden or (self.stage != Stage.HIDDEN and not self.unproven):
             # From here on both sides must hold what was written, whatever happened before. Nothing looks at
             # a change that is hidden until it is undone.
-            self.drifted = {key: value for key, value in self.drifted.items() if key not in self.rows}
+            self._mended()
+
+    def _mended(self) -> None:
+        """Expect of every row what was written; nobody mends those of a partition that is away."""
+        for key in self.rows:
+            self.drifted.pop(key, None)
 
     def _tended(self, verb: str) -> None:
         """Note that a command looked, however far it came, and see where the change is then."""
@@ -385,7 +393,7 @@ class Machine(RuleBasedStateMachine):
         assert command == f"ec undo {self.example.change.name}"
         self._sql(statement)
         self._do(life.act(self.url, self.example, "undo"))
-        self.drifted = {key: value for key, value in self.drifted.items() if key not in self.rows}
+        self._mended()
         self.seen["obeyed"] += 1
         self._done("undo", Stage.HIDDEN)
 
