@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import asyncpg
 import pytest
 
 from expandcontract.engine.verbs import plan as plans
@@ -9,6 +10,7 @@ from expandcontract.model.errors import BadChangeFile, BadExpression, EcError, U
 from expandcontract.model.phases import Stage
 from tests.acceptance.cycle import living, opened
 from tests.acceptance.script import TO_READY
+from tests.kinds.test_lives import Writer
 from tests.kinds.watched import Watched
 
 GIVEN = """
@@ -119,11 +121,18 @@ async def test_what_is_not_at_once_is_refused(database: str) -> None:
 
 
 async def test_start_is_the_whole_change(database: str) -> None:
-    """It is finished then, says that rollback does not bring the old type back, and claims nothing."""
+    """It is finished then, beside an application that writes all the while; the old type does not come back
+    with a rollback.
+    """
     given = "CREATE TABLE t (id integer PRIMARY KEY, name varchar(5)); INSERT INTO t VALUES (1, 'short')"
     fields = _asked({"column": "t.name", "type": "text"})
     async with living(database, "change-type", fields, given) as life:
-        situation = await life.start(acknowledged={"type-stays"})
+        application = await asyncpg.connect(database)
+        writer = Writer(application, "INSERT INTO t VALUES ($1, 'busy')", 100)
+        async with writer.at_work():
+            situation = await life.start(acknowledged={"type-stays"})
+        await application.close()
+        assert writer.failed == []
         assert situation.stage == Stage.FINISHED
         await life.sql("INSERT INTO t VALUES (2, 'longer than before')")
         assert (await life.rollback()).stage == Stage.ROLLED_BACK
