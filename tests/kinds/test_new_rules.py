@@ -172,7 +172,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"check": ["CONSTRAINT a CHECK (headline <> '')", "CONSTRAINT a CHECK (headline <> 'x')"]},
         "The name a is taken",
     ),
-    "a name that an index has": ({"check": ["CONSTRAINT posts_pkey CHECK (headline <> '')"]}, "begins like"),
+    "a name that an index has": ({"check": ["CONSTRAINT posts_pkey CHECK (headline <> '')"]}, "is taken"),
     "a name like ours": ({"check": ["CONSTRAINT \"~ec_x\" CHECK (headline <> '')"]}, "begins like"),
     "UNIQUE of what has no order": (
         {"column": "posts.body", "to": "text", "using": "body", "back": "text", "unique": True},
