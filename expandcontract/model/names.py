@@ -41,6 +41,18 @@ def quote(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
 
 
+#: Words of PL/pgSQL that SQL does not reserve, so that the server leaves them without quotes. Behind NEW or
+#: OLD no field is found by them.
+_WORDS_OF_BLOCKS = frozenset(
+    {"begin", "by", "declare", "execute", "foreach", "if", "loop", "strict", "while"}
+)
+
+
+def of_row(row: str, column: str) -> str:
+    """Return a column of a row as SQL, also for a block of PL/pgSQL. `row` is an alias, NEW or OLD."""
+    return f'{row}."{column}"' if column in _WORDS_OF_BLOCKS else f"{row}.{quote(column)}"
+
+
 def literal(text: str) -> str:
     """Return `text` as a SQL string constant, whatever standard_conforming_strings says."""
     quoted = "'" + text.replace("'", "''") + "'"

@@ -4,7 +4,7 @@ there: from dual_write until contract, from which on code gives it.
 
 from dataclasses import dataclass, replace
 
-from expandcontract.model.names import RelationName, dollar_quote, quote, remark
+from expandcontract.model.names import RelationName, dollar_quote, of_row, quote, remark
 from expandcontract.model.phases import Stage
 from expandcontract.model.step import Purpose, Step, Sweep
 from expandcontract.model.upkeep import KeptUp
@@ -95,7 +95,7 @@ def _look(filling: Filling) -> Step:
 
 
 def _create(filling: Filling) -> str:
-    column = f"NEW.{quote(filling.column)}"
+    column = of_row("NEW", filling.column)
     note = note_use(filling.change, filling.schema, "old", ready=True)
     told = "" if filling.needed else f" AND {column} IS DISTINCT FROM NULL"
     said = (
@@ -112,7 +112,7 @@ BEGIN
         END;
         -- A row that was there before, and is not filled yet, says nothing of who writes it.
         IF (TG_OP OPERATOR(pg_catalog.=) 'INSERT'
-            OR OLD.{quote(filling.column)} IS DISTINCT FROM NULL){told} THEN
+            OR {of_row("OLD", filling.column)} IS DISTINCT FROM NULL){told} THEN
             {note}
         END IF;
     END IF;

@@ -4,7 +4,7 @@ to give the column a value where new code leaves it out.
 
 from dataclasses import dataclass, replace
 
-from expandcontract.model.names import RelationName, dollar_quote, qualify_constant, quote, remark
+from expandcontract.model.names import RelationName, dollar_quote, of_row, qualify_constant, quote, remark
 from expandcontract.model.phases import Stage
 from expandcontract.model.step import Upkeep
 from expandcontract.model.upkeep import UNTIL_CONTRACT, KeptUp
@@ -115,9 +115,9 @@ END
 
 
 def _filled(noting: Noting) -> str:
-    if noting.fill is None:
+    if noting.fill is None or noting.column is None:
         return ""
-    column = f"NEW.{noting.what}"
+    column = of_row("NEW", noting.column.name)
     return f"""
     IF TG_OP OPERATOR(pg_catalog.=) 'INSERT' AND {column} IS NOT DISTINCT FROM NULL THEN
         BEGIN
@@ -130,17 +130,17 @@ def _filled(noting: Noting) -> str:
 
 def _written(noted: Column) -> str:
     """Return whether a write gives the column a value, as SQL."""
-    column, default = quote(noted.name), noted.default
+    column, default = of_row("NEW", noted.name), noted.default
     constant = "NULL" if default is None else qualify_constant(default)
 
     def altered(from_: str) -> str:
-        same = predicates.same(f"NEW.{column}", from_, plain=noted.plain_equality, type_=noted.type)
+        same = predicates.same(column, from_, plain=noted.plain_equality, type_=noted.type)
         return f"NOT {same}"
 
     # NULL has no type of its own to compare with.
-    given = f"NEW.{column} IS NOT NULL" if default is None else altered(str(constant))
+    given = f"{column} IS NOT NULL" if default is None else altered(str(constant))
     inserted = "false" if constant is None or noted.identity else given
-    updated = altered(f"OLD.{column}")
+    updated = altered(of_row("OLD", noted.name))
     return f"(CASE WHEN TG_OP OPERATOR(pg_catalog.=) 'INSERT' THEN {inserted} ELSE {updated} END)"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from expandcontract.model.names import RelationName, qualify_type, quote
+from expandcontract.model.names import RelationName, of_row, qualify_type, quote
 
 _NONE: Mapping[str, str] = {}
 
@@ -44,7 +44,7 @@ class RowFunction:
 
     def of(self, row: str, instead: Mapping[str, str] = _NONE) -> str:
         """Return its value for a row of that alias; `instead` has other SQL for some of its columns."""
-        values = (instead.get(name, f"{row}.{quote(name)}") for name, _ in self.columns)
+        values = (instead.get(name, of_row(row, name)) for name, _ in self.columns)
         return f"{self.name.sql}({', '.join(values)})"
 
     def uses(self, columns: Mapping[str, object]) -> bool:

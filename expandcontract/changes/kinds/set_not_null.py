@@ -9,7 +9,7 @@ from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
 from expandcontract.model.errors import UnsupportedShape
-from expandcontract.model.names import parse_target, quote, slug, sync_schema
+from expandcontract.model.names import of_row, parse_target, quote, slug, sync_schema
 from expandcontract.model.notes import Words
 from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.column import Column
@@ -54,7 +54,7 @@ class SetNotNull(Kind[SetNotNullSpec]):
         filled = _filling(change, spec, snapshot, column, judgement, ledger_schema)
         broken = f"t.{name} IS NOT DISTINCT FROM NULL"
         said = f"NOT NULL of {name}"
-        new = f"NEW.{name} IS NOT DISTINCT FROM NULL"
+        new = f"{of_row('NEW', column.name)} IS NOT DISTINCT FROM NULL"
         noted = breaches.of(change, snapshot, new, said, ledger_schema)
         first: tuple[Part, ...] = (breaches.part(noted), rules.looked_for(snapshot, broken, said))
         if filled is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from expandcontract.model.change import Mode
-from expandcontract.model.names import RelationName, quote
+from expandcontract.model.names import RelationName, of_row, quote
 from expandcontract.model.phases import State
 from expandcontract.steps.sync import notes, parsed, predicates, template, triggers
 from expandcontract.steps.sync.predicates import Values
@@ -110,7 +110,7 @@ def _refused(sync: Sync, hidden: Values, final: str) -> str:
     sentence = "'a CHECK of the old side refuses it'"
     note = notes.conflict(sync, "'not held by the hidden side'", old, new, sentence)
     called = predicates.hidden_names(sync.pair)
-    values = (f"NEW.{quote(called.get(column, column))}" for column in parsed.check_columns(sync))
+    values = (of_row("NEW", called.get(column, column)) for column in parsed.check_columns(sync))
     return f"""
             IF NOT {sync.check.sql}({", ".join(values)}) THEN
                 {note}

@@ -5,7 +5,7 @@ write.
 from collections.abc import Sequence
 
 from expandcontract.model.change import Side, Unfit
-from expandcontract.model.names import literal, quote
+from expandcontract.model.names import literal, of_row, quote
 from expandcontract.steps.sessions import UNFIT_SQLSTATE, note_settings
 from expandcontract.steps.sync import predicates, refusals, rows
 from expandcontract.steps.sync.subject import Sync
@@ -20,7 +20,7 @@ def later_defaults(sync: Sync, new_default: str | None) -> str:
 
     def is_default(column: str, compiled: str | None) -> str:
         known = "NULL" if compiled is None else literal(compiled)
-        value = f"NEW.{quote(column)}"
+        value = of_row("NEW", column)
         return f"{quote(sync.schema)}.is_default(TG_RELID, {literal(column)}, {value}, {known})"
 
     new_later = is_default(pair.new.column, new_default)
@@ -49,7 +49,7 @@ def _not_given(sync: Sync, column: Side, is_later: str) -> str:
     """
     if not sync.pair.old_more:
         return is_later
-    value = f"NEW.{quote(column.column)}"
+    value = of_row("NEW", column.column)
     held = predicates.absent(value)
     if column.default is not None:
         held = predicates.same(value, sync.default_of(column), type_=column.type)
@@ -107,7 +107,7 @@ def _safely(statement: str) -> str:
 def _key(columns: Sequence[str]) -> str:
     if not columns:
         return "NULL"
-    pairs = ", ".join(f"{literal(column)}, NEW.{quote(column)}" for column in columns)
+    pairs = ", ".join(f"{literal(column)}, {of_row('NEW', column)}" for column in columns)
     return f"pg_catalog.jsonb_build_object({pairs})::pg_catalog.text"
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from expandcontract.model.change import Mode, Pair, Side, Unfit
-from expandcontract.model.names import literal, qualify_type, quote
+from expandcontract.model.names import literal, of_row, qualify_type, quote
 from expandcontract.model.phases import State
 
 #: SQL for each column of a side.
@@ -225,7 +225,7 @@ def _in_sync(pair: Pair, row: str, state: State) -> str:
 
 
 def _value(row: str, column: str) -> str:
-    return f"{row}.{quote(column)}" if row else quote(column)
+    return of_row(row, column) if row else quote(column)
 
 
 def agree(pair: Pair, row: str, state: State = State.ACTIVE) -> str:
@@ -345,7 +345,7 @@ def refused_by(check: CarriedCheck, row: str, called: Mapping[str, str] | None =
     `row` is an alias, NEW or OLD; of the columns of which the CHECK speaks, some are `called` otherwise now.
     """
     called = called or {}
-    named = (f"{row}.{quote(called.get(column, column))} AS {quote(column)}" for column in check.columns)
+    named = (f"{of_row(row, called.get(column, column))} AS {quote(column)}" for column in check.columns)
     return f"NOT coalesce((SELECT {check.expression} FROM (SELECT {', '.join(named)}) AS held), true)"
 
 

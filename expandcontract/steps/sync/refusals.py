@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from expandcontract.model.change import Pair
-from expandcontract.model.names import RelationName, literal, qualify_type, quote
+from expandcontract.model.names import RelationName, literal, of_row, qualify_type, quote
 from expandcontract.steps.references import Reference
 from expandcontract.steps.sessions import FILLING
 from expandcontract.steps.sync import predicates, rows
@@ -226,7 +226,7 @@ def _raised(change: str) -> str:
 
 
 def _given(arguments: dict[str, str]) -> str:
-    return ", ".join(f"NEW.{quote(name)}" for name in arguments)
+    return ", ".join(of_row("NEW", name) for name in arguments)
 
 
 def _arguments(arguments: dict[str, str]) -> str:

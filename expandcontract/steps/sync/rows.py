@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 
 from expandcontract.model.change import Pair
-from expandcontract.model.names import literal, quote
+from expandcontract.model.names import literal, of_row
 from expandcontract.steps.sync import predicates
 
 #: The arguments by which the function tells its two triggers apart; a trigger that is alone has none. The one
@@ -30,7 +30,7 @@ def _both(pair: Pair) -> str:
 
 
 def _all_of(columns: Sequence[str]) -> str:
-    each = (_print(f"NEW.{quote(column)}") for column in columns)
+    each = (_print(of_row("NEW", column)) for column in columns)
     return f"pg_catalog.concat({', '.join(each)})"
 
 
@@ -202,7 +202,7 @@ def moves(pair: Pair, change: str, keys: Sequence[str]) -> str:
 
 
 def _leaves(setting: str, print_: str, keys: Sequence[str]) -> str:
-    stays = " AND ".join(predicates.same(f"NEW.{quote(k)}", f"OLD.{quote(k)}") for k in keys)
+    stays = " AND ".join(predicates.same(of_row("NEW", k), of_row("OLD", k)) for k in keys)
     return f"""
     IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND NOT ({stays}) THEN
         PERFORM pg_catalog.set_config({setting}, {print_}, true);
