@@ -5,7 +5,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from expandcontract.changes import constraints, costs, hazards, new_rules, pair_notes, preflight
+from expandcontract.changes import (
+    constraints,
+    costs,
+    hazards,
+    new_rules,
+    outside,
+    pair_notes,
+    preflight,
+)
 from expandcontract.changes.compose import compose as composed
 from expandcontract.changes.kind import Kind, SpecT
 from expandcontract.model.change import Change, Further, FurtherOld, Mode, Pair, Side, Unfit
@@ -86,7 +94,7 @@ def compose(
     column = olds[0]
     _examine_judgement(olds, judgement, unfit)
     if question.function:
-        _examine_result(judgement)
+        outside.examine_type(judgement.new_type.bare)
     schema = sync_schema(ledger_schema)
     conversions = _conversions(change.name, schema, olds, judgement, question)
     pair = _pair(snapshot, olds, judgement, question, conversions, unfit)
@@ -320,15 +328,6 @@ def _examine_upsert(subject: Subject) -> None:
             f"{subject.pair.new.type} can.",
             why="A second unique index would refuse values of old code that the table takes.",
             next="Leave it out: the new side's unique index then comes with contract.",
-        )
-
-
-def _examine_result(judgement: Judgement) -> None:
-    if judgement.new_type.bare.endswith("[]"):
-        raise UnsupportedShape(
-            f"--transform cannot make values of {judgement.new_type.type}.",
-            why="Values travel to the server as arrays, and an array of arrays is another thing there. "
-            "Use jsonb, or a table of its own.",
         )
 
 

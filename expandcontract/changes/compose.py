@@ -1,7 +1,7 @@
 """From the parts of a change to its plan."""
 
-from collections.abc import Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 
 from expandcontract.changes import table_shape
 from expandcontract.model.change import Change
@@ -10,6 +10,7 @@ from expandcontract.model.notes import Words
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Plan
 from expandcontract.model.site import Site
+from expandcontract.model.step import Step
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps.parts import Part, Sentences, sections
 
@@ -30,6 +31,8 @@ def compose(  # noqa: PLR0913 - what a plan is made of
     final: RelationName | None = None,
     uses: tuple[str, ...] = (),
     others: tuple[Site, ...] = (),
+    apart: bool = False,
+    makes_table: bool = False,
 ) -> Plan:
     """Return the plan.
 
@@ -38,6 +41,7 @@ def compose(  # noqa: PLR0913 - what a plan is made of
     on. `brings` are the columns that it makes, and `given` tells of rows over `t` in which they have values
     that a rollback would lose. `others` are further tables that it works on, and `uses` columns of its own
     that it needs as they are.
+    `apart` says that it may be a partition, or a child, by itself; `makes_table` that expand makes it.
     The table is called `aside` while a view stands under its name, and `final` from contract on.
     """
     steps = sections(snapshot.table, parts, sentences, final=final)
@@ -49,7 +53,8 @@ def compose(  # noqa: PLR0913 - what a plan is made of
         # Whoever looks at a table looks for one trigger of a change.
         raise AssertionError(f"{change.name} keeps up more than one thing on a table")
     fires = any(kept.trigger for kept in upkeep)
-    table_shape.examine(snapshot, table_shape.needs_of(run, columns=columns, trigger=fires))
+    needs = table_shape.needs_of(run, columns=columns, trigger=fires)
+    table_shape.examine(snapshot, needs, apart=apart)
     return Plan(
         change=change,
         table=snapshot.table,
@@ -64,7 +69,7 @@ def compose(  # noqa: PLR0913 - what a plan is made of
         server_version=snapshot.server_version,
         claims=claims,
         enforces=tuple(sentence for part in parts for sentence in part.enforces),
-        words=words,
+        words=_fitting(words, steps, parts),
         given=given,
         aside=aside,
         final_table=final,
@@ -73,6 +78,17 @@ def compose(  # noqa: PLR0913 - what a plan is made of
         remade=tuple(each for part in parts for each in part.remade),
         follows=tuple(view.sql for part in parts for view in part.follows),
         hidden_views=tuple(view.sql for part in parts for view in part.hidden_views),
+        makes_table=makes_table,
+    )
+
+
+def _fitting(words: Words, steps: Mapping[Section, tuple[Step, ...]], parts: Sequence[Part]) -> Words:
+    """Return the words without those for what the change has not: a contract, or anything to destroy."""
+    contracts, destroys = Section.CONTRACT in steps, any(part.purge for part in parts)
+    return replace(
+        words,
+        contracted=words.contracted if contracts else "",
+        destroys=words.destroys if contracts and destroys else "",
     )
 
 

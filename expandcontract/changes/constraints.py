@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from expandcontract.changes import preflight
 from expandcontract.model.errors import NameTaken, NoSuchObject
 from expandcontract.model.names import RelationName, parse_column, quote
+from expandcontract.model.notes import Note
 from expandcontract.model.site import Site
 from expandcontract.postgres.catalog.constraint import Constraint, check_expression
 from expandcontract.postgres.catalog.snapshot import Snapshot
@@ -15,6 +16,8 @@ from expandcontract.steps.rules import Standing
 
 #: As pg_constraint.contype has them.
 CHECK, FOREIGN_KEY, NOT_NULL, PRIMARY_KEY, UNIQUE, EXCLUSION = "c", "f", "n", "p", "u", "x"
+#: Those that are an index of the same name as well.
+_OF_INDEXES = frozenset({UNIQUE, PRIMARY_KEY, EXCLUSION})
 
 
 @dataclass(frozen=True)
@@ -104,15 +107,35 @@ def named(snapshot: Snapshot, written: str) -> Named:
     )
 
 
-def free_name(snapshot: Snapshot, written: str) -> str:
-    """Return the name that the user wrote for a new constraint. Raises BadName and NameTaken."""
+def free_name(snapshot: Snapshot, written: str, of: Named | None = None) -> str:
+    """Return the name that the user wrote for a new constraint, or for one that has another name. Raises
+    BadName and NameTaken.
+    """
     name = parse_column(written)
     if any(each.name == name for each in every(snapshot)):
         raise NameTaken(
             f"{snapshot.table} has a constraint {quote(name)} already.", why="Choose another name."
         )
     preflight.examine_not_ours(name)
+    if of is not None and of.kind in _OF_INDEXES and name in snapshot.taken_names:
+        raise NameTaken(
+            f"Something else in schema {quote(snapshot.table.schema)} is called {quote(name)}.",
+            why=f"{quote(of.name)} is an index as well.",
+        )
     return name
+
+
+def renamed(old: Named, new: str) -> Iterator[Note]:
+    """Yield what code must know of a constraint that gets another name."""
+    if old.kind in _OF_INDEXES:
+        yield Note.hazard(
+            "on-constraint",
+            f"INSERT ... ON CONFLICT ON CONSTRAINT {quote(old.name)} fails from start on: code should name "
+            f"the columns. Errors speak of {quote(new)} from then on.",
+            about=old.name,
+        )
+    else:
+        yield Note("errors", f"Code that knows {quote(old.name)} from errors must know {quote(new)} as well.")
 
 
 def referred(snapshot: Snapshot, found: Named) -> tuple[Site, ...]:

@@ -41,6 +41,9 @@ class Kind(ABC, Generic[SpecT]):
     group: ClassVar[str]
     help: ClassVar[str]
     spec: ClassVar[type[Spec]]
+    #: Whether the change begins with a table that is not there yet: the question is then a Trial of the one
+    #: statement that makes it, which the server runs and takes back.
+    makes_table: ClassVar[bool] = False
 
     def target(self, spec: SpecT) -> Target:
         """Return the table that the change is about, with its column where there is one: what the field

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
+from expandcontract.changes.index_words import Asked
 from expandcontract.model.errors import NoSuchObject, UnsupportedShape
 from expandcontract.model.names import literal, quote
 from expandcontract.model.notes import Note
@@ -13,7 +14,7 @@ from expandcontract.postgres.clone import Answer, Answers, Trial
 from expandcontract.postgres.descendants import tree
 from expandcontract.steps import indexes
 from expandcontract.steps.indexes import Standing
-from expandcontract.steps.parts import Part
+from expandcontract.steps.parts import Part, Sentences
 
 #: What depends on it, how often it was used, and what those of the partitions are called.
 _ASKED = f"""
@@ -35,6 +36,13 @@ JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid AND c.relkind = 'i'
 JOIN pg_catalog.pg_class t ON t.oid = i.indrelid JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
 ORDER BY 1, 2, 3, 4
 """
+
+
+_RACE = Note(
+    "upsert-race",
+    "Until contract both indexes are unique. An upsert negotiates on one of them: two sessions that upsert "
+    "the same new value at the same moment may see one 23505, which a retry mends.",
+)
 
 
 def asked(name: str) -> str:
@@ -101,6 +109,36 @@ def part(snapshot: Snapshot, index: Index, answer: Answer, *, replaced: bool = F
         before_rollback=indexes.build(standing, if_missing=True) if index.valid else (),
         lock=LockMode.SHARE_UPDATE_EXCLUSIVE,
     )
+
+
+def sentences(index: Index, rollback: str) -> Sentences:
+    """Return what the steps are called that drop it and bring it back."""
+    name = quote(index.name)
+    return Sentences(
+        contract=f"{name} is gone, and its definition kept",
+        undo=f"{name} is back, with all that was said of it",
+        rollback=rollback,
+        purge=f"close the change: nothing builds {name} again",
+    )
+
+
+def examine_replaced(old: Index, asked: Asked) -> None:
+    """Raise UnsupportedShape where the new one would refuse rows that the old one takes."""
+    if old.unique and (
+        sorted(map(quote, old.key_columns)) != sorted(asked.keys) or old.predicate != asked.index.predicate
+    ):
+        raise UnsupportedShape(
+            f"{quote(old.name)} is unique in {old.definition}, and the new one would be in other columns.",
+            why="It could refuse rows that are there, and what old code writes.",
+            state="Nothing was changed.",
+            next=f"ec start add-index {asked.index.table} ... --unique; then: "
+            f"ec start drop-index {quote(old.name)}",
+        )
+
+
+def races(old: Index) -> tuple[Note, ...]:
+    """Return what is said of two unique indexes that stand side by side."""
+    return (_RACE,) if old.unique else ()
 
 
 def _with_leaves(standing: Standing, answer: Answers) -> Standing:

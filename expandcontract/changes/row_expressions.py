@@ -4,7 +4,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
-from expandcontract.model.names import RelationName, qualify_type, quote, shorten
+from expandcontract.model.names import RelationName, qualify_type, quote, shorten, without_length
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Answers
 from expandcontract.postgres.expression import single, without_constants
@@ -14,7 +14,6 @@ from expandcontract.steps.row_function import RowFunction
 _QUERY = re.compile(r"(?i)\b(select|values|table|with)\b")
 #: What is of no type until it is assigned.
 _LITERAL = re.compile(r"(?i)\s*(NULL|e?'(?:[^'\\]|''|\\.)*')\s*")
-_LENGTHLESS = {"character": "pg_catalog.bpchar", "char": "pg_catalog.bpchar", "bit": 'pg_catalog."bit"'}
 #: The functions that `statements` made, in order. What is volatile, or not PostgreSQL's own, is opaque.
 QUERY = r"""
 SELECT pg_catalog.pg_get_function_sqlbody(p.oid), EXISTS (
@@ -95,9 +94,7 @@ def _typed(each: RowExpression) -> str:
     """
     if not _LITERAL.fullmatch(each.text):
         return f"({each.text})"
-    bare = re.sub(r"\s*\(\s*\d+\s*(,\s*-?\d+\s*)?\)", "", each.result)
-    # Without a length these mean a length of one.
-    bare = re.sub(r"^(character|char|bit)(?=\[|$)", lambda word: _LENGTHLESS[word[1]], bare)
+    bare = without_length(each.result)
     return f"CAST(({each.text}) AS {bare if each.wrote else qualify_type(bare)})"
 
 

@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-from expandcontract.changes import preflight, row_expressions, table_shape
+from expandcontract.changes import outside, preflight, row_expressions, table_shape
 from expandcontract.changes.compose import compose
 from expandcontract.changes.row_expressions import RowExpression
 from expandcontract.model.change import Change
@@ -20,8 +21,51 @@ from expandcontract.steps.row_function import RowFunction
 
 _SET = re.compile(r'\s*(?P<column>"(?:[^"]|"")+"|[^\s="]+)\s*=(?!=)\s*(?P<value>.+)', re.DOTALL)
 
+#: What a foreign key says of a row that is deleted, and what that means for the rows that refer to it.
+_ACTIONS = {
+    "CASCADE": "its rows that refer to one are deleted with it, in the same transaction",
+    "SET NULL": "its rows that refer to one are updated with it, in the same transaction",
+    "SET DEFAULT": "its rows that refer to one are updated with it, in the same transaction",
+}
 
-def assigned(snapshot: Snapshot, written: Sequence[str]) -> list[tuple[Column, str]]:
+
+@dataclass(frozen=True)
+class Setting:
+    """What rows that match get: the columns, each with its expression, or with itself where a program makes
+    the value; `expressions` are the condition, and what is evaluated by the server.
+    """
+
+    assigned: tuple[tuple[Column, str], ...]
+    expressions: tuple[RowExpression, ...]
+
+    @property
+    def columns(self) -> list[Column]:
+        """The columns that are set."""
+        return [column for column, _ in self.assigned]
+
+    def update(self, snapshot: Snapshot) -> str:
+        """Return the UPDATE of the clone, as it stands before WHERE."""
+        listed = ", ".join(f"{quote(column.name)} = ({text})" for column, text in self.assigned)
+        return f"UPDATE pg_temp.ec_clone AS {quote(snapshot.table.name)} SET {listed}"
+
+
+def setting(snapshot: Snapshot, written: Sequence[str], where: str, *, outside: bool) -> Setting:
+    """Return what `--set` and `--where` say; values that are made `outside` are none of the server's.
+
+    Raises BadExpression, NoSuchObject, and UnsupportedShape for a column that nobody may write, or of which
+    the value says where a row lies.
+    """
+    found = (_named if outside else _assigned)(snapshot, written)
+    made = [] if outside else [RowExpression(text, column.type, "--set") for column, text in found]
+    return Setting(tuple(found), (condition(where), *made))
+
+
+def condition(where: str) -> RowExpression:
+    """Return what `--where` says."""
+    return RowExpression(where, "boolean", "--where")
+
+
+def _assigned(snapshot: Snapshot, written: Sequence[str]) -> list[tuple[Column, str]]:
     """Return the columns that are set, each with its expression, as `COL = EXPR` says.
 
     Raises BadExpression, NoSuchObject, and UnsupportedShape for a column that nobody may write, or of which
@@ -39,6 +83,22 @@ def assigned(snapshot: Snapshot, written: Sequence[str]) -> list[tuple[Column, s
             (column, _default(column) if match["value"].strip().upper() == "DEFAULT" else match["value"])
         )
         _examine(snapshot, column)
+    return found
+
+
+def _named(snapshot: Snapshot, written: Sequence[str]) -> list[tuple[Column, str]]:
+    """Return the columns of which a program makes the values, as `COL` alone says, each with itself as SQL.
+
+    Raises what `_assigned` does, and UnsupportedShape for an array.
+    """
+    for each in written:
+        if _SET.fullmatch(each) is not None:
+            raise BadExpression(
+                f"--set {each!r} says what --transform makes.", why="It names a column, and no value."
+            )
+    found = _assigned(snapshot, [f"{each} = {each}" for each in written])
+    for column, _ in found:
+        outside.examine_type(column.type)
     return found
 
 
@@ -120,8 +180,6 @@ def plan(  # noqa: PLR0913 - what a plan of rows is made of
         Words(
             about=about,
             ready="no row is left that matches",
-            contracted="",
-            destroys="",
             broken="match still",
             stays=stays,
         ),
@@ -141,3 +199,17 @@ def fired(snapshot: Snapshot, verb: str) -> Iterator[Note]:
                 f"Trigger {quote(trigger.name)} ({trigger.function}) may fire for what is written, with its "
                 "cost and effects.",
             )
+
+
+def referring(snapshot: Snapshot, *, keep: bool) -> Iterator[Note]:
+    """What becomes of rows that refer to one that is deleted."""
+    kept = "; of them nothing is kept" if keep else ""
+    for key in snapshot.constraints:
+        if not key.inbound or key.kind != "f":
+            continue
+        who = f"{key.table} refers to {snapshot.table} by foreign key {quote(key.name)}"
+        action = _ACTIONS.get(key.on_delete)
+        if action is not None:
+            yield Note.hazard("referring", f"{who}: {action}{kept}.", about=f"{key.table}.{key.name}")
+        else:
+            yield Note("referred-to", f"{who}: the backfill stops at a row that one of its rows refers to.")

@@ -37,9 +37,12 @@ _MOST_COLUMNS = 1600
 _NAMED = 3
 
 
-def examine(snapshot: Snapshot, needs: Collection[Need] = ()) -> None:
-    """Raise UnsupportedShape when it is not a table that this can be done to."""
-    for sentence, remedy in (*_table(snapshot), *_by_need(snapshot, needs)):
+def examine(snapshot: Snapshot, needs: Collection[Need] = (), *, apart: bool = False) -> None:
+    """Raise UnsupportedShape when it is not a table that this can be done to; `apart` is what can be done to
+    a partition by itself, or to a child.
+    """
+    family = () if apart else _family(snapshot)
+    for sentence, remedy in (*_table(snapshot), *family, *_by_need(snapshot, needs)):
         raise UnsupportedShape(sentence, why=remedy)
 
 
@@ -65,6 +68,10 @@ def _table(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
         yield f"{table} belongs to the system.", "PostgreSQL's own tables are not changed."
     if relation.persistence == "t":
         yield f"{table} is a temporary table.", "No other session can see it."
+
+
+def _family(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+    relation, table = snapshot.relation, snapshot.table
     if relation.partition_of is not None:
         yield (
             f"{table} is a partition of {relation.partition_of}.",

@@ -10,7 +10,10 @@ from expandcontract.model.errors import BadExpression, UnsupportedShape
 from expandcontract.model.names import quote
 from expandcontract.model.notes import Words
 from expandcontract.model.plan import Plan
+from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.steps import tables, unique_indexes
+from expandcontract.steps.carry.subject import not_null_name
 from expandcontract.steps.parts import Part, Sentences
 
 
@@ -53,6 +56,39 @@ def examine(snapshot: Snapshot, rule: UniqueRule, *, deferrable: bool = False) -
         )
 
 
+def refuse_second_key(snapshot: Snapshot) -> None:
+    """Raise UnsupportedShape where the table has a primary key."""
+    for index in snapshot.indexes:
+        if index.primary:
+            raise UnsupportedShape(
+                f"{snapshot.table} has a primary key: {quote(index.name)} {index.constraint_definition}.",
+                why="A table has one at most.",
+                state="Nothing was changed.",
+                next="ec start add-unique, for another key",
+            )
+
+
+def with_values(snapshot: Snapshot, rule: UniqueRule) -> list[Part]:
+    """Return what looks for rows that a key takes not, and has its columns hold a value in each row."""
+    index, keys = rule.asked.index, rule.asked.keys
+    empty = [each for each in snapshot.columns if each.name in rule.asked.columns and not each.not_null]
+    names = [quote(each.name) for each in empty]
+    looks = [unique_indexes.look_for_nulls(snapshot, index, names)] if empty else []
+    return [
+        *looks,
+        unique_indexes.look(snapshot, index, keys, nulls_distinct=True),
+        *(_not_null(snapshot, column) for column in empty),
+    ]
+
+
+def _not_null(snapshot: Snapshot, column: Column) -> Part:
+    table, name = snapshot.table, not_null_name(snapshot, column)
+    return Part(
+        before_contract=tables.not_null(table, column.name, name, snapshot.server_version),
+        undo=(f"ALTER TABLE {table.sql} ALTER COLUMN {quote(column.name)} DROP NOT NULL",),
+    )
+
+
 def plan(change: Change, snapshot: Snapshot, rule: UniqueRule, parts: Sequence[Part]) -> Plan:
     """Return the plan of these parts."""
     name = quote(rule.asked.index.name)
@@ -64,7 +100,6 @@ def plan(change: Change, snapshot: Snapshot, rule: UniqueRule, parts: Sequence[P
             about=f"{name}: {rule.written}",
             ready=f"nothing is refused yet; code must keep {rule.written} from contract on",
             contracted=f"{name} refuses rows that break it",
-            destroys="",
         ),
         Sentences(
             contract=f"{name} stands: {rule.written}",
@@ -73,4 +108,27 @@ def plan(change: Change, snapshot: Snapshot, rule: UniqueRule, parts: Sequence[P
             purge=f"close the change: {name} stays",
         ),
         claims=rule.asked.columns,
+    )
+
+
+def of_index(change: Change, snapshot: Snapshot, asked: Asked, *, nulls_distinct: bool) -> Plan:
+    """Return the plan of a unique index alone."""
+    index, name = asked.index, quote(asked.index.name)
+    look = unique_indexes.look(snapshot, index, asked.keys, nulls_distinct=nulls_distinct)
+    return compose(
+        change,
+        snapshot,
+        (Part(notes=asked.notes), look, unique_indexes.bare(index)),
+        Words(
+            about=f"index {name} {index.definition}",
+            ready="nothing that new code needs is missing",
+            contracted=f"{name} refuses rows that are equal in it",
+        ),
+        Sentences(
+            contract=f"{name} stays: from now on it refuses rows",
+            undo=f"drop {name}, which refused rows",
+            rollback=f"close the change; nothing is left of {name}",
+            purge=f"close the change: {name} stays",
+        ),
+        claims=asked.columns,
     )

@@ -61,7 +61,7 @@ class _Watch:
             builds = await builds_on(conn, self._relation)
         pids = tuple(blocker.pid for blocker in found)
         if pids and pids != self._said:
-            context.listen(WaitingForSnapshots(self._step.id, found))
+            context.listen(WaitingForSnapshots(self._step.id, found, self._step.sentence))
         self._said = pids
         build = next((each for each in builds if each.pid == pid), None)
         seconds = build.seconds if build else time.monotonic() - self._began
@@ -111,7 +111,7 @@ async def run(work: Work, section: Section, step: Step, action: Concurrent) -> N
 
 def _taken(work: Work, step: Step) -> StepFailed:
     return StepFailed(
-        f"Step {step.id} cannot be done: something else has the name that it needs ({step.sentence}).",
+        f"This cannot be done, as something else has the name that it needs: {step.sentence}.",
         why="It was made after the plan: another index, of other columns or another table, or not unique.",
         state="Nothing was changed by this step; what was done before it stays.",
         next=f"Rename or drop it, then run the same command again, or: ec status {work.name}",

@@ -12,7 +12,7 @@ from expandcontract.model.errors import MissingPrivilege, Refused
 from expandcontract.model.names import quote
 from expandcontract.model.phases import State
 from expandcontract.model.situation import Situation
-from expandcontract.model.step import Deletion, Purpose
+from expandcontract.model.step import Deletion, Purpose, Transformation
 from expandcontract.postgres import origin, user_triggers
 from expandcontract.postgres.connect import Database
 
@@ -116,7 +116,8 @@ def _refuse_unchecked(situation: Situation) -> None:
         return
     _, _, action = plan.sweep(Purpose.COPY)
     ours = set(map(quote, plan.new_columns))
-    if isinstance(action, Deletion) or {name for name, _ in action.assignments} - ours:
+    written = action.writes if isinstance(action, Transformation) else action.assignments
+    if isinstance(action, Deletion) or {name for name, _ in written} - ours:
         raise Refused(
             f"--no-user-triggers does not go with {situation.kind}.",
             why="PostgreSQL checks foreign keys, and cascades, by triggers that would not fire either.",

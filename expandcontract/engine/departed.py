@@ -14,6 +14,12 @@ from expandcontract.model.plan import Plan
 from expandcontract.model.step import Transactional
 from expandcontract.postgres.query import rows
 
+#: A constant, or the body of a function: what it says is not what the statement is about. Quoted names are
+#: passed over.
+_CONSTANT = re.compile(
+    r"""(?P<text>E?'(?:[^'\\]|\\.|'')*'|(?P<tag>\$(?:[^\W\d]\w*)?\$).*?(?P=tag))|"(?:[^"]|"")*\"""", re.DOTALL
+)
+
 
 @dataclass(frozen=True)
 class Departed:
@@ -97,4 +103,5 @@ def _about(statement: str, names: Collection[str]) -> bool:
     if not names:
         return False
     one = "|".join(map(re.escape, names))
-    return re.search(rf'(?<![\w$"])(?:TABLE|ON) (?:ONLY )?(?:{one})(?![\w$".])', statement) is not None
+    bare = _CONSTANT.sub(lambda found: "''" if found["text"] is not None else found[0], statement)
+    return re.search(rf'(?<![\w$"])(?:TABLE|ON) (?:ONLY )?(?:{one})(?![\w$".])', bare) is not None

@@ -1,11 +1,15 @@
 """Values in columns that a change has made, of which rollback keeps nothing: it asks before it loses them."""
 
+from dataclasses import replace
+
 from expandcontract.engine.context import Context
+from expandcontract.engine.leased_work import Refusal, Work
 from expandcontract.model.errors import NotConfirmed
 from expandcontract.model.names import quote
 from expandcontract.model.phases import Section
 from expandcontract.model.situation import Situation
 from expandcontract.postgres import owner_rights
+from expandcontract.postgres.message import Query
 from expandcontract.postgres.query import value
 
 #: $1 the table, $2 its columns.
@@ -40,6 +44,23 @@ async def refuse(context: Context, situation: Situation) -> None:
             state="Nothing was changed.",
             next=f"ec rollback {situation.name} --discard --confirm {situation.name}",
         )
+
+
+def under_lock(work: Work) -> Work:
+    """Return the work with what is refused under the lock of its last step: a table that the change made is
+    not dropped with rows in it.
+    """
+    plan = work.plan
+    if not plan.makes_table or work.situation.to_come or not work.situation.live.table_exists:
+        return work
+    error = NotConfirmed(
+        f"{plan.table} has rows, and rollback drops it.",
+        why="They are nowhere else.",
+        state="Nothing was changed.",
+        next=f"ec rollback {work.name} --discard --confirm {work.name}",
+    )
+    there = Query(f"EXISTS (SELECT FROM {plan.table.sql})")
+    return replace(work, refusals=(*work.refusals, Refusal(there, error)))
 
 
 async def _refuse_parts(context: Context, situation: Situation) -> None:

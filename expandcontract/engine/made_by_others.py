@@ -27,7 +27,7 @@ async def accept(work: Work, section: Section, step: Step, action: Concurrent) -
         return False
     if section == Section.CONTRACT:
         raise StepFailed(
-            f"Step {step.id} finds its work done by somebody else: {step.sentence}.",
+            f"What contract was to do was done by somebody else: {step.sentence}.",
             why="The very same index stands under that name. Contract would make it a part of this change, "
             "which undo drops.",
             state="Nothing was changed by this step, and the index stays.",

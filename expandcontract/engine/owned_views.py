@@ -32,7 +32,8 @@ async def compile_plan(
     try:
         return await planner.compile_plan(conn, change, schema, check_rows=check_rows)
     except UnsupportedShape:
-        await _refuse(conn, context, change)
+        if not planner.makes_table(change):
+            await _refuse(conn, context, change)
         raise
 
 

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.changes import registry
-from expandcontract.changes.kind import Spec
+from expandcontract.changes.kind import Kind, Spec
 from expandcontract.engine import (
     at_once,
     forecasts,
@@ -29,7 +29,7 @@ from expandcontract.model.notes import Note
 from expandcontract.model.plan import Plan
 from expandcontract.model.program import program_version
 from expandcontract.model.step import Step, Transactional, ViewLock
-from expandcontract.postgres import empty_copy, owner_rights
+from expandcontract.postgres import empty_copy, new_table, owner_rights
 from expandcontract.postgres.catalog import snapshot as snapshots
 from expandcontract.postgres.catalog import view
 from expandcontract.postgres.catalog.snapshot import Snapshot, must_have
@@ -125,6 +125,11 @@ def target(change: Change) -> Target:
     return registry.load(change.kind).target(validate(change.kind, change.spec))
 
 
+def makes_table(change: Change) -> bool:
+    """Return whether the table of a change is still to come when it is planned."""
+    return registry.load(change.kind).makes_table
+
+
 @dataclass(frozen=True)
 class Catalog:
     """All that the server said for one change: what was asked, the table, and the clone's answers. It can be
@@ -158,6 +163,8 @@ async def ask(conn: AsyncConnection, change: Change) -> Catalog:
     kind = registry.load(change.kind)
     spec = validate(change.kind, change.spec)
     await _refuse_read_only(conn)
+    if kind.makes_table:
+        return await _ask_for_new(conn, kind, spec)
     snapshot = await snapshots.load(conn, target(change), kind.also(spec))
     asked = question(change, snapshot)
     if isinstance(asked, Question) and asked.recreate_views:
@@ -170,6 +177,15 @@ async def ask(conn: AsyncConnection, change: Change) -> Catalog:
         )
     answer = await _answered(conn, snapshot, asked)
     return Catalog(asked, replace(snapshot, referred=kind.refers(spec, answer)), answer)
+
+
+async def _ask_for_new(conn: AsyncConnection, kind: Kind[Any], spec: Spec) -> Catalog:
+    """Ask the server to make the table, and to take it back."""
+    asked = kind.question(spec, new_table.NOTHING)
+    if not isinstance(asked, Trial):
+        raise TypeError(f"{kind.name} makes a table, and asks {asked!r}")
+    answer = await new_table.tried(conn, asked)
+    return Catalog(asked, await new_table.snapshot(conn, answer), answer)
 
 
 def question(change: Change, snapshot: Snapshot) -> Question | Trial | None:
@@ -246,6 +262,8 @@ async def examined(
 ) -> Plan:
     """Return the plan, as `compile_plan` does, from what was asked in the same transaction."""
     plan = compose(change, catalog, ledger_schema)
+    if plan.makes_table:
+        return plan  # of which every statement was run
     plan = await forecasts.foretold(conn, plan)
     slow = await referring_rows.unindexed(conn, plan, catalog.snapshot)
     plan = replace(plan, hazards=(*plan.hazards, *slow, *await unfit_statements.seen(conn, plan)))
@@ -288,6 +306,8 @@ def _about(catalog: Catalog, plan: Plan) -> tuple[str, ...]:
 
 async def check_privileges(conn: AsyncConnection, plan: Plan, ledger_schema: str) -> None:
     """Raise MissingPrivilege naming everything that the role which runs the change lacks."""
+    if plan.makes_table:
+        return  # it was made once
     steps = [step for steps in plan.sections.values() for step in steps]
     locks = [lock for step in steps for lock in step.locks]
     views = sorted({lock.relation for lock in locks if isinstance(lock, ViewLock)})
@@ -312,7 +332,7 @@ async def hazards_of_role(conn: AsyncConnection, plan: Plan) -> tuple[Note, ...]
     """Return what is a hazard for whoever runs the change now, and no part of the plan: rows that a program
     fills are read and written with the rights of the session.
     """
-    if not plan.computed_outside:
+    if not plan.transforms:
         return ()
     owners = [row[0] for row in await conn.exec_driver_sql(_FOREIGN, (plan.table.sql,))]
     if not owners:

@@ -106,7 +106,7 @@ async def run_step(work: Work, section: Section, step: Step, *, ending: Ending |
     except DBAPIError as error:
         raise await _failed(work, section, step, error, time.monotonic() - began) from error
     killpoints.reach(f"{work.key(section, step.id)}.recorded")
-    work.context.listen(StepDone(work.name, section, step.id, time.monotonic() - began))
+    work.context.listen(StepDone(work.name, section, step.id, time.monotonic() - began, step.sentence))
 
 
 async def _apart(work: Work, section: Section, step: Step, action: Concurrent) -> None:
@@ -172,9 +172,9 @@ async def _failed(work: Work, section: Section, step: Step, error: DBAPIError, s
         return translated
     if isinstance(translated, StepFailed):
         translated = StepFailed(
-            f"Step {step.id} of {section} failed: {translated.message}",
+            f"{section.capitalize()} failed ({step.sentence}): {translated.message}",
             why=translated.why,
-            state=f"The step was rolled back; what was done before it stays ({step.sentence}).",
+            state="The step was rolled back; what was done before it stays.",
             next=f"Remove the cause and run the same command again{_way_out(work, section)}",
         )
     async with asyncio.timeout(10), work.context.database.transaction() as conn:

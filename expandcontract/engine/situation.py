@@ -162,6 +162,9 @@ def _unkept(situation: Situation) -> bool:
 
 def _joined(situation: Situation, live: Live) -> Live:
     """The catalog's part with what only the ledger knows."""
+    if situation.to_come:
+        # Nobody misses it.
+        live = replace(live, table_exists=True, sync_faults=())
     return replace(
         live,
         sync_faults=(*live.sync_faults, *situation.live.sync_faults, *live.retyped),

@@ -6,7 +6,7 @@ the COMMIT are one message. What has to be judged under that lock the server jud
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -40,7 +40,7 @@ async def run(work: Work, section: Section, step: Step, action: Transactional, e
     """Run a step and journal it, once. Raises DBAPIError, or what stopped it before anything was done."""
     context = work.context
     began = time.monotonic()
-    action = front.present(work.situation, departed.without(action, await departed.of(work)))
+    action = await _present(work, action)
     of_others = other_tables.refusals(work, action)
 
     async def prepare(conn: AsyncConnection) -> Sequence[str]:
@@ -84,6 +84,15 @@ async def run(work: Work, section: Section, step: Step, action: Transactional, e
         raise
 
 
+async def _present(work: Work, action: Transactional) -> Transactional:
+    """Return the action without what is not there, or not there yet."""
+    action = front.present(work.situation, departed.without(action, await departed.of(work)))
+    if not work.situation.to_come:
+        return action
+    own = work.plan.table.sql
+    return replace(action, locks=tuple(lock for lock in action.locks if lock.relation != own))
+
+
 def _before(work: Work, step: Step) -> list[Query]:
     """What comes before the step's own statements: the guard compares what the proof is bound to with what is
     there now.
@@ -114,6 +123,8 @@ def _after(work: Work, section: Section, step: Step, seconds: float, ending: End
                 hides=step.becomes == State.HIDDEN,
             )
         )
+    if work.situation.to_come and section == Section.EXPAND:
+        kept.append(change_writer.noting_table(context.tables, situation.change_id))
     kept.append(journal.ending(context.tables, journal.entry(situation, section, step), seconds))
     if ending is not None:
         kept.append(_phase(work, ending.phase, Status.UNDONE if ending.undone else Status.DONE))

@@ -5,6 +5,7 @@ does not take, and what writes rows without a list of columns where those come o
 import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -13,31 +14,71 @@ from expandcontract.model import sql_words
 from expandcontract.model.notes import Note
 from expandcontract.model.plan import Plan
 from expandcontract.postgres import statements
+from expandcontract.postgres.query import rows
 
 #: MERGE INTO a view came with 17.
 _MERGE_SINCE = 170000
+
+
+#: The roles that this session has, unless a session that is none of ours has one of them, too: then they are
+#: the application's as well.
+_OWN = """
+SELECT role FROM (VALUES (CURRENT_USER::pg_catalog.text), (SESSION_USER::pg_catalog.text)) AS own (role)
+WHERE NOT EXISTS (
+    SELECT FROM pg_catalog.pg_stat_activity a
+    WHERE a.datname = pg_catalog.current_database() AND a.usename IN (CURRENT_USER, SESSION_USER)
+      AND coalesce(a.backend_type, 'client backend') = 'client backend'
+      AND a.pid <> pg_catalog.pg_backend_pid()
+      AND pg_catalog.split_part(a.application_name, ' ', 1)
+          IS DISTINCT FROM pg_catalog.split_part(pg_catalog.current_setting('application_name'), ' ', 1))
+"""
+
+
+@dataclass(frozen=True)
+class SeenStatement:
+    """What was counted of a statement of one role; `own` are statements of the role that runs the change and
+    that no session of the application has: migrations and seeds, which are over.
+    """
+
+    role: str
+    query: str
+    calls: int
+    own: bool = False
 
 
 async def seen(conn: AsyncConnection, plan: Plan) -> tuple[Note, ...]:
     """Return notes where pg_stat_statements counts such statements. What it holds comes and goes, so that
     they are no part of what is reviewed.
     """
-    if plan.aside is None:
-        comes, goes = _columns(plan)
-        if not (comes or goes):
-            return ()
-        entries = (await statements.read(conn, {plan.table.name})).entries
-        return tuple(unlisted(plan, [(entry.role, entry.query) for entry in entries]))
-    table = plan.table.name
-    found: defaultdict[str, set[str]] = defaultdict(set)
-    for entry in (await statements.read(conn, {table})).entries:
-        for what in refused(sql_words.tokens(entry.query), table, plan.server_version):
-            found[what].add(entry.role)
-    if not found:
+    comes, goes = _columns(plan)
+    if plan.aside is None and not (comes or goes):
         return ()
-    told = "; ".join(f"{what} by {', '.join(sorted(roles))}" for what, roles in sorted(found.items()))
-    sentence = f"Statements were seen here that name {plan.table} and that a view does not take:"
-    return (Note("seen-statements", sentence, found=f"{told}."),)
+    entries = (await statements.read(conn, {plan.table.name})).entries
+    own = {role for (role,) in await rows(conn, _OWN)} if entries else set()
+    found = [SeenStatement(each.role, each.query, each.calls, each.role in own) for each in entries]
+    return tuple(unlisted(plan, found) if plan.aside is None else _not_of_a_view(plan, found))
+
+
+def _not_of_a_view(plan: Plan, seen: Iterable[SeenStatement]) -> Iterator[Note]:
+    table = plan.table.name
+    found: defaultdict[str, list[SeenStatement]] = defaultdict(list)
+    for each in seen:
+        for what in refused(sql_words.tokens(each.query), table, plan.server_version):
+            found[what].append(each)
+    told = "; ".join(f"{what} by {_who(by)}" for what, by in sorted(found.items()))
+    if told:
+        sentence = f"Statements were seen here that name {plan.table} and that a view does not take:"
+        yield Note("seen-statements", sentence, found=f"{told}.")
+
+
+def _who(seen: Iterable[SeenStatement]) -> str:
+    """Pure. Return which roles ran statements, and how often."""
+    calls: defaultdict[str, int] = defaultdict(int)
+    for each in seen:
+        calls[each.role] += each.calls
+    return ", ".join(
+        f"{role} ({count:,} {'time' if count == 1 else 'times'})" for role, count in sorted(calls.items())
+    )
 
 
 def _columns(plan: Plan) -> tuple[bool, tuple[str, ...]]:
@@ -46,31 +87,37 @@ def _columns(plan: Plan) -> tuple[bool, tuple[str, ...]]:
     return plan.aside is None and bool(plan.new_columns), goes
 
 
-def unlisted(plan: Plan, seen: Iterable[tuple[str, str]]) -> Iterator[Note]:
-    """Pure. Yield a hazard for the statements, with their roles, that write rows of the plan's table without
-    a list of columns, and meet others than they were written for.
+def unlisted(plan: Plan, seen: Iterable[SeenStatement]) -> Iterator[Note]:
+    """Pure. Yield a hazard for the statements that write rows of the plan's table without a list of columns,
+    and meet others than they were written for; of those that only the role ran which runs the change, a note.
     """
     comes, goes = _columns(plan)
-    found: defaultdict[str, set[str]] = defaultdict(set)
-    for role, query in seen:
-        for what in sql_words.without_columns(sql_words.tokens(query), plan.table.name):
-            found[what].add(role)
+    found: defaultdict[str, list[SeenStatement]] = defaultdict(list)
+    for each in seen:
+        for what in sql_words.without_columns(sql_words.tokens(each.query), plan.table.name):
+            found[what].append(each)
     if comes and found["COPY"]:
-        yield Note.hazard(
+        yield _unlisted(
             "copy-all",
             f"COPY of rows into {plan.table} without a list of columns was seen here: it fails from expand "
             "on, when there is one more. Name the columns.",
-            about="statements",
-            found=f"By {', '.join(sorted(found['COPY']))}.",
+            found["COPY"],
         )
     if goes and found["INSERT"]:
-        yield Note.hazard(
+        yield _unlisted(
             "insert-all",
             f"INSERT into {plan.table} without a list of columns was seen here: {what_goes_wrong(goes)} Name "
             "the columns.",
-            about="statements",
-            found=f"By {', '.join(sorted(found['INSERT']))}.",
+            found["INSERT"],
         )
+
+
+def _unlisted(code: str, sentence: str, seen: Sequence[SeenStatement]) -> Note:
+    others = [each for each in seen if not each.own]
+    if others:
+        return Note.hazard(code, sentence, about="statements", found=f"By {_who(others)}.")
+    whose = "It is the role that runs the change, and no session of the application has it now."
+    return Note(f"{code}-by-ourselves", sentence, found=f"By {_who(seen)}. {whose}")
 
 
 def refused(words: Sequence[str], table: str, server_version: int) -> Iterator[str]:

@@ -122,6 +122,15 @@ async def _find_others(conn: AsyncConnection, tables: Tables, change_id: int, *,
     )
 
 
+def noting_table(tables: Tables, change_id: int) -> Query:
+    """Return the statement that keeps which table was made, for the transaction that made it."""
+    named = "pg_catalog.to_regclass(pg_catalog.format('%I.%I', table_schema, table_name))::pg_catalog.oid"
+    return Query(
+        f"UPDATE {tables.qualified('change')} SET relation = {named} WHERE id = $1 AND relation = 0::oid",
+        (change_id,),
+    )
+
+
 async def hold(conn: AsyncConnection, tables: Tables, change_id: int) -> None:
     """Lock the change's row until the transaction ends: whoever moves it waits here, before others wait for
     them.

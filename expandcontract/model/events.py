@@ -58,12 +58,13 @@ class StepStarted:
 
 @dataclass(frozen=True)
 class StepDone:
-    """A step is journaled as done."""
+    """A step is journaled as done. `sentence` says which, to people."""
 
     change: str
     section: Section
     step: str
     seconds: float
+    sentence: str = ""
 
 
 @dataclass(frozen=True)
@@ -95,10 +96,11 @@ class LockHeld:
 
 @dataclass(frozen=True)
 class WaitingForSnapshots:
-    """A concurrent step or a validation waits for older transactions."""
+    """A concurrent step or a validation waits for older transactions. `sentence` says which, to people."""
 
     step: str
     blockers: tuple[Blocker, ...]
+    sentence: str = ""
 
 
 @dataclass(frozen=True)

@@ -82,6 +82,18 @@ def qualify_type(type_: str) -> str:
     return f"pg_catalog.{type_}"
 
 
+#: Without a length these mean a length of one.
+_LENGTHLESS = {"character": "pg_catalog.bpchar", "char": "pg_catalog.bpchar", "bit": 'pg_catalog."bit"'}
+
+
+def without_length(type_: str) -> str:
+    """Return a type without its modifiers: with them a value that is too long is cut where it is cast,
+    without them the column refuses it. `type_` is as format_type() or a user writes it.
+    """
+    bare = re.sub(r"\s*\(\s*\d+\s*(,\s*-?\d+\s*)?\)", "", type_)
+    return re.sub(r"^(character|char|bit)(?=\[|$)", lambda word: _LENGTHLESS[word[1]], bare)
+
+
 #: A constant, with or without a cast to one type, as the server writes a default.
 _CONSTANT = re.compile(
     r"(?P<constant>'(?:[^'\\]|'')*'|-?\d+(?:\.\d+)?|\('?-?\d+(?:\.\d+)?'?\)|true|false|NULL)"

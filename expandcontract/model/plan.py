@@ -47,7 +47,8 @@ class Plan:
     `hidden_views` what they are called from then on where another view takes the place of each.
 
     `table` is the table's name until something renames it: `aside` from expand until contract, where a view
-    stands under its name meanwhile, and `final_table` from contract on. `table_in` says which one holds.
+    stands under its name meanwhile, and `final_table` from contract on. `table_in` says which one holds. With
+    `makes_table` there is none before expand, which makes it.
 
     `format` is that of the data in which it is stored. `stored` is the fingerprint of the data that it was
     read from, whichever format that had.
@@ -80,6 +81,7 @@ class Plan:
     others: tuple[Site, ...] = ()
     follows: tuple[str, ...] = ()
     hidden_views: tuple[str, ...] = ()
+    makes_table: bool = False
     program_version: str = field(default="", compare=False)
     format: int = FORMAT
     stored: str = field(default="", compare=False, repr=False)

@@ -83,6 +83,11 @@ class Situation:
         expanded = all(self._is_done(Section.EXPAND, step) for step in self.plan.steps(Section.EXPAND))
         return self.plan.table_in(self.state, expanded=expanded)
 
+    @property
+    def to_come(self) -> bool:
+        """Whether the table is not there yet: the first thing that the change does is to make it."""
+        return self.plan.makes_table and self.state == State.ACTIVE and not self.begun(Section.EXPAND)
+
     def begun(self, section: Section) -> bool:
         """Return whether any step of a section is done."""
         return any(self._is_done(section, step) for step in self.plan.steps(section))

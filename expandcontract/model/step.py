@@ -124,6 +124,43 @@ class Transformation(Sweep):
     function: str
     type: str
 
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The columns (as SQL) that the function gets."""
+        return (self.old,)
+
+    @property
+    def writes(self) -> tuple[tuple[str, str], ...]:
+        """The columns (as SQL) whose values it makes, each with its type."""
+        return ((self.new, self.type),)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowTransformation(Transformation):
+    """One that makes values for columns of a row of all of its `columns` (as SQL): `values` are those columns
+    with their types, as in `writes`.
+
+    A row is not written of which `again` is true, a predicate over `t` and `computed`, whose `value_1` is
+    that of the first column: it would be wanted once more. What it held in `keeps`, and what it holds in them
+    then, is kept in the ledger by the statement that writes it.
+    """
+
+    columns: tuple[str, ...]
+    values: tuple[tuple[str, str], ...]
+    again: str
+    keeps: tuple[str, ...] = ()
+    type: str = ""
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The columns (as SQL) that the function gets, in a mapping."""
+        return self.columns
+
+    @property
+    def writes(self) -> tuple[tuple[str, str], ...]:
+        """The columns (as SQL) whose values it makes, each with its type."""
+        return self.values
+
 
 @dataclass(frozen=True, kw_only=True)
 class Deletion(Sweep):
@@ -144,7 +181,9 @@ class Replacement(Sweep):
     keeps: tuple[str, ...]
 
 
-Action: TypeAlias = Transactional | Concurrent | Sweep | Transformation | Deletion | Replacement
+Action: TypeAlias = (
+    Transactional | Concurrent | Sweep | Transformation | RowTransformation | Deletion | Replacement
+)
 
 
 class Upkeep(StrEnum):

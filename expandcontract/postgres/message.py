@@ -64,6 +64,21 @@ async def fetch(conn: AsyncConnection, query: str, *arguments: object) -> "list[
         raise
 
 
+async def tagged(conn: AsyncConnection, statement: str) -> str:
+    """Run one statement without parameters, and no more than one; return its command tag.
+
+    Raises:
+        DBAPIError: as SQLAlchemy would. A connection that broke is not used again.
+    """
+    raw = await driver(conn)
+    try:
+        prepared = await raw.prepare(marked(statement), name="")
+        await prepared.fetch()
+        return str(prepared.get_statusmsg())
+    except _FAILURES as error:
+        raise await _told(conn, raw, error) from error
+
+
 async def send(conn: AsyncConnection, *statements: str) -> None:
     """Send statements without parameters as one message. The first that fails ends all of them.
 

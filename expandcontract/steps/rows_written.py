@@ -3,9 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from expandcontract.model.names import qualify_type, quote
+from expandcontract.model.names import qualify_type, quote, without_length
 from expandcontract.model.notes import Note
-from expandcontract.model.step import Deletion, LockMode, Purpose, Replacement, Step, Sweep, Transactional
+from expandcontract.model.step import (
+    Deletion,
+    LockMode,
+    Purpose,
+    Replacement,
+    RowTransformation,
+    Step,
+    Sweep,
+    Transactional,
+)
 from expandcontract.model.upkeep import functions_alone
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
@@ -66,6 +75,44 @@ def updated(
     return _part(snapshot, sweep, matching, sentence, functions, notes)
 
 
+def transformed(
+    snapshot: Snapshot,
+    where: RowFunction,
+    columns: Sequence[Column],
+    function: str,
+    notes: tuple[Note, ...],
+    *,
+    keep: bool = False,
+) -> Part:
+    """Return what updates columns of the rows for which `where` is true with what a Python function makes of
+    the row. With `keep` the ledger gets what rows held before.
+    """
+    names = tuple(quote(each.name) for each in columns)
+    after = {each.name: _computed(number, each) for number, each in enumerate(columns, 1)}
+    sweep = RowTransformation(
+        purpose=Purpose.COPY,
+        table=snapshot.table.sql,
+        wanted=where.of("t"),
+        key=tuple(map(quote, snapshot.primary_key)),
+        own_path=True,
+        function=function,
+        columns=tuple(quote(each.name) for each in snapshot.columns),
+        values=tuple((quote(each.name), qualify_type(without_length(each.type))) for each in columns),
+        again=where.of("t", after),
+        keeps=names if keep else (),
+    )
+    sentence = (
+        f"update {', '.join(names)} in rows that match with what {function} makes of the row, outside of the "
+        f"database{_KEPT if keep else ''}"
+    )
+    return _part(snapshot, sweep, sweep.wanted, sentence, [where], notes)
+
+
+def _computed(number: int, column: Column) -> str:
+    """Return what a column will hold of what was computed."""
+    return f"CAST(computed.value_{number} AS {qualify_type(column.type)})"
+
+
 def deleted(snapshot: Snapshot, where: RowFunction, notes: tuple[Note, ...], *, keep: bool = False) -> Part:
     """Return what deletes the rows for which `where` is true; with `keep` the ledger gets them."""
     columns = tuple(quote(each.name) for each in snapshot.columns if not each.generated)
@@ -90,7 +137,7 @@ def _part(
     functions: Sequence[RowFunction],
     notes: tuple[Note, ...],
 ) -> Part:
-    keeps = isinstance(sweep, Deletion | Replacement) and sweep.keeps
+    keeps = isinstance(sweep, Deletion | Replacement | RowTransformation) and sweep.keeps
     make = tuple(statement for each in functions for statement in each.create())
     drop = tuple(each.drop() for each in functions)
     look = Sweep(Purpose.COMPARE, snapshot.table.sql, left, key=sweep.key, own_path=True)

@@ -38,10 +38,10 @@ class Unfilled:
 
 @dataclass(frozen=True)
 class FilledRow:
-    """A row with its new value."""
+    """A row with its new values, one for each column that is written."""
 
     row: Unfilled
-    value: Any
+    values: tuple[Any, ...]
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,10 @@ class RefusedRow:
 
     row: Unfilled
     failed: Failed
+
+
+#: A row that was written is not written once more: how often it was would depend on how often it was met.
+_AGAIN = Failed("with what it made the row would match --where again")
 
 
 class _Unwritable(Exception):
@@ -94,7 +98,7 @@ class Filling:
     ) -> tuple[int, list[RefusedRow]]:
         """Write rows in one transaction. Where a value is not taken, its row is found by halves."""
         try:
-            return await self._write(chunk, statements, part, behind), []
+            return await self._write(chunk, statements, part, behind)
         except _Unwritable as error:
             if len(part) == 1:
                 return 0, [RefusedRow(part[0].row, _failed(error))]
@@ -105,11 +109,12 @@ class Filling:
 
     async def _write(
         self, chunk: Chunk, statements: TransformStatements, part: Sequence[FilledRow], behind: int | None
-    ) -> int:
+    ) -> tuple[int, list[RefusedRow]]:
         await self._tempo.wait(chunk)
         shift = self._shift
         places = [each.row.place for each in part]
-        versions, values = [each.row.version for each in part], [each.value for each in part]
+        versions = [each.row.version for each in part]
+        values = [list(column) for column in zip(*(each.values for each in part), strict=True)]
         blocks = (min(places)[0], 0), (max(places)[0] + 1, 0)
         lease = (chunk.id, chunk.token)
         killpoints.reach("copy.batch.before")
@@ -117,14 +122,15 @@ class Filling:
         row = await self._run(
             chunk,
             statements.fill,
-            (*lease, places, versions, values, *blocks, len(part), shift.throttled_by, behind),
+            (*lease, places, versions, *blocks, len(part), shift.throttled_by, behind, *values),
         )
         killpoints.reach("copy.batch.committed")
         self._tempo.wrote(Written.of(row, len(part), time.monotonic() - started))
         self._timeouts = 0
         shift.batch = len(part)
         self._require_written(chunk, row)
-        return int(row["written"])
+        again = set(row.get("again") or ())
+        return int(row["written"]), [RefusedRow(each.row, _AGAIN) for each in part if each.row.place in again]
 
     async def _run(self, chunk: Chunk, statement: str, parameters: tuple[Any, ...]) -> Answer:
         try:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from expandcontract.model.names import literal, quote, split, sync_schema
-from expandcontract.model.step import Deletion, Replacement, Sweep
+from expandcontract.model.step import Deletion, Replacement, RowTransformation, Sweep
 
 #: A function takes a hundred arguments.
 _AT_ONCE = 40
@@ -11,12 +11,14 @@ _AT_ONCE = 40
 
 def keeps(action: Sweep) -> tuple[str, ...]:
     """Return the columns whose values a copy keeps as it writes them."""
-    return action.keeps if isinstance(action, Deletion | Replacement) else ()
+    return action.keeps if isinstance(action, Deletion | Replacement | RowTransformation) else ()
 
 
+_UPDATED = "the row held this before it was updated"
 #: Why a value is kept.
 SENTENCES: dict[type[Sweep], str] = {
-    Replacement: "the row held this before it was updated",
+    Replacement: _UPDATED,
+    RowTransformation: _UPDATED,
     Deletion: "the row held this when it was deleted",
 }
 

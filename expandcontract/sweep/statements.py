@@ -144,7 +144,7 @@ def _share(action: Sweep, relation: str, schema: str) -> str:
     return f"""
 WITH {mine(relation, schema, writes=True)},
 {chosen(strided(action, relation, schema))},
-{_overwritten(action, schema)}{written(action, relation, schema)}{_replaced(action, schema)}
+{_overwritten(action, schema)}{written(action, relation, schema)}{replaced(action, schema)}
 {counted(relation, schema)}
 """.strip()
 
@@ -156,7 +156,7 @@ def _rest(action: Sweep, relation: str, schema: str) -> str:
     return f"""
 WITH {mine(relation, schema, writes=True)},
 {chosen(wanted(action, relation, schema))},
-{_overwritten(action, schema)}{written(action, relation, schema)}{_replaced(action, schema)},
+{_overwritten(action, schema)}{written(action, relation, schema)}{replaced(action, schema)},
 found AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows
   FROM ONLY {relation} t
@@ -289,12 +289,23 @@ def _tid(place: str) -> str:
 def _held(action: Sweep, schema: str) -> str:
     """Return what a row holds that is about to be overwritten: NULL in one that is not filled yet."""
     if isinstance(action, Replacement):
-        return f",\n         {named(action, schema)} AS key, {values_of(action.keeps, schema)} AS held"
+        return f",\n         {before(action, schema)}"
     if not action.new:
         return ""
     return f""",
          CASE WHEN {side_given(action.new)} THEN pg_catalog.jsonb_build_array(
            {key(action)}, {text_of(action.old)}, {text_of(action.new)}) END AS drifted"""
+
+
+def before(action: Sweep, schema: str) -> str:
+    """Return what names a row `t`, and what it holds of what is kept."""
+    return f"{named(action, schema)} AS key, {values_of(keeps(action), schema)} AS held"
+
+
+def exchanged(action: Sweep, schema: str) -> str:
+    """Return what is kept of a row `t` that was updated, of `chosen`."""
+    now = values_of(keeps(action), schema)
+    return f"pg_catalog.jsonb_build_array(chosen.key, chosen.held, {now}) AS replaced"
 
 
 def _overwritten(action: Sweep, schema: str) -> str:
@@ -312,7 +323,8 @@ def _overwritten(action: Sweep, schema: str) -> str:
 """
 
 
-def _replaced(action: Sweep, schema: str) -> str:
+def replaced(action: Sweep, schema: str) -> str:
+    """Return the CTE that keeps what was `updated` and held another value, where that is kept."""
     if not keeps(action):
         return ""
     return f""",
@@ -330,8 +342,7 @@ def written(action: Sweep, relation: str, schema: str) -> str:
     returned, from_ = "1", ""
     if isinstance(action, Replacement):
         of_chosen, from_ = f"t.ctid {EQ} chosen.ctid", "\n  FROM chosen"
-        now = values_of(action.keeps, schema)
-        returned = f"pg_catalog.jsonb_build_array(chosen.key, chosen.held, {now}) AS replaced"
+        returned = exchanged(action, schema)
     elif keeps(action):
         held = values_of(keeps(action), schema)
         returned = f"pg_catalog.jsonb_build_array({named(action, schema)}, {held}, NULL) AS replaced"

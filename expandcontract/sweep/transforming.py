@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -18,8 +18,10 @@ from expandcontract.ledger.chunk import Chunk
 from expandcontract.model import killpoints
 from expandcontract.model.errors import StepFailed, TransformFailed
 from expandcontract.model.step import Transformation
+from expandcontract.postgres.owner_rights import LEAVING_PATH, OWN
 from expandcontract.sweep.brake import Braked, jittered
 from expandcontract.sweep.filled_rows import FilledRow, Filling, RefusedRow, Unfilled
+from expandcontract.sweep.given_rows import given, named
 from expandcontract.sweep.line import Line
 from expandcontract.sweep.pace import Pace
 from expandcontract.sweep.shift import HEARTBEAT_SECONDS, NOTICE_SECONDS, ChunkLost, Shift, TooSlow
@@ -56,7 +58,8 @@ class Transforming:
         assert isinstance(action, Transformation)  # noqa: S101 - the crew asked
         self._shift = shift
         self._action = action
-        self._transformer = Transformer(action.function)
+        self._columns = named(action)
+        self._transformer = Transformer(action.function, self._columns.written)
         self._filling = Filling(shift, line)
         self._reading = Pace.adaptive(READ_START, 1, ledger.LARGEST, READ_SECONDS)
         self._computing = Pace.adaptive(START, 1, CEILING, COMPUTE_SECONDS)
@@ -121,13 +124,22 @@ class Transforming:
         first, end = blocks
 
         async def body(conn: AsyncConnection) -> tuple[Unfilled, ...]:
-            found = (await conn.exec_driver_sql(statements.read, ((first, 0), (end, 0), most))).all()
+            await self._look_up(conn, OWN.taking_path)
+            read = await conn.exec_driver_sql(statements.read, ((first, 0), (end, 0), most))
+            found: list[tuple[Any, ...]] = [tuple(row) for row in read]
+            await self._look_up(conn, LEAVING_PATH)
             # The lock that the first statement took keeps the file what it is.
             if (await conn.exec_driver_sql(file_of(chunk.relation_name))).scalar_one() != chunk.filenode:
                 raise ChunkLost
-            return tuple(Unfilled(row.place, row.version, row.key, row.old) for row in found)
+            names = self._columns.read
+            return tuple(Unfilled(row[0], row[1], row[2], given(row[3:], names)) for row in found)
 
         return await self._shift.transact(body, chunk=chunk, limit=READ_TIMEOUT)
+
+    async def _look_up(self, conn: AsyncConnection, statement: str) -> None:
+        """Have what an expression of the user calls looked up as in a session of the application."""
+        if self._action.own_path:
+            await conn.exec_driver_sql(statement)
 
     async def _fill(self, chunk: Chunk, statements: TransformStatements, batch: Batch) -> int:
         """Compute and write; return for how many rows that is done with."""
@@ -137,7 +149,7 @@ class Transforming:
         killpoints.reach("transform.computed")
         # Of large values there are fewer than rows: the others are read again.
         became = list(zip(batch.rows, outcomes, strict=False))
-        made = [FilledRow(row, outcome.value) for row, outcome in became if isinstance(outcome, Made)]
+        made = [FilledRow(row, self._values(outcome)) for row, outcome in became if isinstance(outcome, Made)]
         bad = [RefusedRow(row, outcome) for row, outcome in became if isinstance(outcome, Failed)]
         whole = len(became) == len(batch.rows)
         behind = batch.behind if whole and not bad else None
@@ -147,6 +159,10 @@ class Transforming:
         if bad:
             await self._leave_out(chunk, statements, bad, batch.behind if done == len(batch.rows) else None)
         return done
+
+    def _values(self, made: Made) -> tuple[Any, ...]:
+        values: tuple[Any, ...] = made.value if self._columns.written else (made.value,)
+        return values
 
     async def _outcomes(self, chunk: Chunk, rows: Sequence[Unfilled]) -> list[Computed]:
         """Compute. Where the process dies of a row, that row is found by halves."""
@@ -201,7 +217,7 @@ class Transforming:
 
     def _failed(self, bad: RefusedRow) -> TransformFailed:
         name = self._shift.job.name
-        words = f"{bad.failed.words}; the old value is {bad.row.old!r}."
+        words = f"{bad.failed.words}; it was given {bad.row.old!r}."
         return TransformFailed(
             f"{self._action.function} failed for row {bad.row.key}: {bad.failed.kind}.",
             why=words if self._shift.options.show_values else "",

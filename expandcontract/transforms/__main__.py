@@ -1,8 +1,9 @@
-"""What runs in the process of a function: `python -m expandcontract.transforms MODULE:NAME`.
+"""What runs in the process of a function: `python -m expandcontract.transforms MODULE:NAME [COLUMN ...]`.
 
 Messages are pickles, each behind its length. It says None or Failed when the function is loaded or cannot be,
-then answers lists of values with lists of outcomes, until its parent hangs up. An answer holds nothing but
-objects of types that the parent knows, and ends early where it grows large.
+then answers lists of values with lists of outcomes, until its parent hangs up: of rows, where columns are
+named, each with a value for each of them. An answer holds nothing but objects of types that the parent knows,
+and ends early where it grows large.
 """
 
 import importlib
@@ -15,13 +16,13 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeAlias
 
 from expandcontract.transforms.outcome import Computed, Failed, Made
-from expandcontract.transforms.plain import LARGEST, NoValue, plain
+from expandcontract.transforms.plain import LARGEST, NoValue, plain, plain_row
 from expandcontract.transforms.wire import LENGTH, packed
 
 Function: TypeAlias = Callable[[Any], Any]
 
 
-def main(name: str) -> None:
+def main(name: str, *columns: str) -> None:
     """Serve until the end of the input."""
     asks, answers = os.dup(0), os.dup(1)
     # What the function prints must not get between the answers.
@@ -38,7 +39,7 @@ def main(name: str) -> None:
         answered.flush()
         while length := asked.read(LENGTH.size):
             values = pickle.loads(asked.read(*LENGTH.unpack(length)))  # noqa: S301 - from our parent
-            answered.write(packed(_computed(function, values)))
+            answered.write(packed(_computed(function, values, columns)))
             answered.flush()
 
 
@@ -59,22 +60,29 @@ def _load(name: str) -> Function:
     return found
 
 
-def _computed(function: Function, values: Sequence[object]) -> list[Computed]:
+def _computed(function: Function, values: Sequence[object], columns: Sequence[str]) -> list[Computed]:
     """Return what the function makes of the values, of the first ones where that is much."""
     outcomes, size = list[Computed](), 0
     for value in values:
-        outcome = _made(function, value)
+        outcome = _made(function, value, columns)
         outcomes.append(outcome)
-        made = outcome.value if isinstance(outcome, Made) else None
-        size += len(made) if isinstance(made, str | bytes) else 0
+        size += _size(outcome.value) if isinstance(outcome, Made) else 0
         if size > LARGEST:
             break
     return outcomes
 
 
-def _made(function: Function, value: object) -> Computed:
+def _size(made: object) -> int:
+    if isinstance(made, tuple):
+        return sum(map(_size, made))
+    return len(made) if isinstance(made, str | bytes) else 0
+
+
+def _made(function: Function, value: object, columns: Sequence[str]) -> Computed:
     try:
         made = function(value)
+        if columns:
+            return Made(plain_row(made, columns))
         return Failed("NoneReturned", "it returned None") if made is None else Made(plain(made))
     except NoValue as error:
         return Failed(str(error))
@@ -91,4 +99,4 @@ def _failed(error: Exception) -> Failed:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

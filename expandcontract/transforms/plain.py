@@ -6,7 +6,7 @@ process that does not have that class.
 """
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from ipaddress import (
@@ -45,6 +45,23 @@ def plain(value: object) -> object:
     if hasattr(value, "__index__"):
         return operator.index(value)
     raise NoValue(f"it returned {_named(value)}, which is no value of a column")
+
+
+def plain_row(made: object, columns: Sequence[str]) -> tuple[object, ...]:
+    """Return what was made of a row as a value for each of the columns: of a mapping of them, or of one alone
+    its value. None is NULL. Raises what `plain` raises.
+    """
+    if not isinstance(made, Mapping):
+        if len(columns) > 1:
+            raise NoValue(f"it returned {_named(made)}, and no mapping of {', '.join(columns)}")
+        return (_or_null(made),)
+    if set(made) != set(columns):
+        raise NoValue(f"it returned a mapping that is not of {', '.join(columns)} alone")
+    return tuple(_or_null(made[column]) for column in columns)
+
+
+def _or_null(value: object) -> object:
+    return None if value is None else plain(value)
 
 
 def _text(value: str) -> str:

@@ -26,8 +26,10 @@ class Transformer:
     from the folder in which `ec` was started and from what is installed beside `ec`.
     """
 
-    def __init__(self, function: str) -> None:
+    def __init__(self, function: str, columns: Sequence[str] = ()) -> None:
+        """The function makes values of these columns of each row; without any it makes one of one."""
         self._function = function
+        self._columns = tuple(columns)
         self._process: Process | None = None
         #: The size of what was sent last, in bytes.
         self.sent_bytes = 0
@@ -37,7 +39,7 @@ class Transformer:
         if self._process is not None:
             return
         # A session of its own: Ctrl-C reaches the parent alone, which decides.
-        command = (sys.executable, "-m", "expandcontract.transforms", self._function)
+        command = (sys.executable, "-m", "expandcontract.transforms", self._function, *self._columns)
         self._process = await asyncio.create_subprocess_exec(
             *command, stdin=PIPE, stdout=PIPE, start_new_session=True
         )
@@ -62,7 +64,7 @@ class Transformer:
         try:
             message = packed(list(values))
         except Exception as error:  # pickle raises what the objects raise
-            words = f"Values of the old column's type cannot be handed over: {error}"
+            words = f"A value that it is to get cannot be handed over: {error}"
             raise _bad(self._function, Failed(type(error).__qualname__, words)) from error
         self.sent_bytes = len(message)
         try:

@@ -1,8 +1,8 @@
 -- = fill plain_title with what html:unescape makes of title, outside of the database
 --   by size, reversible; locks: ROW EXCLUSIVE on public.articles
-SELECT t.ctid AS place, t.xmin AS version, pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text)::pg_catalog.text AS key, t.title AS old
+SELECT t.ctid, t.xmin, pg_catalog.jsonb_build_object('id', (t.id)::pg_catalog.text)::pg_catalog.text, t.title
 FROM ONLY public.articles t
-WHERE t.ctid >= $1 AND t.ctid < $2 AND ((t.plain_title IS NULL AND t.title IS NOT NULL))
+WHERE t.ctid OPERATOR(pg_catalog.>=) $1 AND t.ctid OPERATOR(pg_catalog.<) $2 AND ((t.plain_title IS NULL AND t.title IS NOT NULL))
 ORDER BY t.ctid
 LIMIT $3::pg_catalog.int8;
 WITH mine AS MATERIALIZED (
@@ -14,23 +14,23 @@ WITH mine AS MATERIALIZED (
 ),
 scanned AS MATERIALIZED (
   SELECT pg_catalog.count(*) AS rows FROM ONLY public.articles t
-  WHERE t.ctid OPERATOR(pg_catalog.>=) $6 AND t.ctid OPERATOR(pg_catalog.<) (SELECT $7::pg_catalog.tid FROM mine)
+  WHERE t.ctid OPERATOR(pg_catalog.>=) $5 AND t.ctid OPERATOR(pg_catalog.<) (SELECT $6::pg_catalog.tid FROM mine)
 ),
 computed AS MATERIALIZED (
   SELECT * FROM ROWS FROM (
     pg_catalog.unnest($3::pg_catalog.tid[]), pg_catalog.unnest($4::pg_catalog.xid[]),
-    pg_catalog.unnest($5::text[])
-  ) AS v (place, version, value)
+    pg_catalog.unnest($10::pg_catalog.text[])
+  ) AS v (place, version, value_1)
 ),
 chosen AS MATERIALIZED (
-  SELECT t.ctid, computed.version, computed.value
+  SELECT t.ctid, computed.version, computed.value_1
   FROM computed JOIN ONLY public.articles t ON t.ctid OPERATOR(pg_catalog.=) computed.place AND t.xmin OPERATOR(pg_catalog.=) computed.version
   WHERE ((t.plain_title IS NULL AND t.title IS NOT NULL)) AND (SELECT scanned.rows FROM scanned) OPERATOR(pg_catalog.>=) 1
   FOR NO KEY UPDATE OF t SKIP LOCKED
 ),
 updated AS (
   UPDATE ONLY public.articles t
-  SET plain_title = chosen.value
+  SET plain_title = chosen.value_1
   FROM chosen
   WHERE t.ctid OPERATOR(pg_catalog.=) chosen.ctid AND t.xmin OPERATOR(pg_catalog.=) chosen.version AND ((t.plain_title IS NULL AND t.title IS NOT NULL))
   RETURNING chosen.ctid
@@ -40,10 +40,10 @@ written AS MATERIALIZED (
 )
 UPDATE expandcontract.chunk c
 SET leased_until = pg_catalog.clock_timestamp() OPERATOR(pg_catalog.+) INTERVAL '10 seconds', updated_at = pg_catalog.clock_timestamp(),
-    batch = $8, throttled_by = $9,
+    batch = $7, throttled_by = $8,
     rows = c.rows OPERATOR(pg_catalog.+) written.rows,
     hot_rows = c.hot_rows OPERATOR(pg_catalog.+) CASE WHEN written.rows OPERATOR(pg_catalog.>=) 0 THEN pg_catalog.pg_stat_get_xact_tuples_hot_updated('public.articles'::pg_catalog.regclass) OPERATOR(pg_catalog.-) mine.hot END,
-    next_block = CASE WHEN written.rows OPERATOR(pg_catalog.=) pg_catalog.cardinality($3) THEN COALESCE($10, c.next_block)
+    next_block = CASE WHEN written.rows OPERATOR(pg_catalog.=) pg_catalog.cardinality($3) THEN COALESCE($9, c.next_block)
                       ELSE c.next_block END
 FROM mine, written
 WHERE c.id OPERATOR(pg_catalog.=) mine.id

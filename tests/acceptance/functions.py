@@ -134,4 +134,40 @@ def mixed(value: str) -> object:
     return [value, value * 2]
 
 
+def of_a_row(row: dict[str, object]) -> object:
+    """Return values of two columns of a row, of one, or none at all."""
+    match row["name"]:
+        case "less":
+            return {"name": "A"}
+        case "none":
+            return None
+        case name:
+            return {"name": str(name).upper(), "n": 2}
+
+
+def lower_and_count(row: dict[str, object]) -> dict[str, object]:
+    """Make the text small, and count how often that was done."""
+    return {"email": str(row["email"]).lower(), "n": int(str(row["n"])) + 1}
+
+
+def loud_note(row: dict[str, object]) -> dict[str, object]:
+    """Make a note of a name, and count how often that was done."""
+    return {"note": str(row["name"]).upper(), "seen": int(str(row["seen"])) + 1}
+
+
+def of_every_type(row: dict[str, object]) -> str:
+    """Say of which types the values of a row came."""
+    return " ".join(f"{name}={type(value).__name__}" for name, value in row.items())
+
+
+def lower(row: dict[str, str]) -> str:
+    """Make a text small; fail for what is no address, and leave what is to stay."""
+    if row["email"].startswith("keep"):
+        return row["email"]
+    user, _, host = row["email"].partition("@")
+    if not host:
+        raise ValueError(row["email"])
+    return f"{user}@{host}".lower()
+
+
 NOT_A_FUNCTION = 5

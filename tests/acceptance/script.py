@@ -9,15 +9,26 @@ writes what this one UPDATE writes, by `tests/postgres/test_sweep_copy.py`.
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from importlib import import_module
 from itertools import groupby
 from typing import Any, assert_never
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger import change as change_writer
+from expandcontract.model.names import split
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Plan
-from expandcontract.model.step import Concurrent, Deletion, Lock, Purpose, Step, Sweep, Transactional
+from expandcontract.model.step import (
+    Concurrent,
+    Deletion,
+    Lock,
+    Purpose,
+    RowTransformation,
+    Step,
+    Sweep,
+    Transactional,
+)
 from expandcontract.postgres.message import driver
 from tests.acceptance.catalog import describe
 from tests.acceptance.cycle import Application, Fields, opened
@@ -141,6 +152,9 @@ class Script(Application):
         """Copy as one statement. What a walk keeps of the rows on its way is its own tests' to show."""
         if sweep.purpose != Purpose.COPY:
             return
+        if isinstance(sweep, RowTransformation):
+            await self._transformed(sweep)
+            return
         sets = ", ".join(f"{column} = {value}" for column, value in sweep.assignments)
         does = (
             f"DELETE FROM {sweep.table} t"
@@ -152,6 +166,20 @@ class Script(Application):
             await conn.exec_driver_sql(f"{does} WHERE {sweep.wanted}")
             assert (await conn.exec_driver_sql(left)).scalar_one() == 0
 
+    async def _transformed(self, sweep: RowTransformation) -> None:
+        """Write each row by itself with what the function makes of it, in this process."""
+        module, _, name = sweep.function.partition(":")
+        function = getattr(import_module(module), name)
+        names = [split(column)[-1] for column, _ in sweep.writes]
+        sets = ", ".join(f"{column} = ${n}" for n, (column, _) in enumerate(sweep.writes, 2))
+        async with self.context.database.transaction() as conn:
+            raw: Any = await driver(conn)
+            rows = await raw.fetch(f"SELECT t.ctid, t.* FROM {sweep.table} t WHERE {sweep.wanted}")
+            for row in rows:
+                made = function({key: value for key, value in row.items() if key != "ctid"})
+                values = [made[each] for each in names] if isinstance(made, dict) else [made]
+                await raw.execute(f"UPDATE {sweep.table} SET {sets} WHERE ctid = $1", row["ctid"], *values)
+
 
 @asynccontextmanager
 async def scripted(url: str, kind: str, fields: Fields, given: str = "SELECT") -> AsyncIterator[Script]:
@@ -160,7 +188,7 @@ async def scripted(url: str, kind: str, fields: Fields, given: str = "SELECT") -
     """
     async with opened(url, kind, fields, given) as application:
         script = Script(**vars(application), planned=await application.plan())
-        relation = await application.value("SELECT $1::regclass::oid", script.planned.table.sql)
+        relation = await application.value("SELECT to_regclass($1)::oid", script.planned.table.sql) or 0
         async with script.context.database.transaction() as conn:
             await change_writer.create(
                 conn, script.context.tables, script.planned, relation=relation, who="script", host="here"

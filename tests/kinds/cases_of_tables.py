@@ -17,7 +17,31 @@ BUSY = """WITH written AS (INSERT INTO {0} (id, name, fax) VALUES ($1, 'x', 'y')
               ON CONFLICT (id) DO UPDATE SET seen = {0}.seen + 1)
 SELECT u.name FROM {0} u WHERE u.id = 2 FOR UPDATE SKIP LOCKED"""
 
+#: A key of several columns and one to another table, rules, values that PostgreSQL makes.
+BOOKED = """
+CREATE TABLE IF NOT EXISTS bookings (  -- of rooms;
+    id bigint GENERATED ALWAYS AS IDENTITY,
+    room integer NOT NULL CHECK (room > 0),
+    during int4range DEFAULT '[1,2)',
+    who integer NOT NULL REFERENCES users ON DELETE CASCADE,
+    nights integer GENERATED ALWAYS AS (upper(during) - lower(during)) STORED,
+    again bigint,
+    PRIMARY KEY (id, room),
+    UNIQUE (id),
+    FOREIGN KEY (again) REFERENCES bookings (id),
+    EXCLUDE USING gist (during WITH &&) WHERE (room = 7)
+);"""
+
 TABLES = [
+    Case(
+        "create-table",
+        "create-table",
+        {"statement": BOOKED},
+        BUSY.format("users"),
+        "INSERT INTO bookings (room, who) VALUES ($1, 1)",
+        holds="SELECT bool_and(nights = 1) AND count(*) > 0 FROM bookings",
+        discard=True,
+    ),
     Case(
         "rename-table",
         "rename-table",

@@ -87,6 +87,19 @@ DATA_CASES = [
         holds="SELECT count(*) FILTER (WHERE note = upper(name) AND seen = 1) = 200 FROM users",
     ),
     Case(
+        "update-rows by a program",
+        "update-rows",
+        {
+            "table": "users",
+            "set": ["note", "seen"],
+            "where": "seen = 0 AND id < 10000",
+            "transform": "tests.acceptance.functions:loud_note",
+        },
+        "INSERT INTO users (id, name, fax) VALUES ($1, 'old', 'x')",
+        "UPDATE users SET fax = 'new' WHERE id = $1 % 200",
+        holds="SELECT count(*) FILTER (WHERE note = upper(name) AND seen = 1) = 200 FROM users",
+    ),
+    Case(
         "delete-rows",
         "delete-rows",
         {"table": "users", "where": "id % 3 = 0 AND id < 10000"},

@@ -96,6 +96,7 @@ REFUSED: list[tuple[str, dict[str, Any], type[EcError], str]] = [
     ("reindex", {"name": "everybody"}, UnsupportedShape, "a view"),
     ("reindex", {"name": "bare"}, UnsupportedShape, "has no index"),
     ("reindex", {"name": "known_era_excl"}, UnsupportedShape, "exclusion constraint"),
+    ("reindex", {"name": "users_pkey", "toast": True}, UnsupportedShape, "goes with a table"),
     ("add-unique", {"table": "users", "columns": "nam"}, BadExpression, 'column "nam" does not exist'),
     ("add-unique", {"table": "users", "columns": "lower(name)"}, BadExpression, "takes columns alone"),
     ("add-unique", {"table": "users", "columns": "name DESC"}, BadExpression, "takes columns alone"),
@@ -275,24 +276,63 @@ async def test_what_somebody_built_by_hand_stays_at_rollback(database: str) -> N
         assert await life.value("SELECT to_regclass('users_seen_id_idx') IS NOT NULL")
 
 
+def _left(label: str, of: str = "id") -> str:
+    """Return what leaves behind what a REINDEX of the key leaves that dies, or another failed build."""
+    name = f"users_pkey_{label}"
+    invalid = f"UPDATE pg_index SET indisvalid = false WHERE indexrelid = '{name}'::regclass"
+    return f"CREATE UNIQUE INDEX {name} ON users ({of}); {invalid}"
+
+
 async def test_what_a_reindex_that_died_left_is_dropped(database: str) -> None:
     """Before the plan it is named by it, after it found by the step; the index is another one afterwards."""
-    half = """CREATE UNIQUE INDEX CONCURRENTLY users_pkey_{} ON users (seen)"""
     async with living(database, "reindex", {"name": "users_pkey"}, USERS) as life:
-
-        async def dies(label: str) -> None:
-            with pytest.raises(asyncpg.UniqueViolationError):
-                await life.sql(half.format(label))
-
-        await dies("ccold")
+        await life.sql(_left("ccold"))
         made = await life.plan()
         assert [note.code for note in made.hazards] == ["leftover"]
         was = await life.value("SELECT 'users_pkey'::regclass::oid")
         await life.start()
-        await dies("ccnew")
+        await life.sql(_left("ccnew"))
         assert (await life.backfill()).stage == Stage.FINISHED
         assert await life.value("SELECT array_agg(relname::text) FROM pg_class WHERE relname ~ '_cc'") is None
         assert await life.value("SELECT 'users_pkey'::regclass::oid") != was
+
+
+async def test_an_invalid_index_that_is_no_copy_is_none_of_ours(database: str) -> None:
+    """Somebody's failed build may have any name: it stays, and is not taken for the sign of what was done."""
+    async with living(database, "reindex", {"name": "users_pkey"}, USERS) as life:
+        await life.sql(_left("ccold", "id, seen"))
+        await life.sql(_left("ccnew", "id, name"))
+        assert [note.code for note in (await life.plan()).hazards] == []
+        was = await life.value("SELECT 'users_pkey'::regclass::oid")
+        assert (await life.ready()).stage == Stage.FINISHED
+        await life.rollback()
+        assert await life.value("SELECT 'users_pkey'::regclass::oid") != was
+        assert await life.value("SELECT count(*) FROM pg_class WHERE relname ~ 'users_pkey_cc'") == 2
+
+
+async def test_an_index_of_one_partition_and_those_of_toast_tables(database: str) -> None:
+    """What is asked for is built anew, and nothing beside it."""
+    given = """
+    CREATE TABLE docs (id integer, body text, PRIMARY KEY (id)) PARTITION BY RANGE (id);
+    CREATE TABLE docs_low PARTITION OF docs FOR VALUES FROM (0) TO (100);
+    CREATE TABLE docs_high PARTITION OF docs FOR VALUES FROM (100) TO (200);
+    INSERT INTO docs SELECT n, repeat(md5(n::text), 999) FROM generate_series(1, 20) n"""
+    indexes = """SELECT indexrelid FROM pg_index i JOIN pg_class t ON i.indrelid IN (t.oid, t.reltoastrelid)
+        WHERE t.relname ~ '^docs_' ORDER BY t.relname, indrelid = t.oid"""
+
+    async def changed(name: str, *, toast: bool) -> list[bool]:
+        async with living(database, "reindex", {"name": name, "toast": toast}, "SELECT") as life:
+            before = await life.rows(indexes)
+            assert (await life.ready()).stage == Stage.FINISHED
+            after = await life.rows(indexes)
+            await life.rollback()
+            return [one != other for one, other in zip(before, after, strict=True)]
+
+    async with living(database, "reindex", {"name": "docs"}, given):
+        # docs_high: of its TOAST table, its own; the same of docs_low.
+        assert await changed("docs_low_pkey", toast=False) == [False, False, False, True]
+        assert await changed("docs_high", toast=True) == [True, True, False, False]
+        assert await changed("docs", toast=True) == [True, True, True, True]
 
 
 RULES: dict[str, dict[str, Any]] = {

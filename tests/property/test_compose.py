@@ -51,7 +51,8 @@ def _words(kept: Kept) -> st.SearchStrategy[str]:
     names += [each.name for each in snapshot.indexes] + [each.name for each in snapshot.constraints]
     name = st.sampled_from([*names, *_NAMES, nasty("other")]) | st.text(max_size=70)
     quoted = name.map(quote)
-    column = st.sampled_from([each.name for each in snapshot.columns]).map(quote)
+    # A table that is still to come has none.
+    column = st.sampled_from([each.name for each in snapshot.columns] or ["none"]).map(quote)
     table = st.just(snapshot.table.sql) | st.just(quote(snapshot.table.name)) | quoted
     target = st.builds("{}.{}".format, table, column | quoted)
     columns = st.lists(column | quoted, min_size=1, max_size=3).map(", ".join)
@@ -109,7 +110,8 @@ def _answered(kept: Kept, fields: dict[str, Any]) -> Catalog:
 
 
 def _shape(question: object) -> object:
-    return question.query if isinstance(question, Trial) else type(question)
+    # A function is made of each expression, and answered for.
+    return (question.query, len(question.statements)) if isinstance(question, Trial) else type(question)
 
 
 def _statements(plan: Plan) -> Iterator[str]:

@@ -18,13 +18,17 @@ from expandcontract.model.site import Site
 from expandcontract.model.step import (
     Adopted,
     Concurrent,
+    Deletion,
     Lock,
     LockMode,
     Occasion,
     Purpose,
+    Replacement,
+    RowTransformation,
     Step,
     Sweep,
     Transactional,
+    Transformation,
     Upkeep,
     ViewLock,
 )
@@ -109,6 +113,7 @@ def full_plan() -> Plan:
         forecast=Forecast(1_000, 81_920, 1_000, 163_840, 200_000, 40_960, 0.5),
         follows=("app.guests",),
         hidden_views=('app."~ec_guests"',),
+        makes_table=True,
         program_version="0.1.0",
     )  # fmt: skip
 
@@ -127,6 +132,25 @@ def test_a_lock_on_a_view_stays_one() -> None:
     step = replace(full_plan().steps(Section.EXPAND)[0], action=Transactional(("SELECT 1",), (VIEW, LOCK)))
     plan = replace(full_plan(), sections={Section.EXPAND: (step,)})
     assert from_data(json.loads(json.dumps(to_data(plan)))) == plan
+
+
+def test_a_sweep_stays_what_it_is() -> None:
+    """Each kind of sweep is told by its fields."""
+    common: dict[str, Any] = {"purpose": Purpose.COPY, "table": "public.t", "wanted": "t.a IS NULL"}
+    made: dict[str, Any] = {"columns": ("id", "a"), "values": (("a", "text"),), "again": "false"}
+    for action in (
+        Sweep(**common),
+        Transformation(**common, function="m:f", type="text"),
+        RowTransformation(**common, function="m:f", **made),
+        RowTransformation(**common, function="m:f", **made, keeps=("a",)),
+        Replacement(**common, keeps=("a",)),
+        Deletion(**common, deletes=True, keeps=("a",)),
+    ):
+        step = replace(full_plan().steps(Section.EXPAND)[0], action=action)
+        plan = replace(full_plan(), sections={Section.EXPAND: (step,)})
+        (read,) = from_data(json.loads(json.dumps(to_data(plan)))).steps(Section.EXPAND)
+        assert read.action == action
+        assert type(read.action) is type(action)
 
 
 def test_no_field_was_forgotten() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from expandcontract.model.names import qualify_constant, qualify_type
-from expandcontract.model.step import Purpose, Sweep, Transformation
+from expandcontract.model.step import Purpose, RowTransformation, Sweep, Transformation
 from expandcontract.steps.sync import predicates
 from expandcontract.sweep import statements
 from expandcontract.sweep.transform_statements import render as transformed
@@ -88,13 +88,26 @@ TRANSFORMED = Transformation(
     Purpose.COPY, "public.t", "false", key=("id",), old="a", new="b", function="m:f", type="pg_catalog.text"
 )
 
+BY_ROWS = RowTransformation(
+    purpose=Purpose.COPY,
+    table="public.t",
+    wanted="false",
+    key=("id",),
+    function="m:f",
+    columns=("id", "b"),
+    values=(("b", "pg_catalog.text"), ("c", "pg_catalog.int4")),
+    again="computed.value_1 IS NULL",
+    keeps=("b", "c"),
+)
+
 
 def test_what_writes_rows_names_everything_with_its_schema() -> None:
     """The copy's statements run under the search_path of the role, which others may have a hand in."""
     copied = statements.copy(SWEEP, "public.t", "ledger")
     filled = transformed(TRANSFORMED, "public.t", "ledger")
-    texts = (copied.look, copied.share, copied.rest, filled.fill)
-    assert [unqualified(_ASSIGNED.sub(r"\1 ", text)) for text in texts] == [[], [], [], []]
+    by_rows = transformed(BY_ROWS, "public.t", "ledger")
+    texts = (copied.look, copied.share, copied.rest, filled.read, filled.fill, by_rows.read, by_rows.fill)
+    assert [unqualified(_ASSIGNED.sub(r"\1 ", text)) for text in texts] == [[]] * len(texts)
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import asyncio
 import decimal
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -38,6 +39,35 @@ async def test_it_answers_each_value_in_order() -> None:
         assert await transformer.compute([]) == []
     finally:
         await transformer.close()
+
+
+@pytest.mark.parametrize(
+    ("columns", "found"),
+    [
+        (
+            ("name", "n"),
+            [
+                Made(("A", 2)),
+                "it returned a mapping that is not of name, n alone",
+                "it returned a NoneType, and no mapping of name, n",
+                "KeyError",
+            ],
+        ),
+        (
+            ("name",),
+            ["it returned a mapping that is not of name alone", Made(("A",)), Made((None,)), "KeyError"],
+        ),
+    ],
+    ids=["of two columns", "of one"],
+)
+async def test_of_a_row_it_makes_a_value_for_each_column(columns: tuple[str, ...], found: list[Any]) -> None:
+    """By a mapping of exactly those columns, or of a single one by its value; None is NULL."""
+    transformer = Transformer(f"{HERE}:of_a_row", columns)
+    try:
+        made = await transformer.compute([{"name": "a"}, {"name": "less"}, {"name": "none"}, {}])
+    finally:
+        await transformer.close()
+    assert [each.kind if isinstance(each, Failed) else each for each in made] == found
 
 
 async def test_what_it_prints_does_not_get_between_the_answers(of_the_user: Path) -> None:
@@ -109,7 +139,7 @@ async def test_values_that_cannot_be_handed_over() -> None:
 
 def _rows(blocks: int, per_block: int) -> list[FilledRow]:
     places = ((block, item) for block in range(blocks) for item in range(1, per_block + 1))
-    return [FilledRow(Unfilled(place, 1, "", None), None) for place in places]
+    return [FilledRow(Unfilled(place, 1, "", None), ()) for place in places]
 
 
 @pytest.mark.parametrize(

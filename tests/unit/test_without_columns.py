@@ -2,7 +2,7 @@
 
 import pytest
 
-from expandcontract.engine.unfit_statements import unlisted
+from expandcontract.engine.unfit_statements import SeenStatement, unlisted
 from expandcontract.model import sql_words
 from tests.unit import situations as s
 
@@ -31,10 +31,23 @@ def test_what_names_no_columns(statement: str, expected: set[str]) -> None:
 
 def test_what_was_seen_must_be_acknowledged() -> None:
     """Of a pair a column comes and another goes; who ran it is no part of what is reviewed."""
-    seen = [("app", "INSERT INTO users VALUES ($1)"), ("etl", "COPY users FROM STDIN")]
+    seen = [
+        SeenStatement("app", "INSERT INTO users VALUES ($1)", 1200),
+        SeenStatement("app", "INSERT INTO users VALUES ($1), ($2)", 1),
+        SeenStatement("etl", "COPY users FROM STDIN", 1),
+        SeenStatement("migrator", "COPY users FROM STDIN", 7, own=True),
+    ]
     copy, insert = unlisted(s.plan(), seen)
-    assert (copy.code, copy.acknowledge, copy.found) == ("copy-all:statements", True, "By etl.")
-    assert (insert.code, insert.acknowledge, insert.found) == ("insert-all:statements", True, "By app.")
+    assert (copy.code, copy.acknowledge, copy.found) == ("copy-all:statements", True, "By etl (1 time).")
+    assert (insert.code, insert.acknowledge) == ("insert-all:statements", True)
+    assert insert.found == "By app (1,201 times)."
     assert "goes into the column after it" in insert.sentence
     alone = s.plan(pair=None, old_columns=(), hidden_column="", new_columns=("fax",))
     assert [note.code for note in unlisted(alone, seen)] == ["copy-all:statements"]
+
+
+def test_what_the_migrator_alone_ran_stops_nobody() -> None:
+    """Seeds and migrations are over, unless the application has the same role."""
+    (note,) = unlisted(s.plan(), [SeenStatement("migrator", "INSERT INTO users VALUES ($1)", 3, own=True)])
+    assert not note.acknowledge
+    assert note.found.startswith("By migrator (3 times). It is the role that runs the change")

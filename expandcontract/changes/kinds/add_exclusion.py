@@ -2,9 +2,7 @@
 
 from typing import ClassVar
 
-from pydantic import Field
-
-from expandcontract.changes import table_shape
+from expandcontract.changes import fields, table_shape
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
 from expandcontract.model.errors import UnsupportedShape
@@ -25,11 +23,8 @@ FROM tree JOIN pg_catalog.pg_class c ON c.oid = tree.relation AND c.relkind = 'r
 class AddExclusionSpec(Spec):
     """`ec start add-exclusion bookings 'gist (room WITH =, during WITH &&)'`."""
 
-    table: str = Field(description="The table: [schema.]table", json_schema_extra={"positional": True})
-    definition: str = Field(
-        description="What follows EXCLUDE USING: 'gist (room WITH =, during WITH &&)'",
-        json_schema_extra={"positional": True},
-    )
+    table: str = fields.table()
+    definition: str = fields.positional("What follows EXCLUDE USING: 'gist (room WITH =, during WITH &&)'")
 
 
 class AddExclusion(Kind[AddExclusionSpec]):

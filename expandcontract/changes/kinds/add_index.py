@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from expandcontract.changes import index_words
+from expandcontract.changes import fields, index_words, unique_rules
 from expandcontract.changes.compose import compose
 from expandcontract.changes.index_words import IndexWords
 from expandcontract.changes.kind import Kind, Spec
@@ -14,17 +14,16 @@ from expandcontract.model.notes import Words
 from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Trial
-from expandcontract.steps import indexes, unique_indexes
+from expandcontract.steps import indexes
 from expandcontract.steps.parts import Part, Sentences
 
 
 class AddIndexSpec(IndexWords):
     """`ec start add-index orders 'customer_id, lower(email) DESC'`."""
 
-    table: str = Field(description="The table: [schema.]table", json_schema_extra={"positional": True})
-    columns: str = Field(
-        description="Columns and expressions, as in CREATE INDEX: 'customer_id, lower(email) DESC'",
-        json_schema_extra={"positional": True},
+    table: str = fields.table()
+    columns: str = fields.positional(
+        "Columns and expressions, as in CREATE INDEX: 'customer_id, lower(email) DESC'"
     )
     unique: bool = Field(default=False, description="No two rows may be equal in them, from contract on")
 
@@ -49,33 +48,16 @@ class AddIndex(Kind[AddIndexSpec]):
     ) -> Plan:
         del ledger_schema
         asked = index_words.read(spec, snapshot, judgement, unique=spec.unique)
-        index, name = asked.index, quote(asked.index.name)
-        parts = [Part(notes=asked.notes)]
         if spec.unique:
-            look = unique_indexes.look(
-                snapshot, index, asked.keys, nulls_distinct=not spec.nulls_not_distinct
-            )
-            parts += [look, unique_indexes.bare(index)]
-        else:
-            parts.append(Part(backfill=indexes.build(index), before_rollback=indexes.drop(index)))
+            return unique_rules.of_index(change, snapshot, asked, nulls_distinct=not spec.nulls_not_distinct)
+        index, name = asked.index, quote(asked.index.name)
+        built = Part(backfill=indexes.build(index), before_rollback=indexes.drop(index), notes=asked.notes)
         return compose(
             change,
             snapshot,
-            parts,
-            Words(
-                about=f"index {name} {index.definition}",
-                ready=f"index {name} is built"
-                if not spec.unique
-                else "nothing that new code needs is missing",
-                contracted=f"{name} refuses rows that are equal in it",
-                destroys="",
-            ),
-            Sentences(
-                contract=f"{name} stays: from now on it refuses rows",
-                undo=f"drop {name}, which refused rows",
-                rollback=f"close the change; nothing is left of {name}",
-                purge=f"close the change: {name} stays",
-            ),
+            (built,),
+            Words(about=f"index {name} {index.definition}", ready=f"index {name} is built"),
+            Sentences(rollback=f"close the change; nothing is left of {name}"),
             claims=asked.columns,
         )
 

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from expandcontract.changes import index_words, unique_rules
+from expandcontract.changes import fields, index_words, unique_rules
 from expandcontract.changes.index_words import IndexWords
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.changes.unique_rules import UniqueRule
@@ -19,9 +19,9 @@ from expandcontract.steps import unique_indexes
 class AddUniqueSpec(Spec):
     """`ec start add-unique users 'tenant, email'`."""
 
-    table: str = Field(description="The table: [schema.]table", json_schema_extra={"positional": True})
-    columns: str = Field(description="The columns: 'tenant, email'", json_schema_extra={"positional": True})
-    name: str | None = Field(default=None, description="Its name [as PostgreSQL would choose it]")
+    table: str = fields.table()
+    columns: str = fields.positional("The columns: 'tenant, email'")
+    name: str | None = fields.name()
     nulls_not_distinct: bool = Field(default=False, description="NULLs are equal to each other")
     deferrable: bool = Field(default=False, description="SET CONSTRAINTS may have it checked at COMMIT")
     initially_deferred: bool = Field(default=False, description="It is checked at COMMIT by itself")

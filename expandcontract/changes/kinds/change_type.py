@@ -4,7 +4,7 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from expandcontract.changes import columns, instant_type, preflight
+from expandcontract.changes import columns, instant_type, outside, preflight
 from expandcontract.changes.kind import Spec
 from expandcontract.changes.new_rules import OneRuled
 from expandcontract.model.change import Change, Unfit
@@ -33,11 +33,8 @@ class ChangeTypeSpec(OneRuled):
     back: str | None = Field(
         None, description="Expression for the old value, over the new column; default: a cast"
     )
-    transform: str | None = Field(
-        None,
-        description="Python function that makes the new value of the old one, where SQL cannot; one-way",
-        pattern=r"^[^\W\d][\w.]*:[^\W\d]\w*$",
-        json_schema_extra={"metavar": "MODULE:NAME"},
+    transform: str | None = outside.option(
+        "Python function that makes the new value of the old one, where SQL cannot; one-way"
     )
     one_way: bool = Field(
         default=False, description="Nothing goes back: old code does not see what new code writes"

@@ -2,9 +2,7 @@
 
 from typing import ClassVar
 
-from pydantic import Field
-
-from expandcontract.changes import leaving_index
+from expandcontract.changes import fields, leaving_index
 from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
@@ -13,13 +11,12 @@ from expandcontract.model.notes import Words
 from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Trial
-from expandcontract.steps.parts import Sentences
 
 
 class DropIndexSpec(Spec):
     """`ec start drop-index orders_customer_id_idx`."""
 
-    index: str = Field(description="The index: [schema.]index", json_schema_extra={"positional": True})
+    index: str = fields.positional("The index: [schema.]index")
 
 
 class DropIndex(Kind[DropIndexSpec]):
@@ -54,14 +51,8 @@ class DropIndex(Kind[DropIndexSpec]):
                 about=f"without index {name} {index.definition}",
                 ready=f"nothing was changed; code that needs {name} no more may run",
                 contracted=f"index {name} is dropped",
-                destroys="",
             ),
-            Sentences(
-                contract=f"{name} is gone, and its definition kept",
-                undo=f"{name} is back, with all that was said of it",
-                rollback=f"leave {name} as it was",
-                purge=f"close the change: nothing builds {name} again",
-            ),
+            leaving_index.sentences(index, f"leave {name} as it was"),
             claims=index.columns,
         )
 

@@ -2,9 +2,7 @@
 
 from typing import ClassVar
 
-from pydantic import Field
-
-from expandcontract.changes import preflight
+from expandcontract.changes import fields, preflight
 from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
@@ -22,9 +20,7 @@ from expandcontract.steps.parts import Sentences
 class DropNotNullSpec(Spec):
     """`ec start drop-not-null users.fax`."""
 
-    column: str = Field(
-        description="The column: [schema.]table.column", json_schema_extra={"positional": True}
-    )
+    column: str = fields.column()
 
 
 class DropNotNull(Kind[DropNotNullSpec]):
@@ -54,8 +50,6 @@ class DropNotNull(Kind[DropNotNullSpec]):
             Words(
                 about=f"{name} may be NULL",
                 ready=f"rows need no value in {name}",
-                contracted="",
-                destroys="",
             ),
             Sentences(f"{name} is NOT NULL again"),
             claims=(column.name,),

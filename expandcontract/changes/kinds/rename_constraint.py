@@ -1,32 +1,26 @@
 """rename-constraint: another name for a constraint, which code seldom knows."""
 
-from collections.abc import Iterator
 from typing import ClassVar
 
-from pydantic import Field
-
-from expandcontract.changes import constraints, table_shape
+from expandcontract.changes import constraints, fields, table_shape
 from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
-from expandcontract.model.errors import NameTaken
 from expandcontract.model.names import quote, slug
-from expandcontract.model.notes import Note, Words
+from expandcontract.model.notes import Words
 from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer
 from expandcontract.steps import rules
 from expandcontract.steps.parts import Sentences
 
-_OF_INDEXES = frozenset({constraints.UNIQUE, constraints.PRIMARY_KEY, constraints.EXCLUSION})
-
 
 class RenameConstraintSpec(Spec):
     """`ec start rename-constraint users users_email_key users_email_unique`."""
 
-    table: str = Field(description="The table: [schema.]table", json_schema_extra={"positional": True})
-    old: str = Field(description="The constraint", json_schema_extra={"positional": True})
-    new: str = Field(description="Its new name", json_schema_extra={"positional": True})
+    table: str = fields.table()
+    old: str = fields.positional("The constraint")
+    new: str = fields.positional("Its new name")
 
 
 class RenameConstraint(Kind[RenameConstraintSpec]):
@@ -50,34 +44,18 @@ class RenameConstraint(Kind[RenameConstraintSpec]):
     ) -> Plan:
         del judgement, ledger_schema
         table_shape.examine(snapshot)
-        old, new = constraints.named(snapshot, spec.old), constraints.free_name(snapshot, spec.new)
-        if old.kind in _OF_INDEXES and new in snapshot.taken_names:
-            raise NameTaken(
-                f"Something else in schema {quote(snapshot.table.schema)} is called {quote(new)}.",
-                why=f"{quote(old.name)} is an index as well.",
-            )
+        old = constraints.named(snapshot, spec.old)
+        new = constraints.free_name(snapshot, spec.new, of=old)
         names = f"{quote(old.name)} is called {quote(new)}"
-        part = rules.renamed(snapshot.table, old.name, new, notes=tuple(_notes(old, new)))
+        part = rules.renamed(snapshot.table, old.name, new, notes=tuple(constraints.renamed(old, new)))
         return compose(
             change,
             snapshot,
             (part,),
-            Words(about=names, ready=names, contracted="", destroys=""),
+            Words(about=names, ready=names),
             Sentences(f"{quote(new)} is called {quote(old.name)} again"),
             claims=old.columns,
         )
-
-
-def _notes(old: constraints.Named, new: str) -> Iterator[Note]:
-    if old.kind in _OF_INDEXES:
-        yield Note.hazard(
-            "on-constraint",
-            f"INSERT ... ON CONFLICT ON CONSTRAINT {quote(old.name)} fails from start on: code should name "
-            f"the columns. Errors speak of {quote(new)} from then on.",
-            about=old.name,
-        )
-    else:
-        yield Note("errors", f"Code that knows {quote(old.name)} from errors must know {quote(new)} as well.")
 
 
 KIND = RenameConstraint()

@@ -2,9 +2,7 @@
 
 from typing import ClassVar
 
-from pydantic import Field
-
-from expandcontract.changes import stand_in
+from expandcontract.changes import fields, stand_in
 from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
@@ -21,8 +19,8 @@ from expandcontract.steps.view import StandIn
 class RenameTableSpec(Spec):
     """`ec start rename-table users accounts`."""
 
-    table: str = Field(description="The table: [schema.]table", json_schema_extra={"positional": True})
-    new_name: str = Field(description="Its new name", json_schema_extra={"positional": True})
+    table: str = fields.table()
+    new_name: str = fields.positional("Its new name")
 
 
 class RenameTable(Kind[RenameTableSpec]):
@@ -64,7 +62,6 @@ class RenameTable(Kind[RenameTableSpec]):
                 about=f"-> {new}",
                 ready=f"{new} is the table, and {old} a view of it",
                 contracted=f"{old} is gone, and {new} is the table",
-                destroys="",
             ),
             Sentences(
                 contract=f"drop the view {old}",

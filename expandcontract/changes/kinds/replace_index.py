@@ -2,38 +2,25 @@
 
 from typing import ClassVar
 
-from pydantic import Field
-
-from expandcontract.changes import index_words, leaving_index
+from expandcontract.changes import fields, index_words, leaving_index
 from expandcontract.changes.compose import compose
-from expandcontract.changes.index_words import Asked, IndexWords
+from expandcontract.changes.index_words import IndexWords
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
-from expandcontract.model.errors import UnsupportedShape
 from expandcontract.model.names import Target, parse_index, quote, slug
-from expandcontract.model.notes import Note, Words
+from expandcontract.model.notes import Words
 from expandcontract.model.plan import Plan
-from expandcontract.postgres.catalog.index import Index
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Trial
 from expandcontract.steps import indexes
-from expandcontract.steps.parts import Part, Sentences
-
-_RACE = Note(
-    "upsert-race",
-    "Until contract both indexes are unique. An upsert negotiates on one of them: two sessions that upsert "
-    "the same new value at the same moment may see one 23505, which a retry mends.",
-)
+from expandcontract.steps.parts import Part
 
 
 class ReplaceIndexSpec(IndexWords):
     """`ec start replace-index orders_customer_id_idx 'customer_id, created_at'`."""
 
-    index: str = Field(description="The old index: [schema.]index", json_schema_extra={"positional": True})
-    columns: str = Field(
-        description="Columns and expressions of the new one, as in CREATE INDEX",
-        json_schema_extra={"positional": True},
-    )
+    index: str = fields.positional("The old index: [schema.]index")
+    columns: str = fields.positional("Columns and expressions of the new one, as in CREATE INDEX")
 
 
 class ReplaceIndex(Kind[ReplaceIndexSpec]):
@@ -66,9 +53,9 @@ class ReplaceIndex(Kind[ReplaceIndexSpec]):
         del ledger_schema
         old = leaving_index.found(snapshot, parse_index(spec.index).index)
         asked = index_words.read(spec, snapshot, judgement, unique=old.unique)
-        _examine_unique(old, asked)
+        leaving_index.examine_replaced(old, asked)
         new, name = asked.index, quote(asked.index.name)
-        notes = (*asked.notes, *((_RACE,) if old.unique else ()))
+        notes = (*asked.notes, *leaving_index.races(old))
         built = Part(backfill=indexes.build(new), before_rollback=indexes.drop(new), notes=notes)
         return compose(
             change,
@@ -78,29 +65,9 @@ class ReplaceIndex(Kind[ReplaceIndexSpec]):
                 about=f"index {name} {new.definition} in place of {quote(old.name)} {old.definition}",
                 ready=f"index {name} is built",
                 contracted=f"index {quote(old.name)} is dropped",
-                destroys="",
             ),
-            Sentences(
-                contract=f"{quote(old.name)} is gone, and its definition kept",
-                undo=f"{quote(old.name)} is back, with all that was said of it",
-                rollback=f"close the change; nothing is left of {name}",
-                purge=f"close the change: nothing builds {quote(old.name)} again",
-            ),
+            leaving_index.sentences(old, f"close the change; nothing is left of {name}"),
             claims=tuple(dict.fromkeys((*asked.columns, *old.columns))),
-        )
-
-
-def _examine_unique(old: Index, asked: Asked) -> None:
-    """Raise UnsupportedShape where the new one would refuse rows that the old one takes."""
-    if old.unique and (
-        sorted(map(quote, old.key_columns)) != sorted(asked.keys) or old.predicate != asked.index.predicate
-    ):
-        raise UnsupportedShape(
-            f"{quote(old.name)} is unique in {old.definition}, and the new one would be in other columns.",
-            why="It could refuse rows that are there, and what old code writes.",
-            state="Nothing was changed.",
-            next=f"ec start add-index {asked.index.table} ... --unique; then: "
-            f"ec start drop-index {quote(old.name)}",
         )
 
 

@@ -3,9 +3,7 @@
 from collections.abc import Iterator
 from typing import ClassVar
 
-from pydantic import Field
-
-from expandcontract.changes import preflight, table_shape
+from expandcontract.changes import fields, preflight, table_shape
 from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
@@ -31,13 +29,8 @@ WHERE d.adrelid = 'pg_temp.ec_clone'::pg_catalog.regclass
 class SetDefaultSpec(Spec):
     """`ec start set-default users.locale "'en'"`."""
 
-    column: str = Field(
-        description="The column: [schema.]table.column", json_schema_extra={"positional": True}
-    )
-    default: str = Field(
-        description="The default, as in SET DEFAULT; NULL takes it away",
-        json_schema_extra={"positional": True},
-    )
+    column: str = fields.column()
+    default: str = fields.positional("The default, as in SET DEFAULT; NULL takes it away")
 
 
 class SetDefault(Kind[SetDefaultSpec]):
@@ -86,7 +79,7 @@ class SetDefault(Kind[SetDefaultSpec]):
             change,
             snapshot,
             (part,),
-            Words(about=said, ready=said, contracted="", destroys=""),
+            Words(about=said, ready=said),
             Sentences(f"{name} has {was} again"),
             claims=(column.name,),
         )

@@ -4,11 +4,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from expandcontract.changes import rows
+from expandcontract.changes import fields, outside, rows
 from expandcontract.changes.kind import Kind, Spec
-from expandcontract.changes.row_expressions import RowExpression
 from expandcontract.model.change import Change
-from expandcontract.model.names import parse_table, quote, slug
+from expandcontract.model.names import parse_table, slug
 from expandcontract.model.plan import Plan
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Trial
@@ -19,14 +18,17 @@ from expandcontract.steps.rows_written import Assignment
 class UpdateRowsSpec(Spec):
     """`ec start update-rows users --set 'email = lower(email)' --where 'email <> lower(email)'`."""
 
-    table: str = Field(description="The table: [schema.]table", json_schema_extra={"positional": True})
+    table: str = fields.table()
     set: tuple[str, ...] = Field(
-        description="COL = EXPR, over any columns of the row; more than once for more columns", min_length=1
+        description="COL = EXPR, over any columns of the row, or COL alone with --transform; more than once "
+        "for more columns",
+        min_length=1,
     )
     where: str = Field(description="Which rows, as in UPDATE ... WHERE")
-    keep: bool = Field(
-        default=False, description="Keep in the ledger what rows held before; ec rollback gives it back"
+    transform: str | None = outside.option(
+        "Python function that makes the values of the row, a mapping, where SQL cannot"
     )
+    keep: bool = fields.keep()
 
 
 class UpdateRows(Kind[UpdateRowsSpec]):
@@ -42,31 +44,32 @@ class UpdateRows(Kind[UpdateRowsSpec]):
         return slug(f"update {parse_table(spec.table).table} {columns}")
 
     def question(self, spec: UpdateRowsSpec, snapshot: Snapshot) -> Trial:
-        assigned = rows.assigned(snapshot, spec.set)
+        setting = _setting(spec, snapshot)
         if spec.keep:
-            rows.examine_kept(snapshot, [column for column, _ in assigned])
-        listed = ", ".join(f"{quote(column.name)} = ({text})" for column, text in assigned)
-        update = f"UPDATE pg_temp.ec_clone AS {quote(snapshot.table.name)} SET {listed}"
-        return rows.trial(
-            snapshot, _expressions(spec, snapshot), update, f"{' '.join(spec.set)} WHERE {spec.where}"
-        )
+            rows.examine_kept(snapshot, setting.columns)
+        what = f"{' '.join(spec.set)} WHERE {spec.where}"
+        return rows.trial(snapshot, setting.expressions, setting.update(snapshot), what)
 
     def compile(
         self, change: Change, spec: UpdateRowsSpec, snapshot: Snapshot, judgement: Answer, ledger_schema: str
     ) -> Plan:
-        columns = [column for column, _ in rows.assigned(snapshot, spec.set)]
-        made = rows.functions(change, snapshot, _expressions(spec, snapshot), judgement, ledger_schema)
-        assignments = [Assignment(*each) for each in zip(columns, made[1:], strict=True)]
-        notes = tuple(rows.fired(snapshot, "UPDATE"))
-        part = rows_written.updated(snapshot, made[0], assignments, notes, keep=spec.keep)
-        claims = tuple(each.name for each in columns)
+        setting, notes = _setting(spec, snapshot), tuple(rows.fired(snapshot, "UPDATE"))
+        made = rows.functions(change, snapshot, setting.expressions, judgement, ledger_schema)
+        (where, *values), columns = made, setting.columns
         about = f"SET {', '.join(spec.set)} WHERE {spec.where}"
+        if spec.transform is None:
+            assignments = [Assignment(*each) for each in zip(columns, values, strict=True)]
+            part = rows_written.updated(snapshot, where, assignments, notes, keep=spec.keep)
+        else:
+            outside.examine_condition(where, columns)
+            about = f"SET {', '.join(spec.set)} BY {spec.transform} WHERE {spec.where}"
+            part = rows_written.transformed(snapshot, where, columns, spec.transform, notes, keep=spec.keep)
+        claims = tuple(each.name for each in columns)
         return rows.plan(change, snapshot, part, made, about, claims=claims, keep=spec.keep)
 
 
-def _expressions(spec: UpdateRowsSpec, snapshot: Snapshot) -> list[RowExpression]:
-    values = [RowExpression(text, column.type, "--set") for column, text in rows.assigned(snapshot, spec.set)]
-    return [RowExpression(spec.where, "boolean", "--where"), *values]
+def _setting(spec: UpdateRowsSpec, snapshot: Snapshot) -> rows.Setting:
+    return rows.setting(snapshot, spec.set, spec.where, outside=spec.transform is not None)
 
 
 KIND = UpdateRows()

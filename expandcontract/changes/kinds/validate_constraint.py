@@ -2,9 +2,7 @@
 
 from typing import ClassVar
 
-from pydantic import Field
-
-from expandcontract.changes import constraints, table_shape
+from expandcontract.changes import constraints, fields, table_shape
 from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
@@ -21,8 +19,8 @@ from expandcontract.steps.parts import Sentences
 class ValidateConstraintSpec(Spec):
     """`ec start validate-constraint orders orders_user_id_fkey`."""
 
-    table: str = Field(description="The table: [schema.]table", json_schema_extra={"positional": True})
-    name: str = Field(description="The constraint", json_schema_extra={"positional": True})
+    table: str = fields.table()
+    name: str = fields.positional("The constraint")
 
 
 class ValidateConstraint(Kind[ValidateConstraintSpec]):
@@ -61,8 +59,6 @@ class ValidateConstraint(Kind[ValidateConstraintSpec]):
             Words(
                 about=f"{name} validated",
                 ready=f"every row keeps {name}",
-                contracted="",
-                destroys="",
                 broken=f"break {name}",
             ),
             Sentences(f"{name} is NOT VALID again"),

@@ -31,14 +31,14 @@ def sentence(event: Event) -> str:  # noqa: C901, PLR0911 - one for each event
             return f"{phase.value}: done in {seconds(took)}"
         case StepStarted(section=section, sentence=words):
             return f"{section.value}: {words}"
-        case StepDone(section=section, step=step, seconds=took):
-            return f"{section.value}: {step} done in {seconds(took)}"
+        case StepDone(section=section, step=step, seconds=took, sentence=words):
+            return f"{section.value}: {words or step}: done in {seconds(took)}"
         case LockTried():
             return _lock(event)
         case LockHeld():
             return _held(event)
-        case WaitingForSnapshots(step=step, blockers=blockers):
-            return f"{step} waits for older transactions: {_who(blockers)}"
+        case WaitingForSnapshots(step=step, blockers=blockers, sentence=words):
+            return f"{words or step}: waits for older transactions: {_who(blockers)}"
         case Progress():
             return _progress(event)
         case StepRunning():

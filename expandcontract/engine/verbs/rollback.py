@@ -65,6 +65,7 @@ async def _remove(work: Work, *, discard: bool, overwrite: bool) -> None:
     front.require(work.situation)
     if not discard:
         await given.refuse(work.context, work.situation)
+        work = given.under_lock(work)
     if taking_back.is_left(work.situation):
         await taking_back.take_back(work, Section.CONTRACT)
     if not discard:

@@ -272,6 +272,8 @@ async def _insert(conn: AsyncConnection, context: Context, plan: Plan, known: Si
     relation = (
         await conn.exec_driver_sql("SELECT pg_catalog.to_regclass($1)::pg_catalog.oid", (plan.table.sql,))
     ).scalar_one()
+    if plan.makes_table:
+        relation = 0  # the step that makes it writes which one it is
     if relation is None:
         raise NoSuchObject(f"{plan.table} is gone.")
     for site in plan.others:
