@@ -216,6 +216,9 @@ BEGIN
     ELSIF TG_OP OPERATOR(pg_catalog.=) 'INSERT' AND NEW."~ec_name" IS NOT NULL AND (CASE WHEN NEW.display_name IS NULL THEN NEW."~ec_name" IS NULL ELSE COALESCE(NEW.display_name OPERATOR(pg_catalog.=) NEW."~ec_name", false) END) THEN
         -- Nobody gives both: a row that moves to another partition keeps what it had.
         RETURN NEW;
+    ELSIF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND (CASE WHEN NEW.display_name IS NULL THEN OLD.display_name IS NULL ELSE COALESCE(NEW.display_name OPERATOR(pg_catalog.=) OLD.display_name, false) END) AND NOT (CASE WHEN NEW."~ec_name" IS NULL THEN OLD."~ec_name" IS NULL ELSE COALESCE(NEW."~ec_name" OPERATOR(pg_catalog.=) OLD."~ec_name", false) END) THEN
+        -- Through a view, a rule or a function that goes on with the hidden side.
+        NEW.display_name := NEW."~ec_name";
     ELSIF TG_OP OPERATOR(pg_catalog.=) 'INSERT' OR NOT (CASE WHEN NEW.display_name IS NULL THEN OLD.display_name IS NULL ELSE COALESCE(NEW.display_name OPERATOR(pg_catalog.=) OLD.display_name, false) END) THEN
         NEW."~ec_name" := NEW.display_name;
     END IF;

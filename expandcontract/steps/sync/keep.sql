@@ -7,6 +7,9 @@ BEGIN
     ELSIF TG_OP OPERATOR(pg_catalog.=) 'INSERT' AND {hidden_given}{belongs} THEN
         -- Nobody gives both: a row that moves to another partition keeps what it had.
         RETURN NEW;
+    ELSIF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND {new_unchanged} AND NOT {hidden_unchanged}{drifted} THEN
+        -- Through a view, a rule or a function that goes on with the hidden side.
+        {take}
     ELSIF TG_OP OPERATOR(pg_catalog.=) 'INSERT' OR NOT {new_unchanged} THEN{assign}
     END IF;
     RETURN NEW;

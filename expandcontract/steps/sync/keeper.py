@@ -30,6 +30,8 @@ def create(sync: Sync, tables: Sequence[RelationName]) -> tuple[str, ...]:
         take=template.assigned(finals, carried),
         belongs="" if pair.mode == Mode.FILL else f" AND {predicates.same_new(pair, finals, carried)}",
         new_unchanged=predicates.same_new(pair, finals, was),
+        hidden_unchanged=predicates.same_old(pair, hidden, predicates.old_values(pair, "OLD", State.HIDDEN)),
+        drifted=_drifted(sync, hidden),
         assign=_keep(sync, hidden, finals),
         faults=notes.faults(sync, "OTHERS"),
     )
@@ -39,6 +41,16 @@ def create(sync: Sync, tables: Sequence[RelationName]) -> tuple[str, ...]:
     when = "" if pair.mode == Mode.FILL else f" WHEN ({condition})"
     fires = (s for table in tables for s in triggers.put_on(sync.trigger, table, sync.keeper, when))
     return (statement, f"GRANT EXECUTE ON FUNCTION {sync.keeper.sql}() TO PUBLIC", *fires)
+
+
+def _drifted(sync: Sync, hidden: Values) -> str:
+    """What is in sync need not be carried, and what the new side cannot hold must not empty it."""
+    pair = sync.pair
+    if pair.identity:
+        return ""
+    taken = predicates.new_given(pair, predicates.forward(pair, hidden))
+    apart = f"NOT {predicates.agree(pair, 'NEW', State.HIDDEN)}"
+    return f" AND {apart} AND ({predicates.old_absent(pair, hidden)} OR {taken})"
 
 
 def _final_not_given(sync: Sync, finals: Values) -> str:
