@@ -8,6 +8,7 @@ from typing import Any
 from expandcontract.changes import (
     constraints,
     costs,
+    following_views,
     hazards,
     new_rules,
     outside,
@@ -35,7 +36,7 @@ from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Referred, Snapshot
 from expandcontract.postgres.clone import Answer, Judgement, Question
 from expandcontract.steps import undoing
-from expandcontract.steps.carry import TRAITS, UNEVEN, Subject, checks, indexes
+from expandcontract.steps.carry import TRAITS, UNEVEN, Subject, checks, indexes, views
 from expandcontract.steps.pair import part as pair_part
 from expandcontract.steps.pair.columns import Columns
 from expandcontract.steps.sync import predicates
@@ -47,7 +48,6 @@ UPSERT_NEW = (
     "New code may name the new column in ON CONFLICT from ready on; two unique indexes until contract "
     "may fail a simultaneous upsert"
 )
-RECREATE_VIEWS = "Have views over the column read the new one from contract on, and the old one after undo"
 #: Kinds of a default with which a value cannot be compared.
 _INCOMPARABLE = ("opaque", "volatile")
 
@@ -100,6 +100,7 @@ def compose(
     pair = _pair(snapshot, olds, judgement, question, conversions, unfit)
     trigger = trigger_name(change.name)
     default = new_rules.default_of(question, judgement)
+    shown = _shown(olds, judgement, question)
     first, *further = (
         Subject(
             snapshot=snapshot,
@@ -114,6 +115,7 @@ def compose(
             final_definitions=judgement.final_definitions,
             unique_at_ready=question.upsert_new,
             recreate_views=question.recreate_views,
+            shown=shown,
         )
         for each, side in zip(olds, pair.olds, strict=True)
     )
@@ -121,6 +123,7 @@ def compose(
     rules = new_rules.made(snapshot, question, judgement, types, first.taken)
     subject, *others = (replace(each, rules=rules) for each in (first, *further))
     _examine_upsert(subject)
+    following_views.examine(views.following(subject))
     sync = Sync(
         change=change.name,
         pair=pair,
@@ -183,6 +186,20 @@ def _sites(snapshot: Snapshot, pair: Pair) -> tuple[Site, ...]:
     for each in (*constraints.all_referred(snapshot, pair.old_columns), *new_rules.sites(snapshot)):
         uses.setdefault(each.table, {}).update(dict.fromkeys(each.uses))
     return tuple(Site(table, uses=tuple(columns)) for table, columns in uses.items())
+
+
+def _shown(olds: Sequence[Column], judgement: Judgement, question: Question) -> tuple[str, ...]:
+    """Return what views show in the place of the old columns, where something leads back to each and the new
+    side is no column of another type in the place of one.
+    """
+    parts = bool(question.more or question.old_more)
+    same = judgement.new_type.type == olds[0].type and question.back_column in ("", question.new)
+    if not question.recreate_views or not (parts or same):
+        return ()
+    return tuple(
+        f"({back.sql})" + ("" if column.collation is None else f" COLLATE {column.collation}")
+        for column, back in zip(olds, judgement.backs, strict=False)
+    )
 
 
 def _but_views(subject: Subject) -> Snapshot:

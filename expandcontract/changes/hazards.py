@@ -22,6 +22,7 @@ def of_hiding(snapshot: Snapshot, column: Column) -> Iterator[Note]:
                 f"dependent:{dependent.kind}",
                 f"{dependent.kind} {dependent.name} uses {name}: contract or purge waits until it does not.",
             )
+    yield from _statistics_go(snapshot)
     for index in snapshot.indexes:
         if index.unique and column.name in index.columns and column.default is not None:
             yield Note.hazard(
@@ -74,6 +75,31 @@ def of_parts(snapshot: Snapshot, olds: Sequence[Column]) -> Iterator[Note]:
                 f"{', '.join(roles)} has privileges on {quote(column.name)} itself, which the new side does "
                 "not get: grant what new code needs.",
                 about=column.name,
+            )
+        if column.comment is not None:
+            yield Note(
+                "comment-goes",
+                f"The comment on {quote(column.name)}, {column.comment!r}, goes with it: say of the new "
+                "side what it is.",
+            )
+        for provider, label in column.labels:
+            yield Note.hazard(
+                "security-label",
+                f"{quote(column.name)} has the security label {label!r} of {quote(provider)}, which the new "
+                "side does not get: what it keeps from somebody is there without it from the first row on. "
+                "Set what the new columns need right after start.",
+                about=f"{column.name}:{provider}",
+            )
+    yield from _statistics_go(snapshot)
+
+
+def _statistics_go(snapshot: Snapshot) -> Iterator[Note]:
+    """What PostgreSQL drops with a column, and the planner may miss."""
+    for each in snapshot.dependents:
+        if each.kind == "statistics":
+            yield Note(
+                "statistics-go",
+                f"Statistics {each.name} stand on {quote(each.column)} until purge drops them with it.",
             )
 
 

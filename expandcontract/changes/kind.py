@@ -57,6 +57,10 @@ class Kind(ABC, Generic[SpecT]):
         del spec
         return ()
 
+    def about_views(self, spec: SpecT) -> bool:
+        """Return whether it does something about the views over its table, or its columns."""
+        return any(spec.model_dump(include={"recreate_views", "drop_views"}).values())
+
     @abstractmethod
     def slug(self, spec: SpecT) -> str:
         """Return the change's name without its number."""

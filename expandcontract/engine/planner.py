@@ -50,7 +50,8 @@ UNION ALL
 SELECT 'CREATE on schema ' || pg_catalog.quote_ident(nspname) FROM pg_catalog.pg_namespace
 WHERE (oid = (SELECT relnamespace FROM this) OR nspname = $2::name
        OR oid IN (SELECT c.relnamespace FROM unnest($4::text[]) AS other
-                  JOIN pg_catalog.pg_class c ON c.oid = other::pg_catalog.regclass AND c.relkind = 'v'))
+                  JOIN pg_catalog.pg_class c ON c.oid = other::pg_catalog.regclass
+                      AND c.relkind IN ('v', 'm')))
   AND NOT pg_catalog.has_schema_privilege(oid, 'CREATE')
 UNION ALL
 SELECT 'BYPASSRLS, as row-level security of ' || relation::pg_catalog.regclass || ' would hide rows from it'
@@ -167,8 +168,9 @@ async def ask(conn: AsyncConnection, change: Change) -> Catalog:
         return await _ask_for_new(conn, kind, spec)
     snapshot = await snapshots.load(conn, target(change), kind.also(spec))
     asked = question(change, snapshot)
-    if isinstance(asked, Question) and asked.recreate_views:
-        snapshot = replace(snapshot, views=await view.load(conn, snapshot.table, asked.column))
+    if kind.about_views(spec):
+        columns = tuple(filter(None, (kind.target(spec).column, *kind.also(spec))))
+        snapshot = replace(snapshot, views=await view.load(conn, snapshot.table, columns))
         await view_owners.refuse_strangers(conn, snapshot.table, [each.name for each in snapshot.views])
     missing = [row[0] for row in await conn.exec_driver_sql(_TO_ASK, (snapshot.table.sql,))]
     if missing:

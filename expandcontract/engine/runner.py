@@ -77,14 +77,27 @@ async def run_phase(work: Work, phase: Phase) -> None:
 async def run_section(
     work: Work, section: Section, *, ending: Ending | None = None, leave_out: frozenset[str] = frozenset()
 ) -> None:
-    """Run the steps of a section that the journal does not have as done, in order; `ending` goes with the
-    step that moves the change.
+    """Run the steps of a section that the journal does not have as done, or whose work has aged before the
+    change was moved, in order; `ending` goes with the step that moves it.
     """
     done = await finished(work, section)
+    done -= await _aged(work, section, done)
     for step in work.plan.steps(section):
         if step.id not in done | leave_out:
             work.context.check_stop(work.name)
             await run_step(work, section, step, ending=ending if step.becomes is not None else None)
+
+
+async def _aged(work: Work, section: Section, done: set[str]) -> set[str]:
+    """Journal as begun anew what was done by somebody who died, and is no longer what it was."""
+    steps = work.plan.steps(section)
+    aged = [step for step in steps if step.ages and step.id in done]
+    if not aged or any(step.becomes is not None and step.id in done for step in steps):
+        return set()
+    async with work.transaction() as conn:
+        for step in aged:
+            await journal.begin(conn, work.context.tables, journal.entry(work.situation, section, step))
+    return {step.id for step in aged}
 
 
 async def run_step(work: Work, section: Section, step: Step, *, ending: Ending | None = None) -> None:

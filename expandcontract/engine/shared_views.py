@@ -13,12 +13,14 @@ async def refuse(conn: AsyncConnection, context: Context, plan: Plan, change_id:
     """Raise ColumnOwned where a view that the plan makes anew follows another open change too, on whichever
     table, or the other way round. Each may be replaced in its place by any number of changes.
     """
-    if not plan.follows:
+    mine = (*plan.follows, *plan.goes_along)
+    if not mine:
         return
     c = context.tables.change.c
     query = select(c.plan).where(c.id != change_id, c.state.in_([State.ACTIVE, State.HIDDEN]))
     for other in map(from_data, (await conn.execute(query)).scalars()):
-        shared = [view for view in plan.follows if view in (*other.follows, *other.hidden_views)]
+        theirs = (*other.follows, *other.goes_along, *other.hidden_views)
+        shared = [view for view in mine if view in theirs]
         if shared and (plan.hidden_views or other.hidden_views):
             raise ColumnOwned(
                 f"View {shared[0]} follows change {other.change.name} too, which is not finished.",

@@ -88,7 +88,7 @@ def _subject(situation: Situation) -> WatchedTable:
         front=_front(situation),
         first=kept.first_trigger,
         others=tuple(_others(situation)),
-        views=plan.hidden_views if situation.state == State.HIDDEN else plan.follows,
+        views=plan.hidden_views if situation.state == State.HIDDEN else (*plan.follows, *plan.goes_along),
     )
 
 

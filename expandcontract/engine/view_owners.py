@@ -19,5 +19,5 @@ async def refuse_strangers(conn: AsyncConnection, table: RelationName, views: Se
             f"View {name} belongs to {quote(owner)}, who may not act as {quote(of_table)}, who owns {table}.",
             why="What a view's text calls runs with the rights of the table's owner when it is made anew.",
             next=f"ALTER VIEW {name} OWNER TO {quote(of_table)}, once you have read it; or leave "
-            "--recreate-views out.",
+            "--recreate-views, or --drop-views, out.",
         )

@@ -43,8 +43,9 @@ class Plan:
     `others` are further tables that the change works on, and `uses` columns of its own that no other open
     change may claim, and any may use.
 
-    `follows` are the views, as SQL, that contract has read the new side, each after those that it reads;
-    `hidden_views` what they are called from then on where another view takes the place of each.
+    `follows` are the views, as SQL, that contract has read the new side, each after those that it reads, and
+    `goes_along` those that it hides with the old one; `hidden_views` is what is called otherwise from then
+    on, and goes with purge.
 
     `table` is the table's name until something renames it: `aside` from expand until contract, where a view
     stands under its name meanwhile, and `final_table` from contract on. `table_in` says which one holds. With
@@ -81,6 +82,7 @@ class Plan:
     others: tuple[Site, ...] = ()
     follows: tuple[str, ...] = ()
     hidden_views: tuple[str, ...] = ()
+    goes_along: tuple[str, ...] = ()
     makes_table: bool = False
     program_version: str = field(default="", compare=False)
     format: int = FORMAT

@@ -1,6 +1,6 @@
 """A step of a plan: what is journaled as one, with one of three actions. Pure data."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Literal, TypeAlias
 
@@ -55,7 +55,10 @@ class Transactional:
         """Whether it looks at all rows by expressions that were understood when they were made: what their
         functions name is looked up as in a session of the application, and nothing else is.
         """
-        return self.patient and all(each.startswith("ALTER TABLE ") for each in self.statements)
+        return self.patient and all(
+            each.startswith("ALTER TABLE ") or " REFRESH MATERIALIZED VIEW " in each
+            for each in self.statements
+        )
 
 
 @dataclass(frozen=True)
@@ -232,7 +235,7 @@ class Step:
     its `occasion`. `brings` is what stands on the new side after it, as SQL: quoted names of indexes and
     constraints, DEFAULT, NOT NULL. `adopts` is the index of partitions that must be there first. The step
     fails where rows are equal in `unique`, columns as SQL. `beside` are those of its statements that clear
-    away what does not go with the table.
+    away what does not go with the table. What it does `ages`: whoever goes on does it anew.
     """
 
     id: str
@@ -250,6 +253,7 @@ class Step:
     adopts: Adopted | None = None
     unique: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
+    ages: bool = False
 
     @property
     def keeps(self) -> bool:
@@ -273,8 +277,8 @@ class Step:
         """The locks under which `reverse` runs: dropping a rule stops everybody, whatever adding it took. A
         weaker one that is made stronger later would be a deadlock with any reader who goes on to write.
         """
-        return tuple(Lock(each.relation, LockMode.ACCESS_EXCLUSIVE) for each in self.locks)
+        return tuple(replace(each, mode=LockMode.ACCESS_EXCLUSIVE) for each in self.locks)
 
 
 #: The fields of a step that say when it runs, and what for, but nothing of what: no part of a fingerprint.
-NOT_RUN = frozenset({"makes", "restores", "occasion", "brings", "adopts", "unique", "beside"})
+NOT_RUN = frozenset({"makes", "restores", "occasion", "brings", "adopts", "unique", "beside", "ages"})

@@ -19,8 +19,9 @@ from expandcontract.postgres.catalog.constraint import Constraint
 from expandcontract.postgres.catalog.dependent import ColumnDependent
 from expandcontract.postgres.catalog.index import Index
 from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.postgres.catalog.view import View
 from expandcontract.postgres.message import marked
-from expandcontract.postgres.query import execute_all, rows, value
+from expandcontract.postgres.query import execute_all, rows
 
 T = TypeVar("T")
 
@@ -57,6 +58,16 @@ SELECT c.oid::int8, ARRAY(
     WHERE a.attrelid = c.oid AND a.attname = ANY ($3::text[]) ORDER BY a.attnum)
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE n.nspname = $1 AND c.relname = $2
+"""
+
+#: $1 the view. Of a materialized one the options are none of a view.
+_VIEW = """
+SELECT pg_catalog.pg_get_viewdef(c.oid),
+       coalesce(' WITH (' || pg_catalog.array_to_string(c.reloptions, ', ') || ')', '')
+FROM pg_catalog.pg_class c WHERE c.oid = $1::text::pg_catalog.regclass AND c.relkind = 'v'
+UNION ALL
+SELECT pg_catalog.pg_get_viewdef(c.oid), ''
+FROM pg_catalog.pg_class c WHERE c.oid = $1::text::pg_catalog.regclass AND c.relkind = 'm'
 """
 
 
@@ -203,7 +214,7 @@ async def _view(
     copied: AbstractSet[RelationName],
 ) -> str:
     """Return the statement for a view over the copy: what else it reads is read where it is."""
-    text = await value(conn, "SELECT pg_catalog.pg_get_viewdef($1::text::pg_catalog.regclass)", view.sql)
+    ((text, options),) = await rows(conn, _VIEW, view.sql)
     for name in copied:
         apart = rf"""E'(?:[^'\\]|\\.|'')*'|'(?:[^']|'')*'|(?<![\w$".]){re.escape(name.sql)}(?![\w$"])"""
         of_the_copy = names[name].sql
@@ -212,7 +223,7 @@ async def _view(
             return there if match[0] == said else match[0]
 
         text = re.sub(apart, put, text)
-    return f"CREATE TEMPORARY VIEW {names[view].sql} AS {text.rstrip(';')}"
+    return f"CREATE TEMPORARY VIEW {names[view].sql}{options} AS {text.rstrip(';')}"
 
 
 def _to_itself(snapshot: Snapshot, keys: Iterable[Constraint]) -> frozenset[frozenset[str]]:
@@ -277,7 +288,9 @@ def _speaking_of(
     constraints = tuple(_referring(each, names) for each in own)
     dependents = tuple(_renamed_statistics(each, names) for each in snapshot.dependents)
     triggers = tuple(each for each in snapshot.triggers if each.child is None or each.child in kept)
-    spoken = replace(snapshot, relation=relation, constraints=constraints, triggers=triggers)
+    # What is temporary is never materialized: there it is a view.
+    views = tuple(View(each.name, each.direct, reads=each.reads) for each in snapshot.views)
+    spoken = replace(snapshot, relation=relation, constraints=constraints, triggers=triggers, views=views)
     return _renamed(replace(spoken, dependents=dependents), names)
 
 

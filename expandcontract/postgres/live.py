@@ -85,6 +85,7 @@ class _LeafState:
 
 #: A body would fail, and a trigger (UPDATE OF, WHEN) fall silent, once the column has another name.
 _FAILING = frozenset({"function body", "trigger"})
+_VIEWS = frozenset({"view", "materialized view"})
 
 #: $1 is a row for each table, by its place: what is asked of it. With the limit the planner expects ten rows
 #: and not a hundred, for which a server with JIT would compile for seconds what runs for a millisecond.
@@ -205,7 +206,11 @@ async def observe(conn: AsyncConnection, schema: str, subjects: Sequence[Watched
                 dict.fromkeys(
                     (
                         *_dependents(table, dependents[place]),
-                        *(_of_table(table, each) for each in of_tables.get(place, ())),
+                        *(
+                            _of_table(table, each)
+                            for each in of_tables.get(place, ())
+                            if each.kind not in _VIEWS or each.name not in table.views
+                        ),
                     )
                 )
             ),
@@ -299,7 +304,7 @@ def _dependents(subject: WatchedTable, found: Sequence[ColumnDependent]) -> Iter
         # Statistics are carried, and go with the column that they are of. What is on a view is listed once,
         # whatever column it uses.
         listed = each.kind == "statistics" or (subject.front and each.kind != "function body")
-        listed = listed or (each.kind == "view" and each.name in subject.views)
+        listed = listed or (each.kind in _VIEWS and each.name in subject.views)
         if not listed and not _ours(subject, each):
             blocks = each.kind in _FAILING
             yield Dependent(each.kind, each.name, blocks, mentions=not each.tied, text=each.definition)

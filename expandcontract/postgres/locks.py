@@ -297,10 +297,10 @@ def _with_views(views: Sequence[str], strong: str) -> str:
     FOR reader IN
         SELECT c.oid::pg_catalog.regclass AS name, pg_catalog.pg_get_userbyid(c.relowner) AS owner
         FROM pg_catalog.unnest(ARRAY[{names}]) WITH ORDINALITY AS named (name, place)
-        JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(named.name) AND c.relkind = 'v'
+        JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(named.name) AND c.relkind IN ('v', 'm')
         ORDER BY named.place
     LOOP
-        EXECUTE pg_catalog.format('ALTER VIEW %s OWNER TO %I', reader.name, reader.owner);
+        EXECUTE pg_catalog.format('ALTER TABLE %s OWNER TO %I', reader.name, reader.owner);
     END LOOP;
     {strong};
 END""")

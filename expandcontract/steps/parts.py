@@ -35,9 +35,10 @@ class Part:
     that it needs to stand, and `repair` what puts that back.
 
     `follows` are views that contract has read something else, and undo again, each after those that it reads;
-    `hidden_views` what they are called after contract where others take their places. `remade` are triggers
-    of the user, as `name ON table`, that both make anew. `refused` are predicates over `t` of rows that a
-    rule which comes with contract will refuse: whoever compares rows before names them.
+    `hidden_views` what is called otherwise after contract, and goes with purge: those whose places others
+    take, what they said, and those that are hidden with what they read, which `goes_along`. `remade` are
+    triggers of the user, as `name ON table`, that both make anew. `refused` are predicates over `t` of rows
+    that a rule which comes with contract will refuse: whoever compares rows before names them.
     """
 
     expand: tuple[Step, ...] = ()
@@ -60,6 +61,7 @@ class Part:
     upkeep: tuple[KeptUp, ...] = ()
     follows: tuple[RelationName, ...] = ()
     hidden_views: tuple[RelationName, ...] = ()
+    goes_along: tuple[RelationName, ...] = ()
     remade: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()
@@ -158,7 +160,8 @@ def _locks(table: RelationName, parts: Sequence[Part], becomes: State) -> tuple[
     mode = max((part.lock for part in parts), key=list(LockMode).index)
     others, below = _flat(part.also_locked for part in parts), _flat(part.below for part in parts)
     # What only contract and undo have read something else. Readers lock a view before its tables.
-    follows = _flat(part.follows for part in parts) if becomes in _UPKEEP else ()
+    turned = [part.follows for part in parts] + [part.goes_along for part in parts]
+    follows = _flat(turned) if becomes in _UPKEEP else ()
     views = (ViewLock(view.sql, LockMode.ACCESS_EXCLUSIVE, view=True) for view in follows)
     return (*views, *tables.locks(mode, *others, table, *below))
 

@@ -145,8 +145,19 @@ END""")
     LOOP
         EXECUTE pg_catalog.format('GRANT %s ON {_inside(view)} TO %s%s',
                                   given.what, given.who, given.further);
-    END LOOP;
+    END LOOP;{self._labelled}
 END""")
+
+    @property
+    def _labelled(self) -> str:
+        """What masks a column of the table, or shuts it, must do so in the view as well."""
+        return "".join(
+            f"\n    SECURITY LABEL FOR {quote(provider)} ON COLUMN {self.name.sql}.{quote(name)} "
+            f"IS {literal(label)};"
+            for each in self.snapshot.columns
+            for provider, label in each.labels
+            for name in dict.fromkeys((self.renamed.get(each.name, each.name), each.name))
+        )
 
 
 def rename(table: RelationName, to: RelationName) -> str:

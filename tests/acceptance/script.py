@@ -28,7 +28,9 @@ from expandcontract.model.step import (
     Step,
     Sweep,
     Transactional,
+    ViewLock,
 )
+from expandcontract.postgres.locks import statements as ladder
 from expandcontract.postgres.message import driver
 from tests.acceptance.catalog import describe
 from tests.acceptance.cycle import Application, Fields, opened
@@ -198,6 +200,8 @@ async def scripted(url: str, kind: str, fields: Fields, given: str = "SELECT") -
 
 def locked(locks: tuple[Lock, ...]) -> list[str]:
     """Return the statements that take them, as the lock ladder does."""
+    if any(isinstance(lock, ViewLock) for lock in locks):
+        return list(ladder(locks))
     return [
         f"LOCK TABLE {', '.join(lock.relation for lock in each)} IN {mode} MODE"
         for mode, each in groupby(locks, key=lambda lock: lock.mode)

@@ -72,6 +72,13 @@ CREATE INDEX ON orders (total);
 INSERT INTO orders SELECT n, n FROM generate_series(1, 200) n;
 """
 
+OVER_ORDERS = """
+CREATE VIEW of_orders AS SELECT id, total, who FROM orders;
+CREATE MATERIALIZED VIEW kept AS SELECT total, count(*) AS many FROM orders GROUP BY total;
+CREATE UNIQUE INDEX kept_total ON kept (total);
+CREATE VIEW most_of_all AS SELECT max(k.total) AS most FROM kept k JOIN of_orders o USING (total);
+"""
+
 PEOPLE = """
 CREATE TABLE people (id integer PRIMARY KEY, full_name text NOT NULL, note text);
 INSERT INTO people SELECT n, 'User Number ' || n FROM generate_series(1, 200) n;
@@ -129,6 +136,22 @@ CASES = [
         given=f"""{ORDERS} CREATE TABLE clerks (name text PRIMARY KEY);
         INSERT INTO clerks VALUES ('nobody'), ('Ada')""",
         holds="SELECT count(clerk) = count(*) AND bool_or(clerk = 'Ada') FROM orders",
+    ),
+    Case(
+        "transform-column with views",
+        "transform-column",
+        {
+            "column": "orders.total",
+            "to": "cents",
+            "using": "total * 100",
+            "back": "cents / 100",
+            "recreate_views": True,
+        },
+        "INSERT INTO orders (id, total) VALUES ($1, 7)",
+        "INSERT INTO orders (id, cents) VALUES ($1, 700)",
+        given=f"{ORDERS}{OVER_ORDERS}",
+        holds="SELECT max(total) = 200 AND (SELECT max(most) = 200 FROM most_of_all) FROM of_orders",
+        acknowledged=("view-write:public.of_orders",),
     ),
     Case(
         "split-column",

@@ -70,6 +70,16 @@ TABLES = [
         holds="SELECT to_regclass('faxes') IS NULL AND to_regclass('\"~ec_faxes\"') IS NULL",
     ),
     Case(
+        "drop-table with views",
+        "drop-table",
+        {"table": "faxes", "drop_views": True},
+        "INSERT INTO faxes VALUES ($1, 'old')",
+        "INSERT INTO pages VALUES ($1, 7)",
+        given=f"""{FAXES} CREATE VIEW of_faxes AS SELECT * FROM faxes;
+            CREATE MATERIALIZED VIEW kept AS SELECT count(*) FROM of_faxes;""",
+        holds="SELECT count(*) = 0 FROM pg_class WHERE relname ~ '^(~ec_)?(kept|of_faxes)'",
+    ),
+    Case(
         "add-foreign-key",
         "add-foreign-key",
         {"columns": "pages.seal", "references": "seals", "on_delete": "cascade", "name": "sealed"},

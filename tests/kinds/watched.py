@@ -30,6 +30,10 @@ _THERE = """
 SELECT c.oid::int8, c.relname::text, c.relkind::text, pg_relation_filenode(c.oid)::int8
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.oid >= 16384 AND n.nspname !~ '^(pg_temp|pg_toast_temp|expandcontract)'
+  -- But for materialized views of ours, which nobody reads, with all that is theirs.
+  AND NOT EXISTS (
+      SELECT FROM pg_class o LEFT JOIN pg_index i ON i.indrelid IN (o.oid, o.reltoastrelid)
+      WHERE o.relkind = 'm' AND o.relname LIKE '~ec\\_%' AND c.oid IN (o.oid, o.reltoastrelid, i.indexrelid))
 """
 #: $1 relations. Rows and entries of indexes that this transaction has read of them; what it holds on them.
 _READ = """

@@ -48,6 +48,7 @@ def full_plan() -> Plan:
             Transactional(("SELECT 1", "SELECT 'ü'"), (LOCK,), patient=True), becomes=State.HIDDEN,
             reverse=("SELECT 2",), makes=Upkeep.SYNC, restores=(Stage.READY,), occasion=Occasion.FINISHED,
             brings=("DEFAULT",), adopts=Adopted("i", "btree (n)"), unique=("n",), beside=("SELECT 1",),
+            ages=True,
         ),
         Step("b", "~", "Build.", Concurrent("CREATE", "PROBE", "DROP", LOCK.relation, (LOCK,), again=True),
              by_size=True),
@@ -113,6 +114,7 @@ def full_plan() -> Plan:
         forecast=Forecast(1_000, 81_920, 1_000, 163_840, 200_000, 40_960, 0.5),
         follows=("app.guests",),
         hidden_views=('app."~ec_guests"',),
+        goes_along=("app.visitors",),
         makes_table=True,
         program_version="0.1.0",
     )  # fmt: skip

@@ -4,7 +4,7 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from expandcontract.changes import columns, instant_type, outside, preflight
+from expandcontract.changes import columns, following_views, instant_type, outside, preflight
 from expandcontract.changes.kind import Spec
 from expandcontract.changes.new_rules import OneRuled
 from expandcontract.model.change import Change, Unfit
@@ -48,7 +48,7 @@ class ChangeTypeSpec(OneRuled):
         description="Alter the column itself, where PostgreSQL looks at no row for it; code must accept both",
     )
     upsert_new: bool = Field(default=False, description=columns.UPSERT_NEW)
-    recreate_views: bool = Field(default=False, description=columns.RECREATE_VIEWS)
+    recreate_views: bool = Field(default=False, description=following_views.RECREATE_VIEWS)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:

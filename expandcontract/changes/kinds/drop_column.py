@@ -1,11 +1,11 @@
 """drop-column: a column that no code uses any more, hidden first and dropped by purge."""
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from expandcontract.changes import fills, hazards, preflight, row_expressions
+from expandcontract.changes import fills, following_views, hazards, preflight, row_expressions
 from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
@@ -31,6 +31,14 @@ class DropColumnSpec(Spec):
     fill: str | None = Field(
         None, description="What rows of new code get in it until purge, of columns of the row, for old code."
     )
+    recreate_views: bool = Field(default=False, description=following_views.RECREATE_WITHOUT)
+    drop_views: bool = Field(default=False, description=following_views.DROP_VIEWS)
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> Self:
+        if self.recreate_views and self.drop_views:
+            raise ValueError("--recreate-views and --drop-views exclude each other")
+        return self
 
 
 class DropColumn(Kind[DropColumnSpec]):
@@ -73,16 +81,19 @@ class DropColumn(Kind[DropColumnSpec]):
             _examine_fill(column, fill)
         keys = snapshot.relation.partition_keys
         notes = Noting(change.name, snapshot.triggered, column, trigger, schema, fill, hidden, keys)
+        views = following_views.of_dropped(
+            snapshot, column, hidden, recreate=spec.recreate_views, drop=spec.drop_views
+        )
         goes = Part(
             contract=(f"ALTER TABLE {table} RENAME COLUMN {name} TO {quote(hidden)}",),
             undo=(f"ALTER TABLE {table} RENAME COLUMN {quote(hidden)} TO {name}",),
             purge=(f"ALTER TABLE {table} DROP COLUMN {quote(hidden)}",),
-            notes=tuple(_notes(snapshot, column)),
+            notes=tuple(_notes(views.without(snapshot), column)),
         )
         return compose(
             change,
             snapshot,
-            (*not_null_relaxed.parts(snapshot, column), noting.part(notes), goes),
+            (*not_null_relaxed.parts(snapshot, column), noting.part(notes), *views.around(goes)),
             Words(
                 about=f"without {name}",
                 ready=f"code may leave {name} out",
@@ -115,6 +126,17 @@ def _examine_fill(column: Column, fill: RowFunction) -> None:
 def _notes(snapshot: Snapshot, column: Column) -> Iterator[Note]:
     name = quote(column.name)
     yield from hazards.of_hiding(snapshot, column)
+    alone = [f"index {quote(i.name)}" for i in snapshot.indexes if set(i.columns) == {column.name}]
+    alone += [
+        f"constraint {quote(each.name)}"
+        for each in snapshot.constraints
+        if not each.inbound and each.columns == (column.name,)
+    ]
+    alone += [f"sequence {each}" for each in column.owned_sequences]
+    if alone:
+        yield Note(
+            "goes-along", f"With {name} go at purge, and come back by undo until then: {', '.join(alone)}."
+        )
     for index in snapshot.indexes:
         if column.name in index.columns and set(index.columns) != {column.name}:
             yield Note.hazard(

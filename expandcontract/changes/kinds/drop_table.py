@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from expandcontract.changes import stand_in, table_shape
+from expandcontract.changes import following_views, stand_in, table_shape
 from expandcontract.changes.compose import compose
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change
@@ -38,6 +38,7 @@ class DropTableSpec(Spec):
     """`ec start drop-table faxes`."""
 
     table: str = Field(description="The table: [schema.]table", json_schema_extra={"positional": True})
+    drop_views: bool = Field(default=False, description=following_views.DROP_VIEWS)
 
 
 class DropTable(Kind[DropTableSpec]):
@@ -54,23 +55,28 @@ class DropTable(Kind[DropTableSpec]):
     def compile(
         self, change: Change, spec: DropTableSpec, snapshot: Snapshot, judgement: Answer, ledger_schema: str
     ) -> Plan:
-        del spec, judgement
+        del judgement
         table = snapshot.table
         _examine(snapshot)
         hidden = RelationName(table.schema, hidden_name(table.name))
         stand_in.examine_table_name(snapshot, hidden.name, ours=True)
         trigger = trigger_name(change.name)
         notes = Noting(change.name, snapshot.triggered, None, trigger, sync_schema(ledger_schema))
+        views = following_views.of_dropped(snapshot, drop=spec.drop_views)
         goes = Part(
             contract=(rename(table, hidden),),
             undo=(rename(hidden, table),),
             purge=(f"DROP TABLE {hidden.sql}",),
-            notes=tuple(_notes(snapshot)),
+            notes=tuple(_notes(views.without(snapshot))),
         )
         return compose(
             change,
             snapshot,
-            (noting.part(notes), *(inbound_keys.part(table, key) for key in _keys(snapshot)), goes),
+            (
+                noting.part(notes),
+                *(inbound_keys.part(table, key) for key in _keys(snapshot)),
+                *views.around(goes),
+            ),
             Words(
                 about=f"without {table}",
                 ready=f"code may leave {table} alone",

@@ -4,7 +4,7 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from expandcontract.changes import columns, into, preflight
+from expandcontract.changes import columns, following_views, into, preflight
 from expandcontract.changes.kind import Spec
 from expandcontract.changes.new_rules import OneRuled
 from expandcontract.model.change import Unfit
@@ -38,10 +38,12 @@ class MergeColumnsSpec(OneRuled):
         Unfit.ACCEPT,
         description="A value that --back does not give back: refuse the write, record it or accept the loss",
     )
+    recreate_views: bool = Field(default=False, description=following_views.RECREATE_BY_BACK)
 
     @model_validator(mode="after")
     def _leads_back(self) -> Self:
         into.require_way_back(self.back, "--back 'COLUMN = EXPR' for each column", one_way=self.one_way)
+        following_views.examine_way_back(recreate=self.recreate_views, one_way=self.one_way)
         into.require_made((self.into, *self.back))
         return self
 
@@ -88,6 +90,7 @@ class MergeColumns(columns.PairKind[MergeColumnsSpec]):
             back=backs.get(names[0]),
             one_way=spec.one_way,
             old_more=tuple(FurtherOldAsked(name, hidden_name(name), backs.get(name)) for name in names[1:]),
+            recreate_views=spec.recreate_views,
             rules=spec.rules(made.name),
         )
 

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from expandcontract.changes import columns, instant_rename, preflight
+from expandcontract.changes import columns, following_views, instant_rename, preflight
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change, Unfit
 from expandcontract.model.errors import NameTaken
@@ -23,7 +23,7 @@ class RenameColumnSpec(Spec):
     )
     new_name: str = Field(description="Its new name", json_schema_extra={"positional": True})
     upsert_new: bool = Field(default=False, description=columns.UPSERT_NEW)
-    recreate_views: bool = Field(default=False, description=columns.RECREATE_VIEWS)
+    recreate_views: bool = Field(default=False, description=following_views.RECREATE_VIEWS)
     instant: bool = Field(
         default=False,
         description="Copy nothing: until contract a view that has both names stands in the table's place",

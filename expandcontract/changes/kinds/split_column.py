@@ -4,7 +4,7 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from expandcontract.changes import columns, into, preflight
+from expandcontract.changes import columns, following_views, into, preflight
 from expandcontract.changes.kind import Spec
 from expandcontract.changes.new_rules import EachRuled
 from expandcontract.model.change import Unfit
@@ -33,10 +33,12 @@ class SplitColumnSpec(EachRuled):
         Unfit.ACCEPT,
         description="A value that --back does not give back: refuse the write, record it or accept the loss",
     )
+    recreate_views: bool = Field(default=False, description=following_views.RECREATE_BY_BACK)
 
     @model_validator(mode="after")
     def _leads_back(self) -> Self:
         into.require_way_back(self.back, "--back EXPR", one_way=self.one_way)
+        following_views.examine_way_back(recreate=self.recreate_views, one_way=self.one_way)
         into.require_made(self.into)
         return self
 
@@ -71,6 +73,7 @@ class SplitColumn(columns.PairKind[SplitColumnSpec]):
             back=spec.back,
             one_way=spec.one_way,
             more=tuple(more),
+            recreate_views=spec.recreate_views,
             rules=spec.rules(*names),
         )
 

@@ -4,7 +4,7 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from expandcontract.changes import columns, into, preflight
+from expandcontract.changes import columns, following_views, into, preflight
 from expandcontract.changes.kind import Spec
 from expandcontract.changes.new_rules import OneRuled
 from expandcontract.model.change import Unfit
@@ -33,11 +33,13 @@ class TransformColumnSpec(OneRuled):
         description="A value that the other side cannot hold: refuse the write, record it or accept the loss",
     )
     upsert_new: bool = Field(default=False, description=columns.UPSERT_NEW)
+    recreate_views: bool = Field(default=False, description=following_views.RECREATE_BY_BACK)
 
     @model_validator(mode="after")
     def _leads_back(self) -> Self:
         # A cast between equal types would give back the new value as the old one.
         into.require_way_back(self.back, "--back EXPR", one_way=self.one_way)
+        following_views.examine_way_back(recreate=self.recreate_views, one_way=self.one_way)
         return self
 
 
@@ -75,6 +77,7 @@ class TransformColumn(columns.PairKind[TransformColumnSpec]):
             back=spec.back,
             one_way=spec.one_way,
             upsert_new=spec.upsert_new,
+            recreate_views=spec.recreate_views,
             rules=spec.rules(new),
         )
 

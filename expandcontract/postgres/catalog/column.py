@@ -34,7 +34,8 @@ class Column:
     attgenerated (`s`, `v` or empty). `storage` and `compression` are None where they are the type's default.
     `plain_equality` says that `IS NOT DISTINCT FROM` means identical: a built-in type whose default btree
     class has equalimage, with a deterministic collation. `sequence_types` are the types of `owned_sequences`,
-    which are the sequences that are OWNED BY the column (not those of identity).
+    which are the sequences that are OWNED BY the column (not those of identity). `labels` are its security
+    labels, each with its provider before it.
     """
 
     name: str
@@ -60,6 +61,7 @@ class Column:
     not_null_inherited: bool = True
     not_null_comment: str | None = None
     sequence_types: tuple[str, ...] = ()
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 #: NOT NULL is a constraint of its own, with a name and perhaps not valid yet, since 18.
@@ -104,7 +106,10 @@ SELECT a.attname::text, a.attnum::int, pg_catalog.format_type(a.atttypid, a.attt
                    WHEN 'pg_catalog.varchar'::pg_catalog.regtype THEN 'pg_catalog.text'::pg_catalog.regtype
                    ELSE a.atttypid END),
        CASE WHEN k.oid IS NULL THEN {without_a_child} ELSE NOT k.connoinherit END,
-       pg_catalog.obj_description(k.oid, 'pg_constraint')
+       pg_catalog.obj_description(k.oid, 'pg_constraint'),
+       ARRAY(SELECT ARRAY[l.provider, l.label] FROM pg_catalog.pg_seclabel l
+             WHERE l.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND l.objoid = a.attrelid
+               AND l.objsubid = a.attnum ORDER BY 1)
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_catalog.pg_collation l ON l.oid = a.attcollation
@@ -158,7 +163,7 @@ async def load(conn: AsyncConnection, oid: int, version: int, about: Collection[
     for row in await rows(conn, query, oid):
         (name, number, type_sql, collation, not_null, not_null_name, not_null_valid, default, *rest) = row
         (identity, generated, inherited, storage, compression, target, options, comment, *rest) = rest
-        (plain_equality, not_null_inherited, not_null_comment) = rest
+        (plain_equality, not_null_inherited, not_null_comment, labels) = rest
         if default is not None and is_nothing(default):
             default = None
         judged = default if name in about and not generated else None
@@ -187,6 +192,7 @@ async def load(conn: AsyncConnection, oid: int, version: int, about: Collection[
                 sequence_types=tuple(types[name]),
                 not_null_inherited=not_null_inherited,
                 not_null_comment=not_null_comment,
+                labels=tuple((provider, label) for provider, label in labels),
             )
         )
     return tuple(columns)

@@ -52,7 +52,8 @@ class Snapshot:
     indexes and constraints must avoid. `leaf_only` is what only relations below the table have on such a
     column.
     `row_functions` are those that know how many columns the table has, `row_versions` who reads its xmin.
-    `views` are those over the column, of every level, for a change that has them follow it.
+    `views` are those over the columns, or the table, of every level, for a change that does something about
+    them.
     """
 
     server_version: int

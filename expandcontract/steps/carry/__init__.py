@@ -22,6 +22,7 @@ from expandcontract.steps.carry.subject import Subject, Trait
 #: the whole table.
 TRAITS: tuple[Trait, ...] = (
     indexes.part,
+    views.part,
     checks.part,
     not_null.part,
     filled.part,
@@ -32,13 +33,13 @@ TRAITS: tuple[Trait, ...] = (
     comment.part,
     default.part,
     triggers.part,
-    views.part,
 )
 
 #: Where the new side is not of as many columns nothing says which of them an index, or a rule, is for: those
 #: of the old side go at contract, and come back with it.
 UNEVEN: tuple[Trait, ...] = (
     indexes.part,
+    views.part,
     checks.part,
     not_null.part,
     foreign_keys.part,

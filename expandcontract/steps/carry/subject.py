@@ -26,9 +26,10 @@ class Subject:
     what is missing there cannot be carried. `hidden_definitions` are those of unique indexes for the hidden
     column, which undo may have to build, `final_definitions` those of all indexes for the new column as it is
     called after contract. `unique_at_ready` says that twins of unique indexes are unique from ready on, for
-    new code that upserts, `recreate_views` that views over the column follow. `default` is the new side's
-    default, unless the old one is volatile: that one moves at contract. `rules` are those that the new side
-    does not have from the old one.
+    new code that upserts, `recreate_views` that views over the column follow; `shown` are then the
+    expressions over the new side, one for each old column, that they show in its place. `default` is the new
+    side's default, unless the old one is volatile: that one moves at contract. `rules` are those that the
+    new side does not have from the old one.
     """
 
     snapshot: Snapshot
@@ -43,6 +44,7 @@ class Subject:
     final_definitions: Mapping[str, str] = field(default_factory=dict)
     unique_at_ready: bool = False
     recreate_views: bool = False
+    shown: tuple[str, ...] = ()
     rules: NewRules = field(default_factory=NewRules)
 
     @property

@@ -6,7 +6,7 @@ from expandcontract.model.names import quote
 from expandcontract.model.phases import State
 from expandcontract.model.step import Step, Transactional
 from expandcontract.steps import keep_on_rollback, tables
-from expandcontract.steps.carry import storage
+from expandcontract.steps.carry import labels, storage
 from expandcontract.steps.pair import sweeps, upkeep
 from expandcontract.steps.pair.columns import Columns
 from expandcontract.steps.parts import Part, Sentences
@@ -35,6 +35,7 @@ def part(columns: Columns) -> Part:
         rollback=(
             *kept,
             *upkeep.gone(columns),
+            *carried.rollback,
             *(f"{table} DROP COLUMN IF EXISTS {quote(new)}" for new in columns.pair.new_columns),
             *upkeep.conversions_gone(columns),
         ),
@@ -75,10 +76,8 @@ def _hides(columns: Columns) -> str:
     found = columns.carried.follows
     if not found:
         return sentence
-    names, (views, read) = ", ".join(quote(view.name) for view in found), ("view", "reads")
-    if found[1:]:
-        views, read = "views", "read"
-    return f"{sentence}; {views} {names} {read} the new one"
+    names = ", ".join(quote(view.name) for view in found)
+    return f"{sentence}; {'views' if found[1:] else 'view'} {names} {'follow' if found[1:] else 'follows'}"
 
 
 def _add(columns: Columns) -> Step:
@@ -89,7 +88,9 @@ def _add(columns: Columns) -> Step:
         f"ALTER TABLE {columns.table.sql} ADD COLUMN {new}" + ("" if each is None else f" COLLATE {each}")
         for new, each in zip(news, collations, strict=True)
     )
-    stored = () if columns.pair.more or columns.others else storage.statements(columns.subject)
+    stored: tuple[str, ...] = ()
+    if not (columns.pair.more or columns.others):
+        stored = (*storage.statements(columns.subject), *labels.statements(columns.subject))
     action = Transactional((*adds, *stored), tables.access_exclusive(columns.table))
     return Step("add_column", "+", f"add column {' and '.join(news)}", action)
 

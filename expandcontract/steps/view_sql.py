@@ -1,0 +1,120 @@
+"""What statements about several views are made of: their names, and blocks that go over what is there."""
+
+from collections.abc import Sequence
+
+from expandcontract.model.names import RelationName, do, hidden_name, literal, shorten
+from expandcontract.postgres.catalog.view import View
+from expandcontract.postgres.owner_rights import AS_OWNER
+
+
+def hidden(name: RelationName) -> RelationName:
+    """Return what a view, or a part of one, is called while another one is in its place."""
+    return RelationName(name.schema, hidden_name(name.name))
+
+
+def beside(name: RelationName) -> RelationName:
+    """Return what one is called that is made to take its place."""
+    return RelationName(name.schema, shorten(f"~ec_new_{name.name}"))
+
+
+def block(declared: Sequence[str], body: Sequence[str]) -> str:
+    """Return a block that runs with the rights of the table's owner: a constant in a view's text may call a
+    domain's CHECK when it is parsed.
+    """
+    variables = "\n    ".join(filter(None, declared))
+    return do(
+        f"{AS_OWNER}\nDECLARE\n    {variables}\nBEGIN\n    " + "\n    ".join(filter(None, body)) + "\nEND"
+    )
+
+
+def rows(names: Sequence[RelationName]) -> str:
+    """Return names as a table `v`: as SQL, and what each is called while it is hidden, or made beside."""
+    values = ", ".join(
+        f"({place}, {literal(name.sql)}, {literal(hidden(name).sql)}, {literal(beside(name).sql)})"
+        for place, name in enumerate(names)
+    )
+    return f"(VALUES {values}) AS v (place, name, hidden, beside)"
+
+
+def renamed(views: Sequence[View], which: str, to: str, *, where: str = "") -> str:
+    """Return what of a block renames views, with what they have under names of its own, from those in the
+    column `which` of `called`, `hidden`, `beside` to those in `to`: those that are there, and only where
+    there is something under the name in `where`, too.
+    """
+    every = [
+        (kind, name)
+        for view in views
+        for kind, name in (
+            ("TABLE", view.name),
+            *(("TABLE" if part.kind == "INDEX" else part.kind, part.name) for part in view.parts),
+        )
+    ]
+    values = ", ".join(
+        f"({place}, {literal(kind)}, {literal(name.schema)}, {literal(name.name)}, "
+        f"{literal(hidden(name).name)}, {literal(beside(name).name)})"
+        for place, (kind, name) in enumerate(every)
+    )
+    there = " AND ".join(_is_there(each) for each in (which, where) if each)
+    return f"""FOR shown IN
+        SELECT v.kind, pg_catalog.format('%I.%I', v.schema, v.{which}) AS name, v.{to} AS becomes
+        FROM (VALUES {values}) AS v (place, kind, schema, called, hidden, beside)
+        WHERE {there}
+        ORDER BY v.place
+    LOOP
+        EXECUTE pg_catalog.format('ALTER %s %s RENAME TO %I', shown.kind, shown.name, shown.becomes);
+    END LOOP;"""
+
+
+def _is_there(which: str) -> str:
+    return f"""CASE v.kind WHEN 'TABLE'
+            THEN pg_catalog.to_regclass(pg_catalog.format('%I.%I', v.schema, v.{which})) IS NOT NULL
+            ELSE EXISTS (SELECT FROM pg_catalog.pg_statistic_ext s
+                         JOIN pg_catalog.pg_namespace n ON n.oid = s.stxnamespace
+                         WHERE n.nspname = v.schema AND s.stxname = v.{which}) END"""
+
+
+#: What follows the words that make a view: its name, its options and its text, of `c`.
+DEFINED = """%s%s AS %s', c.oid::pg_catalog.regclass,
+                   ' WITH (' || pg_catalog.array_to_string(c.reloptions, ', ') || ')', """
+
+#: What of a block executes what it has written.
+FOR_EACH_MAKE = """FOREACH make IN ARRAY makes LOOP
+        {made}
+    END LOOP;"""
+
+#: The view `shown.name` gets the owner and the privileges of `shown.before`, in their order, and loses what
+#: default privileges gave it.
+AS_BEFORE = """EXECUTE pg_catalog.format('ALTER TABLE %s OWNER TO %I', shown.name,
+            (SELECT pg_catalog.pg_get_userbyid(c.relowner) FROM pg_catalog.pg_class c
+             WHERE c.oid = shown.before));
+        FOR given IN
+            SELECT p.what, p.who, p.further FROM (
+                SELECT DISTINCT 0 AS turn, 0::pg_catalog.int8 AS place, 'REVOKE ALL' AS what,
+                       'FROM ' || CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(
+                           pg_catalog.pg_get_userbyid(x.grantee)) END AS who, '' AS further
+                FROM pg_catalog.pg_class c, pg_catalog.pg_class b, LATERAL (
+                    SELECT y.grantee FROM pg_catalog.aclexplode(c.relacl) y WHERE y.grantee <> c.relowner
+                    UNION SELECT c.relowner WHERE b.relacl IS NOT NULL) x
+                WHERE c.oid = pg_catalog.to_regclass(shown.name) AND b.oid = shown.before
+                UNION ALL
+                SELECT 1, x.place, 'GRANT ' || x.privilege_type,
+                       'TO ' || CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(
+                           pg_catalog.pg_get_userbyid(x.grantee)) END,
+                       CASE WHEN x.is_grantable AND x.grantee <> b.relowner THEN ' WITH GRANT OPTION'
+                       ELSE '' END
+                FROM pg_catalog.pg_class b, pg_catalog.aclexplode(b.relacl) WITH ORDINALITY
+                    AS x (grantor, grantee, privilege_type, is_grantable, place)
+                WHERE b.oid = shown.before
+                UNION ALL
+                SELECT 2, a.attnum * 1000 + x.place,
+                       pg_catalog.format('GRANT %s (%I)', x.privilege_type, a.attname),
+                       'TO ' || CASE x.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_catalog.quote_ident(
+                           pg_catalog.pg_get_userbyid(x.grantee)) END,
+                       CASE WHEN x.is_grantable THEN ' WITH GRANT OPTION' ELSE '' END
+                FROM pg_catalog.pg_attribute a, pg_catalog.aclexplode(a.attacl) WITH ORDINALITY
+                    AS x (grantor, grantee, privilege_type, is_grantable, place)
+                WHERE a.attrelid = shown.before
+            ) p ORDER BY p.turn, p.place
+        LOOP
+            EXECUTE pg_catalog.format('%s ON %s %s%s', given.what, shown.name, given.who, given.further);
+        END LOOP;"""
