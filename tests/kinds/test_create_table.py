@@ -3,6 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import asyncpg
 import pytest
 
 from expandcontract.engine.verbs import plan as plans
@@ -152,3 +153,14 @@ async def test_nobody_waits_long_behind_it(database: str) -> None:
             with pytest.raises(LockBudgetSpent):
                 await plans.make(replace(life.context, policy=hurried), life.change)
         assert (await life.start()).stage == Stage.FINISHED
+
+
+async def test_nobody_says_that_another_table_is_the_one(database: str) -> None:
+    """The ledger takes the table of the transaction that made it, and no other of that name."""
+    async with living(database, "create-table", {"statement": "CREATE TABLE a (id int)"}, GIVEN) as life:
+        with dies_at("expand.begun"):
+            await life.start()
+        await life.sql("CREATE TABLE a (mine int)")
+        for table in ("users", "a"):
+            with pytest.raises(asyncpg.PostgresError, match="its plan stays as it is"):
+                await life.sql(f"UPDATE expandcontract.change SET relation = '{table}'::regclass")
