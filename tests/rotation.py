@@ -23,13 +23,14 @@ def part(items: Sequence[T], of: int, *, later: int = 0) -> Sequence[T]:
 
 
 def take_turns(items: Sequence[pytest.Item]) -> None:
-    """Mark what a commit leaves out of the cases of each test that is marked with `in_turn`: the next part is
-    slow, and the rest is left to `make soak` as well.
+    """Mark what a commit leaves out of the cases of each test that is marked with `in_turn`, and out of the
+    tests of each module that is: the next part is slow, and the rest is left to `make soak` as well.
     """
     cases: dict[str, list[pytest.Item]] = {}
     for item in sorted(items, key=lambda item: item.nodeid):
         if item.get_closest_marker("in_turn") is not None:
-            cases.setdefault(item.nodeid.partition("[")[0], []).append(item)
+            own = any(marker.name == "in_turn" for marker in item.own_markers)
+            cases.setdefault(item.nodeid.partition("[" if own else "::")[0], []).append(item)
     for each in cases.values():
         marker = each[0].get_closest_marker("in_turn")
         assert marker is not None

@@ -99,7 +99,7 @@ def _unless_more(views: Sequence[View]) -> str:
     END IF;"""
 
 
-#: Everything that a view has, as statements, in the order in which they can run.
+#: Everything that views have, as statements, in the order in which they can run: a rule of one may name any.
 _WRITTEN = """makes := ARRAY(
         SELECT m.make FROM {places}
         JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(v.beside)
@@ -200,5 +200,5 @@ _WRITTEN = """makes := ARRAY(
             LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = l.objoid AND a.attnum = l.objsubid
             WHERE l.classoid = 'pg_catalog.pg_class'::pg_catalog.regclass AND l.objoid = c.oid
         ) m
-        ORDER BY v.place, m.turn, m.name
+        ORDER BY m.turn > 1, v.place, m.turn, m.name
     );"""

@@ -10,6 +10,8 @@ from expandcontract.model.phases import Stage
 from tests.acceptance.cycle import Life, living
 from tests.acceptance.script import scripted
 
+pytestmark = pytest.mark.in_turn(2)
+
 RENAME = ("rename-column", {"column": "public.users.name", "new_name": "display_name"})
 USERS = """CREATE TABLE users(id int PRIMARY KEY, name text, email text);
 INSERT INTO users SELECT i, 'n' || i, 'e' || i FROM generate_series(1, 300) i;"""

@@ -12,6 +12,8 @@ from expandcontract.model.phases import Stage
 from expandcontract.postgres.connect import Database
 from tests.acceptance.cycle import Life, living
 
+pytestmark = pytest.mark.in_turn(2)
+
 RENAME = ("rename-column", {"column": "public.users.name", "new_name": "display_name"})
 USERS = """CREATE TABLE users(id int PRIMARY KEY, name text, email text);
 INSERT INTO users SELECT i, 'n' || i, 'e' || i FROM generate_series(1, 300) i;"""

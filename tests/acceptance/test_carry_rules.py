@@ -9,6 +9,8 @@ from tests.acceptance.catalog import difference
 from tests.acceptance.script import TO_READY, Script, scripted
 from tests.conftest import VERSION
 
+pytestmark = pytest.mark.in_turn(2)
+
 _RENAME = {"column": "t.name", "new_name": "label"}
 
 

@@ -16,6 +16,8 @@ from tests.acceptance.catalog import Connection, everything
 from tests.acceptance.cycle import Life, living
 from tests.acceptance.script import scripted
 
+pytestmark = pytest.mark.in_turn(2)
+
 _NAMES = (
     "CREATE TABLE t(id int PRIMARY KEY, name text, other int); "
     "INSERT INTO t SELECT i, 'name ' || i FROM generate_series(1, 20) i"

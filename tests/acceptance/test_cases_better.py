@@ -22,6 +22,8 @@ from tests.acceptance.catalog import difference, everything
 from tests.acceptance.cycle import Life, living
 from tests.acceptance.script import scripted
 
+pytestmark = pytest.mark.in_turn(2)
+
 Asked: TypeAlias = tuple[str, dict[str, Any]]
 
 _ORDERS = """

@@ -9,6 +9,8 @@ from tests.acceptance.cases import Case, rename_not_null, run, run_as_operator
 from tests.acceptance.catalog import everything
 from tests.acceptance.cycle import Application, living
 
+pytestmark = pytest.mark.in_turn(2)
+
 
 async def _p13_between(life: Application) -> None:
     await life.sql("INSERT INTO reviews(username, product, stars) VALUES ('new', 'n', 5)")

@@ -7,6 +7,8 @@ from expandcontract.model.errors import GateShut, Mismatches, WrongState
 from expandcontract.model.phases import Stage
 from tests.acceptance.cycle import Life, living
 
+pytestmark = pytest.mark.in_turn(2)
+
 _USERS = """
 CREATE TABLE users(id int PRIMARY KEY, name text);
 INSERT INTO users SELECT i, 'name ' || i FROM generate_series(1, 50) i

@@ -15,6 +15,8 @@ from tests.acceptance.moments import at, elsewhere
 from tests.acceptance.script import Script, scripted
 from tests.waiting import until
 
+pytestmark = pytest.mark.in_turn(2)
+
 #: `t` is changed, `plain` is not; otherwise they are alike.
 _GIVEN = """
 CREATE TABLE parents(id int PRIMARY KEY);

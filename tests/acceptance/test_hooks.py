@@ -19,6 +19,8 @@ from expandcontract.model.phases import Stage
 from tests.acceptance.cycle import Life, living
 from tests.acceptance.moments import dies_at
 
+pytestmark = pytest.mark.in_turn(2)
+
 _USERS = """
 CREATE TABLE users(id int PRIMARY KEY, name text);
 INSERT INTO users SELECT i, 'name ' || i FROM generate_series(1, 20) i

@@ -20,6 +20,8 @@ from tests.acceptance.cycle import POLICY, Life, carried, living
 from tests.acceptance.moments import dies_at
 from tests.waiting import until
 
+pytestmark = pytest.mark.in_turn(2)
+
 _GIVEN = """
 CREATE TABLE users(id int PRIMARY KEY, name text, other int);
 INSERT INTO users SELECT i, 'Name ' || i FROM generate_series(1, 40) i

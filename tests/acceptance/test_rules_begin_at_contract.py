@@ -15,6 +15,8 @@ from expandcontract.model.phases import Section, Stage
 from tests.acceptance.cycle import Life, living
 from tests.acceptance.script import Script, scripted
 
+pytestmark = pytest.mark.in_turn(2)
+
 _RENAME = {"column": "t.name", "new_name": "label"}
 _TABLE = """CREATE TABLE o (name text PRIMARY KEY); INSERT INTO o VALUES ('a'), ('b'), ('bad');
     CREATE TABLE t (id int PRIMARY KEY, name text NOT NULL CONSTRAINT sound CHECK (name <> 'bad')

@@ -8,6 +8,8 @@ from expandcontract.model.phases import Section
 from tests.acceptance.cycle import Life, living
 from tests.acceptance.script import TO_READY, scripted
 
+pytestmark = pytest.mark.in_turn(2)
+
 _RENAME = {"column": "t.name", "new_name": "label"}
 _GIVEN = "CREATE TABLE t (id int PRIMARY KEY, name text NOT NULL UNIQUE); INSERT INTO t VALUES (1, 'a')"
 _CODE = {"column": "t.name", "type": "text", "to": "code"}

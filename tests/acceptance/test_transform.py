@@ -21,6 +21,8 @@ from tests.acceptance.cycle import Life, living
 from tests.acceptance.functions import decrypt, encrypt
 from tests.waiting import until
 
+pytestmark = pytest.mark.in_turn(2)
+
 HERE = "tests.acceptance.functions"
 GIVEN = """
 CREATE TABLE users (id int PRIMARY KEY, email text{more}, seen int NOT NULL DEFAULT 0);

@@ -25,6 +25,8 @@ from tests.acceptance.cycle import Life, living
 from tests.acceptance.test_transform import HERE
 from tests.waiting import until
 
+pytestmark = pytest.mark.in_turn(2)
+
 GIVEN = """
 CREATE TABLE items (id int PRIMARY KEY, code text, seen int NOT NULL DEFAULT 0);
 INSERT INTO items SELECT i, i::text FROM generate_series(1, 1000) i;

@@ -9,6 +9,8 @@ from expandcontract.model.errors import GateShut, Mismatches
 from tests.acceptance.cycle import living
 from tests.acceptance.script import Script, scripted
 
+pytestmark = pytest.mark.in_turn(2)
+
 GIVEN = """
 CREATE TABLE parts (id int PRIMARY KEY, size {old}, note text);
 INSERT INTO parts SELECT i, i::text::{old} FROM generate_series(1, 20) i;

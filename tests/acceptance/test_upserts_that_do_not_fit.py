@@ -10,6 +10,8 @@ import pytest
 
 from tests.acceptance.script import Script, scripted
 
+pytestmark = pytest.mark.in_turn(2)
+
 GIVEN = """
 CREATE TABLE parts (id int PRIMARY KEY, code text UNIQUE, size {old}, note text);
 INSERT INTO parts (id, code, size) SELECT i, i, i::text::{old} FROM generate_series(1, 4) i

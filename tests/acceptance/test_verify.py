@@ -20,6 +20,8 @@ from tests.acceptance.cycle import Life, living
 from tests.acceptance.probe import TRIES
 from tests.waiting import until
 
+pytestmark = pytest.mark.in_turn(2)
+
 if TYPE_CHECKING:
     from expandcontract.sweep.row_reader import MismatchFound
 

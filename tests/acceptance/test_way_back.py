@@ -11,6 +11,8 @@ from tests.acceptance.cycle import Life, living
 from tests.acceptance.moments import at, elsewhere
 from tests.acceptance.script import scripted
 
+pytestmark = pytest.mark.in_turn(2)
+
 _USERS = """
 CREATE TABLE users(id int PRIMARY KEY, name text);
 INSERT INTO users SELECT i, 'name ' || i FROM generate_series(1, 20) i

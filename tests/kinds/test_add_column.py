@@ -30,6 +30,8 @@ from tests.conftest import VERSION
 from tests.kinds.cases import USERS
 from tests.kinds.watched import Watched
 
+pytestmark = pytest.mark.in_turn(2)
+
 WORLD = (
     USERS
     + """

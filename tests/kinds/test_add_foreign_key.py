@@ -20,6 +20,8 @@ from tests.acceptance.cycle import living, opened
 from tests.acceptance.script import scripted
 from tests.conftest import VERSION
 
+pytestmark = pytest.mark.in_turn(2)
+
 GIVEN = """
 CREATE TABLE customers (id integer PRIMARY KEY, region text, number integer, note text,
     UNIQUE (region, number));

@@ -11,6 +11,8 @@ from expandcontract.model.errors import EcError, GateShut, MissingPrivilege, Nam
 from expandcontract.model.verdict import Verdict
 from tests.acceptance.cycle import living, opened
 
+pytestmark = pytest.mark.in_turn(2)
+
 GIVEN = """
 CREATE TABLE faxes (id integer PRIMARY KEY, body text, up integer REFERENCES faxes);
 INSERT INTO faxes SELECT n, 'x' FROM generate_series(1, 100) n;

@@ -10,6 +10,8 @@ from tests.acceptance.cycle import living, opened
 from tests.acceptance.script import scripted
 from tests.kinds.test_other_tables import begun
 
+pytestmark = pytest.mark.in_turn(2)
+
 GIVEN = """
 CREATE TABLE users (id integer PRIMARY KEY, name text, fax text NOT NULL, note text, seen integer);
 INSERT INTO users SELECT n, 'User ' || n, n, NULL, n FROM generate_series(1, 10) n;

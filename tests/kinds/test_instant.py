@@ -11,6 +11,8 @@ from expandcontract.model.phases import Stage
 from expandcontract.model.plan import Plan
 from tests.acceptance.cycle import Expected, Life, living, opened
 
+pytestmark = pytest.mark.in_turn(2)
+
 FIELDS = {"column": "users.name", "new_name": "title", "instant": True}
 GIVEN = """
 CREATE TABLE "Guest Book" ("Full Name" text PRIMARY KEY);

@@ -13,6 +13,8 @@ from tests.acceptance.script import TO_READY
 from tests.kinds.test_lives import Writer
 from tests.kinds.watched import Watched
 
+pytestmark = pytest.mark.in_turn(2)
+
 GIVEN = """
 CREATE TABLE other (id integer PRIMARY KEY);
 CREATE TABLE t (

@@ -13,6 +13,8 @@ from tests.acceptance.cycle import Expected, living, opened
 from tests.acceptance.script import Script, scripted
 from tests.kinds.cases import MERGE, NAMES
 
+pytestmark = pytest.mark.in_turn(2)
+
 #: NULL is no last name.
 NULLABLE = """
 CREATE TABLE people (id integer PRIMARY KEY, first_name text NOT NULL, last_name varchar(20), note text);

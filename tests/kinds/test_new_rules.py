@@ -12,6 +12,8 @@ from tests.acceptance.cycle import Application, opened
 from tests.acceptance.script import scripted
 from tests.kinds.cases import MERGE, NAMES, PEOPLE
 
+pytestmark = pytest.mark.in_turn(2)
+
 POSTS = """
 CREATE TABLE posts (id integer PRIMARY KEY, title text, body json, author integer, rank integer DEFAULT 0);
 INSERT INTO posts (id, title, author) SELECT n, 'Title ' || n, 1 FROM generate_series(1, 9) n;

@@ -17,6 +17,8 @@ from expandcontract.model.step import Transactional
 from tests.acceptance.cycle import Application, opened
 from tests.conftest import VERSION
 
+pytestmark = pytest.mark.in_turn(2)
+
 GIVEN = """
 CREATE TABLE plain (
     id integer PRIMARY KEY, a text NOT NULL, b integer UNIQUE DEFAULT 5, "Odd ""name" text,

@@ -14,6 +14,8 @@ from expandcontract.model.situation import Situation
 from expandcontract.model.verdict import Verdict
 from tests.acceptance.cycle import Life, acknowledge, living, opened
 
+pytestmark = pytest.mark.in_turn(2)
+
 TITLES = """
 CREATE TABLE articles (id integer PRIMARY KEY, title text);
 INSERT INTO articles SELECT n, 'Title ' || n FROM generate_series(1, 100) n;

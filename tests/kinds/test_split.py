@@ -11,6 +11,8 @@ from tests.acceptance.cycle import living, opened
 from tests.acceptance.script import Script, scripted
 from tests.kinds.cases import PEOPLE
 
+pytestmark = pytest.mark.in_turn(2)
+
 INTO = [
     "first_name = split_part(full_name, ' ', 1)",
     "last_name = substr(full_name, length(split_part(full_name, ' ', 1)) + 2)",

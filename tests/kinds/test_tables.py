@@ -14,6 +14,8 @@ from expandcontract.model.errors import BadName, EcError, GateShut, NameTaken, N
 from expandcontract.model.plan import Plan
 from tests.acceptance.cycle import Application, Expected, Life, living, opened
 
+pytestmark = pytest.mark.in_turn(2)
+
 GIVEN = """
 CREATE ROLE {app} LOGIN; CREATE ROLE {clerk};
 CREATE TABLE users (id integer PRIMARY KEY, name text NOT NULL DEFAULT '-', owner text DEFAULT current_user);

@@ -12,6 +12,8 @@ from expandcontract.model.phases import Stage
 from tests.acceptance.cycle import Expected, Life, living, opened
 from tests.kinds.test_other_tables import begun
 
+pytestmark = pytest.mark.in_turn(2)
+
 GIVEN = """
 CREATE SCHEMA "Reports";
 CREATE TABLE towns (id integer PRIMARY KEY, fax integer);
@@ -89,6 +91,24 @@ async def test_views_follow_and_come_back(database: str, kind: str, fields: dict
         await life.contract()
         assert (await life.purge()).stage == Stage.PURGED
         assert [_kept(row) for row in await life.rows(_VIEWS)] == [_kept(row) for row in before]
+
+
+async def test_a_rule_may_name_a_view_that_is_made_after_its_own(database: str) -> None:
+    """All views are made anew before the first of their rules is, and back again."""
+    given = """CREATE TABLE users (id integer PRIMARY KEY, fax integer);
+        INSERT INTO users VALUES (1, 1);
+        CREATE VIEW one AS SELECT id, fax FROM users;
+        CREATE VIEW other AS SELECT id, fax FROM users;
+        CREATE RULE goes_on AS ON UPDATE TO one
+            DO INSTEAD UPDATE other SET fax = NEW.fax WHERE id = NEW.id"""
+    async with living(database, *RETYPE, given) as life:
+        await life.ready()
+        await life.contract()
+        await life.sql("UPDATE one SET fax = 2")
+        assert await life.value("SELECT telefax FROM users") == 2
+        await life.undo()
+        await life.sql("UPDATE one SET fax = 3")
+        assert await life.value("SELECT fax FROM users") == 3
 
 
 def _kept(row: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -13,6 +13,8 @@ from tests.acceptance.cycle import opened
 from tests.acceptance.script import Script, scripted
 from tests.kinds.watched import Watched
 
+pytestmark = pytest.mark.in_turn(2)
+
 GIVEN = """
 CREATE SCHEMA "Reports";
 CREATE TABLE people (
