@@ -183,7 +183,8 @@ def made(
             NewUnique(names.of("", each, "key"), each, said.equal.get(each, _EQUAL)) for each in asked.unique
         ),
         keys=tuple(
-            _key(names, each, found.table) for each, found in zip(said.keys, snapshot.referred, strict=True)
+            _key(names, key.column, each, found.table)
+            for key, each, found in zip(asked.keys, said.keys, snapshot.referred, strict=True)
         ),
         defaults=tuple(
             (each.column, each.default) for each in said.defaults if each.default and _late(question, each)
@@ -216,12 +217,10 @@ def _told(columns: tuple[str, ...]) -> str:
     return columns[0] if len(columns) == 1 else ""
 
 
-def _key(names: "_Names", key: KeyJudged, table: RelationName) -> NewKey:
-    definition = f"FOREIGN KEY ({quote(key.column)}) REFERENCES {table.sql}{key.after}"
-    reference = Reference((key.column,), table, (key.other,), (key.equal,), partitioned=key.partitioned)
-    return NewKey(
-        names.of("", key.column, "fkey"), key.column, definition, reference, looked_up=not key.row_security
-    )
+def _key(names: "_Names", column: str, key: KeyJudged, table: RelationName) -> NewKey:
+    definition = f"FOREIGN KEY ({quote(column)}) REFERENCES {table.sql}{key.after}"
+    reference = Reference((column,), table, (key.other,), (key.equal,), partitioned=key.partitioned)
+    return NewKey(names.of("", column, "fkey"), column, definition, reference, looked_up=not key.row_security)
 
 
 class _Names:

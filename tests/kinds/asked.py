@@ -146,6 +146,11 @@ ASKED = (
     ),
     Asked("rename-table", "table", lambda r: {"table": r["t"], "new_name": "renamed"}),
     Asked("drop-table", "table", lambda r: {"table": r["t"]}),
+    Asked(
+        "create-table",
+        "table",
+        lambda r: {"statement": f"CREATE TABLE {r['schema']}.beside (LIKE {r['t']} INCLUDING ALL)"},
+    ),
     Asked("reindex", "table", lambda r: {"name": r["t"]}),
     Asked("drop-index", "index", lambda r: _if(r["conname"] is None, {"index": r["name"]})),
     Asked("drop-constraint", "constraint", lambda r: {"table": r["t"], "name": r["name"]}),

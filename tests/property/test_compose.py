@@ -20,7 +20,7 @@ from expandcontract.model.errors import BadChangeFile, EcError
 from expandcontract.model.names import MAX_BYTES, quote
 from expandcontract.model.plan import Plan, from_data, to_data
 from expandcontract.model.step import Concurrent, Sweep, Transactional
-from expandcontract.postgres.clone import Trial
+from expandcontract.postgres.clone import Question, Trial
 from expandcontract.postgres.connect import Database
 from tests.kinds.cases import Case
 from tests.kinds.every import EVERY
@@ -110,8 +110,13 @@ def _answered(kept: Kept, fields: dict[str, Any]) -> Catalog:
 
 
 def _shape(question: object) -> object:
-    # A function is made of each expression, and answered for.
-    return (question.query, len(question.statements)) if isinstance(question, Trial) else type(question)
+    match question:
+        case Trial():  # a function is made of each expression, and answered for
+            return question.query, len(question.statements)
+        case Question(rules=rules):  # and so is each rule
+            return [len(each) for each in (rules.checks, rules.unique, rules.keys, rules.defaults)]
+        case _:
+            return type(question)
 
 
 def _statements(plan: Plan) -> Iterator[str]:
