@@ -1,6 +1,7 @@
 """What statements about several views are made of: their names, and blocks that go over what is there."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from itertools import groupby
 
 from expandcontract.model.names import RelationName, do, hidden_name, literal, shorten
 from expandcontract.postgres.catalog.view import View
@@ -15,6 +16,16 @@ def hidden(name: RelationName) -> RelationName:
 def beside(name: RelationName) -> RelationName:
     """Return what one is called that is made to take its place."""
     return RelationName(name.schema, shorten(f"~ec_new_{name.name}"))
+
+
+def drops(views: Sequence[View], named: Callable[[RelationName], RelationName]) -> tuple[str, ...]:
+    """Return the statements that drop views under those names, those that read others first. A rule of one
+    may name any, so that as many go by one statement as can.
+    """
+    return tuple(
+        f"DROP {kind} IF EXISTS {', '.join(named(view.name).sql for view in alike)}"
+        for kind, alike in groupby(reversed(views), key=lambda view: view.kind)
+    )
 
 
 def block(declared: Sequence[str], body: Sequence[str]) -> str:

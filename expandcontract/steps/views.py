@@ -15,7 +15,16 @@ from expandcontract.postgres.catalog.view import View
 from expandcontract.postgres.owner_rights import not_trusted
 from expandcontract.steps import views_beside
 from expandcontract.steps.reading import Reading
-from expandcontract.steps.view_sql import AS_BEFORE, DEFINED, FOR_EACH_MAKE, block, hidden, renamed, rows
+from expandcontract.steps.view_sql import (
+    AS_BEFORE,
+    DEFINED,
+    FOR_EACH_MAKE,
+    block,
+    drops,
+    hidden,
+    renamed,
+    rows,
+)
 
 _DECLARED = (
     "rules pg_catalog.oid[];",
@@ -103,7 +112,7 @@ _OF_STRANGERS = "What its text calls would run with the rights of the table's ow
 
 def dropped(views: Sequence[View]) -> tuple[str, ...]:
     """Return the statements that drop hidden views, those that read others first."""
-    return tuple(f"DROP {view.kind} IF EXISTS {hidden(view.name).sql}" for view in reversed(views))
+    return drops(views, hidden)
 
 
 def out_of_sight(views: Sequence[View]) -> str:

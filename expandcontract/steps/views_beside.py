@@ -10,7 +10,16 @@ from expandcontract.model.names import do, literal
 from expandcontract.postgres.catalog.view import View
 from expandcontract.postgres.owner_rights import AS_OWNER
 from expandcontract.steps.reading import Reading
-from expandcontract.steps.view_sql import AS_BEFORE, FOR_EACH_MAKE, beside, block, hidden, renamed, rows
+from expandcontract.steps.view_sql import (
+    AS_BEFORE,
+    FOR_EACH_MAKE,
+    beside,
+    block,
+    drops,
+    hidden,
+    renamed,
+    rows,
+)
 
 
 def made(reading: Reading, views: Sequence[View]) -> str:
@@ -54,7 +63,7 @@ def owned(views: Sequence[View]) -> str:
 
 def dropped(views: Sequence[View]) -> tuple[str, ...]:
     """Return the statements that drop them, where they are there still; those that read others first."""
-    return tuple(f"DROP {view.kind} IF EXISTS {beside(view.name).sql}" for view in reversed(views))
+    return drops(views, beside)
 
 
 def filled(view: View) -> str:
