@@ -71,8 +71,8 @@ class Machine(RuleBasedStateMachine):
     `drifted` are the rows that were written while nothing kept the sides in sync (`off`), with the values
     that the new side may still have: until a repair only the old side must hold what was written, and a
     repair that died may have been there for a value in between. `untended`: what a proof rests on was
-    touched, and no command has looked since, so that contract must be refused. `unproven`: nor has one ended
-    that mends and proves.
+    touched, and no command has looked since, so that contract must be refused: something was `altered`, or a
+    partition that came is `unseen`. `unproven`: nor has one ended that mends and proves.
     """
 
     server: Server
@@ -89,6 +89,11 @@ class Machine(RuleBasedStateMachine):
     values = itertools.count(1000)
     #: Over all runs: what was done, so that a test can tell whether it meant something.
     seen: ClassVar[Counter[str]]
+
+    @property
+    def untended(self) -> bool:
+        """Whether what a proof rests on was touched, and no command has looked."""
+        return self.altered or self.unseen
 
     @classmethod
     def over(cls) -> bool:
@@ -112,7 +117,7 @@ class Machine(RuleBasedStateMachine):
         self.rows: dict[int, str | None] = {row[0]: row[1] for row in values}
         self.drifted = defaultdict[int, set[str | None]](set)
         self.away: dict[int, str | None] | None = None
-        self.off = self.untended = self.unproven = self.ready = self.paused = False
+        self.off = self.altered = self.unseen = self.unproven = self.ready = self.paused = False
         self.crashes = 0
         self.stage = Stage.NOT_STARTED
         for verb in ("start", "backfill", "contract")[: self.beginnings[ahead % len(self.beginnings)]]:
@@ -240,6 +245,7 @@ class Machine(RuleBasedStateMachine):
         """Take a partition with its rows away, as retention does: a proof counts for what stays."""
         self._sql(f"ALTER TABLE people DETACH PARTITION {LEAF.name}")
         self.away = {key: self.rows.pop(key) for key in list(self.rows) if key in LEAF}
+        self.unseen = False
         self.seen["detached"] += 1
 
     @precondition(lambda self: self.away is not None and self.stage in TENDED)
@@ -263,7 +269,8 @@ class Machine(RuleBasedStateMachine):
             return
         self.rows |= away
         self.away = None
-        self._touched("attached")
+        self.unseen = self.unproven = True
+        self.seen["attached"] += 1
 
     @precondition(lambda self: self.stage != Stage.PURGED and self.crashes < CRASHES)
     @rule(back=st.booleans(), number=st.integers(1, 10))
@@ -346,7 +353,7 @@ class Machine(RuleBasedStateMachine):
         if verb == "backfill" and self.stage == Stage.READY:
             self.unproven = False
         if verb == "undo" and stage == Stage.HIDDEN:
-            self.untended = self.unproven = True
+            self.altered = self.unproven = True
         hidden = verb == "contract" and stage == Stage.READY
         if hidden or (self.stage != Stage.HIDDEN and not self.unproven):
             # From here on both sides must hold what was written, whatever happened before. Nothing looks at
@@ -361,7 +368,7 @@ class Machine(RuleBasedStateMachine):
     def _tended(self, verb: str) -> None:
         """Note that a command looked, however far it came, and see where the change is then."""
         if verb in ("backfill", "verify"):
-            self.untended = False
+            self.altered = self.unseen = False
         self.stage = self._do(self._load())
         self.ready = self.stage in (Stage.READY, Stage.HIDDEN, Stage.PURGED, Stage.ROLLED_BACK)
         if self.stage == Stage.ROLLED_BACK:
@@ -371,7 +378,7 @@ class Machine(RuleBasedStateMachine):
     def _touched(self, how: str) -> None:
         """Note that what a proof rests on was touched."""
         if self.stage in TENDED:
-            self.untended = self.unproven = True
+            self.altered = self.unproven = True
         self.seen[how] += 1
 
     def _require_refusal(self, verb: str, stage: Stage, refused: EcError) -> None:
