@@ -449,7 +449,7 @@ async def test_statements_that_name_a_table_which_is_renamed(counting: Server) -
             await life.rows("SELECT xmin::text FROM users WHERE id = 1")
             await life.rows("SELECT xmin::text FROM notes")
             (note,) = [each for each in (await life.plan()).hazards if each.code == "seen-statements"]
-            assert note.found == "TRUNCATE by postgres; xmin by postgres."
+            assert note.found == "TRUNCATE by postgres (1 time); xmin by postgres (1 time)."
             await life.start(acknowledged={"view"})
             await look(life)
             await life.rows("SELECT age FROM users WHERE id = 2")
