@@ -102,8 +102,8 @@ def _answered(kept: Kept, fields: dict[str, Any]) -> Catalog:
     server had understood every expression as it did another one.
     """
     question = planner.question(_change(kept.kind, fields), kept.catalog.snapshot)
-    # What it was answered itself speaks of its own snapshot.
-    for other in (kept, *KEPT):
+    # What it was answered itself speaks of its own snapshot; what is said of a pair names its indexes, too.
+    for other in (kept,) if isinstance(question, Question) else (kept, *KEPT):
         if other.kind == kept.kind and _shape(other.catalog.question) == _shape(question):
             return Catalog(question, kept.catalog.snapshot, other.catalog.judgement)
     return kept.catalog
