@@ -92,13 +92,10 @@ class Following:
     def refreshed(self) -> tuple[Step, ...]:
         """Steps of undo, before the turn: what comes back has the rows of now."""
         return tuple(
-            Step(
+            _fills(
                 f"refresh:{view.name.sql}",
-                "=",
                 f"fill hidden {quote(hidden(view.name).name)} anew",
-                Transactional((views_beside.filled_again(view),), patient=True),
-                by_size=True,
-                ages=True,
+                views_beside.filled_again(view),
             )
             for view in self._stored
         )
@@ -209,14 +206,16 @@ class Following:
         )
 
     def _filled(self, view: View) -> Step:
-        return Step(
+        return _fills(
             f"fill:{view.name.sql}",
-            "=",
             f"fill the one beside {quote(view.name.name)}, while its tables are read and written",
-            Transactional((views_beside.filled(view),), patient=True),
-            by_size=True,
-            ages=True,
+            views_beside.filled(view),
         )
+
+
+def _fills(id_: str, sentence: str, statement: str) -> Step:
+    """Return the step that fills a materialized view: it takes time, and has the rows of now."""
+    return Step(id_, "=", sentence, Transactional((statement,), patient=True), by_size=True, ages=True)
 
 
 @dataclass(frozen=True)
