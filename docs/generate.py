@@ -17,15 +17,15 @@ from expandcontract.changes import registry
 from expandcontract.cli import views
 from expandcontract.cli.app import VERBS
 from expandcontract.cli.entry import run
-from expandcontract.cli.hook_settings import HookSettings
 from expandcontract.cli.options import THROTTLES
-from expandcontract.cli.settings import TABLES, Settings
-from expandcontract.cli.throttle_settings import ThrottleSettings
 from expandcontract.cli.views.explain import EXITS
 from expandcontract.cli.views.view import View
 from expandcontract.model.durations import spell
 from expandcontract.model.errors import every_error
 from expandcontract.model.sizes import spell_size
+from expandcontract.settings.hooks import HookSettings
+from expandcontract.settings.settings import TABLES, Settings
+from expandcontract.settings.throttles import ThrottleSettings
 
 REFERENCE = Path(__file__).parent / "reference"
 

@@ -61,10 +61,10 @@ def execute(verb: Verb, written: Mapping[str, Any], *, checkpoints: bool, extra:
     """Run a verb with what was written on the command line and return its exit code."""
     from expandcontract.cli.output import Output
     from expandcontract.cli.session import Session
-    from expandcontract.cli.settings import load
     from expandcontract.cli.signals import Interruption, run
     from expandcontract.model.presence import at_work
     from expandcontract.postgres.sqlstate import values_shown
+    from expandcontract.settings.settings import load
 
     arguments = {p.name: written.get(p.name, p.default) for p in own_parameters(verb)} | dict(extra)
     chosen = {name: written[name] for name in SETTING_NAMES if name in written}

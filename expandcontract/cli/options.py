@@ -99,7 +99,7 @@ SPEECH: tuple[inspect.Parameter, ...] = (
     _parameter("verbose", _flag("More talk; tracebacks of failures.", "--verbose", "-v"), default=False),
 )
 
-#: The settings: fields of cli.settings.Settings, EC_* variables, keys of [tool.expandcontract]. Those without
+#: The settings: fields of settings.Settings, EC_* variables, keys of [tool.expandcontract]. Those without
 #: a metavar are flags.
 _SETTINGS = (
     ("database_url", "URL", "The database. SQLAlchemy and libpq URLs are understood."),

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 
 from expandcontract.cli.options import THROTTLES
 from expandcontract.cli.output import Output
-from expandcontract.cli.settings import Settings, left_out
 from expandcontract.cli.signals import Interruption
 from expandcontract.cli.talk.listener import CloseableListener
 from expandcontract.cli.views.view import View
 from expandcontract.model.errors import BadSetting
 from expandcontract.model.situation import Situation
+from expandcontract.settings.settings import Settings, left_out
 
 if TYPE_CHECKING:
     from expandcontract.engine.context import Context

@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from expandcontract.cli.entry import run
-from expandcontract.cli.settings import Settings
+from expandcontract.settings.settings import Settings
 from tests.waiting import SECONDS
 
 NAME = "0001_rename_users_name"

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from expandcontract.cli import project_file
-from expandcontract.cli.project_file import ProjectFile
-from expandcontract.cli.settings import left_out, load, origins
+from expandcontract.settings import project_file
+from expandcontract.settings.project_file import ProjectFile
+from expandcontract.settings.settings import left_out, load, origins
 
 FILE = """
 [tool.expandcontract]

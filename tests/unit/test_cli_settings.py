@@ -4,10 +4,10 @@ from pathlib import Path
 import pytest
 
 from expandcontract.cli.options import SETTING_NAMES, THROTTLES
-from expandcontract.cli.settings import TABLES, Settings, load
 from expandcontract.model.errors import BadSetting
 from expandcontract.model.hooks import VARIABLES
 from expandcontract.model.policy import Policy
+from expandcontract.settings.settings import TABLES, Settings, load
 from expandcontract.throttles.limits import Limits
 
 URL = "postgresql://ada:s3cret-word@db.example/shop"

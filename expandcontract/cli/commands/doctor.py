@@ -35,8 +35,8 @@ async def doctor(session: Session, *, repair: Repair = False) -> int:
 
 def _settings(session: Session) -> Iterator["Finding"]:
     """Yield where each setting comes from, and which of a file are not used."""
-    from expandcontract.cli.settings import left_out, origins
     from expandcontract.engine.health import Finding
+    from expandcontract.settings.settings import left_out, origins
 
     found = ", ".join(f"{name} from {origin}" for name, origin in origins(session.given))
     yield Finding("settings", True, f"{found or 'none is set'}; all others have their defaults.")

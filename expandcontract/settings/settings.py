@@ -12,14 +12,14 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
-from expandcontract.cli.hook_settings import HookSettings
-from expandcontract.cli.project_file import ProjectFile
-from expandcontract.cli.throttle_settings import ThrottleSettings
 from expandcontract.model.durations import parse_duration
 from expandcontract.model.errors import BadSetting, EcError
 from expandcontract.model.hooks import VARIABLES
 from expandcontract.model.policy import Policy
 from expandcontract.model.versions import Requirement, parse_requirements
+from expandcontract.settings.hooks import HookSettings
+from expandcontract.settings.project_file import ProjectFile
+from expandcontract.settings.throttles import ThrottleSettings
 
 PREFIX = "EC_"
 TABLE = "[tool.expandcontract]"
