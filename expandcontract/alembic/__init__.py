@@ -8,7 +8,11 @@ Importing it registers the operations `op.ec_start`, `op.ec_contract` and their 
 engine nor its drivers: those come with the first operation that is carried out.
 """
 
-from expandcontract.alembic import operations as _operations  # noqa: F401 - registers them
-from expandcontract.alembic.environment import options
+from expandcontract.alembic import oldest as _oldest
+
+_oldest.require()
+
+from expandcontract.alembic import operations as _operations  # noqa: E402, F401 - registers them
+from expandcontract.alembic.environment import options  # noqa: E402
 
 __all__ = ["options"]

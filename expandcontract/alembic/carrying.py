@@ -8,11 +8,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from alembic.runtime.migration import MigrationContext
-from alembic.util import CommandError
 
 from expandcontract import gates
+from expandcontract.alembic.migration_run import KEY
 from expandcontract.alembic.revisions import Operation
 from expandcontract.alembic.spoken import fields_of
+from expandcontract.alembic.telling import failure
 from expandcontract.engine.context import Context
 from expandcontract.engine.verbs import backfill, contract, init, rollback, start, undo, wait
 from expandcontract.engine.verbs import status as status_verb
@@ -39,7 +40,7 @@ def carry_out(migration: MigrationContext, operation: "EcOperation") -> None:
 
     Raises CommandError.
     """
-    said: Said = migration.opts["expandcontract"]
+    said: Said = migration.opts[KEY]
     with migration.autocommit_block():
         within(said, lambda context: _CARRIED[operation.operation](context, operation))
 
@@ -87,9 +88,7 @@ def within(said: "Said", work: Callable[[Context], Awaitable[T]]) -> T:
                 loop.call_soon_threadsafe(stop.set)
             raise
         except EcError as error:
-            said_of = filter(None, (error.message, error.why, error.state))
-            following = f" Next: {error.next}" if error.next else ""
-            raise CommandError(f"{error.code} {' '.join(said_of)}{following}") from error
+            raise failure(error) from error
 
 
 def _context(settings: Settings, stop: asyncio.Event) -> Context:

@@ -1,38 +1,80 @@
 """What env.py hands to `context.configure`."""
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Literal
 
 from alembic import context as alembic_context
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
-from expandcontract.alembic.migration_run import Said, going
+from expandcontract.alembic.filters import Filters, IncludeName, IncludeObject
+from expandcontract.alembic.migration_run import KEY, Said, going
+from expandcontract.alembic.telling import failure
+from expandcontract.model.errors import UsageError
 
-#: Under this key of the migration context's options stands what was said here.
-KEY = "expandcontract"
+Directives = Callable[[MigrationContext, Any, list[Any]], None]
 
 
-def options(
+def options(  # noqa: PLR0913 - all that env.py may say
     connection: Connection | None = None,
     *,
+    include_name: IncludeName | None = None,
+    include_object: IncludeObject | None = None,
+    process_revision_directives: Directives | None = None,
     database_url: str | None = None,
-    on_shut: str = "stop",
+    lock: bool = True,
+    on_shut: Literal["stop", "fail"] = "stop",
 ) -> dict[str, Any]:
     """Return what `context.configure` needs beside the project's own arguments.
 
     Args:
-        connection: the one that is handed to it; None offline.
+        connection: the one that is handed to it; None offline. Where it is not PostgreSQL's, the operations
+            refuse, and everything else is Alembic's.
+        include_name: the project's own filter, which is asked of what ours lets through.
+        include_object: likewise.
+        process_revision_directives: the project's own, called after ours.
         database_url: the database, where the connection's own URL is not the way for `ec`.
+        lock: whether one run waits for another.
         on_shut: what happens before a contract whose gates are shut: "stop" ends the run there where nothing
             but contracts comes after it, "fail" always ends it with an error.
+
+    Raises CommandError.
     """
-    said = Said(database_url or _url(connection), on_shut)
+    if on_shut not in ("stop", "fail"):
+        raise failure(UsageError(f"on_shut is {on_shut!r}.", why='It is "stop" or "fail".'))
+    said = Said(database_url or _url(connection), on_shut, lock)
+    theirs = {
+        "include_name": include_name,
+        "include_object": include_object,
+        "process_revision_directives": process_revision_directives,
+    }
+    if connection is None or connection.dialect.name != "postgresql":
+        return {KEY: said, **{name: hook for name, hook in theirs.items() if hook is not None}}
     # Nothing public gives the function that chooses the steps.
     found = getattr(alembic_context, "_proxy", None)
-    if connection is not None and connection.dialect.name == "postgresql" and found is not None:
+    if found is not None:
         found.context_opts["fn"] = _wrapped(found.context_opts["fn"], said)
-    return {KEY: said}
+    filters = Filters(connection, include_name, include_object)
+    return {
+        KEY: said,
+        "include_name": filters.include_name,
+        "include_object": filters.include_object,
+        "process_revision_directives": _rewriting(process_revision_directives),
+    }
+
+
+def _rewriting(users: Directives | None) -> Directives:
+    """Return what writes the revisions of changes, and lets the user's own hook see them."""
+
+    def rewriting(context: MigrationContext, revision: Any, directives: list[Any]) -> None:  # noqa: ANN401
+        from expandcontract.alembic import autogenerate
+
+        if directives:
+            autogenerate.rewrite(directives)
+        if users is not None:
+            users(context, revision, directives)
+
+    return rewriting
 
 
 def _wrapped(fn: Callable[..., Any], said: Said) -> Callable[..., Iterator[Any]]:

@@ -12,15 +12,20 @@ from alembic.util import CommandError
 from expandcontract.alembic import revisions
 from expandcontract.alembic.revisions import Operation, Revision
 
+#: Under this key of the migration context's options stands what env.py said.
+KEY = "expandcontract"
 _log = logging.getLogger("expandcontract.alembic")
 
 
 @dataclass(frozen=True)
 class Said:
-    """What env.py said: the database, and what happens before a contract that is shut."""
+    """What env.py said: the database, what happens before a contract that is shut, and whether one run waits
+    for another.
+    """
 
     url: str | None
     on_shut: str = "stop"
+    lock: bool = True
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,10 @@ from typing import Any, ClassVar
 
 from alembic.operations import MigrateOperation, Operations
 
+from expandcontract.alembic.migration_run import KEY
 from expandcontract.alembic.revisions import Operation
+from expandcontract.alembic.telling import failure
+from expandcontract.model.errors import UsageError
 
 
 class EcOperation(MigrateOperation):
@@ -145,6 +148,22 @@ class EcWait(EcOperation):
 
 @Operations.implementation_for(EcOperation)
 def _carry_out(operations: Operations, operation: EcOperation) -> None:
+    migration = operations.migration_context
+    if migration.dialect.name != "postgresql":
+        raise failure(
+            UsageError(
+                f"op.{operation.operation} needs PostgreSQL; this database is {migration.dialect.name}.",
+                why="Everything else of Alembic works here.",
+            )
+        )
+    if KEY not in migration.opts:
+        raise failure(
+            UsageError(
+                f"env.py does not say anything of op.{operation.operation}.",
+                why="ec has to see every pending revision before the first of them runs.",
+                next="context.configure(connection=connection, ..., **ec.options(connection))",
+            )
+        )
     from expandcontract.alembic import carrying
 
     carrying.carry_out(operations.migration_context, operation)
