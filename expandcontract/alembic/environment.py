@@ -1,16 +1,22 @@
 """What env.py hands to `context.configure`."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any, Literal
 
 from alembic import context as alembic_context
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
+from expandcontract.alembic import turns
 from expandcontract.alembic.filters import Filters, IncludeName, IncludeObject
 from expandcontract.alembic.migration_run import KEY, Said, going
 from expandcontract.alembic.telling import failure
-from expandcontract.model.errors import UsageError
+from expandcontract.model.durations import parse_duration
+from expandcontract.model.errors import EcError, UsageError
+from expandcontract.model.policy import Policy
+from expandcontract.settings.single import setting
 
 Directives = Callable[[MigrationContext, Any, list[Any]], None]
 
@@ -50,10 +56,7 @@ def options(  # noqa: PLR0913 - all that env.py may say
     }
     if connection is None or connection.dialect.name != "postgresql":
         return {KEY: said, **{name: hook for name, hook in theirs.items() if hook is not None}}
-    # Nothing public gives the function that chooses the steps.
-    found = getattr(alembic_context, "_proxy", None)
-    if found is not None:
-        found.context_opts["fn"] = _wrapped(found.context_opts["fn"], said)
+    _take_over(connection, said)
     filters = Filters(connection, include_name, include_object)
     return {
         KEY: said,
@@ -77,13 +80,39 @@ def _rewriting(users: Directives | None) -> Directives:
     return rewriting
 
 
-def _wrapped(fn: Callable[..., Any], said: Said) -> Callable[..., Iterator[Any]]:
-    """Return what chooses the same steps, and looks at all of them before the first one runs."""
+def _take_over(connection: Connection, said: Said) -> None:
+    """Take the turn, where the command moves the version, and look at its steps before the first one runs."""
+    # Nothing public gives the function that chooses the steps.
+    found = getattr(alembic_context, "_proxy", None)
+    if found is None:
+        return
+    moves = "destination_rev" in found.context_opts
+    turn = turns.take(connection, _budget()) if said.lock and moves else None
+    fn = found.context_opts["fn"]
+    # Whoever goes through several schemas asks for options once for each.
+    found.context_opts["fn"] = _Chosen(getattr(fn, "fn", fn), said, turn)
 
-    def steps(revision: Any, context: MigrationContext) -> Iterator[Any]:  # noqa: ANN401 - Alembic's own
-        yield from going(list(fn(revision, context)), said)
 
-    return steps
+@dataclass(frozen=True)
+class _Chosen:
+    """What chooses the same steps as `fn`, and looks at all of them before the first one runs."""
+
+    fn: Callable[..., Any]
+    said: Said
+    turn: turns.Turn | None
+
+    def __call__(self, revision: Any, context: MigrationContext) -> Iterator[Any]:  # noqa: ANN401 - Alembic's
+        yield from going(list(self.fn(revision, context)), self.said)
+        if self.turn is not None:
+            self.turn.over()
+
+
+def _budget() -> timedelta:
+    said = setting("lock_budget")
+    try:
+        return Policy().lock_budget if said is None else parse_duration(said)
+    except EcError as error:
+        raise failure(error) from error
 
 
 def _url(connection: Connection | None) -> str | None:

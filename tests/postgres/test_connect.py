@@ -1,14 +1,8 @@
 """Connections: the settings of every transaction, what a failure leaves behind, and poolers."""
 
 import asyncio
-import os
-import pwd
-import shutil
-import socket
-import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
 
 import asyncpg
 import pytest
@@ -23,6 +17,7 @@ from expandcontract.postgres.query import rows, value
 from expandcontract.postgres.sqlstate import translate
 from expandcontract.testing.server import Server
 from tests.conftest import VERSION
+from tests.pooler import pooled
 from tests.waiting import until
 
 SETTING = "SELECT pg_catalog.current_setting($1)"
@@ -259,44 +254,11 @@ async def test_a_direct_url_must_lead_to_the_same_database(server: Server, datab
     await db.close()
 
 
-async def answers(url: str) -> bool:
-    """Whether a server can be reached there."""
-    db = Database(url)
-    try:
-        return bool(await db.server_version())
-    except NotConnected:
-        return False
-    finally:
-        await db.close()
-
-
 @pytest.fixture
 async def pooler(database: str, server: Server) -> AsyncIterator[str]:
     """Give the URL of a PgBouncer in transaction mode that has one backend for all its clients."""
-    if shutil.which("pgbouncer") is None:
-        pytest.skip("needs pgbouncer")
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        port = found.getsockname()[1]
-    owner = server.directory.stat().st_uid
-    with tempfile.TemporaryDirectory() as directory:
-        configuration = Path(directory, "pgbouncer.ini")
-        configuration.write_text(
-            f"[databases]\n* = host={server.directory} port=5432 user=postgres\n"
-            f"[pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\n"
-            "auth_type = any\npool_mode = transaction\ndefault_pool_size = 1\n"
-        )
-        # It refuses to run as root; who owns the server's directory may enter it.
-        user = ["-u", pwd.getpwuid(owner).pw_name] if os.getuid() == 0 else []
-        process = await asyncio.create_subprocess_exec("pgbouncer", "-q", *user, str(configuration))
-        url = f"postgresql://postgres@127.0.0.1:{port}/{parse(database).database}?sslmode=disable"
-        try:
-            await until(lambda: answers(url))
-            yield url
-        finally:
-            if process.returncode is None:
-                process.terminate()
-            await process.wait()
+    async with pooled(server, database) as url:
+        yield url
 
 
 async def test_transactions_share_a_backend_behind_a_pooler(pooler: str) -> None:
