@@ -361,7 +361,9 @@ class Machine(RuleBasedStateMachine):
             self._mended()
 
     def _mended(self) -> None:
-        """Expect of every row what was written; nobody mends those of a partition that is away."""
+        """Expect of every row what was written. Nobody mends those of a partition that is away: it comes back
+        with a column of an earlier start, too.
+        """
         for key in self.rows:
             self.drifted.pop(key, None)
 
@@ -373,7 +375,7 @@ class Machine(RuleBasedStateMachine):
         self.ready = self.stage in (Stage.READY, Stage.HIDDEN, Stage.PURGED, Stage.ROLLED_BACK)
         if self.stage == Stage.ROLLED_BACK:
             self.off = False
-            self.drifted.clear()
+            self._mended()
 
     def _touched(self, how: str) -> None:
         """Note that what a proof rests on was touched."""
