@@ -1,10 +1,11 @@
 """Connections: a pool whose transactions begin with our settings, and a way around poolers."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -48,6 +49,15 @@ FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()
 """
 
 
+class Hope:
+    """Whether a server that is away is worth waiting for. Whoever has waited for long enough gives it up for
+    all who share it, until there is a connection again.
+    """
+
+    def __init__(self) -> None:
+        self.given_up = False
+
+
 class Database:
     """One database, reached through a pool. Bound to the event loop that first uses it.
 
@@ -79,13 +89,14 @@ class Database:
         self.ledger_schema = ledger_schema
         self.lock_timeout = lock_timeout
         self._closed_times = 0
+        self._hope = Hope()
         # Last in, first out: a backend that was used a moment ago has the catalog in its caches.
         self._engine = _engine(
-            self.address, application_name, pool_size=4, max_overflow=-1, pool_use_lifo=True
+            self.address, application_name, self._hope, pool_size=4, max_overflow=-1, pool_use_lifo=True
         )
         # Beside it: who holds a session for long leaves those that have the catalog to others.
-        self._held = _engine(self.address, application_name, pool_size=1, max_overflow=-1)
-        self._direct = _direct_engine(self.direct_address or self.address, application_name)
+        self._held = _engine(self.address, application_name, self._hope, pool_size=1, max_overflow=-1)
+        self._direct = _direct_engine(self.direct_address or self.address, application_name, self._hope)
 
     def __repr__(self) -> str:
         return f"Database({self.address})"
@@ -97,7 +108,7 @@ class Database:
         """
         marked = copy(self)
         marked._direct = _direct_engine(  # noqa: SLF001 - of the same class
-            self.direct_address or self.address, self.application_name, Origins(origin)
+            self.direct_address or self.address, self.application_name, self._hope, Origins(origin)
         )
         return marked
 
@@ -221,6 +232,10 @@ class Database:
             yield conn
         finally:
             await _close(conn)
+
+    def give_up(self) -> None:
+        """Wait no more for a server that is away: what comes now fails at once, until it is there again."""
+        self._hope.given_up = True
 
     def rests(self, connections: int) -> bool:
         """Whether the pool has this many connections that nobody uses."""
@@ -366,12 +381,14 @@ def _timeout(duration: timedelta | None) -> str:
     return "0" if duration is None else str(milliseconds(duration))
 
 
-def _direct_engine(address: Address, application_name: str, origins: Origins | None = None) -> AsyncEngine:
-    return _engine(address, application_name, origins, poolclass=NullPool)
+def _direct_engine(
+    address: Address, application_name: str, hope: Hope, origins: Origins | None = None
+) -> AsyncEngine:
+    return _engine(address, application_name, hope, origins, poolclass=NullPool)
 
 
 def _engine(
-    address: Address, application_name: str, origins: Origins | None = None, **settings: object
+    address: Address, application_name: str, hope: Hope, origins: Origins | None = None, **settings: object
 ) -> AsyncEngine:
     """Make an engine without named statements: behind a pooler the next transaction is another backend's."""
     lifting = Lifting()
@@ -380,8 +397,9 @@ def _engine(
 
     async def connect(**arguments: object) -> "asyncpg.Connection[Any]":
         nonlocal reached
-        connection = await _connected(address, application_name, arguments, lifting, reached=reached)
-        reached = True
+        made = partial(_connected_once, address, application_name, arguments, lifting, reached=reached)
+        connection = await _connected(made, address, hope, reached=reached)
+        reached, hope.given_up = True, False
         if origins is not None:
             try:
                 await origins.adopt(connection)
@@ -431,26 +449,28 @@ def questions(connection: "asyncpg.Connection[Any]") -> int:
 
 
 async def _connected(
-    address: Address, application_name: str, arguments: dict[str, Any], lifting: Lifting, *, reached: bool
+    connect: Callable[[], Awaitable["asyncpg.Connection[Any]"]], address: Address, hope: Hope, *, reached: bool
 ) -> "asyncpg.Connection[Any]":
     """Connect; wait for a server that is away. `reached` says that the address led to one before."""
     loop = asyncio.get_running_loop()
     deadline, pause = loop.time() + AWAY_SECONDS, 0.1
     while True:
         try:
-            return await _connected_once(address, application_name, arguments, lifting)
+            return await connect()
         except _REFUSALS as error:
             if not (is_away(error) or (reached and is_disconnect(error))):
                 raise _not_connected(address, error) from error
-            if loop.time() + pause > deadline:
+            if hope.given_up or loop.time() + pause > deadline:
                 raise _away(address, error) from error
         await asyncio.sleep(pause)
         pause = min(1.5 * pause, 1.0)
 
 
 async def _connected_once(
-    address: Address, application_name: str, arguments: dict[str, Any], lifting: Lifting
+    address: Address, application_name: str, arguments: dict[str, Any], lifting: Lifting, *, reached: bool
 ) -> "asyncpg.Connection[Any]":
+    # A server that does not even refuse is waited for no longer than one that does.
+    patience = AWAY_SECONDS if reached else 30
     server_settings = {"application_name": named(application_name)}
     if address.options is not None:
         server_settings["options"] = address.options
@@ -459,7 +479,7 @@ async def _connected_once(
         **arguments,
         connection_class=_Marking,
         server_settings=server_settings,
-        timeout=address.connect_timeout_seconds or 30,
+        timeout=address.connect_timeout_seconds or patience,
     )
     if connection.get_server_version().major < OLDEST:
         await connection.close()

@@ -17,6 +17,7 @@ from expandcontract.ledger import chunk as ledger
 from expandcontract.ledger import control, walk
 from expandcontract.ledger.chunk import Chunk, Totals
 from expandcontract.model import killpoints
+from expandcontract.model.errors import ServerAway
 from expandcontract.model.events import Progress
 from expandcontract.model.records import Wish
 from expandcontract.model.step import Purpose, Transformation
@@ -156,9 +157,10 @@ class Crew:
         except Braked:
             await self._release(chunk)
             raise
-        except Exception:
+        except Exception as error:
             self._shift.brake.pull("error")
-            await self._release(chunk)
+            if not isinstance(error, ServerAway):  # there is nobody to give it back to
+                await self._release(chunk)
             raise
         finally:
             self._shift.held -= 1

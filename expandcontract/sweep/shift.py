@@ -218,6 +218,8 @@ class Shift:
             # It was waited for already.
             if broken < RECONNECTS:
                 return broken + RECONNECTS // AWAY_AGAIN
+            # Neither the other workers nor what is written at the end has anything to wait for.
+            self.database.give_up()
             raise ServerAway(
                 error.message,
                 why=f"{error.why} A sweep waits {AWAY_AGAIN + 1} times in a row.",

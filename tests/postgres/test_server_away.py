@@ -2,21 +2,28 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Any
 
 import asyncpg
 import pytest
 
 from expandcontract.cli.views.error import ErrorView
+from expandcontract.model import killpoints
 from expandcontract.model.errors import ConnectionLost, EcError, GateShut, LeaseHeld, NotConnected, ServerAway
 from expandcontract.postgres import connect
 from expandcontract.postgres.connect import Database
 from expandcontract.postgres.sqlstate import is_away, translate
 from expandcontract.testing.server import Server
+from tests.acceptance.cycle import living
 from tests.conftest import SETTINGS, VERSION
 from tests.postgres.ledgers import as_role
 from tests.waiting import until
 
 ROLE = "one_session_only"
+USERS = """
+CREATE TABLE users (id int PRIMARY KEY, name text);
+INSERT INTO users SELECT n, 'Name' FROM generate_series(1, 400) n
+"""
 
 
 @pytest.fixture
@@ -95,3 +102,41 @@ def test_every_error_has_its_next_command(error: EcError, exit_code: int, next_:
     """Where it does not say one itself, there is one for its kind."""
     view = ErrorView.of(error)
     assert (error.exit_code, view.next) == (exit_code, next_)
+
+
+async def test_a_server_that_is_gone_for_good_is_waited_for_as_long_as_announced(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Once a sweep has waited as often as it says nothing is waited for any more: neither by other workers, nor
+    to give back what nobody can take.
+    """
+    monkeypatch.setattr(connect, "AWAY_SECONDS", 0.5)
+    gone, tries, connect_once = False, 0, connect._connected_once
+    give_up = Database.give_up
+
+    async def counted(*arguments: Any, **more: Any) -> Any:  # noqa: ANN401 - whatever it takes
+        nonlocal tries
+        tries += gone
+        return await connect_once(*arguments, **more)
+
+    def gave_up(database: Database) -> None:
+        nonlocal gone
+        gone = True
+        give_up(database)
+
+    monkeypatch.setattr(connect, "_connected_once", counted)
+    monkeypatch.setattr(Database, "give_up", gave_up)
+    with Server.start(VERSION, SETTINGS) as server:
+        fields = {"column": "users.name", "new_name": "title"}
+        async with living(server.url(), "rename-column", fields, USERS) as life:
+            await life.start()
+            killpoints.watch(lambda point: server.stop("immediate") if point == "copy.batch.before" else None)
+            try:
+                with pytest.raises(ServerAway, match="takes no connection now") as away:
+                    await life.backfill()
+            finally:
+                killpoints.watch(None)
+    assert away.value.why.endswith("A sweep waits 3 times in a row.")
+    # Each of those who share the connections tries once at most: workers, pulse, heartbeat, history, lease.
+    assert gone
+    assert tries <= 6
