@@ -78,6 +78,7 @@ def compose(  # noqa: PLR0913 - what a plan is made of
         remade=tuple(each for part in parts for each in part.remade),
         follows=tuple(view.sql for part in parts for view in part.follows),
         hidden_views=tuple(view.sql for part in parts for view in part.hidden_views),
+        views_anew=tuple(view.sql for part in parts for view in part.views_anew),
         goes_along=tuple(view.sql for part in parts for view in part.goes_along),
         makes_table=makes_table,
     )

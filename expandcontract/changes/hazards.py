@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from expandcontract.model.names import quote
+from expandcontract.model.names import hidden_name, quote
 from expandcontract.model.notes import Note
 from expandcontract.postgres import watchers
 from expandcontract.postgres.catalog import body
@@ -23,6 +23,11 @@ def of_hiding(snapshot: Snapshot, column: Column) -> Iterator[Note]:
                 f"{dependent.kind} {dependent.name} uses {name}: contract or purge waits until it does not.",
             )
     yield from _statistics_go(snapshot)
+    yield from _whole_rows(
+        snapshot,
+        f"{name} is called {quote(hidden_name(column.name))} there from contract on, and is gone "
+        "from purge on.",
+    )
     for index in snapshot.indexes:
         if index.unique and column.name in index.columns and column.default is not None:
             yield Note.hazard(
@@ -44,6 +49,7 @@ def of_hiding(snapshot: Snapshot, column: Column) -> Iterator[Note]:
 def of_adding(snapshot: Snapshot) -> Iterator[Note]:
     """What fails, or changes, as soon as the table has a column more."""
     yield from _row_functions(snapshot)
+    yield from _whole_rows(snapshot, "they have the new column as well from expand on.")
     yield from _unlisted(snapshot, (), comes=True)
     for trigger in snapshot.triggers:
         yield from _inserting(trigger)
@@ -140,6 +146,12 @@ def of_pair(snapshot: Snapshot, hidden: Mapping[str, str], *, swap: bool) -> Ite
             )
     yield from _triggers(snapshot, hidden, swap=swap)
     yield from _row_functions(snapshot)
+    olds, hidings = (" and ".join(map(quote, each)) for each in (hidden, hidden.values()))
+    yield from _whole_rows(
+        snapshot,
+        f"they have the new side as well from expand on; from contract on {olds} of before "
+        f"{'is' if len(hidden) == 1 else 'are'} called {hidings} there, until purge.",
+    )
     yield from _unlisted(snapshot, tuple(hidden), comes=True)
     first = next(iter(hidden))
     for leaf in snapshot.leaf_only:
@@ -175,6 +187,12 @@ def _row_functions(snapshot: Snapshot) -> Iterator[Note]:
             "expand on they are one more, and it fails. Name the columns.",
             about=function,
         )
+
+
+def _whole_rows(snapshot: Snapshot, becomes: str) -> Iterator[Note]:
+    """Views whose readers see each column of a row come and go, where rows become JSON, say."""
+    for each in snapshot.row_functions.showing:
+        yield Note("dependent:whole row", f"{each} shows whole rows of {snapshot.table}: {becomes}")
 
 
 def _triggers(snapshot: Snapshot, olds: Collection[str], *, swap: bool) -> Iterator[Note]:

@@ -10,7 +10,7 @@ from expandcontract.engine.leased_work import Refusal
 from expandcontract.ledger import change as change_writer
 from expandcontract.ledger.conflict import ConflictKind
 from expandcontract.model.errors import EcError, NameTaken, Refused, WouldLose
-from expandcontract.model.names import literal, quote
+from expandcontract.model.names import RelationName, literal, quote, split
 from expandcontract.model.phases import Section, State
 from expandcontract.model.plan import Plan
 from expandcontract.model.situation import Situation
@@ -20,7 +20,7 @@ from expandcontract.postgres.catalog.column import types_of
 from expandcontract.postgres.message import Query
 from expandcontract.postgres.query import rows, value
 from expandcontract.postgres.sqlstate import is_disconnect, server_message, translate
-from expandcontract.steps import undoing
+from expandcontract.steps import undoing, view_sql
 
 #: How many rows are named.
 NAMED = 10
@@ -40,6 +40,9 @@ async def refuse(context: Context, situation: Situation, *, accept: bool) -> tup
         Refused: the hidden column is gone, or rows that the old side's own constraints would refuse.
     """
     _refuse_names(situation)
+    if situation.plan.views_anew:
+        async with context.database.transaction() as conn:
+            await _refuse_built_on(conn, situation)
     if situation.plan.pair is None:
         async with context.database.transaction() as conn:
             if situation.plan.hidden_column:
@@ -129,6 +132,46 @@ async def _refuse_taken_table(conn: AsyncConnection, situation: Situation) -> No
             why="It was made, or renamed so, after contract.",
             state="Nothing was changed.",
             next=f"Give it another name; then: ec undo {situation.name}",
+        )
+
+
+#: What stands on views that contract made anew ($1, each with what it is called while hidden in $2), and is
+#: none of those that follow ($3): it knows the view, or the type of its rows, by number.
+_BUILT_ON = """
+SELECT a.name, CASE WHEN r.rulename = '_RETURN'
+           THEN pg_catalog.pg_describe_object('pg_catalog.pg_class'::pg_catalog.regclass, r.ev_class, 0)
+           ELSE pg_catalog.pg_describe_object(d.classid, d.objid, d.objsubid) END
+FROM ROWS FROM (
+    pg_catalog.unnest($1::pg_catalog.text[]), pg_catalog.unnest($2::pg_catalog.text[])
+) AS a(name, hidden)
+JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(a.name)
+JOIN pg_catalog.pg_type y ON y.oid = c.reltype
+JOIN pg_catalog.pg_depend d ON d.deptype = 'n' AND (
+    d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = c.oid
+    OR d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.refobjid IN (y.oid, y.typarray))
+LEFT JOIN pg_catalog.pg_rewrite r
+    ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND r.oid = d.objid
+WHERE pg_catalog.to_regclass(a.hidden) IS NOT NULL AND (r.oid IS NULL OR r.ev_class NOT IN (
+    SELECT f.oid FROM pg_catalog.unnest($3::pg_catalog.text[]) AS w(name)
+    JOIN pg_catalog.pg_class f ON f.oid = pg_catalog.to_regclass(w.name)))
+ORDER BY 1, 2
+LIMIT 1
+"""
+
+
+async def _refuse_built_on(conn: AsyncConnection, situation: Situation) -> None:
+    """Raise Refused for what somebody built on a view that contract made anew: undo brings the one of before
+    back, and drops that one.
+    """
+    plan = situation.plan
+    hidden = [view_sql.hidden(RelationName(*split(view))).sql for view in plan.views_anew]
+    for view, what in await rows(conn, _BUILT_ON, list(plan.views_anew), hidden, list(plan.follows)):
+        raise Refused(
+            f"{what[0].upper()}{what[1:]} stands on view {view}, which contract made anew.",
+            why="It was made after contract. Undo brings the view of before back, and drops the one on which "
+            "that stands.",
+            state=_HIDDEN,
+            next=f"Keep what makes it, drop it, and make it again after undo: ec undo {situation.name}",
         )
 
 

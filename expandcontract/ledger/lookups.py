@@ -8,7 +8,7 @@ from expandcontract.ledger import reader
 from expandcontract.model.names import quote
 from expandcontract.postgres import live
 from expandcontract.postgres.connect import OLDEST
-from expandcontract.postgres.lookup import PREFIX, Lookup
+from expandcontract.postgres.lookup import IS_ONE, Lookup
 from expandcontract.postgres.message import send
 from expandcontract.postgres.query import rows
 
@@ -19,7 +19,7 @@ _ASKED_OTHERWISE = (OLDEST * 10_000, 150_000)
 _STANDING = f"""
 SELECT pg_catalog.has_schema_privilege(n.oid, 'CREATE'),
        ARRAY(SELECT p.proname::pg_catalog.text FROM pg_catalog.pg_proc p
-             WHERE p.pronamespace = n.oid AND pg_catalog.starts_with(p.proname::pg_catalog.text, '{PREFIX}'))
+             WHERE p.pronamespace = n.oid AND {IS_ONE})
 FROM pg_catalog.pg_namespace n WHERE n.nspname = $1::pg_catalog.name
 """
 

@@ -45,7 +45,7 @@ class Plan:
 
     `follows` are the views, as SQL, that contract has read the new side, each after those that it reads, and
     `goes_along` those that it hides with the old one; `hidden_views` is what is called otherwise from then
-    on, and goes with purge.
+    on, and goes with purge. `views_anew` are those that follow whose places others take.
 
     `table` is the table's name until something renames it: `aside` from expand until contract, where a view
     stands under its name meanwhile, and `final_table` from contract on. `table_in` says which one holds. With
@@ -83,6 +83,7 @@ class Plan:
     follows: tuple[str, ...] = ()
     hidden_views: tuple[str, ...] = ()
     goes_along: tuple[str, ...] = ()
+    views_anew: tuple[str, ...] = ()
     makes_table: bool = False
     program_version: str = field(default="", compare=False)
     format: int = FORMAT

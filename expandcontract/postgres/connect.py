@@ -449,7 +449,11 @@ def questions(connection: "asyncpg.Connection[Any]") -> int:
 
 
 async def _connected(
-    connect: Callable[[], Awaitable["asyncpg.Connection[Any]"]], address: Address, hope: Hope, *, reached: bool
+    connect: Callable[[], Awaitable["asyncpg.Connection[Any]"]],
+    address: Address,
+    hope: Hope,
+    *,
+    reached: bool,
 ) -> "asyncpg.Connection[Any]":
     """Connect; wait for a server that is away. `reached` says that the address led to one before."""
     loop = asyncio.get_running_loop()

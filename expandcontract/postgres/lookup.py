@@ -28,11 +28,17 @@ from expandcontract.postgres.sqlstate import UNDEFINED, sqlstate
 PREFIX = "look_"
 #: Where a connection keeps which of them it may call.
 _KEPT = "expandcontract.lookups"
+#: Whether `p` may be one: others of its name, with other arguments, are somebody else's.
+IS_ONE = f"""(
+    pg_catalog.starts_with(p.proname::pg_catalog.text, '{PREFIX}')
+    AND p.prokind OPERATOR(pg_catalog.=) 'f'::pg_catalog."char"
+    AND p.pronargs OPERATOR(pg_catalog.=) 1::pg_catalog.int2
+    AND p.proargtypes[0] OPERATOR(pg_catalog.=) 'pg_catalog.text'::pg_catalog.regtype::pg_catalog.oid)"""
 _CALLABLE = f"""
 SELECT p.proname::pg_catalog.text
 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
 WHERE n.nspname OPERATOR(pg_catalog.=) $1::pg_catalog.name
-  AND pg_catalog.starts_with(p.proname::pg_catalog.text, '{PREFIX}')
+  AND {IS_ONE}
   AND pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
 """
 

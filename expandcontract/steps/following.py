@@ -78,6 +78,7 @@ class Following:
             purge=self.dropped(),
             follows=names,
             hidden_views=self.hidden,
+            views_anew=tuple(view.name for view in self.anew),
             notes=tuple(self.notes()),
         )
 

@@ -36,9 +36,9 @@ class Part:
 
     `follows` are views that contract has read something else, and undo again, each after those that it reads;
     `hidden_views` what is called otherwise after contract, and goes with purge: those whose places others
-    take, what they said, and those that are hidden with what they read, which `goes_along`. `remade` are
-    triggers of the user, as `name ON table`, that both make anew. `refused` are predicates over `t` of rows
-    that a rule which comes with contract will refuse: whoever compares rows before names them.
+    take (`views_anew`), what they said, and those that are hidden with what they read, which `goes_along`.
+    `remade` are triggers of the user, as `name ON table`, that both make anew. `refused` are predicates over
+    `t` of rows that a rule which comes with contract will refuse: whoever compares rows before names them.
     """
 
     expand: tuple[Step, ...] = ()
@@ -62,6 +62,7 @@ class Part:
     follows: tuple[RelationName, ...] = ()
     hidden_views: tuple[RelationName, ...] = ()
     goes_along: tuple[RelationName, ...] = ()
+    views_anew: tuple[RelationName, ...] = ()
     remade: tuple[str, ...] = ()
     refused: tuple[str, ...] = ()
     notes: tuple[Note, ...] = ()

@@ -173,3 +173,29 @@ async def test_a_security_label_is_carried_or_acknowledged(database: str, which:
             with pytest.raises(Refused, match="PostgreSQL would refuse") as refused:
                 await plan.make(life.context, life.change)
             assert 'provider "anon"' in refused.value.why
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields"),
+    [
+        ("rename-column", {"column": "users.fax", "new_name": "telefax"}),
+        ("add-column", {"column": "users.more", "type": "integer"}),
+        ("drop-column", {"column": "users.note"}),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+async def test_views_of_whole_rows_are_named(database: str, kind: str, fields: Mapping[str, Any]) -> None:
+    """They depend on no column, and yet their readers see each one come and go."""
+    views = """CREATE VIEW as_json AS SELECT to_jsonb(users) AS line FROM users;
+        CREATE MATERIALIZED VIEW stored AS SELECT u FROM users u WHERE id > 0;
+        CREATE VIEW listed AS SELECT * FROM users;
+        CREATE RULE keeps AS ON DELETE TO users DO ALSO INSERT INTO lines SELECT OLD"""
+    given = f"{GIVEN} CREATE TABLE lines (line users); {views}"
+    async with opened(database, kind, fields, given) as application:
+        plan_ = await application.plan()
+        found = [note.sentence for note in plan_.hazards if note.code == "dependent:whole row"]
+        assert [sentence.partition(" shows whole rows of public.users: ")[0] for sentence in found] == [
+            "Materialized view public.stored",
+            "Rule keeps ON public.users",
+            "View public.as_json",
+        ]

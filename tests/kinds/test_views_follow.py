@@ -7,7 +7,7 @@ import pytest
 
 from expandcontract import gates
 from expandcontract.engine.verbs import plan
-from expandcontract.model.errors import ColumnOwned, EcError, GateShut, MissingPrivilege, PlanFails
+from expandcontract.model.errors import ColumnOwned, EcError, GateShut, MissingPrivilege, PlanFails, Refused
 from expandcontract.model.phases import Stage
 from tests.acceptance.cycle import Expected, Life, living, opened
 from tests.kinds.test_other_tables import begun
@@ -279,3 +279,72 @@ async def test_a_strangers_view_is_not_read_with_the_rights_of_who_owns_the_tabl
     finally:
         async with opened(database, *RENAME, "DROP TABLE IF EXISTS users CASCADE") as after:
             await after.sql("DROP OWNED BY keeper, stranger CASCADE; DROP ROLE keeper, stranger")
+
+
+BUILT_ON = {
+    "view": ("CREATE VIEW later AS SELECT id FROM known", "View public.later", "DROP VIEW later"),
+    "function": (
+        "CREATE FUNCTION later() RETURNS bigint BEGIN ATOMIC SELECT count(*) FROM known; END",
+        "Function public.later()",
+        "DROP FUNCTION later()",
+    ),
+    "rows": (
+        "CREATE TABLE later (id integer, rows known[])",
+        "Column rows of table public.later",
+        "DROP TABLE later",
+    ),
+    "rule": (
+        "CREATE RULE later AS ON INSERT TO towns DO ALSO DELETE FROM known WHERE id = NEW.id",
+        "Rule later on table public.towns",
+        "DROP RULE later ON towns",
+    ),
+}
+
+
+async def test_what_is_built_on_a_view_that_was_made_anew_is_named_before_undo(database: str) -> None:
+    """Undo drops that view, so it says first what would be in the way, and changes nothing."""
+    given = """CREATE TABLE towns (id integer);
+        CREATE TABLE users (id integer PRIMARY KEY, fax integer); INSERT INTO users VALUES (1, 1);
+        CREATE VIEW known AS SELECT id, fax FROM users; CREATE VIEW above AS SELECT id, fax FROM known"""
+    async with living(database, *RETYPE, given) as life:
+        await life.ready()
+        await life.contract()
+        for make, what, drop in BUILT_ON.values():
+            await life.sql(make)
+            with pytest.raises(Refused, match="which contract made anew") as refused:
+                await life.undo()
+            assert refused.value.message.startswith(what)
+            assert (await life.situation()).stage == Stage.HIDDEN
+            await life.sql(drop)
+        assert (await life.undo()).stage == Stage.READY
+
+
+async def test_rules_of_other_tables_over_a_view_that_is_made_anew_are_named(database: str) -> None:
+    """They go on with the hidden view, and would write what goes with purge."""
+    given = """CREATE TABLE towns (id integer); CREATE TABLE users (id integer PRIMARY KEY, fax integer);
+        CREATE VIEW known AS SELECT id, fax FROM users;
+        CREATE RULE through AS ON DELETE TO towns DO ALSO DELETE FROM known WHERE id = OLD.id"""
+    async with opened(database, *RETYPE, given) as application:
+        hazards = (await application.plan()).hazards
+        assert [note.code for note in hazards if "rule through ON" in note.sentence] == [
+            "on-view:rule through ON public.towns"
+        ]
+
+
+async def test_privileges_of_every_sort_go_along(database: str) -> None:
+    """TRIGGER and REFERENCES on a view as well, which only who makes triggers there has."""
+    role = "may_trigger_on_views"
+    given = f"""CREATE TABLE users (id integer PRIMARY KEY, fax integer);
+        CREATE VIEW known AS SELECT id, fax FROM users;
+        CREATE ROLE {role}; GRANT TRIGGER, REFERENCES, TRUNCATE ON known TO {role} WITH GRANT OPTION"""
+    acl = "SELECT relacl::text FROM pg_class WHERE oid = 'known'::regclass"
+    async with living(database, *RETYPE, given) as life:
+        try:
+            before = await life.value(acl)
+            await life.ready()
+            await life.contract()
+            assert await life.value(acl) == before
+            await life.undo()
+            assert await life.value(acl) == before
+        finally:
+            await life.sql(f"DROP OWNED BY {role}; DROP ROLE {role}")

@@ -49,7 +49,7 @@ async def test_what_is_written_through_a_view_is_not_lost(
 
 
 async def test_what_the_new_side_cannot_hold_does_not_empty_it(database: str) -> None:
-    """It stays on the hidden side alone."""
+    """It stays on the hidden side alone, and is noted."""
     given = """CREATE TABLE users (id integer PRIMARY KEY, fax text); INSERT INTO users VALUES (7, '7');
         CREATE VIEW known AS SELECT id, fax FROM users"""
     fields = {"column": "users.fax", "type": "integer", "to": "number"}
@@ -58,3 +58,7 @@ async def test_what_the_new_side_cannot_hold_does_not_empty_it(database: str) ->
         await script.contract()
         await script.sql("UPDATE known SET fax = 'none' WHERE id = 7")
         assert await script.rows("SELECT number FROM users") == [(7,)]
+        await script.sql("INSERT INTO known VALUES (8, 'nothing'); UPDATE known SET fax = '08' WHERE id = 8")
+        assert await script.rows("SELECT number FROM users ORDER BY id") == [(7,), (8,)]
+        noted = [("does not fit", value, None) for value in ("none", "nothing", "08")]
+        assert await script.conflicts() == noted

@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 from expandcontract.ledger import lookups
 from expandcontract.ledger.migrate import check, migrate, migrations
 from expandcontract.postgres.lookup import Lookup, kept
-from expandcontract.postgres.query import rows
+from expandcontract.postgres.query import rows, value
 from tests.messages import asked as heard
 from tests.postgres import ledgers
 
@@ -95,3 +95,20 @@ async def test_what_settings_a_session_has_makes_no_difference(database: str) ->
                 "plan_cache_mode=force_generic_plan",
                 "search_path=pg_catalog, pg_temp",
             ]
+
+
+async def test_others_of_the_same_name_are_left_alone(database: str) -> None:
+    """A function with other arguments is not taken for ours, and in nobody's way."""
+    wanted, *_ = lookups.every(SCHEMA)
+    async with ledgers.opened(database) as ledger:
+        await ledger.sql(f"DROP FUNCTION {SCHEMA}.{wanted.function}(text)")
+        for name in (wanted.function, "look_at_nothing"):
+            await ledger.sql(f"CREATE FUNCTION {SCHEMA}.{name}(integer) RETURNS integer RETURN 1")
+        async with ledger.database.transaction() as conn:
+            assert wanted.function not in await kept(conn, SCHEMA)
+        async with ledger.database.transaction() as conn:
+            await lookups.keep(conn, SCHEMA, clear=True)
+        async with ledger.database.session() as conn, ledger.database.transaction_on(conn):
+            assert await value(conn, f"SELECT {SCHEMA}.look_at_nothing(1)") == 1
+            query = "SELECT pg_catalog.to_regprocedure($1) IS NOT NULL"
+            assert await value(conn, query, f"{SCHEMA}.{wanted.function}(text)")

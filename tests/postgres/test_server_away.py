@@ -107,8 +107,8 @@ def test_every_error_has_its_next_command(error: EcError, exit_code: int, next_:
 async def test_a_server_that_is_gone_for_good_is_waited_for_as_long_as_announced(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """Once a sweep has waited as often as it says nothing is waited for any more: neither by other workers, nor
-    to give back what nobody can take.
+    """Once a sweep has waited as often as it says nothing is waited for any more: neither by other workers,
+    nor to give back what nobody can take.
     """
     monkeypatch.setattr(connect, "AWAY_SECONDS", 0.5)
     gone, tries, connect_once = False, 0, connect._connected_once

@@ -115,6 +115,7 @@ def full_plan() -> Plan:
         follows=("app.guests",),
         hidden_views=('app."~ec_guests"',),
         goes_along=("app.visitors",),
+        views_anew=("app.guests",),
         makes_table=True,
         program_version="0.1.0",
     )  # fmt: skip

@@ -1,4 +1,6 @@
-"""Functions that know how many columns the table has: one column more, and they, or who calls them, fail."""
+"""What knows how many columns the table has: functions that, or whose callers, fail with one column more, and
+views that show it.
+"""
 
 from dataclasses import dataclass
 
@@ -41,16 +43,35 @@ WHERE c.oid = $1 AND p.prosqlbody IS NULL AND p.oid >= 16384::pg_catalog.oid
 ORDER BY 1
 """
 
+#: $1 the table: what shows its rows as values. In pg_depend that is no other thing than to read it; a rule's
+#: tree has a variable of no column's, of the row's type.
+_WHOLE_ROWS = """
+SELECT DISTINCT CASE WHEN r.rulename = '_RETURN'
+           THEN CASE v.relkind WHEN 'm' THEN 'Materialized view ' ELSE 'View ' END
+           ELSE 'Rule ' || pg_catalog.quote_ident(r.rulename) || ' ON ' END
+       || v.oid::pg_catalog.regclass::pg_catalog.text
+FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+    AND d.refobjid = c.oid AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+JOIN pg_catalog.pg_rewrite r ON r.oid = d.objid
+JOIN pg_catalog.pg_class v ON v.oid = r.ev_class
+WHERE c.oid = $1
+  AND pg_catalog.strpos(r.ev_action::pg_catalog.text, ':varattno 0 :vartype ' || c.reltype || ' ') > 0
+ORDER BY 1
+"""
+
 
 @dataclass(frozen=True)
 class RowFunctions:
     """By regprocedure text: functions that return rows of the table, those that take them as arguments, and
-    those whose text passes on all columns of its rows to where a number of them is expected.
+    those whose text passes on all columns of its rows to where a number of them is expected. `showing` are
+    the views and rules, each after what it is, in which its rows are values.
     """
 
     returning: tuple[str, ...] = ()
     taking: tuple[str, ...] = ()
     passing_on: tuple[str, ...] = ()
+    showing: tuple[str, ...] = ()
 
 
 async def load(conn: AsyncConnection, oid: int) -> RowFunctions:
@@ -65,4 +86,5 @@ async def load(conn: AsyncConnection, oid: int) -> RowFunctions:
             for name, table, source, of_columns, sql in starred
             if body.passes_rows_on(body.without_comments(source), table, of_columns=of_columns, sql=sql)
         ),
+        tuple(name for (name,) in await rows(conn, _WHOLE_ROWS, oid)),
     )

@@ -78,14 +78,21 @@ SELECT n.nspname::text, c.relname::text, f.direct, ARRAY(
     SELECT DISTINCT CASE
         WHEN d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass
             THEN 'function ' || d.objid::pg_catalog.regprocedure::text
+        WHEN d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass THEN (
+            SELECT 'rule ' || pg_catalog.quote_ident(r.rulename) || ' ON '
+                || r.ev_class::pg_catalog.regclass::text
+            FROM pg_catalog.pg_rewrite r WHERE r.oid = d.objid)
         ELSE (SELECT 'policy ' || pg_catalog.quote_ident(p.polname) || ' ON '
                   || p.polrelid::pg_catalog.regclass::text
               FROM pg_catalog.pg_policy p WHERE p.oid = d.objid) END
     FROM pg_catalog.pg_depend d
     WHERE (d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = c.oid
            OR d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass AND d.refobjid = c.reltype)
-      AND d.classid IN ('pg_catalog.pg_proc'::pg_catalog.regclass,
-                        'pg_catalog.pg_policy'::pg_catalog.regclass)
+      AND (d.classid IN ('pg_catalog.pg_proc'::pg_catalog.regclass,
+                         'pg_catalog.pg_policy'::pg_catalog.regclass)
+           OR d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid IN (
+               SELECT r.oid FROM pg_catalog.pg_rewrite r
+               WHERE r.rulename <> '_RETURN' AND r.ev_class NOT IN (SELECT view FROM found)))
     ORDER BY 1),
   c.relkind = 'm',
   (SELECT pg_catalog.json_agg(pg_catalog.json_build_array(w.nspname, o.relname))

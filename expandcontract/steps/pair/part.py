@@ -52,6 +52,7 @@ def part(columns: Columns) -> Part:
         upkeep=(upkeep.kept_up(columns),),
         follows=carried.follows,
         hidden_views=carried.hidden_views,
+        views_anew=carried.views_anew,
         remade=carried.remade,
         enforces=carried.enforces,
     )

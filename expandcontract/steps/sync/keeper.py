@@ -32,6 +32,8 @@ def create(sync: Sync, tables: Sequence[RelationName]) -> tuple[str, ...]:
         new_unchanged=predicates.same_new(pair, finals, was),
         hidden_unchanged=predicates.same_old(pair, hidden, predicates.old_values(pair, "OLD", State.HIDDEN)),
         drifted=_drifted(sync, hidden),
+        not_taken=_not_taken(sync, hidden, finals),
+        apart=_apart(sync, hidden, finals, was),
         assign=_keep(sync, hidden, finals),
         faults=notes.faults(sync, "OTHERS"),
     )
@@ -51,6 +53,39 @@ def _drifted(sync: Sync, hidden: Values) -> str:
     taken = predicates.new_given(pair, predicates.forward(pair, hidden))
     apart = f"NOT {predicates.agree(pair, 'NEW', State.HIDDEN)}"
     return f" AND {apart} AND ({predicates.old_absent(pair, hidden)} OR {taken})"
+
+
+def _not_taken(sync: Sync, hidden: Values, finals: Values) -> str:
+    """Return what notes that the new side took what it cannot give back, or took nothing."""
+    misfit = notes.forward_misfit(sync.pair, hidden, finals)
+    if misfit is None:
+        return ""
+    return f"""
+        IF {misfit} THEN
+            {_unheld_by_new(sync, hidden)}
+        END IF;"""
+
+
+def _apart(sync: Sync, hidden: Values, finals: Values, was: Values) -> str:
+    """Return the branch for a value of which the new side can hold nothing, and keeps what it had."""
+    pair = sync.pair
+    if pair.identity:
+        return ""
+    unchanged = predicates.same_new(pair, finals, was)
+    written = predicates.same_old(pair, hidden, predicates.old_values(pair, "OLD", State.HIDDEN))
+    none = predicates.new_absent(pair, predicates.forward(pair, hidden))
+    unheld = f"{predicates.old_given(pair, hidden)} AND {none}"
+    return f"""
+    ELSIF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND {unchanged} AND NOT {written}
+        AND NOT {predicates.agree(pair, "NEW", State.HIDDEN)} AND {unheld}
+    THEN
+        {_unheld_by_new(sync, hidden)}"""
+
+
+def _unheld_by_new(sync: Sync, hidden: Values) -> str:
+    old = f"pg_catalog.format('%s', {predicates.shown(hidden)})"
+    sentence = "'the new side cannot hold what was written to the hidden one'"
+    return notes.conflict(sync, "'does not fit'", old, "NULL", sentence)
 
 
 def _final_not_given(sync: Sync, finals: Values) -> str:

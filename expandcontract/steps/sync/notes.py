@@ -4,10 +4,11 @@ write.
 
 from collections.abc import Sequence
 
-from expandcontract.model.change import Side, Unfit
+from expandcontract.model.change import Pair, Side, Unfit
 from expandcontract.model.names import literal, of_row, quote
 from expandcontract.steps.sessions import UNFIT_SQLSTATE, note_settings
 from expandcontract.steps.sync import predicates, refusals, rows
+from expandcontract.steps.sync.predicates import Values
 from expandcontract.steps.sync.subject import Sync
 
 
@@ -139,18 +140,25 @@ def note_use(change: str, schema: str, side: str, *, ready: bool, unless: str = 
     )
 
 
+def forward_misfit(pair: Pair, old: Values, new: Values) -> str | None:
+    """Return SQL that is true where forward made `new` of an `old` that the new side cannot hold; None where
+    that cannot be.
+    """
+    if pair.identity:
+        return None
+    given = predicates.old_given(pair, old)
+    if pair.back is None or pair.unfit == Unfit.ACCEPT:
+        return f"{predicates.new_absent(pair, new)} AND {given}"
+    return f"{given} AND NOT {predicates.same_old(pair, old, predicates.back(pair, new))}"
+
+
 def forward_fits(sync: Sync) -> str:
     """Return what happens to a value of the old side that the new one cannot hold."""
     pair = sync.pair
-    if pair.identity:
-        return ""
     old, new = predicates.old_values(pair, "NEW"), predicates.new_values(pair, "NEW")
-    given = predicates.old_given(pair, old)
-    if pair.back is None or pair.unfit == Unfit.ACCEPT:
-        misfit = f"{predicates.new_absent(pair, new)} AND {given}"
-    else:
-        returns = predicates.same_old(pair, old, predicates.back(pair, new))
-        misfit = f"{given} AND NOT {returns}"
+    misfit = forward_misfit(pair, old, new)
+    if misfit is None:
+        return ""
     if pair.old_more and any(each.not_null for each in pair.olds):
         # NOT NULL says so itself, as it did before.
         misfit = f"{misfit} AND NOT {predicates.old_lacks(pair, old)}"
