@@ -88,6 +88,10 @@ def _commands() -> str:
     blocks = [COMMANDS, _help()]
     for verb in VERBS:
         blocks += [f"## ec {verb}", _help(verb)]
+        if verb == "alembic":
+            blocks += [
+                block for name in ("check",) for block in (f"### ec alembic {name}", _help(verb, name))
+            ]
         if verb == "start":
             blocks += [
                 block for kind in registry.kinds() for block in (f"### ec start {kind}", _help(verb, kind))

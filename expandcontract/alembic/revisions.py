@@ -27,6 +27,13 @@ class Operation(StrEnum):
 OF_A_KIND = frozenset({Operation.START, Operation.RUN})
 
 
+_UNREAD = "What a run does is known from the files before the first of its revisions is carried out."
+
+
+#: Options of those that are not fields of the kind.
+OPTIONS = frozenset({"name", "names", "inline", "acknowledge"})
+
+
 class NotLiteral(Exception):
     """An argument that only running the file would tell."""
 
@@ -50,19 +57,30 @@ class Call:
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong with a file, and on which line."""
+    """What is wrong with a file, on which line, why that matters, and what to do."""
 
     line: int
-    text: str
+    what: str
+    why: str = ""
+    do: str = ""
+
+    @property
+    def text(self) -> str:
+        """What is wrong and what to do."""
+        return f"{self.what}: {self.do}" if self.do else self.what
 
 
 @dataclass(frozen=True)
 class Steps:
-    """What a revision does in one direction: `ours`, and on which lines something else."""
+    """What a revision does in one direction: `ours`, and on which lines something else. `line` is where that
+    begins, 0 where the file has no such function; `refuses` says that it raises.
+    """
 
     ours: tuple[Call, ...] = ()
     others: tuple[int, ...] = ()
     faults: tuple[Fault, ...] = ()
+    line: int = 0
+    refuses: bool = False
 
 
 @dataclass(frozen=True)
@@ -83,19 +101,26 @@ class Revision:
             if steps.ours and steps.others:
                 yield Fault(
                     steps.others[0],
-                    "stands beside an operation of ec, which commits: move it to a revision of its own",
+                    "stands beside an operation of ec, which commits",
+                    "What ran before it would be committed without its version row, and run again.",
+                    "move it to a revision of its own",
                 )
             if len(steps.ours) > 1:
                 yield Fault(
-                    steps.ours[1].line, "is a second operation of ec: give each a revision of its own"
+                    steps.ours[1].line,
+                    "is a second operation of ec",
+                    "Between the two nothing says that the first one is done.",
+                    "give each a revision of its own",
                 )
 
 
 def read(source: str, *, id: str = "", below: Sequence[str] = (), path: Path | None = None) -> Revision:  # noqa: A002
-    """Return what a revision's file says.
+    """Return what a revision's file says; of one that has no operation of ours, nothing but its place.
 
     Raises SyntaxError where it is no Python.
     """
+    if not any(each in source for each in Operation):
+        return Revision(id, tuple(below), path=path)  # nearly all of a long chain: no need to parse it
     module = ast.parse(source)
     functions = {each.name: each for each in module.body if isinstance(each, ast.FunctionDef)}
     return Revision(
@@ -111,7 +136,12 @@ def _steps(function: ast.FunctionDef | None) -> Steps:
         if operation is None or not isinstance(call, ast.Call):
             others += [] if _does_nothing(statement) else [statement.lineno]
             faults += [
-                Fault(node.lineno, f"calls {name} where reading the file does not show whether it runs")
+                Fault(
+                    node.lineno,
+                    f"calls {name} where reading the file does not show whether it runs",
+                    _UNREAD,
+                    "let it stand by itself in upgrade() or downgrade()",
+                )
                 for node in ast.walk(statement)
                 if isinstance(node, ast.Call) and (name := _operation(node))
             ]
@@ -119,8 +149,12 @@ def _steps(function: ast.FunctionDef | None) -> Steps:
         try:
             ours.append(_call(operation, call))
         except NotLiteral:
-            faults.append(Fault(call.lineno, f"gives {operation} something that is no literal: write it out"))
-    return Steps(tuple(ours), tuple(others), tuple(faults))
+            what = f"gives {operation} something that is no literal"
+            faults.append(Fault(call.lineno, what, _UNREAD, "write it out"))
+    if function is None:
+        return Steps()
+    refuses = any(isinstance(each, ast.Raise) for each in function.body)
+    return Steps(tuple(ours), tuple(others), tuple(faults), function.lineno, refuses)
 
 
 def _operation(node: ast.AST | None) -> Operation | None:

@@ -3,9 +3,23 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, get_origin
 
-from expandcontract.changes import registry
+from expandcontract.alembic.chain import Touched
+from expandcontract.alembic.revisions import OF_A_KIND, OPTIONS, Call, Operation
+from expandcontract.changes import into, registry
+from expandcontract.changes.kind import Spec
 from expandcontract.engine import planner
+from expandcontract.model.durations import parse_duration
 from expandcontract.model.errors import UsageError
+from expandcontract.model.names import parse_name
+
+#: Kinds after whose contract code that uses the table under its name fails.
+_TABLE_GOES = frozenset({"drop-table", "rename-table"})
+#: Kinds after whose contract code that uses the columns that they are about fails.
+_COLUMN_GOES = frozenset(
+    {"rename-column", "change-type", "transform-column", "split-column", "merge-columns", "drop-column"}
+)
+_DURATIONS = ("inline", "soak", "timeout")
+_GOALS = ("ready", "hidden")
 
 
 def fields_of(kind: str, words: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -24,3 +38,50 @@ def fields_of(kind: str, words: Sequence[str], options: Mapping[str, Any]) -> di
     if left:
         raise UsageError(f"{kind} does not take {left[0]!r}.", why=f"See `ec start {kind} --help`.")
     return planner.validate(kind, fields).model_dump(mode="json", exclude_defaults=True)
+
+
+def touched(call: Call) -> Touched | None:
+    """Return which columns an operation is about; None of one that begins nothing.
+
+    Raises UsageError and its kin where its arguments are not what it takes.
+    """
+    _require_options(call)
+    if call.operation not in OF_A_KIND:
+        return None
+    if not call.words or not isinstance(call.words[0], str):
+        raise UsageError(f"{call.operation} names no kind.", why=f"Kinds are {', '.join(registry.kinds())}.")
+    kind, *words = call.words
+    given = {name: value for name, value in call.options.items() if name not in OPTIONS}
+    return _touched(kind, planner.validate(kind, fields_of(kind, words, given)))
+
+
+def _require_options(call: Call) -> None:
+    if not call.change:
+        raise UsageError(f"{call.operation} gives no name.", why="Each change is known by its own.")
+    for each in _DURATIONS:
+        if each in call.options:
+            parse_duration(str(call.options[each]))
+    goal = call.options.get("goal", "ready")
+    if call.operation == Operation.WAIT and goal not in _GOALS:
+        raise UsageError(f"goal is {goal!r}.", why=f"It is one of {', '.join(_GOALS)}.")
+
+
+def _touched(kind: str, spec: Spec) -> Touched:
+    loaded = registry.load(kind)
+    target = loaded.target(spec)
+    old = frozenset(filter(None, (target.column, *loaded.also(spec))))
+    new = frozenset(_new_columns(spec)) if target.column else frozenset[str]()
+    goes = kind in _COLUMN_GOES and not getattr(spec, "swap", False)
+    return Touched(
+        target.schema, target.table, old, new, old if goes else frozenset(), table_goes=kind in _TABLE_GOES
+    )
+
+
+def _new_columns(spec: Spec) -> list[str]:
+    """Return the columns that a kind makes beside the one it is about, by the fields that name them."""
+    made = getattr(spec, "into", ())
+    named = (getattr(spec, field, None) for field in ("new_name", "to"))
+    return [
+        *(parse_name(each) for each in named if each is not None),
+        *(into.made(each).name for each in ([made] if isinstance(made, str) else made)),
+    ]

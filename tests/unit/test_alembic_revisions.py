@@ -41,11 +41,19 @@ def test_what_a_revision_does_is_read_from_its_file() -> None:
 
 
 def test_a_revision_without_ours_is_anything() -> None:
-    """Whatever else stands in it is none of our business."""
+    """Whatever else stands in it is none of our business, and it is not even parsed."""
     revision = up("for table in tables:\n    op.drop_table(table)\nsomething()")
     assert not revision.up.ours
-    assert revision.up.others == (2, 4)
     assert not list(revision.faults)
+    assert not read("upgrade(:").up.ours
+
+
+def test_what_else_a_revision_does_is_known_where_it_matters() -> None:
+    """On which lines something stands beside an operation of ours, and whether a downgrade refuses."""
+    mixed = read("def upgrade():\n  op.ec_undo('a')\n  other()\n\ndef downgrade():\n  raise Gone\n")
+    assert mixed.up.others == (3,)
+    assert mixed.down.refuses
+    assert mixed.down.line == 5
 
 
 def test_a_file_without_a_direction_has_none() -> None:

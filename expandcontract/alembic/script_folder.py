@@ -1,0 +1,108 @@
+"""The folder of revisions as Alembic finds it, read without running env.py."""
+
+import os
+import traceback
+from pathlib import Path
+from typing import Any
+
+from alembic.config import Config
+from alembic.script import Script, ScriptDirectory
+from alembic.util import CommandError
+
+from expandcontract.alembic import revisions
+from expandcontract.alembic.revisions import Revision
+from expandcontract.model.errors import UsageError
+
+INI, PYPROJECT = "alembic.ini", "pyproject.toml"
+
+
+def find(given: str | None = None, folder: Path = Path()) -> Config | None:
+    """Return Alembic's configuration as Alembic itself would find it: what was given, ALEMBIC_CONFIG, an
+    alembic.ini in the folder or, for Alembic 1.16 and later, [tool.alembic] in its pyproject.toml. None
+    without any.
+
+    Raises UsageError where what was given is not there.
+    """
+    named = given or os.environ.get("ALEMBIC_CONFIG")
+    if named is not None and not Path(named).is_file():
+        raise UsageError(f"There is no {named}.", next="ec alembic check --config alembic.ini")
+    ini = Path(named) if named is not None else folder / INI
+    toml = ini.parent / PYPROJECT if ini.name != PYPROJECT else ini
+    in_toml = toml.is_file() and "[tool.alembic" in toml.read_text(encoding="utf-8")
+    if ini.name != PYPROJECT and ini.is_file():
+        return Config(str(ini), toml_file=str(toml)) if in_toml and _knows_toml() else Config(str(ini))
+    if not in_toml:
+        return None
+    if not _knows_toml():
+        raise UsageError(f"{toml} has [tool.alembic], which Alembic reads from 1.16 on.")
+    return Config(toml_file=str(toml))
+
+
+def require(given: str | None = None) -> Config:
+    """Return Alembic's configuration. Raises UsageError without any."""
+    found = find(given)
+    if found is None:
+        raise UsageError(
+            f"There is no {INI} here, and no [tool.alembic] in {PYPROJECT}.",
+            why="Alembic is configured by one of them.",
+            next="ec alembic check --config FOLDER/alembic.ini",
+        )
+    return found
+
+
+def opened(config: Config) -> ScriptDirectory:
+    """Return the folder of revisions, all of them loaded. Raises UsageError with the file where one cannot
+    be.
+    """
+    try:
+        script = ScriptDirectory.from_config(config)
+        list(script.walk_revisions())
+    except CommandError as error:
+        raise UsageError(f"{error}".rstrip(".") + ".", why="Alembic says so.") from error
+    except Exception as error:
+        raise _unloaded(error) from error
+    return script
+
+
+def read(script: ScriptDirectory) -> list[Revision]:
+    """Return what all revisions say, those that stand lowest first."""
+    return [of_script(each) for each in reversed(list(script.walk_revisions()))]
+
+
+def of_script(script: Script) -> Revision:
+    """Return what a revision says; of one without a source (`sourceless`) nothing is known but its place."""
+    path = Path(script.path)
+    below = tuple(script._all_down_revisions)  # noqa: SLF001 - those that it depends on too
+    if path.suffix != ".py":
+        return Revision(script.revision, below, path=_shown(path))
+    return revisions.read(
+        path.read_text(encoding="utf-8"), id=script.revision, below=below, path=_shown(path)
+    )
+
+
+def of_map(revision_map: Any) -> list[Revision]:  # noqa: ANN401 - Alembic's own
+    """Return what all revisions say that a step of a run knows of."""
+    return [of_script(each) for each in revision_map.iterate_revisions("heads", "base", inclusive=True)]
+
+
+def _shown(path: Path) -> Path:
+    try:
+        return path.resolve().relative_to(Path.cwd())
+    except ValueError:
+        return path
+
+
+def _knows_toml() -> bool:
+    import inspect
+
+    return "toml_file" in inspect.signature(Config).parameters
+
+
+def _unloaded(error: Exception) -> UsageError:
+    if isinstance(error, SyntaxError) and error.filename:
+        return UsageError(f"{error.filename}:{error.lineno} is no Python: {error.msg}.")
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return UsageError(
+        f"{last.filename}:{last.lineno} {type(error).__name__}: {error}".rstrip(".") + ".",
+        why="Alembic loads every revision to know which one is below which.",
+    )

@@ -1,0 +1,88 @@
+"""`ec alembic check`: revisions of Alembic, before they are carried out."""
+
+import inspect
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from expandcontract.cli.command import readable, remember
+from expandcontract.cli.options import SPEECH
+from expandcontract.model.errors import UsageError
+
+if TYPE_CHECKING:
+    from expandcontract.cli.output import Output
+
+ConfigFile = Annotated[
+    str | None,
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="Alembic's own, or a pyproject.toml with [tool.alembic]. [alembic.ini]",
+        show_default=False,
+    ),
+]
+Models = Annotated[
+    str | None,
+    typer.Option(
+        "--models",
+        metavar="MODULE:METADATA",
+        help="Look at the models as well, such as app.models:Base.metadata.",
+        show_default=False,
+    ),
+]
+FOUND = 1
+
+_CHECK = """Say what is wrong with revisions, file by file; needs no database.
+
+Revisions that mix operations of ec with others, names given twice, contracts without their start, downgrades
+that do not fit, one column changed in two branches. env.py is not run. Exit 1 where something was found."""
+
+
+def _check(ctx: typer.Context, values: Mapping[str, Any]) -> int:
+    _require_alembic()
+    from expandcontract.alembic import checking, script_folder
+    from expandcontract.cli.views.alembic import AlembicCheckView
+
+    written = remember(ctx, values)
+    revisions = script_folder.read(script_folder.opened(script_folder.require(written.get("config"))))
+    found = list(checking.check(revisions, written.get("models")))
+    _output(written).show(AlembicCheckView.of(len(revisions), found))
+    return FOUND if found else 0
+
+
+def _require_alembic() -> None:
+    try:
+        import alembic  # noqa: F401
+    except ImportError as error:
+        raise UsageError(
+            "Alembic is not installed beside ec.", why="Its folder of revisions is read by it."
+        ) from error
+
+
+def _output(written: Mapping[str, Any]) -> "Output":
+    from expandcontract.cli.output import Output
+
+    return Output(json=bool(written.get("json")))
+
+
+def build(name: str, summary: str) -> TyperGroup:
+    """Return the command."""
+    app = typer.Typer(
+        name=name, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, help=summary
+    )
+    config = _parameter("config", ConfigFile)
+    app.command("check", help=_CHECK)(readable(_check, [config, _parameter("models", Models), *SPEECH]))
+    app.callback()(_group)
+    built: TyperGroup = typer.main.get_command(app)  # type: ignore[assignment]
+    return built
+
+
+def _group() -> None:
+    """Typer makes a group of one command only where it has a callback."""
+
+
+def _parameter(name: str, annotation: object) -> inspect.Parameter:
+    return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
