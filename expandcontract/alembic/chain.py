@@ -109,11 +109,7 @@ class Chain:
     @cached_property
     def ours(self) -> tuple[Revision, ...]:
         """Those with an operation of ours, in either direction, or with what may be one."""
-        return tuple(
-            each
-            for each in self.ordered
-            if each.up.ours or each.down.ours or each.up.faults or each.down.faults
-        )
+        return tuple(each for each in self.ordered if each.speaks)
 
     @cached_property
     def calls(self) -> tuple[tuple[Revision, Call], ...]:

@@ -1,10 +1,13 @@
 """What `ec alembic check` asks, and what a run asks of its chain before the first revision."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from typing import Any
 
-from expandcontract.alembic import chain
+from expandcontract.alembic import chain, script_folder
 from expandcontract.alembic.chain import Finding
 from expandcontract.alembic.revisions import OF_A_KIND, Call, Revision
+from expandcontract.alembic.telling import failure
+from expandcontract.model.errors import UsageError
 
 
 def check(revisions: Sequence[Revision], models: str | None = None) -> Iterator[Finding]:
@@ -21,6 +24,31 @@ def check(revisions: Sequence[Revision], models: str | None = None) -> Iterator[
         yield from compared.findings(revisions, compared.load(models), touched)
 
 
+def require(steps: Sequence[Any], current: Iterable[str]) -> None:
+    """Refuse a run that goes up through revisions of which something is wrong, before any of it.
+
+    Args:
+        steps: those of the run, as Alembic chose them.
+        current: the revisions at which the database is.
+
+    Raises CommandError.
+    """
+    upward = [each for each in steps if getattr(each, "is_upgrade", False) and hasattr(each, "revision")]
+    pending = {each.revision.revision for each in upward}
+    if not any(script_folder.of_script(each.revision).speaks for each in upward):
+        return
+    revisions = script_folder.below(upward[0].revision_map, (*pending, *current))
+    for each in of_run(revisions, pending):
+        raise failure(
+            UsageError(
+                f"{each.place} {each.fault.what}.",
+                why=each.fault.why,
+                state="Nothing was run.",
+                next=f"{each.fault.do}; ec alembic check names everything",
+            )
+        )
+
+
 def of_run(revisions: Sequence[Revision], steps: Collection[str]) -> Iterator[Finding]:
     """Yield what is wrong with a run.
 
@@ -29,8 +57,6 @@ def of_run(revisions: Sequence[Revision], steps: Collection[str]) -> Iterator[Fi
         steps: the identifiers of those that it carries out.
     """
     pending = [each for each in revisions if each.id in steps]
-    if not any((*each.up.ours, *each.up.faults, *each.down.ours, *each.down.faults) for each in pending):
-        return
     for each in chain.findings(revisions, _reading(pending)):
         if each.concerns(steps):
             yield each

@@ -9,7 +9,7 @@ from alembic import context as alembic_context
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
-from expandcontract.alembic import turns
+from expandcontract.alembic import checking, turns
 from expandcontract.alembic.filters import Filters, IncludeName, IncludeObject
 from expandcontract.alembic.migration_run import KEY, Said, going
 from expandcontract.alembic.telling import failure
@@ -102,7 +102,9 @@ class _Chosen:
     turn: turns.Turn | None
 
     def __call__(self, revision: Any, context: MigrationContext) -> Iterator[Any]:  # noqa: ANN401 - Alembic's
-        yield from going(list(self.fn(revision, context)), self.said)
+        steps = list(self.fn(revision, context))
+        checking.require(steps, revision)
+        yield from going(steps, self.said)
         if self.turn is not None:
             self.turn.over()
 

@@ -94,6 +94,11 @@ class Revision:
     path: Path | None = None
 
     @property
+    def speaks(self) -> bool:
+        """Whether it has an operation of ours, in either direction, or what may be one."""
+        return any(steps.ours or steps.faults for steps in (self.up, self.down))
+
+    @property
     def faults(self) -> Iterator[Fault]:
         """What is wrong with it."""
         for steps in (self.up, self.down):

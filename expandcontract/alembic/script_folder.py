@@ -2,11 +2,12 @@
 
 import os
 import traceback
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
 
 from alembic.config import Config
 from alembic.script import Script, ScriptDirectory
+from alembic.script.revision import RevisionMap
 from alembic.util import CommandError
 
 from expandcontract.alembic import revisions
@@ -80,9 +81,15 @@ def of_script(script: Script) -> Revision:
     )
 
 
-def of_map(revision_map: Any) -> list[Revision]:  # noqa: ANN401 - Alembic's own
-    """Return what all revisions say that a step of a run knows of."""
-    return [of_script(each) for each in revision_map.iterate_revisions("heads", "base", inclusive=True)]
+def below(revision_map: RevisionMap, ids: Iterable[str]) -> list[Revision]:
+    """Return what these revisions say and all below them, those included that they depend on."""
+    found, waiting = dict[str, Revision](), list(ids)
+    while waiting:
+        script = revision_map.get_revision(waiting.pop())
+        if isinstance(script, Script) and script.revision not in found:
+            found[script.revision] = of_script(script)
+            waiting.extend(found[script.revision].below)
+    return list(found.values())
 
 
 def _shown(path: Path) -> Path:

@@ -131,7 +131,11 @@ class Project:
         )
         (self.folder / "env.py").write_text(text, encoding="utf-8")
 
-    def revision(self, name: str, below: str | None, up: str, down: str = "pass") -> None:
+    def merge(self, name: str, below: tuple[str, ...]) -> None:
+        """Write a revision that merges others."""
+        self.revision(name, below, "pass")
+
+    def revision(self, name: str, below: str | tuple[str, ...] | None, up: str, down: str = "pass") -> None:
         """Write a revision whose functions have these bodies."""
         (self.folder / "versions" / f"{name}.py").write_text(
             "from alembic import op\nimport sqlalchemy as sa\n\n"
