@@ -62,22 +62,31 @@ def options(  # noqa: PLR0913 - all that env.py may say
         KEY: said,
         "include_name": filters.include_name,
         "include_object": filters.include_object,
-        "process_revision_directives": _rewriting(process_revision_directives),
+        "process_revision_directives": _rewriting(process_revision_directives, checks=_checks()),
     }
 
 
-def _rewriting(users: Directives | None) -> Directives:
-    """Return what writes the revisions of changes, and lets the user's own hook see them."""
+def _rewriting(users: Directives | None, *, checks: bool) -> Directives:
+    """Return what writes the revisions of changes, and lets the user's own hook see them. `alembic check`
+    shows what Alembic found, as it is.
+    """
 
     def rewriting(context: MigrationContext, revision: Any, directives: list[Any]) -> None:  # noqa: ANN401
         from expandcontract.alembic import autogenerate
 
-        if directives:
-            autogenerate.rewrite(directives)
+        if directives and not checks:
+            autogenerate.rewrite(context, directives)
         if users is not None:
             users(context, revision, directives)
 
     return rewriting
+
+
+def _checks() -> bool:
+    """Return whether the command is `alembic check`; it has no other mark than the function that it made."""
+    found = getattr(alembic_context, "_proxy", None)
+    fn = None if found is None else found.context_opts["fn"]
+    return str(getattr(getattr(fn, "fn", fn), "__qualname__", "")).startswith("check.")
 
 
 def _take_over(connection: Connection, said: Said) -> None:

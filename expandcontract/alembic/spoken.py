@@ -21,6 +21,9 @@ _COLUMN_GOES = frozenset(
 _DURATIONS = ("inline", "soak", "timeout")
 _GOALS = ("ready", "hidden")
 
+#: What an operation calls the name of an index or a constraint, as `name` is that of the change.
+OBJECT_NAME = "object_name"
+
 
 def fields_of(kind: str, words: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
     """Return the fields of a change of that kind, as the ledger keeps them.
@@ -28,7 +31,8 @@ def fields_of(kind: str, words: Sequence[str], options: Mapping[str, Any]) -> di
     Raises UsageError and its kin.
     """
     spec = registry.load(kind).spec
-    fields, left = dict(options), list(words)
+    fields = {"name" if key == OBJECT_NAME else key: value for key, value in options.items()}
+    left = list(words)
     for name, field in spec.model_fields.items():
         extra = field.json_schema_extra
         if not (isinstance(extra, dict) and extra.get("positional")) or not left:

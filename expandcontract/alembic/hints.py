@@ -1,0 +1,82 @@
+"""What models say of columns that had another name: `info={"renamed_from": ...}` and `__ec_renames__`."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any, TypeAlias
+
+from alembic.util import CommandError
+from sqlalchemy import Column, MetaData, Table
+from sqlalchemy.orm import mapperlib
+
+from expandcontract.alembic.telling import failure
+from expandcontract.model.errors import UsageError
+
+#: In a column's `info`: what it was called.
+HINT = "renamed_from"
+#: On a model's class: what its columns were called, by their names now.
+RENAMES = "__ec_renames__"
+
+#: A table as Alembic's operations name it: without a schema where it lies in the default one.
+Key: TypeAlias = tuple[str | None, str]
+
+
+class Hints:
+    """The hints of all models. `models` are their tables."""
+
+    def __init__(self, metadata: Iterable[MetaData], default_schema: str | None) -> None:
+        self.models: dict[Key, Table] = {
+            (None if table.schema == default_schema else table.schema, table.name): table
+            for each in metadata
+            for table in each.tables.values()
+        }
+        self._of_classes = dict(_of_classes(self.models))
+
+    def of(self, key: Key, column: Column[Any]) -> str | None:
+        """Return what a column was called, as its model says; None where it says nothing.
+
+        Raises CommandError where it says two things.
+        """
+        name = str(column.name)
+        own, listed = column.info.get(HINT), self._of_classes.get(key, {}).get(name)
+        if own is not None and listed is not None and own != listed:
+            raise refused(
+                key,
+                f"{name} was called {own} by its info and {listed} by {RENAMES}.",
+                "Leave one of the two hints out.",
+            )
+        return own if own is not None else listed
+
+    def has(self, key: Key, column: str) -> bool:
+        """Say whether a model has a column of that name still."""
+        table = self.models.get(key)
+        return table is not None and any(each.name == column for each in table.columns)
+
+
+def refused(key: Key, message: str, following: str) -> CommandError:
+    """Return the error for a hint that cannot be meant."""
+    table = ".".join(filter(None, key))
+    return failure(
+        UsageError(f"The model of {table}: {message}", state="No revision was written.", next=following)
+    )
+
+
+def _of_classes(models: Mapping[Key, Table]) -> Iterator[tuple[Key, Mapping[str, str]]]:
+    keys = {id(table): key for key, table in models.items()}
+    for mapper in _mappers():
+        said = getattr(mapper.class_, RENAMES, None)
+        key = keys.get(id(mapper.local_table))
+        if said and key is not None:
+            yield key, {_column(mapper, new): old for new, old in dict(said).items()}
+
+
+def _column(mapper: Any, name: str) -> str:  # noqa: ANN401 - SQLAlchemy's
+    """Return the column's name, also where the class has it under another one."""
+    if name in mapper.local_table.columns:
+        return name
+    found = mapper.column_attrs.get(name) if name in mapper.column_attrs else None
+    return name if found is None else str(found.columns[0].name)
+
+
+def _mappers() -> Iterator[Any]:
+    # Nothing public leads from a table to the class that it was declared with.
+    for registry in getattr(mapperlib, "_all_registries", tuple)():
+        yield from registry.mappers

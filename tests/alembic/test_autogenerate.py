@@ -1,0 +1,116 @@
+"""`alembic revision --autogenerate`: what comes out of it runs up, down and up on a populated database."""
+
+import re
+from pathlib import Path
+from textwrap import dedent
+
+import pytest
+from alembic.util import CommandError
+
+from tests.alembic.project import Project
+
+#: The tables as they are, with rows; nothing of it has to be said twice in a test.
+BEFORE = """
+    op.execute('''
+        CREATE TABLE teams (id int PRIMARY KEY, title text NOT NULL);
+        CREATE TABLE faxes (id int PRIMARY KEY, number text);
+        CREATE INDEX ix_faxes_number ON faxes (number);
+        CREATE TABLE users (
+            id int PRIMARY KEY, name varchar(50) NOT NULL, email varchar(50), size int, score int,
+            team_id int, fax text, note varchar(20), nick text, age int DEFAULT 1, must int NOT NULL,
+            fax_id int CONSTRAINT users_fax_id_fkey REFERENCES faxes (id),
+            code text CONSTRAINT uq_users_code UNIQUE
+        );
+        CREATE INDEX ix_users_name ON users (name);
+        CREATE INDEX ix_users_fax ON users (fax);
+        CREATE INDEX ix_users_note ON users (note);
+        CREATE INDEX ix_users_age ON users (age);
+        INSERT INTO teams SELECT g, 't' || g FROM generate_series(1, 9) g;
+        INSERT INTO users SELECT g, 'n' || g, 'e' || g, g, g, 1 + g % 9, 'f', 'note', 'k' || g, g, g, NULL, 'c' || g
+        FROM generate_series(1, 50) g;
+    ''')
+"""
+
+AFTER = """
+    from sqlalchemy import BigInteger, ForeignKey, Index, String, UniqueConstraint, text
+    from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+
+    class Base(DeclarativeBase):
+        pass
+
+
+    class Team(Base):
+        __tablename__ = "teams"
+        id: Mapped[int] = mapped_column(primary_key=True)
+        title: Mapped[str] = mapped_column(String().with_variant(String(), "sqlite"))
+
+
+    class User(Base):
+        __tablename__ = "users"
+        __table_args__ = (
+            Index("ix_users_age", "age", postgresql_where=text("age > 3")),
+            UniqueConstraint("nick", name="uq_users_nick"),
+        )
+        id: Mapped[int] = mapped_column(primary_key=True)
+        display_name: Mapped[str] = mapped_column(String(50), index=True, info={"renamed_from": "name"})
+        email: Mapped[str] = mapped_column(String(50))
+        size: Mapped[int | None] = mapped_column(BigInteger)
+        score: Mapped[int | None] = mapped_column(index=True)
+        team_id: Mapped[int | None] = mapped_column(ForeignKey("teams.id", ondelete="CASCADE"))
+        note: Mapped[str | None] = mapped_column(String(80))
+        nick: Mapped[str | None]
+        age: Mapped[int | None] = mapped_column(server_default=text("2"))
+        must: Mapped[int | None]
+        fax_id: Mapped[int | None]
+        code: Mapped[str | None]
+        bio: Mapped[str | None] = mapped_column(String(9))
+        plan: Mapped[str] = mapped_column(String(8), server_default="free")
+        level: Mapped[int] = mapped_column(default=3)
+
+
+    target_metadata = Base.metadata
+"""
+
+
+def written(project: Project, before: str) -> list[str]:
+    """Return what the revisions after one say, from the first to the last."""
+    texts = {}
+    for path in (project.folder / "versions").glob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        below = re.search(r"^down_revision = '(\w+)'", text, re.MULTILINE)
+        texts[below[1] if below else ""] = (re.search(r"^revision = '(\w+)'", text, re.MULTILINE), text)
+    found = []
+    while before in texts:
+        own, text = texts[before]
+        found.append(text)
+        before = own[1]
+    return found
+
+
+def generated(project: Project, models: str, **options: str) -> list[str]:
+    """Write models, generate, and return the revisions that came of it, from the first to the last."""
+    name = f"models_{abs(hash((models, str(project.folder))))}"
+    (project.folder / f"{name}.py").write_text(dedent(models), encoding="utf-8")
+    project.env(models=name, configure="compare_server_default=True")
+    project.within("revision", autogenerate=True, **options)
+    return written(project, "a")
+
+
+@pytest.fixture
+def project(tmp_path: Path, empty_database: str) -> Project:
+    """Give a project whose tables have rows."""
+    made = Project(tmp_path, empty_database, "sync")
+    made.revision("a", None, dedent(BEFORE).strip())
+    made.upgrade()
+    return made
+
+
+def test_each_difference_becomes_an_operation_that_runs(project: Project) -> None:
+    """Up, down, up."""
+    texts = generated(project, AFTER)
+    print("\n".join(texts))
+    project.upgrade()
+    project.downgrade("a")
+    project.upgrade()
+    raise AssertionError
