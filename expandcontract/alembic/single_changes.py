@@ -84,7 +84,7 @@ def _added(key: Key, operation: ops.AddColumnOp, become: Become) -> None:
         )
     elif default is not None:
         why = "Rows that are there get the default without being written anew, whatever it is."
-        spec = {"default": default, **({} if column.nullable else {"not_null": True})}
+        spec: dict[str, Any] = {"default": default, **({} if column.nullable else {"not_null": True})}
         if column.comment:
             spec["comment"] = column.comment
         become.changes.append(_one(key, "add-column", name, why, spelling.type_(column.type), **spec))
@@ -187,16 +187,16 @@ def _alone(operation: ops.AlterColumnOp, **modified: Any) -> ops.AlterColumnOp: 
 
 
 def _index(key: Key, operation: ops.CreateIndexOp) -> Wanted:
-    index, table, name = operation.to_index(), qualified(*key), spelling.index_name(operation)
+    table, name = qualified(*key), spelling.index_name(operation)
     spec: dict[str, Any] = {"object_name": quote(name)} if name else {}
-    spec |= dict(spelling.index_options(index))
+    spec |= dict(spelling.index_options(operation))
     why = "It is built while reads and writes go on."
     if operation.unique:
         spec["unique"] = True
         why = "Rows that are equal are named before anything is refused; the index is built at contract."
     return Wanted(
         "add-index",
-        (table, spelling.key(index)),
+        (table, spelling.key(operation)),
         why,
         slug(f"index {name or key[1]}"),
         spec,

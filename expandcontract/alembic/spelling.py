@@ -1,10 +1,9 @@
 """How what SQLAlchemy has of a type, a default or an index is written for a kind's options."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from alembic.operations import ops
-from sqlalchemy import Index
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.exc import CompileError
 from sqlalchemy.schema import CreateIndex
@@ -54,14 +53,18 @@ def _final(render: Any, name: Any) -> str:  # noqa: ANN401 - SQLAlchemy's names
     return "" if rendered is None else split(rendered)[-1]
 
 
-def key(index: Index) -> str:
+def key(of: ops.CreateIndexOp) -> str:
     """Return what stands in the parentheses after the table."""
-    return _in_parentheses(str(CreateIndex(index).compile(dialect=_DIALECT)))
+    named = {name: of.kw[name] for name in ("postgresql_using", "postgresql_ops") if of.kw.get(name)}
+    # Columns that it includes SQLAlchemy looks for in a table that Alembic's operation does not have.
+    bare = ops.CreateIndexOp(of.index_name, of.table_name, of.columns, schema=of.schema, **named)
+    return _in_parentheses(str(CreateIndex(bare.to_index()).compile(dialect=_DIALECT)))
 
 
-def index_options(index: Index) -> Iterator[tuple[str, Any]]:
+def index_options(of: ops.CreateIndexOp) -> Iterator[tuple[str, Any]]:
     """Yield what is said of an index beside what it is on."""
-    said: Mapping[str, Any] = index.dialect_options["postgresql"]
+    prefix = "postgresql_"
+    said = {name.removeprefix(prefix): value for name, value in of.kw.items() if name.startswith(prefix)}
     if said.get("using"):
         yield "method", str(said["using"])
     if said.get("include"):
@@ -74,12 +77,13 @@ def index_options(index: Index) -> Iterator[tuple[str, Any]]:
         yield "tablespace", quote(str(said["tablespace"]))
     where = said.get("where")
     if where is not None:
-        yield "where", where if isinstance(where, str) else _bare(where)
+        yield "where", where if isinstance(where, str) else _predicate(where)
 
 
-def _bare(where: Any) -> str:  # noqa: ANN401 - a predicate
-    compiler = {"literal_binds": True, "include_table": False}
-    return str(where.compile(dialect=_DIALECT, compile_kwargs=compiler))
+def _predicate(where: ClauseElement) -> str:
+    """Return a predicate as it stands in an index: without the table's name before its columns."""
+    options = {"literal_binds": True, "include_table": False}
+    return str(where.compile(dialect=_DIALECT, compile_kwargs=options))
 
 
 def _in_parentheses(text: str) -> str:

@@ -2,11 +2,13 @@
 left for somebody to decide.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from alembic.operations import MigrateOperation, ops
+from sqlalchemy import ColumnClause
 
 from expandcontract.model.names import quote
 
@@ -92,24 +94,32 @@ def qualified(schema: str | None, name: str) -> str:
     return ".".join(quote(each) for each in (schema, name) if each)
 
 
-def columns(operation: Any) -> list[str]:  # noqa: ANN401 - of a constraint or an index
-    """Return the columns of an index or constraint that are no more than columns."""
-    if isinstance(operation, ops.DropIndexOp | ops.DropConstraintOp):
-        reverse = getattr(operation, "_reverse", None)
-        return [] if reverse is None else columns(reverse)
-    if isinstance(operation, ops.CreateForeignKeyOp):
-        return [str(each) for each in operation.local_cols]
-    found: Sequence[Any] = getattr(operation, "columns", ())
-    names = (getattr(each, "name", each) for each in found)
-    return [str(each) for each in names if isinstance(each, str)]
-
-
 def elements(operation: Any) -> list[str]:  # noqa: ANN401 - of a constraint or an index
     """Return its columns and expressions, each as text."""
+    return [_text(each) for each in _parts(operation)]
+
+
+def columns(operation: Any) -> list[str]:  # noqa: ANN401 - of a constraint or an index
+    """Return the columns of an index or constraint; of an expression every word, as any may be one."""
+    found: list[str] = []
+    for each in _parts(operation):
+        found += [_text(each)] if _is_column(each) else re.findall(r"\w+", _text(each))
+    return found
+
+
+def _parts(operation: Any) -> Sequence[Any]:  # noqa: ANN401 - of a constraint or an index
     if isinstance(operation, ops.DropIndexOp | ops.DropConstraintOp):
         reverse = getattr(operation, "_reverse", None)
-        return [] if reverse is None else elements(reverse)
+        return () if reverse is None else _parts(reverse)
     if isinstance(operation, ops.CreateForeignKeyOp):
-        return columns(operation)
-    found: Sequence[Any] = getattr(operation, "columns", ())
-    return [str(getattr(each, "name", None) or each) for each in found]
+        return operation.local_cols
+    parts: Sequence[Any] = getattr(operation, "columns", ())
+    return parts
+
+
+def _is_column(part: Any) -> bool:  # noqa: ANN401 - of a constraint or an index
+    return isinstance(part, str | ColumnClause)
+
+
+def _text(part: Any) -> str:  # noqa: ANN401 - of a constraint or an index
+    return str(part.name if isinstance(part, ColumnClause) else part)
