@@ -10,8 +10,8 @@ from pathlib import Path
 from sqlalchemy import Column, MetaData, Table
 
 from expandcontract.alembic.chain import Chain, Finding, Reading, Touched
+from expandcontract.alembic.hints import HINT
 from expandcontract.alembic.revisions import Call, Fault, Operation, Revision
-from expandcontract.alembic.wanted import HINT
 from expandcontract.model.errors import EcError, UsageError
 
 
