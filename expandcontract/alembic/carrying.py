@@ -2,36 +2,54 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, TypeVar
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from alembic.runtime.migration import MigrationContext
 
-from expandcontract import gates
 from expandcontract.alembic.migration_run import KEY
-from expandcontract.alembic.revisions import Operation
+from expandcontract.alembic.revisions import OF_A_KIND, Operation
 from expandcontract.alembic.spoken import fields_of
 from expandcontract.alembic.telling import failure
+from expandcontract.engine import situation as situations
 from expandcontract.engine.context import Context
 from expandcontract.engine.verbs import backfill, contract, init, rollback, start, undo, wait
-from expandcontract.engine.verbs import status as status_verb
+from expandcontract.engine.verbs.backfill import BackfillOptions
 from expandcontract.model.change import Change
-from expandcontract.model.durations import parse_duration
-from expandcontract.model.errors import BadSetting, EcError, TimeIsUp, UnknownChange
+from expandcontract.model.durations import parse_duration, spell
+from expandcontract.model.errors import (
+    BadSetting,
+    EcError,
+    LeaseHeld,
+    LedgerMissing,
+    TimeIsUp,
+    UnknownChange,
+    UsageError,
+    WrongState,
+)
 from expandcontract.model.events import Event, Notice
 from expandcontract.model.phases import Stage
 from expandcontract.postgres.connect import Database
 from expandcontract.settings.settings import Settings, load
 
 if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
     from expandcontract.alembic.migration_run import Said
     from expandcontract.alembic.operations import EcOperation
 
 T = TypeVar("T")
 
-_log = logging.getLogger("expandcontract.alembic")
+#: For this long the revision that begins a change stays with it.
+INLINE = "5min"
+#: Between two looks whether another process is done with the change.
+LOOK_SECONDS = 0.5
+_log = logging.getLogger("alembic.expandcontract")
 
 
 def carry_out(migration: MigrationContext, operation: "EcOperation") -> None:
@@ -41,24 +59,49 @@ def carry_out(migration: MigrationContext, operation: "EcOperation") -> None:
     Raises CommandError.
     """
     said: Said = migration.opts[KEY]
-    with migration.autocommit_block():
+    if operation.operation in OF_A_KIND:
+        said.begun.add(str(operation.options["name"]))
+    with released(migration, f"op.{operation.operation}"):
         within(said, lambda context: _CARRIED[operation.operation](context, operation))
 
 
-def why_shut(said: "Said", change: str, soak: str) -> str:
-    """Return why a change cannot be contracted now; empty where it can be."""
+@contextmanager
+def released(migration: MigrationContext, what: str) -> Iterator[None]:
+    """Run the body while Alembic holds no lock: what it did so far is committed.
 
-    async def look(context: Context) -> str:
-        try:
-            situation = await status_verb.one(_soaking(context, soak), change)
-        except UnknownChange:
-            return "it was never started here"
-        if situation.stage in (Stage.HIDDEN, Stage.PURGED):
-            return ""
-        shut = [each for each in gates.judge_all(situation) if not each.open]
-        return "; ".join(f"{each.gate}: {each.reason}" for each in shut)
+    Raises CommandError where env.py holds the transaction, and something was written in it: it is not ours
+    to commit, and whoever waits for its locks would wait for all that follows.
+    """
+    if not is_foreign(migration):
+        with migration.autocommit_block():
+            yield
+        return
+    if has_written(migration):
+        driver = "async with" if migration.dialect.is_async else "with"
+        raise failure(
+            UsageError(
+                f"{what} comes after something that was written in this run, in a transaction of env.py's.",
+                why="ec works on connections of its own, and commits before: engine.begin() keeps Alembic "
+                "from it.",
+                state="Nothing of this run is kept.",
+                next=f"in env.py, {driver} engine.connect() as connection:",
+            )
+        )
+    yield
 
-    return within(said, look)
+
+def is_foreign(migration: MigrationContext) -> bool:
+    """Whether the transaction that Alembic works in is not its own: that of engine.begin(), say."""
+    connection = migration.connection
+    ours = getattr(migration, "_transaction", None) is not None
+    return connection is not None and connection.in_transaction() and not ours
+
+
+def has_written(migration: MigrationContext) -> bool:
+    """Whether something was written in the transaction that Alembic works in."""
+    connection = cast("Connection", migration.connection)
+    query = "SELECT pg_catalog.pg_current_xact_id_if_assigned() IS NOT NULL"
+    return bool(connection.exec_driver_sql(query).scalar())
 
 
 def within(said: "Said", work: Callable[[Context], Awaitable[T]]) -> T:
@@ -121,21 +164,43 @@ def _soaking(context: Context, soak: str) -> Context:
     return replace(context, policy=replace(context.policy, soak=parse_duration(soak)))
 
 
+async def fill(context: Context, name: str, inline: timedelta) -> bool:
+    """Bring a change to ready within that time, together with whoever is at work on it; return whether it
+    is. Where it is not, the same goes on from there.
+    """
+    until = time.monotonic() + inline.total_seconds()
+    while (left := until - time.monotonic()) > 0:
+        try:
+            await backfill.backfill(context, name, BackfillOptions(max_runtime=timedelta(seconds=left)))
+        except TimeIsUp:
+            return False
+        except LeaseHeld:
+            # Somebody else's backfill is as good.
+            context.check_stop(name)
+            await asyncio.sleep(LOOK_SECONDS)
+        else:
+            return True
+    return False
+
+
 async def _start(context: Context, operation: "EcOperation") -> None:
     options: dict[str, Any] = dict(operation.options)
-    inline = parse_duration(options.pop("inline", "5min"))
+    name, inline = str(options["name"]), parse_duration(options.pop("inline", INLINE))
     await _begin(context, operation, options)
-    name = str(options["name"])
-    try:
-        await backfill.backfill(context, name, backfill.BackfillOptions(max_runtime=inline))
-    except TimeIsUp:
-        _log.warning("%s goes on with `ec backfill %s`: it was not ready in time.", name, name)
+    if not await fill(context, name, inline):
+        _log.warning(
+            "%s is begun, and not ready after %s: old code runs on. Next: ec backfill %s",
+            name,
+            spell(inline),
+            name,
+        )
 
 
 async def _run(context: Context, operation: "EcOperation") -> None:
     options: dict[str, Any] = dict(operation.options)
+    name = str(options["name"])
     await _begin(context, operation, options)
-    await backfill.backfill(context, str(options["name"]))
+    await _alone(context, name, None, lambda: backfill.backfill(context, name))
 
 
 async def _begin(context: Context, operation: "EcOperation", options: dict[str, Any]) -> None:
@@ -143,27 +208,71 @@ async def _begin(context: Context, operation: "EcOperation", options: dict[str, 
     options.pop("names", None)
     kind, *words = operation.words
     spec = {key: value for key, value in options.items() if key != "name"}
-    await init.init(context)
     change = Change(name, kind, fields_of(kind, words, spec))
-    await start.start(context, change, start.Consent(acknowledged=acknowledged))
+    await init.init(context)
+    consent = start.Consent(acknowledged=acknowledged)
+    budget = context.policy.lock_budget
+    await _alone(context, name, budget, lambda: start.start(context, change, consent))
 
 
 async def _contract(context: Context, operation: "EcOperation") -> None:
-    await contract.contract(_soaking(context, operation.options["soak"]), operation.words[0])
+    name = operation.words[0]
+    soaking = _soaking(context, operation.options["soak"])
+    await _alone(context, name, context.policy.lock_budget, lambda: contract.contract(soaking, name))
 
 
 async def _rollback(context: Context, operation: "EcOperation") -> None:
-    await rollback.rollback(context, operation.words[0])
+    name = operation.words[0]
+    if await _stage(context, name) is None:
+        _log.info("%s was never begun here: there is nothing to roll back.", name)
+        return
+    await _alone(context, name, context.policy.lock_budget, lambda: rollback.rollback(context, name))
 
 
 async def _undo(context: Context, operation: "EcOperation") -> None:
-    await undo.undo(context, operation.words[0])
+    name = operation.words[0]
+    stage = await _stage(context, name)
+    if stage in (None, Stage.NOT_STARTED, Stage.ROLLED_BACK):
+        _log.info("%s is not begun here: there is nothing to undo.", name)
+        return
+    if stage == Stage.PURGED:
+        raise WrongState(
+            f"{name} was purged: what it hid is dropped, and no downgrade brings it back.",
+            state="Nothing was changed.",
+            next=f"a revision that begins a change the other way around; ec log {name} tells what was",
+        )
+    await _alone(context, name, context.policy.lock_budget, lambda: undo.undo(context, name))
 
 
 async def _wait(context: Context, operation: "EcOperation") -> None:
     await wait.wait(
         context, operation.words[0], operation.options["goal"], parse_duration(operation.options["timeout"])
     )
+
+
+async def _stage(context: Context, name: str) -> Stage | None:
+    """Return where the change is; None where the ledger does not have it, or there is none."""
+    try:
+        return (await situations.one(context, name)).stage
+    except (UnknownChange, LedgerMissing):
+        return None
+
+
+async def _alone(
+    context: Context, name: str, budget: timedelta | None, work: Callable[[], Awaitable[object]]
+) -> None:
+    """Do what takes the change for itself, once whoever has it is done. Raises LeaseHeld after `budget`."""
+    until = None if budget is None else time.monotonic() + budget.total_seconds()
+    while True:
+        try:
+            await work()
+        except LeaseHeld:
+            if until is not None and time.monotonic() >= until:
+                raise
+            context.check_stop(name)
+            await asyncio.sleep(LOOK_SECONDS)
+        else:
+            return
 
 
 _CARRIED: Mapping[Operation, Callable[[Context, "EcOperation"], Awaitable[None]]] = {

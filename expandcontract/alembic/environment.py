@@ -1,6 +1,6 @@
 """What env.py hands to `context.configure`."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
@@ -9,9 +9,9 @@ from alembic import context as alembic_context
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
-from expandcontract.alembic import checking, turns
+from expandcontract.alembic import checking, meeting, migration_run, turns
 from expandcontract.alembic.filters import Filters, IncludeName, IncludeObject
-from expandcontract.alembic.migration_run import KEY, Said, going
+from expandcontract.alembic.migration_run import KEY, Said
 from expandcontract.alembic.telling import failure
 from expandcontract.model.durations import parse_duration
 from expandcontract.model.errors import EcError, UsageError
@@ -90,16 +90,18 @@ def _checks() -> bool:
 
 
 def _take_over(connection: Connection, said: Said) -> None:
-    """Take the turn, where the command moves the version, and look at its steps before the first one runs."""
+    """Take the turn, and look at all steps before the first one runs, where the command moves the version."""
     # Nothing public gives the function that chooses the steps.
     found = getattr(alembic_context, "_proxy", None)
     if found is None:
         return
-    moves = "destination_rev" in found.context_opts
-    turn = turns.take(connection, _budget()) if said.lock and moves else None
+    if "destination_rev" not in found.context_opts:
+        return  # it only looks
     fn = found.context_opts["fn"]
     # Whoever goes through several schemas asks for options once for each.
-    found.context_opts["fn"] = _Chosen(getattr(fn, "fn", fn), said, turn)
+    fn = getattr(fn, "fn", fn)
+    turn = turns.take(connection, _budget()) if said.lock else None
+    found.context_opts["fn"] = _Chosen(fn, said, turn)
 
 
 @dataclass(frozen=True)
@@ -110,12 +112,30 @@ class _Chosen:
     said: Said
     turn: turns.Turn | None
 
-    def __call__(self, revision: Any, context: MigrationContext) -> Iterator[Any]:  # noqa: ANN401 - Alembic's
-        steps = list(self.fn(revision, context))
-        checking.require(steps, revision)
-        yield from going(steps, self.said)
+    def __call__(self, heads: Any, migration: MigrationContext) -> Iterator[Any]:  # noqa: ANN401 - Alembic's
+        upward = getattr(self.fn, "__name__", "") == "upgrade"
+        unknown = meeting.missing(migration.script, heads) if upward else ()
+        if not (unknown and meeting.pass_unknown(migration, unknown)):
+            chosen = list(self.fn(heads, migration))
+            checking.require(chosen, heads)
+            steps = migration_run.read(chosen)
+            yield from self._upward(steps, migration) if upward else migration_run.going(steps, self.said)
+            moved = bool(steps)
+        else:
+            moved = False
         if self.turn is not None:
-            self.turn.over()
+            self.turn.over(moved=moved)
+
+    def _upward(self, steps: Sequence[migration_run.Step], migration: MigrationContext) -> Iterator[Any]:
+        """Run the steps where code with these models may run before or after them."""
+        pending = {call.change for step in steps for call in step.ours}
+        found = meeting.verdicts(migration)
+        meeting.refuse(found, pending)
+        yield from migration_run.going(steps, self.said)
+        if pending:
+            found = meeting.verdicts(migration)
+            meeting.refuse(found)
+        meeting.wait(migration, self.said, found)
 
 
 def _budget() -> timedelta:

@@ -32,14 +32,14 @@ AND l.database OPERATOR(pg_catalog.=) (
 AND l.classid::pg_catalog.int8 OPERATOR(pg_catalog.=) {LOCK >> 32}
 AND l.objid::pg_catalog.int8 OPERATOR(pg_catalog.=) {LOCK & 0xFFFFFFFF}
 """.strip()
-_log = logging.getLogger("expandcontract.alembic")
+_log = logging.getLogger("alembic.expandcontract")
 
 
 class Turn(Protocol):
     """A lock that is held until what Alembic does is committed, or its connection ends."""
 
-    def over(self) -> None:
-        """Give it back together with what Alembic has not committed yet."""
+    def over(self, *, moved: bool = True) -> None:
+        """Give it back together with what Alembic has not committed yet; `moved` says whether it has any."""
 
     def dropped(self, driver: Any) -> None:  # noqa: ANN401 - a DBAPI connection
         """Give it back as the connection goes back to its pool; what was open there is rolled back."""
@@ -102,7 +102,9 @@ class _OnIt:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def over(self) -> None:
+    def over(self, *, moved: bool = True) -> None:
+        if not moved and isinstance(self._connection.engine.pool, NullPool):
+            return  # it ends with the connection
         free = f"pg_catalog.pg_advisory_unlock({LOCK})"
         if self._connection.in_transaction():
             # Handed to the transaction: nobody reads the version before it is committed.
@@ -144,7 +146,8 @@ class _Beside:
         beside.dropped(None)
         return None
 
-    def over(self) -> None:
+    def over(self, *, moved: bool = True) -> None:
+        del moved
         if not self._connection.in_transaction():
             self._connection.info.pop(_HELD, None)
             self.dropped(None)

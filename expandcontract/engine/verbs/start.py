@@ -93,7 +93,7 @@ async def start(context: Context, change: Change, consent: Consent = Consent()) 
     while begun is None:
         known = await _known(context, change.name)
         if known is not None:
-            _require_same(change, known)
+            require_same(change, known)
             if await _closed(context, known):
                 continue
         if known is not None and not applies(context, Verb.START, known):
@@ -145,7 +145,7 @@ async def _known(context: Context, name: str) -> Situation | None:
     return next(iter(await situations.load(context, [name])), None)
 
 
-def _require_same(change: Change, known: Situation) -> None:
+def require_same(change: Change, known: Situation) -> None:
     """Raise OtherSpec where the ledger has a change of that name that says something else, and is begun."""
     if known.stage in _COMPILED or _said(known.plan.change) == _said(change):
         return

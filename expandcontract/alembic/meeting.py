@@ -1,0 +1,155 @@
+"""Whether this code may run beside the changes of the database: what its models name, and which revisions it
+knows.
+"""
+
+import logging
+from collections.abc import Collection, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, cast
+
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from alembic.util import CommandError
+
+from expandcontract.alembic import script_folder
+from expandcontract.alembic.revisions import OF_A_KIND
+from expandcontract.alembic.telling import failure
+from expandcontract.model.durations import parse_duration, spell
+from expandcontract.model.errors import TimeIsUp, WrongState
+from expandcontract.model.phases import Stage
+from expandcontract.orm import changes, models
+from expandcontract.orm.models import Fit, Verdict
+from expandcontract.settings.single import ledger_schema
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+    from expandcontract.alembic.migration_run import Said
+
+_log = logging.getLogger("alembic.expandcontract")
+#: What is gone from old code's view, or may be.
+_CONTRACTED = frozenset({Stage.HIDDEN, Stage.PURGED})
+
+
+def verdicts(migration: MigrationContext) -> tuple[Verdict, ...]:
+    """Return what is to be said of each change to code with these models; nothing where env.py names none."""
+    metadata = migration.opts.get("target_metadata")
+    if metadata is None:
+        return ()
+    connection = cast("Connection", migration.connection)
+    translate = connection.get_execution_options().get("schema_translate_map")
+    return models.compare(models.named(metadata, translate), _known(migration))
+
+
+def refuse(found: Sequence[Verdict], pending: Collection[str] = ()) -> None:
+    """Raise CommandError where the code cannot run beside a change that no pending revision is about."""
+    for each in models.in_the_way(found, Fit.FAILS):
+        if each.change.name not in pending:
+            raise failure(
+                WrongState(
+                    f"This code cannot run: {each.why}",
+                    state=f"{each.change.name} is {each.change.stage}.",
+                    next=each.next,
+                )
+            )
+
+
+def wait(migration: MigrationContext, said: "Said", found: Sequence[Verdict]) -> None:
+    """Help with what the code has to wait for, for as long as its revision stays with it.
+
+    Raises CommandError where it is not ready then: what was carried out is committed, and the same command
+    goes on.
+    """
+    for each in models.in_the_way(found, Fit.WAITS):
+        if each.change.stage == Stage.BEFORE_READY and _help(migration, said, each.change.name):
+            continue
+        raise failure(
+            TimeIsUp(
+                f"This code has to wait: {each.why}",
+                state="Old code runs on.",
+                next="the same command again, which goes on"
+                if each.change.stage == Stage.BEFORE_READY
+                else each.next,
+            )
+        )
+
+
+def _help(migration: MigrationContext, said: "Said", name: str) -> bool:
+    """Work on a change, if this run did not do so already; return whether it is ready."""
+    from expandcontract.alembic import carrying
+
+    inline = timedelta(0) if name in said.begun else _inline(migration.script, name)
+    if carrying.is_foreign(migration) and carrying.has_written(migration):
+        inline = timedelta(0)
+    _log.info("%s is not ready: helping for at most %s.", name, spell(inline))
+    with carrying.released(migration, "The backfill"):
+        return carrying.within(said, lambda context: carrying.fill(context, name, inline))
+
+
+def _inline(script: ScriptDirectory | None, name: str) -> timedelta:
+    """Return how long the revision that begins a change stays with it."""
+    from expandcontract.alembic import carrying
+
+    for each in script.walk_revisions() if script is not None else ():
+        for call in script_folder.of_script(each).up.ours:
+            if call.operation in OF_A_KIND and call.change == name:
+                return parse_duration(str(call.options.get("inline", carrying.INLINE)))
+    return parse_duration(carrying.INLINE)
+
+
+def missing(script: ScriptDirectory | None, heads: Sequence[str]) -> tuple[str, ...]:
+    """Return the revisions of the database that this code does not have."""
+    return tuple(each for each in heads if script is not None and not _has(script, each))
+
+
+def _has(script: ScriptDirectory, revision: str) -> bool:
+    try:
+        return script.get_revision(revision) is not None
+    except CommandError:
+        return False
+
+
+def pass_unknown(migration: MigrationContext, unknown: Sequence[str]) -> bool:
+    """Return whether code that does not have these revisions, being older, may run: it meets no change whose
+    old side is out of use. False where the database has no changes to tell by.
+
+    Raises CommandError where it cannot run.
+    """
+    known = _known(migration)
+    if not known.changes:
+        return False
+    where = ", ".join(unknown)
+    if migration.opts.get("target_metadata") is None:
+        for change in known.changes:
+            if change.stage in _CONTRACTED and not _knows(migration.script, change.name):
+                raise failure(
+                    WrongState(
+                        f"The database is at {where}, which this code does not have, and {change.name} is "
+                        "contracted.",
+                        why="Without target_metadata nobody knows whether this code uses what is hidden.",
+                        state="Nothing was run.",
+                        next=f"ec undo {change.name}",
+                    )
+                )
+    found = verdicts(migration)
+    refuse(found)
+    _log.warning(
+        "The database is at %s, which this code does not have: it is older. It may run, as both sides of "
+        "every change that it meets are in use. Nothing was run.",
+        where,
+    )
+    return True
+
+
+def _knows(script: ScriptDirectory | None, name: str) -> bool:
+    scripts = script.walk_revisions() if script is not None else ()
+    return any(call.change == name for each in scripts for call in script_folder.of_script(each).up.ours)
+
+
+def _known(migration: MigrationContext) -> changes.Known:
+    connection = cast("Connection", migration.connection)
+    began = not connection.in_transaction()
+    found = changes.read(connection, ledger_schema())
+    if began:
+        connection.commit()
+    return found
