@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, text
 
-from expandcontract.model.names import RelationName, literal, quote
+from expandcontract.model.names import RelationName, literal, quote, sync_schema
 from expandcontract.model.phases import Stage, State
 
 #: Where a ledger is, unless somebody put it elsewhere.
@@ -92,11 +92,11 @@ def read(connection: Connection, schema: str = SCHEMA) -> Known:
     """
     if connection.dialect.name != "postgresql":
         return Known(ledger=False)
-    path, ledger, usable = connection.execute(_text(_look(schema))).one()
-    if not ledger or not usable:
+    path, ledger, told, shown = connection.execute(_text(_look(schema))).one()
+    if not told and not shown:
         return Known((), bool(ledger), not ledger, tuple(path))
-    told = connection.execute(_text(_query(schema))).scalar_one()
-    changes = json.loads(told) if isinstance(told, str) else told
+    found = connection.execute(_text(_query(schema, told=told))).scalar_one()
+    changes = json.loads(found) if isinstance(found, str) else found
     return Known(tuple(map(_change, changes)), path=tuple(path))
 
 
@@ -106,12 +106,19 @@ def _text(query: str) -> Any:  # noqa: ANN401 - of SQLAlchemy
 
 
 def _look(schema: str) -> str:
-    """Return the query for where names are looked for, whether there is a ledger, and may be read.
+    """Return the query for where names are looked for, whether there is a ledger, whether it tells everybody
+    of its changes, and whether this role may read it. One of an earlier version tells nobody.
 
     Nothing in it names what may be missing, or what only some may see: it never fails.
     """
     return f"""
 SELECT pg_catalog.current_schemas(false)::pg_catalog.text[], v.oid IS NOT NULL,
+    EXISTS (
+        SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace s ON s.oid = p.pronamespace
+        WHERE s.nspname = {literal(sync_schema(schema))} AND (p.proname, p.pronargs) = ('changes', 0)
+            AND pg_catalog.has_schema_privilege(s.oid, 'USAGE')
+            AND pg_catalog.has_function_privilege(p.oid, 'EXECUTE')
+    ),
     v.oid IS NOT NULL AND pg_catalog.has_schema_privilege(n.oid, 'USAGE')
         AND pg_catalog.has_table_privilege(v.oid, 'SELECT')
 FROM (SELECT) one
@@ -119,23 +126,37 @@ LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = {literal(schema)}
 LEFT JOIN pg_catalog.pg_class v ON v.relnamespace = n.oid AND v.relname = 'status_v1' AND v.relkind = 'v'"""
 
 
-def _query(schema: str) -> str:
-    """Return the query for all changes as one JSON. Who has nothing to compare is ready a phase later."""
-    source = f"""
-    SELECT id, name, kind, state, columns, plan, expand <> 'pending' AS started, ready AND (
-        verify = 'done' OR plan->>'pair' IS NOT NULL OR plan->'sections'->'verify'->0 IS NOT NULL) AS ready
-    FROM {quote(schema)}.status_v1"""
+def _query(schema: str, *, told: bool) -> str:
+    """Return the query for all changes as one JSON, of what the ledger tells everybody, or of its view."""
     return f"""
-WITH c AS ({source})
+WITH c AS ({_told(schema) if told else _shown(schema)})
 SELECT coalesce(pg_catalog.json_agg(pg_catalog.json_build_object(
     'name', c.name, 'kind', c.kind, 'state', c.state, 'ready', c.ready, 'started', c.started,
-    'claimed', c.columns, 'table', c.plan->'table', 'aside', c.plan->'aside', 'final', c.plan->'final_table',
-    'makes', c.plan->'makes_table', 'old', c.plan->'old_columns', 'new', c.plan->'new_columns',
-    'swap', c.plan->'swap', 'hidden', c.plan->'hidden_column', 'enforces', c.plan->'enforces',
-    'contracts', c.plan->>'pair' IS NOT NULL OR c.plan->'sections'->'contract'->0 IS NOT NULL,
-    'there', ({_there("c.plan")})
+    'contracts', c.contracts, 'claimed', c.claimed, 'table', c.plan->'table', 'aside', c.plan->'aside',
+    'final', c.plan->'final_table', 'makes', c.plan->'makes_table', 'old', c.plan->'old_columns',
+    'new', c.plan->'new_columns', 'swap', c.plan->'swap', 'hidden', c.plan->'hidden_column',
+    'enforces', c.plan->'enforces', 'there', ({_there("c.plan")})
 ) ORDER BY c.id), '[]')
 FROM c"""
+
+
+def _told(schema: str) -> str:
+    return f"""
+    SELECT * FROM pg_catalog.jsonb_to_recordset({quote(sync_schema(schema))}.changes()) c(
+        id pg_catalog.int8, name pg_catalog.text, kind pg_catalog.text, state pg_catalog.text,
+        claimed pg_catalog.text[], started pg_catalog.bool, ready pg_catalog.bool,
+        contracts pg_catalog.bool, plan pg_catalog.jsonb
+    )"""
+
+
+def _shown(schema: str) -> str:
+    """Return what changes() has: an earlier version's ledger has the view alone."""
+    return f"""
+    SELECT id, name, kind, state, columns AS claimed, expand <> 'pending' AS started,
+        ready AND (verify = 'done' OR plan->>'pair' IS NOT NULL
+            OR plan->'sections'->'verify'->0 IS NOT NULL) AS ready,
+        plan->>'pair' IS NOT NULL OR plan->'sections'->'contract'->0 IS NOT NULL AS contracts, plan
+    FROM {quote(schema)}.status_v1"""
 
 
 def _there(plan: str) -> str:

@@ -127,16 +127,28 @@ async def test_names_without_a_schema_are_looked_for_on_the_path(database: str) 
     assert not known.changes[0].there[0].found
 
 
-async def test_who_may_not_read_the_ledger_is_told_so(database: str) -> None:
-    """It is not taken for a database in which nothing is open."""
+async def test_the_role_of_an_application_is_told(database: str) -> None:
+    """It has no right on the ledger, and USAGE on its second schema as everybody has."""
+    async with opened(database, "rename-column", RENAME, GIVEN) as app, ledgers.opened(database) as ledger:
+        await _create(app)
+        async with ledgers.roles(ledger, "models_reader"):
+            known = _as_role(database, "models_reader")
+    assert [each.name for each in known.changes] == [app.name]
+    assert known.changes[0].columns_there() == {"name"}
+
+
+async def test_who_may_not_know_is_told_so(database: str) -> None:
+    """A ledger that keeps it to itself is not taken for a database in which nothing is open."""
     async with ledgers.opened(database) as ledger, ledgers.roles(ledger, "models_reader"):
-        with (
-            sync_engine(ledgers.as_role(database, "models_reader")) as engine,
-            engine.connect() as connection,
-        ):
-            known = read(connection)
+        await ledger.sql("REVOKE ALL ON FUNCTION expandcontract_sync.changes() FROM PUBLIC")
+        known = _as_role(database, "models_reader")
     assert known.ledger
     assert not known.readable
+
+
+def _as_role(url: str, role: str) -> Known:
+    with sync_engine(ledgers.as_role(url, role)) as engine, engine.connect() as connection:
+        return read(connection)
 
 
 @pytest.mark.skipif(VERSION != 18, reason="not on PostgreSQL 16 and 15: kept by a server of version 18")
