@@ -7,5 +7,7 @@
 """
 
 from expandcontract.orm.heartbeat import EVERY, beat_on_use, beating, heartbeat
+from expandcontract.orm.retrying import retrying
+from expandcontract.orm.survival import survive
 
-__all__ = ["EVERY", "beat_on_use", "beating", "heartbeat"]
+__all__ = ["EVERY", "beat_on_use", "beating", "heartbeat", "retrying", "survive"]
