@@ -90,7 +90,9 @@ def _commands() -> str:
         blocks += [f"## ec {verb}", _help(verb)]
         if verb == "alembic":
             blocks += [
-                block for name in ("check",) for block in (f"### ec alembic {name}", _help(verb, name))
+                block
+                for name in ("check", "target")
+                for block in (f"### ec alembic {name}", _help(verb, name))
             ]
         if verb == "start":
             blocks += [

@@ -33,19 +33,25 @@ def require(steps: Sequence[Any], current: Iterable[str]) -> None:
 
     Raises CommandError.
     """
+    try:
+        require_sound(steps, current)
+    except UsageError as error:
+        raise failure(error) from error
+
+
+def require_sound(steps: Sequence[Any], current: Iterable[str]) -> None:
+    """As `require`, but raises UsageError."""
     upward = [each for each in steps if getattr(each, "is_upgrade", False) and hasattr(each, "revision")]
     pending = {each.revision.revision for each in upward}
     if not any(script_folder.of_script(each.revision).speaks for each in upward):
         return
     revisions = script_folder.below(upward[0].revision_map, (*pending, *current))
     for each in of_run(revisions, pending):
-        raise failure(
-            UsageError(
-                f"{each.place} {each.fault.what}.",
-                why=each.fault.why,
-                state="Nothing was run.",
-                next=f"{each.fault.do}; ec alembic check names everything",
-            )
+        raise UsageError(
+            f"{each.place} {each.fault.what}.",
+            why=each.fault.why,
+            state="Nothing was run.",
+            next=f"{each.fault.do}; ec alembic check names everything",
         )
 
 

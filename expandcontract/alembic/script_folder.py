@@ -75,10 +75,8 @@ def of_script(script: Script) -> Revision:
     path = Path(script.path)
     below = tuple(script._all_down_revisions)  # noqa: SLF001 - those that it depends on too
     if path.suffix != ".py":
-        return Revision(script.revision, below, path=_shown(path))
-    return revisions.read(
-        path.read_text(encoding="utf-8"), id=script.revision, below=below, path=_shown(path)
-    )
+        return Revision(script.revision, below, path=shown(path))
+    return revisions.read(path.read_text(encoding="utf-8"), id=script.revision, below=below, path=shown(path))
 
 
 def below(revision_map: RevisionMap, ids: Iterable[str]) -> list[Revision]:
@@ -92,7 +90,8 @@ def below(revision_map: RevisionMap, ids: Iterable[str]) -> list[Revision]:
     return list(found.values())
 
 
-def _shown(path: Path) -> Path:
+def shown(path: Path) -> Path:
+    """Return a path as it is told: from the working directory on where it is below that."""
     try:
         return path.resolve().relative_to(Path.cwd())
     except ValueError:

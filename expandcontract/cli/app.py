@@ -35,7 +35,7 @@ VERBS: Mapping[str, str] = {
     "resume": "Let the workers go on.",
     "tune": "Change batch, max-rate, workers or max-lag while they work.",
     "ack": "Open a soft gate, with a reason that the ledger keeps.",
-    "alembic": "Check revisions of Alembic before they are carried out.",
+    "alembic": "Check revisions of Alembic, and say how far they can go now.",
     "doctor": "Examine the database, its settings and what stands in the way.",
     "explain": "Say what an error code means.",
     "demo": "Watch a million rows change under two live applications.",

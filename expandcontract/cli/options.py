@@ -71,6 +71,16 @@ CheckRows = Annotated[
     bool,
     typer.Option("--check-rows", help="Look for values that do not fit in every row, not in a sample."),
 ]
+ConfigFile = Annotated[
+    str | None,
+    typer.Option(
+        "--config",
+        "-c",
+        metavar="FILE",
+        help="Alembic's alembic.ini or pyproject.toml. [alembic.ini]",
+        show_default=False,
+    ),
+]
 Once = Annotated[bool, typer.Option("--once", help="Refuse to start again what was rolled back.")]
 
 

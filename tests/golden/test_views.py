@@ -1,14 +1,15 @@
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from expandcontract import gates
+from expandcontract.cli.views.alembic import AlembicCheckView, AlembicTargetView, FindingView, ShutGateView
 from expandcontract.cli.views.doctor import DoctorView
 from expandcontract.cli.views.error import ErrorView
 from expandcontract.cli.views.explain import ExplainView
 from expandcontract.cli.views.gates import GatesView
-from expandcontract.cli.views.init import InitView
+from expandcontract.cli.views.init import EnvFileView, InitView
 from expandcontract.cli.views.log import LogView
 from expandcontract.cli.views.plan import PlanView
 from expandcontract.cli.views.report import ReportView
@@ -194,6 +195,48 @@ VIEWS: dict[str, View] = {
     "report": ReportView.of(history(), {"expand": "ALTER TABLE public.users ADD COLUMN display_name text;"}),
     "doctor": DoctorView.of(FINDINGS),
     "init": InitView(ledger_schema="expandcontract", phases="phases"),
+    "init_alembic": InitView(
+        ledger_schema="expandcontract",
+        phases="phases",
+        ledger=False,
+        env_file=EnvFileView(
+            file="migrations/env.py",
+            state="to write",
+            told="-    context.configure(connection=connection)\n"
+            "+    context.configure(connection=connection, **ec.options(connection))\n",
+        ),
+    ),
+    "alembic_check": AlembicCheckView(
+        revisions=12,
+        findings=(
+            FindingView(
+                file="migrations/versions/4f1c_contract.py",
+                line=9,
+                revision="4f1c",
+                what="ec_contract rename_users_name: no revision begins that change",
+                why="A fresh database would come to it with nothing to work on.",
+                do="begin it by ec_start in a revision below",
+            ),
+        ),
+    ),
+    "alembic_target": AlembicTargetView(
+        target=("4f1b",),
+        current=("4f1a",),
+        heads=("4f1c",),
+        pending=("4f1b",),
+        waiting="4f1c",
+        change="4f1b_rename_users_name",
+        why="soak: Less than 1d ready. Opens in 5 hours, at 2026-03-02 12:00.",
+        gates=(
+            ShutGateView(
+                name="soak",
+                reason="Less than 1d ready. Opens in 5 hours, at 2026-03-02 12:00.",
+                next='ec ack 4f1b_rename_users_name soak --reason "..." --soak 1d',
+                waits=True,
+            ),
+        ),
+        soaked_at=datetime(2026, 3, 2, 12, tzinfo=UTC),
+    ),
 }
 
 

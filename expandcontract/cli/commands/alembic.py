@@ -1,4 +1,4 @@
-"""`ec alembic check`: revisions of Alembic, before they are carried out."""
+"""`ec alembic check` and `ec alembic target`: revisions of Alembic, before they are carried out."""
 
 import inspect
 from collections.abc import Mapping
@@ -8,22 +8,12 @@ import typer
 from typer.core import TyperGroup
 
 from expandcontract.cli.command import readable, remember
-from expandcontract.cli.options import SPEECH
-from expandcontract.model.errors import UsageError
+from expandcontract.cli.options import SPEECH, ConfigFile
+from expandcontract.model.errors import EcError, UsageError
 
 if TYPE_CHECKING:
     from expandcontract.cli.output import Output
 
-ConfigFile = Annotated[
-    str | None,
-    typer.Option(
-        "--config",
-        "-c",
-        metavar="FILE",
-        help="Alembic's own, or a pyproject.toml with [tool.alembic]. [alembic.ini]",
-        show_default=False,
-    ),
-]
 Models = Annotated[
     str | None,
     typer.Option(
@@ -41,6 +31,12 @@ Revisions that mix operations of ec with others, names given twice, contracts wi
 that do not fit, one column changed in two branches. env.py is not run. Exit 1 where something was found."""
 
 
+_TARGET = """Say how far alembic upgrade can go now, and on stderr why not further.
+
+alembic upgrade $(ec alembic target) carries out all that can be. env.py is run for its connection;
+nothing is changed."""
+
+
 def _check(ctx: typer.Context, values: Mapping[str, Any]) -> int:
     _require_alembic()
     from expandcontract.alembic import checking, script_folder
@@ -51,6 +47,27 @@ def _check(ctx: typer.Context, values: Mapping[str, Any]) -> int:
     found = list(checking.check(revisions, written.get("models")))
     _output(written).show(AlembicCheckView.of(len(revisions), found))
     return FOUND if found else 0
+
+
+def _target(ctx: typer.Context, values: Mapping[str, Any]) -> int:
+    _require_alembic()
+    from alembic.util import CommandError
+
+    from expandcontract.alembic import script_folder, target
+    from expandcontract.cli.views.alembic import AlembicTargetView
+
+    written = remember(ctx, values)
+    try:
+        view = AlembicTargetView.of(target.find(script_folder.require(written.get("config"))))
+    except CommandError as error:
+        if isinstance(error.__cause__, EcError):
+            raise error.__cause__ from None
+        raise UsageError(str(error), why="env.py was run for its connection.") from error
+    output = _output(written)
+    output.show(view)
+    if view.in_the_way() and not output.json:
+        output.say(view.in_the_way(), "shut")
+    return 0
 
 
 def _require_alembic() -> None:
@@ -75,13 +92,9 @@ def build(name: str, summary: str) -> TyperGroup:
     )
     config = _parameter("config", ConfigFile)
     app.command("check", help=_CHECK)(readable(_check, [config, _parameter("models", Models), *SPEECH]))
-    app.callback()(_group)
+    app.command("target", help=_TARGET)(readable(_target, [config, *SPEECH]))
     built: TyperGroup = typer.main.get_command(app)  # type: ignore[assignment]
     return built
-
-
-def _group() -> None:
-    """Typer makes a group of one command only where it has a callback."""
 
 
 def _parameter(name: str, annotation: object) -> inspect.Parameter:

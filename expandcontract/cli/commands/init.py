@@ -7,7 +7,9 @@ from typer.core import TyperCommand
 
 from expandcontract.cli.build import single
 from expandcontract.cli.command import command
+from expandcontract.cli.options import ConfigFile
 from expandcontract.cli.session import Session
+from expandcontract.cli.views.init import EnvFileView, InitView
 from expandcontract.model.errors import UsageError
 
 Sql = Annotated[bool, typer.Option("--sql", help="Print everything for a DBA instead; needs no database.")]
@@ -19,20 +21,58 @@ App = Annotated[
 ]
 
 
-async def init(session: Session, *, sql: Sql = False, owner: Owner = None, app: App = None) -> None:
-    """Create the folder of plans and the ledger, or print the script that does."""
-    from expandcontract.cli.views.init import InitView
-    from expandcontract.engine.verbs import init as verb
+_DETAILS = """Run again it changes nothing that is there.
 
+In a repository with Alembic it prints what env.py needs; --write writes that."""
+Write = Annotated[bool, typer.Option("--write", help="Put what ec needs into Alembic's env.py.")]
+
+
+async def init(
+    session: Session,
+    *,
+    sql: Sql = False,
+    owner: Owner = None,
+    app: App = None,
+    write: Write = False,
+    config: ConfigFile = None,
+) -> None:
+    """Create the folder of plans and the ledger, or print the script that does; look at Alembic's env.py."""
     if sql:
         session.output.write(_script(session.settings.ledger_schema, owner, app))
         return
     if owner or app:
         raise UsageError("--owner and --app go with --sql.", next="ec init --sql --owner ROLE --app ROLE")
+    env_file = _env_file(config, write=write)
+    # Where Alembic is, its first change makes the ledger, and the database is named by env.py.
+    ledger = env_file is None or session.settings.database_url is not None
+    if ledger:
+        await _make(session)
+    schema, phases = session.settings.ledger_schema, str(session.phases)
+    session.show(InitView(ledger_schema=schema, phases=phases, ledger=ledger, env_file=env_file))
+
+
+async def _make(session: Session) -> None:
+    from expandcontract.engine.verbs import init as verb
+
     async with session.context() as context:
         await verb.init(context)
     session.phases.mkdir(parents=True, exist_ok=True)
-    session.show(InitView(ledger_schema=session.settings.ledger_schema, phases=str(session.phases)))
+
+
+def _env_file(config: str | None, *, write: bool) -> EnvFileView | None:
+    """Return what Alembic's env.py needs; None where there is no Alembic."""
+    try:
+        from expandcontract.alembic import env_setup
+    except ImportError:
+        found = None
+    else:
+        found = env_setup.look(config, write=write)
+    if found is None and (write or config):
+        raise UsageError(
+            "There is no Alembic here whose env.py could be written.",
+            why="It wants an alembic.ini or [tool.alembic] in pyproject.toml, and Alembic beside ec.",
+        )
+    return None if found is None else EnvFileView.of(found)
 
 
 def _script(schema: str, owner: str | None, app: str | None) -> str:
@@ -45,4 +85,4 @@ def _script(schema: str, owner: str | None, app: str | None) -> str:
 
 def build(name: str, summary: str) -> TyperCommand:
     """Return the command."""
-    return single(name, summary, command(init), "Run again it changes nothing that is there.")
+    return single(name, summary, command(init), _DETAILS)

@@ -1,6 +1,7 @@
-"""`ec.alembic-check/1`: what is wrong with revisions of Alembic."""
+"""`ec.alembic-check/1` and `ec.alembic-target/1`: what revisions have wrong, how far they can go."""
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field
@@ -9,6 +10,7 @@ from expandcontract.cli.views.view import Part, View
 
 if TYPE_CHECKING:
     from expandcontract.alembic.chain import Finding
+    from expandcontract.alembic.target import Target
 
 
 class FindingView(Part):
@@ -65,3 +67,61 @@ class AlembicCheckView(View):
             for each in self.findings
         ]
         return "\n".join([*told, f"{looked}: {len(told)} found."])
+
+
+class ShutGateView(Part):
+    """A gate that is shut: why, and a line that opens it. `waits`: it opens by itself."""
+
+    name: str
+    reason: str
+    next: str
+    waits: bool
+
+
+class AlembicTargetView(View):
+    """How far Alembic can upgrade now: `target` is what `alembic upgrade` may be told, a revision for each
+    branch. `waiting` is the revision that cannot pass, for what `why` says of its `change`; `soaked_at` is
+    when its soak is over.
+    """
+
+    schema_: Literal["ec.alembic-target/1"] = Field("ec.alembic-target/1", alias="schema")
+    target: tuple[str, ...]
+    current: tuple[str, ...]
+    heads: tuple[str, ...]
+    pending: tuple[str, ...]
+    waiting: str | None
+    change: str | None
+    why: str
+    gates: tuple[ShutGateView, ...]
+    soaked_at: datetime | None
+
+    @classmethod
+    def of(cls, found: "Target") -> Self:
+        """Read what was found."""
+        shut = (
+            ShutGateView(name=each.gate, reason=each.reason, next=each.next, waits=each.waits)
+            for each in found.gates
+        )
+        return cls(
+            target=found.target,
+            current=found.current,
+            heads=found.heads,
+            pending=found.pending,
+            waiting=found.waiting,
+            change=found.change,
+            why=found.why,
+            gates=tuple(shut),
+            soaked_at=found.soaked_at,
+        )
+
+    def text(self) -> str:
+        """Return the target alone, for `$(ec alembic target)`."""
+        return "\n".join(self.target)
+
+    def in_the_way(self) -> str:
+        """Return why it is not further; empty where it is."""
+        if self.waiting is None:
+            return ""
+        said = f"{self.waiting} contracts {self.change}, which cannot be contracted now: {self.why}"
+        nexts = dict.fromkeys(each.next for each in self.gates if each.next)
+        return "\n".join([said, *(f"next: {each}" for each in nexts)])

@@ -1,0 +1,90 @@
+"""`ec alembic target`: how far a database can be upgraded now, and why not further."""
+
+import json
+import shlex
+from pathlib import Path
+
+import pytest
+
+from expandcontract.cli.entry import run
+from tests.alembic.project import Project
+
+TABLE = """
+op.execute("CREATE TABLE users (id int PRIMARY KEY, name text NOT NULL, age int)")
+op.execute("INSERT INTO users SELECT g, 'n' || g FROM generate_series(1, 20) g")
+"""
+RENAME = 'op.ec_start("rename-column", "users.{}", "{}", name="{}_rename")'
+
+
+@pytest.fixture
+def project(tmp_path: Path, empty_database: str, monkeypatch: pytest.MonkeyPatch) -> Project:
+    """Give a project that renames a column of a table with rows; ec finds its env.py's database by itself."""
+    made = Project(tmp_path, empty_database, "async")
+    made.revision("a", None, TABLE, 'op.execute("DROP TABLE users")')
+    made.revision("b", "a", RENAME.format("name", "display_name", "b"), 'op.ec_rollback("b_rename")')
+    made.revision("c", "b", 'op.ec_contract("b_rename")', 'op.ec_undo("b_rename")')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("DATABASE_URL", made.url)
+    monkeypatch.delenv("EC_DATABASE_URL", raising=False)
+    return made
+
+
+def target(capsys: pytest.CaptureFixture[str], *options: str) -> tuple[str, str]:
+    """Return what the command answers and what it says beside that."""
+    capsys.readouterr()
+    assert run(["alembic", "target", *options]) == 0
+    said = capsys.readouterr()
+    return said.out, said.err
+
+
+def test_the_target_is_what_can_be_applied_now(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    """Before the first deploy, after it, and past the contract; the lines to copy open gates."""
+    out, err = target(capsys)
+    assert out == "b\n"
+    assert "c contracts b_rename" in err
+    assert not project.within("current")
+    project.upgrade(out.strip())
+    said = json.loads(target(capsys, "--json")[0])
+    assert (said["target"], said["current"], said["pending"]) == (["b"], ["b"], [])
+    assert (said["waiting"], said["change"]) == ("c", "b_rename")
+    assert "soak" in [gate["name"] for gate in said["gates"]]
+    assert said["soaked_at"]
+    for gate in said["gates"]:
+        assert run(["--database-url", project.url, *shlex.split(gate["next"])[1:]]) == 0
+    assert target(capsys) == ("c\n", "")
+    project.upgrade("c")
+    assert target(capsys) == ("c\n", "")
+
+
+def test_branches_have_a_target_each(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    """What waits in one of them keeps nothing of the other one back that comes before it."""
+    project.revision("x", "a", "op.add_column('users', sa.Column('seen', sa.Integer))", "pass")
+    out, _ = target(capsys)
+    assert set(out.split()) == {"b", "x"}
+
+
+def test_a_database_that_this_code_does_not_know_is_left_to_alembic(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whether an old image may start, the upgrade itself decides."""
+    project.revision("z", "a", "pass")
+    project.upgrade("z")
+    (project.folder / "versions" / "z.py").unlink()
+    assert target(capsys)[0] == "heads\n"
+
+
+def test_a_fault_of_the_chain_is_an_error(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    """As it would be of the upgrade."""
+    project.revision("c", "b", 'op.ec_contract("c_rename")', "pass")
+    assert run(["alembic", "target"]) == 2
+    assert "versions/c.py:12 ec_contract c_rename is not taken back" in capsys.readouterr().err
+
+
+def test_an_env_py_without_options_is_named(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    """Contracts would not wait there."""
+    path = project.folder / "env.py"
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("**ec.options(connection),", ""), encoding="utf-8"
+    )
+    assert run(["alembic", "target"]) == 2
+    assert "env.py does not say **ec.options(connection)" in capsys.readouterr().err
