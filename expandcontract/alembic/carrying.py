@@ -11,9 +11,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy.exc import DBAPIError
 
 from expandcontract.alembic.migration_run import KEY
-from expandcontract.alembic.revisions import OF_A_KIND, Operation
+from expandcontract.alembic.revisions import OF_A_KIND, OPTIONS, Operation
 from expandcontract.alembic.spoken import fields_of
 from expandcontract.alembic.telling import failure
 from expandcontract.engine import situation as situations
@@ -35,6 +36,7 @@ from expandcontract.model.errors import (
 from expandcontract.model.events import Event, Notice
 from expandcontract.model.phases import Stage
 from expandcontract.postgres.connect import Database
+from expandcontract.postgres.sqlstate import translate
 from expandcontract.settings.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -130,8 +132,8 @@ def within(said: "Said", work: Callable[[Context], Awaitable[T]]) -> T:
             for loop, stop in loops:
                 loop.call_soon_threadsafe(stop.set)
             raise
-        except EcError as error:
-            raise failure(error) from error
+        except (EcError, DBAPIError) as error:
+            raise failure(translate(error)) from error
 
 
 def _context(settings: Settings, stop: asyncio.Event) -> Context:
@@ -185,7 +187,7 @@ async def fill(context: Context, name: str, inline: timedelta) -> bool:
 
 async def _start(context: Context, operation: "EcOperation") -> None:
     options: dict[str, Any] = dict(operation.options)
-    name, inline = str(options["name"]), parse_duration(options.pop("inline", INLINE))
+    name, inline = str(options["name"]), parse_duration(options.get("inline", INLINE))
     await _begin(context, operation, options)
     if not await fill(context, name, inline):
         _log.warning(
@@ -204,10 +206,9 @@ async def _run(context: Context, operation: "EcOperation") -> None:
 
 
 async def _begin(context: Context, operation: "EcOperation", options: dict[str, Any]) -> None:
-    name, acknowledged = str(options["name"]), frozenset(options.pop("acknowledge", ()))
-    options.pop("names", None)
+    name, acknowledged = str(options["name"]), frozenset(options.get("acknowledge", ()))
     kind, *words = operation.words
-    spec = {key: value for key, value in options.items() if key != "name"}
+    spec = {key: value for key, value in options.items() if key not in OPTIONS}
     change = Change(name, kind, fields_of(kind, words, spec))
     await init.init(context)
     consent = start.Consent(acknowledged=acknowledged)

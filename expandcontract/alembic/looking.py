@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from expandcontract import gates
 from expandcontract.alembic import carrying
 from expandcontract.alembic.migration_run import Shut
-from expandcontract.alembic.revisions import OF_A_KIND, Call, Operation
+from expandcontract.alembic.revisions import OF_A_KIND, OPTIONS, Call, Operation
 from expandcontract.alembic.spoken import fields_of
 from expandcontract.engine.allowed_verbs import place
 from expandcontract.engine.context import Context
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 #: What a contract says that takes no time of its own.
 SOAK = "1d"
-#: What comes beside the fields of a kind.
-BESIDE = frozenset({"name", "names", "inline", "acknowledge"})
 _NOT_BEGUN = frozenset({Stage.NOT_STARTED, Stage.ROLLED_BACK})
 _WORKING = frozenset({*OF_A_KIND, Operation.CONTRACT})
 
@@ -73,7 +71,7 @@ def _require_same(call: Call, known: Situation | None) -> None:
     if known is None:
         return
     kind, *words = call.words
-    spec = {key: value for key, value in call.options.items() if key not in BESIDE}
+    spec = {key: value for key, value in call.options.items() if key not in OPTIONS}
     same = Change(call.change, kind, fields_of(kind, words, spec))
     try:
         start.require_same(same, known)

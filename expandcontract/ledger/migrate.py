@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger import mutex
 from expandcontract.ledger.tables import Tables
-from expandcontract.model.errors import LedgerMissing, LedgerTooNew
+from expandcontract.model.errors import LedgerMissing, LedgerTooNew, MissingPrivilege
 from expandcontract.model.names import literal, quote
 from expandcontract.postgres.connect import Database
 
@@ -205,13 +205,29 @@ def refuse_later(applied: int, tables: Tables) -> None:
         )
 
 
+async def _require_create(conn: AsyncConnection) -> None:
+    query = (
+        "SELECT current_user, pg_catalog.current_database(), "
+        "pg_catalog.has_database_privilege(pg_catalog.current_database(), 'CREATE')"
+    )
+    role, database, may = tuple((await conn.exec_driver_sql(query)).one())
+    if not may:
+        raise MissingPrivilege(
+            f"{role} may not create schemas in {database}.",
+            why="The ledger has two of its own.",
+            next=f"GRANT CREATE ON DATABASE {quote(database)} TO {quote(role)}; or ec init --sql, for a DBA",
+        )
+
+
 async def _create_schemas(conn: AsyncConnection, tables: Tables) -> None:
     # Not IF NOT EXISTS, which asks for the right to create even when there is nothing to create.
     found = await conn.exec_driver_sql("SELECT nspname::text FROM pg_catalog.pg_namespace")
     existing = set(found.scalars())
-    for schema in (tables.schema, tables.sync_schema):
-        if schema not in existing:
-            await conn.exec_driver_sql(f"CREATE SCHEMA {quote(schema)}")
+    missing = [schema for schema in (tables.schema, tables.sync_schema) if schema not in existing]
+    if missing:
+        await _require_create(conn)
+    for schema in missing:
+        await conn.exec_driver_sql(f"CREATE SCHEMA {quote(schema)}")
 
 
 async def _apply(conn: AsyncConnection, tables: Tables, migration: Migration) -> None:

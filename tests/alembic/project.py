@@ -172,6 +172,10 @@ class Project:
         """Downgrade within this process."""
         self.within("downgrade", to)
 
+    def at(self) -> str:
+        """Return the revision at which the database is; empty at base."""
+        return self.within("current").partition(" ")[0].strip()
+
     def within(self, verb: str, *arguments: str, **options: object) -> str:
         """Run a command of Alembic's within this process; return what it printed."""
         printed = io.StringIO()

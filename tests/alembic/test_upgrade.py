@@ -1,14 +1,13 @@
 """`alembic upgrade head`: changes begin, and contracts wait until their gates are open."""
 
 import logging
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from alembic.util import CommandError
-from sqlalchemy import Connection, create_engine, text
+from sqlalchemy import Connection, text
 
-from tests.alembic.project import DRIVERS, Project
+from tests.alembic.project import Project
 
 TABLE = """
 op.execute("CREATE TABLE users (id int PRIMARY KEY, name text NOT NULL)")
@@ -25,17 +24,6 @@ def project(tmp_path: Path, empty_database: str) -> Project:
 
 
 @pytest.fixture
-def application(empty_database: str) -> Iterator[Connection]:
-    """Give a connection of the application's, which commits each statement."""
-    engine = create_engine(
-        empty_database.replace("postgresql", DRIVERS["sync"], 1), isolation_level="AUTOCOMMIT"
-    )
-    with engine.connect() as connection:
-        yield connection
-    engine.dispose()
-
-
-@pytest.fixture
 def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ask for no time without old code."""
     monkeypatch.setenv("EC_QUIET_FOR", "0")
@@ -48,11 +36,6 @@ def renaming(folder: Path, url: str, form: str, *, soak: str = "1d") -> Project:
     made.revision("b", "a", START, ROLLBACK)
     made.revision("c", "b", f'op.ec_contract("b_rename", soak="{soak}")', UNDO)
     return made
-
-
-def at(project: Project) -> str:
-    """Return the revision at which the database is."""
-    return project.within("current").partition(" ")[0].strip()
 
 
 def columns(application: Connection) -> set[str]:
@@ -73,12 +56,12 @@ def test_the_run_that_starts_a_change_ends_before_its_contract(
     """All is well, and the next deploy goes on: then the gates say why not yet, and when."""
     with caplog.at_level(logging.WARNING):
         project.upgrade()
-    assert at(project) == "b"
+    assert project.at() == "b"
     assert "Stopped before c, which contracts b_rename: b_rename begins in this run." in caplog.text
     caplog.clear()
     with caplog.at_level(logging.WARNING):
         project.upgrade()
-    assert at(project) == "b"
+    assert project.at() == "b"
     assert "soak: Less than 1d ready. Opens in " in caplog.text
 
 
@@ -91,7 +74,7 @@ def test_with_a_revision_behind_a_shut_contract_nothing_is_run(
     said = r"EC310 c contracts b_rename, .* begins in this run. Revision d comes after it. Nothing was run."
     with pytest.raises(CommandError, match=said):
         project.upgrade()
-    assert at(project) == "a"
+    assert project.at() == "a"
     assert columns(application) == {"id", "name"}
 
 
@@ -111,14 +94,14 @@ def test_up_down_and_up_again(tmp_path: Path, empty_database: str, application: 
     """
     project = renaming(tmp_path, empty_database, "async", soak="0")
     project.upgrade()
-    assert at(project) == "b"
+    assert project.at() == "b"
     application.execute(text("INSERT INTO users (id, display_name) VALUES (0, 'of new code')"))
     project.upgrade()
-    assert at(project) == "c"
+    assert project.at() == "c"
     assert columns(application) == {"id", "display_name", "~ec_name"}
     project.within("stamp", "b")
     project.upgrade()
-    assert at(project) == "c"
+    assert project.at() == "c"
     project.downgrade("b")
     assert columns(application) == {"id", "display_name", "name"}
     project.within("stamp", "c")
@@ -128,7 +111,7 @@ def test_up_down_and_up_again(tmp_path: Path, empty_database: str, application: 
     project.downgrade("a")
     assert state(application) == "rolled_back"
     project.upgrade()
-    assert at(project) == "b"
+    assert project.at() == "b"
     assert columns(application) == {"id", "display_name", "name"}
 
 
@@ -137,4 +120,4 @@ def test_what_never_began_is_taken_back_by_doing_nothing(project: Project) -> No
     project.upgrade("a")
     project.within("stamp", "c")
     project.downgrade("a")
-    assert at(project) == "a"
+    assert project.at() == "a"

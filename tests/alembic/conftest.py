@@ -1,0 +1,19 @@
+"""What the tests of this folder share."""
+
+from collections.abc import Iterator
+
+import pytest
+from sqlalchemy import Connection, create_engine
+
+from tests.alembic.project import DRIVERS
+
+
+@pytest.fixture
+def application(empty_database: str) -> Iterator[Connection]:
+    """Give a connection of the application's, which commits each statement."""
+    engine = create_engine(
+        empty_database.replace("postgresql", DRIVERS["sync"], 1), isolation_level="AUTOCOMMIT"
+    )
+    with engine.connect() as connection:
+        yield connection
+    engine.dispose()

@@ -1,0 +1,103 @@
+"""Whether code may run beside the changes of a database: by what its models name, and by its revisions."""
+
+import itertools
+import logging
+from pathlib import Path
+
+import pytest
+from alembic.util import CommandError
+from sqlalchemy import Connection, text
+
+from tests.alembic.project import Project
+
+TABLE = """
+op.execute("CREATE TABLE users (id int PRIMARY KEY, name text NOT NULL)")
+op.execute("INSERT INTO users SELECT g, 'n' || g FROM generate_series(1, 100) g")
+"""
+START = 'op.ec_start("rename-column", "users.name", "display_name", name="b_rename", inline="{inline}")'
+_numbers = itertools.count(1)
+
+
+def released(folder: Path, url: str, *columns: str, begins: str = "", contracts: bool = False) -> Project:
+    """Return a release of the application: with these columns of its table in the model, and as many
+    revisions as it has.
+    """
+    made = Project(folder, url, "sync")
+    module = f"models_of_release_{next(_numbers)}"
+    (folder / f"{module}.py").write_text(
+        "from sqlalchemy import Column, Integer, MetaData, Table, Text\n"
+        "target_metadata = MetaData()\n"
+        "Table('users', target_metadata, Column('id', Integer, primary_key=True), "
+        + "".join(f"Column({column!r}, Text), " for column in columns)
+        + ")\n",
+        encoding="utf-8",
+    )
+    made.env(models=module)
+    made.revision("a", None, TABLE)
+    if begins:
+        made.revision("b", "a", START.format(inline=begins), 'op.ec_rollback("b_rename")')
+    if contracts:
+        made.revision("c", "b", 'op.ec_contract("b_rename", soak="0")', 'op.ec_undo("b_rename")')
+    return made
+
+
+def test_code_that_names_the_new_side_alone_waits_for_it(tmp_path: Path, empty_database: str) -> None:
+    """Until the change is ready: its run helps, and fails where the time is over, so that the container is
+    started again and goes on. What names the old side, or both, waits for nothing.
+    """
+    released(tmp_path / "1", empty_database, "name").upgrade()
+    new = released(tmp_path / "2", empty_database, "display_name", begins="0")
+    said = (
+        r"EC404 This code has to wait: The models have .*display_name alone, and the change b_rename is "
+        r"before ready\. Old code runs on\. Next: the same command again, which goes on"
+    )
+    with pytest.raises(CommandError, match=said):
+        new.upgrade()
+    assert new.at() == "b"
+    with pytest.raises(CommandError, match=said):
+        new.upgrade()
+    released(tmp_path / "3", empty_database, "name", begins="0").upgrade()
+    released(tmp_path / "4", empty_database, "name", "display_name", begins="0").upgrade()
+    released(tmp_path / "5", empty_database, "display_name", begins="1min").upgrade()
+    new.upgrade()
+    with pytest.raises(CommandError, match=r"EC312 This code cannot run: The models have .*neither"):
+        released(tmp_path / "6", empty_database, begins="0").upgrade()
+
+
+def test_an_old_image_starts_until_its_side_is_hidden(
+    tmp_path: Path,
+    empty_database: str,
+    application: Connection,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It does not have the database's revision, and runs beside every change whose sides are both in use.
+    After contract it does not, and is told the way back.
+    """
+    monkeypatch.setenv("EC_QUIET_FOR", "0")
+    old = released(tmp_path / "1", empty_database, "name")
+    old.upgrade()
+    new = released(tmp_path / "2", empty_database, "display_name", begins="1min")
+    new.upgrade()
+    with caplog.at_level(logging.WARNING):
+        old.upgrade()
+    assert "The database is at b, which this code does not have: it is older. It may run" in caplog.text
+    application.execute(text("INSERT INTO users (id, display_name) VALUES (0, 'of new code')"))
+    released(tmp_path / "3", empty_database, "display_name", begins="1min", contracts=True).upgrade()
+    with pytest.raises(
+        CommandError, match=r"EC312 This code cannot run: The models .* Next: ec undo b_rename"
+    ):
+        old.upgrade()
+    old.env()
+    with pytest.raises(CommandError, match=r"EC312 .* at c, which this code does not have, and b_rename"):
+        old.upgrade()
+
+
+def test_a_database_without_changes_is_alembics_own(tmp_path: Path, empty_database: str) -> None:
+    """There is nothing to tell by whether an older program may run: it does not, as ever."""
+    released(tmp_path / "1", empty_database, "name").upgrade()
+    newer = released(tmp_path / "2", empty_database, "name")
+    newer.revision("b", "a", "pass")
+    newer.upgrade()
+    with pytest.raises(CommandError, match="Can't locate revision identified by 'b'"):
+        released(tmp_path / "3", empty_database, "name").upgrade()
