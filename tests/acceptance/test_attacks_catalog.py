@@ -10,7 +10,7 @@ from expandcontract.model.phases import Stage
 from tests.acceptance.cycle import Life, living
 from tests.acceptance.script import scripted
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 RENAME = ("rename-column", {"column": "public.users.name", "new_name": "display_name"})
 USERS = """CREATE TABLE users(id int PRIMARY KEY, name text, email text);

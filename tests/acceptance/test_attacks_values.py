@@ -7,7 +7,7 @@ from expandcontract.model.errors import UnsupportedShape, WouldLose
 from tests.acceptance.cycle import living
 from tests.acceptance.script import scripted
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 RENAME = ("rename-column", {"column": "public.users.name", "new_name": "display_name"})
 USERS = """CREATE TABLE users(id int PRIMARY KEY, name text, email text);

@@ -14,7 +14,7 @@ from expandcontract.model.step import Concurrent
 from tests.acceptance.catalog import difference
 from tests.acceptance.script import TO_READY, Script, scripted
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 _TABLE = """
 CREATE TABLE t (id serial PRIMARY KEY, name text, other int DEFAULT 0);

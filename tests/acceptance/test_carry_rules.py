@@ -9,7 +9,7 @@ from tests.acceptance.catalog import difference
 from tests.acceptance.script import TO_READY, Script, scripted
 from tests.conftest import VERSION
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 _RENAME = {"column": "t.name", "new_name": "label"}
 

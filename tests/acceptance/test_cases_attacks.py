@@ -16,7 +16,7 @@ from tests.acceptance.catalog import Connection, everything
 from tests.acceptance.cycle import Life, living
 from tests.acceptance.script import scripted
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 _NAMES = (
     "CREATE TABLE t(id int PRIMARY KEY, name text, other int); "

@@ -22,7 +22,7 @@ from tests.acceptance.catalog import difference, everything
 from tests.acceptance.cycle import Life, living
 from tests.acceptance.script import scripted
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 Asked: TypeAlias = tuple[str, dict[str, Any]]
 

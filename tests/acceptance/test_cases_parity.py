@@ -9,7 +9,7 @@ from tests.acceptance.cases import Case, rename_not_null, run, run_as_operator
 from tests.acceptance.catalog import everything
 from tests.acceptance.cycle import Application, living
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 
 async def _p13_between(life: Application) -> None:

@@ -7,7 +7,7 @@ from expandcontract.model.errors import GateShut, Mismatches, WrongState
 from expandcontract.model.phases import Stage
 from tests.acceptance.cycle import Life, living
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 _USERS = """
 CREATE TABLE users(id int PRIMARY KEY, name text);

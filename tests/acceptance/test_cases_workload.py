@@ -15,7 +15,7 @@ from tests.acceptance.moments import at, elsewhere
 from tests.acceptance.script import Script, scripted
 from tests.waiting import until
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 #: `t` is changed, `plain` is not; otherwise they are alike.
 _GIVEN = """

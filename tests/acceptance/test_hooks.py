@@ -19,7 +19,7 @@ from expandcontract.model.phases import Stage
 from tests.acceptance.cycle import Life, living
 from tests.acceptance.moments import dies_at
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 _USERS = """
 CREATE TABLE users(id int PRIMARY KEY, name text);

@@ -24,6 +24,8 @@ from expandcontract.postgres.connect import Database
 from tests.chaos import life
 from tests.chaos.life import EXAMPLES
 
+pytestmark = pytest.mark.in_turn(2)
+
 RENAME = EXAMPLES["rename"]
 NAME = RENAME.change.name
 SECRET = "Jane Doe, 4 Privet Drive"

@@ -20,7 +20,7 @@ from tests.acceptance.cycle import POLICY, Life, carried, living
 from tests.acceptance.moments import dies_at
 from tests.waiting import until
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 _GIVEN = """
 CREATE TABLE users(id int PRIMARY KEY, name text, other int);

@@ -9,7 +9,7 @@ from expandcontract.model.phases import Section
 from tests.acceptance.cycle import Application, living
 from tests.acceptance.script import scripted
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 #: BEFORE triggers by every habit: one computes, one refuses, one counts elsewhere, one normalises; one has a
 #: name that sorts near ours.

@@ -15,7 +15,7 @@ from expandcontract.model.phases import Section, Stage
 from tests.acceptance.cycle import Life, living
 from tests.acceptance.script import Script, scripted
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 _RENAME = {"column": "t.name", "new_name": "label"}
 _TABLE = """CREATE TABLE o (name text PRIMARY KEY); INSERT INTO o VALUES ('a'), ('b'), ('bad');

@@ -8,7 +8,7 @@ from expandcontract.model.phases import Section
 from tests.acceptance.cycle import Life, living
 from tests.acceptance.script import TO_READY, scripted
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 _RENAME = {"column": "t.name", "new_name": "label"}
 _GIVEN = "CREATE TABLE t (id int PRIMARY KEY, name text NOT NULL UNIQUE); INSERT INTO t VALUES (1, 'a')"

@@ -21,7 +21,7 @@ from tests.acceptance.cycle import Life, living
 from tests.acceptance.functions import decrypt, encrypt
 from tests.waiting import until
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 HERE = "tests.acceptance.functions"
 GIVEN = """

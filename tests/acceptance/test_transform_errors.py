@@ -25,7 +25,7 @@ from tests.acceptance.cycle import Life, living
 from tests.acceptance.test_transform import HERE
 from tests.waiting import until
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 GIVEN = """
 CREATE TABLE items (id int PRIMARY KEY, code text, seen int NOT NULL DEFAULT 0);

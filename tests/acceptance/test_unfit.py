@@ -9,7 +9,7 @@ from expandcontract.model.errors import GateShut, Mismatches
 from tests.acceptance.cycle import living
 from tests.acceptance.script import Script, scripted
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 GIVEN = """
 CREATE TABLE parts (id int PRIMARY KEY, size {old}, note text);

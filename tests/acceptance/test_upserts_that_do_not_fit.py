@@ -10,7 +10,7 @@ import pytest
 
 from tests.acceptance.script import Script, scripted
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 GIVEN = """
 CREATE TABLE parts (id int PRIMARY KEY, code text UNIQUE, size {old}, note text);

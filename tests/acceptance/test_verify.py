@@ -20,7 +20,7 @@ from tests.acceptance.cycle import Life, living
 from tests.acceptance.probe import TRIES
 from tests.waiting import until
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 if TYPE_CHECKING:
     from expandcontract.sweep.row_reader import MismatchFound

@@ -27,7 +27,7 @@ from tests.conftest import SETTINGS, VERSION
 from tests.waiting import SECONDS, until
 
 #: Three tries at three moments, beside somebody who holds the table for seconds.
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.in_turn(2), pytest.mark.timeout(900)]
 
 CHANGE = Change("0001_t", "rename-column", {"column": "t.name", "new_name": "label"})
 PROBES = (

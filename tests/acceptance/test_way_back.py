@@ -11,7 +11,7 @@ from tests.acceptance.cycle import Life, living
 from tests.acceptance.moments import at, elsewhere
 from tests.acceptance.script import scripted
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 _USERS = """
 CREATE TABLE users(id int PRIMARY KEY, name text);

@@ -23,6 +23,7 @@ from tests.conftest import VERSION
 from tests.waiting import until
 
 pytestmark = [
+    pytest.mark.in_turn(2),
     pytest.mark.skipif(VERSION not in available_versions(), reason=f"needs PostgreSQL {VERSION}"),
     pytest.mark.timeout(600),
 ]

@@ -15,6 +15,8 @@ from tests.chaos.test_kill import ACTS, MEANWHILE
 from tests.chaos.theatre import Played, Theatre, require_same
 from tests.rotation import part
 
+pytestmark = pytest.mark.in_turn(2)
+
 
 @pytest.mark.parametrize("acts", ACTS, ids="-".join)
 def test_an_act_whose_commit_was_not_answered_is_finished_by_the_same_command(

@@ -30,7 +30,7 @@ from tests.conftest import VERSION
 from tests.kinds.cases import USERS
 from tests.kinds.watched import Watched
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 WORLD = (
     USERS

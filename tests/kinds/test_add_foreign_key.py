@@ -20,7 +20,7 @@ from tests.acceptance.cycle import living, opened
 from tests.acceptance.script import scripted
 from tests.conftest import VERSION
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 GIVEN = """
 CREATE TABLE customers (id integer PRIMARY KEY, region text, number integer, note text,

@@ -27,7 +27,7 @@ from tests.acceptance.moments import at, dies_at, elsewhere
 from tests.kinds.cases import USERS
 from tests.kinds.cases_of_tables import BOOKED
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 GIVEN = f"""{USERS}
 CREATE TABLE towns (id integer PRIMARY KEY);

@@ -11,7 +11,7 @@ from expandcontract.model.errors import EcError, GateShut, MissingPrivilege, Nam
 from expandcontract.model.verdict import Verdict
 from tests.acceptance.cycle import living, opened
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 GIVEN = """
 CREATE TABLE faxes (id integer PRIMARY KEY, body text, up integer REFERENCES faxes);

@@ -10,7 +10,7 @@ from tests.acceptance.cycle import living, opened
 from tests.acceptance.script import scripted
 from tests.kinds.test_other_tables import begun
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 GIVEN = """
 CREATE TABLE users (id integer PRIMARY KEY, name text, fax text NOT NULL, note text, seen integer);

@@ -24,7 +24,7 @@ from tests.acceptance.catalog import describe, everything
 from tests.acceptance.cycle import Application, living, opened
 from tests.kinds.cases import PARTS, USERS
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 GIVEN = f"""{USERS}{PARTS}
 CREATE INDEX users_note_idx ON users (note);

@@ -11,7 +11,7 @@ from expandcontract.model.phases import Stage
 from expandcontract.model.plan import Plan
 from tests.acceptance.cycle import Expected, Life, living, opened
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 FIELDS = {"column": "users.name", "new_name": "title", "instant": True}
 GIVEN = """

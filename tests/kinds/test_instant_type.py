@@ -13,7 +13,7 @@ from tests.acceptance.script import TO_READY
 from tests.kinds.test_lives import Writer
 from tests.kinds.watched import Watched
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 GIVEN = """
 CREATE TABLE other (id integer PRIMARY KEY);

@@ -16,6 +16,8 @@ from tests.acceptance.script import TO_READY, scripted
 from tests.kinds.cases import Case
 from tests.kinds.every import FIRST, turns
 
+pytestmark = pytest.mark.in_turn(2)
+
 #: Kinds that only write rows.
 NOTHING_IN_THE_CATALOG = ("update-rows", "delete-rows")
 

@@ -11,6 +11,8 @@ from tests.kinds.every import FIRST, OTHERS
 from tests.kinds.pairs import PAIRS
 from tests.kinds.watched import Watched
 
+pytestmark = pytest.mark.in_turn(2)
+
 _WATCHED = [*PAIRS, *FIRST]
 _EACH = [
     *(pytest.param(case, id=case.id) for case in _WATCHED),

@@ -13,7 +13,7 @@ from tests.acceptance.cycle import Expected, living, opened
 from tests.acceptance.script import Script, scripted
 from tests.kinds.cases import MERGE, NAMES
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 #: NULL is no last name.
 NULLABLE = """

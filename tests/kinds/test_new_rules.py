@@ -12,7 +12,7 @@ from tests.acceptance.cycle import Application, opened
 from tests.acceptance.script import scripted
 from tests.kinds.cases import MERGE, NAMES, PEOPLE
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 POSTS = """
 CREATE TABLE posts (id integer PRIMARY KEY, title text, body json, author integer, rank integer DEFAULT 0);

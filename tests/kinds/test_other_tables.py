@@ -13,7 +13,7 @@ from expandcontract.model.verdict import Verdict
 from tests.acceptance.cycle import Life, living
 from tests.acceptance.moments import at, dies_at, elsewhere
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 GIVEN = """
 CREATE TABLE customers (id integer PRIMARY KEY, number integer UNIQUE, name text);

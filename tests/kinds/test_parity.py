@@ -12,6 +12,8 @@ from tests.acceptance.cycle import Application
 from tests.acceptance.script import scripted
 from tests.kinds.parity_of_new_rules import REVIEWS, SECOND_NAMES, USERS, must_fail
 
+pytestmark = pytest.mark.in_turn(2)
+
 
 async def _p1_between(life: Application) -> None:
     await life.sql("INSERT INTO users(name) VALUES ('old'); INSERT INTO users(name, age) VALUES ('new', 21)")

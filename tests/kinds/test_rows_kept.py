@@ -13,7 +13,7 @@ from tests.acceptance.cycle import Life, living, opened
 from tests.acceptance.moments import dies_at
 from tests.kinds.test_other_tables import begun
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 GIVEN = """
 CREATE TYPE mood AS ENUM ('good', 'bad');

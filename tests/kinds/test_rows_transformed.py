@@ -23,7 +23,7 @@ from tests.acceptance.cycle import living
 from tests.acceptance.moments import at, elsewhere
 from tests.acceptance.test_transform import HERE
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 GIVEN = """
 CREATE TYPE pair AS (a integer, b text);

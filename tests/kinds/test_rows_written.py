@@ -23,7 +23,7 @@ from expandcontract.postgres.connect import Database
 from tests.acceptance.cycle import IN_A_HURRY, POLICY, living
 from tests.chaos.nursery import DIED, Nursery
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 WORLD = """
 CREATE TABLE users (

@@ -17,7 +17,7 @@ from expandcontract.model.step import Transactional
 from tests.acceptance.cycle import Application, opened
 from tests.conftest import VERSION
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 GIVEN = """
 CREATE TABLE plain (

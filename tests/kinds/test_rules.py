@@ -14,7 +14,7 @@ from expandcontract.model.situation import Situation
 from expandcontract.model.verdict import Verdict
 from tests.acceptance.cycle import Life, acknowledge, living, opened
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 TITLES = """
 CREATE TABLE articles (id integer PRIMARY KEY, title text);

@@ -11,7 +11,7 @@ from tests.acceptance.cycle import living, opened
 from tests.acceptance.script import Script, scripted
 from tests.kinds.cases import PEOPLE
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 INTO = [
     "first_name = split_part(full_name, ' ', 1)",

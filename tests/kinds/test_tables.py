@@ -14,7 +14,7 @@ from expandcontract.model.errors import BadName, EcError, GateShut, NameTaken, N
 from expandcontract.model.plan import Plan
 from tests.acceptance.cycle import Application, Expected, Life, living, opened
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 GIVEN = """
 CREATE ROLE {app} LOGIN; CREATE ROLE {clerk};

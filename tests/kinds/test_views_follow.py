@@ -12,7 +12,7 @@ from expandcontract.model.phases import Stage
 from tests.acceptance.cycle import Expected, Life, living, opened
 from tests.kinds.test_other_tables import begun
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 GIVEN = """
 CREATE SCHEMA "Reports";

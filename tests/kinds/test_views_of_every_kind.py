@@ -13,7 +13,7 @@ from tests.acceptance.cycle import opened
 from tests.acceptance.script import Script, scripted
 from tests.kinds.watched import Watched
 
-pytestmark = pytest.mark.in_turn(2)
+pytestmark = pytest.mark.in_turn(3)
 
 GIVEN = """
 CREATE SCHEMA "Reports";

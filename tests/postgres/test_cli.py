@@ -16,6 +16,8 @@ from expandcontract.cli.entry import run
 from expandcontract.settings.settings import Settings
 from tests.waiting import SECONDS
 
+pytestmark = pytest.mark.in_turn(2)
+
 NAME = "0001_rename_users_name"
 SEED = """
 CREATE TABLE public.users (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL, age text);

@@ -26,6 +26,8 @@ from tests.acceptance.probe import TRIES
 from tests.chaos.proxy import proxied
 from tests.waiting import until
 
+pytestmark = pytest.mark.in_turn(2)
+
 EXCLUSIVE = LockMode.ACCESS_EXCLUSIVE
 _SOMEBODY_WAITS = "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted AND relation = 'public.t'::regclass)"
 POLICY = Policy()

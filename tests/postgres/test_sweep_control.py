@@ -12,6 +12,8 @@ from expandcontract.sweep import SweepOptions
 from tests.postgres.sweeping import Swept, swept
 from tests.waiting import SECONDS, until
 
+pytestmark = pytest.mark.in_turn(2)
+
 ROWS = 20_000
 RATE = re.compile(r"max-rate ([\d,]+) of 3,000 rows/s")
 SLOW = SweepOptions(batch=100, max_rate=4_000)

@@ -16,6 +16,8 @@ from expandcontract.throttles import courtesy, rests
 from tests.postgres.sweeping import TRIGGER, Swept, action, swept
 from tests.waiting import SECONDS, until
 
+pytestmark = pytest.mark.in_turn(2)
+
 ROWS = 20_000
 #: Enough that something can happen in the middle of copying them in small batches.
 FEW = 6_000

@@ -23,6 +23,8 @@ from tests.conftest import VERSION
 from tests.postgres.sweeping import Swept, swept
 from tests.waiting import SECONDS, until
 
+pytestmark = pytest.mark.in_turn(2)
+
 ROWS = 5_000
 #: Without autovacuum: what is held to some pages of WAL is all of WAL.
 SETTINGS = {"fsync": "off", "shared_buffers": "32MB", "autovacuum": "off"}

@@ -19,7 +19,10 @@ from tests.conftest import VERSION
 from tests.postgres.sweeping import Swept, swept
 from tests.waiting import SECONDS, until
 
-pytestmark = pytest.mark.skipif(VERSION not in available_versions(), reason=f"needs PostgreSQL {VERSION}")
+pytestmark = [
+    pytest.mark.in_turn(2),
+    pytest.mark.skipif(VERSION not in available_versions(), reason=f"needs PostgreSQL {VERSION}"),
+]
 
 ROWS = 30_000
 SETTINGS = {"fsync": "off", "shared_buffers": "32MB"}
