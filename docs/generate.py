@@ -91,7 +91,7 @@ def _commands() -> str:
         if verb == "alembic":
             blocks += [
                 block
-                for name in ("check", "target")
+                for name in ("check", "target", "plan")
                 for block in (f"### ec alembic {name}", _help(verb, name))
             ]
         if verb == "start":

@@ -54,6 +54,8 @@ def options(  # noqa: PLR0913 - all that env.py may say
         "include_object": include_object,
         "process_revision_directives": process_revision_directives,
     }
+    if connection is None:
+        _look_offline()
     if connection is None or connection.dialect.name != "postgresql":
         return {KEY: said, **{name: hook for name, hook in theirs.items() if hook is not None}}
     _take_over(connection, said)
@@ -87,6 +89,27 @@ def _checks() -> bool:
     found = getattr(alembic_context, "_proxy", None)
     fn = None if found is None else found.context_opts["fn"]
     return str(getattr(getattr(fn, "fn", fn), "__qualname__", "")).startswith("check.")
+
+
+def _look_offline() -> None:
+    """Look at the chain of a script before any of it is written; what the ledger says, its guards ask."""
+    found = getattr(alembic_context, "_proxy", None)
+    if found is None or not found.context_opts.get("as_sql"):
+        return
+    fn = getattr(found.context_opts["fn"], "fn", found.context_opts["fn"])
+    found.context_opts["fn"] = _Written(fn)
+
+
+@dataclass(frozen=True)
+class _Written:
+    """What chooses the steps of a script as `fn` does, and looks at their chain."""
+
+    fn: Callable[..., Any]
+
+    def __call__(self, heads: Any, migration: MigrationContext) -> Iterator[Any]:  # noqa: ANN401 - Alembic's
+        chosen = list(self.fn(heads, migration))
+        checking.require(chosen, heads)
+        yield from chosen
 
 
 def _take_over(connection: Connection, said: Said) -> None:

@@ -164,6 +164,11 @@ def _carry_out(operations: Operations, operation: EcOperation) -> None:
                 next="context.configure(connection=connection, ..., **ec.options(connection))",
             )
         )
+    if migration.as_sql:
+        from expandcontract.alembic import offline
+
+        offline.emit(migration, operation)
+        return
     from expandcontract.alembic import carrying
 
-    carrying.carry_out(operations.migration_context, operation)
+    carrying.carry_out(migration, operation)

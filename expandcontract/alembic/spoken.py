@@ -8,6 +8,7 @@ from expandcontract.alembic.revisions import OF_A_KIND, OPTIONS, Call, Operation
 from expandcontract.changes import into, registry
 from expandcontract.changes.kind import Spec
 from expandcontract.engine import planner
+from expandcontract.model.change import Change
 from expandcontract.model.durations import parse_duration
 from expandcontract.model.errors import UsageError
 from expandcontract.model.names import parse_name
@@ -44,6 +45,13 @@ def fields_of(kind: str, words: Sequence[str], options: Mapping[str, Any]) -> di
     return planner.validate(kind, fields).model_dump(mode="json", exclude_defaults=True)
 
 
+def change_of(call: Call) -> Change:
+    """Return the change that an operation begins. Raises UsageError and its kin."""
+    kind, *words = call.words
+    given = {name: value for name, value in call.options.items() if name not in OPTIONS}
+    return Change(call.change, kind, fields_of(kind, words, given))
+
+
 def touched(call: Call) -> Touched | None:
     """Return which columns an operation is about; None of one that begins nothing.
 
@@ -54,9 +62,8 @@ def touched(call: Call) -> Touched | None:
         return None
     if not call.words or not isinstance(call.words[0], str):
         raise UsageError(f"{call.operation} names no kind.", why=f"Kinds are {', '.join(registry.kinds())}.")
-    kind, *words = call.words
-    given = {name: value for name, value in call.options.items() if name not in OPTIONS}
-    return _touched(kind, planner.validate(kind, fields_of(kind, words, given)))
+    change = change_of(call)
+    return _touched(change.kind, planner.validate(change.kind, change.spec))
 
 
 def _require_options(call: Call) -> None:

@@ -1,4 +1,4 @@
-"""`ec alembic check` and `ec alembic target`: revisions of Alembic, before they are carried out."""
+"""`ec alembic check`, `target` and `plan`: revisions of Alembic, before they are carried out."""
 
 import inspect
 from collections.abc import Mapping
@@ -7,9 +7,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from expandcontract.cli.command import readable, remember
-from expandcontract.cli.options import SPEECH, ConfigFile
-from expandcontract.model.errors import EcError, UsageError
+from expandcontract.cli import options
+from expandcontract.cli.command import command, readable, remember
+from expandcontract.cli.options import SPEECH
+from expandcontract.cli.session import Session
+from expandcontract.model.errors import EcError, UnknownChange, UsageError
 
 if TYPE_CHECKING:
     from expandcontract.cli.output import Output
@@ -31,6 +33,9 @@ Revisions that mix operations of ec with others, names given twice, contracts wi
 that do not fit, one column changed in two branches. env.py is not run. Exit 1 where something was found."""
 
 
+_PLAN = """Write the plans of changes that revisions begin into phases/, under their names.
+
+ec run CHANGE then carries one out beside Alembic, and alembic upgrade --sql shows its statements."""
 _TARGET = """Say how far alembic upgrade can go now, and on stderr why not further.
 
 alembic upgrade $(ec alembic target) carries out all that can be. env.py is run for its connection;
@@ -70,6 +75,27 @@ def _target(ctx: typer.Context, values: Mapping[str, Any]) -> int:
     return 0
 
 
+async def plan(session: Session, *, change: options.Change = None, config: options.ConfigFile = None) -> None:
+    """Write the plans of changes that revisions begin, for those that have none in phases/ yet."""
+    _require_alembic()
+    from expandcontract.alembic import script_folder
+    from expandcontract.alembic.chain import Chain
+    from expandcontract.alembic.spoken import change_of
+    from expandcontract.cli.views.alembic import AlembicPlanView
+    from expandcontract.engine import plan_files
+    from expandcontract.engine.verbs import plan as verb
+
+    starts = Chain(script_folder.read(script_folder.opened(script_folder.require(config)))).starts
+    if change is not None and change not in starts:
+        raise UnknownChange(f"No revision begins {change}.", next="ec alembic check")
+    known = plan_files.names(session.phases)
+    asked = [change] if change is not None else [name for name in starts if name not in known]
+    async with session.context() as context:
+        for name in asked:
+            await verb.make(context, change_of(starts[name][1]), folder=session.phases)
+    session.show(AlembicPlanView(written=tuple(str(session.phases / name) for name in asked)))
+
+
 def _require_alembic() -> None:
     try:
         import alembic  # noqa: F401
@@ -90,9 +116,10 @@ def build(name: str, summary: str) -> TyperGroup:
     app = typer.Typer(
         name=name, add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, help=summary
     )
-    config = _parameter("config", ConfigFile)
+    config = _parameter("config", options.ConfigFile)
     app.command("check", help=_CHECK)(readable(_check, [config, _parameter("models", Models), *SPEECH]))
     app.command("target", help=_TARGET)(readable(_target, [config, *SPEECH]))
+    app.command("plan", help=_PLAN)(command(plan))
     built: TyperGroup = typer.main.get_command(app)  # type: ignore[assignment]
     return built
 

@@ -1,4 +1,4 @@
-"""`ec.alembic-check/1` and `ec.alembic-target/1`: what revisions have wrong, how far they can go."""
+"""`ec.alembic-check/1`, `-target/1`, `-plan/1`: revisions of Alembic, before they are carried out."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -125,3 +125,14 @@ class AlembicTargetView(View):
         said = f"{self.waiting} contracts {self.change}, which cannot be contracted now: {self.why}"
         nexts = dict.fromkeys(each.next for each in self.gates if each.next)
         return "\n".join([said, *(f"next: {each}" for each in nexts)])
+
+
+class AlembicPlanView(View):
+    """The folders of plans that were written for changes that revisions begin."""
+
+    schema_: Literal["ec.alembic-plan/1"] = Field("ec.alembic-plan/1", alias="schema")
+    written: tuple[str, ...]
+
+    def text(self) -> str:
+        """Return them, one a line."""
+        return "\n".join(self.written) or "Every change that a revision begins has its plan."
