@@ -4,14 +4,25 @@ there: from dual_write until contract, from which on code gives it.
 
 from dataclasses import dataclass, replace
 
-from expandcontract.model.names import RelationName, dollar_quote, of_row, quote, remark
+from expandcontract.model.names import (
+    RelationName,
+    dollar_quote,
+    of_row,
+    qualify_type,
+    quote,
+    remark,
+    shorten,
+)
 from expandcontract.model.phases import Stage
 from expandcontract.model.step import Purpose, Step, Sweep
 from expandcontract.model.upkeep import KeptUp
 from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.steps import keep_on_rollback
+from expandcontract.steps.keep_on_rollback import Keeping
 from expandcontract.steps.parts import Part
 from expandcontract.steps.row_function import RowFunction
 from expandcontract.steps.row_trigger import RowTrigger
+from expandcontract.steps.sync import predicates
 from expandcontract.steps.sync.notes import note_use
 
 
@@ -19,6 +30,7 @@ from expandcontract.steps.sync.notes import note_use
 class Filling:
     """What fills `column` of the snapshot's table for `change`: `value`, of other columns of the row. Where
     none is `needed`, as the column stays without NOT NULL, a NULL that the expression makes is a value too.
+    Where the column `goes` with a rollback, that keeps what code gave it.
     """
 
     change: str
@@ -28,6 +40,43 @@ class Filling:
     trigger: str
     schema: str
     needed: bool = True
+    goes: bool = False
+
+    @property
+    def keeping(self) -> Keeping | None:
+        """What a rollback keeps; of what may be another value each time nobody can tell who gave it."""
+        if not self.goes or self.value.opaque:
+            return None
+        conditions = (f"{self.own.sql}({self._given(row)})" for row in ("t", "NEW", "OLD"))
+        wanted, left, held = conditions
+        return Keeping(
+            change=self.change,
+            table=self.snapshot.table.sql,
+            old=next((name for name, _ in self.value.columns), ""),
+            new=self.column,
+            wanted=wanted,
+            left=left,
+            held=held,
+            trigger=self.trigger,
+            tables=tuple(table.sql for table in self.snapshot.triggered),
+            key=tuple(self.snapshot.primary_key),
+            schema=self.schema,
+            own_path=True,
+            make=_tells(self),
+            gone=(f"DROP FUNCTION IF EXISTS {self.own.sql}({self._types})",),
+        )
+
+    @property
+    def own(self) -> RelationName:
+        """The function that tells whether a value is another one than the expression makes."""
+        return RelationName(self.schema, shorten(f"{self.change}_own"))
+
+    def _given(self, row: str) -> str:
+        return ", ".join(of_row(row, name) for name in (self.column, *dict(self.value.columns)))
+
+    @property
+    def _types(self) -> str:
+        return ", ".join(map(qualify_type, (self.value.result, *dict(self.value.columns).values())))
 
     @property
     def function(self) -> RelationName:
@@ -55,6 +104,7 @@ def part(filling: Filling) -> Part:
         filling.trigger, filling.function, filling.snapshot.triggered, (*value.create(), _create(filling))
     )
     drop = (*trigger.down, trigger.function_gone)
+    keeping = filling.keeping
     sentence = f"give {name} a value from now on where a row comes without one, whoever writes"
     return Part(
         dual_write=(trigger.put_up("fill_new", sentence),),
@@ -63,11 +113,13 @@ def part(filling: Filling) -> Part:
         repair=tuple(
             trigger.put_back(when, f"gives {name} a value", stage)
             for when, stage in (("filling", Stage.BEFORE_READY), ("ready", Stage.READY))
-        ),
+        )
+        + (() if keeping is None else (keep_on_rollback.stop(keeping),)),
         contract=drop,
         undo=replace(trigger, make=(_create(filling),)).up,
-        rollback=(*drop, value.drop()),
-        beside=(trigger.function_gone, value.drop()),
+        before_rollback=() if keeping is None else keep_on_rollback.steps(keeping),
+        rollback=(*(() if keeping is None else keep_on_rollback.drop(keeping)), *drop, value.drop()),
+        beside=(*(() if keeping is None else keeping.gone), trigger.function_gone, value.drop()),
         purge=(value.drop(),),
         below=trigger.on[1:],
         upkeep=(KeptUp(filling.trigger, (filling.function, value.name)),),
@@ -92,6 +144,28 @@ def _look(filling: Filling) -> Step:
     sweep = Sweep(Purpose.COMPARE, filling.snapshot.table.sql, filling.left, key=key, own_path=True)
     sentence = f"look for rows that have no value in {quote(filling.column)} still"
     return Step("look", "=", sentence, sweep, by_size=True)
+
+
+def _tells(filling: Filling) -> tuple[str, ...]:
+    """Return what makes the function that a rollback asks of each row. Where the expression fails for a row
+    the value is nobody's but code's: a condition of a trigger must fail no write.
+    """
+    arguments = [f"${n}" for n, _ in enumerate(filling.value.columns, 2)]
+    made = f"{filling.value.name.sql}({', '.join(arguments)})"
+    same = predicates.same("$1", made, type_=filling.value.result)
+    body = f"""
+BEGIN
+    RETURN $1 IS DISTINCT FROM NULL AND NOT {same};
+EXCEPTION WHEN OTHERS THEN
+    RETURN $1 IS DISTINCT FROM NULL;
+END
+"""
+    types = filling._types  # noqa: SLF001 - of this file
+    returns = "RETURNS pg_catalog.bool LANGUAGE plpgsql"
+    return (
+        f"CREATE OR REPLACE FUNCTION {filling.own.sql}({types}) {returns} AS {dollar_quote(body)}",
+        f"GRANT EXECUTE ON FUNCTION {filling.own.sql}({types}) TO PUBLIC",
+    )
 
 
 def _create(filling: Filling) -> str:

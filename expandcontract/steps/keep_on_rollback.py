@@ -1,4 +1,4 @@
-"""What rollback keeps of the new side: a sweep, and triggers for what is written after it was there.
+"""What rollback keeps of a column that goes: a sweep, and triggers for what is written after it was there.
 
 The sweep reads each row once. A row that is written later, or that moves to where the sweep has been, is kept
 by the write itself, in its transaction: so whatever is removed under the lock was kept by then, and the lock
@@ -27,18 +27,28 @@ from expandcontract.steps.sync import predicates
 
 @dataclass(frozen=True)
 class Keeping:
-    """What is kept of a pair, and by what. `trigger` is the sync trigger's name, `tables` those that have it
-    (as SQL), `key` the columns that name a row; `ledger` is the ledger's schema, `schema` that of the
-    functions.
+    """What is kept of a column that goes, and by what. `old` is the column that is kept with it, where there
+    is one. `wanted` is true of a row `t` whose value is only there, `left` and `held` of NEW and OLD; with
+    `seen` only what new code wrote counts. `trigger` is the change's own, `tables` those that have it (as
+    SQL), `key` the columns that name a row; `schema` is that of the functions. `make` are the statements that
+    make what the conditions call, and `gone` those that remove it.
     """
 
     change: str
-    pair: Pair
+    table: str
+    old: str
+    new: str
+    wanted: str
+    left: str
+    held: str
     trigger: str
     tables: tuple[str, ...]
     key: tuple[str, ...]
     schema: str
-    ledger: str
+    seen: bool = False
+    own_path: bool = False
+    make: tuple[str, ...] = ()
+    gone: tuple[str, ...] = ()
 
     @property
     def triggers(self) -> tuple[str, str]:
@@ -46,16 +56,53 @@ class Keeping:
         return keeping_triggers(self.trigger)
 
 
+def of_pair(  # noqa: PLR0913 - what it is made of
+    pair: Pair,
+    *,
+    change: str,
+    trigger: str,
+    tables: tuple[str, ...],
+    key: tuple[str, ...],
+    schema: str,
+    ledger: str,
+) -> Keeping:
+    """Return what is kept of a pair. Of what a program outside of the database computes nobody can tell who
+    wrote it.
+    """
+
+    def only_new(row: str) -> str:
+        new = predicates.new_values(pair, row)
+        return predicates.new_given(pair, new) if pair.computed_outside else predicates.only_new(pair, row)
+
+    wanted = (
+        predicates.written_by_new_code(pair, "t", change, ledger) if pair.computed_outside else only_new("t")
+    )
+    return Keeping(
+        change=change,
+        table=pair.table.sql,
+        old=pair.old.column,
+        new=pair.new.column,
+        wanted=wanted,
+        left=only_new("NEW"),
+        held=only_new("OLD"),
+        trigger=trigger,
+        tables=tables,
+        key=key,
+        schema=schema,
+        seen=pair.computed_outside,
+    )
+
+
 def steps(keeping: Keeping) -> tuple[Step, ...]:
     """Return the steps before the removal; a rollback without them discards."""
-    new = quote(keeping.pair.new.column)
+    new = quote(keeping.new)
     return (
         Step(
             "keep_writes",
             "+",
             f"keep in the ledger what is written to {new} from now on",
             Transactional(
-                tuple(s for table in keeping.tables for s in _triggers(keeping, table)),
+                (*keeping.make, *(s for table in keeping.tables for s in _triggers(keeping, table))),
                 _locks(keeping, LockMode.SHARE_ROW_EXCLUSIVE),
             ),
             makes=Upkeep.KEEPING,
@@ -69,7 +116,7 @@ def stop(keeping: Keeping) -> Step:
     return Step(
         "stop_keeping",
         "-",
-        f"keep no more of what is written to {quote(keeping.pair.new.column)}: the rollback was given up",
+        f"keep no more of what is written to {quote(keeping.new)}: the rollback was given up",
         Transactional(drop(keeping), _locks(keeping, LockMode.ACCESS_EXCLUSIVE)),
         occasion=Occasion.GIVEN_UP,
     )
@@ -77,16 +124,16 @@ def stop(keeping: Keeping) -> Step:
 
 def drop(keeping: Keeping) -> tuple[str, ...]:
     """Return the statements that remove the triggers, whether or not they are there."""
-    return tuple(
+    triggers = (
         f"DROP TRIGGER IF EXISTS {quote(name)} ON {table}"
         for table in keeping.tables
         for name in keeping.triggers
     )
+    return (*triggers, *keeping.gone)
 
 
 def _triggers(keeping: Keeping, table: str) -> tuple[str, ...]:
-    pair, (holds, gives_up) = keeping.pair, keeping.triggers
-    left, held = _only_new(pair, "NEW"), _only_new(pair, "OLD")
+    (holds, gives_up), left, held = keeping.triggers, keeping.left, keeping.held
     return (
         *_trigger(keeping, table, holds, "INSERT OR UPDATE", left),
         # Else restore would give back a value that new code itself took back before the removal.
@@ -98,9 +145,9 @@ def _trigger(keeping: Keeping, table: str, name: str, events: str, when: str) ->
     # After the row is written: it is what is there then, whichever other triggers fire. SHARE ROW EXCLUSIVE.
     arguments = (
         keeping.change,
-        "seen" if keeping.pair.computed_outside else "all",
-        keeping.pair.old.column,
-        keeping.pair.new.column,
+        "seen" if keeping.seen else "all",
+        keeping.old,
+        keeping.new,
         *keeping.key,
     )
     function = f"{quote(keeping.schema)}.keep_new({', '.join(map(literal, arguments))})"
@@ -111,26 +158,15 @@ def _trigger(keeping: Keeping, table: str, name: str, events: str, when: str) ->
     )
 
 
-def _only_new(pair: Pair, row: str) -> str:
-    """Of what a program outside of the database computes nobody can tell who wrote it."""
-    new = predicates.new_values(pair, row)
-    return predicates.new_given(pair, new) if pair.computed_outside else predicates.only_new(pair, row)
-
-
 def _sweep(keeping: Keeping) -> Sweep:
-    pair = keeping.pair
-    wanted = (
-        predicates.written_by_new_code(pair, "t", keeping.change, keeping.ledger)
-        if pair.computed_outside
-        else predicates.only_new(pair, "t")
-    )
     return Sweep(
         Purpose.KEEP,
-        pair.table.sql,
-        wanted,
+        keeping.table,
+        keeping.wanted,
         key=tuple(quote(column) for column in keeping.key),
-        old=quote(pair.old.column),
-        new=quote(pair.new.column),
+        old=quote(keeping.old) if keeping.old else "",
+        new=quote(keeping.new),
+        own_path=keeping.own_path,
     )
 
 
@@ -145,10 +181,10 @@ def completed(plan: Plan, ledger: str) -> Plan:
 
 
 def of(plan: Plan, ledger: str) -> Keeping:
-    """Return what is kept of a plan's pair."""
-    return Keeping(
+    """Return what is kept of a plan's pair, whichever program made it."""
+    return of_pair(
+        plan.sides,
         change=plan.change.name,
-        pair=plan.sides,
         trigger=plan.trigger,
         # The sync trigger stands on just what its step locks.
         tables=tuple(lock.relation for step in plan.steps(Section.DUAL_WRITE) for lock in step.locks),

@@ -439,6 +439,7 @@ def kept(action: Sweep, schema: str) -> str:
     """
     sync = quote(sync_schema(schema))
     sides = (
-        f"{sync}.as_text(t.{side}) AS {name}" for side, name in ((action.old, "old"), (action.new, "new"))
+        f"{sync}.as_text(t.{side}) AS {name}" if side else f"NULL::pg_catalog.text AS {name}"
+        for side, name in ((action.old, "old"), (action.new, "new"))
     )
     return ", ".join((f"{named(action, schema)} AS key", *sides))

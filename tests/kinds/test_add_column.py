@@ -20,12 +20,12 @@ from expandcontract.model.errors import (
     StepFailed,
     UnsupportedShape,
 )
-from expandcontract.model.phases import Section
+from expandcontract.model.phases import Section, Stage
 from expandcontract.model.plan import Plan
-from expandcontract.model.step import Transactional
+from expandcontract.model.step import Sweep, Transactional
 from expandcontract.postgres.connect import Database
 from tests.acceptance.cycle import IN_A_HURRY, POLICY, Life, living, opened
-from tests.acceptance.script import TO_READY
+from tests.acceptance.script import TO_READY, scripted
 from tests.conftest import VERSION
 from tests.kinds.cases import USERS
 from tests.kinds.watched import Watched
@@ -238,3 +238,65 @@ async def test_functions_that_write_rows_without_a_list_of_columns(database: str
             "copy-all:public.load()",
             "insert-all:public.put()",
         }
+
+
+GOODS = """
+CREATE TABLE products (id integer PRIMARY KEY, name text, price integer);
+INSERT INTO products VALUES (1, 'cherries', 0), (2, 'plums', 5);
+"""
+
+
+async def test_rollback_keeps_what_new_code_gave_in_the_place_of_the_expression(database: str) -> None:
+    """In the ledger, with what the value stood beside; what the expression makes again is kept nowhere. After
+    another start every row is filled anew.
+    """
+    fields = {"column": "products.description", "type": "text", "fill": "upper(name)"}
+    async with living(database, "add-column", fields, GOODS) as life:
+        await life.ready()
+        await life.sql("""INSERT INTO products (id, name) VALUES (3, 'apple');
+            INSERT INTO products (id, name, description) VALUES (4, 'banana', 'a yellow banana');
+            UPDATE products SET description = 'blue' WHERE id = 2""")
+        assert (await life.rollback()).stage == Stage.ROLLED_BACK
+        kept = {("kept", "banana", "a yellow banana"), ("kept", "plums", "blue")}
+        assert set(await life.conflicts()) == kept
+        assert await life.value("SELECT count(*) FROM pg_proc WHERE proname LIKE '%own'") == 0
+        await life.start()
+        await life.backfill()
+        assert await life.rows("SELECT description FROM products ORDER BY id") == [
+            ("CHERRIES",), ("PLUMS",), ("APPLE",), ("BANANA",),
+        ]  # fmt: skip
+
+
+async def test_rollback_keeps_where_the_expression_fails_or_reads_nothing(database: str) -> None:
+    """A value that the expression cannot be asked of is somebody's; no write fails while it keeps."""
+    fields = {"column": "products.part", "type": "integer", "fill": "10 / price"}
+    async with scripted(database, "add-column", fields, GOODS) as script:
+        await script.run(Section.EXPAND, Section.DUAL_WRITE)
+        await script.sql("UPDATE products SET part = 7 WHERE id = 1")
+        keeps, sweeps = (step for step in script.planned.steps(Section.ROLLBACK) if step.keeps)
+        assert isinstance(sweeps.action, Sweep)
+        await script.step(keeps)
+        await script.sql("""INSERT INTO products VALUES (5, 'pears', 0, 8), (6, 'figs', 5, 2);
+            UPDATE products SET part = 9 WHERE id = 5""")
+        assert await script.conflicts() == [("kept", "0", "8"), ("kept", "0", "9")]
+        left = f"SELECT id FROM products t WHERE {sweeps.action.wanted} ORDER BY 1"
+        assert await script.rows(left) == [(1,), (5,)]
+
+
+async def test_rollback_keeps_beside_no_column(database: str) -> None:
+    """An expression may be of no column of the row: then the value is kept alone."""
+    fields = {"column": "products.unit", "type": "text", "fill": "'piece'"}
+    async with living(database, "add-column", fields, GOODS) as life:
+        await life.ready()
+        await life.sql("UPDATE products SET unit = 'kilo' WHERE id = 2")
+        await life.rollback()
+        assert await life.conflicts() == [("kept", None, "kilo")]
+
+
+async def test_rollback_asks_where_the_expression_may_be_another_value(database: str) -> None:
+    """Of random() nobody can tell who gave it."""
+    fields = {"column": "products.luck", "type": "float8", "fill": "random()"}
+    async with living(database, "add-column", fields, GOODS) as life:
+        await life.ready()
+        with pytest.raises(NotConfirmed, match="have values in luck"):
+            await life.rollback()

@@ -139,7 +139,7 @@ class AddColumn(Kind[AddColumnSpec]):
             _sentences(column),
             claims=(name,),
             brings=(name,),
-            given=column.given,
+            given="false" if any(each.keeping for each in keeping) else column.given,
             uses=row_expressions.used((fill,) if fill else (), (name,)),
         )
 
@@ -148,8 +148,8 @@ def _keeping(change: Change, snapshot: Snapshot, column: NewColumn, schema: str)
     """Return what fills rows that come, where they have no default."""
     if column.fill is None or not column.kept_filled:
         return ()
-    needed = column.not_null
-    return (fills.filling(change, snapshot, column.name, column.fill, schema, needed=needed),)
+    made = fills.filling(change, snapshot, column.name, column.fill, schema, needed=column.not_null)
+    return (replace(made, goes=True),)
 
 
 def _words(column: NewColumn) -> Words:

@@ -78,10 +78,11 @@ async def _remove(work: Work, *, discard: bool, overwrite: bool) -> None:
     written = work.situation.begun(Section.DUAL_WRITE)
     live = work.situation.live
     gone = work.plan.new_column in live.missing_columns
-    pair = work.plan.pair
-    nothing = pair is None or pair.more or discard or gone or not written
+    work = kept_on_rollback.completed(work)
+    keeps = any(step.keeps for step in work.plan.steps(Section.ROLLBACK))
+    nothing = not keeps or discard or gone or not written
     remove = kept_on_rollback.remove if nothing else kept_on_rollback.keep_and_remove
-    await remove(kept_on_rollback.completed(work))
+    await remove(work)
 
 
 def _refuse_last_copy(situation: Situation) -> None:

@@ -6,6 +6,7 @@ from functools import cached_property
 from expandcontract.model.change import Pair
 from expandcontract.model.names import RelationName, quote
 from expandcontract.model.phases import State
+from expandcontract.steps import keep_on_rollback
 from expandcontract.steps.carry import TRAITS, Subject, Trait
 from expandcontract.steps.keep_on_rollback import Keeping
 from expandcontract.steps.parts import Part, together
@@ -69,9 +70,9 @@ class Columns:
         """What a rollback keeps of the new side; of one of several columns it keeps nothing."""
         if self.pair.more:
             return None
-        return Keeping(
+        return keep_on_rollback.of_pair(
+            self.pair,
             change=self.sync.change,
-            pair=self.pair,
             trigger=self.sync.trigger,
             tables=tuple(table.sql for table in self.triggered),
             key=tuple(self.subject.snapshot.primary_key),
