@@ -21,6 +21,7 @@ from expandcontract.engine import situation as situations
 from expandcontract.engine.context import Context
 from expandcontract.engine.verbs import backfill, contract, init, rollback, start, undo, wait
 from expandcontract.engine.verbs.backfill import BackfillOptions
+from expandcontract.model import killpoints
 from expandcontract.model.change import Change
 from expandcontract.model.durations import parse_duration, spell
 from expandcontract.model.errors import (
@@ -65,6 +66,7 @@ def carry_out(migration: MigrationContext, operation: "EcOperation") -> None:
         said.begun.add(str(operation.options["name"]))
     with released(migration, f"op.{operation.operation}"):
         within(said, lambda context: _CARRIED[operation.operation](context, operation))
+        killpoints.reach("alembic.carried")  # the version is not written yet
 
 
 @contextmanager
@@ -171,18 +173,18 @@ async def fill(context: Context, name: str, inline: timedelta) -> bool:
     is. Where it is not, the same goes on from there.
     """
     until = time.monotonic() + inline.total_seconds()
-    while (left := until - time.monotonic()) > 0:
-        try:
-            await backfill.backfill(context, name, BackfillOptions(max_runtime=timedelta(seconds=left)))
-        except TimeIsUp:
-            return False
-        except LeaseHeld:
-            # Somebody else's backfill is as good.
-            context.check_stop(name)
-            await asyncio.sleep(LOOK_SECONDS)
-        else:
-            return True
-    return False
+
+    async def work() -> bool:
+        left = timedelta(seconds=max(0.0, until - time.monotonic()))
+        await backfill.backfill(context, name, BackfillOptions(max_runtime=left))
+        return True
+
+    if not inline:
+        return False
+    try:
+        return await _alone(context, name, inline, work)
+    except (TimeIsUp, LeaseHeld):
+        return False
 
 
 async def _start(context: Context, operation: "EcOperation") -> None:
@@ -260,20 +262,22 @@ async def _stage(context: Context, name: str) -> Stage | None:
 
 
 async def _alone(
-    context: Context, name: str, budget: timedelta | None, work: Callable[[], Awaitable[object]]
-) -> None:
+    context: Context, name: str, budget: timedelta | None, work: Callable[[], Awaitable[T]]
+) -> T:
     """Do what takes the change for itself, once whoever has it is done. Raises LeaseHeld after `budget`."""
     until = None if budget is None else time.monotonic() + budget.total_seconds()
+    told = False
     while True:
         try:
-            await work()
-        except LeaseHeld:
+            return await work()
+        except LeaseHeld as error:
             if until is not None and time.monotonic() >= until:
                 raise
-            context.check_stop(name)
-            await asyncio.sleep(LOOK_SECONDS)
-        else:
-            return
+            if not told:
+                _log.info("%s: %s Waiting.", name, error.message)
+                told = True
+        context.check_stop(name)
+        await asyncio.sleep(LOOK_SECONDS)
 
 
 _CARRIED: Mapping[Operation, Callable[[Context, "EcOperation"], Awaitable[None]]] = {

@@ -17,3 +17,9 @@ def application(empty_database: str) -> Iterator[Connection]:
     with engine.connect() as connection:
         yield connection
     engine.dispose()
+
+
+@pytest.fixture
+def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ask for no time without old code."""
+    monkeypatch.setenv("EC_QUIET_FOR", "0")

@@ -23,12 +23,6 @@ def project(tmp_path: Path, empty_database: str) -> Project:
     return renaming(tmp_path, empty_database, "async")
 
 
-@pytest.fixture
-def quiet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ask for no time without old code."""
-    monkeypatch.setenv("EC_QUIET_FOR", "0")
-
-
 def renaming(folder: Path, url: str, form: str, *, soak: str = "1d") -> Project:
     """Return a project that renames a column of a table with rows."""
     made = Project(folder, url, form)

@@ -1,0 +1,55 @@
+"""The time that a revision stays with the change that it begins."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Connection, text
+
+from expandcontract.engine import situation as situations
+from expandcontract.engine.context import Context
+from expandcontract.engine.leased_work import leased
+from expandcontract.model.policy import Policy
+from expandcontract.postgres.connect import Database
+from tests.alembic.project import Project
+from tests.waiting import until
+
+TABLE = """
+op.execute("CREATE TABLE users (id int PRIMARY KEY, name text NOT NULL)")
+op.execute("INSERT INTO users SELECT g, 'n' || g FROM generate_series(1, 100) g")
+"""
+START = 'op.ec_start("rename-column", "users.name", "display_name", name="b_rename", inline="{inline}")'
+READY = text("SELECT ready FROM expandcontract.status_v1")
+
+
+def beginning(project: Project, inline: str) -> None:
+    """Write the revision, which stays with its change for that long."""
+    project.revision("b", "a", START.format(inline=inline), 'op.ec_rollback("b_rename")')
+
+
+async def test_whoever_is_at_work_on_the_change_is_waited_for(
+    tmp_path: Path, empty_database: str, application: Connection, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Within that time; another process's work is as good, and no failure. What is not ready then goes on by
+    `ec backfill`, or with the next run of a revision that stays longer.
+    """
+    project = Project(tmp_path, empty_database, "sync")
+    project.revision("a", None, TABLE)
+    beginning(project, "0")
+    await asyncio.to_thread(project.upgrade)
+    assert not application.execute(READY).scalar_one()
+    assert "b_rename is begun, and not ready after 0: old code runs on." in caplog.text
+    project.within("stamp", "a")
+    beginning(project, "1min")
+    database = Database(empty_database)
+    context = Context(database, Policy(), lambda _: None, "somebody")
+    with caplog.at_level(logging.INFO):
+        async with leased(context, await situations.one(context, "b_rename"), "backfill"):
+            run = asyncio.create_task(asyncio.to_thread(project.upgrade))
+            await until(lambda: "b_rename: ec backfill of somebody" in caplog.text, run)
+            assert not run.done()
+        await run
+    await database.close()
+    assert project.at() == "b"
+    assert application.execute(READY).scalar_one()
