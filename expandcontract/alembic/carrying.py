@@ -13,20 +13,23 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy.exc import DBAPIError
 
+from expandcontract import gates
 from expandcontract.alembic.migration_run import KEY
 from expandcontract.alembic.revisions import OF_A_KIND, OPTIONS, Operation
 from expandcontract.alembic.spoken import fields_of
 from expandcontract.alembic.telling import failure
 from expandcontract.engine import situation as situations
 from expandcontract.engine.context import Context
-from expandcontract.engine.verbs import backfill, contract, init, rollback, start, undo, wait
+from expandcontract.engine.verbs import backfill, contract, init, rollback, start, status, undo, wait
 from expandcontract.engine.verbs.backfill import BackfillOptions
+from expandcontract.gates import backfilled, leaves_covered, sync_intact, verified
 from expandcontract.model import killpoints
 from expandcontract.model.change import Change
 from expandcontract.model.durations import parse_duration, spell
 from expandcontract.model.errors import (
     BadSetting,
     EcError,
+    GateShut,
     LeaseHeld,
     LedgerMissing,
     TimeIsUp,
@@ -36,6 +39,7 @@ from expandcontract.model.errors import (
 )
 from expandcontract.model.events import Event, Notice
 from expandcontract.model.phases import Stage
+from expandcontract.model.situation import Situation
 from expandcontract.postgres.connect import Database
 from expandcontract.postgres.sqlstate import translate
 from expandcontract.settings.settings import Settings, load
@@ -50,6 +54,8 @@ T = TypeVar("T")
 
 #: For this long the revision that begins a change stays with it.
 INLINE = "5min"
+#: The gates that a backfill opens.
+_FILLED = frozenset({backfilled.NAME, leaves_covered.NAME, sync_intact.NAME, verified.NAME})
 #: Between two looks whether another process is done with the change.
 LOOK_SECONDS = 0.5
 _log = logging.getLogger("alembic.expandcontract")
@@ -168,6 +174,19 @@ def _soaking(context: Context, soak: str) -> Context:
     return replace(context, policy=replace(context.policy, soak=parse_duration(soak)))
 
 
+def work_on(said: "Said", name: str, inline: timedelta) -> bool:
+    """Bring a change to ready, and prove it, for at most that long; return whether it is."""
+    return within(said, lambda context: fill(context, name, inline))
+
+
+def lacks_proof(situation: Situation) -> bool:
+    """Whether nothing keeps a change from contract but what a backfill brings: rows in sync, and the proof,
+    which another change on the table may have spoiled.
+    """
+    shut = {each.gate for each in gates.judge_all(situation) if not each.open}
+    return bool(shut) and shut <= _FILLED
+
+
 async def fill(context: Context, name: str, inline: timedelta) -> bool:
     """Bring a change to ready within that time, together with whoever is at work on it; return whether it
     is. Where it is not, the same goes on from there.
@@ -220,8 +239,15 @@ async def _begin(context: Context, operation: "EcOperation", options: dict[str, 
 
 async def _contract(context: Context, operation: "EcOperation") -> None:
     name = operation.words[0]
-    soaking = _soaking(context, operation.options["soak"])
-    await _alone(context, name, context.policy.lock_budget, lambda: contract.contract(soaking, name))
+    soaking, budget = _soaking(context, operation.options["soak"]), context.policy.lock_budget
+    try:
+        await _alone(context, name, budget, lambda: contract.contract(soaking, name))
+    except GateShut:
+        # Another contract of this run may have spoiled its proof.
+        if not lacks_proof(await status.one(soaking, name)):
+            raise
+        await fill(context, name, parse_duration(INLINE))
+        await _alone(context, name, budget, lambda: contract.contract(soaking, name))
 
 
 async def _rollback(context: Context, operation: "EcOperation") -> None:

@@ -142,19 +142,22 @@ class _Chosen:
             chosen = list(self.fn(heads, migration))
             checking.require(chosen, heads)
             steps = migration_run.read(chosen)
-            yield from self._upward(steps, migration) if upward else migration_run.going(steps, self.said)
+            yield from self._upward(steps, migration) if upward else self._going(steps, migration)
             moved = bool(steps)
         else:
             moved = False
         if self.turn is not None:
             self.turn.over(moved=moved)
 
+    def _going(self, steps: Sequence[migration_run.Step], migration: MigrationContext) -> Iterator[Any]:
+        return migration_run.going(steps, self.said, lambda name: meeting.work_on(migration, self.said, name))
+
     def _upward(self, steps: Sequence[migration_run.Step], migration: MigrationContext) -> Iterator[Any]:
         """Run the steps where code with these models may run before or after them."""
         pending = {call.change for step in steps for call in step.ours}
         found = meeting.verdicts(migration)
         meeting.refuse(found, pending)
-        yield from migration_run.going(steps, self.said)
+        yield from self._going(steps, migration)
         if pending:
             found = meeting.verdicts(migration)
             meeting.refuse(found)

@@ -107,5 +107,8 @@ def _shut(where: int, call: Call, known: Situation | None, begun: set[str]) -> S
     soak = parse_duration(str(call.options.get("soak", SOAK)))
     soaking = replace(known, policy=replace(known.policy, soak=soak))
     verdicts = gates.judge_all(soaking)
-    why = " ".join(f"{each.gate}: {each.reason}" for each in verdicts if not each.open)
-    return Shut(where, name, why, gates.next_line(soaking, verdicts)) if why else None
+    shut = [each for each in verdicts if not each.open]
+    if not shut:
+        return None
+    why = " ".join(f"{each.gate}: {each.reason}" for each in shut)
+    return Shut(where, name, why, gates.next_line(soaking, verdicts), carrying.lacks_proof(soaking))

@@ -61,7 +61,7 @@ def wait(migration: MigrationContext, said: "Said", found: Sequence[Verdict]) ->
     goes on.
     """
     for each in models.in_the_way(found, Fit.WAITS):
-        if each.change.stage == Stage.BEFORE_READY and _help(migration, said, each.change.name):
+        if each.change.stage == Stage.BEFORE_READY and work_on(migration, said, each.change.name):
             continue
         raise failure(
             TimeIsUp(
@@ -74,16 +74,16 @@ def wait(migration: MigrationContext, said: "Said", found: Sequence[Verdict]) ->
         )
 
 
-def _help(migration: MigrationContext, said: "Said", name: str) -> bool:
+def work_on(migration: MigrationContext, said: "Said", name: str) -> bool:
     """Work on a change, if this run did not do so already; return whether it is ready."""
     from expandcontract.alembic import carrying
 
-    inline = timedelta(0) if name in said.begun else _inline(migration.script, name)
+    stays = timedelta(0) if name in said.begun else _inline(migration.script, name)
     if carrying.is_foreign(migration) and carrying.has_written(migration):
-        inline = timedelta(0)
-    _log.info("%s is not ready: helping for at most %s.", name, spell(inline))
+        return False
+    _log.info("%s is not ready: at work on it for at most %s.", name, spell(stays))
     with carrying.released(migration, "The backfill"):
-        return carrying.within(said, lambda context: carrying.fill(context, name, inline))
+        return carrying.work_on(said, name, stays)
 
 
 def _inline(script: ScriptDirectory | None, name: str) -> timedelta:

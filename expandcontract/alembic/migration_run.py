@@ -1,7 +1,7 @@
 """A run of migrations: which of its steps are carried out, known before the first one is."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -44,13 +44,14 @@ class Step:
 @dataclass(frozen=True)
 class Shut:
     """A contract that cannot pass now: its place among the steps, the change, why in a sentence, and the next
-    command.
+    command. `unproven` says that it lacks nothing but rows in sync and their proof.
     """
 
     place: int
     change: str
     why: str
     next: str = ""
+    unproven: bool = False
 
 
 def read(chosen: Sequence[Any]) -> list[Step]:
@@ -58,14 +59,15 @@ def read(chosen: Sequence[Any]) -> list[Step]:
     return [_step(each) for each in chosen]
 
 
-def going(steps: Sequence[Step], said: Said) -> Iterator[Any]:
-    """Yield the steps that are to be carried out, as Alembic chose them.
+def going(steps: Sequence[Step], said: Said, work_on: Callable[[str], object]) -> Iterator[Any]:
+    """Yield the steps that are to be carried out, as Alembic chose them. A change that is to be contracted
+    and is not proven is worked on before, by `work_on`.
 
     Raises CommandError before the first one where a file is not as it must be, where an operation cannot be
     carried out, or where something else comes after a contract that is shut.
     """
     _require_sound([step.revision for step in steps])
-    shut = first_shut(steps, said) if any(step.ours for step in steps) else None
+    shut = _shut(steps, said, work_on) if any(step.ours for step in steps) else None
     if shut is None:
         yield from (step.chosen for step in steps)
         return
@@ -85,6 +87,17 @@ def going(steps: Sequence[Step], said: Said) -> Iterator[Any]:
     _log.warning(
         "Stopped before %s, which contracts %s: %s The next run goes on.", here, shut.change, shut.why
     )
+
+
+def _shut(steps: Sequence[Step], said: Said, work_on: Callable[[str], object]) -> Shut | None:
+    """Return the first contract that cannot pass, after what lacks nothing but a proof was proven."""
+    worked_on = set[str]()
+    shut = first_shut(steps, said)
+    while shut is not None and shut.unproven and shut.change not in worked_on:
+        worked_on.add(shut.change)
+        work_on(shut.change)
+        shut = first_shut(steps, said)
+    return shut
 
 
 def first_shut(steps: Sequence[Step], said: Said) -> Shut | None:

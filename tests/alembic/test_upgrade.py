@@ -11,7 +11,7 @@ from tests.alembic.project import Project
 
 TABLE = """
 op.execute("CREATE TABLE users (id int PRIMARY KEY, name text NOT NULL)")
-op.execute("INSERT INTO users SELECT g, 'n' || g FROM generate_series(1, 100) g")
+op.execute("INSERT INTO users (id, name) SELECT g, 'n' || g FROM generate_series(1, 100) g")
 """
 START = 'op.ec_start("rename-column", "users.name", "display_name", name="b_rename")'
 ROLLBACK, UNDO = 'op.ec_rollback("b_rename")', 'op.ec_undo("b_rename")'
@@ -115,3 +115,26 @@ def test_what_never_began_is_taken_back_by_doing_nothing(project: Project) -> No
     project.within("stamp", "c")
     project.downgrade("a")
     assert project.at() == "a"
+
+
+@pytest.mark.in_turn(2)
+@pytest.mark.usefixtures("quiet")
+def test_changes_of_one_table_do_not_keep_each_other_from_contract(
+    tmp_path: Path, empty_database: str, application: Connection
+) -> None:
+    """What one lays on the table spoils the proof of another, and so does its contract: the run that is to
+    contract proves it anew.
+    """
+    project = Project(tmp_path, empty_database, "sync")
+    project.revision("a", None, TABLE.replace("NOT NULL)", "NOT NULL, mail text)"))
+    second = 'op.ec_start("rename-column", "users.mail", "address", name="b2_rename")'
+    project.revision("b", "a", START, ROLLBACK)
+    project.revision("b2", "b", second, 'op.ec_rollback("b2_rename")')
+    project.revision("c", "b2", 'op.ec_contract("b_rename", soak="0")', UNDO)
+    project.revision("c2", "c", 'op.ec_contract("b2_rename", soak="0")', 'op.ec_undo("b2_rename")')
+    project.upgrade()
+    assert project.at() == "b2"
+    application.execute(text("INSERT INTO users (id, address, display_name) VALUES (0, 'new', 'code')"))
+    project.upgrade()
+    assert project.at() == "c2"
+    assert {"address", "display_name"} <= columns(application)
