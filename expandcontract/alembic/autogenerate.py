@@ -57,6 +57,8 @@ def rewrite(context: MigrationContext, directives: list[ops.MigrationScript]) ->
         _begin(each, rev_id() if chain or number else script.rev_id or rev_id())
         for number, each in enumerate(found.changes)
     ]
+    for change, (start, _) in zip(found.changes, begun, strict=True):
+        _remarked(start, found.later.get(change.said, ()))
     chain += [each for each, _ in begun]
     chain += [each for _, each in begun if each is not None]
     _stays(script, found)

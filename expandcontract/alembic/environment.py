@@ -64,11 +64,11 @@ def options(  # noqa: PLR0913 - all that env.py may say
         KEY: said,
         "include_name": filters.include_name,
         "include_object": filters.include_object,
-        "process_revision_directives": _rewriting(process_revision_directives, checks=_checks()),
+        "process_revision_directives": _rewriting(filters, process_revision_directives, checks=_checks()),
     }
 
 
-def _rewriting(users: Directives | None, *, checks: bool) -> Directives:
+def _rewriting(filters: Filters, users: Directives | None, *, checks: bool) -> Directives:
     """Return what writes the revisions of changes, and lets the user's own hook see them. `alembic check`
     shows what Alembic found, as it is.
     """
@@ -76,6 +76,8 @@ def _rewriting(users: Directives | None, *, checks: bool) -> Directives:
     def rewriting(context: MigrationContext, revision: Any, directives: list[Any]) -> None:  # noqa: ANN401
         from expandcontract.alembic import autogenerate
 
+        for upgrade in directives[0].upgrade_ops_list if directives else ():
+            upgrade.ops = filters.without_ours(upgrade.ops)
         if directives and not checks:
             autogenerate.rewrite(context, directives)
         if users is not None:

@@ -135,8 +135,8 @@ def _word(column: str) -> "re.Pattern[str]":
 
 def _bare(element: str, table: str) -> str:
     """Return an expression without what the server adds to it: casts, parentheses, the table's name."""
-    text = re.sub(r"::[a-z ]+", "", element.lower()).replace(f"{table.lower()}.", "")
-    return re.sub(r'[\s()"]', "", text)
+    text = re.sub(r"::[a-z ]+", "", element.lower().replace('"', "")).replace(f"{table.lower()}.", "")
+    return re.sub(r"[\s()]", "", text)
 
 
 def _name(operation: Any) -> str:  # noqa: ANN401 - of a constraint or an index

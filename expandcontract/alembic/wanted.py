@@ -58,20 +58,23 @@ def _meet(some: frozenset[tuple[str, str]], others: frozenset[tuple[str, str]]) 
 @dataclass
 class Sorted:
     """What becomes of the operations that Alembic found: those that stay, changes, and remarks, each a few
-    lines.
+    lines. `later` are those on what a change stands in the way of, by its name.
     """
 
     stays: list[MigrateOperation] = field(default_factory=list)
     changes: list[Wanted] = field(default_factory=list)
     remarks: list[tuple[str, ...]] = field(default_factory=list)
+    later: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
 
     def settled(self) -> None:
         """Put first what is done when it is ready: it stands in nobody's way then. Leave for later what is
         about a column that another change has until it is contracted, or only makes.
         """
         begun: list[Wanted] = []
-        for each in (change for change in self.changes if change.contracts):
-            self._take(each, next((other for other in begun if each.clashes(other)), None), begun)
+        # An index that goes may wait for the one that comes in its place.
+        for each in sorted(self.changes, key=lambda change: change.kind == "drop-index"):
+            if each.contracts:
+                self._take(each, next((other for other in begun if each.clashes(other)), None), begun)
         run: list[Wanted] = []
         for each in (change for change in self.changes if not change.contracts):
             self._take(each, next((other for other in begun if _meet(each.claims, other.brings)), None), run)
@@ -81,10 +84,10 @@ class Sorted:
         if before is None:
             taken.append(change)
             return
-        self.remarks.append(
+        self.later.setdefault(before.said, []).append(
             (
                 f"Left for later: {change.said}.",
-                f"It is about what {before.said} has until it is contracted: generate again then.",
+                f"It is about what {before.said} has until that is contracted: generate again then.",
             )
         )
 
