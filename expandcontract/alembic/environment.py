@@ -9,16 +9,15 @@ from alembic import context as alembic_context
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
-from expandcontract.alembic import checking, meeting, migration_run, turns
+from expandcontract.alembic import checking, generating, meeting, migration_run, turns
 from expandcontract.alembic.filters import Filters, IncludeName, IncludeObject
+from expandcontract.alembic.generating import Directives
 from expandcontract.alembic.migration_run import KEY, Said
 from expandcontract.alembic.telling import failure
 from expandcontract.model.durations import parse_duration
 from expandcontract.model.errors import EcError, UsageError
 from expandcontract.model.policy import Policy
 from expandcontract.settings.single import setting
-
-Directives = Callable[[MigrationContext, Any, list[Any]], None]
 
 
 def options(  # noqa: PLR0913 - all that env.py may say
@@ -64,33 +63,8 @@ def options(  # noqa: PLR0913 - all that env.py may say
         KEY: said,
         "include_name": filters.include_name,
         "include_object": filters.include_object,
-        "process_revision_directives": _rewriting(filters, process_revision_directives, checks=_checks()),
+        "process_revision_directives": generating.rewriting(filters, process_revision_directives),
     }
-
-
-def _rewriting(filters: Filters, users: Directives | None, *, checks: bool) -> Directives:
-    """Return what writes the revisions of changes, and lets the user's own hook see them. `alembic check`
-    shows what Alembic found, as it is.
-    """
-
-    def rewriting(context: MigrationContext, revision: Any, directives: list[Any]) -> None:  # noqa: ANN401
-        from expandcontract.alembic import autogenerate
-
-        for upgrade in directives[0].upgrade_ops_list if directives else ():
-            upgrade.ops = filters.without_ours(upgrade.ops)
-        if directives and not checks:
-            autogenerate.rewrite(context, directives)
-        if users is not None:
-            users(context, revision, directives)
-
-    return rewriting
-
-
-def _checks() -> bool:
-    """Return whether the command is `alembic check`; it has no other mark than the function that it made."""
-    found = getattr(alembic_context, "_proxy", None)
-    fn = None if found is None else found.context_opts["fn"]
-    return str(getattr(getattr(fn, "fn", fn), "__qualname__", "")).startswith("check.")
 
 
 def _look_offline() -> None:
@@ -120,8 +94,9 @@ def _take_over(connection: Connection, said: Said) -> None:
     found = getattr(alembic_context, "_proxy", None)
     if found is None:
         return
-    if "destination_rev" not in found.context_opts:
-        return  # it only looks
+    if "destination_rev" not in found.context_opts:  # it only looks
+        generating.take_over(found.context_opts)
+        return
     fn = found.context_opts["fn"]
     # Whoever goes through several schemas asks for options once for each.
     fn = getattr(fn, "fn", fn)

@@ -135,7 +135,7 @@ def _columns(object_: Any, type_: str) -> Iterator[str]:  # noqa: ANN401
         return
     yield from (column.name for column in object_.columns)
     for each in getattr(object_, "expressions", ()):
-        yield from re.findall(r"\w+", str(each))
+        yield from (quoted or plain for quoted, plain in re.findall(r'"([^"]+)"|(\w+)', str(each)))
 
 
 def _referred(key: ForeignKeyConstraint) -> tuple[str | None, str]:

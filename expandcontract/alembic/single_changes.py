@@ -188,7 +188,7 @@ def _alone(operation: ops.AlterColumnOp, **modified: Any) -> ops.AlterColumnOp: 
 
 def _index(key: Key, operation: ops.CreateIndexOp) -> Wanted:
     table, name = qualified(*key), spelling.index_name(operation)
-    spec: dict[str, Any] = {"object_name": quote(name)} if name else {}
+    spec: dict[str, Any] = {"called": quote(name)} if name else {}
     spec |= dict(spelling.index_options(operation))
     why = "It is built while reads and writes go on."
     if operation.unique:
@@ -310,4 +310,4 @@ def _rule_dropped(key: Key, operation: ops.DropConstraintOp) -> Wanted:
 
 def _named(operation: Any) -> dict[str, str]:  # noqa: ANN401 - of a constraint
     name = spelling.constraint_name(operation)
-    return {"object_name": quote(name)} if name else {}
+    return {"called": quote(name)} if name else {}

@@ -23,7 +23,7 @@ _DURATIONS = ("inline", "soak", "timeout")
 _GOALS = ("ready", "hidden")
 
 #: What an operation calls the name of an index or a constraint, as `name` is that of the change.
-OBJECT_NAME = "object_name"
+CALLED = "called"
 
 
 def fields_of(kind: str, words: Sequence[str], options: Mapping[str, Any]) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def fields_of(kind: str, words: Sequence[str], options: Mapping[str, Any]) -> di
     Raises UsageError and its kin.
     """
     spec = registry.load(kind).spec
-    fields = {"name" if key == OBJECT_NAME else key: value for key, value in options.items()}
+    fields = {"name" if key == CALLED else key: value for key, value in options.items()}
     left = list(words)
     for name, field in spec.model_fields.items():
         extra = field.json_schema_extra

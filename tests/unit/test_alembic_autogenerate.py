@@ -238,7 +238,7 @@ def test_an_index_that_changes_under_its_name_steps_aside_first() -> None:
     first, built, dropped, _contract = generated(old, new)
     assert "ALTER INDEX ix RENAME TO ix_old" in first
     assert "op.ec_run('add-index', 'users', 'size, id'" in built
-    assert "object_name='ix'" in built
+    assert "called='ix'" in built
     assert "op.ec_start('drop-index', 'ix_old'" in dropped
 
 
@@ -259,7 +259,7 @@ def test_all_that_is_said_of_an_index_is_carried_over() -> None:
     (built,) = generated(users(name=sa.Text, size=sa.Integer), new)
     assert "'lower(name) DESC'" in built
     for said in (
-        "object_name='\"ix_Users\"'",
+        "called='\"ix_Users\"'",
         "method='btree'",
         "where='size > 3'",
         "include='size'",

@@ -1,6 +1,7 @@
 """What else in the database depends on a column, or names it in text."""
 
 import hashlib
+import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -46,6 +47,10 @@ class WatchedColumn:
         """As a row of `wanted`."""
         return {"tag": self.tag, "relation": self.relation, "name": self.column}
 
+
+#: A trigger function of ours, whichever change's: it goes on whatever the column is called, or is altered
+#: with it.
+_OURS = re.compile(r'\."[~!]e[crs]_')
 
 _COLUMN = for_each("""
         SELECT a.attnum FROM pg_catalog.pg_attribute a
@@ -207,6 +212,8 @@ def found(
             ColumnDependent(row["kind"], row["name"], columns[tag], row["definition"] or "", listed)
         )
     for row in rows["bodies"]:
+        if _OURS.search(row["function"]):
+            continue
         text = body.without_comments(row["source"])
         if body.names(text, row["column"]) and (
             row["tied"] or any(body.names(text, table) for table in row["tables"])
