@@ -10,13 +10,14 @@ import os
 import socket
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine, TextClause, event, text
 from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
@@ -42,6 +43,11 @@ class _Beat:
         """One statement without parameters, whose style differs from driver to driver."""
         words = ", ".join(literal(word) for word in (self.application, self.version, self.instance))
         return f"SELECT {quote(self.schema + '_sync')}.heartbeat({words}, {self.every.total_seconds()})"
+
+    @property
+    def clause(self) -> TextClause:
+        """The same for SQLAlchemy, to which a colon would be a parameter."""
+        return text(self.statement.replace(":", r"\:"))
 
 
 async def heartbeat(
@@ -71,7 +77,7 @@ async def heartbeat(
 
 @asynccontextmanager
 async def beating(
-    engine: AsyncEngine,
+    engine: AsyncEngine | Engine,
     *,
     application: str,
     version: str,
@@ -79,7 +85,9 @@ async def beating(
     every: timedelta = EVERY,
     schema: str = "expandcontract",
 ) -> AsyncIterator[None]:
-    """Send heartbeats while the body runs. One that fails is logged, and never disturbs the application."""
+    """Send heartbeats while the body runs; on an engine without asyncio, from a thread. One that fails is
+    logged, and never disturbs the application.
+    """
     beat = _beat(application, version, instance, every, schema)
     task = asyncio.create_task(_keep_sending(engine, beat), name="expandcontract heartbeat")
     try:
@@ -113,18 +121,35 @@ def _beat(application: str, version: str, instance: str | None, every: timedelta
 
 async def _send(connection: AsyncEngine | AsyncConnection, beat: _Beat) -> None:
     if isinstance(connection, AsyncConnection):
-        # A colon would be a parameter to SQLAlchemy.
-        await connection.execute(text(beat.statement.replace(":", r"\:")))
+        await connection.execute(beat.clause)
         return
     async with connection.begin() as own:
         await _send(own, beat)
 
 
-async def _keep_sending(engine: AsyncEngine, beat: _Beat) -> None:
+def _send_now(engine: Engine, beat: _Beat) -> None:
+    with engine.begin() as connection:
+        connection.execute(beat.clause)
+
+
+async def _keep_sending(engine: AsyncEngine | Engine, beat: _Beat) -> None:
+    if isinstance(engine, AsyncEngine):
+        await _repeat(lambda: _send(engine, beat), beat)
+        return
+    # A thread of its own: one that hangs takes none from the application, and no second one hangs beside it.
+    thread = ThreadPoolExecutor(1, "expandcontract heartbeat")
+    try:
+        loop = asyncio.get_running_loop()
+        await _repeat(lambda: loop.run_in_executor(thread, _send_now, engine, beat), beat)
+    finally:
+        thread.shutdown(wait=False, cancel_futures=True)
+
+
+async def _repeat(send: Callable[[], Awaitable[None]], beat: _Beat) -> None:
     while True:
         try:
             async with asyncio.timeout(beat.every.total_seconds()):
-                await _send(engine, beat)
+                await send()
         except (SQLAlchemyError, OSError, TimeoutError):
             _log.warning("the heartbeat of %s could not be sent", beat.application, exc_info=True)
         await asyncio.sleep(beat.every.total_seconds())
