@@ -20,7 +20,7 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # What depends on the server's version: the statements, the catalog and the errors, one room at a time and plans by
 # script; the verbs and the sweep's arithmetic are the same on each.
-ON_EACH_VERSION := tests/postgres $(wildcard tests/acceptance/test_cases_*.py tests/acceptance/test_attacks_*.py) \
+ON_EACH_VERSION := tests/postgres tests/orm $(wildcard tests/acceptance/test_cases_*.py tests/acceptance/test_attacks_*.py) \
 	tests/acceptance/test_phases.py tests/acceptance/test_refusals.py tests/acceptance/test_unfit.py
 
 help: ## show this

@@ -10,9 +10,12 @@ import io
 import json
 import os
 import pkgutil
+import textwrap
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
+from expandcontract import orm
 from expandcontract.changes import registry
 from expandcontract.cli import views
 from expandcontract.cli.app import VERBS
@@ -73,6 +76,12 @@ line.
 """
 
 
+ORM = """
+What `expandcontract.orm` has for programs that use SQLAlchemy;
+[at the application's start](../how-to/at-application-start.md) says what for.
+"""
+
+
 def pages() -> dict[str, str]:
     """Return the text of every page by its name in docs/reference/."""
     return {
@@ -80,6 +89,7 @@ def pages() -> dict[str, str]:
         "exit-codes.md": _exit_codes(),
         "settings.md": _settings(),
         "json.md": _json(),
+        "orm.md": _orm(),
         **{f"schemas/{_file(view)}": _schema(view) for view in _views()},
     }
 
@@ -172,6 +182,29 @@ def _json() -> str:
         (f"`{_name(view)}`", f"[{_file(view)}](schemas/{_file(view)})", _sentence(view)) for view in _views()
     ]
     return _page("JSON", [JSON, _table(("schema", "JSON Schema", "what"), rows), ANSWERS])
+
+
+def _orm() -> str:
+    blocks = [ORM]
+    for name in orm.__all__:
+        each = getattr(orm, name)
+        if callable(each):
+            blocks += [f"## {name}", f"```\n{_call(name, each)}\n\n{inspect.getdoc(each)}\n```"]
+    return _page("For applications", blocks)
+
+
+def _call(name: str, function: Callable[..., object]) -> str:
+    """Return how it is called: names and defaults, whose types the text says."""
+    parts, star = [], False
+    for parameter in inspect.signature(function).parameters.values():
+        if parameter.kind == parameter.KEYWORD_ONLY and not star:
+            parts.append("*")
+            star = True
+        default = parameter.default
+        spelt = spell(default) if isinstance(default, timedelta) else repr(default)
+        parts.append(parameter.name + ("" if default is parameter.empty else f"={spelt}"))
+    call = f"{name}({', '.join(parts)})"
+    return textwrap.fill(call, 100, subsequent_indent=" " * (len(name) + 1), break_long_words=False)
 
 
 def _views() -> list[type[View]]:

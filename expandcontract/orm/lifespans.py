@@ -29,7 +29,7 @@ def lifespan(  # noqa: PLR0913 - what a check and a heartbeat take
     patience: timedelta = timedelta(0),
     whole: bool = True,
     schema: str = SCHEMA,
-    within: Lifespan | None = None,
+    own: Lifespan | None = None,
 ) -> Lifespan:
     """Return a lifespan that checks the models before the application starts, and sends heartbeats while it
     runs.
@@ -48,8 +48,8 @@ def lifespan(  # noqa: PLR0913 - what a check and a heartbeat take
         patience: as `require` takes it. A server that is not up in time may be killed meanwhile.
         whole: as `require` takes it.
         schema: that of the ledger.
-        within: the application's own lifespan. It begins after the check and ends before the heartbeats do,
-            and what it yields is the application's state.
+        own: the application's own lifespan. It begins after the check and ends after the last heartbeat, so
+            that it may dispose of the engine; what it yields is the application's state.
 
     Starting raises what `require` raises, so that the server does not come up. Raises ValueError for an
     application without a version.
@@ -63,8 +63,8 @@ def lifespan(  # noqa: PLR0913 - what a check and a heartbeat take
             asked = partial(require, metadata=metadata, patience=patience, whole=whole, schema=schema)
             await (asyncio.to_thread(asked, engine) if isinstance(engine, Engine) else asked(engine))
         async with (
+            nullcontext() if own is None else own(app) as state,
             _beating(engine, application, version, instance, every, schema),
-            nullcontext() if within is None else within(app) as state,
         ):
             yield state
 

@@ -39,7 +39,7 @@ def survive(engine: Engine | AsyncEngine) -> None:
 
 def outdated(error: BaseException) -> bool:
     """Return whether the server refused a plan that no longer fits; `error` is SQLAlchemy's or a driver's."""
-    return any(_REFUSED_BY.get(sqlstate) == routine for sqlstate, routine in _said(error))
+    return any(said in _REFUSED_BY.items() for said in _said(error))
 
 
 def sqlstates(error: BaseException) -> frozenset[str]:

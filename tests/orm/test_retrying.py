@@ -132,20 +132,22 @@ async def test_nobody_feels_a_plan_that_no_longer_fits(
                     await other.execute("ALTER TABLE users ADD more int, ALTER size TYPE bigint")
 
 
-def test_a_unit_is_not_run_for_ever(engine: Engine) -> None:
+@pytest.mark.parametrize("driver", ["asyncpg", "psycopg"])
+async def test_a_unit_is_not_run_for_ever(empty_database: str, driver: str) -> None:
     """After the last try the error is raised; one of another kind is raised at once."""
-    for sqlstate, wanted in (("40001", 3), ("23505", 1), ("0A000", 1)):
-        tries = list[int]()
+    async with async_engine(empty_database, driver) as engine:
+        for sqlstate, wanted in (("40001", 3), ("23505", 1), ("0A000", 1), ("42804", 1)):
+            tries = list[int]()
 
-        def unit(session: Session, sqlstate: str = sqlstate, tries: list[int] = tries) -> None:
-            tries.append(1)
-            session.execute(text(FAIL.format(sqlstate)))
+            async def unit(session: AsyncSession, sqlstate: str = sqlstate, tries: list[int] = tries) -> None:
+                tries.append(1)
+                await session.execute(text(FAIL.format(sqlstate)))
 
-        with pytest.raises(DBAPIError):
-            retrying(sessionmaker(engine), tries=3)(unit)
-        assert len(tries) == wanted, sqlstate
-    with pytest.raises(ValueError, match="once at least"):
-        retrying(sessionmaker(engine), tries=0)
+            with pytest.raises(DBAPIError):
+                await retrying(async_sessionmaker(engine), tries=3)(unit)
+            assert len(tries) == wanted, sqlstate
+        with pytest.raises(ValueError, match="once at least"):
+            retrying(async_sessionmaker(engine), tries=0)
 
 
 def test_an_error_at_commit_is_one_of_the_unit(engine: Engine) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from expandcontract.orm import survive
-from expandcontract.orm.survival import outdated
+from expandcontract.orm.survival import outdated, sqlstates
 from tests.acceptance.cycle import Expected, Fields, Life, living
 from tests.orm.engines import async_engine, sync_engine
 
@@ -182,15 +182,26 @@ async def test_what_a_session_compiled_of_a_function_goes_with_its_connection(da
     assert found["bare"].failures == [0, OFTEN]
 
 
-async def test_other_errors_leave_the_connection(database: str) -> None:
-    """0A000 is said of much that has nothing to do with plans; and who asks twice listens once."""
-    with sync_engine(database, pool_size=1, max_overflow=0) as engine:
-        survive(engine)
-        survive(engine)
-        for statement in (
-            "SELECT 1/0",
-            "CREATE TEMPORARY TABLE t (x int) PARTITION BY LIST (x) INHERITS (u)",
-        ):
-            with pytest.raises(DBAPIError) as caught, engine.begin() as connection:
-                connection.execute(text(statement))
+@pytest.mark.parametrize("driver", DRIVERS)
+async def test_other_errors_leave_the_connection(database: str, driver: str) -> None:
+    """0A000 is said of much that has nothing to do with plans, and other SQLSTATEs of nothing that has."""
+    statements = {
+        "42703": "SELECT nothing FROM pg_class",
+        "0A000": "SELECT count(*) FROM pg_class FOR UPDATE",
+        "42804": "SELECT CASE WHEN true THEN 1 ELSE '{}'::json END",
+    }
+    async with _using(database, driver, autocommit=False, survives=True, options={}) as use:
+        for sqlstate, statement in statements.items():
+            with pytest.raises(DBAPIError) as caught:
+                await use(statement)
+            assert sqlstates(caught.value) == {sqlstate}
             assert not caught.value.connection_invalidated
+
+
+def test_who_asks_twice_listens_once(database: str) -> None:
+    """A factory of engines may be called again and again."""
+    with sync_engine(database) as engine:
+        survive(engine)
+        before = len(list(engine.dialect.dispatch.handle_error))
+        survive(engine)
+        assert len(list(engine.dialect.dispatch.handle_error)) == before
