@@ -14,5 +14,6 @@ _oldest.require()
 
 from expandcontract.alembic import operations as _operations  # noqa: E402, F401 - registers them
 from expandcontract.alembic.environment import options  # noqa: E402
+from expandcontract.alembic.in_loop import upgrade  # noqa: E402
 
-__all__ = ["options"]
+__all__ = ["options", "upgrade"]

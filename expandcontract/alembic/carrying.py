@@ -68,6 +68,7 @@ def carry_out(migration: MigrationContext, operation: "EcOperation") -> None:
     Raises CommandError.
     """
     said: Said = migration.opts[KEY]
+    operation = operation.keyed(said.key)
     if operation.operation in OF_A_KIND:
         said.begun.add(str(operation.options["name"]))
     with released(migration, f"op.{operation.operation}"):
@@ -123,7 +124,7 @@ def within(said: "Said", work: Callable[[Context], Awaitable[T]]) -> T:
     loops: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
 
     async def opened() -> T:
-        settings = load({} if said.url is None else {"database_url": said.url})
+        settings = load({} if said.url is None else {"database_url": said.where})
         stop = asyncio.Event()
         loops.append((asyncio.get_running_loop(), stop))
         context = _context(settings, stop)

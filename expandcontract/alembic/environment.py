@@ -47,7 +47,7 @@ def options(  # noqa: PLR0913 - all that env.py may say
     """
     if on_shut not in ("stop", "fail"):
         raise failure(UsageError(f"on_shut is {on_shut!r}.", why='It is "stop" or "fail".'))
-    said = Said(database_url or _url(connection), on_shut, lock)
+    said = Said(database_url or _url(connection), on_shut, lock, connection)
     theirs = {
         "include_name": include_name,
         "include_object": include_object,
@@ -94,7 +94,8 @@ def _take_over(connection: Connection, said: Said) -> None:
     found = getattr(alembic_context, "_proxy", None)
     if found is None:
         return
-    if "destination_rev" not in found.context_opts:  # it only looks
+    if "destination_rev" not in found.context_opts:
+        _ = said.home  # it only looks, and may do so when the connection is closed
         generating.take_over(found.context_opts)
         return
     fn = found.context_opts["fn"]
@@ -115,7 +116,7 @@ class _Chosen:
     def __call__(self, heads: Any, migration: MigrationContext) -> Iterator[Any]:  # noqa: ANN401 - Alembic's
         upward = getattr(self.fn, "__name__", "") == "upgrade"
         unknown = meeting.missing(migration.script, heads) if upward else ()
-        if not (unknown and meeting.pass_unknown(migration, unknown)):
+        if not (unknown and meeting.pass_unknown(migration, self.said, unknown)):
             chosen = list(self.fn(heads, migration))
             checking.require(chosen, heads)
             steps = migration_run.read(chosen)
@@ -131,7 +132,7 @@ class _Chosen:
 
     def _upward(self, steps: Sequence[migration_run.Step], migration: MigrationContext) -> Iterator[Any]:
         """Run the steps where code with these models may run before or after them."""
-        pending = {call.change for step in steps for call in step.ours}
+        pending = {self.said.key(call.change) for step in steps for call in step.ours}
         found = meeting.verdicts(migration)
         meeting.refuse(found, pending)
         yield from self._going(steps, migration)

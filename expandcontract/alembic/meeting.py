@@ -78,7 +78,7 @@ def work_on(migration: MigrationContext, said: "Said", name: str) -> bool:
     """Work on a change, if this run did not do so already; return whether it is ready."""
     from expandcontract.alembic import carrying
 
-    stays = timedelta(0) if name in said.begun else _inline(migration.script, name)
+    stays = timedelta(0) if name in said.begun else _inline(migration.script, said, name)
     if carrying.is_foreign(migration) and carrying.has_written(migration):
         return False
     _log.info("%s is not ready: at work on it for at most %s.", name, spell(stays))
@@ -86,13 +86,13 @@ def work_on(migration: MigrationContext, said: "Said", name: str) -> bool:
         return carrying.work_on(said, name, stays)
 
 
-def _inline(script: ScriptDirectory | None, name: str) -> timedelta:
+def _inline(script: ScriptDirectory | None, said: "Said", name: str) -> timedelta:
     """Return how long the revision that begins a change stays with it."""
     from expandcontract.alembic import carrying
 
     for each in script.walk_revisions() if script is not None else ():
         for call in script_folder.of_script(each).up.ours:
-            if call.operation in OF_A_KIND and call.change == name:
+            if call.operation in OF_A_KIND and said.key(call.change) == name:
                 return parse_duration(str(call.options.get("inline", carrying.INLINE)))
     return parse_duration(carrying.INLINE)
 
@@ -109,7 +109,7 @@ def _has(script: ScriptDirectory, revision: str) -> bool:
         return False
 
 
-def pass_unknown(migration: MigrationContext, unknown: Sequence[str]) -> bool:
+def pass_unknown(migration: MigrationContext, said: "Said", unknown: Sequence[str]) -> bool:
     """Return whether code that does not have these revisions, being older, may run: it meets no change whose
     old side is out of use. False where the database has no changes to tell by.
 
@@ -121,7 +121,7 @@ def pass_unknown(migration: MigrationContext, unknown: Sequence[str]) -> bool:
     where = ", ".join(unknown)
     if migration.opts.get("target_metadata") is None:
         for change in known.changes:
-            if change.stage in _CONTRACTED and not _knows(migration.script, change.name):
+            if change.stage in _CONTRACTED and not _knows(migration.script, said, change.name):
                 raise failure(
                     WrongState(
                         f"The database is at {where}, which this code does not have, and {change.name} is "
@@ -141,9 +141,11 @@ def pass_unknown(migration: MigrationContext, unknown: Sequence[str]) -> bool:
     return True
 
 
-def _knows(script: ScriptDirectory | None, name: str) -> bool:
+def _knows(script: ScriptDirectory | None, said: "Said", name: str) -> bool:
     scripts = script.walk_revisions() if script is not None else ()
-    return any(call.change == name for each in scripts for call in script_folder.of_script(each).up.ours)
+    return any(
+        said.key(call.change) == name for each in scripts for call in script_folder.of_script(each).up.ours
+    )
 
 
 def _known(migration: MigrationContext) -> changes.Known:

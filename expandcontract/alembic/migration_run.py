@@ -3,9 +3,12 @@
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
-from expandcontract.alembic import script_folder
+from sqlalchemy import Connection
+
+from expandcontract.alembic import script_folder, tenants
 from expandcontract.alembic.revisions import Call, Operation, Revision
 from expandcontract.alembic.telling import failure
 from expandcontract.model.errors import GateShut, UsageError
@@ -17,14 +20,29 @@ _log = logging.getLogger("alembic.expandcontract")
 
 @dataclass(frozen=True)
 class Said:
-    """What env.py said: the database, what happens before a contract that is shut, and whether one run waits
-    for another. `begun` are the changes that this run began, or went on with.
+    """What env.py said: the database, what happens before a contract that is shut, whether one run waits for
+    another, and the connection. `begun` are the changes that this run began, or went on with.
     """
 
     url: str | None
     on_shut: str = "stop"
     lock: bool = True
+    connection: Connection | None = None
     begun: set[str] = field(default_factory=set)
+
+    @cached_property
+    def home(self) -> tenants.Home:
+        """Where names without a schema are. Asked of the connection the first time."""
+        return tenants.PUBLIC if self.connection is None else tenants.home(self.connection)
+
+    @property
+    def where(self) -> str | None:
+        """The database's URL, by which names without a schema are where Alembic's connection has them."""
+        return None if self.url is None else self.home.leading(self.url)
+
+    def key(self, change: str) -> str:
+        """Return what the ledger calls a change that a revision names: each tenant has its own."""
+        return self.home.key(change)
 
 
 @dataclass(frozen=True)
@@ -107,7 +125,7 @@ def first_shut(steps: Sequence[Step], said: Said) -> Shut | None:
     """
     from expandcontract.alembic import looking
 
-    return looking.first_shut(said, [step.ours for step in steps])
+    return looking.first_shut(said, [tuple(call.keyed(said.key) for call in step.ours) for step in steps])
 
 
 def _step(chosen: Any) -> Step:  # noqa: ANN401 - Alembic's own

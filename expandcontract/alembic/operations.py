@@ -1,12 +1,12 @@
 """The operations `op.ec_*` of revisions, as data; `carrying` carries them out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 from alembic.operations import MigrateOperation, Operations
 
 from expandcontract.alembic.migration_run import KEY
-from expandcontract.alembic.revisions import Operation
+from expandcontract.alembic.revisions import Call, Operation
 from expandcontract.alembic.telling import failure
 from expandcontract.model.errors import UsageError
 
@@ -21,6 +21,11 @@ class EcOperation(MigrateOperation):
         self.options = options
         #: What a comment in the revision says of it.
         self.why = ""
+
+    def keyed(self, key: Callable[[str], str]) -> "EcOperation":
+        """Return the same of the change as the ledger calls it."""
+        call = Call(self.operation, self.words, self.options, 0).keyed(key)
+        return type(self)(*call.words, **call.options)
 
     def reverse(self) -> "EcOperation":
         """Return what a downgrade does. Raises NotImplementedError where nothing does."""

@@ -5,8 +5,8 @@ a revision starts or contracts, and whether the file is one that can be gone on 
 """
 
 import ast
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,12 @@ class Call:
         if self.operation in OF_A_KIND:
             return str(self.options.get("name", ""))
         return str(self.words[0] if self.words else self.options.get("name", ""))
+
+    def keyed(self, key: Callable[[str], str]) -> "Call":
+        """Return the same of the change as the ledger calls it."""
+        if self.operation in OF_A_KIND or not self.words:
+            return replace(self, options={**self.options, "name": key(self.change)})
+        return replace(self, words=(key(self.change), *self.words[1:]))
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,13 @@
 """What `options()` does to an environment: the user's own hooks, and databases that are not PostgreSQL."""
 
+import asyncio
 import sys
 from pathlib import Path
 
 import pytest
 from alembic.util import CommandError
 
+import expandcontract.alembic as ec
 from tests.alembic.project import Project
 
 HOOKS = """
@@ -66,3 +68,14 @@ def test_another_database_takes_everything_but_our_operations(tmp_path: Path) ->
     with pytest.raises(CommandError, match=r"EC201 op.ec_start needs PostgreSQL; this database is sqlite"):
         project.upgrade()
     assert project.within("current").startswith("a")
+
+
+async def test_a_program_upgrades_within_its_loop(
+    tmp_path: Path, empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where Alembic's own command ends in an error, as env.py runs a loop of its own."""
+    project = Project(tmp_path, empty_database, "async")
+    project.revision("a", None, 'op.create_table("t", sa.Column("id", sa.Integer))')
+    monkeypatch.setenv("DATABASE_URL", project.url)
+    await ec.upgrade(tmp_path / "alembic.ini")
+    assert await asyncio.to_thread(project.at) == "a"
