@@ -113,7 +113,7 @@ class Renaming:
             self.left = [each for each in self.left if each is not come]
             was, now = _name(gone), _name(come)
             if was and now and now != derived(was, old, new):
-                yield was, now
+                yield quote(was), quote(now)
 
     def _is(self, gone: Any, come: Any, old: str, new: str) -> bool:  # noqa: ANN401
         """Say whether one of the new side is what carries one of the old side on."""

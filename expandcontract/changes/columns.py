@@ -10,6 +10,7 @@ from expandcontract.changes import (
     costs,
     following_views,
     hazards,
+    new_names,
     new_rules,
     outside,
     pair_notes,
@@ -116,12 +117,14 @@ def compose(
             unique_at_ready=question.upsert_new,
             recreate_views=question.recreate_views,
             shown=shown,
+            names=question.names,
         )
         for each, side in zip(olds, pair.olds, strict=True)
     )
     types = {each.column: each.type for each in pair.news}
     rules = new_rules.made(snapshot, question, judgement, types, first.taken)
     subject, *others = (replace(each, rules=rules) for each in (first, *further))
+    new_names.examine(subject)
     _examine_upsert(subject)
     following_views.examine(views.following(subject))
     sync = Sync(

@@ -86,9 +86,16 @@ def words(spec: "type[BaseModel]", fields: Mapping[str, Any]) -> list[str]:
         elif isinstance(value, bool):
             options += [option] if value else []
         else:
-            for each in value if isinstance(value, (list, tuple)) else (value,):
+            for each in _each(value):
                 options += [option, str(each)]
     return [*positional, *options]
+
+
+def _each(value: object) -> list[object]:
+    """Return what an option is written with, once for each."""
+    if isinstance(value, Mapping):
+        return [f"{name}={each}" for name, each in value.items()]
+    return list(value) if isinstance(value, (list, tuple)) else [value]
 
 
 class KindGroup(TyperGroup):
@@ -231,13 +238,15 @@ def _option(name: str, field: "FieldInfo", metavar: str) -> inspect.Parameter:
 def _default(field: "FieldInfo") -> str:
     if field.is_required():
         return "[required]"
-    if field.default is None or field.default == []:
+    if field.default is None or field.default == [] or field.default_factory is not None:
         return ""
     return f"[{field.default.value if isinstance(field.default, Enum) else field.default}]"
 
 
 def _is_list(field: "FieldInfo") -> bool:
-    return any(get_origin(part) in (list, tuple) for part in (field.annotation, *_members(field.annotation)))
+    """Return whether an option may be written more than once."""
+    parts = (field.annotation, *_members(field.annotation))
+    return any(get_origin(part) in (list, tuple, dict) for part in parts)
 
 
 def _members(annotation: object) -> tuple[Any, ...]:

@@ -4,7 +4,7 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from expandcontract.changes import columns, following_views, instant_type, outside, preflight
+from expandcontract.changes import columns, fields, following_views, instant_type, outside, preflight
 from expandcontract.changes.kind import Spec
 from expandcontract.changes.new_rules import OneRuled
 from expandcontract.model.change import Change, Unfit
@@ -49,6 +49,7 @@ class ChangeTypeSpec(OneRuled):
     )
     upsert_new: bool = Field(default=False, description=columns.UPSERT_NEW)
     recreate_views: bool = Field(default=False, description=following_views.RECREATE_VIEWS)
+    names: fields.NewNames = fields.names()
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -56,6 +57,8 @@ class ChangeTypeSpec(OneRuled):
             raise ValueError("give either --to NEWNAME, --swap or --instant")
         if self.instant:
             self._instant_alone()
+        if self.names and self.to is None:
+            raise ValueError("--names goes with --to: otherwise everything keeps its name")
         if self.upsert_new and self.swap:
             raise ValueError("--upsert-new and --swap exclude each other: code keeps the column's name")
         if self.ruled and (self.to is None or self.transform is not None):
@@ -147,6 +150,7 @@ class ChangeType(columns.PairKind[ChangeTypeSpec]):
             upsert_new=spec.upsert_new,
             recreate_views=spec.recreate_views,
             rules=spec.rules(new),
+            names=fields.parsed(spec.names),
         )
 
 

@@ -1,11 +1,11 @@
 """rename-column: the same values under a new name."""
 
 from dataclasses import replace
-from typing import ClassVar
+from typing import ClassVar, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from expandcontract.changes import columns, following_views, instant_rename, preflight
+from expandcontract.changes import columns, fields, following_views, instant_rename, preflight
 from expandcontract.changes.kind import Kind, Spec
 from expandcontract.model.change import Change, Unfit
 from expandcontract.model.errors import NameTaken
@@ -24,10 +24,17 @@ class RenameColumnSpec(Spec):
     new_name: str = Field(description="Its new name", json_schema_extra={"positional": True})
     upsert_new: bool = Field(default=False, description=columns.UPSERT_NEW)
     recreate_views: bool = Field(default=False, description=following_views.RECREATE_VIEWS)
+    names: fields.NewNames = fields.names()
     instant: bool = Field(
         default=False,
         description="Copy nothing: until contract a view that has both names stands in the table's place",
     )
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.instant and self.names:
+            raise ValueError("--instant and --names exclude each other: ec start rename-constraint renames")
+        return self
 
 
 class RenameColumn(Kind[RenameColumnSpec]):
@@ -64,6 +71,7 @@ class RenameColumn(Kind[RenameColumnSpec]):
             hidden_name(column.name),
             upsert_new=spec.upsert_new,
             recreate_views=spec.recreate_views,
+            names=fields.parsed(spec.names),
         )
 
     def compile(

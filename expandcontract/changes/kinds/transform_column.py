@@ -4,7 +4,7 @@ from typing import ClassVar, Self
 
 from pydantic import Field, model_validator
 
-from expandcontract.changes import columns, following_views, into, preflight
+from expandcontract.changes import columns, fields, following_views, into, preflight
 from expandcontract.changes.kind import Spec
 from expandcontract.changes.new_rules import OneRuled
 from expandcontract.model.change import Unfit
@@ -34,6 +34,7 @@ class TransformColumnSpec(OneRuled):
     )
     upsert_new: bool = Field(default=False, description=columns.UPSERT_NEW)
     recreate_views: bool = Field(default=False, description=following_views.RECREATE_BY_BACK)
+    names: fields.NewNames = fields.names()
 
     @model_validator(mode="after")
     def _leads_back(self) -> Self:
@@ -79,6 +80,7 @@ class TransformColumn(columns.PairKind[TransformColumnSpec]):
             upsert_new=spec.upsert_new,
             recreate_views=spec.recreate_views,
             rules=spec.rules(new),
+            names=fields.parsed(spec.names),
         )
 
 

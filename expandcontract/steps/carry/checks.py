@@ -58,7 +58,9 @@ def _contract(subject: Subject) -> Iterator[str]:
     for check in _checks(subject):
         if not subject.pair.identity:
             yield tables.drop_constraint(subject.table, check.name)
-        if subject.swap and check.name in subject.definitions:
+        elif subject.takes(check.name):
+            yield _rename(subject, check.name, subject.hidden_name(check.name))
+        if subject.takes(check.name) and check.name in subject.definitions:
             yield _rename(subject, subject.new_name(check.name), check.name)
 
 
@@ -66,8 +68,10 @@ def _undo(subject: Subject) -> Iterator[str]:
     # Where the old side's were hidden with it, it has them in the moment in which the new one's go.
     for check in _carried(subject):
         yield f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT {quote(subject.final_name(check.name))}"
-    if not subject.pair.identity:
-        for check in _checks(subject):
+    for check in _checks(subject):
+        if subject.pair.identity and subject.takes(check.name):
+            yield _rename(subject, subject.hidden_name(check.name), check.name)
+        elif not subject.pair.identity:
             yield from _add(subject, check, check.name, check.definition)
 
 

@@ -46,7 +46,9 @@ def _begin(subject: Subject, key: Constraint) -> tuple[Step, ...]:
 def _contract(subject: Subject, key: Constraint) -> Iterator[str]:
     if not _stays(subject, key):
         yield tables.drop_constraint(subject.table, key.name)
-    if subject.swap:
+    elif subject.takes(key.name):
+        yield _rename(subject, key.name, subject.hidden_name(key.name))
+    if subject.takes(key.name):
         yield _rename(subject, subject.new_name(key.name), key.name)
 
 
@@ -54,6 +56,8 @@ def _undo(subject: Subject, keys: Sequence[Constraint], twins: Sequence[Constrai
     for key in twins:
         yield f"ALTER TABLE {subject.table.sql} DROP CONSTRAINT {quote(subject.final_name(key.name))}"
     for key in keys:
+        if _stays(subject, key) and subject.takes(key.name):
+            yield _rename(subject, subject.hidden_name(key.name), key.name)
         if not _stays(subject, key) and not _by_leaf(subject):
             yield from _statements(key, subject.table, key.name, _bare(key), valid=not key.enforced)
 

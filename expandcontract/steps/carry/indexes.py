@@ -208,7 +208,7 @@ def _hide(subject: Subject, index: Index) -> list[str]:
     carried = index in _carried(subject)
     if dropped(subject, index):
         statements.append(_drop(subject, index))
-    elif subject.swap:
+    elif subject.takes(index.name):
         statements.append(_rename(subject, index.name, subject.hidden_name(index.name), there=False))
     if carried and _exchanged(subject, index):
         final = subject.final_name(index.name)
@@ -218,7 +218,7 @@ def _hide(subject: Subject, index: Index) -> list[str]:
             statements += _as_constraint(subject, index, final)
         statements += _column(subject, index, final, subject.new, subject.final)
         statements += _decorate(subject, index, final)
-    elif carried and subject.swap:
+    elif carried and subject.takes(index.name):
         statements.append(_rename(subject, subject.new_name(index.name), index.name))
         statements += _column(subject, index, index.name, subject.new, subject.final)
         statements += _rename_leaves(subject, subject.new_name(index.name), index.name)
@@ -272,7 +272,7 @@ def _unhide(subject: Subject, index: Index) -> list[str]:
         )
         statements.append(_rename(subject, _finder(subject, index), new))
         statements += _decorate(subject, index, new, unique=False)
-    elif carried and subject.swap:
+    elif carried and subject.takes(index.name):
         statements.append(_rename(subject, index.name, new))
         statements += _column(subject, index, new, subject.final, subject.new)
         statements += _rename_leaves(subject, index.name, new)
@@ -285,7 +285,7 @@ def _unhide(subject: Subject, index: Index) -> list[str]:
             *([_mark(subject, index.name)] if index.clustered else []),
         ]
         statements += again if subject.pair.identity else [_where_built(subject, index, again)]
-    elif subject.swap and not dropped(subject, index):
+    elif subject.takes(index.name) and not dropped(subject, index):
         statements.append(_rename(subject, subject.hidden_name(index.name), index.name, there=False))
     if carried and index.clustered and not dropped(subject, index):
         # Somebody may have dropped it meanwhile.

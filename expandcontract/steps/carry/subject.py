@@ -29,7 +29,7 @@ class Subject:
     new code that upserts, `recreate_views` that views over the column follow; `shown` are then the
     expressions over the new side, one for each old column, that they show in its place. `default` is the new
     side's default, unless the old one is volatile: that one moves at contract. `rules` are those that the
-    new side does not have from the old one.
+    new side does not have from the old one. `names` are those that the user chose for what is carried.
     """
 
     snapshot: Snapshot
@@ -46,6 +46,7 @@ class Subject:
     recreate_views: bool = False
     shown: tuple[str, ...] = ()
     rules: NewRules = field(default_factory=NewRules)
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def table(self) -> RelationName:
@@ -84,13 +85,17 @@ class Subject:
         """The name that a carried object has from settle on."""
         return self._names[self.new, name]
 
+    def takes(self, name: str) -> bool:
+        """Whether it takes over the old object's own name at contract, which that is hidden without."""
+        return self.swap or self.names.get(name) == name
+
     def final_name(self, name: str) -> str:
         """The name that it has after contract."""
-        return name if self.swap else self.new_name(name)
+        return name if self.takes(name) else self.new_name(name)
 
     def hidden_name(self, name: str) -> str:
         """The name that the old object has after contract, where its own is taken by the new one."""
-        return self._names[self.hidden, name] if self.swap else name
+        return self._names[self.hidden, name] if self.takes(name) else name
 
     @property
     def not_null_name(self) -> str:
@@ -115,17 +120,19 @@ class Subject:
         Two names may lead to one: ix (a, b) and ix_a (a) both to ix_b. Those that have the column's name in
         them choose first.
         """
-        chosen: dict[tuple[str, str], str] = {}
-        taken = set(self.snapshot.taken_names)
+        # What has a name of its own from the user gets it when it is made, unless the old object has it.
+        chosen = {(self.new, old): new for old, new in self.names.items() if new != old}
+        taken = {*self.snapshot.taken_names, *chosen.values()}
         for column in dict.fromkeys((self.new, self.hidden)):
-            wanted = {name: derived(name, self.column.name, column) for name in self._carried}
+            left = (name for name in self.carried if (column, name) not in chosen)
+            wanted = {name: derived(name, self.column.name, column) for name in left}
             for name in sorted(wanted, key=lambda name: (wanted[name].startswith(f"{name}_"), name)):
                 chosen[column, name] = _free(wanted[name], taken)
                 taken.add(chosen[column, name])
         return chosen
 
     @property
-    def _carried(self) -> Iterator[str]:
+    def carried(self) -> Iterator[str]:
         """The names of all that may get a twin. An index and its constraint share theirs."""
         snapshot, column = self.snapshot, self.column.name
         yield from (index.name for index in snapshot.indexes if column in index.columns)
