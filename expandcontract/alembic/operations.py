@@ -61,14 +61,15 @@ class EcStart(EcOperation):
             kind: such as "rename-column".
             words: its arguments in order.
             name: of the change, the same in every database.
-            names: what indexes and constraints that go with a column are called afterwards, by their names.
+            names: what indexes and constraints that go with a column are called from contract on, by their
+                present names.
             inline: how long the backfill may take within the revision.
             acknowledge: codes of hazards that are acknowledged.
             spec: its options.
         """
-        operations.invoke(
-            cls(kind, *words, name=name, names=names, inline=inline, acknowledge=acknowledge, **spec)
-        )
+        if names:
+            spec["names"] = dict(names)
+        operations.invoke(cls(kind, *words, name=name, inline=inline, acknowledge=acknowledge, **spec))
 
     def reverse(self) -> EcOperation:
         """Return what takes the change back."""

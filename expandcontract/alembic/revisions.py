@@ -31,7 +31,7 @@ _UNREAD = "What a run does is known from the files before the first of its revis
 
 
 #: Options of those that are not fields of the kind.
-OPTIONS = frozenset({"name", "names", "inline", "acknowledge"})
+OPTIONS = frozenset({"name", "inline", "acknowledge"})
 
 
 class NotLiteral(Exception):

@@ -8,17 +8,27 @@ from textwrap import dedent
 import pytest
 from alembic.util import CommandError
 from sqlalchemy import Engine, event
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.sql.naming import conv
 
 from tests.alembic.project import Project
 
-LONG = "a_name_of_a_column_that_is_as_long_as_it_can_be_in_this_database"[:63]
+LONG = "a_name_of_a_column_that_is_as_long_as_it_can_be_in_this_database"[
+    :63
+]  #: The name that the naming convention makes of it, as SQLAlchemy cuts it.
+CUT = postgresql.dialect().identifier_preparer.truncate_and_render_index_name(  # type: ignore[no-untyped-call]
+    conv(f"ix_shop_orders_{LONG}")
+)
+
 #: Two schemas, a mixed-case table, a naming convention, and names that are cut.
 BEFORE = f"""
     op.execute('''
         CREATE SCHEMA shop;
         CREATE TABLE "Users" (id int CONSTRAINT "pk_Users" PRIMARY KEY, name varchar(50) NOT NULL);
         CREATE INDEX "ix_Users_name" ON "Users" (lower(name));
+        CREATE INDEX by_name ON "Users" (name, id);
         CREATE TABLE shop.orders (id int CONSTRAINT pk_orders PRIMARY KEY, {LONG} text DEFAULT 'x');
+        CREATE INDEX {CUT} ON shop.orders ({LONG});
         CREATE TABLE teams (id int CONSTRAINT pk_teams PRIMARY KEY, size int);
         CREATE INDEX ix_teams_size ON teams (size);
         CREATE TABLE faxes (id int CONSTRAINT pk_faxes PRIMARY KEY, number text);
@@ -52,7 +62,8 @@ HEAD = """
 OLD = f"""{HEAD}
     users = table("Users", Column("name", String(50), nullable=False))
     Index("ix_Users_name", func.lower(users.c.name))
-    table("orders", Column("{LONG}", Text, server_default="x"), schema="shop")
+    Index("by_name", users.c.name, users.c.id)
+    table("orders", Column("{LONG}", Text, server_default="x", index=True), schema="shop")
     table("teams", Column("size", Integer, index=True))
     table("faxes", Column("number", Text, index=True))
     table("mails", Column("post", Text))
@@ -65,8 +76,9 @@ NEW = f"""{HEAD}
         "Users", Column("display_name", String(50), nullable=False, info={{"renamed_from": "name"}})
     )
     Index("ix_Users_display_name", func.lower(users.c.display_name))
+    Index("by_name", users.c.display_name, users.c.id)
     table(
-        "orders", Column("remark", Text, server_default="x", info={{"renamed_from": "{LONG}"}}),
+        "orders", Column("remark", Text, server_default="x", index=True, info={{"renamed_from": "{LONG}"}}),
         schema="shop",
     )
     table("teams", Column("size", BigInteger, index=True))

@@ -3,6 +3,7 @@ from typing import Literal
 import pytest
 from pydantic import BaseModel, Field
 
+from expandcontract.changes import registry
 from expandcontract.cli.entry import run
 from expandcontract.cli.kinds import parameters, validated, words
 from expandcontract.model.errors import UsageError
@@ -42,6 +43,17 @@ def test_what_is_missing_is_named_as_an_option() -> None:
     """An error speaks of options, not of fields."""
     with pytest.raises(UsageError, match=r"^--type is missing"):
         validated(Spec, {"column": "a.b"})
+
+
+def test_names_by_names_are_written_once_for_each() -> None:
+    """`--names OLD=NEW`, there and back."""
+    spec = registry.load("rename-column").spec
+    fields = {"column": "a.b", "new_name": "c", "names": ["ix_b=ix_c", '"By b"="By c"']}
+    found = validated(spec, fields).model_dump(exclude_defaults=True)
+    assert found["names"] == {"ix_b": "ix_c", '"By b"': '"By c"'}
+    assert words(spec, found) == ["a.b", "c", "--names", "ix_b=ix_c", "--names", '"By b"="By c"']
+    with pytest.raises(UsageError, match=r"^--names: write it as OLD=NEW"):
+        validated(spec, {**fields, "names": ["ix_b"]})
 
 
 def test_what_is_wrong_is_named_as_an_option() -> None:
