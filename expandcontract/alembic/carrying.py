@@ -73,6 +73,7 @@ def carry_out(migration: MigrationContext, operation: "EcOperation") -> None:
         said.begun.add(str(operation.options["name"]))
     with released(migration, f"op.{operation.operation}"):
         within(said, lambda context: _CARRIED[operation.operation](context, operation))
+        said.carried.append(f"op.{operation.operation}")
         killpoints.reach("alembic.carried")  # the version is not written yet
 
 
@@ -89,12 +90,14 @@ def released(migration: MigrationContext, what: str) -> Iterator[None]:
         return
     if has_written(migration):
         driver = "async with" if migration.dialect.is_async else "with"
+        carried = migration.opts[KEY].carried
+        but = f" but what {', '.join(carried)} did, which runs again and goes on" if carried else ""
         raise failure(
             UsageError(
                 f"{what} comes after something that was written in this run, in a transaction of env.py's.",
                 why="ec works on connections of its own, and commits before: engine.begin() keeps Alembic "
                 "from it.",
-                state="Nothing of this run is kept.",
+                state=f"Nothing of this run is kept{but}.",
                 next=f"in env.py, {driver} engine.connect() as connection:",
             )
         )

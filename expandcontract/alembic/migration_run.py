@@ -21,7 +21,8 @@ _log = logging.getLogger("alembic.expandcontract")
 @dataclass(frozen=True)
 class Said:
     """What env.py said: the database, what happens before a contract that is shut, whether one run waits for
-    another, and the connection. `begun` are the changes that this run began, or went on with.
+    another, and the connection. `begun` are the changes that this run began, or went on with, `carried` the
+    operations that it carried out outside of Alembic's transaction.
     """
 
     url: str | None
@@ -29,6 +30,7 @@ class Said:
     lock: bool = True
     connection: Connection | None = None
     begun: set[str] = field(default_factory=set)
+    carried: list[str] = field(default_factory=list)
 
     @cached_property
     def home(self) -> tenants.Home:

@@ -106,6 +106,24 @@ def test_in_a_transaction_of_env_py_nothing_may_be_written_before(
     assert project.at() == "b"
 
 
+def test_two_changes_in_a_transaction_of_env_py_take_two_runs(tmp_path: Path, empty_database: str) -> None:
+    """The row of the first one's revision is a write before the second. What the first one did stays, and is
+    found done.
+    """
+    project = Project(tmp_path, empty_database, "sync")
+    project.env(opens="begin")
+    project.revision("a", None, TABLE)
+    project.upgrade()
+    project.revision("b", "a", START, ROLLBACK)
+    project.revision("c", "b", 'op.ec_wait("b_rename")')
+    with pytest.raises(CommandError, match=r"kept but what op.ec_start did, which runs again and goes on\."):
+        project.upgrade()
+    assert project.at() == "a"
+    project.upgrade("b")
+    project.upgrade()
+    assert project.at() == "c"
+
+
 def test_without_its_options_an_operation_says_so(tmp_path: Path, empty_database: str) -> None:
     """Nobody saw the pending revisions then."""
     project = Project(tmp_path, empty_database, "sync")
