@@ -1,10 +1,10 @@
 """What `ec alembic check` asks, and what a run asks of its chain before the first revision."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from typing import Any
 
 from expandcontract.alembic import chain, script_folder
 from expandcontract.alembic.chain import Finding
+from expandcontract.alembic.migration_run import Step
 from expandcontract.alembic.revisions import OF_A_KIND, Call, Revision
 from expandcontract.alembic.telling import failure
 from expandcontract.model.errors import UsageError
@@ -24,11 +24,11 @@ def check(revisions: Sequence[Revision], models: str | None = None) -> Iterator[
         yield from compared.findings(revisions, compared.load(models), touched)
 
 
-def require(steps: Sequence[Any], current: Iterable[str]) -> None:
+def require(steps: Sequence[Step], current: Iterable[str]) -> None:
     """Refuse a run that goes up through revisions of which something is wrong, before any of it.
 
     Args:
-        steps: those of the run, as Alembic chose them.
+        steps: those of the run.
         current: the revisions at which the database is.
 
     Raises CommandError.
@@ -39,13 +39,14 @@ def require(steps: Sequence[Any], current: Iterable[str]) -> None:
         raise failure(error) from error
 
 
-def require_sound(steps: Sequence[Any], current: Iterable[str]) -> None:
+def require_sound(steps: Sequence[Step], current: Iterable[str]) -> None:
     """As `require`, but raises UsageError."""
-    upward = [each for each in steps if getattr(each, "is_upgrade", False) and hasattr(each, "revision")]
-    pending = {each.revision.revision for each in upward}
-    if not any(script_folder.of_script(each.revision).speaks for each in upward):
+    upward = [each for each in steps if getattr(each.chosen, "is_upgrade", False) and each.revision.id]
+    pending = {each.revision.id: each.revision for each in upward}
+    if not any(each.speaks for each in pending.values()):
         return
-    revisions = script_folder.below(upward[0].revision_map, (*pending, *current))
+    revision_map = upward[0].chosen.revision_map
+    revisions = script_folder.below(revision_map, (*pending, *current), pending.values())
     for each in of_run(revisions, pending):
         raise UsageError(
             f"{each.place} {each.fault.what}.",

@@ -69,8 +69,8 @@ def _edits(file: "_File") -> Iterator[Edit]:
         raise NotKnown("There is no call of context.configure().")
     if any(_keyword(each, "upgrade_token") for each in configures):
         raise NotKnown("Its revisions are for several databases, of which ec changes one at a time.")
-    if len(online) != 1:
-        raise NotKnown(f"{len(online)} calls of context.configure() are given a connection, not one.")
+    if not online:
+        raise NotKnown("No call of context.configure() is given a connection.")
     alias = file.alias()
     missing = [each for each in configures if not file.has_options(each, alias)]
     for call in missing:
@@ -79,7 +79,7 @@ def _edits(file: "_File") -> Iterator[Edit]:
         if file.binds(ALIAS):
             raise NotKnown(f"{ALIAS} is the name of something else.")
         yield file.importing()
-    yield from file.connecting(online[0])
+    yield from dict.fromkeys(edit for call in online for edit in file.connecting(call))
 
 
 class _File:

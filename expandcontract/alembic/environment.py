@@ -84,7 +84,7 @@ class _Written:
 
     def __call__(self, heads: Any, migration: MigrationContext) -> Iterator[Any]:  # noqa: ANN401 - Alembic's
         chosen = list(self.fn(heads, migration))
-        checking.require(chosen, heads)
+        checking.require(migration_run.read(chosen), heads)
         yield from chosen
 
 
@@ -117,9 +117,8 @@ class _Chosen:
         upward = getattr(self.fn, "__name__", "") == "upgrade"
         unknown = meeting.missing(migration.script, heads) if upward else ()
         if not (unknown and meeting.pass_unknown(migration, self.said, unknown)):
-            chosen = list(self.fn(heads, migration))
-            checking.require(chosen, heads)
-            steps = migration_run.read(chosen)
+            steps = migration_run.read(list(self.fn(heads, migration)))
+            checking.require(steps, heads)
             yield from self._upward(steps, migration) if upward else self._going(steps, migration)
             moved = bool(steps)
         else:

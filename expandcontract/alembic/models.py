@@ -2,16 +2,18 @@
 
 import ast
 import importlib
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Column, MetaData, Table
+from sqlalchemy import MetaData, Table
 
 from expandcontract.alembic.chain import Chain, Finding, Reading, Touched
-from expandcontract.alembic.hints import HINT
+from expandcontract.alembic.hints import HINT, RENAMES, Hints
 from expandcontract.alembic.revisions import Call, Fault, Operation, Revision
+from expandcontract.alembic.script_folder import shown
 from expandcontract.model.errors import EcError, UsageError
 
 
@@ -95,32 +97,55 @@ def _hints(chain: Chain, abouts: Mapping[str, Touched], models: Models) -> Itera
         for old in about.going
         for new in about.new
     }
-    for table in models.metadata.tables.values():
+    hints = Hints([models.metadata], None)
+    for key, table in hints.models.items():
+        seen = set[str]()
         for column in table.columns:
-            hint = column.info.get(HINT)
-            if isinstance(hint, str):
-                yield from _hint(table, column, hint, settled, models)
+            old = hints.of(key, column)
+            if old is None:
+                continue
+            hint = _Hint(table, str(column.name), old, again=old in seen)
+            seen.add(old)
+            wrong = _hint(hint, settled)
+            if wrong is not None:
+                path, line = _place(hint, models)
+                yield Finding(Revision("", path=shown(path)), Fault(line, *wrong))
 
 
-def _hint(
-    table: Table,
-    column: "Column[object]",
-    hint: str,
-    settled: Mapping[tuple[str, str, str, str], str],
-    models: Models,
-) -> Iterator[Finding]:
-    where = f"{table.fullname}.{column.name}"
-    path, line = _place(hint, models)
-    said = Revision("", path=path)
-    change = settled.get((table.schema or "public", table.name, hint, column.name))
-    if hint in table.columns:
-        what = f"{where} says that it was renamed from {hint}, which the model still has"
-        why = "A rename has one name before and another one after."
-        yield Finding(said, Fault(line, what, why, f"take {hint} out of the model, or the hint"))
-    elif change is not None:
-        what = f"{where} still says that it was renamed from {hint}: {change} is contracted"
-        why = "Another column of that name would be taken for it."
-        yield Finding(said, Fault(line, what, why, f'take info={{"{HINT}": ...}} out of the model'))
+@dataclass(frozen=True)
+class _Hint:
+    """What a column of a model says that it was called; `again`: another one of the table says so too."""
+
+    table: Table
+    column: str
+    old: str
+    again: bool
+
+
+def _hint(hint: _Hint, settled: Mapping[tuple[str, str, str, str], str]) -> tuple[str, str, str] | None:
+    """Return what is wrong with a hint, why that matters, and what to do; None where nothing is."""
+    table, old = hint.table, hint.old
+    where = f"{table.fullname}.{hint.column}"
+    change = settled.get((table.schema or "public", table.name, old, hint.column))
+    if hint.again:
+        return (
+            f"{where} says that it was renamed from {old}, as another column of the table does",
+            "One column becomes one; split-column makes several of one.",
+            "leave one of the two hints out",
+        )
+    if old in table.columns:
+        return (
+            f"{where} says that it was renamed from {old}, which the model still has",
+            "A rename has one name before and another one after.",
+            f"take {old} out of the model, or the hint",
+        )
+    if change is not None:
+        return (
+            f"{where} still says that it was renamed from {old}: {change} is contracted",
+            "Another column of that name would be taken for it.",
+            f'take "{old}" out of info, or of {RENAMES}',
+        )
+    return None
 
 
 def _gone_on(chain: Chain, contract: Revision) -> bool:
@@ -141,18 +166,25 @@ def _table(metadata: MetaData, about: Touched) -> Table | None:
     )
 
 
-def _place(hint: str, models: Models) -> tuple[Path, int]:
-    """Return where a hint stands: in one of the modules that were imported, beside the one that was named."""
-    folder = models.path.parent
-    for path in sorted(folder.rglob("*.py"), key=lambda each: each != models.path):
-        text = path.read_text(encoding="utf-8", errors="replace")
-        for node in ast.walk(ast.parse(text)) if HINT in text else ():
+def _place(hint: _Hint, models: Models) -> tuple[Path, int]:
+    """Return where a hint stands: in the module that was named, or one beside or below it."""
+    for path in (models.path, *_beside(models.path.parent)):
+        text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+        if HINT not in text and RENAMES not in text:
+            continue
+        for node in ast.walk(ast.parse(text)):
             if isinstance(node, ast.Dict) and any(
-                _says(key, HINT) and _says(value, hint)
+                (_says(key, HINT) or _says(key, hint.column)) and _says(value, hint.old)
                 for key, value in zip(node.keys, node.values, strict=True)
             ):
                 return path, node.lineno
     return models.path, 1
+
+
+def _beside(folder: Path) -> Iterator[Path]:
+    for where, folders, files in os.walk(folder):
+        folders[:] = [each for each in folders if not each.startswith(".") and each != "site-packages"]
+        yield from (Path(where) / each for each in files if each.endswith(".py"))
 
 
 def _says(node: ast.expr | None, text: str) -> bool:

@@ -1,8 +1,10 @@
 """The folder of revisions as Alembic finds it, read without running env.py."""
 
 import os
+import tokenize
 import traceback
 from collections.abc import Iterable
+from dataclasses import replace
 from pathlib import Path
 
 from alembic.config import Config
@@ -31,10 +33,10 @@ def find(given: str | None = None, folder: Path = Path()) -> Config | None:
     toml = ini.parent / PYPROJECT if ini.name != PYPROJECT else ini
     in_toml = toml.is_file() and "[tool.alembic" in toml.read_text(encoding="utf-8")
     if ini.name != PYPROJECT and ini.is_file():
-        return Config(str(ini), toml_file=str(toml)) if in_toml and _knows_toml() else Config(str(ini))
+        return Config(str(ini), toml_file=str(toml)) if in_toml and knows_toml() else Config(str(ini))
     if not in_toml:
         return None
-    if not _knows_toml():
+    if not knows_toml():
         raise UsageError(f"{toml} has [tool.alembic], which Alembic reads from 1.16 on.")
     return Config(toml_file=str(toml))
 
@@ -75,17 +77,30 @@ def of_script(script: Script) -> Revision:
     path = Path(script.path)
     below = tuple(script._all_down_revisions)  # noqa: SLF001 - those that it depends on too
     if path.suffix != ".py":
-        return Revision(script.revision, below, path=shown(path))
-    return revisions.read(path.read_text(encoding="utf-8"), id=script.revision, below=below, path=shown(path))
+        return Revision(script.revision, below, path=path)
+    found = revisions.read(_text(path), id=script.revision, below=below, path=path)
+    # Of the others nothing is told: in a long chain that would take longer than to read them.
+    return replace(found, path=shown(path)) if found.speaks else found
 
 
-def below(revision_map: RevisionMap, ids: Iterable[str]) -> list[Revision]:
-    """Return what these revisions say and all below them, those included that they depend on."""
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:  # its first lines say how it is written
+        with tokenize.open(path) as file:
+            return file.read()
+
+
+def below(revision_map: RevisionMap, ids: Iterable[str], known: Iterable[Revision] = ()) -> list[Revision]:
+    """Return what these revisions say and all below them, those included that they depend on. Of `known` it
+    is known already.
+    """
+    read_before = {each.id: each for each in known}
     found, waiting = dict[str, Revision](), list(ids)
     while waiting:
         script = revision_map.get_revision(waiting.pop())
         if isinstance(script, Script) and script.revision not in found:
-            found[script.revision] = of_script(script)
+            found[script.revision] = read_before.get(script.revision) or of_script(script)
             waiting.extend(found[script.revision].below)
     return list(found.values())
 
@@ -98,7 +113,8 @@ def shown(path: Path) -> Path:
         return path
 
 
-def _knows_toml() -> bool:
+def knows_toml() -> bool:
+    """Whether this Alembic can be configured in pyproject.toml."""
     import inspect
 
     return "toml_file" in inspect.signature(Config).parameters

@@ -1,5 +1,6 @@
 """From the words of an operation to the fields of its kind's spec, as the command line reads them."""
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, get_origin
 
@@ -21,6 +22,7 @@ _COLUMN_GOES = frozenset(
 )
 _DURATIONS = ("inline", "soak", "timeout")
 _GOALS = ("ready", "hidden")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")
 
 #: What an operation calls the name of an index or a constraint, as `name` is that of the change.
 CALLED = "called"
@@ -69,6 +71,17 @@ def touched(call: Call) -> Touched | None:
 def _require_options(call: Call) -> None:
     if not call.change:
         raise UsageError(f"{call.operation} gives no name.", why="Each change is known by its own.")
+    if not _NAME.fullmatch(call.change):
+        raise UsageError(
+            f"{call.change!r} is no name of a change.",
+            why="It is a word of commands, and of a folder: letters, digits, and _.- after the first.",
+        )
+    if isinstance(call.options.get("acknowledge"), str):
+        raise UsageError("acknowledge is a text.", why='It is a list of codes: ["upsert-new"].')
+    if not isinstance(call.options.get("names") or {}, dict):
+        raise UsageError(
+            "names is not a dict.", why="It says for each index or constraint what it is called."
+        )
     for each in _DURATIONS:
         if each in call.options:
             parse_duration(str(call.options[each]))

@@ -72,9 +72,9 @@ def find(config: Config) -> Target:
     if not all(_known(script, each) for each in current):
         # An old image: whether it may run, the upgrade itself decides.
         return Target(("heads",), current, heads)
-    chosen = _chosen(script, current)
-    checking.require_sound(chosen, current)
-    passing, shut = _passing(chosen, seen.said)
+    steps = migration_run.read(_chosen(script, current))
+    checking.require_sound(steps, current)
+    passing, shut = _passing(steps, seen.said)
     pending = tuple(each.revision.id for each in passing)
     found = Target(_tips(script, (*current, *pending)), current, heads, pending)
     return found if shut is None else _short(seen.said, shut, found)
@@ -84,16 +84,19 @@ def _chosen(script: ScriptDirectory, current: Any) -> list[Any]:  # noqa: ANN401
     return list(script._upgrade_revs("heads", current))  # noqa: SLF001 - what `alembic upgrade` calls
 
 
-def _passing(chosen: Sequence[Any], said: Said) -> tuple[list[Step], "_Waiting | None"]:
+def _passing(steps: Sequence[Step], said: Said) -> tuple[list[Step], "_Waiting | None"]:
     """Return the steps that can be carried out now, and the first that cannot: what waits in one branch keeps
-    nothing of another one back.
+    nothing of another one back, and what lacks nothing but a proof is proven by the run.
     """
-    passing, first = migration_run.read(chosen), None
+    passing, first = list(steps), None
     while any(step.ours for step in passing):
         shut = migration_run.first_shut(passing, said)
         if shut is None:
             break
         waiting = passing[shut.place].revision
+        if shut.unproven:
+            passing[shut.place] = replace(passing[shut.place], ours=())
+            continue
         first = first or _Waiting(waiting, shut)
         passing = [each for each in passing if waiting.id not in _lineage(each)]
     return passing, first

@@ -10,6 +10,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
+from expandcontract.alembic import script_folder
 from expandcontract.cli.entry import run
 from tests.alembic.project import DRIVERS
 
@@ -32,6 +33,7 @@ def made(folder: Path, template: str, url: str = "postgresql://nobody@nowhere/")
     config = Config(str(folder / "alembic.ini"), stdout=io.StringIO())
     command.init(config, str(folder / "migrations"), template)
     ini = (folder / "alembic.ini").read_text(encoding="utf-8")
+    assert template.startswith("pyproject") or "driver://" in ini
     ini = ini.replace("sqlalchemy.url = driver://user:pass@localhost/dbname", f"sqlalchemy.url = {url}")
     (folder / "alembic.ini").write_text(ini, encoding="utf-8")
 
@@ -72,6 +74,17 @@ def test_nothing_is_written_unasked(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert run(["init", "--json"]) == 0
     env_file = json.loads(capsys.readouterr().out)["env_file"]
     assert (env_file["file"], env_file["state"]) == ("migrations/env.py", "to write")
+
+
+@pytest.mark.skipif(not script_folder.knows_toml(), reason="needs Alembic 1.16")
+def test_a_project_of_pyproject_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Where alembic.ini has no more than the URL, or is not there at all."""
+    made(tmp_path, "pyproject_async")
+    assert run(["init"]) == 0
+    assert "next: ec init --write" in capsys.readouterr().out
+    (tmp_path / "alembic.ini").unlink()
+    assert run(["init"]) == 0
+    assert "next: ec init --write" in capsys.readouterr().out
 
 
 def test_a_form_that_is_not_known_is_left_as_it_is(

@@ -119,6 +119,16 @@ def test_a_sound_chain_has_no_finding() -> None:
             {"c": ("b", CONTRACT.replace(")", ', soak="a while")'), UNDO)}, "c:2 'a while'", id="soak"
         ),
         pytest.param(
+            {"b": ("a", RENAME.replace('name="b_rename"', 'name="b/rename"'), "")},
+            "b:2 'b/rename' is no name of a change",
+            id="no name",
+        ),
+        pytest.param(
+            {"b": ("a", RENAME.replace("name=", 'acknowledge="upsert", name='), BACK)},
+            "b:2 acknowledge is a text",
+            id="codes that are a text",
+        ),
+        pytest.param(
             {"b": ("a", RENAME, UNDO)},
             "b:5 ec_undo b_rename does not take back ec_start",
             id="downgrade of another",

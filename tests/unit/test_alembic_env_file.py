@@ -126,6 +126,14 @@ def test_a_guides_begin_becomes_connect() -> None:
     assert "+        **ec.options(connection)," in lines
 
 
+def test_each_of_several_ways_gets_our_options() -> None:
+    """An env.py may have one for an async engine, and one for a connection that tests hand to it."""
+    lines = changed(f"{GUIDE}\nwith engine.begin() as given:\n    context.configure(connection=given)\n")
+    assert "+        **ec.options(connection)," in lines
+    assert "+    context.configure(connection=given, **ec.options(given))" in lines
+    assert "+with engine.connect() as given:" in lines
+
+
 def test_a_begin_that_is_not_alembics_stays() -> None:
     """Whatever else env.py does with the engine."""
     source = GUIDE.replace("await connection.run_sync(do_run_migrations)", "await connection.run_sync(seed)")
@@ -168,8 +176,7 @@ def test_line_ends_of_windows_stay() -> None:
     ("source", "why"),
     [
         ("import this", "no call of context.configure"),
-        ("from alembic import context\ncontext.configure(url=url)", "No call|0 calls"),
-        (f"{GUIDE}\ncontext.configure(connection=other)", "2 calls of context.configure"),
+        ("from alembic import context\ncontext.configure(url=url)", "No call"),
         (GUIDE.replace("target_metadata)", "target_metadata, **arguments)"), "may hold hooks"),
         (f"{GUIDE}\nec = 1", "ec is the name of something else"),
     ],

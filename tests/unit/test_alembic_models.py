@@ -1,9 +1,11 @@
 """What models say that does not go with the chain of revisions."""
 
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 from sqlalchemy import Column, MetaData, String, Table
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
 from expandcontract.alembic.models import Models, findings, load
 from expandcontract.alembic.spoken import touched
@@ -73,6 +75,28 @@ def test_a_hint_to_a_column_that_is_still_there_is_found() -> None:
     """A rename has one name before and another one after."""
     said = found(model(column("display_name", "title"), column("title")))
     assert said == ["users.display_name says that it was renamed from title, which the model still has"]
+
+
+def test_two_hints_to_one_column_are_found() -> None:
+    """One column becomes one."""
+    (said,) = found(model(column("first", "name"), column("last", "name")), {"c": ("b", "pass", "pass")})
+    assert said == "users.last says that it was renamed from name, as another column of the table does"
+
+
+def test_a_hint_on_the_class_is_one_too() -> None:
+    """As autogenerate reads it."""
+
+    class Base(DeclarativeBase):
+        pass
+
+    class User(Base):
+        __tablename__ = "users"
+        __ec_renames__: ClassVar = {"display_name": "name"}
+        id: Mapped[int] = mapped_column(primary_key=True)
+        display_name: Mapped[str]
+
+    (said,) = found(User.metadata, ABOVE)
+    assert said.startswith("users.display_name still says that it was renamed from name")
 
 
 def test_a_hint_is_shown_where_it_stands(tmp_path: Path) -> None:

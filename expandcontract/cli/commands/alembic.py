@@ -1,7 +1,8 @@
 """`ec alembic check`, `target` and `plan`: revisions of Alembic, before they are carried out."""
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -48,26 +49,21 @@ def _check(ctx: typer.Context, values: Mapping[str, Any]) -> int:
     from expandcontract.cli.views.alembic import AlembicCheckView
 
     written = remember(ctx, values)
-    revisions = script_folder.read(script_folder.opened(script_folder.require(written.get("config"))))
-    found = list(checking.check(revisions, written.get("models")))
+    with _told("Alembic's own words."):
+        revisions = script_folder.read(script_folder.opened(script_folder.require(written.get("config"))))
+        found = list(checking.check(revisions, written.get("models")))
     _output(written).show(AlembicCheckView.of(len(revisions), found))
     return FOUND if found else 0
 
 
 def _target(ctx: typer.Context, values: Mapping[str, Any]) -> int:
     _require_alembic()
-    from alembic.util import CommandError
-
     from expandcontract.alembic import script_folder, target
     from expandcontract.cli.views.alembic import AlembicTargetView
 
     written = remember(ctx, values)
-    try:
+    with _told("env.py was run for its connection."):
         view = AlembicTargetView.of(target.find(script_folder.require(written.get("config"))))
-    except CommandError as error:
-        if isinstance(error.__cause__, EcError):
-            raise error.__cause__ from None
-        raise UsageError(str(error), why="env.py was run for its connection.") from error
     output = _output(written)
     output.show(view)
     if view.in_the_way() and not output.json:
@@ -94,6 +90,19 @@ async def plan(session: Session, *, change: options.Change = None, config: optio
         for name in asked:
             await verb.make(context, change_of(starts[name][1]), folder=session.phases)
     session.show(AlembicPlanView(written=tuple(str(session.phases / name) for name in asked)))
+
+
+@contextmanager
+def _told(why: str) -> Iterator[None]:
+    """Raise what Alembic raises as an error of ours."""
+    from alembic.util import CommandError
+
+    try:
+        yield
+    except CommandError as error:
+        if isinstance(error.__cause__, EcError):
+            raise error.__cause__ from None
+        raise UsageError(str(error), why=why) from error
 
 
 def _require_alembic() -> None:
