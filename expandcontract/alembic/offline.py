@@ -86,9 +86,11 @@ def guard(call: Call, ledger_schema: str, phases: Path) -> str:
     view = f"{quote(ledger_schema)}.status_v1"
     # What was never begun needs not be taken back.
     absent = "true" if goal in (Operation.ROLLBACK, Operation.UNDO) else "false"
-    has_to_be = literal(f"Change {call.change} has to be {_WORDS[goal]}: it is ")
     body = f"""
 DECLARE
+    -- As ec calls it where the tables of another schema than public come first: each tenant has its own.
+    tenant text := nullif(pg_catalog.current_schema(), 'public');
+    change text := {literal(call.change)} || coalesce('@' || tenant, '');
     stands text;
     fine boolean;
     before text := '';
@@ -97,12 +99,13 @@ BEGIN
         before := 'ec init && ';
     ELSE
         SELECT s.state || ', in phase ' || s.phase, {_STANDS[goal]} INTO stands, fine
-        FROM {view} s WHERE s.name = {literal(call.change)};
+        FROM {view} s WHERE s.name = change;
     END IF;
     IF NOT coalesce(fine, {absent}) THEN
         RAISE EXCEPTION USING ERRCODE = 'object_not_in_prerequisite_state',
-            MESSAGE = {has_to_be} || coalesce(stands, 'not started here') || '.',
-            HINT = 'Run: ' || before || {literal(_command(call, goal, phases))};
+            MESSAGE = 'Change ' || change || ' has to be {_WORDS[goal]}: it is '
+                || coalesce(stands, 'not started here') || '.',
+            HINT = 'Run: ' || before || {_command(call, goal, phases)};
     END IF;
 END
 """
@@ -117,15 +120,16 @@ def _goal(call: Call) -> Operation:
 
 
 def _command(call: Call, goal: Operation, phases: Path) -> str:
-    """Return what brings a change there."""
+    """Return the expression for what brings a change there, in a block where `change` is its name."""
     if goal in _COMMANDS:
         # Which the ledger does not know: only the revision says how long.
         soak = f" --soak {call.options['soak']}" if call.options.get("soak") else ""
-        return f"{_COMMANDS[goal]} {call.change}{soak}"
+        return f"{literal(f'{_COMMANDS[goal]} ')} || change || {literal(soak)}"
     codes = "".join(f" --acknowledge {each}" for each in call.options.get("acknowledge") or ())
     planned = call.change in plan_files.names(phases)
     plans = "" if planned else f"ec alembic plan {call.change} && "
-    return f"{plans}ec run {call.change}{codes}"
+    whole = literal(f"{plans}ec run {call.change}{codes}")
+    return f"CASE change WHEN {literal(call.change)} THEN {whole} ELSE 'alembic upgrade, in that schema' END"
 
 
 def _told(migration: MigrationContext, call: Call, ledger_schema: str, phases: Path) -> Iterator[str]:

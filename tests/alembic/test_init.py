@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from alembic import command
@@ -30,7 +31,10 @@ UP_AND_DOWN = "from alembic.config import main; main(['upgrade', 'head']); main(
 
 def made(folder: Path, template: str, url: str = "postgresql://nobody@nowhere/") -> None:
     """Make a project from a template of Alembic's, with its URL in alembic.ini."""
-    config = Config(str(folder / "alembic.ini"), stdout=io.StringIO())
+    toml: dict[str, Any] = (
+        {"toml_file": str(folder / "pyproject.toml")} if template.startswith("pyproject") else {}
+    )
+    config = Config(str(folder / "alembic.ini"), stdout=io.StringIO(), **toml)
     command.init(config, str(folder / "migrations"), template)
     ini = (folder / "alembic.ini").read_text(encoding="utf-8")
     assert template.startswith("pyproject") or "driver://" in ini

@@ -42,7 +42,7 @@ def executed(database: str, text: str) -> tuple[str, str]:
         try:
             await connection.execute(text)
         except asyncpg.ObjectNotInPrerequisiteStateError as error:
-            return str(error), str(error.hint)
+            return error.args[0], str(error.hint)
         finally:
             await connection.close()
         return "", ""
@@ -91,6 +91,15 @@ def test_without_a_ledger_there_is_nothing_to_take_back(project: Project, empty_
     """Downgrades pass where nothing was begun, as they do online."""
     project.upgrade("a")
     assert executed(empty_database, script(project, "downgrade", "b:a")) == ("", "")
+
+
+def test_a_tenant_holds_to_its_own_change(project: Project, empty_database: str) -> None:
+    """The one that another schema's tables have is not enough."""
+    project.upgrade("b")
+    text = f"CREATE SCHEMA tenant; SET search_path = tenant, public; {script(project, 'upgrade', 'a:b')}"
+    message, hint = executed(empty_database, text)
+    assert message == "Change b_rename@tenant has to be ready: it is not started here."
+    assert hint == "Run: alembic upgrade, in that schema"
 
 
 def test_statements_stand_in_comments_where_they_are_known(project: Project, tmp_path: Path) -> None:
