@@ -36,6 +36,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
             ("--rows", "4000", "--repeat", "1"),
             ("rename-table", "rename-column --instant"),
         ),
+        ("guides", "guides", ("--rows", "4000"), ("another name", "int to bigint", "NOT NULL", "an index")),
         ("pgbench", "pgbench", ("--scale", "1", "--alone", "1"), ("alone", "backfill", "verify")),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
