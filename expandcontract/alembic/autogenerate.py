@@ -12,6 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from alembic.util import rev_id
 from sqlalchemy import MetaData
 
+from expandcontract.alembic.foreseen import foresee
 from expandcontract.alembic.hints import Hints
 from expandcontract.alembic.operations import EcContract, EcOperation, EcRollback, EcRun, EcStart, EcUndo
 from expandcontract.alembic.sorting import sort
@@ -57,8 +58,9 @@ def rewrite(context: MigrationContext, directives: list[ops.MigrationScript]) ->
         _begin(each, rev_id() if chain or number else script.rev_id or rev_id())
         for number, each in enumerate(found.changes)
     ]
-    for change, (start, _) in zip(found.changes, begun, strict=True):
-        _remarked(start, found.later.get(change.said, ()))
+    said = foresee(context, found.changes)
+    for change, (start, _), lines in zip(found.changes, begun, said, strict=True):
+        _remarked(start, [*([lines] if lines else []), *found.later.get(change.said, ())])
     chain += [each for each, _ in begun]
     chain += [each for _, each in begun if each is not None]
     _stays(script, found)

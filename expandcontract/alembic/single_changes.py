@@ -34,7 +34,7 @@ def changes_of(key: Key, operation: MigrateOperation, beside: Sequence[Any]) -> 
         case ops.AlterColumnOp():
             _altered(key, operation, become)
         case ops.CreateIndexOp():
-            become.changes.append(_index(key, operation))
+            become.changes.append(_index(key, operation, beside))
         case ops.DropIndexOp():
             _index_dropped(key, operation, beside, become)
         case ops.CreateUniqueConstraintOp():
@@ -186,7 +186,7 @@ def _alone(operation: ops.AlterColumnOp, **modified: Any) -> ops.AlterColumnOp: 
     )
 
 
-def _index(key: Key, operation: ops.CreateIndexOp) -> Wanted:
+def _index(key: Key, operation: ops.CreateIndexOp, beside: Sequence[Any]) -> Wanted:
     table, name = qualified(*key), spelling.index_name(operation)
     spec: dict[str, Any] = {"called": quote(name)} if name else {}
     spec |= dict(spelling.index_options(operation))
@@ -202,6 +202,7 @@ def _index(key: Key, operation: ops.CreateIndexOp) -> Wanted:
         spec,
         contracts=bool(operation.unique),
         claims=_claims(table, columns(operation)),
+        rests=any(isinstance(each, ops.DropIndexOp) and spelling.index_name(each) == name for each in beside),
     )
 
 
@@ -229,6 +230,7 @@ def _index_dropped(key: Key, operation: ops.DropIndexOp, beside: Sequence[Any], 
             slug(f"drop {name}"),
             contracts=True,
             claims=_claims(qualified(*key), columns(operation)),
+            rests=name != spelling.index_name(operation),
         )
     )
 

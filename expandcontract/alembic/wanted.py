@@ -3,8 +3,8 @@ left for somebody to decide.
 """
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from alembic.operations import MigrateOperation, ops
@@ -23,7 +23,7 @@ class Wanted:
     `contracts` says whether old code may fail from some moment on, so that a second revision contracts it.
     `names` are those of the model for the indexes and constraints that go with a column. No other open
     change may have what it `claims`, a table with a column each, and may claim what it `uses`. What it
-    `brings` is there once it is begun.
+    `brings` is there once it is begun. `rests` says that it is about what an earlier revision makes.
     """
 
     kind: str
@@ -36,6 +36,7 @@ class Wanted:
     claims: frozenset[tuple[str, str]] = frozenset()
     uses: frozenset[tuple[str, str]] = frozenset()
     brings: frozenset[tuple[str, str]] = frozenset()
+    rests: bool = False
 
     def clashes(self, other: "Wanted") -> bool:
         """Say whether this and another one cannot be open at the same time."""
@@ -47,7 +48,7 @@ class Wanted:
         return f"{self.kind} {', '.join(self.words)}"
 
 
-def _meet(some: frozenset[tuple[str, str]], others: frozenset[tuple[str, str]]) -> bool:
+def _meet(some: Collection[tuple[str, str]], others: Collection[tuple[str, str]]) -> bool:
     return any(
         table == other and (WHOLE in (column, another) or column == another)
         for table, column in some
@@ -79,6 +80,23 @@ class Sorted:
         for each in (change for change in self.changes if not change.contracts):
             self._take(each, next((other for other in begun if _meet(each.claims, other.brings)), None), run)
         self.changes = [*run, *begun]
+        self._resting()
+
+    def _resting(self) -> None:
+        """Mark what is about a column, or an index's name, that only an earlier revision makes."""
+        made = {each for change in self.changes if change.kind == "add-column" for each in change.claims}
+        for each in self.stays:
+            if isinstance(each, ops.CreateTableOp):
+                made.add((qualified(each.schema, each.table_name), WHOLE))
+            for operation in each.ops if isinstance(each, ops.ModifyTableOps) else ():
+                if isinstance(operation, ops.AddColumnOp):
+                    made.add((qualified(operation.schema, operation.table_name), str(operation.column.name)))
+        self.changes = [
+            each
+            if each.kind == "add-column" or not _meet(each.claims | each.uses, made)
+            else replace(each, rests=True)
+            for each in self.changes
+        ]
 
     def _take(self, change: Wanted, before: Wanted | None, taken: list[Wanted]) -> None:
         if before is None:

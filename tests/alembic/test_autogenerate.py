@@ -132,3 +132,46 @@ def test_each_difference_becomes_an_operation_that_runs(project: Project) -> Non
     project.upgrade()
     project.downgrade("a")
     project.upgrade()
+
+
+UNIQUE = """
+op.execute("CREATE TABLE users (id int PRIMARY KEY, email varchar(50) CONSTRAINT once UNIQUE, size int)")
+op.execute("CREATE TABLE seats (place int PRIMARY KEY, size int)")
+op.execute("INSERT INTO users VALUES (1, 'e')")
+"""
+SQLMODEL = """
+    from sqlalchemy import MetaData, Column, Integer, Table
+    from sqlmodel import Field, SQLModel
+
+
+    class Users(SQLModel, table=True):
+        __tablename__ = "users"
+        __table_args__ = {"extend_existing": True}
+        id: int = Field(primary_key=True)
+        mail: str | None = Field(
+            max_length=50, unique=True, sa_column_kwargs={"info": {"renamed_from": "email"}}
+        )
+        size: int | None
+
+
+    others = MetaData()
+    Table("seats", others, Column("seat", Integer, primary_key=True, info={"renamed_from": "place"}),
+          Column("size", Integer))
+    target_metadata = [SQLModel.metadata, others]
+"""
+
+
+def test_what_has_to_be_acknowledged_is_said_in_the_file(tmp_path: Path, empty_database: str) -> None:
+    """With the words that say yes; a change that the engine refuses has its reason. Models of SQLModel, and
+    several metadata.
+    """
+    project = Project(tmp_path, empty_database, "async")
+    project.revision("a", None, UNIQUE)
+    project.upgrade()
+    seats, users, *contracts = generated(project, SQLMODEL)
+    assert "op.ec_start('rename-column', 'users.email', 'mail'" in users
+    assert "# Hazard upsert:once: " in users
+    assert "#     acknowledge=['upsert:once']" in users
+    assert "op.ec_start('rename-column', 'seats.place', 'seat'" in seats
+    assert "# ec refuses it as things are: EC" in seats
+    assert len(contracts) == 2
