@@ -20,7 +20,8 @@ export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 # What depends on the server's version: the statements, the catalog and the errors, one room at a time and plans by
 # script; the verbs and the sweep's arithmetic are the same on each.
-ON_EACH_VERSION := tests/postgres tests/orm $(wildcard tests/acceptance/test_cases_*.py tests/acceptance/test_attacks_*.py) \
+ON_EACH_VERSION := tests/postgres tests/orm \
+	$(wildcard tests/acceptance/test_cases_*.py tests/acceptance/test_attacks_*.py) \
 	tests/acceptance/test_phases.py tests/acceptance/test_refusals.py tests/acceptance/test_unfit.py
 
 help: ## show this
@@ -50,7 +51,7 @@ soak: .venv/installed-test ## run for hours: all tests, the big matrices whole, 
 oldest: .venv-oldest/installed ## run a part of the tests with the oldest dependencies that are allowed
 	.venv-oldest/bin/pytest -n $(WORKERS) --dist worksteal -m "not slow" tests/unit tests/golden/test_views.py \
 		tests/postgres/test_cli.py tests/postgres/test_connect.py tests/postgres/test_ledger_lease.py \
-		tests/postgres/test_sweep_copy.py tests/acceptance/test_phases.py
+		tests/postgres/test_sweep_copy.py tests/acceptance/test_phases.py tests/orm
 
 fmt: .venv/installed-dev ## format the code
 	$(BIN)/ruff format

@@ -160,19 +160,23 @@ def _shown(schema: str) -> str:
 
 
 def _there(plan: str) -> str:
-    """Return the query for what is there now under the names that code has for the table of a plan."""
+    """Return the query for what is there now under the names that code has for the table of a plan. The casts
+    let it use the catalog's indexes.
+    """
+    name = "pg_catalog.name"
     return f"""
     SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
         'name', r.relname, 'found', pg_catalog.pg_table_is_visible(r.oid), 'columns', ARRAY(
-            SELECT a.attname::text FROM pg_catalog.pg_attribute a
-            WHERE a.attrelid = r.oid AND a.attnum > 0 AND NOT a.attisdropped
-                AND (({plan}->'old_columns') || ({plan}->'new_columns')) ? a.attname::text
+            SELECT a.attname::pg_catalog.text
+            FROM pg_catalog.jsonb_array_elements_text({plan}->'old_columns' || ({plan}->'new_columns')) each
+            JOIN pg_catalog.pg_attribute a ON (a.attrelid, a.attname) = (r.oid, each.value::{name})
+            WHERE a.attnum > 0 AND NOT a.attisdropped
         )
     ))
-    FROM pg_catalog.pg_class r
-    JOIN pg_catalog.pg_namespace n ON n.oid = r.relnamespace
-    WHERE n.nspname = {plan}->'table'->>'schema' AND r.relkind IN ('r', 'p', 'v', 'm', 'f')
-        AND r.relname IN ({plan}->'table'->>'name', {plan}->'final_table'->>'name')"""
+    FROM pg_catalog.pg_namespace n
+    JOIN pg_catalog.pg_class r ON r.relnamespace = n.oid AND r.relkind IN ('r', 'p', 'v', 'm', 'f')
+    WHERE n.nspname = ({plan}->'table'->>'schema')::{name}
+        AND r.relname IN (({plan}->'table'->>'name')::{name}, ({plan}->'final_table'->>'name')::{name})"""
 
 
 def _change(told: Mapping[str, Any]) -> KnownChange:

@@ -7,6 +7,7 @@ import pytest
 from sqlalchemy.exc import DBAPIError
 
 from expandcontract.ledger import change, phase, proof
+from expandcontract.ledger.tables import Tables
 from expandcontract.model.errors import ColumnOwned, GuardRefused
 from expandcontract.model.phases import Phase, Section, State, Status
 from expandcontract.postgres.sqlstate import sqlstate, translate
@@ -151,10 +152,14 @@ INSERT INTO expandcontract.proof
     (change_id, attempt, cycle, round, bound, bound_at, finished_at, rows_compared, mismatches, unfit)
 VALUES (1, 1, 0, 9, '{}', pg_catalog.now(), pg_catalog.now(), 1, 0, 0)
 """
-FORGED_CHANGE = """
-INSERT INTO expandcontract.change OVERRIDING SYSTEM VALUE
-SELECT (pg_catalog.jsonb_populate_record(c, '{"id": 7, "state": "hidden", "name": "x"}')).*
-FROM expandcontract.change c
+#: What nobody writes is left out: the server makes it of the plan.
+_WRITTEN = ", ".join(each.name for each in Tables("expandcontract").change.c if each.name != "told")
+FORGED_CHANGE = f"""
+INSERT INTO expandcontract.change ({_WRITTEN}) OVERRIDING SYSTEM VALUE
+SELECT {_WRITTEN} FROM (
+    SELECT (pg_catalog.jsonb_populate_record(c, '{{"id": 7, "state": "hidden", "name": "x"}}')).*
+    FROM expandcontract.change c
+) forged
 """
 
 

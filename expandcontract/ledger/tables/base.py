@@ -8,6 +8,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     DateTime,
+    FetchedValue,
     ForeignKey,
     Identity,
     Integer,
@@ -100,6 +101,7 @@ class Base:
             moment("hidden_at"),
             moment("purged_at"),
             Column("whole", Boolean, nullable=False),
+            Column("told", JSONB, FetchedValue()),
         )
 
     def of_change(self, *, primary_key: bool = False) -> Column[int]:
