@@ -10,6 +10,7 @@ from expandcontract.changes import (
     costs,
     following_views,
     hazards,
+    left_rules,
     new_names,
     new_rules,
     outside,
@@ -93,6 +94,7 @@ def compose(
         raise AssertionError(f"{change.name} was compiled without a judgement of its new side")
     olds = tuple(old_column(snapshot, name) for name in question.columns)
     column = olds[0]
+    left_rules.examine(snapshot, column, question.left)
     _examine_judgement(olds, judgement, unfit)
     if question.function:
         outside.examine_type(judgement.new_type.bare)
@@ -110,7 +112,7 @@ def compose(
             new=question.new,
             final=pair.new.at(State.HIDDEN),
             hidden=side.at(State.HIDDEN),
-            definitions={} if pair.uneven else judgement.definitions,
+            definitions={} if pair.uneven else left_rules.but(judgement.definitions, question.left),
             hidden_definitions=judgement.hidden_definitions,
             default=default,
             final_definitions=judgement.final_definitions,
@@ -118,6 +120,7 @@ def compose(
             recreate_views=question.recreate_views,
             shown=shown,
             names=question.names,
+            left=question.left,
         )
         for each, side in zip(olds, pair.olds, strict=True)
     )

@@ -12,7 +12,7 @@ def examine(subject: Subject) -> None:
     """
     snapshot = subject.snapshot
     statistics = {split(each.name)[-1] for each in snapshot.dependents if each.kind == "statistics"}
-    known = {*subject.carried} - statistics - {subject.not_null_name}
+    known = {*subject.carried} - statistics - {subject.not_null_name, *subject.left}
     for old, new in subject.names.items():
         if old not in known:
             raise NoSuchObject(

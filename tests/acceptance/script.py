@@ -16,6 +16,7 @@ from typing import Any, assert_never
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger import change as change_writer
+from expandcontract.model.change import Mode
 from expandcontract.model.names import split
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Plan
@@ -32,6 +33,7 @@ from expandcontract.model.step import (
 )
 from expandcontract.postgres.locks import statements as ladder
 from expandcontract.postgres.message import driver
+from expandcontract.steps.sessions import FILLING
 from tests.acceptance.catalog import describe
 from tests.acceptance.cycle import Application, Fields, opened
 
@@ -165,6 +167,8 @@ class Script(Application):
         )
         left = f"SELECT count(*) FROM {sweep.table} t WHERE {sweep.wanted}"
         async with self.context.database.transaction() as conn:
+            if self.planned.pair is not None and self.planned.pair.mode == Mode.FILL:
+                await conn.exec_driver_sql(f"SET LOCAL {FILLING} = 'on'")
             await conn.exec_driver_sql(f"{does} WHERE {sweep.wanted}")
             assert (await conn.exec_driver_sql(left)).scalar_one() == 0
 

@@ -155,3 +155,36 @@ async def test_what_waited_for_contract_waits_again_after_undo(database: str, ta
         await life.contract()
         assert await life.rows(of_parts) == after
         await life.purge()
+
+
+#: Lossy, and the server does not take it for immutable.
+NAMES = """CREATE TABLE users (id int PRIMARY KEY, name text, note text);
+INSERT INTO users VALUES (1, 'bOB'), (2, 'Ann'), (3, NULL)"""
+LOSSY = {
+    "column": "users.name",
+    "to": "handle",
+    "using": "lower(name)",
+    "back": "initcap(handle) || left(current_setting('TimeZone'), 0)",
+}
+
+
+async def test_a_backfill_never_writes_the_old_side(database: str) -> None:
+    """Nor where what it fills is computed once, and back would make another old value of it."""
+    lossy = LOSSY | {"unfit": "accept"}
+    async with living(database, "transform-column", lossy, NAMES) as life:
+        await life.ready()
+        seen = await life.rows("SELECT name, handle FROM users ORDER BY id")
+        assert seen == [("bOB", "bob"), ("Ann", "ann"), (None, None)]
+        await life.sql("UPDATE users SET note = 'touched'; UPDATE users SET handle = 'eve' WHERE id = 2")
+        seen = await life.rows("SELECT name, handle FROM users ORDER BY id")
+        assert seen == [("bOB", "bob"), ("Eve", "eve"), (None, None)]
+
+
+@pytest.mark.parametrize("unfit", ["refuse", "record"])
+async def test_what_is_filled_and_does_not_fit_is_named(database: str, unfit: str) -> None:
+    """A value of before the change that back does not give back is a mismatch, and stays as it is."""
+    async with scripted(database, "transform-column", LOSSY | {"unfit": unfit}, NAMES) as script:
+        await script.start()
+        await script.settle()
+        assert await script.rows("SELECT name FROM users ORDER BY id") == [("bOB",), ("Ann",), (None,)]
+        assert await script.mismatches() == 1

@@ -262,3 +262,41 @@ async def test_a_merged_column_may_be_not_null_where_the_old_ones_are_not(databa
         await script.contract()
         with pytest.raises(asyncpg.NotNullViolationError):
             await script.sql("INSERT INTO people (id) VALUES (902)")
+
+
+@pytest.mark.parametrize(
+    ("left", "code", "said"),
+    [
+        ("nothing", "EC301", "has no CHECK, UNIQUE or foreign key nothing over title"),
+        ("ranked", "EC301", "has no CHECK, UNIQUE or foreign key ranked over title"),
+        ("by_title", "EC301", "has no CHECK, UNIQUE or foreign key by_title over title"),
+        ('"NOT NULL"', "EC303", "NOT NULL of title cannot be left behind"),
+        ("a" * 64, "EC202", "is 64 bytes long"),
+    ],
+)
+async def test_only_a_rule_of_the_column_is_left_behind(
+    database: str, left: str, code: str, said: str
+) -> None:
+    """What is none, one of another column, an index that is no rule, and what cannot be told apart."""
+    given = f"""{POSTS} CREATE INDEX by_title ON posts (title); ALTER TABLE posts ALTER title SET NOT NULL,
+        ADD CONSTRAINT ranked CHECK (rank >= 0), ADD CONSTRAINT long CHECK (title <> '')"""
+    async with opened(database, "transform-column", TITLE | {"without": [left]}, given) as application:
+        with pytest.raises(EcError, match=said) as refused:
+            await application.plan()
+        assert refused.value.code == code
+
+
+async def test_what_is_left_behind_is_said(database: str) -> None:
+    """By the plan, with what happens when; the other rules go along."""
+    given = f"""{POSTS} ALTER TABLE posts ADD CONSTRAINT long CHECK (title <> ''), ADD UNIQUE (title),
+        ADD CONSTRAINT short CHECK (length(title) < 99)"""
+    fields = TITLE | {"without": ["long", "posts_title_key"]}
+    async with opened(database, "transform-column", fields, given) as application:
+        made = await application.plan()
+        told = [note.sentence for note in made.hazards if note.code == "left-behind"]
+        assert [each.partition(" stays on the old side alone")[0] for each in told] == [
+            "UNIQUE posts_title_key",
+            "CHECK long, CHECK ((title <> ''::text)),",
+        ]
+        begin = [step.id for step in made.steps(Section.CONTRACT) if step.becomes is None]
+        assert begin == ["check:short", "check:short:validate"]

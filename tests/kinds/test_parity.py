@@ -10,6 +10,7 @@ from tests.acceptance.cases import Case, run
 from tests.acceptance.catalog import difference
 from tests.acceptance.cycle import Application
 from tests.acceptance.script import scripted
+from tests.kinds.parity_of_left_rules import LEFT_BEHIND
 from tests.kinds.parity_of_new_rules import REVIEWS, SECOND_NAMES, USERS, must_fail
 
 pytestmark = pytest.mark.in_turn(2)
@@ -498,6 +499,7 @@ CASES = (
     P26,
     *SECOND_NAMES,
     *P29,
+    *LEFT_BEHIND,
     P34,
     *P36,
     P36_DROP,

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from expandcontract.changes import columns, fields, following_views, instant_type, outside, preflight
 from expandcontract.changes.kind import Spec
-from expandcontract.changes.new_rules import OneRuled
+from expandcontract.changes.left_rules import OneFreed
 from expandcontract.model.change import Change, Unfit
 from expandcontract.model.errors import NameTaken
 from expandcontract.model.names import Target, hidden_name, parse_column, parse_target, quote, shorten, slug
@@ -15,7 +15,7 @@ from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Question, Trial
 
 
-class ChangeTypeSpec(OneRuled):
+class ChangeTypeSpec(OneFreed):
     """`ec start change-type orders.total --type bigint --to total_cents`, or `--swap` to keep the name."""
 
     column: str = Field(
@@ -151,6 +151,7 @@ class ChangeType(columns.PairKind[ChangeTypeSpec]):
             recreate_views=spec.recreate_views,
             rules=spec.rules(new),
             names=fields.parsed(spec.names),
+            left=spec.left(),
         )
 
 

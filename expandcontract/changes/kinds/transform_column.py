@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from expandcontract.changes import columns, fields, following_views, into, preflight
 from expandcontract.changes.kind import Spec
-from expandcontract.changes.new_rules import OneRuled
+from expandcontract.changes.left_rules import OneFreed
 from expandcontract.model.change import Unfit
 from expandcontract.model.errors import NameTaken
 from expandcontract.model.names import Target, hidden_name, parse_column, parse_target, quote, slug
@@ -14,7 +14,7 @@ from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Question
 
 
-class TransformColumnSpec(OneRuled):
+class TransformColumnSpec(OneFreed):
     """`ec start transform-column orders.total cents --using 'total * 100' --back 'cents / 100'`."""
 
     column: str = Field(
@@ -81,6 +81,7 @@ class TransformColumn(columns.PairKind[TransformColumnSpec]):
             recreate_views=spec.recreate_views,
             rules=spec.rules(new),
             names=fields.parsed(spec.names),
+            left=spec.left(),
         )
 
 

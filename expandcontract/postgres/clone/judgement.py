@@ -191,8 +191,8 @@ class Question:
     old name. No expression makes the new value where a Python `function` does. `upsert_new` asks for a new
     side that ON CONFLICT can name from ready on. `more` are further columns of the new side, `old_more` of
     the old one. With `recreate_views` views over the column read the new side from contract on. `rules` are
-    those that only the new side gets. `names` are what indexes and constraints that go along are called from
-    contract on, by their present names.
+    those that only the new side gets, `left` the names of those of the old one that it does not get. `names`
+    are what indexes and constraints that go along are called from contract on, by their present names.
     """
 
     column: str
@@ -210,6 +210,7 @@ class Question:
     recreate_views: bool = False
     rules: RulesAsked = field(default_factory=RulesAsked)
     names: Mapping[str, str] = field(default_factory=dict)
+    left: tuple[str, ...] = ()
 
     @property
     def news(self) -> tuple[str, ...]:

@@ -83,7 +83,9 @@ def _validated(subject: Subject) -> Iterator[Step]:
 
 def _notes_dropped(subject: Subject) -> Iterator[Note]:
     for check in _checks(subject):
-        if check.name not in subject.definitions:
+        if check.name in subject.left:
+            yield subject.left_behind(f"CHECK {quote(check.name)}, {check.definition},")
+        elif check.name not in subject.definitions:
             yield Note.hazard(
                 "check-dropped",
                 subject.ends(f"CHECK {quote(check.name)}, {check.definition},", "--check")

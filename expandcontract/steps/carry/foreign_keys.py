@@ -19,7 +19,7 @@ def part(subject: Subject) -> Part:
     first: its writers reach this one through it.
     """
     keys = _keys(subject)
-    twins = [] if subject.pair.uneven else keys
+    twins = [] if subject.pair.uneven else [key for key in keys if key.name not in subject.left]
     return Part(
         before_contract=tuple(step for key in twins for step in _begin(subject, key)),
         contract=tuple(statement for key in keys for statement in _contract(subject, key)),
@@ -32,7 +32,7 @@ def part(subject: Subject) -> Part:
             for key in twins
             if key.enforced
         ),
-        notes=(*_notes(subject, twins), *(_ends(subject, key) for key in keys if subject.pair.uneven)),
+        notes=(*_notes(subject, twins), *(_ends(subject, key) for key in keys if key not in twins)),
     )
 
 
@@ -48,7 +48,7 @@ def _contract(subject: Subject, key: Constraint) -> Iterator[str]:
         yield tables.drop_constraint(subject.table, key.name)
     elif subject.takes(key.name):
         yield _rename(subject, key.name, subject.hidden_name(key.name))
-    if subject.takes(key.name):
+    if subject.takes(key.name) and key.name not in subject.left:
         yield _rename(subject, subject.new_name(key.name), key.name)
 
 
@@ -87,6 +87,8 @@ def _notes(subject: Subject, keys: Sequence[Constraint]) -> Iterator[Note]:
 def _ends(subject: Subject, key: Constraint) -> Note:
     rule = f"Foreign key {quote(key.name)}, {_bare(key)},"
     broken = "stops at its validation where rows break it by then"
+    if key.name in subject.left:
+        return subject.left_behind(rule, broken)
     return Note.hazard("foreign-key-dropped", subject.ends(rule, "--references", broken), about=key.name)
 
 

@@ -41,6 +41,9 @@ def _notes(subject: Subject, index: Index) -> Iterator[Note]:
         if index.unique and index.valid:
             yield Note.hazard("unique-dropped", subject.ends(f"UNIQUE {name}", "--unique"), about=index.name)
         return
+    if index.name in subject.left:
+        yield subject.left_behind(f"UNIQUE {name}")
+        return
     if index.tablespace is not None:
         space = quote(index.tablespace)
         yield Note(

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 from expandcontract.model.change import Pair
 from expandcontract.model.names import RelationName, derived, literal, quote, split
+from expandcontract.model.notes import Note
 from expandcontract.model.phases import State
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
@@ -27,7 +28,8 @@ class Subject:
     column, which undo may have to build, `final_definitions` those of all indexes for the new column as it is
     called after contract. `unique_at_ready` says that twins of unique indexes are unique from ready on, for
     new code that upserts, `recreate_views` that views over the column follow; `shown` are then the
-    expressions over the new side, one for each old column, that they show in its place. `default` is the new
+    expressions over the new side, one for each old column, that they show in its place. `left` are the rules
+    that the new side is not to get. `default` is the new
     side's default, unless the old one is volatile: that one moves at contract. `rules` are those that the
     new side does not have from the old one. `names` are those that the user chose for what is carried.
     """
@@ -45,6 +47,7 @@ class Subject:
     unique_at_ready: bool = False
     recreate_views: bool = False
     shown: tuple[str, ...] = ()
+    left: tuple[str, ...] = ()
     rules: NewRules = field(default_factory=NewRules)
     names: Mapping[str, str] = field(default_factory=dict)
 
@@ -70,6 +73,19 @@ class Subject:
         return (
             f"{rule} is a rule of the old side alone, and ends at contract: {back}undo brings it back, and "
             f"{broken}. There is none on {news}: {option} asks for one."
+        )
+
+    def left_behind(self, rule: str, broken: str = "names rows that break it by then first") -> Note:
+        """Return what is said of a rule that was asked to stay on the old side. `broken` is as for `ends`."""
+        until = (
+            "nothing leads back to it"
+            if self.pair.one_way
+            else "until contract what --back makes of new code's values has to keep it, or the write fails"
+        )
+        return Note(
+            "left-behind",
+            f"{rule} stays on the old side alone: {until}. Contract ends it; undo brings it back, and "
+            f"{broken}.",
         )
 
     @property

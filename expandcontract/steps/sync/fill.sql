@@ -11,6 +11,12 @@ BEGIN{stored}{moved}
         new_given := NOT {new_unchanged}{null_is_silence};
         old_given := NOT {old_unchanged};
     END IF;{left}
+    IF NOT altered AND TG_OP OPERATOR(pg_catalog.=) 'UPDATE'
+        AND COALESCE(pg_catalog.current_setting({filling}, true), '') OPERATOR(pg_catalog.=) 'on'
+    THEN
+        -- Our own write of what forward made of {old}, which back must not cut.
+        new_given := false;
+    END IF;
     -- Both given: an application that writes both. Back may read the session.
     IF new_given THEN{refuse}{write_back}{look}
         {note_new}

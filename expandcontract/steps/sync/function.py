@@ -27,7 +27,7 @@ def create(sync: Sync, *, ready: bool) -> str:
             else f"\n        IF NOT old_given THEN\n            {fields['give_back']}"
             f"{fields['back_fits']}\n        END IF;"
         )
-        return template.render("fill.sql", **fields, write_back=write_back)
+        return template.render("fill.sql", **fields, write_back=write_back, filling=literal(FILLING))
     return template.render("mirror.sql", **fields)
 
 
