@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from expandcontract import gates
 from expandcontract.alembic.migration_run import KEY
 from expandcontract.alembic.revisions import OF_A_KIND, OPTIONS, Operation
+from expandcontract.alembic.signals import listening
 from expandcontract.alembic.spoken import fields_of
 from expandcontract.alembic.telling import failure
 from expandcontract.engine import situation as situations
@@ -30,6 +31,7 @@ from expandcontract.model.errors import (
     BadSetting,
     EcError,
     GateShut,
+    Interrupted,
     LeaseHeld,
     LedgerMissing,
     TimeIsUp,
@@ -119,33 +121,48 @@ def has_written(migration: MigrationContext) -> bool:
 
 
 def within(said: "Said", work: Callable[[Context], Awaitable[T]]) -> T:
-    """Run `work` in a thread of its own and return what it returns; Ctrl-C asks it to stop where nothing is
-    half done.
+    """Run `work` in a thread of its own and return what it returns; SIGINT and SIGTERM ask it to stop where
+    nothing is half done, and once more stop it at once.
 
     Raises CommandError with everything that an error of `ec` says.
     """
-    loops: list[tuple[asyncio.AbstractEventLoop, asyncio.Event]] = []
+    under_way: list[tuple[asyncio.AbstractEventLoop, asyncio.Event, asyncio.Task[Any]]] = []
 
     async def opened() -> T:
         settings = load({} if said.url is None else {"database_url": said.where})
         stop = asyncio.Event()
-        loops.append((asyncio.get_running_loop(), stop))
         context = _context(settings, stop)
+        task = asyncio.current_task()
+        if task is not None:
+            under_way.append((asyncio.get_running_loop(), stop, task))
         try:
             return await work(context)
         finally:
             await context.database.close()
 
-    with ThreadPoolExecutor(1, "ec") as pool:
+    def stop() -> None:
+        _log.warning("Finishing the batch and its checkpoint. Once more stops at once.")
+        for loop, asked, _ in under_way:
+            loop.call_soon_threadsafe(asked.set)
+
+    def stop_at_once() -> None:
+        for loop, _, task in under_way:
+            loop.call_soon_threadsafe(task.cancel)
+
+    with ThreadPoolExecutor(1, "ec") as pool, listening(stop, stop_at_once):
         future = pool.submit(lambda: asyncio.run(opened()))
         try:
             return future.result()
-        except KeyboardInterrupt:
-            for loop, stop in loops:
-                loop.call_soon_threadsafe(stop.set)
-            raise
         except (EcError, DBAPIError) as error:
             raise failure(translate(error)) from error
+        except asyncio.CancelledError:
+            raise failure(
+                Interrupted(
+                    "Stopped at once.",
+                    state="What was committed is in the ledger; what was not is rolled back.",
+                    next="the same command again",
+                )
+            ) from None
 
 
 def _context(settings: Settings, stop: asyncio.Event) -> Context:

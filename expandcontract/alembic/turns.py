@@ -13,8 +13,9 @@ from sqlalchemy import Connection, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool, Pool, PoolResetState
 
+from expandcontract.alembic.signals import listening
 from expandcontract.alembic.telling import failure
-from expandcontract.model.errors import LockBudgetSpent
+from expandcontract.model.errors import Interrupted, LockBudgetSpent
 from expandcontract.settings.single import setting
 
 #: The same in every project: two of them in one database take turns as well.
@@ -51,14 +52,17 @@ def take(connection: Connection, budget: timedelta) -> Turn:
 
     Raises CommandError where that takes longer than `budget`.
     """
-    until, told = time.monotonic() + budget.total_seconds(), False
-    while (turn := _tried(connection)) is None:
-        if time.monotonic() >= until:
-            raise failure(_spent(connection, budget))
-        if not told:
-            _log.info("Another run of migrations is at work on this database: waiting for it.")
-            told = True
-        time.sleep(EVERY_SECONDS)
+    until, told, stopped = time.monotonic() + budget.total_seconds(), False, list[None]()
+    with listening(lambda: stopped.append(None), lambda: None):
+        while (turn := _tried(connection)) is None:
+            if stopped:
+                raise failure(Interrupted("Stopped.", state="Nothing was run."))
+            if time.monotonic() >= until:
+                raise failure(_spent(connection, budget))
+            if not told:
+                _log.info("Another run of migrations is at work on this database: waiting for it.")
+                told = True
+            time.sleep(EVERY_SECONDS)
     pool = connection.engine.pool
     if not event.contains(pool, "reset", _dropped):
         event.listen(pool, "reset", _dropped)

@@ -2,14 +2,18 @@
 
 import asyncio
 import logging
+import os
+import signal
 from pathlib import Path
 
 import pytest
+from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
 from expandcontract.engine import situation as situations
 from expandcontract.engine.context import Context
 from expandcontract.engine.leased_work import leased
+from expandcontract.model import killpoints
 from expandcontract.model.policy import Policy
 from expandcontract.postgres.connect import Database
 from tests.alembic.project import Project
@@ -51,5 +55,37 @@ async def test_whoever_is_at_work_on_the_change_is_waited_for(
             assert not run.done()
         await run
     await database.close()
+    assert project.at() == "b"
+    assert application.execute(READY).scalar_one()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
+def test_a_signal_stops_where_nothing_is_half_done(
+    tmp_path: Path, empty_database: str, application: Connection, number: signal.Signals
+) -> None:
+    """Also where env.py has an event loop, which would take the first one for itself. The run fails, the
+    version is not written, and the same command goes on.
+    """
+    project = Project(tmp_path, empty_database, "async")
+    project.revision("a", None, TABLE)
+    project.upgrade()
+    beginning(project, "1min")
+    before = signal.getsignal(number)
+    sent = list[str]()
+
+    def send(point: str) -> None:
+        if point == "start.created" and not sent:
+            sent.append(point)
+            os.kill(os.getpid(), number)
+
+    killpoints.watch(send)
+    try:
+        with pytest.raises(CommandError, match="EC130 b_rename stopped on request"):
+            project.upgrade()
+    finally:
+        killpoints.watch(None)
+    assert signal.getsignal(number) is before
+    assert project.at() == "a"
+    project.upgrade()
     assert project.at() == "b"
     assert application.execute(READY).scalar_one()
