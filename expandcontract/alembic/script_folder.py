@@ -2,6 +2,7 @@
 
 import os
 import tokenize
+import tomllib
 import traceback
 from collections.abc import Iterable
 from dataclasses import replace
@@ -31,7 +32,7 @@ def find(given: str | None = None, folder: Path = Path()) -> Config | None:
         raise UsageError(f"There is no {named}.", next="ec alembic check --config alembic.ini")
     ini = Path(named) if named is not None else folder / INI
     toml = ini.parent / PYPROJECT if ini.name != PYPROJECT else ini
-    in_toml = toml.is_file() and "[tool.alembic" in toml.read_text(encoding="utf-8")
+    in_toml = toml.is_file() and _has_alembic(toml)
     if ini.name != PYPROJECT and ini.is_file():
         return Config(str(ini), toml_file=str(toml)) if in_toml and knows_toml() else Config(str(ini))
     if not in_toml:
@@ -111,6 +112,13 @@ def shown(path: Path) -> Path:
         return path.resolve().relative_to(Path.cwd())
     except ValueError:
         return path
+
+
+def _has_alembic(path: Path) -> bool:
+    try:
+        return "alembic" in tomllib.loads(path.read_text(encoding="utf-8")).get("tool", {})
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{path} is not TOML.", why=str(error)) from error
 
 
 def knows_toml() -> bool:

@@ -138,7 +138,7 @@ def _known(script: ScriptDirectory, revision: str) -> bool:
 def _tips(script: ScriptDirectory, reached: Sequence[str]) -> tuple[str, ...]:
     """Return those of the revisions that are reached above which none of the others stands."""
     below = {id_ for each in reached for id_ in script_folder.of_script(script.get_revision(each)).below}
-    return tuple(dict.fromkeys(each for each in reached if each not in below)) or ("base",)
+    return tuple(dict.fromkeys(each for each in reached if each not in below)) or ("heads",)
 
 
 def _short(said: Said, waiting: "_Waiting", found: Target) -> Target:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from expandcontract.alembic import script_folder
 from expandcontract.cli.entry import run
 from tests.alembic.project import Project
 from tests.unit.test_alembic_chain import SOUND
@@ -70,7 +71,25 @@ def test_a_configuration_in_pyproject_is_found(project: Project, capsys: pytest.
     (project.folder / "pyproject.toml").write_text(
         '[tool.alembic]\nscript_location = "%(here)s"\n', encoding="utf-8"
     )
-    assert run(["alembic", "check"]) == 0
+    if script_folder.knows_toml():
+        assert run(["alembic", "check"]) == 0
+        return
+    assert run(["alembic", "check"]) == 2
+    assert "which Alembic reads from 1.16 on" in capsys.readouterr().err
+
+
+def test_a_pyproject_of_others_is_nothing_of_alembics(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A table whose name begins like Alembic's, say."""
+    (project.folder / "alembic.ini").unlink()
+    path = project.folder / "pyproject.toml"
+    path.write_text("[tool.alembic-utils]\n", encoding="utf-8")
+    assert run(["alembic", "check"]) == 2
+    assert "There is no alembic.ini here" in capsys.readouterr().err
+    path.write_text("[tool.alembic", encoding="utf-8")
+    assert run(["alembic", "check"]) == 2
+    assert "is not TOML" in capsys.readouterr().err
 
 
 def test_a_file_that_is_written_otherwise_is_read(project: Project) -> None:
