@@ -5,6 +5,7 @@ import shlex
 from pathlib import Path
 
 import pytest
+from alembic.util import CommandError
 
 from expandcontract.cli.entry import run
 from tests.alembic.project import Project
@@ -88,3 +89,21 @@ def test_an_env_py_without_options_is_named(project: Project, capsys: pytest.Cap
     )
     assert run(["alembic", "target"]) == 2
     assert "env.py does not say **ec.options(connection)" in capsys.readouterr().err
+
+
+def test_a_contract_may_be_let_stand_above_a_newcomer(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As long as no database has it: two lines, and the release passes."""
+    project.upgrade("b")
+    add = "op.add_column('users', sa.Column('seen', sa.Integer))"
+    project.revision("d", "c", add)
+    with pytest.raises(CommandError, match="Revision d comes after it"):
+        project.upgrade()
+    assert target(capsys)[0] == "b\n"
+    project.revision("d", "b", add)
+    project.revision("c", "d", 'op.ec_contract("b_rename")', 'op.ec_undo("b_rename")')
+    assert run(["alembic", "check"]) == 0
+    assert target(capsys)[0] == "d\n"
+    project.upgrade()
+    assert project.within("current").startswith("d")
