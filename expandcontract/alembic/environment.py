@@ -17,6 +17,7 @@ from expandcontract.alembic.telling import failure
 from expandcontract.model.durations import parse_duration
 from expandcontract.model.errors import EcError, UsageError
 from expandcontract.model.policy import Policy
+from expandcontract.orm.models import Verdict
 from expandcontract.settings.single import setting
 
 
@@ -119,22 +120,27 @@ class _Chosen:
         if not (unknown and meeting.pass_unknown(migration, self.said, unknown)):
             steps = migration_run.read(list(self.fn(heads, migration)))
             checking.require(steps, heads)
-            yield from self._upward(steps, migration) if upward else self._going(steps, migration)
+            yield from self._upward(steps, migration) if upward else self._going(steps, migration, ())
             moved = bool(steps)
         else:
             moved = False
         if self.turn is not None:
             self.turn.over(moved=moved)
 
-    def _going(self, steps: Sequence[migration_run.Step], migration: MigrationContext) -> Iterator[Any]:
-        return migration_run.going(steps, self.said, lambda name: meeting.work_on(migration, self.said, name))
+    def _going(
+        self, steps: Sequence[migration_run.Step], migration: MigrationContext, found: Sequence[Verdict]
+    ) -> Iterator[Any]:
+        def work_on(name: str) -> bool:
+            return meeting.work_on(migration, self.said, name)
+
+        return migration_run.going(steps, self.said, work_on, meeting.held(found))
 
     def _upward(self, steps: Sequence[migration_run.Step], migration: MigrationContext) -> Iterator[Any]:
         """Run the steps where code with these models may run before or after them."""
         pending = {self.said.key(call.change) for step in steps for call in step.ours}
         found = meeting.verdicts(migration)
         meeting.refuse(found, pending)
-        yield from self._going(steps, migration)
+        yield from self._going(steps, migration, found)
         if pending:
             found = meeting.verdicts(migration)
             meeting.refuse(found)

@@ -18,7 +18,7 @@ from expandcontract.model.durations import parse_duration, spell
 from expandcontract.model.errors import TimeIsUp, WrongState
 from expandcontract.model.phases import Stage
 from expandcontract.orm import changes, models
-from expandcontract.orm.models import Fit, Verdict
+from expandcontract.orm.models import Fit, Names, Verdict
 from expandcontract.settings.single import ledger_schema
 
 if TYPE_CHECKING:
@@ -52,6 +52,15 @@ def refuse(found: Sequence[Verdict], pending: Collection[str] = ()) -> None:
                     next=each.next,
                 )
             )
+
+
+def held(found: Sequence[Verdict]) -> dict[str, str]:
+    """Return the changes whose contract would take away what this very code names, each with why it waits."""
+    return {
+        each.change.name: f"The models of this code name {each.names} of it."
+        for each in found
+        if each.names in (Names.OLD, Names.BOTH) and each.change.stage in (Stage.BEFORE_READY, Stage.READY)
+    }
 
 
 def wait(migration: MigrationContext, said: "Said", found: Sequence[Verdict]) -> None:

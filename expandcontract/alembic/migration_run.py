@@ -1,7 +1,7 @@
 """A run of migrations: which of its steps are carried out, known before the first one is."""
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -79,15 +79,18 @@ def read(chosen: Sequence[Any]) -> list[Step]:
     return [_step(each) for each in chosen]
 
 
-def going(steps: Sequence[Step], said: Said, work_on: Callable[[str], object]) -> Iterator[Any]:
+def going(
+    steps: Sequence[Step], said: Said, work_on: Callable[[str], object], held: Mapping[str, str]
+) -> Iterator[Any]:
     """Yield the steps that are to be carried out, as Alembic chose them. A change that is to be contracted
-    and is not proven is worked on before, by `work_on`.
+    and is not proven is worked on before, by `work_on`. Those that are `held` are not contracted, for what
+    it says of them.
 
     Raises CommandError before the first one where a file is not as it must be, where an operation cannot be
     carried out, or where something else comes after a contract that is shut.
     """
     _require_sound([step.revision for step in steps])
-    shut = _shut(steps, said, work_on) if any(step.ours for step in steps) else None
+    shut = _shut(steps, said, work_on, held) if any(step.ours for step in steps) else None
     if shut is None:
         yield from (step.chosen for step in steps)
         return
@@ -109,15 +112,29 @@ def going(steps: Sequence[Step], said: Said, work_on: Callable[[str], object]) -
     )
 
 
-def _shut(steps: Sequence[Step], said: Said, work_on: Callable[[str], object]) -> Shut | None:
+def _shut(
+    steps: Sequence[Step], said: Said, work_on: Callable[[str], object], held: Mapping[str, str]
+) -> Shut | None:
     """Return the first contract that cannot pass, after what lacks nothing but a proof was proven."""
     worked_on = set[str]()
+    kept = _held(steps, said, held)
     shut = first_shut(steps, said)
     while shut is not None and shut.unproven and shut.change not in worked_on:
+        if kept is not None and kept.place <= shut.place:
+            break
         worked_on.add(shut.change)
         work_on(shut.change)
         shut = first_shut(steps, said)
-    return shut
+    return min((each for each in (shut, kept) if each is not None), key=lambda it: it.place, default=None)
+
+
+def _held(steps: Sequence[Step], said: Said, held: Mapping[str, str]) -> Shut | None:
+    for place, step in enumerate(steps):
+        for call in step.ours:
+            if call.operation == Operation.CONTRACT and said.key(call.change) in held:
+                change = said.key(call.change)
+                return Shut(place, change, held[change], "a version of the program without it, then this")
+    return None
 
 
 def first_shut(steps: Sequence[Step], said: Said) -> Shut | None:

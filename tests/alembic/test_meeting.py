@@ -72,7 +72,8 @@ def test_an_old_image_starts_until_its_side_is_hidden(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """It does not have the database's revision, and runs beside every change whose sides are both in use.
-    After contract it does not, and is told the way back.
+    After contract it does not, and is told the way back. Code that names what a contract of its own would
+    hide does not contract.
     """
     monkeypatch.setenv("EC_QUIET_FOR", "0")
     old = released(tmp_path / "1", empty_database, "name")
@@ -83,6 +84,12 @@ def test_an_old_image_starts_until_its_side_is_hidden(
         old.upgrade()
     assert "The database is at b, which this code does not have: it is older. It may run" in caplog.text
     application.execute(text("INSERT INTO users (id, display_name) VALUES (0, 'of new code')"))
+    both = released(tmp_path / "both", empty_database, "name", "display_name", begins="1min", contracts=True)
+    both.upgrade()
+    assert both.at() == "b"
+    assert (
+        "Stopped before c, which contracts b_rename: The models of this code name both sides" in caplog.text
+    )
     released(tmp_path / "3", empty_database, "display_name", begins="1min", contracts=True).upgrade()
     with pytest.raises(
         CommandError, match=r"EC312 This code cannot run: The models .* Next: ec undo b_rename"
