@@ -31,7 +31,8 @@ class Target:
     each branch), and which revisions are pending until there.
 
     Where that is not all: the revision that is `waiting`, the `change` that it contracts, why it cannot now,
-    the gates that are shut, and when the soak is over.
+    the gates that are shut, when the soak is over, and which revisions are `behind` it that are no contracts,
+    so that a run to the head ends with an error.
     """
 
     target: tuple[str, ...]
@@ -43,6 +44,7 @@ class Target:
     why: str = ""
     gates: tuple[Verdict, ...] = ()
     soaked_at: datetime | None = None
+    behind: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,10 @@ def find(config: Config) -> Target:
     checking.require_sound(steps, current)
     passing, shut = _passing(steps, seen.said)
     pending = tuple(each.revision.id for each in passing)
-    found = Target(_tips(script, (*current, *pending)), current, heads, pending)
+    behind = tuple(
+        each.revision.id for each in steps if each.revision.id not in pending and not each.contracts
+    )
+    found = Target(_tips(script, (*current, *pending)), current, heads, pending, behind=behind)
     return found if shut is None else _short(seen.said, shut, found)
 
 

@@ -28,6 +28,7 @@ def branch(project: Project, id_: str, column: str, to: str) -> None:
     project.revision(id_, "a", RENAME.format(column, to, f"{id_}_rename"), f'op.ec_rollback("{id_}_rename")')
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("first", ["b", "x"])
 async def test_two_columns_of_one_table_are_changed_in_either_order(
     project: Project, empty_database: str, first: str
@@ -49,6 +50,7 @@ async def test_two_columns_of_one_table_are_changed_in_either_order(
     assert not project.within("current")
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("first", ["b", "x"])
 def test_one_column_in_two_branches_is_refused_before_anything_is_run(project: Project, first: str) -> None:
     """Whichever was carried out before; one branch alone goes up."""

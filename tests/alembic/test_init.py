@@ -49,6 +49,7 @@ def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("EC_DATABASE_URL", raising=False)
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize(("template", "form"), [("generic", "sync"), ("async", "async")])
 def test_what_was_written_runs(
     tmp_path: Path, empty_database: str, template: str, form: str, capsys: pytest.CaptureFixture[str]

@@ -125,6 +125,7 @@ def test_the_entrypoint_migrates_and_starts_the_application(project: Project) ->
     assert "started" not in ran.stdout
 
 
+@pytest.mark.slow
 def test_a_pull_request_goes_up_down_and_up(project: Project) -> None:
     """What the workflow runs, runs."""
     steps = parsed(block("alembic-github-actions", "yaml"))["jobs"]["migrations"]["steps"]
@@ -134,6 +135,7 @@ def test_a_pull_request_goes_up_down_and_up(project: Project) -> None:
     assert project.within("current").startswith("b")
 
 
+@pytest.mark.slow
 def test_a_pipeline_upgrades_to_the_target(project: Project) -> None:
     """And says beside it what keeps it from going further."""
     ran = shell(project, "alembic upgrade $(ec alembic target)")

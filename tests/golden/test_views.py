@@ -236,6 +236,7 @@ VIEWS: dict[str, View] = {
             ),
         ),
         soaked_at=datetime(2026, 3, 2, 12, tzinfo=UTC),
+        behind=("5a2d",),
     ),
 }
 

@@ -39,8 +39,8 @@ _PLAN = """Write the plans of changes that revisions begin into phases/, under t
 ec run CHANGE then carries one out beside Alembic, and alembic upgrade --sql shows its statements."""
 _TARGET = """Say how far alembic upgrade can go now, and on stderr why not further.
 
-alembic upgrade $(ec alembic target) carries out all that can be. env.py is run for its connection;
-nothing is changed."""
+alembic upgrade $(ec alembic target) carries out all that can be; of several branches each has a line
+of its own. env.py is run for its connection; nothing is changed."""
 
 
 def _check(ctx: typer.Context, values: Mapping[str, Any]) -> int:

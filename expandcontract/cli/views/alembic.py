@@ -81,7 +81,8 @@ class ShutGateView(Part):
 class AlembicTargetView(View):
     """How far Alembic can upgrade now: `target` is what `alembic upgrade` may be told, a revision for each
     branch. `waiting` is the revision that cannot pass, for what `why` says of its `change`; `soaked_at` is
-    when its soak is over.
+    when its soak is over. `behind` are the revisions behind it that are no contracts: with them a run to the
+    head ends with an error.
     """
 
     schema_: Literal["ec.alembic-target/1"] = Field("ec.alembic-target/1", alias="schema")
@@ -94,6 +95,7 @@ class AlembicTargetView(View):
     why: str
     gates: tuple[ShutGateView, ...]
     soaked_at: datetime | None
+    behind: tuple[str, ...]
 
     @classmethod
     def of(cls, found: "Target") -> Self:
@@ -112,6 +114,7 @@ class AlembicTargetView(View):
             why=found.why,
             gates=tuple(shut),
             soaked_at=found.soaked_at,
+            behind=found.behind,
         )
 
     def text(self) -> str:
@@ -124,7 +127,8 @@ class AlembicTargetView(View):
             return ""
         said = f"{self.waiting} contracts {self.change}, which cannot be contracted now: {self.why}"
         nexts = dict.fromkeys(each.next for each in self.gates if each.next)
-        return "\n".join([said, *(f"next: {each}" for each in nexts)])
+        behind = f"Behind it, and so not to be reached: {', '.join(self.behind)}." if self.behind else ""
+        return "\n".join(filter(None, [said, behind, *(f"next: {each}" for each in nexts)]))
 
 
 class AlembicPlanView(View):
