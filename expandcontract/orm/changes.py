@@ -21,12 +21,14 @@ SCHEMA = "expandcontract"
 class There:
     """A table or view that is there now, with those of a change's columns that it has.
 
-    `found` says that its name without a schema leads to it.
+    `found` says that its name without a schema leads to it. `filled` are those of the columns that have a
+    default.
     """
 
     name: RelationName
     columns: frozenset[str]
     found: bool
+    filled: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,11 @@ class KnownChange:
     def columns_there(self) -> frozenset[str]:
         """Return those of its columns that code finds in the table now."""
         return frozenset().union(*(each.columns for each in self.there if each.name == self.table))
+
+    def is_filled(self) -> bool:
+        """Return whether a row that comes without its new columns gets a value in each of them."""
+        filled = frozenset[str]().union(*(each.filled for each in self.there if each.name == self.table))
+        return filled >= {*self.comes}
 
     def is_there(self, table: RelationName) -> bool:
         """Return whether there is something of that name."""
@@ -166,8 +173,8 @@ def _there(plan: str) -> str:
     name = "pg_catalog.name"
     return f"""
     SELECT pg_catalog.json_agg(pg_catalog.json_build_object(
-        'name', r.relname, 'found', pg_catalog.pg_table_is_visible(r.oid), 'columns', ARRAY(
-            SELECT a.attname::pg_catalog.text
+        'name', r.relname, 'found', pg_catalog.pg_table_is_visible(r.oid), 'columns', (
+            SELECT pg_catalog.json_object_agg(a.attname, a.atthasdef)
             FROM pg_catalog.jsonb_array_elements_text({plan}->'old_columns' || ({plan}->'new_columns')) each
             JOIN pg_catalog.pg_attribute a ON (a.attrelid, a.attname) = (r.oid, each.value::{name})
             WHERE a.attnum > 0 AND NOT a.attisdropped
@@ -199,11 +206,14 @@ def _change(told: Mapping[str, Any]) -> KnownChange:
         refuses=bool(told["enforces"]),
         claimed=tuple(told["claimed"]),
         hidden=told["hidden"] or "",
-        there=tuple(
-            There(RelationName(table.schema, each["name"]), frozenset(each["columns"]), each["found"])
-            for each in told["there"] or ()
-        ),
+        there=tuple(_standing(table.schema, each) for each in told["there"] or ()),
     )
+
+
+def _standing(schema: str, told: Mapping[str, Any]) -> There:
+    columns = told["columns"] or {}
+    filled = frozenset(name for name, has_default in columns.items() if has_default)
+    return There(RelationName(schema, told["name"]), frozenset(columns), told["found"], filled)
 
 
 def _relation(told: Mapping[str, str]) -> RelationName:

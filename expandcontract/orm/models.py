@@ -134,7 +134,8 @@ def _fit(met: "_Met", names: Names, *, whole: bool) -> Fit:
     if stage in (Stage.NOT_STARTED, Stage.BEFORE_READY):
         waits = names == Names.NEW or (names == Names.BOTH and met.missing_new)
         return Fit.WAITS if waits else Fit.RUNS
-    refused = whole and names == Names.OLD and not met.old and met.change.refuses
+    unknown = whole and names == Names.OLD and not met.old
+    refused = unknown and met.change.refuses and not met.change.is_filled()
     fails = {
         Stage.HIDDEN: met.missing_old or refused,
         Stage.PURGED: met.missing_old,
@@ -213,6 +214,8 @@ class _Met:
         change = self.change
         if names == Names.NEITHER:
             old, new = (_list(_of(change.table, side)) for side in (change.leaves, change.comes))
+            if change.stage == Stage.HIDDEN:
+                return f"Put {new} back into the model, or end the change: ec purge {change.name}"
             return f"Put {old} back into the model, or {new}."
         if change.stage == Stage.ROLLED_BACK:
             return f"ec start {change.name}"

@@ -104,6 +104,15 @@ async def _create(app: Application) -> KnownChange | None:
     return None
 
 
+async def test_a_column_that_is_filled_is_told_so(database: str) -> None:
+    """By a default: a row of code that does not know it has a value."""
+    fields = {"column": "users.country", "type": "text", "not_null": True, "default": "'de'"}
+    async with living(database, "add-column", fields, GIVEN) as life:
+        await life.start()
+        (change,) = (await _known(database)).changes
+    assert [each.filled for each in change.there] == [frozenset({"country"})]
+
+
 async def test_nothing_is_open_without_a_ledger(empty_database: str) -> None:
     """In a transaction that goes on afterwards; one that is no PostgreSQL has none either."""
     with sync_engine(empty_database) as engine, engine.begin() as connection:

@@ -106,6 +106,8 @@ def test_what_may_run_when_a_column_is_added_that_takes_no_null(
     assert verdict(having("country"), met).fit == with_it
     assert verdict(having(), met).fit == without
     assert verdict(having(), replace(met, refuses=False)).fit == RUNS
+    filled = (There(USERS, frozenset({"country"}), found=True, filled=frozenset({"country"})),)
+    assert verdict(having(), replace(met, there=filled)).fit == RUNS, "a row of old code gets its default"
     assert verdict(having(), met, whole=False).fit == RUNS
 
 
@@ -236,4 +238,7 @@ def test_what_is_said_names_the_column_the_change_and_the_way_out() -> None:
     assert verdict(having("display_name"), change(Stage.ROLLED_BACK)).next == "ec start c1"
     assert verdict(having(), change(Stage.READY)).next == (
         "Put public.users.name back into the model, or public.users.display_name."
+    )
+    assert verdict(having(), change(Stage.HIDDEN)).next == (
+        "Put public.users.display_name back into the model, or end the change: ec purge c1"
     )
