@@ -139,9 +139,11 @@ class _Chosen:
         """Run the steps where code with these models may run before or after them."""
         pending = {self.said.key(call.change) for step in steps for call in step.ours}
         found = meeting.verdicts(migration)
-        meeting.refuse(found, pending)
+        # What a revision is about to bring is not missed before it ran.
+        later = pending | (meeting.over(found) if steps else frozenset())
+        meeting.refuse(found, later)
         yield from self._going(steps, migration, found)
-        if pending:
+        if later:
             found = meeting.verdicts(migration)
             meeting.refuse(found)
         meeting.wait(migration, self.said, found)

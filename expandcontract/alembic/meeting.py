@@ -41,10 +41,17 @@ def verdicts(migration: MigrationContext) -> tuple[Verdict, ...]:
     return models.compare(models.named(metadata, translate), _known(migration))
 
 
-def refuse(found: Sequence[Verdict], pending: Collection[str] = ()) -> None:
-    """Raise CommandError where the code cannot run beside a change that no pending revision is about."""
+def over(found: Sequence[Verdict]) -> frozenset[str]:
+    """Return the changes in the way that were taken back, or are at their end: any revision may bring a
+    column of that name again.
+    """
+    return frozenset(each.change.name for each in models.in_the_way(found, Fit.FAILS) if not each.change.open)
+
+
+def refuse(found: Sequence[Verdict], later: Collection[str] = ()) -> None:
+    """Raise CommandError where the code cannot run beside a change that is not one to be looked at later."""
     for each in models.in_the_way(found, Fit.FAILS):
-        if each.change.name not in pending:
+        if each.change.name not in later:
             raise failure(
                 WrongState(
                     f"This code cannot run: {each.why}",

@@ -108,3 +108,23 @@ def test_a_database_without_changes_is_alembics_own(tmp_path: Path, empty_databa
     newer.upgrade()
     with pytest.raises(CommandError, match="Can't locate revision identified by 'b'"):
         released(tmp_path / "3", empty_database, "name").upgrade()
+
+
+def test_what_an_ordinary_revision_brings_is_not_missed_before_it_ran(
+    tmp_path: Path, empty_database: str
+) -> None:
+    """A change that was taken back, or ended long ago, says nothing of a column of its name that the run is
+    about to bring.
+    """
+    first = released(tmp_path / "1", empty_database, "name", begins="1min")
+    first.upgrade()
+    first.downgrade("a")
+    plain = released(tmp_path / "2", empty_database, "name", "display_name")
+    plain.revision("d", "a", 'op.add_column("users", sa.Column("display_name", sa.Text))')
+    plain.upgrade()
+    assert plain.at() == "d"
+    missing = released(tmp_path / "3", empty_database, "name", "display_name")
+    missing.revision("d", "a", "pass", 'op.drop_column("users", "display_name")')
+    missing.downgrade("a")
+    with pytest.raises(CommandError, match=r"b_rename was rolled back.* Next: ec start b_rename"):
+        missing.upgrade()
