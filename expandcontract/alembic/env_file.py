@@ -180,6 +180,8 @@ class _File:
     def importing(self) -> Edit:
         """Return the import, below the others."""
         imports = [node for node in self.tree.body if isinstance(node, ast.Import | ast.ImportFrom)]
+        if not imports:
+            raise NotKnown("Nothing is imported at the top.")
         place = self.end(imports[-1])
         rest = self.source.find("\n", place)
         place = len(self.source) if rest < 0 else rest + 1
@@ -235,8 +237,11 @@ class _File:
             tail = f",{self.newline}{indent}    {options},{self.newline}{indent}"
             yield Edit(end, self.end(call) - 1, tail)
         elif comma is not None:
-            after = self.source.index("\n", comma) + 1
-            yield Edit(after, after, f"{indent}{options},{self.newline}")
+            after = self.source.find("\n", comma, self.end(call)) + 1
+            if after:
+                yield Edit(after, after, f"{indent}{options},{self.newline}")
+            else:
+                yield Edit(comma, comma, f" {options}")
         elif len(f"{self.line_of(end)}, {options}") <= WIDTH:
             yield Edit(end, end, f", {options}")
         else:

@@ -95,7 +95,8 @@ def _touched(kind: str, spec: Spec) -> Touched:
     target = loaded.target(spec)
     old = frozenset(filter(None, (target.column, *loaded.also(spec))))
     new = frozenset(_new_columns(spec)) if target.column else frozenset[str]()
-    goes = kind in _COLUMN_GOES and not getattr(spec, "swap", False)
+    # Where nothing comes under another name, a type is changed in place.
+    goes = kind in _COLUMN_GOES and (kind != "change-type" or bool(new))
     return Touched(
         target.schema, target.table, old, new, old if goes else frozenset(), table_goes=kind in _TABLE_GOES
     )

@@ -105,6 +105,18 @@ def test_a_form_that_is_not_known_is_left_as_it_is(
     assert (tmp_path / "migrations" / "env.py").read_text(encoding="utf-8") == before
 
 
+def test_an_alembic_that_leads_nowhere_keeps_nothing_back(
+    tmp_path: Path, database: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The ledger is made as without it; asked for by name, it is an error."""
+    (tmp_path / "alembic.ini").write_text("[alembic]\nscript_location = nowhere\n", encoding="utf-8")
+    assert run(["--database-url", database, "init"]) == 0
+    said = capsys.readouterr()
+    assert "The ledger stands in schema expandcontract" in said.out
+    assert "Alembic's env.py was not looked at" in said.err
+    assert run(["init", "--write"]) == 2
+
+
 def test_without_alembic_there_is_nothing_to_write(capsys: pytest.CaptureFixture[str]) -> None:
     """And without a database nothing to make, as before."""
     assert run(["init", "--write"]) == 2

@@ -153,6 +153,17 @@ def test_what_fits_on_the_line_stays_on_it() -> None:
     assert "+            connection=connection, x=x, **ec.options(connection)" in short
 
 
+def test_a_call_that_ends_on_the_line_of_its_last_argument() -> None:
+    """With a comma or without one."""
+    source = "from alembic import context\ncontext.configure(\n    connection=c,\n    x=x{})\n"
+    assert changed(source.format(",")) == [
+        "+import expandcontract.alembic as ec",
+        "-    x=x,)",
+        "+    x=x, **ec.options(c))",
+    ]
+    assert "+    x=x, **ec.options(c))" in changed(source.format(""))
+
+
 def test_hooks_go_into_our_options() -> None:
     """Ours asks them after itself; comments stay where they are."""
     assert set(changed(HOOKS)) == {
@@ -175,6 +186,7 @@ def test_line_ends_of_windows_stay() -> None:
 @pytest.mark.parametrize(
     ("source", "why"),
     [
+        ("def run():\n  from alembic import context\n  context.configure(connection=c)", "Nothing is imp"),
         ("import this", "no call of context.configure"),
         ("from alembic import context\ncontext.configure(url=url)", "No call"),
         (GUIDE.replace("target_metadata)", "target_metadata, **arguments)"), "may hold hooks"),

@@ -54,6 +54,17 @@ def test_a_column_that_came_again_under_the_old_name_is_well() -> None:
     assert not found(model(column("name"), column("display_name")), more)
 
 
+@pytest.mark.parametrize("option", ["swap", "instant"])
+def test_a_column_of_another_type_under_its_name_is_well(option: str) -> None:
+    """The model names it still, and has to."""
+    changed = f'op.ec_start("change-type", "users.age", type="bigint", {option}=True, name="d")'
+    more = {
+        "d": ("c", changed, 'op.ec_rollback("d")'),
+        "e": ("d", 'op.ec_contract("d")', 'op.ec_undo("d")'),
+    }
+    assert not found(model(column("display_name"), column("age")), more)
+
+
 def test_a_table_that_a_contract_takes_away_is_found() -> None:
     """It is not the model's to use any more."""
     more = {

@@ -42,7 +42,7 @@ async def init(
         return
     if owner or app:
         raise UsageError("--owner and --app go with --sql.", next="ec init --sql --owner ROLE --app ROLE")
-    env_file = _env_file(config, write=write)
+    env_file = _env_file(session, config, write=write)
     # Where Alembic is, its first change makes the ledger, and the database is named by env.py.
     ledger = env_file is None or session.settings.database_url is not None
     if ledger:
@@ -59,14 +59,21 @@ async def _make(session: Session) -> None:
     session.phases.mkdir(parents=True, exist_ok=True)
 
 
-def _env_file(config: str | None, *, write: bool) -> EnvFileView | None:
+def _env_file(session: Session, config: str | None, *, write: bool) -> EnvFileView | None:
     """Return what Alembic's env.py needs; None where there is no Alembic."""
     try:
         from expandcontract.alembic import env_setup
     except ImportError:
         found = None
     else:
-        found = env_setup.look(config, write=write)
+        try:
+            found = env_setup.look(config, write=write)
+        except UsageError as error:
+            if write or config:
+                raise
+            # An alembic.ini that leads nowhere is no reason to make no ledger.
+            session.output.say(f"Alembic's env.py was not looked at: {error.message}")
+            found = None
     if found is None and (write or config):
         raise UsageError(
             "There is no Alembic here whose env.py could be written.",
