@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from expandcontract.model.names import RelationName, qualify_type, quote, shorten, without_length
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone import Answer, Answers
-from expandcontract.postgres.expression import single, without_constants
+from expandcontract.postgres.expression import expression_settings, of_money, single, without_constants
 from expandcontract.steps.row_function import RowFunction
 
 #: With a query inside, columns may have the names of others, and are told apart by the table's.
@@ -82,9 +82,17 @@ def read(
             str(body),
             named=_QUERY.search(each.text) is None,
             opaque=opaque == "True",
+            settings=_settings(snapshot, each, str(body)),
         )
         for each, (body, opaque), (change, label) in zip(expressions, rows, names, strict=True)
     )
+
+
+def _settings(snapshot: Snapshot, each: RowExpression, body: str) -> tuple[str, ...]:
+    """Return what is set while the expression is evaluated: who writes the row may have something else."""
+    words = (*(type_ for _, type_ in _columns(snapshot, each.text)), each.result, body)
+    settings = tuple(f"{name} = {value}" for name, value in expression_settings(words))
+    return (*settings, "lc_monetary FROM CURRENT") if of_money(words) else settings
 
 
 def _typed(each: RowExpression) -> str:

@@ -12,8 +12,8 @@ _SETTINGS = (
     (r"bytea", "bytea_output", "'hex'"),
     (r"interval", '"IntervalStyle"', "'postgres'"),
     (r"date|time|interval", '"DateStyle"', "'ISO, MDY'"),
-    (r"money", "lc_monetary", "'C'"),
 )
+_MONEY = re.compile(r"\bmoney\b")
 #: Types that take any other as text, or may do so inside: those of extensions and of users.
 _TEXT = re.compile(r"text|char|json|xml|\bname\b|\.")
 
@@ -27,6 +27,13 @@ def expression_settings(words: Iterable[str]) -> tuple[tuple[str, str], ...]:
     if _TEXT.search(text) is None:
         return ()
     return tuple((name, value) for types, name, value in _SETTINGS if re.search(rf"\b(?:{types})", text))
+
+
+def of_money(words: Iterable[str]) -> bool:
+    """Whether what an expression makes rests on lc_monetary. How many of the digits of an amount come after
+    the point is the application's to say: no value of ours would do for every database.
+    """
+    return any(_MONEY.search(each) for each in words)
 
 
 #: What is quoted: an escape string, any other string, an identifier, and between dollars.

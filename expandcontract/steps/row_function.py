@@ -13,7 +13,8 @@ class RowFunction:
     """A function of `columns` (name and type). `body` is what the server made of the expression, as it writes
     a standard body; its arguments have names where it uses those, and are `$1`, `$2` ... otherwise.
 
-    `opaque` says that it calls what may be another value at each call, or is not PostgreSQL's own.
+    `settings` are what must be set for it to mean the same in every session, as SQL. `opaque` says that it
+    calls what may be another value at each call, or is not PostgreSQL's own.
     """
 
     name: RelationName
@@ -22,17 +23,19 @@ class RowFunction:
     body: str
     named: bool
     opaque: bool = False
+    settings: tuple[str, ...] = ()
     label: str = field(default="", compare=False)
 
     def create(self) -> tuple[str, ...]:
         """Return the statements that make it, for who may write the table. Volatile, as nobody says more of
-        it: PostgreSQL puts the expression in its place all the same.
+        it: PostgreSQL puts the expression in its place all the same, unless something has to be set.
         """
         arguments = ", ".join(
             f"{quote(name)} {qualify_type(type_)}" if self.named else qualify_type(type_)
             for name, type_ in self.columns
         )
-        returns = f"RETURNS {qualify_type(self.result)} LANGUAGE sql {self.body}"
+        settings = "".join(f"SET {each} " for each in self.settings)
+        returns = f"RETURNS {qualify_type(self.result)} LANGUAGE sql {settings}{self.body}"
         return (
             f"CREATE OR REPLACE FUNCTION {self.name.sql}({arguments}) {returns}",
             f"GRANT EXECUTE ON FUNCTION {self._signature} TO PUBLIC",

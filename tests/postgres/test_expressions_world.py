@@ -126,3 +126,38 @@ async def test_no_setting_of_a_session_changes_a_value(
             await conn.fetchval(f"SELECT count(DISTINCT (x, {column}::text)) FROM t WHERE id % 10 = 1") == 1
         )
         await conn.execute("DELETE FROM t WHERE id > 10; RESET ALL")
+
+
+async def test_how_many_digits_an_amount_has_is_what_the_plan_saw(conn: Connection, database: str) -> None:
+    """Whatever the session of a writer has: of another lc_monetary 12.50 may be 1,250."""
+    await conn.execute("ALTER TABLE t ADD price money DEFAULT '12.50'")
+    kept = """SELECT proname::text FROM pg_proc
+        WHERE 'lc_monetary=' || current_setting('lc_monetary') = ANY (proconfig)
+        AND pronamespace = 'expandcontract_sync'::regnamespace AND prosqlbody IS NOT NULL ORDER BY 1"""
+    fill = {"column": "t.amount", "type": "numeric", "fill": "price::numeric"}
+    changes = (
+        Change("0001_numeric", "change-type", {"column": "t.price", "type": "numeric", "to": "x"}),
+        Change("0002_text", "change-type", {"column": "t.price", "type": "text", "to": "y"}),
+        Change("0003_filled", "add-column", fill),
+    )
+    for change in changes:
+        plan = await compiled(database, change)
+        await run(conn, plan, Section.EXPAND, Section.DUAL_WRITE)
+    found = {name.rstrip("!") for (name,) in await conn.fetch(kept)}
+    assert found == {
+        "0001_numeric_back", "0001_numeric_forward", "0002_text_back", "0002_text_forward",
+        "0003_filled_fill",
+    }  # fmt: skip
+
+
+async def test_no_setting_of_a_session_changes_what_fills_a_row(conn: Connection, database: str) -> None:
+    """What a new column gets of the others is the same whoever writes the row."""
+    fill = {"column": "t.said", "type": "text", "fill": "concat_ws(' ', f, b, i, d)"}
+    plan = await compiled(database, Change("0001_t", "add-column", fill))
+    await run(conn, plan, Section.EXPAND, Section.DUAL_WRITE)
+    await conn.execute("UPDATE t SET n = n")
+    await conn.execute("""SET extra_float_digits = -15; SET bytea_output = 'escape';
+        SET IntervalStyle = 'iso_8601'; SET DateStyle = 'German'""")
+    await conn.execute("INSERT INTO t (id, f, b, i, d) SELECT 10 + id, f, b, i, d FROM t")
+    await conn.execute("RESET ALL")
+    assert await conn.fetchval("SELECT count(DISTINCT said) FROM t") == 1

@@ -6,7 +6,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.errors import BadExpression
-from expandcontract.model.names import quote
+from expandcontract.model.names import literal, quote
 from expandcontract.postgres import bodies
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.clone.judgement import (
@@ -25,7 +25,7 @@ from expandcontract.postgres.clone.table import (
     evaluating,
     tries,
 )
-from expandcontract.postgres.expression import expression_settings, single
+from expandcontract.postgres.expression import expression_settings, of_money, single
 from expandcontract.postgres.message import has_parameters
 from expandcontract.postgres.query import execute, rows, value
 from expandcontract.postgres.settings import NO_PATH, own_path
@@ -192,6 +192,10 @@ async def _settings(
 ) -> tuple[tuple[str, str], ...]:
     """Return what must be set for the expression to mean the same in every session."""
     settings = expression_settings(words)
+    if of_money(words):
+        # As whoever makes the plan has it: as a rule what the database gives every session.
+        ((monetary,),) = await rows(conn, "SELECT pg_catalog.current_setting('lc_monetary')")
+        settings = (*settings, ("lc_monetary", literal(str(monetary))))
     if not rests.pathless:
         return settings
     ((path,),) = await rows(conn, "SELECT pg_catalog.current_setting('search_path')")
