@@ -78,10 +78,6 @@ def _require_options(call: Call) -> None:
         )
     if isinstance(call.options.get("acknowledge"), str):
         raise UsageError("acknowledge is a text.", why='It is a list of codes: ["upsert-new"].')
-    if not isinstance(call.options.get("names") or {}, dict):
-        raise UsageError(
-            "names is not a dict.", why="It says for each index or constraint what it is called."
-        )
     for each in _DURATIONS:
         if each in call.options:
             parse_duration(str(call.options[each]))

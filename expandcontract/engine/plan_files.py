@@ -4,7 +4,7 @@ import difflib
 import json
 import re
 import tomllib
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -128,20 +128,24 @@ def difference(plan: Plan, folder: Path, ledger_schema: str) -> str:
 
 def change_toml(plan: Plan) -> str:
     """Return change.toml: what was asked for, and the fingerprint of what was planned."""
-    fields = {
-        "kind": plan.change.kind,
-        **{key: value for key, value in plan.change.spec.items() if value is not None},
-    }
-    written = "\n".join(f"{key} = {_toml(value)}" for key, value in fields.items())
     return (
-        f'schema = "{SCHEMA}"\n\n[[change]]\n{written}\n\n'
+        f"{change_text(plan.change)}\n"
         "# Written by `ec plan`; `ec start` compares it with what it compiles against the live "
         "catalog.\n[plan]\n"
         f'fingerprint = "{plan.fingerprint}"\nserver_version = {plan.server_version}\n'
     )
 
 
+def change_text(change: Change) -> str:
+    """Return the part of change.toml that says what is asked for."""
+    fields = {"kind": change.kind, **{key: value for key, value in change.spec.items() if value is not None}}
+    written = "\n".join(f"{key} = {_toml(value)}" for key, value in fields.items())
+    return f'schema = "{SCHEMA}"\n\n[[change]]\n{written}\n'
+
+
 def _toml(value: object) -> str:
+    if isinstance(value, Mapping):
+        return f"{{ {', '.join(f'{_toml(key)} = {_toml(each)}' for key, each in value.items())} }}"
     # Strings, booleans and numbers are written alike in TOML and JSON, but for DEL.
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
