@@ -16,7 +16,6 @@ from expandcontract.alembic.migration_run import KEY, Said
 from expandcontract.alembic.telling import failure
 from expandcontract.model.durations import parse_duration
 from expandcontract.model.errors import EcError, UsageError
-from expandcontract.model.policy import Policy
 from expandcontract.orm.models import Verdict
 from expandcontract.settings.single import setting
 
@@ -102,7 +101,7 @@ def _take_over(connection: Connection, said: Said) -> None:
     fn = found.context_opts["fn"]
     # Whoever goes through several schemas asks for options once for each.
     fn = getattr(fn, "fn", fn)
-    turn = turns.take(connection, _budget()) if said.lock else None
+    turn = turns.take(connection, _budget) if said.lock else None
     found.context_opts["fn"] = _Chosen(fn, said, turn)
 
 
@@ -150,6 +149,8 @@ class _Chosen:
 
 
 def _budget() -> timedelta:
+    from expandcontract.model.policy import Policy
+
     said = setting("lock_budget")
     try:
         return Policy().lock_budget if said is None else parse_duration(said)

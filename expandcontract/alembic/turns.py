@@ -6,6 +6,7 @@ holds a snapshot, and whoever waits in `pg_advisory_lock` holds one: the two wou
 
 import logging
 import time
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any, Protocol
 
@@ -46,27 +47,30 @@ class Turn(Protocol):
         """Give it back as the connection goes back to its pool; what was open there is rolled back."""
 
 
-def take(connection: Connection, budget: timedelta) -> Turn:
+def take(connection: Connection, budget: Callable[[], timedelta]) -> Turn:
     """Return the turn, once nobody else has it. Leaves the connection as it was: outside of a transaction
     where it was, or Alembic would take one for somebody else's.
 
-    Raises CommandError where that takes longer than `budget`.
+    Raises CommandError where that takes longer than `budget`, which is asked for where somebody has it.
     """
-    until, told, stopped = time.monotonic() + budget.total_seconds(), False, list[None]()
+    turn = _tried(connection) or _waited(connection, budget())
+    pool = connection.engine.pool
+    if not event.contains(pool, "reset", _dropped):
+        event.listen(pool, "reset", _dropped)
+    connection.info[_HELD] = turn
+    return turn
+
+
+def _waited(connection: Connection, budget: timedelta) -> Turn:
+    until, stopped = time.monotonic() + budget.total_seconds(), list[None]()
+    _log.info("Another run of migrations is at work on this database: waiting for it.")
     with listening(lambda: stopped.append(None), lambda: None):
         while (turn := _tried(connection)) is None:
             if stopped:
                 raise failure(Interrupted("Stopped.", state="Nothing was run."))
             if time.monotonic() >= until:
                 raise failure(_spent(connection, budget))
-            if not told:
-                _log.info("Another run of migrations is at work on this database: waiting for it.")
-                told = True
             time.sleep(EVERY_SECONDS)
-    pool = connection.engine.pool
-    if not event.contains(pool, "reset", _dropped):
-        event.listen(pool, "reset", _dropped)
-    connection.info[_HELD] = turn
     return turn
 
 

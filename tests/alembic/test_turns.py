@@ -15,7 +15,12 @@ from expandcontract.testing.server import Server
 from tests.alembic.project import DRIVERS, Project
 from tests.pooler import pooled
 
-NOW, LONG = timedelta(0), timedelta(minutes=1)
+
+def now() -> timedelta:
+    """Wait for nobody."""
+    return timedelta(0)
+
+
 HELD = text(
     "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted "
     "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
@@ -56,17 +61,17 @@ def test_whoever_does_not_get_the_turn_says_who_has_it(engine: Engine, other: Co
     """After the lock budget, with the other one's process; the same command goes on."""
     pid = other.execute(text("SELECT pg_backend_pid()")).scalar_one()
     other.commit()
-    turns.take(other, NOW)
+    turns.take(other, now)
     with engine.connect() as connection:
         with pytest.raises(CommandError, match=rf"EC401 .* process {pid} .* Next: the same command again"):
-            turns.take(connection, NOW)
+            turns.take(connection, now)
         assert not connection.in_transaction()
 
 
 def test_the_turn_is_over_when_what_was_done_is_committed(engine: Engine, other: Connection) -> None:
     """Not before: who comes next must see the version that was reached."""
     with engine.connect() as connection:
-        turn = turns.take(connection, NOW)
+        turn = turns.take(connection, now)
         assert not connection.in_transaction()
         with connection.begin():
             connection.execute(text("SELECT 1"))
@@ -85,7 +90,7 @@ def test_a_run_that_fails_leaves_no_lock_in_the_pool(
     with engine.connect() as connection:
         if begun:
             connection.begin()
-        turns.take(connection, NOW)
+        turns.take(connection, now)
         assert held(other) == 1
     assert held(other) == 0
     with engine.connect() as connection:
@@ -100,12 +105,12 @@ async def test_behind_a_pooler_no_lock_stays_in_its_backends(empty_database: str
         straight = create_engine(empty_database.replace("postgresql", DRIVERS["sync"], 1))
         with straight.connect() as other:
             with through.connect() as connection:
-                turn = turns.take(connection, NOW)
+                turn = turns.take(connection, now)
                 assert held(other) == 1
                 with pytest.raises(CommandError, match="EC401"):
-                    turns.take(other, NOW)
+                    turns.take(other, now)
                 turn.over()
-                turns.take(connection, NOW)
+                turns.take(connection, now)
                 connection.execute(text("SELECT 1"))
             assert held(other) == 0
         through.dispose()
