@@ -11,8 +11,9 @@ from expandcontract.alembic.revisions import OF_A_KIND, OPTIONS, Call, Operation
 from expandcontract.alembic.spoken import fields_of
 from expandcontract.engine.allowed_verbs import place
 from expandcontract.engine.context import Context
-from expandcontract.engine.verbs import start
+from expandcontract.engine.verbs import init, start
 from expandcontract.engine.verbs import status as status_verb
+from expandcontract.ledger import migrate
 from expandcontract.model.change import Change
 from expandcontract.model.durations import parse_duration
 from expandcontract.model.errors import LedgerMissing, OtherSpec, UnknownChange, WrongState
@@ -28,14 +29,17 @@ _NOT_BEGUN = frozenset({Stage.NOT_STARTED, Stage.ROLLED_BACK})
 _WORKING = frozenset({*OF_A_KIND, Operation.CONTRACT})
 
 
-def first_shut(said: "Said", steps: Sequence[Sequence[Call]]) -> Shut | None:
-    """Return the first contract among the steps that cannot pass now; None where each passes.
+def first_shut(said: "Said", steps: Sequence[Sequence[Call]], *, acts: bool = False) -> Shut | None:
+    """Return the first contract among the steps that cannot pass now; None where each passes. Who then `acts`
+    finds a ledger that an earlier program made brought up to date.
 
     Raises CommandError where an operation cannot be carried out however long one waits: a change was begun
     with another spec, a contract is of none that was begun, a pooler stands in the way.
     """
 
     async def look(context: Context) -> Shut | None:
+        if acts and await _version(context):
+            await init.init(context)
         return await _first_shut(context, steps)
 
     return carrying.within(said, look)
@@ -62,8 +66,15 @@ async def _known(context: Context, names: Sequence[str]) -> Mapping[str, Situati
     try:
         found = await status_verb.load(context, sorted(set(names)))
     except LedgerMissing:
+        if await _version(context):
+            raise  # what it says of changes has to be read by its own program, or brought up to date
         return {}
     return {situation.name: situation for situation in found}
+
+
+async def _version(context: Context) -> int:
+    async with context.database.transaction() as conn:
+        return await migrate.version(conn, context.tables)
 
 
 def _require_same(call: Call, known: Situation | None) -> None:

@@ -118,7 +118,7 @@ def _shut(
     """Return the first contract that cannot pass, after what lacks nothing but a proof was proven."""
     worked_on = set[str]()
     kept = _held(steps, said, held)
-    shut = first_shut(steps, said)
+    shut = first_shut(steps, said, acts=True)
     while shut is not None and shut.unproven and shut.change not in worked_on:
         if kept is not None and kept.place <= shut.place:
             break
@@ -137,14 +137,15 @@ def _held(steps: Sequence[Step], said: Said, held: Mapping[str, str]) -> Shut | 
     return None
 
 
-def first_shut(steps: Sequence[Step], said: Said) -> Shut | None:
-    """Return the first contract of a run that cannot pass now.
+def first_shut(steps: Sequence[Step], said: Said, *, acts: bool = False) -> Shut | None:
+    """Return the first contract of a run that cannot pass now. Changes nothing, unless somebody `acts` on it.
 
     Raises CommandError where an operation cannot be carried out whatever one waits for.
     """
     from expandcontract.alembic import looking
 
-    return looking.first_shut(said, [tuple(call.keyed(said.key) for call in step.ours) for step in steps])
+    calls = [tuple(call.keyed(said.key) for call in step.ours) for step in steps]
+    return looking.first_shut(said, calls, acts=acts)
 
 
 def _step(chosen: Any) -> Step:  # noqa: ANN401 - Alembic's own

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+import asyncpg
 import pytest
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
@@ -12,6 +13,7 @@ from expandcontract.engine.verbs import purge
 from expandcontract.model.policy import Policy
 from expandcontract.postgres.connect import Database
 from tests.alembic.project import Project
+from tests.ledgers.restore import restore
 
 TABLE = """
 op.execute("CREATE TABLE users (id int PRIMARY KEY, name text)")
@@ -75,3 +77,24 @@ def test_after_purge_there_is_no_way_down(
     with pytest.raises(CommandError, match=r"EC312 b_rename was purged: .* Next: a revision that begins"):
         project.downgrade("a")
     assert project.at() == "c"
+
+
+def test_a_change_of_an_earlier_program_is_known(
+    tmp_path: Path, empty_database: str, application: Connection
+) -> None:
+    """Its ledger is brought up to date first: what cannot be read must not pass for what never began."""
+
+    async def restored() -> None:
+        connection = await asyncpg.connect(empty_database)
+        await restore(connection, "0.1", "rename-ready")
+        await connection.close()
+
+    asyncio.run(restored())
+    project = Project(tmp_path, empty_database, "sync")
+    project.revision("a", None, "pass")
+    rename = 'op.ec_start("rename-column", "people.name", "display_name", name="0001_people")'
+    project.revision("b", "a", rename, 'op.ec_rollback("0001_people")')
+    project.within("stamp", "b")
+    project.downgrade("a")
+    query = text("SELECT state FROM expandcontract.change")
+    assert application.execute(query).scalar_one() == "rolled_back"
