@@ -23,8 +23,9 @@ def rewriting(filters: Filters, users: Directives | None) -> Directives:
     def rewrite(context: MigrationContext, revision: Any, directives: list[Any]) -> None:  # noqa: ANN401
         from expandcontract.alembic import autogenerate
 
-        for upgrade in directives[0].upgrade_ops_list if directives else ():
-            upgrade.ops = filters.without_ours(upgrade.ops)
+        for script in directives:
+            for both in (*script.upgrade_ops_list, *script.downgrade_ops_list):
+                both.ops = filters.without_ours(both.ops)
         if directives and not _checks(context):
             autogenerate.rewrite(context, directives)
         if users is not None:

@@ -1,5 +1,7 @@
 """`alembic check` is clean for the right models in every phase of a change, and not for the wrong ones."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -207,3 +209,59 @@ def test_what_an_open_change_is_about_is_not_compared(tmp_path: Path, empty_data
     project.within("revision", autogenerate=True, message="next")
     (written,) = (tmp_path / "versions").glob("*_next.py")
     assert "'change-type', '\"Users\".size'" in written.read_text(encoding="utf-8")
+
+
+@pytest.mark.slow
+def test_one_change_is_clean_from_start_to_purge(
+    tmp_path: Path, empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before it is ready, contracted, brought back, contracted again, purged; an index keeps its name."""
+    monkeypatch.setenv("EC_QUIET_FOR", "0s")
+    project = Project(tmp_path, empty_database, "sync")
+    project.revision("a", None, dedent(SMALL).strip())
+    names = """names={"ix_name": "ix_name"}"""
+    words = f'"rename-column", \'"Users".name\', "display_name", name="b_rename", inline="0s", {names}'
+    project.revision("b", "a", f"op.ec_start({words})", 'op.ec_rollback("b_rename")')
+    project.revision("c", "b", 'op.ec_contract("b_rename", soak="1s")', 'op.ec_undo("b_rename")')
+    old = models(project, "name", small("name", indexed=True))
+    new = models(
+        project, "display_name", small("display_name", indexed=True).replace("ix_display_name", "ix_name")
+    )
+    project.env()
+    project.upgrade("b")
+    assert not check(project, old)
+    assert not check(project, new)
+    typed(project, "backfill", "b_rename")
+    for again in (True, False):
+        contracted(project)
+        assert not check(project, new)
+        assert "add_column" in check(project, old)
+        if again:
+            project.env()
+            project.downgrade("b")
+            assert not check(project, old)
+            assert not check(project, new)
+            typed(project, "verify", "b_rename")
+    typed(project, "purge", "b_rename", "--now", "--confirm", "b_rename")
+    assert not check(project, new)
+
+
+def contracted(project: Project) -> None:
+    """Upgrade until every contract has passed."""
+    project.env()
+    for _ in range(10):
+        if "(head)" in project.within("current"):
+            return
+        project.upgrade()
+    raise AssertionError("the contracts do not pass")
+
+
+def typed(project: Project, *words: str) -> None:
+    """Run a command of `ec`."""
+    url = project.url.replace("postgresql+psycopg", "postgresql")
+    subprocess.run(
+        [sys.executable, "-m", "expandcontract", *words],
+        env={**project.environment(), "EC_DATABASE_URL": url},
+        check=True,
+        capture_output=True,
+    )

@@ -5,9 +5,11 @@ from typing import Any
 
 import pytest
 import sqlalchemy as sa
-from alembic.operations import MigrateOperation
+from alembic.migration import MigrationContext
+from alembic.operations import MigrateOperation, ops
 
 from expandcontract.alembic.filters import Filters, is_ours
+from expandcontract.alembic.generating import rewriting
 
 #: Never connected: nothing here asks it.
 CONNECTION: Any = None
@@ -95,3 +97,11 @@ def test_operations_of_other_libraries_on_ours_are_taken_out(filters: Filters) -
         Dropped(Schema("moves")),
     ]
     assert filters.without_ours([*theirs, *ours]) == theirs
+
+
+def test_they_are_taken_out_of_both_ways(filters: Filters) -> None:
+    """A downgrade would make them again."""
+    ops_ = [Dropped(Thing("refuse", "moves"))]
+    script = ops.MigrationScript("a", ops.UpgradeOps(ops_), ops.DowngradeOps(ops_))
+    rewriting(filters, None)(MigrationContext.configure(dialect_name="postgresql"), "", [script])
+    assert [each.ops for each in (*script.upgrade_ops_list, *script.downgrade_ops_list)] == [[], []]
