@@ -10,9 +10,9 @@ from typing import Any
 from sqlalchemy import Engine
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from expandcontract.orm.changes import SCHEMA
 from expandcontract.orm.heartbeat import EVERY, beating
 from expandcontract.orm.requirement import Models, require
+from expandcontract.settings.single import ledger_schema
 
 #: What frameworks take: a function of the application that gives a context manager.
 Lifespan = Callable[[Any], AbstractAsyncContextManager[Any]]
@@ -28,7 +28,7 @@ def lifespan(  # noqa: PLR0913 - what a check and a heartbeat take
     every: timedelta = EVERY,
     patience: timedelta = timedelta(0),
     whole: bool = True,
-    schema: str = SCHEMA,
+    schema: str | None = None,
     own: Lifespan | None = None,
 ) -> Lifespan:
     """Return a lifespan that checks the models before the application starts, and sends heartbeats while it
@@ -47,7 +47,7 @@ def lifespan(  # noqa: PLR0913 - what a check and a heartbeat take
         every: as `heartbeat` takes it.
         patience: as `require` takes it. A server that is not up in time may be killed meanwhile.
         whole: as `require` takes it.
-        schema: that of the ledger.
+        schema: as `require` takes it.
         own: the application's own lifespan. It begins after the check and ends after the last heartbeat, so
             that it may dispose of the engine; what it yields is the application's state.
 
@@ -56,15 +56,16 @@ def lifespan(  # noqa: PLR0913 - what a check and a heartbeat take
     """
     if application is not None and not version:
         raise ValueError("lifespan: an application needs its version")
+    ledger = schema or ledger_schema()
 
     @asynccontextmanager
     async def living(app: Any = None) -> AsyncIterator[Any]:  # noqa: ANN401 - of any framework
         if metadata is not None:
-            asked = partial(require, metadata=metadata, patience=patience, whole=whole, schema=schema)
+            asked = partial(require, metadata=metadata, patience=patience, whole=whole, schema=ledger)
             await (asyncio.to_thread(asked, engine) if isinstance(engine, Engine) else asked(engine))
         async with (
             nullcontext() if own is None else own(app) as state,
-            _beating(engine, application, version, instance, every, schema),
+            _beating(engine, application, version, instance, every, ledger),
         ):
             yield state
 

@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from expandcontract.model.errors import EcError, MissingPrivilege, TimeIsUp, WrongState
 from expandcontract.model.names import quote, sync_schema
 from expandcontract.orm import changes, models
-from expandcontract.orm.changes import SCHEMA
 from expandcontract.orm.models import Fit, Verdict
+from expandcontract.settings.single import ledger_schema
 
 #: What a program's models are, as Alembic's target_metadata says it.
 Models = MetaData | Iterable[MetaData]
@@ -30,13 +30,18 @@ def require(
     *,
     patience: timedelta = ...,
     whole: bool = ...,
-    schema: str = ...,
+    schema: str | None = ...,
 ) -> Coroutine[Any, Any, None]: ...
 
 
 @overload
 def require(
-    engine: Engine, metadata: Models, *, patience: timedelta = ..., whole: bool = ..., schema: str = ...
+    engine: Engine,
+    metadata: Models,
+    *,
+    patience: timedelta = ...,
+    whole: bool = ...,
+    schema: str | None = ...,
 ) -> None: ...
 
 
@@ -46,7 +51,7 @@ def require(
     *,
     patience: timedelta = _AT_ONCE,
     whole: bool = True,
-    schema: str = SCHEMA,
+    schema: str | None = None,
 ) -> Coroutine[Any, Any, None] | None:
     """Raise an error where a program with these models cannot run in the database as it is now.
 
@@ -57,7 +62,8 @@ def require(
         patience: how long to wait where the models name only the new side of a change that is not ready yet.
         whole: whether the models name every column of the tables that they have. With False nothing follows
             from a column that they do not name.
-        schema: that of the ledger.
+        schema: that of the ledger; by default the one that `ec` would take here, from EC_LEDGER_SCHEMA or
+            [tool.expandcontract].
 
     Where no change meets the models it returns at once, and so it does where there is no ledger.
 
@@ -65,7 +71,8 @@ def require(
     they have to wait longer; MissingPrivilege where the ledger does not tell this role. Their texts have
     everything: code, what, why, the state, and the next command. What SQLAlchemy raises is raised as it is.
     """
-    check = _Check((metadata,) if isinstance(metadata, MetaData) else tuple(metadata), whole, schema)
+    several = (metadata,) if isinstance(metadata, MetaData) else tuple(metadata)
+    check = _Check(several, whole, schema or ledger_schema())
     end = time.monotonic() + patience.total_seconds()
     if isinstance(engine, AsyncEngine):
         return _awaited(engine, check, end)

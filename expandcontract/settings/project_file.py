@@ -4,7 +4,6 @@ A file above the working directory may be somebody else's: under /tmp, or in a h
 shares. Its limits are taken; what would run a command, open a URL or send a query is not.
 """
 
-import grp
 import os
 import stat
 import tomllib
@@ -91,6 +90,8 @@ def _doubt(path: Path) -> str:
 
 def _own_group(gid: int) -> bool:
     """Whether a group is this user's alone, as many systems make one for each."""
+    import grp  # not everywhere where applications import expandcontract.orm
+
     if gid == 0:
         return True
     try:

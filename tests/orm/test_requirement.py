@@ -6,11 +6,15 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Column, Integer, MetaData, Table
 
+from expandcontract.ledger.migrate import migrate
+from expandcontract.ledger.tables import Tables
 from expandcontract.model.errors import EcError, MissingPrivilege, TimeIsUp, WrongState
 from expandcontract.orm import require
+from expandcontract.postgres.connect import Database
 from tests.acceptance.cycle import living
 from tests.orm.engines import async_engine, sync_engine
 from tests.postgres import ledgers
+from tests.postgres.ledgers import Ledger
 
 GIVEN = """
 CREATE TABLE users (id int PRIMARY KEY, name text);
@@ -120,3 +124,24 @@ async def test_a_role_that_may_not_know_does_not_start(database: str) -> None:
         assert "GRANT EXECUTE ON FUNCTION expandcontract_sync.changes()" in str(refused)
         with sync_engine(ledgers.as_role(database, "requirer")) as engine:
             require(engine, OLD, schema="elsewhere")
+
+
+async def test_the_ledger_is_where_the_settings_have_it(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As for `ec` itself: a check that looks elsewhere would find nothing open. It asks where nothing may be
+    written as well.
+    """
+    elsewhere = Ledger(Database(database, ledger_schema="kept"), Tables("kept"))
+    await migrate(elsewhere.database)
+    await elsewhere.sql(ledgers.TABLE)
+    await ledgers.with_change(elsewhere)
+    options = {"options": "-cdefault_transaction_read_only=on"}
+    with sync_engine(database, connect_args=options) as engine:
+        require(engine, NEW)
+        monkeypatch.setenv("EC_LEDGER_SCHEMA", "kept")
+        require(engine, OLD)
+        with pytest.raises(TimeIsUp, match="Next: ec start"):
+            require(engine, NEW)
+        require(engine, NEW, schema="expandcontract")
+    await elsewhere.database.close()
