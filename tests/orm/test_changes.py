@@ -1,8 +1,10 @@
 """What a database says of its changes to whoever has models, as it is asked by any driver."""
 
+from collections.abc import Callable
+
 import asyncpg
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import create_engine, event, text
 
 from expandcontract.engine.verbs import plan
 from expandcontract.ledger import change as change_writer
@@ -81,9 +83,32 @@ async def test_a_change_is_told_in_every_stage(database: str) -> None:
             {"column": "users.size", "type": "bigint", "swap": True},
             {"leaves": (), "comes": ()},
         ),
+        (
+            "change-type",
+            {"column": "users.size", "type": "bigint", "to": "bytes"},
+            {"leaves": ("size",), "comes": ("bytes",)},
+        ),
+        (
+            "rename-column",
+            RENAME | {"instant": True},
+            {"leaves": ("name",), "comes": ("display_name",), "table_leaves": False, "comes_table": None},
+        ),
+        (
+            "merge-columns",
+            {"columns": ["users.name", "users.fax"], "into": "both = name", "one_way": True},
+            {"leaves": ("name", "fax"), "comes": ("both",)},
+        ),
+        (
+            "add-index",
+            {"table": "users", "columns": "name"},
+            {"leaves": (), "comes": (), "table_leaves": False, "comes_table": None},
+        ),
         ("set-not-null", {"column": "users.name"}, {"leaves": (), "comes": (), "refuses": True}),
     ],
-    ids=lambda case: case if isinstance(case, str) else "",
+    ids=[
+        *("rename-table", "drop-table", "drop-column", "add-column", "split-column", "swap", "to"),
+        *("instant", "merge-columns", "add-index", "set-not-null"),
+    ],
 )
 async def test_the_sides_of_a_kind(
     database: str, kind: str, fields: dict[str, object], wanted: dict[str, object]
@@ -111,6 +136,31 @@ async def test_a_column_that_is_filled_is_told_so(database: str) -> None:
         await life.start()
         (change,) = (await _known(database)).changes
     assert [each.filled for each in change.there] == [frozenset({"country"})]
+
+
+async def test_a_table_that_a_change_makes_comes(database: str) -> None:
+    """It is there when the change is at its end, and what waited for it may run."""
+    statement = "CREATE TABLE bills (id int PRIMARY KEY)"
+    bills = RelationName("public", "bills")
+    async with living(database, "create-table", {"statement": statement}, GIVEN) as life:
+        await life.ready()
+        (change,) = (await _known(database)).changes
+    assert (change.comes_table, change.table_leaves, change.stage) == (bills, False, Stage.FINISHED)
+    assert change.is_there(bills)
+
+
+async def test_a_program_asks_twice_at_most(database: str, empty_database: str) -> None:
+    """Whether there is a ledger, and what it says; however many changes there are."""
+    for url, wanted in ((empty_database, 1), (database, 2)):
+        asked: list[str] = []
+        with sync_engine(url) as engine, engine.connect() as connection:
+            event.listen(engine, "before_cursor_execute", _keeping(asked))
+            read(connection)
+        assert len(asked) == wanted
+
+
+def _keeping(asked: list[str]) -> Callable[..., None]:
+    return lambda *of: asked.append(of[2])
 
 
 async def test_nothing_is_open_without_a_ledger(empty_database: str) -> None:

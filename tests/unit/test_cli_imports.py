@@ -44,6 +44,21 @@ def test_the_package_imports_nothing() -> None:
     assert not imported("-c", "import expandcontract") & {*HEAVY, "expandcontract.model"}
 
 
+def test_an_application_imports_neither_the_engine_nor_a_driver() -> None:
+    """`expandcontract.orm` brings what it needs of SQLAlchemy, and an application keeps its own driver."""
+    heavy = {
+        "asyncpg",
+        "psycopg",
+        "pydantic",
+        "structlog",
+        "rich",
+        "typer",
+        "alembic",
+        "expandcontract.engine",
+    }
+    assert not imported("-c", "import expandcontract.orm") & heavy
+
+
 @pytest.mark.parametrize("name", expandcontract.__all__)
 def test_the_public_names_resolve(name: str) -> None:
     """Everything that is promised is there."""
