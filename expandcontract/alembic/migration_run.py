@@ -117,7 +117,7 @@ def _shut(
 ) -> Shut | None:
     """Return the first contract that cannot pass, after what lacks nothing but a proof was proven."""
     worked_on = set[str]()
-    kept = _held(steps, said, held)
+    kept = first_held(steps, said, held)
     shut = first_shut(steps, said, acts=True)
     while shut is not None and shut.unproven and shut.change not in worked_on:
         if kept is not None and kept.place <= shut.place:
@@ -125,10 +125,16 @@ def _shut(
         worked_on.add(shut.change)
         work_on(shut.change)
         shut = first_shut(steps, said)
-    return min((each for each in (shut, kept) if each is not None), key=lambda it: it.place, default=None)
+    return earlier(shut, kept)
 
 
-def _held(steps: Sequence[Step], said: Said, held: Mapping[str, str]) -> Shut | None:
+def earlier(*found: Shut | None) -> Shut | None:
+    """Return the one that comes first among the steps; None of none."""
+    return min((each for each in found if each is not None), key=lambda it: it.place, default=None)
+
+
+def first_held(steps: Sequence[Step], said: Said, held: Mapping[str, str]) -> Shut | None:
+    """Return the first contract of a change that is held."""
     for place, step in enumerate(steps):
         for call in step.ours:
             if call.operation == Operation.CONTRACT and said.key(call.change) in held:

@@ -1,7 +1,7 @@
 """How far a database can be upgraded now. env.py is run for its connection; nothing is changed."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -13,7 +13,7 @@ from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 
 from expandcontract import gates
-from expandcontract.alembic import carrying, checking, migration_run, script_folder
+from expandcontract.alembic import carrying, checking, meeting, migration_run, script_folder
 from expandcontract.alembic.migration_run import KEY, Said, Shut, Step
 from expandcontract.alembic.revisions import Operation, Revision
 from expandcontract.engine.context import Context
@@ -57,10 +57,13 @@ class _Waiting:
 
 @dataclass(frozen=True)
 class _Seen:
-    """What env.py's connection showed: where the database is, and what env.py said of ec."""
+    """What env.py's connection showed: where the database is, what env.py said of ec, and which changes its
+    models hold, with why.
+    """
 
     current: tuple[str, ...]
     said: Said
+    held: Mapping[str, str]
 
 
 def find(config: Config) -> Target:
@@ -76,7 +79,7 @@ def find(config: Config) -> Target:
         return Target(("heads",), current, heads)
     steps = migration_run.read(_chosen(script, current))
     checking.require_sound(steps, current)
-    passing, shut = _passing(steps, seen.said)
+    passing, shut = _passing(steps, seen)
     pending = tuple(each.revision.id for each in passing)
     behind = tuple(
         each.revision.id for each in steps if each.revision.id not in pending and not each.contracts
@@ -89,13 +92,14 @@ def _chosen(script: ScriptDirectory, current: Any) -> list[Any]:  # noqa: ANN401
     return list(script._upgrade_revs("heads", current))  # noqa: SLF001 - what `alembic upgrade` calls
 
 
-def _passing(steps: Sequence[Step], said: Said) -> tuple[list[Step], "_Waiting | None"]:
+def _passing(steps: Sequence[Step], seen: "_Seen") -> tuple[list[Step], "_Waiting | None"]:
     """Return the steps that can be carried out now, and the first that cannot: what waits in one branch keeps
     nothing of another one back, and what lacks nothing but a proof is proven by the run.
     """
     passing, first = list(steps), None
     while any(step.ours for step in passing):
-        shut = migration_run.first_shut(passing, said)
+        kept = migration_run.first_held(passing, seen.said, seen.held)
+        shut = migration_run.earlier(kept, migration_run.first_shut(passing, seen.said))
         if shut is None:
             break
         waiting = passing[shut.place].revision
@@ -112,10 +116,10 @@ def _lineage(step: Step) -> set[str]:
 
 
 def _looked(config: Config, script: ScriptDirectory) -> _Seen:
-    seen = list[tuple[tuple[str, ...], Said | None]]()
+    seen = list[tuple[tuple[str, ...], Said | None, Mapping[str, str]]]()
 
     def look(current: Sequence[str], context: Any) -> list[Any]:  # noqa: ANN401 - Alembic's own
-        seen.append((tuple(current), context.opts.get(KEY)))
+        seen.append((tuple(current), context.opts.get(KEY), meeting.held(meeting.verdicts(context))))
         return []
 
     # What env.py prints is no revision. No destination is said: this is no run that moves the version.
@@ -123,14 +127,14 @@ def _looked(config: Config, script: ScriptDirectory) -> _Seen:
         script.run_env()
     if not seen:
         raise UsageError("env.py runs no migrations.", why="It has to call context.run_migrations().")
-    current, said = seen[0]
+    current, said, held = seen[0]
     if said is None:
         raise UsageError(
             "env.py does not say **ec.options(connection).",
             why="Contracts would not wait for their gates.",
             next="ec init",
         )
-    return _Seen(current, said)
+    return _Seen(current, said, held)
 
 
 def _known(script: ScriptDirectory, revision: str) -> bool:
