@@ -1,7 +1,6 @@
 """The bridge: verbs are carried out in a thread with a loop and connections of its own."""
 
 import asyncio
-import logging
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +17,7 @@ from expandcontract.alembic.migration_run import KEY
 from expandcontract.alembic.revisions import OF_A_KIND, OPTIONS, Operation
 from expandcontract.alembic.signals import listening
 from expandcontract.alembic.spoken import fields_of
-from expandcontract.alembic.telling import failure
+from expandcontract.alembic.telling import failure, log
 from expandcontract.engine import situation as situations
 from expandcontract.engine.context import Context
 from expandcontract.engine.verbs import backfill, contract, init, rollback, start, status, undo, wait
@@ -60,7 +59,6 @@ INLINE = "5min"
 _FILLED = frozenset({backfilled.NAME, leaves_covered.NAME, sync_intact.NAME, verified.NAME})
 #: Between two looks whether another process is done with the change.
 LOOK_SECONDS = 0.5
-_log = logging.getLogger("alembic.expandcontract")
 
 
 def carry_out(migration: MigrationContext, operation: "EcOperation") -> None:
@@ -141,7 +139,7 @@ def within(said: "Said", work: Callable[[Context], Awaitable[T]]) -> T:
             await context.database.close()
 
     def stop() -> None:
-        _log.warning("Finishing the batch and its checkpoint. Once more stops at once.")
+        log.warning("Finishing the batch and its checkpoint. Once more stops at once.")
         for loop, asked, _ in under_way:
             loop.call_soon_threadsafe(asked.set)
 
@@ -188,7 +186,7 @@ def _context(settings: Settings, stop: asyncio.Event) -> Context:
 
 def _tell(event: Event) -> None:
     if isinstance(event, Notice):
-        _log.info("%s: %s", event.change, event.text)
+        log.info("%s: %s", event.change, event.text)
 
 
 def _soaking(context: Context, soak: str) -> Context:
@@ -232,7 +230,7 @@ async def _start(context: Context, operation: "EcOperation") -> None:
     name, inline = str(options["name"]), parse_duration(options.get("inline", INLINE))
     await _begin(context, operation, options)
     if not await fill(context, name, inline):
-        _log.warning(
+        log.warning(
             "%s is begun, and not ready after %s: old code runs on. Next: ec backfill %s",
             name,
             spell(inline),
@@ -274,7 +272,7 @@ async def _contract(context: Context, operation: "EcOperation") -> None:
 async def _rollback(context: Context, operation: "EcOperation") -> None:
     name = operation.words[0]
     if await _stage(context, name) is None:
-        _log.info("%s was never begun here: there is nothing to roll back.", name)
+        log.info("%s was never begun here: there is nothing to roll back.", name)
         return
     await _alone(context, name, context.policy.lock_budget, lambda: rollback.rollback(context, name))
 
@@ -283,7 +281,7 @@ async def _undo(context: Context, operation: "EcOperation") -> None:
     name = operation.words[0]
     stage = await _stage(context, name)
     if stage in (None, Stage.NOT_STARTED, Stage.ROLLED_BACK):
-        _log.info("%s is not begun here: there is nothing to undo.", name)
+        log.info("%s is not begun here: there is nothing to undo.", name)
         return
     if stage == Stage.PURGED:
         raise WrongState(
@@ -321,7 +319,7 @@ async def _alone(
             if until is not None and time.monotonic() >= until:
                 raise
             if not told:
-                _log.info("%s: %s Waiting.", name, error.message)
+                log.info("%s: %s Waiting.", name, error.message)
                 told = True
         context.check_stop(name)
         await asyncio.sleep(LOOK_SECONDS)

@@ -98,7 +98,7 @@ def _require_same(call: Call, known: Situation | None) -> None:
 def _shut(where: int, call: Call, known: Situation | None, begun: set[str]) -> Shut | None:
     name = call.change
     if name in begun and (known is None or known.stage in _NOT_BEGUN | {Stage.BEFORE_READY}):
-        return Shut(where, name, f"{name} begins in this run.", "alembic upgrade head, with the next deploy")
+        return Shut(where, name, f"{name} begins in this run.")
     if known is None:
         raise UnknownChange(
             f"A revision contracts {name}, which nothing has begun here.",

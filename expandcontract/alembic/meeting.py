@@ -2,7 +2,6 @@
 knows.
 """
 
-import logging
 from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
@@ -13,7 +12,7 @@ from alembic.util import CommandError
 
 from expandcontract.alembic import script_folder
 from expandcontract.alembic.revisions import OF_A_KIND
-from expandcontract.alembic.telling import failure
+from expandcontract.alembic.telling import failure, log
 from expandcontract.model.durations import parse_duration, spell
 from expandcontract.model.errors import TimeIsUp, WrongState
 from expandcontract.model.phases import Stage
@@ -26,7 +25,6 @@ if TYPE_CHECKING:
 
     from expandcontract.alembic.migration_run import Said
 
-_log = logging.getLogger("alembic.expandcontract")
 #: What is gone from old code's view, or may be.
 _CONTRACTED = frozenset({Stage.HIDDEN, Stage.PURGED})
 
@@ -97,7 +95,7 @@ def work_on(migration: MigrationContext, said: "Said", name: str) -> bool:
     stays = timedelta(0) if name in said.begun else _inline(migration.script, said, name)
     if carrying.is_foreign(migration) and carrying.has_written(migration):
         return False
-    _log.info("%s is not ready: at work on it for at most %s.", name, spell(stays))
+    log.info("%s is not ready: at work on it for at most %s.", name, spell(stays))
     with carrying.released(migration, "The backfill"):
         return carrying.work_on(said, name, stays)
 
@@ -149,7 +147,7 @@ def pass_unknown(migration: MigrationContext, said: "Said", unknown: Sequence[st
                 )
     found = verdicts(migration)
     refuse(found)
-    _log.warning(
+    log.warning(
         "The database is at %s, which this code does not have: it is older. It may run, as both sides of "
         "every change that it meets are in use. Nothing was run.",
         where,

@@ -1,6 +1,5 @@
 """A run of migrations: which of its steps are carried out, known before the first one is."""
 
-import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -10,12 +9,11 @@ from sqlalchemy import Connection
 
 from expandcontract.alembic import script_folder, tenants
 from expandcontract.alembic.revisions import Call, Operation, Revision
-from expandcontract.alembic.telling import failure
+from expandcontract.alembic.telling import failure, log
 from expandcontract.model.errors import GateShut, UsageError
 
 #: Under this key of the migration context's options stands what env.py said.
 KEY = "expandcontract"
-_log = logging.getLogger("alembic.expandcontract")
 
 
 @dataclass(frozen=True)
@@ -103,12 +101,16 @@ def going(
                 f"{here} contracts {shut.change}, which cannot be contracted now.",
                 why=f"{shut.why}{after}",
                 state="Nothing was run.",
-                next=shut.next,
+                next=shut.next or "alembic upgrade $(ec alembic target), and the rest with the next deploy",
             )
         )
     yield from (step.chosen for step in steps[: shut.place])
-    _log.warning(
-        "Stopped before %s, which contracts %s: %s The next run goes on.", here, shut.change, shut.why
+    log.warning(
+        "Stopped before %s, which contracts %s: %s The next run goes on.%s",
+        here,
+        shut.change,
+        shut.why,
+        f" Meanwhile: {shut.next}" if shut.next else "",
     )
 
 

@@ -4,7 +4,6 @@ It is asked for again and again, and never waited for: CREATE INDEX CONCURRENTLY
 holds a snapshot, and whoever waits in `pg_advisory_lock` holds one: the two would wait for each other.
 """
 
-import logging
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -15,7 +14,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import NullPool, Pool, PoolResetState
 
 from expandcontract.alembic.signals import listening
-from expandcontract.alembic.telling import failure
+from expandcontract.alembic.telling import failure, log
 from expandcontract.model.errors import Interrupted, LockBudgetSpent
 from expandcontract.settings.single import setting
 
@@ -34,7 +33,6 @@ AND l.database OPERATOR(pg_catalog.=) (
 AND l.classid::pg_catalog.int8 OPERATOR(pg_catalog.=) {LOCK >> 32}
 AND l.objid::pg_catalog.int8 OPERATOR(pg_catalog.=) {LOCK & 0xFFFFFFFF}
 """.strip()
-_log = logging.getLogger("alembic.expandcontract")
 
 
 class Turn(Protocol):
@@ -63,7 +61,7 @@ def take(connection: Connection, budget: Callable[[], timedelta]) -> Turn:
 
 def _waited(connection: Connection, budget: timedelta) -> Turn:
     until, stopped = time.monotonic() + budget.total_seconds(), list[None]()
-    _log.info("Another run of migrations is at work on this database: waiting for it.")
+    log.info("Another run of migrations is at work on this database: waiting for it.")
     with listening(lambda: stopped.append(None), lambda: None):
         while (turn := _tried(connection)) is None:
             if stopped:

@@ -58,3 +58,15 @@ def test_on_shut_is_one_of_two_words() -> None:
     """A word that is misspelt would be silence where a pipeline wants to fail."""
     with pytest.raises(CommandError, match="EC201 on_shut is 'stopp'"):
         ec.options(on_shut="stopp")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("configured", ["", "logging.basicConfig()\n"])
+def test_a_warning_is_seen_whatever_the_project_logs(configured: str) -> None:
+    """Once: Alembic's own logger is silent where nobody configures one."""
+    found = fresh(
+        "import logging\nimport expandcontract.alembic\n"
+        f"{configured}from expandcontract.alembic.telling import log\n"
+        "log.info('progress')\nlog.warning('Stopped before %s', 'c')\n"
+    )
+    assert found.count("Stopped before c") == 1
+    assert "progress" not in found
