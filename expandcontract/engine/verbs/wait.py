@@ -17,7 +17,7 @@ EVERY_SECONDS = 1.0
 HOPELESS = {
     "ready": frozenset({Stage.ROLLED_BACK}),
     "contractable": frozenset({Stage.HIDDEN, Stage.PURGED, Stage.ROLLED_BACK, Stage.FINISHED}),
-    "hidden": frozenset({Stage.PURGED, Stage.ROLLED_BACK, Stage.FINISHED}),
+    "hidden": frozenset({Stage.ROLLED_BACK, Stage.FINISHED}),
 }
 #: Goals that are called otherwise where they are told.
 _WORDS = {"hidden": "contracted"}
@@ -25,7 +25,7 @@ _WORDS = {"hidden": "contracted"}
 
 async def wait(context: Context, name: str | None, goal: str, timeout: timedelta | None) -> Situation:  # noqa: ASYNC109 - the operator's, not the task's
     """Return the change once it is `ready`, `contractable` or `hidden`. New code may run from ready on, after
-    contract and purge too.
+    contract and purge too; what is purged was hidden.
 
     Raises TimeIsUp, WrongState when it cannot get there, NotReady when somebody damaged it and nobody is at
     work on it, UnknownChange, Interrupted.
@@ -75,7 +75,7 @@ def _reached(situation: Situation, goal: str) -> bool:
         case "contractable":
             return situation.ready and all(verdict.open for verdict in gates.judge_all(situation))
         case _:
-            return situation.state == State.HIDDEN
+            return situation.state in (State.HIDDEN, State.PURGED)
 
 
 def _obstacle(situation: Situation, goal: str) -> str:
