@@ -144,7 +144,7 @@ class _Chosen:
         yield from self._going(steps, migration, found)
         if later:
             found = meeting.verdicts(migration)
-            meeting.refuse(found)
+            meeting.refuse(found, meeting.above(migration, self.said, found))
         meeting.wait(migration, self.said, found)
 
 

@@ -46,6 +46,18 @@ def over(found: Sequence[Verdict]) -> frozenset[str]:
     return frozenset(each.change.name for each in models.in_the_way(found, Fit.FAILS) if not each.change.open)
 
 
+def above(migration: MigrationContext, said: "Said", found: Sequence[Verdict]) -> set[str]:
+    """Return the changes that revisions begin which the database is still below; none where nothing is in the
+    way.
+    """
+    script = migration.script
+    if script is None or not models.in_the_way(found, Fit.FAILS):
+        return set()
+    pending = script.iterate_revisions("heads", migration.get_current_heads())
+    steps = (script_folder.of_script(each).up for each in pending)
+    return {said.key(call.change) for up in steps for call in up.ours if call.operation in OF_A_KIND}
+
+
 def refuse(found: Sequence[Verdict], later: Collection[str] = ()) -> None:
     """Raise CommandError where the code cannot run beside a change that is not one to be looked at later."""
     for each in models.in_the_way(found, Fit.FAILS):

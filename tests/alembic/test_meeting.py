@@ -64,6 +64,21 @@ def test_code_that_names_the_new_side_alone_waits_for_it(tmp_path: Path, empty_d
         released(tmp_path / "6", empty_database, begins="0").upgrade()
 
 
+def test_a_change_that_a_later_revision_begins_again_stands_in_nobodys_way(
+    tmp_path: Path, empty_database: str
+) -> None:
+    """Whoever goes down and then up revision by revision has the newest models all the while."""
+    new = released(tmp_path, empty_database, "display_name", begins="1min")
+    new.revision("b", "a", "pass", "pass")
+    new.revision("c", "b", START.format(inline="1min"), 'op.ec_rollback("b_rename")')
+    new.upgrade()
+    new.downgrade("a")
+    new.upgrade("b")
+    assert new.at() == "b"
+    new.upgrade()
+    assert new.at() == "c"
+
+
 def test_an_old_image_starts_until_its_side_is_hidden(
     tmp_path: Path,
     empty_database: str,
