@@ -7,7 +7,7 @@ from datetime import timedelta
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expandcontract.engine import copy_session
+from expandcontract.engine import copy_session, earlier_fill
 from expandcontract.engine.leased_work import Work
 from expandcontract.ledger.chunk import is_swept
 from expandcontract.model.change import Mode
@@ -106,6 +106,7 @@ async def copy_to_end(work: Work, pace: SweepPace, *, anew: bool = False) -> Swe
     _, _, action = work.plan.sweep(Purpose.COPY)
     if isinstance(action, Transformation):
         await require(action.function)
+    await earlier_fill.refuse(work, action)
     after, found = None, [0]
     while True:
         round_ = await _round(work, anew=anew, after=after)

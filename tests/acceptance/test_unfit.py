@@ -5,7 +5,9 @@ import pytest
 
 from expandcontract import gates
 from expandcontract.engine.verbs import log
-from expandcontract.model.errors import GateShut, Mismatches
+from expandcontract.model.errors import GateShut, Mismatches, StepFailed
+from expandcontract.model.phases import Stage
+from expandcontract.steps.sessions import FILLING
 from tests.acceptance.cycle import living
 from tests.acceptance.script import Script, scripted
 
@@ -188,3 +190,24 @@ async def test_what_is_filled_and_does_not_fit_is_named(database: str, unfit: st
         await script.settle()
         assert await script.rows("SELECT name FROM users ORDER BY id") == [("bOB",), ("Ann",), (None,)]
         assert await script.mismatches() == 1
+
+
+async def test_an_earlier_trigger_that_would_bend_old_values_fills_nothing(
+    database: str,
+) -> None:
+    """Its plan goes on where nothing would be bent; else the rows are counted before the first is written."""
+    async with living(database, "transform-column", LOSSY | {"unfit": "accept"}, NAMES) as life:
+        await life.start()
+        await life.sql(f"""ALTER TABLE expandcontract.change DISABLE TRIGGER USER;
+            UPDATE expandcontract.change
+            SET plan = replace(plan::text, '{FILLING}', 'expandcontract.once')::jsonb;
+            ALTER TABLE expandcontract.change ENABLE TRIGGER USER""")
+        with pytest.raises(StepFailed, match="would get another value in name"):
+            await life.backfill()
+        assert await life.rows("SELECT name, handle FROM users ORDER BY id") == [
+            ("bOB", None),
+            ("Ann", None),
+            (None, None),
+        ]
+        await life.sql("UPDATE users SET name = 'Bob' WHERE id = 1")
+        assert (await life.backfill()).stage == Stage.READY
