@@ -9,7 +9,7 @@ from expandcontract.alembic.hints import HINT, Hints, Key
 from expandcontract.alembic.renaming import Renaming
 from expandcontract.alembic.single_changes import changes_of
 from expandcontract.alembic.wanted import WHOLE, Sorted, Wanted, columns, qualified
-from expandcontract.model.names import slug
+from expandcontract.model.names import quote, slug
 
 #: Says whether two types differ, as Alembic compares them.
 Differ = Callable[[Any, Any], bool]
@@ -32,11 +32,33 @@ def sort(operations: Sequence[MigrateOperation], hints: Hints, differ: Differ) -
         if isinstance(operation, ops.ModifyTableOps) and key not in made:
             _Table(operation, found, hints, differ, gone).sort()
         elif isinstance(operation, ops.DropTableOp):
-            found.changes.append(_dropped(key))
+            like = [each for each in operations if _is_like(each, operation)]
+            if like:
+                found.remarks.append(tuple(_asked(key, like)))
+            else:
+                found.changes.append(_dropped(key))
         else:
             found.stays.append(operation)
     found.settled()
     return found
+
+
+def _is_like(come: Any, gone: ops.DropTableOp) -> bool:  # noqa: ANN401 - any operation
+    """Say whether a table that comes has the columns of one that goes."""
+    if not isinstance(come, ops.CreateTableOp):
+        return False
+    return {each.name for each in come.to_table().columns} == {each.name for each in gone.to_table().columns}
+
+
+def _asked(key: Key, like: Sequence[Any]) -> Iterator[str]:
+    """Yield what asks whether a table was renamed. It is not dropped until somebody has decided."""
+    old = qualified(*key)
+    for each in like:
+        new = qualified(each.schema, each.table_name)
+        yield f"Is {new} what {old} was? Then write instead, with a contract in a revision above:"
+        yield f'    op.ec_start("rename-table", {old!r}, {quote(each.table_name)!r}, name="...")'
+    yield f"If not: {old} is still there. This hides it, with a contract in a revision above:"
+    yield f'    op.ec_start("drop-table", {old!r}, name="...")'
 
 
 def _dropped(key: Key) -> Wanted:

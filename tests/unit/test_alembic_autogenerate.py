@@ -284,6 +284,20 @@ def test_a_table_of_the_same_revision_stays_alembic_s() -> None:
     assert "lock_timeout" not in code(script)
 
 
+def test_a_table_s_rename_is_not_guessed_either() -> None:
+    """One goes and one of its columns comes: the old one stays, and the file says what decides."""
+    old, new = users(size=sa.Integer), sa.Table("people", sa.MetaData(), sa.Column("id", sa.Integer))
+    new.append_column(sa.Column("size", sa.Integer))
+    upgrade = ops.UpgradeOps([ops.CreateTableOp.from_table(new), ops.DropTableOp.from_table(old)])
+    made = [ops.MigrationScript("4f", upgrade, upgrade.reverse_into(ops.DowngradeOps([])))]
+    rewrite(context(new.metadata), made)
+    (script,) = made
+    assert "op.create_table('people'" in code(script)
+    assert "# Is people what users was?" in code(script)
+    assert "#     op.ec_start(\"rename-table\", 'users', 'people'" in code(script)
+    assert "\nop.ec_start" not in code(script)
+
+
 @pytest.mark.parametrize(
     ("was", "to", "expected"),
     [
