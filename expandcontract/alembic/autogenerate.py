@@ -46,11 +46,12 @@ def rewrite(context: MigrationContext, directives: list[ops.MigrationScript]) ->
 
     Raises CommandError for a hint of a model that cannot be meant.
     """
-    script = directives[0]
+    script, hints = directives[0], _hints(context)
+    hints.require_meant()
     # Alembic's template for several databases has several of them in one file.
     if len(script.upgrade_ops_list) != 1 or not script.upgrade_ops_list[0].ops:
         return
-    found = sort(script.upgrade_ops_list[0].ops, _hints(context), _differ(context))
+    found = sort(script.upgrade_ops_list[0].ops, hints, _differ(context))
     if not found.changes and not found.remarks:
         return
     chain = [script] if found.stays or not found.changes else []

@@ -96,9 +96,10 @@ def released(migration: MigrationContext, what: str) -> Iterator[None]:
             UsageError(
                 f"{what} comes after something that was written in this run, in a transaction of env.py's.",
                 why="ec works on connections of its own, and commits before: engine.begin() keeps Alembic "
-                "from it.",
+                "from it, or a statement of env.py's before context.configure() that was not committed.",
                 state=f"Nothing of this run is kept{but}.",
-                next=f"in env.py, {driver} engine.connect() as connection:",
+                next=f"in env.py, {driver} engine.connect() as connection: and connection.commit() after "
+                "what it executes before context.configure()",
             )
         )
     yield

@@ -45,6 +45,29 @@ class Hints:
             )
         return own if own is not None else listed
 
+    def require_meant(self) -> None:
+        """Raise CommandError for a hint to a name that the model still has, also where models and database
+        have the same columns: two that swap their names look as if nothing had changed.
+        """
+        for key, table in self.models.items():
+            for column in table.columns:
+                old = self.of(key, column)
+                if old is not None and self.has(key, old):
+                    raise self.refused_twice(key, old, str(column.name))
+
+    def refused_twice(self, key: Key, old: str, new: str) -> CommandError:
+        """Return the error for a hint to a name that the model still has."""
+        swaps = any(
+            str(column.name) == old and self.of(key, column) == new for column in self.models[key].columns
+        )
+        return refused(
+            key,
+            f"{new} was called {old}, as it says, and {old} is still in the model.",
+            "Names are swapped in two releases, by way of a third name."
+            if swaps
+            else f"Take {old} out of the model, or the hint off {new}.",
+        )
+
     def has(self, key: Key, column: str) -> bool:
         """Say whether a model has a column of that name still."""
         table = self.models.get(key)

@@ -2,13 +2,15 @@
 knows.
 """
 
-from collections.abc import Collection, Sequence
+import json
+from collections.abc import Collection, Iterator, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, cast
 
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
+from sqlalchemy import MetaData, Table, text
 
 from expandcontract.alembic import script_folder
 from expandcontract.alembic.revisions import OF_A_KIND
@@ -25,6 +27,22 @@ if TYPE_CHECKING:
 
     from expandcontract.alembic.migration_run import Said
 
+#: What of `wanted` (schema or null, table, column) there is not.
+_LACKING = """
+SELECT pg_catalog.concat_ws('.', w.s, w.t, w.c)
+FROM pg_catalog.jsonb_to_recordset(CAST(:wanted AS pg_catalog.jsonb))
+    w(s pg_catalog.text, t pg_catalog.text, c pg_catalog.text)
+WHERE NOT EXISTS (
+    SELECT FROM pg_catalog.pg_attribute a
+    JOIN pg_catalog.pg_class r ON r.oid OPERATOR(pg_catalog.=) a.attrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) r.relnamespace
+    WHERE a.attname OPERATOR(pg_catalog.=) CAST(w.c AS pg_catalog.name) AND NOT a.attisdropped
+    AND r.relname OPERATOR(pg_catalog.=) CAST(w.t AS pg_catalog.name)
+    AND CASE WHEN w.s IS NULL THEN pg_catalog.pg_table_is_visible(r.oid)
+        ELSE n.nspname OPERATOR(pg_catalog.=) CAST(w.s AS pg_catalog.name) END
+)
+ORDER BY 1
+"""
 #: What is gone from old code's view, or may be.
 _CONTRACTED = frozenset({Stage.HIDDEN, Stage.PURGED})
 
@@ -159,12 +177,55 @@ def pass_unknown(migration: MigrationContext, said: "Said", unknown: Sequence[st
                 )
     found = verdicts(migration)
     refuse(found)
+    _require_older(migration, where)
     log.warning(
         "The database is at %s, which this code does not have: it is older. It may run, as both sides of "
         "every change that it meets are in use. Nothing was run.",
         where,
     )
     return True
+
+
+def _require_older(migration: MigrationContext, where: str) -> None:
+    """Raise CommandError where the database lacks what the models name: such code is not older than it, but
+    of another branch, and passing for older would leave out its own revisions.
+    """
+    lacks = _lacking(migration)
+    if lacks:
+        raise failure(
+            WrongState(
+                f"The database is at {where}, which this code does not have, and lacks {', '.join(lacks)}, "
+                "which its models name.",
+                why="So this code is not older: it is of another branch, or the file of a revision is gone.",
+                state="Nothing was run.",
+                next="code that has the revision; alembic stamp --purge where its file is gone for good",
+            )
+        )
+
+
+def _lacking(migration: MigrationContext) -> list[str]:
+    """Return the columns that the models name, and the database does not have."""
+    connection = cast("Connection", migration.connection)
+    translate = connection.get_execution_options().get("schema_translate_map") or {}
+    wanted = [
+        {"s": translate.get(table.schema, table.schema), "t": models.as_kept(table.name), "c": name}
+        for table in _tables(migration)
+        for name in (models.as_kept(column.name) for column in table.columns)
+    ]
+    began = not connection.in_transaction()
+    found = connection.execute(text(_LACKING), {"wanted": json.dumps(wanted)}).scalars().all()
+    if began:
+        connection.commit()
+    return list(found)
+
+
+def _tables(migration: MigrationContext) -> Iterator[Table]:
+    """Yield the tables of the models that Alembic compares."""
+    said, compared = migration.opts.get("target_metadata"), migration.opts.get("include_object")
+    for metadata in [said] if isinstance(said, MetaData) else list(said or ()):
+        for table in metadata.tables.values():
+            if compared is None or compared(table, table.name, "table", False, None):  # noqa: FBT003
+                yield table
 
 
 def _knows(script: ScriptDirectory | None, said: "Said", name: str) -> bool:

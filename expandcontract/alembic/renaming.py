@@ -50,11 +50,7 @@ class Renaming:
                 f'Leave "{HINT}" at one of them; a column that becomes two is ec start split-column.',
             )
         if self.hints.has(self.key, old):
-            raise refused(
-                self.key,
-                f"{new} was called {old}, as it says, and {old} is still in the model.",
-                f"Take {old} out of the model, or the hint off {new}.",
-            )
+            raise self.hints.refused_twice(self.key, old, new)
         if old not in dropped:
             raise refused(
                 self.key,

@@ -4,7 +4,7 @@ import logging
 
 from alembic.util import CommandError
 
-from expandcontract.model.errors import EcError
+from expandcontract.model.errors import EcError, NeedsAcknowledgement
 
 
 class _Heard(logging.Handler):
@@ -34,5 +34,8 @@ log.addHandler(_Heard())
 
 def failure(error: EcError) -> CommandError:
     """Return the error that ends a command of Alembic's: code, message, reason, state, next command."""
-    said = filter(None, (error.message, error.why, error.state, error.next and f"Next: {error.next}"))
+    following = error.next
+    if isinstance(error, NeedsAcknowledgement) and error.codes:
+        following = f"acknowledge={list(error.codes)!r} in the revision's operation, where somebody says yes"
+    said = filter(None, (error.message, error.why, error.state, following and f"Next: {following}"))
     return CommandError(f"{error.code} {' '.join(said)}")

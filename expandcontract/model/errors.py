@@ -168,6 +168,8 @@ class NeedsAcknowledgement(Refused):
     """The plan has a hazard that somebody must acknowledge first."""
 
     code = "EC308"
+    #: All that the plan has, also what was acknowledged already.
+    codes: tuple[str, ...] = ()
 
 
 class BadTransform(Refused):

@@ -5,6 +5,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from alembic.util import CommandError
 
 from tests.alembic.project import Project
 
@@ -175,3 +176,22 @@ def test_what_has_to_be_acknowledged_is_said_in_the_file(tmp_path: Path, empty_d
     assert "op.ec_start('rename-column', 'seats.place', 'seat'" in seats
     assert "# ec refuses it as things are: EC" in seats
     assert len(contracts) == 2
+
+
+def test_names_that_are_swapped_are_no_change_that_goes_unseen(tmp_path: Path, empty_database: str) -> None:
+    """The columns of models and database are the same ones, and their values are not: refused in `revision`,
+    which would have written a revision that does nothing.
+    """
+    project = Project(tmp_path, empty_database, "sync")
+    project.revision("a", None, 'op.execute("CREATE TABLE pairs (id int PRIMARY KEY, one text, two text)")')
+    project.upgrade()
+    swapped = """
+        from sqlalchemy import Column, Integer, MetaData, Table, Text
+
+        target_metadata = MetaData()
+        Table("pairs", target_metadata, Column("id", Integer, primary_key=True),
+              Column("one", Text, info={"renamed_from": "two"}),
+              Column("two", Text, info={"renamed_from": "one"}))
+    """
+    with pytest.raises(CommandError, match=r"EC201 .*pairs: one was called two.* in two releases"):
+        generated(project, swapped)

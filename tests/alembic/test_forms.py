@@ -93,7 +93,7 @@ def test_in_a_transaction_of_env_py_nothing_may_be_written_before(
     word = "async with" if form == "async" else "with"
     said = (
         "EC201 op.ec_start comes after something that was written in this run.* "
-        rf"Next: in env.py, {word} engine.connect\(\) as connection:"
+        rf"Next: in env.py, {word} engine.connect\(\) as connection: and connection.commit\(\) after"
     )
     with pytest.raises(CommandError, match=said):
         project.upgrade()

@@ -143,3 +143,19 @@ def test_what_an_ordinary_revision_brings_is_not_missed_before_it_ran(
     missing.downgrade("a")
     with pytest.raises(CommandError, match=r"b_rename was rolled back.* Next: ec start b_rename"):
         missing.upgrade()
+
+
+def test_code_that_is_not_older_does_not_pass_for_it(tmp_path: Path, empty_database: str) -> None:
+    """Code that lacks the database's revision, and whose models name what the database lacks, is of another
+    branch, or had a file removed: its own revision is not left out in silence. What a filter of the project's
+    leaves out of the comparison is not missed.
+    """
+    released(tmp_path / "1", empty_database, "name").upgrade()
+    released(tmp_path / "2", empty_database, "name", begins="1min").upgrade()
+    other = released(tmp_path / "3", empty_database, "name", "phone%", "Fax")
+    other.revision("x", "a", 'op.add_column("users", sa.Column("phone%", sa.Text))')
+    said = r"EC312 .* at b, which this code does not have, and lacks users\.Fax, users\.phone%,.*Nothing"
+    with pytest.raises(CommandError, match=said):
+        other.upgrade()
+    other.env(models=f"models_of_release_{next(_numbers) - 1}", options="include_object=lambda *_: False")
+    other.upgrade()

@@ -109,6 +109,18 @@ async def test_a_pooler_without_a_way_around_it(
         assert project.at() == "b"
 
 
+def test_a_hazard_is_acknowledged_in_the_revision(project: Project, application: Connection) -> None:
+    """The next line is what to write there, not a command that would begin the change beside the revision."""
+    application.execute(text("ALTER TABLE users ADD CONSTRAINT once UNIQUE (mail)"))
+    start = 'op.ec_start("rename-column", "users.mail", "email", name="b_rename"{})'
+    project.revision("b", "a", start.format(""), ROLLBACK)
+    with pytest.raises(CommandError, match=r"EC308 .*Next: acknowledge=\['upsert:once'\] in the revision"):
+        project.upgrade()
+    project.revision("b", "a", start.format(", acknowledge=['upsert:once']"), ROLLBACK)
+    project.upgrade()
+    assert project.at() == "b"
+
+
 def test_a_role_without_rights(project: Project, application: Connection) -> None:
     """It may neither make the ledger nor work on a table of somebody else's."""
     application.execute(text("CREATE ROLE deployer LOGIN"))

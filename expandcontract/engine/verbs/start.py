@@ -301,13 +301,15 @@ def _require_consent(plan: Plan, hazards: Sequence[Note], consent: Consent, ledg
     missing = [note for note in hazards if note.code not in consent.acknowledged]
     if missing:
         count = "a hazard" if len(missing) == 1 else f"{len(missing)} hazards"
-        raise NeedsAcknowledgement(
+        error = NeedsAcknowledgement(
             f"{plan.change.name} has {count} that somebody must acknowledge: "
             f"{', '.join(note.code for note in missing)}.",
             why=" ".join(note.said for note in missing),
             state="Nothing was changed.",
             next=_line(plan, hazards, consent),
         )
+        error.codes = tuple(note.code for note in hazards)
+        raise error
 
 
 def _line(plan: Plan, hazards: Sequence[Note], consent: Consent) -> str:
