@@ -95,7 +95,7 @@ async def test_a_change_is_told_in_every_stage(database: str) -> None:
         ),
         (
             "merge-columns",
-            {"columns": ["users.name", "users.fax"], "into": "both = name", "one_way": True},
+            {"columns": ["users.name", "users.fax"], "into": "both = name || fax", "one_way": True},
             {"leaves": ("name", "fax"), "comes": ("both",)},
         ),
         (
