@@ -137,13 +137,13 @@ class _Chosen:
     def _upward(self, steps: Sequence[migration_run.Step], migration: MigrationContext) -> Iterator[Any]:
         """Run the steps where code with these models may run before or after them."""
         pending = {self.said.key(call.change) for step in steps for call in step.ours}
-        found = meeting.verdicts(migration)
+        found = meeting.verdicts(migration, self.said)
         # What a revision is about to bring is not missed before it ran.
         later = pending | (meeting.over(found) if steps else frozenset())
         meeting.refuse(found, later)
         yield from self._going(steps, migration, found)
         if later:
-            found = meeting.verdicts(migration)
+            found = meeting.verdicts(migration, self.said)
             meeting.refuse(found, meeting.above(migration, self.said, found))
         meeting.wait(migration, self.said, found)
 

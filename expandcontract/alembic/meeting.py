@@ -47,14 +47,27 @@ ORDER BY 1
 _CONTRACTED = frozenset({Stage.HIDDEN, Stage.PURGED})
 
 
-def verdicts(migration: MigrationContext) -> tuple[Verdict, ...]:
-    """Return what is to be said of each change to code with these models; nothing where env.py names none."""
+def verdicts(migration: MigrationContext, said: "Said", *, older: bool = False) -> tuple[Verdict, ...]:
+    """Return what is to be said of each change to code with these models; nothing where env.py names none.
+
+    A change that no revision of this code begins is one of another program on the same table: its models
+    have the columns that they use, and nothing follows from those that they leave out. `older` code may not
+    have that revision yet, and has whole models.
+    """
     metadata = migration.opts.get("target_metadata")
     if metadata is None:
         return ()
     connection = cast("Connection", migration.connection)
     translate = connection.get_execution_options().get("schema_translate_map")
-    return models.compare(models.named(metadata, translate), _known(migration))
+    named, known = models.named(metadata, translate), _known(migration)
+    whole, partial = (models.compare(named, known, whole=each) for each in (True, False))
+    if older or whole == partial:
+        return whole
+    begun = _begun(migration.script, said)
+    return tuple(
+        by_all if by_all.change.name in begun else by_named
+        for by_all, by_named in zip(whole, partial, strict=True)
+    )
 
 
 def over(found: Sequence[Verdict]) -> frozenset[str]:
@@ -164,8 +177,9 @@ def pass_unknown(migration: MigrationContext, said: "Said", unknown: Sequence[st
         return False
     where = ", ".join(unknown)
     if migration.opts.get("target_metadata") is None:
+        begun = _begun(migration.script, said)
         for change in known.changes:
-            if change.stage in _CONTRACTED and not _knows(migration.script, said, change.name):
+            if change.stage in _CONTRACTED and change.name not in begun:
                 raise failure(
                     WrongState(
                         f"The database is at {where}, which this code does not have, and {change.name} is "
@@ -175,7 +189,7 @@ def pass_unknown(migration: MigrationContext, said: "Said", unknown: Sequence[st
                         next=f"ec undo {change.name}",
                     )
                 )
-    found = verdicts(migration)
+    found = verdicts(migration, said, older=True)
     refuse(found)
     _require_older(migration, where)
     log.warning(
@@ -228,10 +242,11 @@ def _tables(migration: MigrationContext) -> Iterator[Table]:
                 yield table
 
 
-def _knows(script: ScriptDirectory | None, said: "Said", name: str) -> bool:
+def _begun(script: ScriptDirectory | None, said: "Said") -> frozenset[str]:
+    """Return what the ledger calls the changes that the revisions of this code are about."""
     scripts = script.walk_revisions() if script is not None else ()
-    return any(
-        said.key(call.change) == name for each in scripts for call in script_folder.of_script(each).up.ours
+    return frozenset(
+        said.key(call.change) for each in scripts for call in script_folder.of_script(each).up.ours
     )
 
 

@@ -119,7 +119,9 @@ def _looked(config: Config, script: ScriptDirectory) -> _Seen:
     seen = list[tuple[tuple[str, ...], Said | None, Mapping[str, str]]]()
 
     def look(current: Sequence[str], context: Any) -> list[Any]:  # noqa: ANN401 - Alembic's own
-        seen.append((tuple(current), context.opts.get(KEY), meeting.held(meeting.verdicts(context))))
+        said: Said | None = context.opts.get(KEY)
+        held = {} if said is None else meeting.held(meeting.verdicts(context, said))
+        seen.append((tuple(current), said, held))
         return []
 
     # What env.py prints is no revision. No destination is said: this is no run that moves the version.

@@ -159,3 +159,21 @@ def test_code_that_is_not_older_does_not_pass_for_it(tmp_path: Path, empty_datab
         other.upgrade()
     other.env(models=f"models_of_release_{next(_numbers) - 1}", options="include_object=lambda *_: False")
     other.upgrade()
+
+
+def test_another_program_on_the_table_need_not_name_either_side(
+    tmp_path: Path, empty_database: str, application: Connection
+) -> None:
+    """It has a history of its own, in which nothing begins the change, and models of the columns that it
+    uses. Nothing follows from those that it leaves out; what it names, it needs.
+    """
+    released(tmp_path / "1", empty_database, "name", begins="0").upgrade()
+    ready = text("SELECT ready FROM expandcontract.status_v1")
+    for number, columns in enumerate(((), ("name",), ("display_name",))):
+        other = released(tmp_path / f"of_another_{number}", empty_database, *columns)
+        models = (other.folder / "env.py").read_text(encoding="utf-8").partition("from models_of")[2]
+        other.env(models=f"models_of{models.split()[0]}", configure="version_table='of_another'")
+        other.revision("a", None, "pass")
+        assert not application.execute(ready).scalar_one()
+        other.upgrade()
+    assert application.execute(ready).scalar_one(), "the last one waited for it, and helped"
