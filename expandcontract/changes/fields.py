@@ -45,7 +45,7 @@ NewNames = Annotated[dict[str, str], BeforeValidator(_by_name)]
 def names() -> Any:  # noqa: ANN401 - as Field itself
     """Return the field of the names that what goes along with a column gets."""
     return Field(
-        default_factory=dict,
+        default={},
         description="What an index or constraint that goes along is called from contract on: OLD=NEW",
         json_schema_extra={"metavar": "OLD=NEW"},
     )

@@ -238,7 +238,7 @@ def _option(name: str, field: "FieldInfo", metavar: str) -> inspect.Parameter:
 def _default(field: "FieldInfo") -> str:
     if field.is_required():
         return "[required]"
-    if field.default is None or field.default == [] or field.default_factory is not None:
+    if field.default is None or field.default in ([], {}):
         return ""
     return f"[{field.default.value if isinstance(field.default, Enum) else field.default}]"
 
