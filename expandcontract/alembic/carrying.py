@@ -13,10 +13,11 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy.exc import DBAPIError
 
 from expandcontract import gates
+from expandcontract.alembic import fresh
 from expandcontract.alembic.migration_run import KEY
-from expandcontract.alembic.revisions import OF_A_KIND, OPTIONS, Operation
+from expandcontract.alembic.revisions import OF_A_KIND, Operation
 from expandcontract.alembic.signals import listening
-from expandcontract.alembic.spoken import fields_of
+from expandcontract.alembic.spoken import change_of
 from expandcontract.alembic.telling import failure, log
 from expandcontract.engine import situation as situations
 from expandcontract.engine.context import Context
@@ -24,7 +25,6 @@ from expandcontract.engine.verbs import backfill, contract, init, rollback, star
 from expandcontract.engine.verbs.backfill import BackfillOptions
 from expandcontract.gates import backfilled, leaves_covered, sync_intact, verified
 from expandcontract.model import killpoints
-from expandcontract.model.change import Change
 from expandcontract.model.durations import parse_duration, spell
 from expandcontract.model.errors import (
     BadSetting,
@@ -43,7 +43,7 @@ from expandcontract.model.phases import Stage
 from expandcontract.model.situation import Situation
 from expandcontract.postgres.connect import Database
 from expandcontract.postgres.sqlstate import translate
-from expandcontract.settings.settings import Settings, load
+from expandcontract.settings.settings import load
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -62,8 +62,9 @@ LOOK_SECONDS = 0.5
 
 
 def carry_out(migration: MigrationContext, operation: "EcOperation") -> None:
-    """Carry out an operation of a revision. Alembic's own transaction is committed before, as locks that it
-    held would stand in the way, and in the way of the application.
+    """Carry out an operation of a revision: in Alembic's own transaction where the tables have no row.
+    Otherwise that is committed before, as locks that it held would stand in the way, and in the way of the
+    application.
 
     Raises CommandError.
     """
@@ -71,6 +72,9 @@ def carry_out(migration: MigrationContext, operation: "EcOperation") -> None:
     operation = operation.keyed(said.key)
     if operation.operation in OF_A_KIND:
         said.begun.add(str(operation.options["name"]))
+    with failing():
+        if fresh.is_possible(said) and fresh.carried(migration, context_of(said), operation):
+            return
     with released(migration, f"op.{operation.operation}"):
         within(said, lambda context: _CARRIED[operation.operation](context, operation))
         said.carried.append(f"op.{operation.operation}")
@@ -128,12 +132,10 @@ def within(said: "Said", work: Callable[[Context], Awaitable[T]]) -> T:
     under_way: list[tuple[asyncio.AbstractEventLoop, asyncio.Event, asyncio.Task[Any]]] = []
 
     async def opened() -> T:
-        settings = load({} if said.url is None else {"database_url": said.where})
-        stop = asyncio.Event()
-        context = _context(settings, stop)
+        context = context_of(said)
         task = asyncio.current_task()
         if task is not None:
-            under_way.append((asyncio.get_running_loop(), stop, task))
+            under_way.append((asyncio.get_running_loop(), context.stop, task))
         try:
             return await work(context)
         finally:
@@ -148,12 +150,10 @@ def within(said: "Said", work: Callable[[Context], Awaitable[T]]) -> T:
         for loop, _, task in under_way:
             loop.call_soon_threadsafe(task.cancel)
 
-    with ThreadPoolExecutor(1, "ec") as pool, listening(stop, stop_at_once):
+    with failing(), ThreadPoolExecutor(1, "ec") as pool, listening(stop, stop_at_once):
         future = pool.submit(lambda: asyncio.run(opened()))
         try:
             return future.result()
-        except (EcError, DBAPIError) as error:
-            raise failure(translate(error)) from error
         except asyncio.CancelledError:
             raise failure(
                 Interrupted(
@@ -164,7 +164,18 @@ def within(said: "Said", work: Callable[[Context], Awaitable[T]]) -> T:
             ) from None
 
 
-def _context(settings: Settings, stop: asyncio.Event) -> Context:
+@contextmanager
+def failing() -> Iterator[None]:
+    """Let an error of ours, or of the server, end the command of Alembic's."""
+    try:
+        yield
+    except (EcError, DBAPIError) as error:
+        raise failure(translate(error)) from error
+
+
+def context_of(said: "Said") -> Context:
+    """Return what verbs work with, by the settings of the project and what env.py said. Raises BadSetting."""
+    settings = load({} if said.url is None else {"database_url": said.where})
     if settings.database_url is None:
         raise BadSetting("No database was named.", why="Give ec.options() the connection or database_url.")
     database = Database(
@@ -178,7 +189,6 @@ def _context(settings: Settings, stop: asyncio.Event) -> Context:
         settings.policy,
         _tell,
         "alembic",
-        stop,
         limits=settings.throttle.limits,
         origin=settings.replication_origin,
         hooks=settings.hooks.hooks,
@@ -227,9 +237,8 @@ async def fill(context: Context, name: str, inline: timedelta) -> bool:
 
 
 async def _start(context: Context, operation: "EcOperation") -> None:
-    options: dict[str, Any] = dict(operation.options)
-    name, inline = str(options["name"]), parse_duration(options.get("inline", INLINE))
-    await _begin(context, operation, options)
+    name, inline = str(operation.options["name"]), parse_duration(operation.options.get("inline", INLINE))
+    await _begin(context, operation)
     if not await fill(context, name, inline):
         log.warning(
             "%s is begun, and not ready after %s: old code runs on. Next: ec backfill %s",
@@ -240,21 +249,17 @@ async def _start(context: Context, operation: "EcOperation") -> None:
 
 
 async def _run(context: Context, operation: "EcOperation") -> None:
-    options: dict[str, Any] = dict(operation.options)
-    name = str(options["name"])
-    await _begin(context, operation, options)
+    name = str(operation.options["name"])
+    await _begin(context, operation)
     await _alone(context, name, None, lambda: backfill.backfill(context, name))
 
 
-async def _begin(context: Context, operation: "EcOperation", options: dict[str, Any]) -> None:
-    name, acknowledged = str(options["name"]), frozenset(options.get("acknowledge", ()))
-    kind, *words = operation.words
-    spec = {key: value for key, value in options.items() if key not in OPTIONS}
-    change = Change(name, kind, fields_of(kind, words, spec))
+async def _begin(context: Context, operation: "EcOperation") -> None:
+    change = change_of(operation)
     await init.init(context)
-    consent = start.Consent(acknowledged=acknowledged)
+    consent = start.Consent(acknowledged=frozenset(operation.options.get("acknowledge", ())))
     budget = context.policy.lock_budget
-    await _alone(context, name, budget, lambda: start.start(context, change, consent))
+    await _alone(context, change.name, budget, lambda: start.start(context, change, consent))
 
 
 async def _contract(context: Context, operation: "EcOperation") -> None:

@@ -132,7 +132,7 @@ class _Chosen:
         def work_on(name: str) -> bool:
             return meeting.work_on(migration, self.said, name)
 
-        return migration_run.going(steps, self.said, work_on, meeting.held(found))
+        return migration_run.going(steps, self.said, migration, work_on, meeting.held(found))
 
     def _upward(self, steps: Sequence[migration_run.Step], migration: MigrationContext) -> Iterator[Any]:
         """Run the steps where code with these models may run before or after them."""

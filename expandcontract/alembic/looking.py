@@ -2,19 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
+
+from alembic.runtime.migration import MigrationContext
 
 from expandcontract import gates
-from expandcontract.alembic import carrying
+from expandcontract.alembic import carrying, fresh
 from expandcontract.alembic.migration_run import Shut
-from expandcontract.alembic.revisions import OF_A_KIND, OPTIONS, Call, Operation
-from expandcontract.alembic.spoken import fields_of
+from expandcontract.alembic.revisions import OF_A_KIND, Call, Operation
+from expandcontract.alembic.spoken import change_of
 from expandcontract.engine.allowed_verbs import place
 from expandcontract.engine.context import Context
 from expandcontract.engine.verbs import init, start
 from expandcontract.engine.verbs import status as status_verb
 from expandcontract.ledger import migrate
-from expandcontract.model.change import Change
 from expandcontract.model.durations import parse_duration
 from expandcontract.model.errors import LedgerMissing, OtherSpec, UnknownChange, WrongState
 from expandcontract.model.phases import Stage
@@ -40,25 +41,33 @@ def first_shut(said: "Said", steps: Sequence[Sequence[Call]], *, acts: bool = Fa
     async def look(context: Context) -> Shut | None:
         if acts and await _version(context):
             await init.init(context)
-        return await _first_shut(context, steps)
+        return await _first_shut(context, steps, said.empty if fresh.is_possible(said) else None)
 
     return carrying.within(said, look)
 
 
-async def _first_shut(context: Context, steps: Sequence[Sequence[Call]]) -> Shut | None:
+async def _first_shut(
+    context: Context, steps: Sequence[Sequence[Call]], empty: set[str] | None
+) -> Shut | None:
     calls = [call for step in steps for call in step]
     if any(call.operation in _WORKING for call in calls):
         async with context.database.direct():
             pass  # what a pooler would stop half-way is not begun
     known = await _known(context, [call.change for call in calls])
-    begun, shut = set[str](), None
+    begun, shut = dict[str, Call](), None
     for where, step in enumerate(steps):
         for call in step:
             if call.operation in OF_A_KIND:
                 _require_same(call, known.get(call.change))
-                begun.add(call.change)
-            if call.operation == Operation.CONTRACT:
-                shut = shut or _shut(where, call, known.get(call.change), begun)
+                begun[call.change] = call
+            if call.operation == Operation.CONTRACT and shut is None:
+                begins, found = begun.get(call.change), known.get(call.change)
+                if _begins(begins, found):
+                    shut = await _unless_empty(context, where, begins, empty)
+                elif empty is not None and await _is_empty(context, found):
+                    empty.add(call.change)
+                else:
+                    shut = _shut(where, call, found)
     return shut
 
 
@@ -81,11 +90,8 @@ def _require_same(call: Call, known: Situation | None) -> None:
     """Raise OtherSpec where the change was begun by other words than the revision has now."""
     if known is None:
         return
-    kind, *words = call.words
-    spec = {key: value for key, value in call.options.items() if key not in OPTIONS}
-    same = Change(call.change, kind, fields_of(kind, words, spec))
     try:
-        start.require_same(same, known)
+        start.require_same(change_of(call), known)
     except OtherSpec as error:
         raise OtherSpec(
             f"The revision that begins {call.change} was edited after it had begun it.",
@@ -95,10 +101,45 @@ def _require_same(call: Call, known: Situation | None) -> None:
         ) from None
 
 
-def _shut(where: int, call: Call, known: Situation | None, begun: set[str]) -> Shut | None:
+def _begins(call: Call | None, known: Situation | None) -> TypeGuard[Call]:
+    """Whether the run begins a change, or goes on with it."""
+    return call is not None and (known is None or known.stage in _NOT_BEGUN | {Stage.BEFORE_READY})
+
+
+async def _unless_empty(context: Context, where: int, begins: Call, empty: set[str] | None) -> Shut | None:
+    """Return that a change cannot be contracted in the run that begins it, unless its table has no row, or is
+    still to come, or nobody runs.
+    """
+    if context.policy.fresh or (empty is not None and not await fresh.has_rows(context, change_of(begins))):
+        return None
+    return _in_this_run(where, begins.change)
+
+
+async def _is_empty(context: Context, known: Situation | None) -> bool:
+    """Whether nobody would be asked for a contract: it goes by the table as it is then."""
+    return known is not None and known.stage == Stage.READY and not await fresh.is_used(context, known)
+
+
+def shut_now(migration: MigrationContext, said: "Said", where: int, call: Call) -> Shut | None:
+    """Return why a contract cannot pass now that was to be seen when the run comes to it; None where it
+    passes.
+    """
+    with carrying.failing():
+        context = carrying.context_of(said)
+        if fresh.is_possible(said) and fresh.passes(migration, context, call.change):
+            return None
+    if call.change in said.begun and not context.policy.fresh:
+        return _in_this_run(where, call.change)
+    found = carrying.within(said, lambda context: _first_shut(context, [[call]], None))
+    return None if found is None else replace(found, place=where)
+
+
+def _in_this_run(where: int, name: str) -> Shut:
+    return Shut(where, name, f"{name} begins in this run.")
+
+
+def _shut(where: int, call: Call, known: Situation | None) -> Shut | None:
     name = call.change
-    if name in begun and (known is None or known.stage in _NOT_BEGUN | {Stage.BEFORE_READY}):
-        return Shut(where, name, f"{name} begins in this run.")
     if known is None:
         raise UnknownChange(
             f"A revision contracts {name}, which nothing has begun here.",

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
 from expandcontract.alembic import script_folder, tenants
@@ -20,7 +21,8 @@ KEY = "expandcontract"
 class Said:
     """What env.py said: the database, what happens before a contract that is shut, whether one run waits for
     another, and the connection. `begun` are the changes that this run began, or went on with, `carried` the
-    operations that it carried out outside of Alembic's transaction.
+    operations that it carried out outside of Alembic's transaction. `empty` are changes whose tables had no
+    row before the run: their contracts pass, unless somebody writes meanwhile.
     """
 
     url: str | None
@@ -28,6 +30,7 @@ class Said:
     lock: bool = True
     connection: Connection | None = None
     begun: set[str] = field(default_factory=set)
+    empty: set[str] = field(default_factory=set)
     carried: list[str] = field(default_factory=list)
 
     @cached_property
@@ -78,40 +81,71 @@ def read(chosen: Sequence[Any]) -> list[Step]:
 
 
 def going(
-    steps: Sequence[Step], said: Said, work_on: Callable[[str], object], held: Mapping[str, str]
+    steps: Sequence[Step],
+    said: Said,
+    migration: MigrationContext,
+    work_on: Callable[[str], object],
+    held: Mapping[str, str],
 ) -> Iterator[Any]:
     """Yield the steps that are to be carried out, as Alembic chose them. A change that is to be contracted
     and is not proven is worked on before, by `work_on`. Those that are `held` are not contracted, for what
     it says of them.
 
     Raises CommandError before the first one where a file is not as it must be, where an operation cannot be
-    carried out, or where something else comes after a contract that is shut.
+    carried out, or where something else comes after a contract that is shut. Whether a contract passes on a
+    table without rows is known when the run has come to it.
     """
     _require_sound([step.revision for step in steps])
     shut = _shut(steps, said, work_on, held) if any(step.ours for step in steps) else None
-    if shut is None:
-        yield from (step.chosen for step in steps)
-        return
-    here = steps[shut.place].revision.id
-    behind = next((step.revision.id for step in steps[shut.place + 1 :] if not step.contracts), None)
-    if behind is not None or said.on_shut == "fail":
-        after = "" if behind is None else f" Revision {behind} comes after it."
-        raise failure(
-            GateShut(
-                f"{here} contracts {shut.change}, which cannot be contracted now.",
-                why=f"{shut.why}{after}",
-                state="Nothing was run.",
-                next=shut.next or "alembic upgrade $(ec alembic target), and the rest with the next deploy",
-            )
+    if shut is not None:
+        _require_last(steps, shut, said, "Nothing was run.")
+    for place, step in enumerate(steps):
+        if shut is not None and shut.place == place:
+            break
+        now = _shut_now(place, step, said, migration)
+        if now is not None:
+            shut = now
+            _require_last(steps, shut, said, "What comes before it was run.")
+            break
+        yield step.chosen
+    if shut is not None:
+        here = steps[shut.place].revision.id
+        log.warning(
+            "Stopped before %s, which contracts %s: %s The next run goes on.%s",
+            here,
+            shut.change,
+            shut.why,
+            f" Meanwhile: {shut.next}" if shut.next else "",
         )
-    yield from (step.chosen for step in steps[: shut.place])
-    log.warning(
-        "Stopped before %s, which contracts %s: %s The next run goes on.%s",
-        here,
-        shut.change,
-        shut.why,
-        f" Meanwhile: {shut.next}" if shut.next else "",
+
+
+def _require_last(steps: Sequence[Step], shut: Shut, said: Said, state: str) -> None:
+    """Raise CommandError where a run that ends before a contract would leave out more than contracts."""
+    behind = next((step.revision.id for step in steps[shut.place + 1 :] if not step.contracts), None)
+    if behind is None and said.on_shut != "fail":
+        return
+    after = "" if behind is None else f" Revision {behind} comes after it."
+    raise failure(
+        GateShut(
+            f"{steps[shut.place].revision.id} contracts {shut.change}, which cannot be contracted now.",
+            why=f"{shut.why}{after}",
+            state=state,
+            next=shut.next or "alembic upgrade $(ec alembic target), and the rest with the next deploy",
+        )
     )
+
+
+def _shut_now(place: int, step: Step, said: Said, migration: MigrationContext) -> Shut | None:
+    """Return the contract of a step, which comes next, of which only now is known that it cannot pass."""
+    if not step.ours:
+        return None
+    late, calls = said.begun | said.empty, [call.keyed(said.key) for call in step.ours]
+    asked = [call for call in calls if call.operation == Operation.CONTRACT and call.change in late]
+    if not asked:
+        return None
+    from expandcontract.alembic import looking
+
+    return next(filter(None, (looking.shut_now(migration, said, place, call) for call in asked)), None)
 
 
 def _shut(

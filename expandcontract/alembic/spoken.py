@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, get_origin
+from typing import TYPE_CHECKING, Any, get_origin
 
 from expandcontract.alembic.chain import Touched
 from expandcontract.alembic.revisions import OF_A_KIND, OPTIONS, Call, Operation
@@ -13,6 +13,9 @@ from expandcontract.model.change import Change
 from expandcontract.model.durations import parse_duration
 from expandcontract.model.errors import UsageError
 from expandcontract.model.names import parse_name
+
+if TYPE_CHECKING:
+    from expandcontract.alembic.operations import EcOperation
 
 #: Kinds after whose contract code that uses the table under its name fails.
 _TABLE_GOES = frozenset({"drop-table", "rename-table"})
@@ -47,11 +50,13 @@ def fields_of(kind: str, words: Sequence[str], options: Mapping[str, Any]) -> di
     return planner.validate(kind, fields).model_dump(mode="json", exclude_defaults=True)
 
 
-def change_of(call: Call) -> Change:
-    """Return the change that an operation begins. Raises UsageError and its kin."""
+def change_of(call: "Call | EcOperation") -> Change:
+    """Return the change that an operation begins, as a file has it or as it is carried out. Raises UsageError
+    and its kin.
+    """
     kind, *words = call.words
     given = {name: value for name, value in call.options.items() if name not in OPTIONS}
-    return Change(call.change, kind, fields_of(kind, words, given))
+    return Change(str(call.options["name"]), kind, fields_of(kind, words, given))
 
 
 def touched(call: Call) -> Touched | None:

@@ -132,6 +132,7 @@ _SETTINGS = (
     ("deployed_at", "TIME", "When the new code was deployed; older sessions are named."),
     ("approval", "", "Contract wants ec ack CHANGE approval."),
     ("require_sight", "", "Contract goes past no blind gate without an ack."),
+    ("fresh", "", "No application runs here: soft gates pass."),
     ("log_format", "FORM", "How lines on stderr are written: json, logfmt, text."),
     ("confidential", "", "Leave queries of blockers out of messages and ledger."),
 )

@@ -23,13 +23,15 @@ SELECT EXISTS (
 
 
 async def compile_plan(
-    conn: AsyncConnection, context: Context, change: Change, *, check_rows: bool = False
+    conn: AsyncConnection, context: Context, change: Change, *, check_rows: bool = False, tried: bool = True
 ) -> Plan:
-    """Return what `planner.compile_plan` returns. Raises ColumnOwned in the place of UnsupportedShape where a
-    view stands for the table, with the change that put it there.
+    """Return what `planner.compile_plan` returns, or `compile_untried`. Raises ColumnOwned in the place of
+    UnsupportedShape where a view stands for the table, with the change that put it there.
     """
     schema = context.database.ledger_schema
     try:
+        if not tried:
+            return await planner.compile_untried(conn, change, schema)
         return await planner.compile_plan(conn, change, schema, check_rows=check_rows)
     except UnsupportedShape:
         if not planner.makes_table(change):

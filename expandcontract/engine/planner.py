@@ -259,6 +259,14 @@ async def compile_plan(
     return await examined(conn, change, await ask(conn, change), ledger_schema, check_rows=check_rows)
 
 
+async def compile_untried(conn: AsyncConnection, change: Change, ledger_schema: str) -> Plan:
+    """Return the plan for a table that has no row, and that nobody else can reach: it is tried by being run.
+
+    Raises what `ask` and `compose` raise.
+    """
+    return compose(change, await ask(conn, change), ledger_schema)
+
+
 async def examined(
     conn: AsyncConnection, change: Change, catalog: Catalog, ledger_schema: str, *, check_rows: bool = False
 ) -> Plan:

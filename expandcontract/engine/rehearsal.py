@@ -144,9 +144,8 @@ def _statements(step: Step) -> tuple[str, ...]:
             return statements
         case Concurrent(again=True):
             return ()  # what is there already can be built anew
-        case Concurrent(statement=statement):
-            # In a transaction, which the word does not allow.
-            return (statement.replace(" INDEX CONCURRENTLY ", " INDEX ", 1),)
+        case Concurrent() as action:
+            return (action.plain,)
         case Sweep():
             return ()
 

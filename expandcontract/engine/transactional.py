@@ -7,23 +7,47 @@ the COMMIT are one message. What has to be judged under that lock the server jud
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.engine import departed, front, gatekeeper, other_tables
+from expandcontract.engine.context import Context
 from expandcontract.engine.leased_work import Refusal, Work
 from expandcontract.ledger import change as change_writer
 from expandcontract.ledger import phase as phase_writer
 from expandcontract.ledger import step as journal
 from expandcontract.model import killpoints
 from expandcontract.model.phases import Phase, Section, State, Status
+from expandcontract.model.plan import Plan
+from expandcontract.model.situation import Situation
 from expandcontract.model.step import Step, Transactional, Upkeep
 from expandcontract.postgres.locks import run_locked
 from expandcontract.postgres.message import Query, inlined
 from expandcontract.postgres.owner_rights import LEAVING_PATH
 from expandcontract.postgres.sqlstate import UNDEFINED_TABLE, server_message, sqlstate
 from expandcontract.postgres.standby import wait_until_unused
+
+
+class Moved(Protocol):
+    """A change that is moved by its steps, whoever holds it."""
+
+    @property
+    def context(self) -> Context:
+        """Whose ledger it is in, and who moves it."""
+
+    @property
+    def situation(self) -> Situation:
+        """What is known of it."""
+
+    @property
+    def plan(self) -> Plan:
+        """Its plan."""
+
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        """What is judged when it is moved."""
 
 
 @dataclass(frozen=True)
@@ -51,8 +75,8 @@ async def run(work: Work, section: Section, step: Step, action: Transactional, e
         if step.becomes is not None or ending is not None:
             await change_writer.hold(conn, context.tables, work.situation.change_id)
         others = [_refusing(work, refusal) for refusal in of_others]
-        before = inlined(conn, *others, *_before(work, step))
-        after = inlined(conn, *_after(work, section, step, time.monotonic() - began, ending))
+        before = inlined(conn, *others, *moves_before(work, step))
+        after = inlined(conn, *kept_after(work, section, step, time.monotonic() - began, ending))
         killpoints.reach(f"{work.key(section, step.id)}.begun")
         body = rights.acting(action.statements)
         if action.validates:
@@ -93,7 +117,7 @@ async def _present(work: Work, action: Transactional) -> Transactional:
     return replace(action, locks=tuple(lock for lock in action.locks if lock.relation != own))
 
 
-def _before(work: Work, step: Step) -> list[Query]:
+def moves_before(work: Moved, step: Step) -> list[Query]:
     """What comes before the step's own statements: the guard compares what the proof is bound to with what is
     there now.
     """
@@ -102,12 +126,14 @@ def _before(work: Work, step: Step) -> list[Query]:
     context, situation = work.context, work.situation
     moves: list[Query] = [_refusing(work, refusal) for refusal in work.refusals]
     if step.becomes == State.ROLLED_BACK:
-        moves += [_phase(work, phase, Status.UNDONE) for phase in reversed(Phase)]
+        moves += [moving(work, phase, Status.UNDONE) for phase in reversed(Phase)]
     moves.append(change_writer.becoming(context.tables, situation.change_id, step.becomes, context.who))
     return moves
 
 
-def _after(work: Work, section: Section, step: Step, seconds: float, ending: Ending | None) -> list[Query]:
+def kept_after(
+    work: Moved, section: Section, step: Step, seconds: float, ending: Ending | None
+) -> list[Query]:
     """What the ledger keeps of the step."""
     context, situation = work.context, work.situation
     kept: list[Query] = []
@@ -127,16 +153,17 @@ def _after(work: Work, section: Section, step: Step, seconds: float, ending: End
         kept.append(change_writer.noting_table(context.tables, situation.change_id))
     kept.append(journal.ending(context.tables, journal.entry(situation, section, step), seconds))
     if ending is not None:
-        kept.append(_phase(work, ending.phase, Status.UNDONE if ending.undone else Status.DONE))
+        kept.append(moving(work, ending.phase, Status.UNDONE if ending.undone else Status.DONE))
     return kept
 
 
-def _phase(work: Work, phase: Phase, status: Status) -> Query:
+def moving(work: Moved, phase: Phase, status: Status) -> Query:
+    """Return the statement that moves a phase."""
     context = work.context
     return phase_writer.moving(context.tables, work.situation.change_id, phase, context.who, status=status)
 
 
-def _refusing(work: Work, refusal: Refusal) -> Query:
+def _refusing(work: Moved, refusal: Refusal) -> Query:
     condition, error = refusal.condition, refusal.error
     message, code = len(condition.values) + 1, len(condition.values) + 2
     call = f"{work.context.tables.qualified('refuse')}(${message}, ${code})"

@@ -97,7 +97,7 @@ def waiting(situation: Situation) -> str:
 
 def _settled(verdict: Verdict, situation: Situation) -> Verdict:
     """Add to what a gate says by itself what policy and waivers make of it."""
-    judged = _waived(_sighted(verdict, situation), situation)
+    judged = _unused(_waived(_sighted(verdict, situation), situation), situation)
     if judged.open or judged.hard or not situation.was_ready:
         return judged
     # One that is shut for want of sight wants a right that is granted, or somebody who knows.
@@ -121,6 +121,15 @@ def _waived(verdict: Verdict, situation: Situation) -> Verdict:
     if waiver.known == known(verdict.gate, situation):
         return replace(verdict, open=True, reason=_opened(verdict, waiver), next="", waived_by=waiver.who)
     return replace(verdict, reason=f"{verdict.reason} {_outdated(waiver)}")
+
+
+def _unused(verdict: Verdict, situation: Situation) -> Verdict:
+    """Open a soft gate where the policy says that no application runs; before ready it is no question yet."""
+    if verdict.open or verdict.hard or not (situation.policy.fresh and situation.was_ready):
+        return verdict
+    return replace(
+        verdict, open=True, reason=f"No application runs (EC_FRESH). Else: {verdict.reason}", next=""
+    )
 
 
 def _opened(verdict: Verdict, waiver: Waiver) -> str:

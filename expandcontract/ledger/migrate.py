@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
 from importlib.resources import files
-from typing import Any
 
-from sqlalchemy import func, insert, select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger import mutex
@@ -16,6 +15,7 @@ from expandcontract.ledger.tables import Tables
 from expandcontract.model.errors import LedgerMissing, LedgerTooNew, MissingPrivilege
 from expandcontract.model.names import literal, quote
 from expandcontract.postgres.connect import Database
+from expandcontract.postgres.message import send
 
 _WORKED = (
     *("phase", "step", "proof", "laid", "chunk", "walk", "lease", "control", "watch", "statement"),
@@ -67,24 +67,36 @@ async def migrate(database: Database) -> tuple[str, ...]:
         LedgerTooNew: a later program was here.
         LockBudgetSpent: somebody else holds the lock under which migrations run.
     """
+    # Patient, because a second `ec init` waits for the first one.
+    async with database.transaction(patient=True) as conn:
+        return await migrate_on(conn, Tables(database.ledger_schema))
+
+
+async def migrate_on(conn: AsyncConnection, tables: Tables) -> tuple[str, ...]:
+    """Do what `migrate` does in the caller's transaction, with whose end the lock goes that it takes."""
     # It asks the views of a ledger whose version is known from here.
     from expandcontract.ledger import lookups
 
-    tables = Tables(database.ledger_schema)
-    # Patient, because a second `ec init` waits for the first one.
-    async with database.transaction(patient=True) as conn:
-        await mutex.take(conn, "expandcontract.migrate", 0, patience=_PATIENCE)
-        # A migration may alter a table that the application writes: its sessions must not queue behind it.
-        await conn.exec_driver_sql("SET LOCAL lock_timeout = '1s'")
-        applied = await version(conn, tables)
-        refuse_later(applied, tables)
-        if applied == 0:
-            await _create_schemas(conn, tables)
-        waiting = [migration for migration in migrations() if migration.version > applied]
-        for migration in waiting:
-            await _apply(conn, tables, migration)
-        await lookups.keep(conn, tables.schema, clear=bool(waiting))
+    await mutex.take(conn, "expandcontract.migrate", 0, patience=_PATIENCE)
+    # A migration may alter a table that the application writes: its sessions must not queue behind it.
+    await conn.exec_driver_sql("SET LOCAL lock_timeout = '1s'")
+    applied = await version(conn, tables)
+    refuse_later(applied, tables)
+    if applied == 0:
+        await _create_schemas(conn, tables)
+    waiting = [migration for migration in migrations() if migration.version > applied]
+    if waiting:
+        # All of them are one message: a server far away is asked once.
+        await send(conn, *(_recorded(migration, tables) for migration in waiting))
+    await lookups.keep(conn, tables.schema, clear=bool(waiting))
     return tuple(migration.name for migration in waiting)
+
+
+async def is_current(conn: AsyncConnection, tables: Tables) -> bool:
+    """Return whether the ledger is there and of this program's version. Raises LedgerTooNew."""
+    applied = await version(conn, tables)
+    refuse_later(applied, tables)
+    return applied == migrations()[-1].version
 
 
 async def check(conn: AsyncConnection, tables: Tables) -> None:
@@ -228,14 +240,6 @@ async def _create_schemas(conn: AsyncConnection, tables: Tables) -> None:
         await _require_create(conn)
     for schema in missing:
         await conn.exec_driver_sql(f"CREATE SCHEMA {quote(schema)}")
-
-
-async def _apply(conn: AsyncConnection, tables: Tables, migration: Migration) -> None:
-    # The driver's own execute takes many statements at once, inside the transaction that is open already.
-    raw: Any = (await conn.get_raw_connection()).driver_connection
-    await raw.execute(migration.sql(tables))
-    row = {"version": migration.version, "name": migration.name}
-    await conn.execute(insert(tables.schema_version).values(row))
 
 
 def _recorded(migration: Migration, tables: Tables) -> str:

@@ -21,7 +21,8 @@ async def open_all(conn: AsyncConnection, tables: Tables, change_id: int, attemp
         {"change_id": change_id, "attempt": attempt, "phase": phase, "status": Status.PENDING}
         for phase in Phase
     ]
-    await conn.execute(insert(tables.phase), rows)
+    # As one statement, not one for each row.
+    await conn.execute(insert(tables.phase).values(rows))
 
 
 async def begin(conn: AsyncConnection, tables: Tables, change_id: int, phase: Phase, who: str) -> bool:

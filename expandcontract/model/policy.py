@@ -35,3 +35,5 @@ class Policy:
     require_sight: bool = False
     #: Whether the queries of blockers are left out of messages and of the ledger.
     confidential: bool = False
+    #: No application runs: whatever waits for one passes.
+    fresh: bool = False

@@ -78,6 +78,13 @@ class Concurrent:
     locks: tuple[Lock, ...] = ()
     again: bool = False
 
+    @property
+    def plain(self) -> str:
+        """The same for a transaction, where nobody is there whom it would stop: the first word that follows
+        the kind of the statement is the one that no transaction allows.
+        """
+        return self.statement.replace(" INDEX CONCURRENTLY ", " INDEX ", 1)
+
 
 class Purpose(StrEnum):
     """What a sweep does to the rows that it meets."""

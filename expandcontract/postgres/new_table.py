@@ -31,6 +31,41 @@ _IN_TIME = """
 SELECT pg_catalog.set_config('statement_timeout', (
     2 * 1000 * extract(epoch FROM pg_catalog.current_setting('lock_timeout')::interval))::int::text, true)
 """
+#: What the transaction has locked before, with each mode: it may be somebody else's, amid his work.
+_HELD = """
+SELECT pg_catalog.set_config('ec.held', (
+    SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.concat(l.relation, ' ', l.mode)), '[]')
+    FROM pg_catalog.pg_locks l WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation'
+)::text, true)
+"""
+#: What the transaction has locked before, with each mode: it may be somebody else's, amid his work.
+_HELD = """
+SELECT pg_catalog.set_config('ec.held', (
+    SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.concat(l.relation, ' ', l.mode)), '[]')
+    FROM pg_catalog.pg_locks l WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation'
+)::text, true)
+"""
+#: What the transaction has locked before, with each mode: it may be somebody else's, amid his work.
+_HELD = """
+SELECT pg_catalog.set_config('ec.held', (
+    SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.concat(l.relation, ' ', l.mode)), '[]')
+    FROM pg_catalog.pg_locks l WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation'
+)::text, true)
+"""
+#: What the transaction has locked before, with each mode: it may be somebody else's, amid his work.
+_HELD = """
+SELECT pg_catalog.set_config('ec.held', (
+    SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.concat(l.relation, ' ', l.mode)), '[]')
+    FROM pg_catalog.pg_locks l WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation'
+)::text, true)
+"""
+#: What the transaction has locked before, with each mode: it may be somebody else's, amid his work.
+_HELD = """
+SELECT pg_catalog.set_config('ec.held', (
+    SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.concat(l.relation, ' ', l.mode)), '[]')
+    FROM pg_catalog.pg_locks l WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation'
+)::text, true)
+"""
 #: Who makes a table holds this lock on it. The rows: what was made, with its parents; the columns of other
 #: tables to which it refers; other tables that are locked so that somebody waits, each with the mode.
 QUERY = """
@@ -40,6 +75,15 @@ WITH made AS (
     JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation'
       AND l.mode = 'AccessExclusiveLock' AND c.relkind IN ('r', 'p')
+      AND NOT pg_catalog.current_setting('ec.held')::jsonb ? pg_catalog.concat(l.relation, ' ', l.mode)
+), own AS (
+    SELECT k.confrelid AS relation, 'ShareRowExclusiveLock' AS mode FROM made
+    JOIN pg_catalog.pg_constraint k ON k.conrelid = made.oid AND k.contype = 'f'
+    UNION
+    SELECT i.inhparent,
+           CASE WHEN c.relispartition THEN 'AccessExclusiveLock' ELSE 'ShareUpdateExclusiveLock' END
+    FROM made JOIN pg_catalog.pg_inherits i ON i.inhrelid = made.oid
+    JOIN pg_catalog.pg_class c ON c.oid = made.oid
 )
 SELECT 'made', nspname::text, relname::text, relkind::text, relpersistence::text FROM made
 UNION ALL
@@ -58,6 +102,16 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation'
   AND n.nspname NOT IN ('pg_catalog', 'pg_toast') AND c.oid NOT IN (SELECT oid FROM made)
   AND l.mode NOT IN ('AccessShareLock', 'RowShareLock', 'RowExclusiveLock')
+  AND ((l.relation, l.mode) IN (SELECT relation, mode FROM own)
+       OR NOT pg_catalog.current_setting('ec.held')::jsonb ? pg_catalog.concat(l.relation, ' ', l.mode))
+  AND ((l.relation, l.mode) IN (SELECT relation, mode FROM own)
+       OR NOT pg_catalog.current_setting('ec.held')::jsonb ? pg_catalog.concat(l.relation, ' ', l.mode))
+  AND ((l.relation, l.mode) IN (SELECT relation, mode FROM own)
+       OR NOT pg_catalog.current_setting('ec.held')::jsonb ? pg_catalog.concat(l.relation, ' ', l.mode))
+  AND ((l.relation, l.mode) IN (SELECT relation, mode FROM own)
+       OR NOT pg_catalog.current_setting('ec.held')::jsonb ? pg_catalog.concat(l.relation, ' ', l.mode))
+  AND ((l.relation, l.mode) IN (SELECT relation, mode FROM own)
+       OR NOT pg_catalog.current_setting('ec.held')::jsonb ? pg_catalog.concat(l.relation, ' ', l.mode))
 ORDER BY 1, 2, 3, 4, 5
 """
 
@@ -97,6 +151,7 @@ async def tried(conn: AsyncConnection, trial: Trial) -> Answers:
         await execute(conn, own_path())
         ((path,),) = await rows(conn, _PATH)
         await execute(conn, _IN_TIME)
+        await execute(conn, _HELD)
         tag = await tagged(conn, statement)
         await execute(conn, NO_PATH)
         found = await rows(conn, trial.query)

@@ -20,7 +20,7 @@ async def rows(conn: AsyncConnection, query: str, *arguments: object) -> list[tu
     route = conn.info.get(ROUTE)
     if route is None:
         return [tuple(row) for row in await fetch(conn, query, *arguments)]
-    text = renumbered(query, lambda number: _constant(arguments[number - 1]))
+    text = renumbered(query, lambda number: constant_of(arguments[number - 1]))
     found = await fetch(conn, f"SELECT * FROM {route}($1::pg_catalog.text, true)", text)
     return [tuple(json.loads(row, object_pairs_hook=in_order)) for (row,) in found]
 
@@ -53,7 +53,7 @@ def in_order(pairs: Sequence[tuple[str, Any]]) -> Sequence[Any]:
     return [value for _, value in pairs]
 
 
-def _constant(value: object) -> str:
+def constant_of(value: object) -> str:
     """Pure. Return a parameter as SQL; without a type of its own, where it has one for the driver only."""
     match value:
         case None:
@@ -61,7 +61,7 @@ def _constant(value: object) -> str:
         case bool():
             return str(value).lower()
         case list() | tuple():
-            return f"ARRAY[{', '.join(map(_constant, value))}]" if value else "'{}'"
+            return f"ARRAY[{', '.join(map(constant_of, value))}]" if value else "'{}'"
         case _:
             return literal(str(value))
 
@@ -91,6 +91,20 @@ def combined(queries: Mapping[str, str], *, beside: str = "") -> str:
     )
     shared = f"WITH RECURSIVE {beside.strip()}\n" if beside else ""
     return f"{shared}SELECT pg_catalog.json_build_object(\n{parts})::pg_catalog.text"
+
+
+async def several(
+    conn: AsyncConnection, queries: Sequence[str], *arguments: object
+) -> list[list[tuple[Any, ...]]]:
+    """Return the rows of each of `queries` by one round trip; they have their parameters in common. What JSON
+    does not know comes as text.
+    """
+    parts = ", ".join(
+        f"(SELECT coalesce(pg_catalog.json_agg(r), '[]') FROM ({query.strip()}) r)" for query in queries
+    )
+    text = await value(conn, f"SELECT pg_catalog.json_build_array({parts})::pg_catalog.text", *arguments)
+    found = json.loads(text, object_pairs_hook=in_order)
+    return [[tuple(row) for row in each] for each in found]
 
 
 async def together(

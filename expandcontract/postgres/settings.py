@@ -1,5 +1,6 @@
 """The settings that a session of ours has, whoever set what for its role."""
 
+import re
 from functools import cache
 from typing import Any
 
@@ -35,6 +36,8 @@ SELECT pg_catalog.set_config('statement_timeout', '{statement_timeout}', {scope}
        pg_catalog.set_config('client_min_messages', 'warning', {scope})
 """
 _TRANSACTION_TIMEOUT_SINCE = 170000
+#: The names of those settings.
+NAMES = tuple(dict.fromkeys(re.findall(r"set_config\('(\w+)'", _SETTINGS)))
 #: Each is one message: a role's timeout of a few milliseconds would end us between two.
 BEGIN = ("BEGIN ISOLATION LEVEL READ COMMITTED", "SET LOCAL statement_timeout = 0")
 

@@ -120,6 +120,11 @@ class Settings(BaseSettings):
     confidential: bool = Field(
         _DEFAULT.confidential, description="The queries of blockers stay out of messages and ledger."
     )
+    fresh: bool = Field(
+        _DEFAULT.fresh,
+        description="No application runs here, as in CI and on a laptop: soft gates pass, and a revision may "
+        "contract in the run that began the change.",
+    )
     log_format: Literal["json", "logfmt", "text"] | None = Field(
         None,
         description="How each line on stderr is written. Without it: sentences on a terminal, logfmt off it.",

@@ -112,7 +112,7 @@ async def test_start_and_rollback_leave_nothing(database: str, case: Case) -> No
         lost: dict[str, Any] = {"discard": True, "confirm": life.name} if case.discard else {}
         assert (await life.rollback(**lost)).stage == Stage.ROLLED_BACK
         after = await everything(life.app)
-        assert after == before if not case.anew else _by_name(after) == _by_name(before)
+        assert after == before if not case.anew else by_name(after) == by_name(before)
 
 
 @pytest.mark.parametrize("case", FIRST, ids=lambda case: case.id)
@@ -125,9 +125,9 @@ async def test_the_statements_of_a_plan_lead_there_and_back(database: str, case:
         await script.run(*TO_READY, Section.CONTRACT)
         assert difference(before, await everything(script.app)) != [] or case.kind in NOTHING_IN_THE_CATALOG
         await script.run(Section.UNDO, Section.ROLLBACK)
-        assert difference(_by_name(before), _by_name(await everything(script.app))) == []
+        assert difference(by_name(before), by_name(await everything(script.app))) == []
 
 
-def _by_name(lines: list[str]) -> list[str]:
+def by_name(lines: list[str]) -> list[str]:
     """Return what is there, without the numbers by which one relation is told from another."""
     return [re.sub(r"^(relation .*) \d+$", r"\1", line) for line in lines]

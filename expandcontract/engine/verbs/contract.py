@@ -97,7 +97,7 @@ def _late_writers(
     Whoever acknowledged the gate, or asks for no quiet time, knows of old code.
     """
     asked = any(each.gate == old_writers.NAME and not each.waived_by for each in verdicts)
-    if not asked or not situation.policy.quiet_for:
+    if not asked or not situation.policy.quiet_for or situation.policy.fresh:
         return ()
     query = f"({_NOTES.format(table=context.tables.qualified('old_use'))}) OPERATOR(pg_catalog.>) $2"
     shut = GateShut(

@@ -195,7 +195,6 @@ async def _begun(
 async def _begin(context: Context, change: Change, consent: Consent, known: Situation | None) -> int:
     async def begin(conn: AsyncConnection) -> int:
         await migrate.check(conn, context.tables)
-        schema = context.database.ledger_schema
         try:
             plan = await owned_views.compile_plan(conn, context, change, check_rows=consent.check_rows)
         except PlanFails:
@@ -206,25 +205,35 @@ async def _begin(context: Context, change: Change, consent: Consent, known: Situ
             if owner is not None:
                 raise _owned(target.column, owner) from None
             raise
-        await planner.check_privileges(conn, plan, schema)
-        hazards = (*plan.to_acknowledge, *await planner.hazards_of_role(conn, plan))
-        _require_consent(plan, hazards, consent, context.database.ledger_schema)
-        for function in plan.transforms:
-            await require(function)
-        try:
-            change_id = await _insert(conn, context, plan, known)
-        except DBAPIError as error:
-            # A guard of the ledger: another open change has one of the columns.
-            raise translate(error) from error
-        agreed = [note for note in hazards if note.code in consent.acknowledged]
-        await change_writer.acknowledge(conn, context.tables, change_id, agreed, who=context.who)
-        # After the row was written: two starts at the same moment see each other then.
-        _refuse_shared(plan, await reader.open_beside(conn, context.tables, change_id))
-        await shared_views.refuse(conn, context, plan, change_id)
-        return change_id
+        return await enter(conn, context, plan, known, consent)
 
     change_id = await planner.patiently(context, change, begin)
     killpoints.reach("start.created")
+    return change_id
+
+
+async def enter(
+    conn: AsyncConnection, context: Context, plan: Plan, known: Situation | None, consent: Consent
+) -> int:
+    """Write a change with its plan into the ledger, in the caller's transaction, unless somebody has to agree
+    first, or another change is in its way; return its number.
+    """
+    schema = context.database.ledger_schema
+    await planner.check_privileges(conn, plan, schema)
+    hazards = (*plan.to_acknowledge, *await planner.hazards_of_role(conn, plan))
+    _require_consent(plan, hazards, consent, schema)
+    for function in plan.transforms:
+        await require(function)
+    try:
+        change_id = await _insert(conn, context, plan, known)
+    except DBAPIError as error:
+        # A guard of the ledger: another open change has one of the columns.
+        raise translate(error) from error
+    agreed = [note for note in hazards if note.code in consent.acknowledged]
+    await change_writer.acknowledge(conn, context.tables, change_id, agreed, who=context.who)
+    # After the row was written: two starts at the same moment see each other then.
+    _refuse_shared(plan, await reader.open_beside(conn, context.tables, change_id))
+    await shared_views.refuse(conn, context, plan, change_id)
     return change_id
 
 

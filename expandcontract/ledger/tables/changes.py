@@ -99,6 +99,19 @@ class ChangeTables(Base):
         )
 
     @cached_property
+    def purged(self) -> Table:
+        """What a purge took from tables without a row, as the statements that make it again."""
+        return Table(
+            "purged",
+            self.metadata,
+            self.of_change(primary_key=True),
+            Column("attempt", Integer, primary_key=True, autoincrement=False),
+            Column("cycle", Integer, primary_key=True, autoincrement=False),
+            Column("was", JSONB),
+            Column("statements", ARRAY(Text)),
+        )
+
+    @cached_property
     def control(self) -> Table:
         """The wished state, which every worker reads between batches."""
         return Table(

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from expandcontract.model.names import RelationName
 from expandcontract.postgres.catalog.default import is_nothing, judge
 from expandcontract.postgres.descendants import tree
-from expandcontract.postgres.query import rows
+from expandcontract.postgres.query import rows, several
 
 
 @dataclass(frozen=True)
@@ -147,20 +147,21 @@ async def load(conn: AsyncConnection, oid: int, version: int, about: Collection[
     """Return the columns of a relation in order of their numbers. The defaults of the columns `about` are
     judged.
     """
-    grants: defaultdict[str, list[Grant]] = defaultdict(list)
-    for name, grantee, privilege, grantable in await rows(conn, _GRANTS, oid):
-        grants[name].append(Grant(grantee, privilege, grantable))
-    sequences: defaultdict[str, list[RelationName]] = defaultdict(list)
-    types: defaultdict[str, list[str]] = defaultdict(list)
-    for name, schema, sequence, kind in await rows(conn, _SEQUENCES, oid):
-        sequences[name].append(RelationName(schema, sequence))
-        types[name].append(kind)
     query = _COLUMNS.format(
         constraint=_CONSTRAINT if version >= _NOT_NULL_CONSTRAINTS_SINCE else _NO_CONSTRAINT,
         without_a_child=_WITHOUT_A_CHILD,
     )
+    granted, owned, found = await several(conn, (_GRANTS, _SEQUENCES, query), oid)
+    grants: defaultdict[str, list[Grant]] = defaultdict(list)
+    for name, grantee, privilege, grantable in granted:
+        grants[name].append(Grant(grantee, privilege, grantable))
+    sequences: defaultdict[str, list[RelationName]] = defaultdict(list)
+    types: defaultdict[str, list[str]] = defaultdict(list)
+    for name, schema, sequence, kind in owned:
+        sequences[name].append(RelationName(schema, sequence))
+        types[name].append(kind)
     columns: list[Column] = []
-    for row in await rows(conn, query, oid):
+    for row in found:
         (name, number, type_sql, collation, not_null, not_null_name, not_null_valid, default, *rest) = row
         (identity, generated, inherited, storage, compression, target, options, comment, *rest) = rest
         (plain_equality, not_null_inherited, not_null_comment, labels) = rest

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expandcontract.postgres.query import rows
+from expandcontract.postgres.query import several
 
 
 @dataclass(frozen=True)
@@ -104,11 +104,12 @@ ORDER BY 1, 2
 
 async def load(conn: AsyncConnection, oid: int) -> tuple[Index, ...]:
     """Return the indexes of a relation, sorted by name."""
+    targets, found = await several(conn, (_STATISTICS, _INDEXES), oid)
     statistics: defaultdict[str, list[tuple[int, int]]] = defaultdict(list)
-    for name, number, target in await rows(conn, _STATISTICS, oid):
+    for name, number, target in targets:
         statistics[name].append((number, target))
     indexes: list[Index] = []
-    for row in await rows(conn, _INDEXES, oid):
+    for row in found:
         (name, prefix, definition, listed, used, keys, unique, primary, exclusion, valid, *rest) = row
         (constraint, kind, deferrable, deferred, constraint_definition, identity, clustered, *texts) = rest
         comment, constraint_comment, tablespace, predicate = texts

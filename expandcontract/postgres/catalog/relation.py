@@ -2,14 +2,13 @@
 
 import difflib
 from dataclasses import dataclass
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.model.errors import NoSuchObject
 from expandcontract.model.names import RelationName, Target, quote
 from expandcontract.postgres.descendants import tree
-from expandcontract.postgres.query import rows, value
+from expandcontract.postgres.query import rows, several, value
 from expandcontract.postgres.settings import NO_PATH, own_path
 
 
@@ -259,17 +258,18 @@ def _no_such(target: Target, name: str, schemas: list[str], known: list[Relation
 
 async def load(conn: AsyncConnection, oid: int, version: int) -> Relation:
     """Return the relation with that oid; `version` is server_version_num."""
-
-    async def ask(query: str) -> list[tuple[Any, ...]]:
-        return await rows(conn, query, oid)
-
-    schema, name, kind, persistence, method, owner, system, partition, forced = (await ask(_RELATION))[0]
-    parents = tuple(RelationName(*row) for row in await ask(_PARENTS))
-    below = await ask(_BELOW)
     by_schema, of_schemas = (
         (_PUBLISHED_BY_SCHEMA, _OF_SCHEMAS) if version >= _SCHEMA_PUBLICATIONS_SINCE else ("", "")
     )
-    ((typed, attributes),) = await ask(_SHAPE)
+    asked = (
+        *(_RELATION, _PARENTS, _BELOW, _SHAPE, _PARTITION_KEYS),
+        f"{_TREE}{_PUBLISHED}{by_schema} ORDER BY 1",
+        *(_WRITERS, _UPDATE_RULES, _UNIDENTIFIED.replace("{schemas}", of_schemas)),
+    )
+    found = await several(conn, asked, oid)
+    (this,), above, below, ((typed, attributes),), keys, published, writers, rules, unidentified = found
+    schema, name, kind, persistence, method, owner, system, partition, forced = this
+    parents = tuple(RelationName(*row) for row in above)
     return Relation(
         name=RelationName(schema, name),
         kind=kind,
@@ -278,17 +278,15 @@ async def load(conn: AsyncConnection, oid: int, version: int) -> Relation:
         owner=owner,
         system=system,
         partition_of=parents[0] if partition else None,
-        partition_keys=tuple(row[0] for row in await ask(_PARTITION_KEYS)),
+        partition_keys=tuple(row[0] for row in keys),
         leaves=tuple(LeafTable(RelationName(s, n), foreign=k == "f") for s, n, k, _ in below if k in "rf"),
         partitions=tuple(RelationName(s, n) for s, n, _, is_partition in below if is_partition),
         inherits_from=() if partition else parents,
         row_security_forced=forced,
-        publications=tuple(row[0] for row in await ask(f"{_TREE}{_PUBLISHED}{by_schema} ORDER BY 1")),
-        writers=tuple(row[0] for row in await ask(_WRITERS)),
-        update_rules=tuple(row[0] for row in await ask(_UPDATE_RULES)),
+        publications=tuple(row[0] for row in published),
+        writers=tuple(row[0] for row in writers),
+        update_rules=tuple(row[0] for row in rules),
         typed=typed,
         attributes=attributes,
-        unidentified=tuple(
-            RelationName(*row) for row in await ask(_UNIDENTIFIED.replace("{schemas}", of_schemas))
-        ),
+        unidentified=tuple(RelationName(*row) for row in unidentified),
     )

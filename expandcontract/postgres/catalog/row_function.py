@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.postgres.catalog import body
-from expandcontract.postgres.query import rows
+from expandcontract.postgres.query import several
 
 _NOT_OF_AN_EXTENSION = """NOT EXISTS (
     SELECT FROM pg_catalog.pg_depend d
@@ -76,8 +76,7 @@ class RowFunctions:
 
 async def load(conn: AsyncConnection, oid: int) -> RowFunctions:
     """Return the functions that know how many columns a table has."""
-    typed = await rows(conn, _ROW_TYPED, oid)
-    starred = await rows(conn, _STARRED, oid)
+    typed, starred, whole = await several(conn, (_ROW_TYPED, _STARRED, _WHOLE_ROWS), oid)
     return RowFunctions(
         tuple(name for name, returns in typed if returns),
         tuple(name for name, returns in typed if not returns),
@@ -86,5 +85,5 @@ async def load(conn: AsyncConnection, oid: int) -> RowFunctions:
             for name, table, source, of_columns, sql in starred
             if body.passes_rows_on(body.without_comments(source), table, of_columns=of_columns, sql=sql)
         ),
-        tuple(name for (name,) in await rows(conn, _WHOLE_ROWS, oid)),
+        tuple(name for (name,) in whole),
     )

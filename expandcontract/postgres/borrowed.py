@@ -1,0 +1,166 @@
+"""A connection that is somebody else's, in the middle of his transaction: ours are a savepoint and settings
+that end with it.
+
+It may be one of asyncpg's, by whichever engine of SQLAlchemy's, or that of a driver which knows no asyncio
+(psycopg): `lent` gives the latter the shape of the former.
+"""
+
+from collections.abc import AsyncIterator, Generator, Sequence
+from contextlib import asynccontextmanager
+from types import SimpleNamespace
+from typing import Any, Self, cast
+
+from sqlalchemy import Connection, event
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.expression import Executable
+
+from expandcontract.postgres.message import constant, renumbered, send
+from expandcontract.postgres.query import constant_of, rows
+from expandcontract.postgres.settings import NAMES, settings
+
+#: The savepoint of `ours`.
+_SAVEPOINT = "ec_borrowed"
+_SAVED = ", ".join(f"pg_catalog.current_setting('{name}', true)" for name in NAMES)
+
+
+@asynccontextmanager
+async def ours(conn: AsyncConnection, *, lock_timeout_ms: int) -> AsyncIterator[None]:
+    """Run the body in a savepoint, which any exception rolls back, under our settings. Whoever lent the
+    connection goes on with his own.
+    """
+    # By SQLAlchemy, which begins the transaction where nothing was said in it.
+    await conn.exec_driver_sql(f"SAVEPOINT {_SAVEPOINT}")
+    try:
+        # What is asked for comes first, and is evaluated first.
+        put = settings(str(lock_timeout_ms), "0", local=True, synchronous=True).removeprefix("SELECT ")
+        ((*found,),) = await rows(conn, f"SELECT {_SAVED}, {put}")
+        yield
+    except BaseException:
+        await conn.exec_driver_sql(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
+        raise
+    await send(conn, _restoring(found[: len(NAMES)]), f"RELEASE SAVEPOINT {_SAVEPOINT}")
+
+
+def _restoring(saved: Sequence[str | None]) -> str:
+    """Pure. Return the statement that gives each setting the value of before; one that the server does not
+    know has none.
+    """
+    back = (
+        f"pg_catalog.set_config('{name}', {constant(value)}, true)"
+        for name, value in zip(NAMES, saved, strict=True)
+        if value is not None
+    )
+    return f"SELECT {', '.join(back)}"
+
+
+def lent(connection: Connection) -> AsyncConnection:
+    """Return a connection of a driver without asyncio as what the rooms above work with.
+
+    Whoever awaits it waits for the server: it belongs into a thread with a loop of its own. Values go out as
+    constants, so that it matters nowhere how a driver writes a parameter.
+    """
+    return cast("AsyncConnection", _Lent(connection))
+
+
+class _Lent:
+    """As much of AsyncConnection as is used in somebody else's transaction."""
+
+    invalidated = False
+    closed = False
+
+    def __init__(self, connection: Connection) -> None:
+        # As it is: what is ours may have a % in it, which is no parameter.
+        self._connection = connection.execution_options(no_parameters=True)
+        self.info = connection.info
+        self.dialect = connection.dialect
+        self.connection = SimpleNamespace(driver_connection=_Driver(self._connection))
+        self.sync_connection = self
+
+    async def exec_driver_sql(self, statement: str, values: Sequence[object] = ()) -> Any:  # noqa: ANN401
+        """Run a statement with its values, $1 and so on."""
+        return self._connection.exec_driver_sql(_filled(statement, values))
+
+    async def execute(self, statement: Executable, values: Any = None) -> Any:  # noqa: ANN401
+        """Run a statement of SQLAlchemy's."""
+        return self._connection.execute(statement, values)
+
+    def begin_nested(self) -> "_Savepoint":
+        """Begin a savepoint, which is awaited or entered."""
+        return _Savepoint(self._connection)
+
+    async def invalidate(self, _error: BaseException | None = None) -> None:
+        """Leave it to whom the connection belongs."""
+
+
+class _Savepoint:
+    def __init__(self, connection: Connection) -> None:
+        self._savepoint = connection.begin_nested()
+
+    def __await__(self) -> Generator[None, None, "_Savepoint"]:
+        yield from ()
+        return self
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, kind: object, *_: object) -> None:
+        if kind is None:
+            self._savepoint.commit()
+        else:
+            self._savepoint.rollback()
+
+    @property
+    def is_active(self) -> bool:
+        return self._savepoint.is_active
+
+    async def rollback(self) -> None:
+        self._savepoint.rollback()
+
+
+class _Driver:
+    """As much of asyncpg's connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def prepare(self, query: str, **_: object) -> "_Prepared":
+        return _Prepared(self._connection, query)
+
+    async def execute(self, statements: str) -> None:
+        self._connection.exec_driver_sql(statements)
+
+    def get_server_version(self) -> SimpleNamespace:
+        major, minor, *_ = (*(self._connection.dialect.server_version_info or ()), 0, 0)
+        return SimpleNamespace(major=major, minor=0, micro=minor)
+
+    def is_in_transaction(self) -> bool:
+        return self._connection.in_transaction()
+
+    def is_closed(self) -> bool:
+        return self._connection.closed
+
+
+class _Prepared:
+    def __init__(self, connection: Connection, query: str) -> None:
+        self._connection, self._query = connection, query
+        self._said = ""
+
+    async def fetch(self, *values: object) -> Sequence[Any]:
+        event.listen(self._connection, "after_cursor_execute", self._hear)
+        try:
+            found = self._connection.exec_driver_sql(_filled(self._query, values))
+        finally:
+            event.remove(self._connection, "after_cursor_execute", self._hear)
+        return found.fetchall() if found.returns_rows else []
+
+    def get_statusmsg(self) -> str:
+        return self._said
+
+    def _hear(self, _: Connection, cursor: Any, *_more: object) -> None:  # noqa: ANN401 - of any driver
+        # A cursor that has no rows is closed when its statement is over, and says nothing any more.
+        self._said = str(getattr(cursor, "statusmessage", None) or "")
+
+
+def _filled(statement: str, values: Sequence[object]) -> str:
+    """Pure. Return the statement with its values as constants."""
+    return renumbered(statement, lambda number: constant_of(values[number - 1])) if values else statement

@@ -1,0 +1,90 @@
+"""Tables without a row: changes begin and are contracted in the run that makes the table."""
+
+import asyncio
+import logging
+import re
+from pathlib import Path
+
+import asyncpg
+import pytest
+from alembic.util import CommandError
+
+from tests.alembic.project import Project
+
+SEEDED = """
+op.execute("CREATE TABLE users (id int PRIMARY KEY, name text NOT NULL)")
+op.execute("INSERT INTO users VALUES (1, 'Ada')")
+"""
+
+
+async def _asked(url: str, query: str) -> object:
+    connection = await asyncpg.connect(re.sub(r"\+\w+", "", url, count=1))
+    try:
+        return await connection.fetchval(query)
+    finally:
+        await connection.close()
+
+
+@pytest.fixture(params=["async", "sync"])
+def project(request: pytest.FixtureRequest, tmp_path: Path, empty_database: str) -> Project:
+    """Give a project that renames a column of a table that it makes."""
+    made = Project(tmp_path, empty_database, request.param)
+    made.revision(
+        "a",
+        None,
+        """
+        op.execute("CREATE TABLE users (id int PRIMARY KEY, name text NOT NULL)")
+        op.create_index("ix_users_name", "users", ["name"])
+        """,
+        """
+        op.drop_index("ix_users_name", "users")
+        op.execute("DROP TABLE users")
+        """,
+    )
+    rename = 'op.ec_start("rename-column", "users.name", "display_name", name="b_rename")'
+    made.revision("b", "a", rename, 'op.ec_rollback("b_rename")')
+    made.revision("c", "b", 'op.ec_contract("b_rename")', 'op.ec_undo("b_rename")')
+    made.revision("d", "c", 'op.execute("CREATE TABLE later (id int)")', 'op.execute("DROP TABLE later")')
+    return made
+
+
+def test_up_down_and_up_again_at_every_revision(project: Project) -> None:
+    """A run goes through contracts to its end, and each revision is had back, the contract too."""
+    project.upgrade()
+    assert project.at() == "d"
+    for below in ("c", "b", "a", "base"):
+        project.downgrade(below)
+        project.upgrade()
+        assert project.at() == "d"
+    project.downgrade()
+    assert project.at() == ""
+
+
+def test_rows_that_the_same_run_wrote_shut_the_contract(
+    project: Project, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A table with seeds goes the ordinary way: there the run ends well, and without what comes behind it."""
+    project.revision("a", None, SEEDED, 'op.execute("DROP TABLE users")')
+    (project.folder / "versions" / "d.py").unlink()
+    with caplog.at_level(logging.WARNING):
+        project.upgrade()
+    assert project.at() == "b"
+    assert "Stopped before c, which contracts b_rename: b_rename begins in this run." in caplog.text
+
+
+def test_what_comes_behind_a_contract_of_seeds_is_told(project: Project) -> None:
+    """An ordinary revision is not left out in silence."""
+    project.revision("a", None, SEEDED, 'op.execute("DROP TABLE users")')
+    with pytest.raises(CommandError, match="Revision d comes after it"):
+        project.upgrade()
+
+
+def test_where_nobody_runs_seeds_are_contracted_too(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """EC_FRESH says so: rows are copied and compared, and nobody is waited for."""
+    monkeypatch.setenv("EC_FRESH", "1")
+    project.revision("a", None, SEEDED, 'op.execute("DROP TABLE users")')
+    project.upgrade()
+    assert project.at() == "d"
+    assert asyncio.run(_asked(project.url, "SELECT display_name FROM users")) == "Ada"
