@@ -106,7 +106,16 @@ def released(migration: MigrationContext, what: str) -> Iterator[None]:
                 "what it executes before context.configure()",
             )
         )
+    _let_go_of_snapshot(migration)
     yield
+
+
+def _let_go_of_snapshot(migration: MigrationContext) -> None:
+    """Have the transaction hold no snapshot. The protocol keeps the last SELECT of a transaction open until
+    another statement comes, and its snapshot: CREATE INDEX CONCURRENTLY would wait for that, and we for it.
+    """
+    with cast("Connection", migration.connection).begin_nested():
+        pass
 
 
 def is_foreign(migration: MigrationContext) -> bool:

@@ -146,6 +146,9 @@ class _Beside:
             "ANY ('{idle_in_transaction_session_timeout,transaction_timeout}')"
         )
         rows = cursor.fetchall()
+        # The protocol keeps that SELECT open, and its snapshot, until another statement comes.
+        for statement in ("SAVEPOINT ec", "RELEASE SAVEPOINT ec"):
+            cursor.execute(statement)
         cursor.close()
         if rows[0][0]:
             return beside

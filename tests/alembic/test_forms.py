@@ -13,6 +13,7 @@ from tests.alembic.project import Project
 TABLE = """
 op.execute("CREATE TABLE users (id int PRIMARY KEY, name text NOT NULL)")
 op.execute("INSERT INTO users SELECT g, 'n' || g FROM generate_series(1, 100) g")
+op.execute("CREATE INDEX users_name ON users (name)")
 """
 START = 'op.ec_start("rename-column", "users.name", "display_name", name="b_rename")'
 ROLLBACK = 'op.ec_rollback("b_rename")'

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, text
+from sqlalchemy.ext.asyncio import create_async_engine
 
 from expandcontract.alembic import turns
 from expandcontract.testing.server import Server
@@ -24,6 +25,10 @@ def now() -> timedelta:
 HELD = text(
     "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted "
     "AND database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+)
+SNAPSHOTS = text(
+    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
+    "AND state = 'idle in transaction' AND backend_xmin IS NOT NULL"
 )
 USERS = """
 op.execute("CREATE TABLE users (id int PRIMARY KEY, name text NOT NULL)")
@@ -95,6 +100,20 @@ def test_a_run_that_fails_leaves_no_lock_in_the_pool(
     assert held(other) == 0
     with engine.connect() as connection:
         assert connection.execute(text("SELECT pg_backend_pid()")).scalar_one() == first
+
+
+async def test_a_lock_of_a_transaction_holds_no_snapshot(empty_database: str, other: Connection) -> None:
+    """CREATE INDEX CONCURRENTLY waits for every snapshot, and the transaction lasts as long as the run."""
+    engine = create_async_engine(empty_database.replace("postgresql", DRIVERS["async"], 1))
+    async with engine.connect() as connection:
+        turn = await connection.run_sync(turns._Beside.tried)
+        assert turn is not None
+        assert held(other) == 1
+        assert other.execute(SNAPSHOTS).scalar_one() == 0
+        other.rollback()
+        await connection.run_sync(lambda _: turn.over())
+    assert held(other) == 0
+    await engine.dispose()
 
 
 async def test_behind_a_pooler_no_lock_stays_in_its_backends(empty_database: str, server: Server) -> None:
