@@ -57,6 +57,8 @@ T = TypeVar("T")
 INLINE = "5min"
 #: The gates that a backfill opens.
 _FILLED = frozenset({backfilled.NAME, leaves_covered.NAME, sync_intact.NAME, verified.NAME})
+#: Where there is nothing to fill: somebody contracted it, and a run died before its version row.
+_FILLED_BEFORE = frozenset({Stage.HIDDEN, Stage.PURGED, Stage.FINISHED})
 #: Between two looks whether another process is done with the change.
 LOOK_SECONDS = 0.5
 
@@ -237,6 +239,8 @@ async def fill(context: Context, name: str, inline: timedelta) -> bool:
         await backfill.backfill(context, name, BackfillOptions(max_runtime=left))
         return True
 
+    if await _stage(context, name) in _FILLED_BEFORE:
+        return True
     if not inline:
         return False
     try:

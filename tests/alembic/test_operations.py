@@ -57,6 +57,22 @@ def test_what_has_nothing_to_contract_is_run_at_once(project: Project, applicati
 
 
 @pytest.mark.usefixtures("quiet")
+@pytest.mark.usefixtures("quiet")
+def test_what_was_contracted_before_its_row_was_written_is_begun(project: Project) -> None:
+    """A run that died before the version row, and a contract from the command line after it: the next run
+    finds nothing to fill, and goes on.
+    """
+    project.revision("b", "a", START.format(inline="1min"), ROLLBACK)
+    project.revision("c", "b", 'op.ec_contract("b_rename", soak="1ms")', UNDO)
+    project.upgrade("b")
+    project.upgrade()
+    assert project.at() == "c"
+    project.within("stamp", "a")
+    project.upgrade()
+    assert project.at() == "c"
+
+
+@pytest.mark.usefixtures("quiet")
 def test_after_purge_there_is_no_way_down(
     project: Project, application: Connection, empty_database: str
 ) -> None:
