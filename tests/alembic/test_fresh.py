@@ -3,14 +3,20 @@
 import asyncio
 import logging
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 import pytest
 from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, event
 
+from expandcontract.postgres.connect import _Marking
 from tests.alembic.project import Project
 
+#: What init, start, backfill, verify, contract and purge of the same change send.
+VERBS = 815
 SEEDED = """
 op.execute("CREATE TABLE users (id int PRIMARY KEY, name text NOT NULL)")
 op.execute("INSERT INTO users VALUES (1, 'Ada')")
@@ -88,3 +94,49 @@ def test_where_nobody_runs_seeds_are_contracted_too(
     project.upgrade()
     assert project.at() == "d"
     assert asyncio.run(_asked(project.url, "SELECT display_name FROM users")) == "Ada"
+
+
+@pytest.fixture
+def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """Give the statements and messages that Alembic's connection and those of ec send."""
+    sent = list[str]()
+
+    def hear(_: Connection, __: object, statement: str, *___: object) -> None:
+        sent.append(statement)
+
+    def execute(self: _Marking, query: str, *arguments: object, **options: Any) -> object:  # noqa: ANN401
+        sent.append(query)
+        return asyncpg.Connection.execute(self, query, *arguments, **options)
+
+    def prepare(self: _Marking, query: str, **options: Any) -> object:  # noqa: ANN401
+        sent.append(query)
+        return asyncpg.Connection.prepare(self, query, **options)
+
+    def alembics(connection: Connection) -> None:
+        if connection.dialect.driver == "psycopg":
+            event.listen(connection, "before_cursor_execute", hear)
+
+    monkeypatch.setattr(_Marking, "execute", execute)
+    monkeypatch.setattr(_Marking, "prepare", prepare)
+    event.listen(Engine, "engine_connect", alembics)
+    yield sent
+    event.remove(Engine, "engine_connect", alembics)
+
+
+def test_what_an_empty_table_costs(tmp_path: Path, database: str, said: list[str]) -> None:
+    """A change and its contract send a seventh of what the verbs would: with all that the run looks at."""
+    made = Project(tmp_path, database, "sync")
+    made.revision("a", None, 'op.execute("CREATE TABLE users (id int PRIMARY KEY, name text NOT NULL)")')
+    made.revision("b", "a", "pass")
+    made.revision("c", "b", "pass")
+    made.upgrade("a")
+    said.clear()
+    made.upgrade("c")
+    plain = len(said)
+    made.downgrade("a")
+    rename = 'op.ec_start("rename-column", "users.name", "display_name", name="b_rename")'
+    made.revision("b", "a", rename, 'op.ec_rollback("b_rename")')
+    made.revision("c", "b", 'op.ec_contract("b_rename")', 'op.ec_undo("b_rename")')
+    said.clear()
+    made.upgrade("c")
+    assert len(said) - plain <= 0.15 * VERBS

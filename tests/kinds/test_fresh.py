@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 import asyncpg
 import pytest
@@ -150,3 +151,34 @@ async def test_the_schema_is_what_a_life_leaves(database: str, empty_database: s
         if await change.begin() == Stage.READY:
             await change.contract()
         assert difference(lived, await change.schema()) == []
+
+
+async def test_who_is_at_work_on_the_table_is_not_passed(database: str) -> None:
+    """A writer that has not committed keeps the table from being had at once, and its row afterwards. Nothing
+    is done then, and nothing stays locked.
+    """
+    async with emptied(database, PAIRS[0]) as change:
+        begin = partial(
+            fresh.begin, change.conn, change.context, change.change, Consent(acknowledged=change.acknowledged)
+        )
+        writing = change.app.transaction()
+        await writing.start()
+        await change.app.execute("INSERT INTO users VALUES (1, 'Ada', '')")
+        assert not await fresh.at_once(change.conn, change.context, begin)
+        await writing.commit()
+        assert not await fresh.at_once(change.conn, change.context, begin)
+        await change.app.execute("TRUNCATE users")
+        assert await situations.load(change.context) == ()
+
+
+async def test_what_is_not_committed_never_was(database: str) -> None:
+    """Whoever holds the transaction dies with it: neither the change nor its ledger rows are left."""
+    async with emptied(database, PAIRS[0]) as change:
+        before = await change.schema()
+        begin = partial(
+            fresh.begin, change.conn, change.context, change.change, Consent(acknowledged=change.acknowledged)
+        )
+        assert await fresh.at_once(change.conn, change.context, begin)
+        await change.conn.rollback()
+        assert difference(before, await change.schema()) == []
+        assert await situations.load(change.context) == ()
