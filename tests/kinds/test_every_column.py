@@ -42,6 +42,7 @@ _KEYS = (
     "identity",
     "computed by PostgreSQL",
     "generated column",
+    "is generated",
     "exclusion constraint",
     "excludes",
     "refers to",
