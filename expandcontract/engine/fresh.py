@@ -89,7 +89,7 @@ async def at_once(conn: AsyncConnection, context: Context, work: Callable[[], Aw
     except Occupied:
         return False
     except DBAPIError as error:
-        if is_lock_failure(error) or is_retryable(error):
+        if is_lock_failure(error) or is_retryable(error) or sqlstate(error) == _NO_TRANSACTION:
             return False
         raise translate(error) from error
     return True
@@ -278,6 +278,8 @@ def _locked(plan: Plan) -> Iterator[str]:
             yield from (lock.relation for lock in step.locks if not isinstance(lock, ViewLock))
 
 
+#: Each statement commits by itself: there is no transaction to do it in.
+_NO_TRANSACTION = "25P01"
 #: What is not empty; nobody else raises it.
 _NOT_EMPTY = "EC001"
 _LOCK = """

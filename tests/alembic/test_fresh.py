@@ -140,3 +140,15 @@ def test_what_an_empty_table_costs(tmp_path: Path, database: str, said: list[str
     said.clear()
     made.upgrade("c")
     assert len(said) - plain <= 0.15 * VERBS
+
+
+def test_where_each_statement_commits_it_goes_the_ordinary_way(project: Project) -> None:
+    """With isolation level AUTOCOMMIT there is no transaction that could hold all of it, until Alembic's
+    autocommit_block() of the first operation leaves one behind.
+    """
+    env = project.folder / "env.py"
+    said = env.read_text(encoding="utf-8")
+    env.write_text(said.replace("NullPool)", 'NullPool, isolation_level="AUTOCOMMIT")'), encoding="utf-8")
+    (project.folder / "versions" / "d.py").unlink()
+    project.upgrade()
+    assert project.at() == "c"
