@@ -14,6 +14,7 @@ from alembic.operations import MigrateOperation, ops
 from sqlalchemy import Connection
 from sqlalchemy.schema import ForeignKeyConstraint
 
+from expandcontract.alembic import spelling
 from expandcontract.model.names import sync_schema
 from expandcontract.model.phases import Stage
 from expandcontract.orm import changes
@@ -134,7 +135,8 @@ def _columns(object_: Any, type_: str) -> Iterator[str]:  # noqa: ANN401
         yield object_.name
         return
     yield from (column.name for column in object_.columns)
-    for each in getattr(object_, "expressions", ()):
+    beside = spelling.beside_keys(object_) if type_ == "index" else ()
+    for each in (*getattr(object_, "expressions", ()), *beside):
         yield from (quoted or plain for quoted, plain in re.findall(r'"([^"]+)"|(\w+)', str(each)))
 
 

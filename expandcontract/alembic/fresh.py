@@ -60,21 +60,21 @@ def passes(migration: MigrationContext, context: Context, change: str) -> bool:
     )
 
 
-async def has_rows(context: Context, change: Change) -> bool:
-    """Return whether the table of a change has a row, by a connection of our own: not one that is to come."""
+async def is_to_be_used(context: Context, change: Change) -> bool:
+    """Return whether the table of a change that is to begin has or had a row; not one that is to come."""
     if planner.makes_table(change):
         return False
     async with context.database.transaction() as conn:
-        return await fresh.has_rows(conn, planner.target(change))
+        return await fresh.is_used(conn, planner.target(change))
 
 
 async def is_used(context: Context, situation: Situation) -> bool:
-    """Return whether the table of a change has a row, or old code was seen to write it."""
+    """Return whether the table of a change has or had a row, or old code was seen to write it."""
     target = Target(situation.table.schema, situation.table.name, "")
     if situation.old_writers:
         return True
     async with context.database.transaction() as conn:
-        return await fresh.has_rows(conn, target)
+        return await fresh.is_used(conn, target)
 
 
 def on_alembics(migration: MigrationContext, work: Callable[[AsyncConnection], Awaitable[T]]) -> T:

@@ -110,7 +110,9 @@ async def _unless_empty(context: Context, where: int, begins: Call, empty: set[s
     """Return that a change cannot be contracted in the run that begins it, unless its table has no row, or is
     still to come, or nobody runs.
     """
-    if context.policy.fresh or (empty is not None and not await fresh.has_rows(context, change_of(begins))):
+    if context.policy.fresh or (
+        empty is not None and not await fresh.is_to_be_used(context, change_of(begins))
+    ):
         return None
     return _in_this_run(where, begins.change)
 

@@ -60,12 +60,17 @@ class Renaming:
 
     def _change(self, added: ops.AddColumnOp, dropped: ops.DropColumnOp) -> Wanted:
         old, new = dropped.column_name, str(added.column.name)
-        names = dict(self._carried(old, new))
+        # First, as what is carried is taken out of what comes.
+        names = dict(self._named_elsewhere(old, new))
+        names |= dict(self._carried(old, new))
+        was = dropped.to_column()
         self.left = [each for each in self.left if each not in (added, dropped)]
+        if was.nullable is not added.column.nullable:
+            self.left.append(self._nullable(added.column))
         both = frozenset({(self.table, old), (self.table, new)})
         brings = frozenset({(self.table, new)})
         word = f"{self.table}.{quote(old)}"
-        if self._same_type(dropped.to_column(), added.column):
+        if self._same_type(was, added.column):
             why = "Old and new code both run from here on: each has its own name, and both the same values."
             return Wanted(
                 "rename-column",
@@ -110,6 +115,30 @@ class Renaming:
             was, now = _name(gone), _name(come)
             if was and now and now != derived(was, old, new):
                 yield quote(was), quote(now)
+
+    def _nullable(self, column: Any) -> ops.AlterColumnOp:  # noqa: ANN401 - SQLAlchemy's
+        """Return what else the model says of a column: one change does not do both."""
+        return ops.AlterColumnOp(
+            self.key[1],
+            str(column.name),
+            schema=self.key[0],
+            existing_type=column.type,
+            existing_nullable=not column.nullable,
+            modify_nullable=bool(column.nullable),
+        )
+
+    def _named_elsewhere(self, old: str, new: str) -> Iterator[tuple[str, str]]:
+        """Yield the names of indexes that have the column in WHERE or INCLUDE alone, which Alembic does not
+        compare: they keep the name that they have in the model.
+        """
+        come = {_name(each) for each in self.left if isinstance(each, ops.CreateIndexOp)}
+        table = self.hints.models.get(self.key)
+        for index in () if table is None else table.indexes:
+            name = str(index.name or "")
+            mentioned = any(_word(new).search(each) for each in spelling.beside_keys(index))
+            compared = any(_word(new).search(str(getattr(each, "name", each))) for each in index.expressions)
+            if mentioned and not compared and name and name not in come and name != derived(name, old, new):
+                yield quote(name), quote(name)
 
     def _is(self, gone: Any, come: Any, old: str, new: str) -> bool:  # noqa: ANN401
         """Say whether one of the new side is what carries one of the old side on."""

@@ -102,3 +102,11 @@ def _in_parentheses(text: str) -> str:
             if not depth:
                 return text[start:place]
     return text
+
+
+def beside_keys(index: Any) -> list[str]:  # noqa: ANN401 - an index of SQLAlchemy's
+    """Return the texts of an index that name columns which are no key of it: WHERE and INCLUDE."""
+    said = index.dialect_options["postgresql"]
+    where = said.get("where")
+    included = [str(getattr(each, "name", each)) for each in said.get("include") or ()]
+    return included if where is None else [str(where), *included]

@@ -75,6 +75,18 @@ FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamesp
 """
 
 
+#: What the ordinary way does, or says better: statements commit one by one; something is built on what goes.
+_ORDINARY = frozenset({"25P01", "2BP01"})
+
+#: Whether a table was ever written to, or one of its partitions: it is empty now, and may be in use.
+_USED = """
+SELECT COALESCE(pg_catalog.bool_or(
+    pg_catalog.pg_relation_size(oid) > 0 OR pg_catalog.pg_stat_get_tuples_inserted(oid) > 0), false)
+FROM (SELECT pg_catalog.to_regclass($1)::pg_catalog.oid
+      UNION SELECT relid FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1))) AS tables (oid)
+"""
+
+
 class Occupied(Exception):
     """What is to be changed is not empty, not to be had at once, or somebody is at work on it."""
 
@@ -89,7 +101,7 @@ async def at_once(conn: AsyncConnection, context: Context, work: Callable[[], Aw
     except Occupied:
         return False
     except DBAPIError as error:
-        if is_lock_failure(error) or is_retryable(error) or sqlstate(error) == _NO_TRANSACTION:
+        if is_lock_failure(error) or is_retryable(error) or sqlstate(error) in _ORDINARY:
             return False
         raise translate(error) from error
     return True
@@ -158,12 +170,12 @@ async def require_empty(conn: AsyncConnection, context: Context, name: str) -> N
     await _contractable(conn, context, name)
 
 
-async def has_rows(conn: AsyncConnection, target: Target) -> bool:
-    """Return whether a table is there and has a row, or cannot be looked at now."""
+async def is_used(conn: AsyncConnection, target: Target) -> bool:
+    """Return whether a table is there and has or had a row, or cannot be looked at now."""
     try:
         oid = await relation.find(conn, target)
         ((table, kind),) = await rows(conn, _NAMED, oid)
-        return kind not in ("r", "p") or bool(await value(conn, f"SELECT EXISTS (SELECT FROM {table})"))
+        return kind not in ("r", "p") or bool(await value(conn, _USED, table))
     except NoSuchObject:
         return False
     except DBAPIError:
@@ -239,6 +251,11 @@ async def _contractable(conn: AsyncConnection, context: Context, name: str) -> H
     begun = work is not None and work.situation.phases[Phase.CONTRACT].status
     if work is not None and (work.situation.old_writers or begun not in (Status.PENDING, Status.UNDONE)):
         raise Occupied
+    # A queue is empty now and then. Who put its rows there is not gone.
+    if work is None or work.plan.makes_table or context.policy.fresh:
+        return work
+    if await value(conn, _USED, work.situation.table.sql):
+        raise Occupied
     return work
 
 
@@ -278,8 +295,6 @@ def _locked(plan: Plan) -> Iterator[str]:
             yield from (lock.relation for lock in step.locks if not isinstance(lock, ViewLock))
 
 
-#: Each statement commits by itself: there is no transaction to do it in.
-_NO_TRANSACTION = "25P01"
 #: What is not empty; nobody else raises it.
 _NOT_EMPTY = "EC001"
 _LOCK = """

@@ -29,6 +29,7 @@ BEFORE = f"""
         CREATE TABLE "Users" (id int CONSTRAINT "pk_Users" PRIMARY KEY, name varchar(50) NOT NULL);
         CREATE INDEX "ix_Users_name" ON "Users" (lower(name));
         CREATE INDEX by_name ON "Users" (name, id);
+        CREATE INDEX by_id ON "Users" (id) WHERE name <> '';
         CREATE TABLE shop.orders (id int CONSTRAINT pk_orders PRIMARY KEY, {LONG} text DEFAULT 'x');
         CREATE INDEX {CUT} ON shop.orders ({LONG});
         CREATE TABLE teams (id int CONSTRAINT pk_teams PRIMARY KEY, size int);
@@ -65,6 +66,7 @@ OLD = f"""{HEAD}
     users = table("Users", Column("name", String(50), nullable=False))
     Index("ix_Users_name", func.lower(users.c.name))
     Index("by_name", users.c.name, users.c.id)
+    Index("by_id", users.c.id, postgresql_where=users.c.name != "")
     table("orders", Column("{LONG}", Text, server_default="x", index=True), schema="shop")
     table("teams", Column("size", Integer, index=True))
     table("faxes", Column("number", Text, index=True))
@@ -79,6 +81,7 @@ NEW = f"""{HEAD}
     )
     Index("ix_Users_display_name", func.lower(users.c.display_name))
     Index("by_name", users.c.display_name, users.c.id)
+    Index("by_id", users.c.id, postgresql_where=users.c.display_name != "")
     table(
         "orders", Column("remark", Text, server_default="x", index=True, info={{"renamed_from": "{LONG}"}}),
         schema="shop",

@@ -78,6 +78,18 @@ def test_rows_that_the_same_run_wrote_shut_the_contract(
     assert "Stopped before c, which contracts b_rename: b_rename begins in this run." in caplog.text
 
 
+def test_a_table_that_is_empty_just_now_is_in_use(project: Project) -> None:
+    """A queue has no row now and then. Whoever wrote it will write the next one."""
+    queue = 'op.execute("CREATE TABLE users (id int PRIMARY KEY, name text NOT NULL)")'
+    project.revision("a", None, queue, 'op.execute("DROP TABLE users")')
+    (project.folder / "versions" / "d.py").unlink()
+    project.upgrade("a")
+    asyncio.run(_asked(project.url, "INSERT INTO users VALUES (1, 'Ada')"))
+    asyncio.run(_asked(project.url, "DELETE FROM users"))
+    project.upgrade()
+    assert project.at() == "b"
+
+
 def test_what_comes_behind_a_contract_of_seeds_is_told(project: Project) -> None:
     """An ordinary revision is not left out in silence."""
     project.revision("a", None, SEEDED, 'op.execute("DROP TABLE users")')

@@ -113,6 +113,25 @@ def test_indexes_go_with_the_column_under_the_model_s_names() -> None:
     assert "index" not in start.replace("names", "")
 
 
+def test_an_index_that_has_the_column_in_its_condition_alone_keeps_its_name() -> None:
+    """Alembic does not compare conditions: nothing else says that the model has it still."""
+    old = users(sa.Index("found", "id", postgresql_where=sa.text("name IS NOT NULL")), name=sa.Text)
+    new = users(
+        sa.Index("found", "id", postgresql_where=sa.text("display_name IS NOT NULL")),
+        display_name=hinted(sa.Text),
+    )
+    start, _contract = generated(old, new)
+    assert "names={'found': 'found'}" in start
+
+
+def test_a_rename_that_says_another_thing_of_null_leaves_that_for_later() -> None:
+    """One change does not do both, and neither is left out in silence."""
+    given = sa.Column("x", sa.Text, nullable=False, info={"renamed_from": "name"})
+    old, new = users(name=sa.Text), users(display_name=given)
+    start, _contract = generated(old, new)
+    assert "Left for later: set-not-null users.display_name" in start
+
+
 def test_an_index_on_an_expression_goes_along() -> None:
     """The server adds casts and parentheses to what it keeps."""
     old = users(sa.Index("by_name", sa.text("lower((name)::text)")), name=sa.String(9))
