@@ -75,8 +75,9 @@ FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamesp
 """
 
 
-#: What the ordinary way does, or says better: statements commit one by one; something is built on what goes.
-_ORDINARY = frozenset({"25P01", "2BP01"})
+#: What the ordinary way does, or says better: statements commit one by one, something is built on what goes,
+#: a privilege is missing.
+_ORDINARY = frozenset({"25P01", "2BP01", "42501"})
 
 #: Whether a table was ever written to, or one of its partitions: it is empty now, and may be in use.
 _USED = """
@@ -101,7 +102,7 @@ async def at_once(conn: AsyncConnection, context: Context, work: Callable[[], Aw
     except Occupied:
         return False
     except DBAPIError as error:
-        if is_lock_failure(error) or is_retryable(error) or sqlstate(error) in _ORDINARY:
+        if _is_ordinary(error):
             return False
         raise translate(error) from error
     return True
@@ -401,4 +402,9 @@ async def _run(conn: AsyncConnection, statements: Iterable[Query | str]) -> None
     try:
         await send(conn, *map(marked, sent))
     except DBAPIError as error:
-        raise error if is_lock_failure(error) or is_retryable(error) else translate(error) from error
+        raise error if _is_ordinary(error) else translate(error) from error
+
+
+def _is_ordinary(error: DBAPIError) -> bool:
+    """Whether what the server refused here goes the ordinary way."""
+    return is_lock_failure(error) or is_retryable(error) or sqlstate(error) in _ORDINARY

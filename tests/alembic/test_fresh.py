@@ -90,6 +90,22 @@ def test_a_table_that_is_empty_just_now_is_in_use(project: Project) -> None:
     assert project.at() == "b"
 
 
+def test_a_table_on_which_something_is_built_goes_the_ordinary_way(project: Project) -> None:
+    """The ordinary way hides the table for it; the server would not have let it be dropped at once."""
+    made = (
+        """op.execute("CREATE TABLE users (id int)"); op.execute("CREATE VIEW v AS SELECT id FROM users")"""
+    )
+    project.revision("a", None, made)
+    project.revision(
+        "b", "a", 'op.ec_start("drop-table", "users", name="b_drop")', 'op.ec_rollback("b_drop")'
+    )
+    project.revision("c", "b", 'op.ec_contract("b_drop")', 'op.ec_undo("b_drop")')
+    (project.folder / "versions" / "d.py").unlink()
+    with pytest.raises(CommandError, match="EC310 b_drop cannot be contracted: .*Next: ec wait b_drop"):
+        project.upgrade()
+    assert project.at() == "b"
+
+
 def test_what_comes_behind_a_contract_of_seeds_is_told(project: Project) -> None:
     """An ordinary revision is not left out in silence."""
     project.revision("a", None, SEEDED, 'op.execute("DROP TABLE users")')
