@@ -39,7 +39,7 @@ def first_shut(said: "Said", steps: Sequence[Sequence[Call]], *, acts: bool = Fa
     """
 
     async def look(context: Context) -> Shut | None:
-        if acts and await _version(context):
+        if acts and 0 < await _version(context) < migrate.migrations()[-1].version:
             await init.init(context)
         return await _first_shut(context, steps, said.empty if fresh.is_possible(said) else None)
 
