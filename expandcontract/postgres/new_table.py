@@ -38,34 +38,6 @@ SELECT pg_catalog.set_config('ec.held', (
     FROM pg_catalog.pg_locks l WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation'
 )::text, true)
 """
-#: What the transaction has locked before, with each mode: it may be somebody else's, amid his work.
-_HELD = """
-SELECT pg_catalog.set_config('ec.held', (
-    SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.concat(l.relation, ' ', l.mode)), '[]')
-    FROM pg_catalog.pg_locks l WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation'
-)::text, true)
-"""
-#: What the transaction has locked before, with each mode: it may be somebody else's, amid his work.
-_HELD = """
-SELECT pg_catalog.set_config('ec.held', (
-    SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.concat(l.relation, ' ', l.mode)), '[]')
-    FROM pg_catalog.pg_locks l WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation'
-)::text, true)
-"""
-#: What the transaction has locked before, with each mode: it may be somebody else's, amid his work.
-_HELD = """
-SELECT pg_catalog.set_config('ec.held', (
-    SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.concat(l.relation, ' ', l.mode)), '[]')
-    FROM pg_catalog.pg_locks l WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation'
-)::text, true)
-"""
-#: What the transaction has locked before, with each mode: it may be somebody else's, amid his work.
-_HELD = """
-SELECT pg_catalog.set_config('ec.held', (
-    SELECT coalesce(pg_catalog.jsonb_agg(pg_catalog.concat(l.relation, ' ', l.mode)), '[]')
-    FROM pg_catalog.pg_locks l WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation'
-)::text, true)
-"""
 #: Who makes a table holds this lock on it. The rows: what was made, with its parents; the columns of other
 #: tables to which it refers; other tables that are locked so that somebody waits, each with the mode.
 QUERY = """
