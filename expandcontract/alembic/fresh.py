@@ -32,8 +32,12 @@ T = TypeVar("T")
 
 
 def is_possible(said: "Said") -> bool:
-    """Whether names without a schema are on Alembic's connection what they are in a session of its role."""
-    return not said.home.path
+    """Whether names without a schema are on Alembic's connection what they are in a session of its role, and
+    its driver is one that can be lent: psycopg's own asyncio speaks neither language.
+    """
+    dialect = None if said.connection is None else said.connection.dialect
+    lent = dialect is None or not dialect.is_async or dialect.driver == "asyncpg"
+    return lent and not said.home.path
 
 
 def carried(migration: MigrationContext, context: Context, operation: "EcOperation") -> bool:
