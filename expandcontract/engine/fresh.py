@@ -74,7 +74,6 @@ SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), c.relkind::pg_catalog.t
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1
 """
 
-
 #: What the ordinary way does, or says better: statements commit one by one, something is built on what goes,
 #: a privilege is missing.
 _ORDINARY = frozenset({"25P01", "2BP01", "42501"})
@@ -249,13 +248,14 @@ async def _found(conn: AsyncConnection, context: Context, name: str, verb: Verb)
 async def _contractable(conn: AsyncConnection, context: Context, name: str) -> Held | None:
     """Return the change to contract; None where it is contracted."""
     work = await _found(conn, context, name, Verb.CONTRACT)
-    begun = work is not None and work.situation.phases[Phase.CONTRACT].status
-    if work is not None and (work.situation.old_writers or begun not in (Status.PENDING, Status.UNDONE)):
+    if work is None:
+        return None
+    begun = work.situation.phases[Phase.CONTRACT].status
+    if work.situation.old_writers or begun not in (Status.PENDING, Status.UNDONE):
         raise Occupied
     # A queue is empty now and then. Who put its rows there is not gone.
-    if work is None or work.plan.makes_table or context.policy.fresh:
-        return work
-    if await value(conn, _USED, work.situation.table.sql):
+    asked = not (work.plan.makes_table or context.policy.fresh)
+    if asked and await value(conn, _USED, work.situation.table.sql):
         raise Occupied
     return work
 
