@@ -75,7 +75,7 @@ def carry_out(migration: MigrationContext, operation: "EcOperation") -> None:
     if operation.operation in OF_A_KIND:
         said.begun.add(str(operation.options["name"]))
     with failing():
-        if fresh.is_possible(said) and fresh.carried(migration, context_of(said), operation):
+        if fresh.carried(migration, said, context_of(said), operation):
             return
     with released(migration, f"op.{operation.operation}"):
         within(said, lambda context: _CARRIED[operation.operation](context, operation))

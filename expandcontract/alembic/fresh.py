@@ -1,11 +1,12 @@
 """Tables without a row: operations on Alembic's own connection, in its own transaction.
 
 Nobody waits for anybody there, and nothing is committed between a change and the version row. Whichever
-driver Alembic uses will do; one without asyncio is asked from a thread with a loop of its own.
+driver Alembic uses will do; one without asyncio is asked from a thread with a loop of its own. Names without
+a schema are those of Alembic's connection, a tenant's say.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -31,16 +32,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-def is_possible(said: "Said") -> bool:
-    """Whether names without a schema are on Alembic's connection what they are in a session of its role, and
-    its driver is one that can be lent: psycopg's own asyncio speaks neither language.
-    """
-    dialect = None if said.connection is None else said.connection.dialect
-    lent = dialect is None or not dialect.is_async or dialect.driver == "asyncpg"
-    return lent and not said.home.path
-
-
-def carried(migration: MigrationContext, context: Context, operation: "EcOperation") -> bool:
+def carried(migration: MigrationContext, said: "Said", context: Context, operation: "EcOperation") -> bool:
     """Carry out an operation where the tables that it is about have no row and are free; return whether that
     was so. Otherwise nothing was done.
 
@@ -49,18 +41,20 @@ def carried(migration: MigrationContext, context: Context, operation: "EcOperati
     work = _CARRIED.get(operation.operation)
     if work is None or not _in_transaction(migration):
         return False
+    path = said.home.path
     return on_alembics(
-        migration, lambda conn: fresh.at_once(conn, context, partial(work, conn, context, operation))
+        migration, lambda conn: fresh.at_once(conn, context, partial(work, conn, context, operation), path)
     )
 
 
-def passes(migration: MigrationContext, context: Context, change: str) -> bool:
+def passes(migration: MigrationContext, said: "Said", context: Context, change: str) -> bool:
     """Return whether a change that began in this transaction can be contracted in it: nobody wrote since."""
     if not _in_transaction(migration):
         return False
+    path = said.home.path
     return on_alembics(
         migration,
-        lambda conn: fresh.at_once(conn, context, partial(fresh.require_empty, conn, context, change)),
+        lambda conn: fresh.at_once(conn, context, partial(fresh.require_empty, conn, context, change), path),
     )
 
 
@@ -85,14 +79,28 @@ def on_alembics(migration: MigrationContext, work: Callable[[AsyncConnection], A
     """Do something on Alembic's own connection."""
     connection = migration.connection
     assert connection is not None  # noqa: S101 - offline nothing is carried out
-    if connection.dialect.is_async:
+    if connection.dialect.driver == "asyncpg":
         return Operations(migration).run_async(work)
 
     async def lending() -> T:
         return await work(lent(connection))
 
+    if connection.dialect.is_async:
+        return _at_once(lending())
     with ThreadPoolExecutor(1, "ec") as pool:
         return pool.submit(lambda: asyncio.run(lending())).result()
+
+
+def _at_once(work: Coroutine[None, None, T]) -> T:
+    """Do what waits for nothing but a connection that is lent: where Alembic runs, SQLAlchemy has the loop of
+    env.py wait for that.
+    """
+    try:
+        work.send(None)
+    except StopIteration as done:
+        found: T = done.value
+        return found
+    raise RuntimeError("something was awaited beside the connection")
 
 
 def _in_transaction(migration: MigrationContext) -> bool:

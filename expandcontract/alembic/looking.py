@@ -41,7 +41,7 @@ def first_shut(said: "Said", steps: Sequence[Sequence[Call]], *, acts: bool = Fa
     async def look(context: Context) -> Shut | None:
         if acts and 0 < await _version(context) < migrate.migrations()[-1].version:
             await init.init(context)
-        return await _first_shut(context, steps, said.empty if fresh.is_possible(said) else None)
+        return await _first_shut(context, steps, said.empty)
 
     return carrying.within(said, look)
 
@@ -128,7 +128,7 @@ def shut_now(migration: MigrationContext, said: "Said", where: int, call: Call) 
     """
     with carrying.failing():
         context = carrying.context_of(said)
-        if fresh.is_possible(said) and fresh.passes(migration, context, call.change):
+        if fresh.passes(migration, said, context, call.change):
             return None
     if call.change in said.begun and not context.policy.fresh:
         return _in_this_run(where, call.change)

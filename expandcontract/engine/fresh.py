@@ -91,12 +91,16 @@ class Occupied(Exception):
     """What is to be changed is not empty, not to be had at once, or somebody is at work on it."""
 
 
-async def at_once(conn: AsyncConnection, context: Context, work: Callable[[], Awaitable[None]]) -> bool:
+async def at_once(
+    conn: AsyncConnection, context: Context, work: Callable[[], Awaitable[None]], path: str = ""
+) -> bool:
     """Do one of the following on a connection that is somebody else's, in his transaction; return whether it
-    was done. Otherwise nothing was, and it goes the ordinary way.
+    was done. Otherwise nothing was, and it goes the ordinary way. `path` is the search_path that names mean
+    on that connection, where it is another than the role's.
     """
+    timeout = milliseconds(context.policy.lock_timeout)
     try:
-        async with borrowed.ours(conn, lock_timeout_ms=milliseconds(context.policy.lock_timeout)):
+        async with borrowed.ours(conn, lock_timeout_ms=timeout, path=path):
             await work()
     except Occupied:
         return False

@@ -1,8 +1,8 @@
 """A connection that is somebody else's, in the middle of his transaction: ours are a savepoint and settings
 that end with it.
 
-It may be one of asyncpg's, by whichever engine of SQLAlchemy's, or that of a driver which knows no asyncio
-(psycopg): `lent` gives the latter the shape of the former.
+It may be one of asyncpg's, by whichever engine of SQLAlchemy's, or that of another driver (psycopg): `lent`
+gives the latter the shape of the former.
 """
 
 from collections.abc import AsyncIterator, Generator, Sequence
@@ -16,7 +16,7 @@ from sqlalchemy.sql.expression import Executable
 
 from expandcontract.postgres.message import constant, renumbered, send
 from expandcontract.postgres.query import constant_of, rows
-from expandcontract.postgres.settings import NAMES, settings
+from expandcontract.postgres.settings import LENT_PATH, NAMES, settings
 
 #: The savepoint of `ours`.
 _SAVEPOINT = "ec_borrowed"
@@ -24,16 +24,18 @@ _SAVED = ", ".join(f"pg_catalog.current_setting('{name}', true)" for name in NAM
 
 
 @asynccontextmanager
-async def ours(conn: AsyncConnection, *, lock_timeout_ms: int) -> AsyncIterator[None]:
+async def ours(conn: AsyncConnection, *, lock_timeout_ms: int, path: str = "") -> AsyncIterator[None]:
     """Run the body in a savepoint, which any exception rolls back, under our settings. Whoever lent the
-    connection goes on with his own.
+    connection goes on with his own. `path` is the search_path by which his names are looked up, where a
+    session of his role has another one.
     """
     # By SQLAlchemy, which begins the transaction where nothing was said in it.
     await conn.exec_driver_sql(f"SAVEPOINT {_SAVEPOINT}")
     try:
         # What is asked for comes first, and is evaluated first.
         put = settings(str(lock_timeout_ms), "0", local=True, synchronous=True).removeprefix("SELECT ")
-        ((*found,),) = await rows(conn, f"SELECT {_SAVED}, {put}")
+        lent_path = f"pg_catalog.set_config('{LENT_PATH}', {constant(path)}, true)"
+        ((*found,),) = await rows(conn, f"SELECT {_SAVED}, {lent_path}, {put}")
         yield
     except BaseException:
         await conn.exec_driver_sql(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
@@ -47,17 +49,18 @@ def _restoring(saved: Sequence[str | None]) -> str:
     """
     back = (
         f"pg_catalog.set_config('{name}', {constant(value)}, true)"
-        for name, value in zip(NAMES, saved, strict=True)
+        for name, value in zip((*NAMES, LENT_PATH), (*saved, ""), strict=True)
         if value is not None
     )
     return f"SELECT {', '.join(back)}"
 
 
 def lent(connection: Connection) -> AsyncConnection:
-    """Return a connection of a driver without asyncio as what the rooms above work with.
+    """Return a connection of another driver than asyncpg as what the rooms above work with.
 
-    Whoever awaits it waits for the server: it belongs into a thread with a loop of its own. Values go out as
-    constants, so that it matters nowhere how a driver writes a parameter.
+    Whoever awaits it waits for the server: it belongs into a thread with a loop of its own, or where
+    SQLAlchemy has somebody else wait. Values go out as constants, so that it matters nowhere how a driver
+    writes a parameter.
     """
     return cast("AsyncConnection", _Lent(connection))
 
@@ -69,8 +72,7 @@ class _Lent:
     closed = False
 
     def __init__(self, connection: Connection) -> None:
-        # As it is: what is ours may have a % in it, which is no parameter.
-        self._connection = connection.execution_options(no_parameters=True)
+        self._connection = connection
         self.info = connection.info
         self.dialect = connection.dialect
         self.connection = SimpleNamespace(driver_connection=_Driver(self._connection))
@@ -78,7 +80,7 @@ class _Lent:
 
     async def exec_driver_sql(self, statement: str, values: Sequence[object] = ()) -> Any:  # noqa: ANN401
         """Run a statement with its values, $1 and so on."""
-        return self._connection.exec_driver_sql(_filled(statement, values))
+        return _executed(self._connection, _filled(statement, values))
 
     async def execute(self, statement: Executable, values: Any = None) -> Any:  # noqa: ANN401
         """Run a statement of SQLAlchemy's."""
@@ -127,7 +129,7 @@ class _Driver:
         return _Prepared(self._connection, query)
 
     async def execute(self, statements: str) -> None:
-        self._connection.exec_driver_sql(statements)
+        _executed(self._connection, statements)
 
     def get_server_version(self) -> SimpleNamespace:
         major, minor, *_ = (*(self._connection.dialect.server_version_info or ()), 0, 0)
@@ -148,7 +150,7 @@ class _Prepared:
     async def fetch(self, *values: object) -> Sequence[Any]:
         event.listen(self._connection, "after_cursor_execute", self._hear)
         try:
-            found = self._connection.exec_driver_sql(_filled(self._query, values))
+            found = _executed(self._connection, _filled(self._query, values))
         finally:
             event.remove(self._connection, "after_cursor_execute", self._hear)
         return found.fetchall() if found.returns_rows else []
@@ -157,8 +159,17 @@ class _Prepared:
         return self._said
 
     def _hear(self, _: Connection, cursor: Any, *_more: object) -> None:  # noqa: ANN401 - of any driver
-        # A cursor that has no rows is closed when its statement is over, and says nothing any more.
-        self._said = str(getattr(cursor, "statusmessage", None) or "")
+        # A cursor that has no rows is closed when its statement is over, and says nothing any more. That of
+        # psycopg's asyncio is inside of SQLAlchemy's.
+        said = getattr(getattr(cursor, "_cursor", cursor), "statusmessage", None)
+        self._said = str(said or "")
+
+
+def _executed(connection: Connection, statement: str) -> Any:  # noqa: ANN401 - SQLAlchemy's result
+    """Run a statement as it is: a % in it is no parameter. Said of the statement, as what is said of the
+    connection stays with it, and whoever lent it doubles each % of his own for the driver to take it back.
+    """
+    return connection.exec_driver_sql(statement, execution_options={"no_parameters": True})
 
 
 def _filled(statement: str, values: Sequence[object]) -> str:

@@ -42,12 +42,19 @@ NAMES = tuple(dict.fromkeys(re.findall(r"set_config\('(\w+)'", _SETTINGS)))
 BEGIN = ("BEGIN ISOLATION LEVEL READ COMMITTED", "SET LOCAL statement_timeout = 0")
 
 
+#: The setting that has the search_path of the application where that is another than its role's: on a
+#: connection that somebody lent, who set it there.
+LENT_PATH = "ec.lent_path"
+
+
 def own_path(setting: str = "search_path", scope: str = "true") -> str:
     """Return the statement that gives a setting what the role, the database or the server says of
-    search_path, as in a session of the application; for this transaction, or the session (`scope` is false).
+    search_path, or who lent the connection, as in a session of the application; for this transaction, or the
+    session (`scope` is false).
     """
+    lent = f"NULLIF(pg_catalog.current_setting('{LENT_PATH}', true), '')"
     return (
-        f"SELECT pg_catalog.set_config('{setting}', s.reset_val, {scope}) "
+        f"SELECT pg_catalog.set_config('{setting}', COALESCE({lent}, s.reset_val), {scope}) "
         "FROM pg_catalog.pg_settings s WHERE s.name OPERATOR(pg_catalog.=) 'search_path'"
     )
 

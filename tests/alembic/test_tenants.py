@@ -1,6 +1,8 @@
 """Tenants by schema: one chain of revisions, and each tenant's own tables and changes."""
 
+import re
 from pathlib import Path
+from textwrap import dedent, indent
 
 import pytest
 from alembic.util import CommandError
@@ -25,10 +27,7 @@ def test_each_tenant_has_its_own_change(
 ) -> None:
     """By the same revision: what one has begun is not the other's, nor taken back with it."""
     project = Project(tmp_path, empty_database, "sync")
-    project.env(configure="version_table_schema=os.environ['TENANT']")
-    environment = tmp_path / "env.py"
-    written = environment.read_text(encoding="utf-8").replace("        context.configure(", PATH, 1)
-    environment.write_text(written, encoding="utf-8")
+    _told(project, PATH)
     project.revision("a", None, TABLE)
     project.revision("b", "a", START, 'op.ec_rollback("b_rename")')
     for tenant in ("one", "Two"):
@@ -41,6 +40,59 @@ def test_each_tenant_has_its_own_change(
     project.downgrade("a")
     states = application.execute(text("SELECT name, state FROM expandcontract.change ORDER BY id")).all()
     assert [tuple(each) for each in states] == [("b_rename@one", "active"), ("b_rename@Two", "rolled_back")]
+
+
+EMPTY = 'op.execute("CREATE TABLE users (id int PRIMARY KEY, name text NOT NULL)")'
+COLUMNS = text("""
+    SELECT table_schema::text, string_agg(column_name, ' ' ORDER BY column_name)
+    FROM information_schema.columns WHERE table_name = 'users' GROUP BY 1 ORDER BY 1
+""")
+
+
+@pytest.mark.parametrize(
+    ("form", "told"),
+    [
+        ("async", "map"),
+        ("sync", "path"),
+        pytest.param("async", "path", marks=pytest.mark.slow),
+        pytest.param("sync", "map", marks=pytest.mark.slow),
+        pytest.param("psycopg's asyncio", "path", marks=pytest.mark.slow),
+    ],
+)
+def test_a_new_tenant_goes_through_all_revisions_in_one_run(
+    tmp_path: Path,
+    empty_database: str,
+    application: Connection,
+    monkeypatch: pytest.MonkeyPatch,
+    form: str,
+    told: str,
+) -> None:
+    """Its tables have no row, whoever has some in a table of that name elsewhere: contracts pass, too, and
+    what comes behind them. It goes down and up again, and nobody else's table is touched.
+    """
+    project = Project(tmp_path, empty_database, "sync" if form == "sync" else "async")
+    if "psycopg" in form:
+        project.url = project.url.replace("asyncpg", "psycopg")
+    by_map = told == "map"
+    _told(project, MAP if by_map else PATH)
+    made, left = (CREATE, 'op.drop_table("users")') if by_map else (EMPTY, 'op.execute("DROP TABLE users")')
+    project.revision("a", None, made, left)
+    project.revision("b", "a", START, 'op.ec_rollback("b_rename")')
+    project.revision("c", "b", 'op.ec_contract("b_rename")', 'op.ec_undo("b_rename")')
+    project.revision("d", "c", "pass")
+    application.execute(text("CREATE TABLE users (id int, name text)"))
+    application.execute(text("INSERT INTO users VALUES (1, 'Ada')"))
+    for tenant in ("one", "Two"):
+        application.execute(text(f'CREATE SCHEMA "{tenant}"'))
+        monkeypatch.setenv("TENANT", tenant)
+        project.upgrade()
+        assert project.at() == "d"
+        project.downgrade()
+        project.upgrade()
+    found = [tuple(each) for each in application.execute(COLUMNS)]
+    assert found == [("Two", "display_name id"), ("one", "display_name id"), ("public", "id name")]
+    states = application.execute(text("SELECT name, state FROM expandcontract.change ORDER BY name")).all()
+    assert {tuple(each) for each in states} == {("b_rename@one", "purged"), ("b_rename@Two", "purged")}
 
 
 MAP = """
@@ -85,14 +137,21 @@ def test_models_are_those_of_the_tenant_that_a_map_says(
     assert [tuple(each) for each in states] == [("b_rename@one", "hidden"), ("b_rename@Two", "active")]
 
 
-def _by_map(project: Project) -> None:
+def _told(project: Project, how: str) -> None:
+    """Have env.py say which tenant it is, by its search_path or a map."""
     environment = project.folder / "env.py"
     written = environment.read_text(encoding="utf-8")
-    written = written.replace("        context.configure(", MAP, 1)
-    written = written.replace(
+    begin = re.search(r"^ +context.configure\($", written, re.MULTILINE)
+    assert begin is not None
+    indented = indent(dedent(how.strip("\n")), " " * (len(begin[0]) - len("context.configure(")))
+    written = written.replace(begin[0], indented, 1).replace(
         "target_metadata=target_metadata,",
         "target_metadata=target_metadata, version_table_schema=os.environ['TENANT'],",
         1,
     )
     environment.write_text(written, encoding="utf-8")
+
+
+def _by_map(project: Project) -> None:
+    _told(project, MAP)
     project.revision("a", None, CREATE, 'op.drop_table("users")')
