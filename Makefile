@@ -14,6 +14,8 @@ PIP_INSTALL := $(BIN)/pip install --quiet --no-compile --editable
 export PIP_CONSTRAINT := constraints.txt
 export PIP_BUILD_CONSTRAINT := constraints.txt
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
+# Images of Python set it. Each of the processes that tests start would then compile all that it imports.
+unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test slow soak oldest fmt lint type bench docs clean

@@ -7,6 +7,7 @@ skips itself because something is missing on this machine fails instead.
 import asyncio
 import itertools
 import os
+import sys
 import tempfile
 from collections.abc import Coroutine, Generator, Iterator
 from contextlib import contextmanager
@@ -49,6 +50,11 @@ CHEAPLY = "STRATEGY file_copy"
 
 #: Servers live here where there is this much room: a database for each test is made in a third of the time.
 MEMORY, ROOM_BYTES = "/dev/shm", 8 << 30  # noqa: S108 - mkdtemp makes the names
+
+
+# Wherever it was set: a process that a test starts is to import what was compiled once.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 
 def _room_in_memory() -> bool:
