@@ -19,7 +19,7 @@ from expandcontract.changes import (
 )
 from expandcontract.changes.compose import compose as composed
 from expandcontract.changes.kind import Kind, SpecT
-from expandcontract.model.change import Change, Further, FurtherOld, Mode, Pair, Side, Unfit
+from expandcontract.model.change import Change, Further, FurtherOld, Mode, Pair, Read, Side, Unfit
 from expandcontract.model.errors import BadExpression, MissingPrivilege, UnsupportedShape
 from expandcontract.model.names import (
     RelationName,
@@ -36,7 +36,7 @@ from expandcontract.model.site import Site
 from expandcontract.postgres import watchers
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Referred, Snapshot
-from expandcontract.postgres.clone import Answer, Judgement, Question
+from expandcontract.postgres.clone import Answer, Expression, Judgement, Question
 from expandcontract.steps import undoing
 from expandcontract.steps.carry import TRAITS, UNEVEN, Subject, checks, indexes, views
 from expandcontract.steps.pair import part as pair_part
@@ -99,8 +99,10 @@ def compose(
     if question.function:
         outside.examine_type(judgement.new_type.bare)
     schema = sync_schema(ledger_schema)
-    conversions = _conversions(change.name, schema, olds, judgement, question)
-    pair = _pair(snapshot, olds, judgement, question, conversions, unfit)
+    reads = _reads(snapshot, judgement.forwards), _reads(snapshot, judgement.backs)
+    _examine_shown(question, reads[1])
+    conversions = _conversions(change.name, schema, olds, judgement, question, reads)
+    pair = _pair(snapshot, olds, judgement, question, conversions, unfit, reads)
     trigger = trigger_name(change.name)
     default = new_rules.default_of(question, judgement)
     shown = _shown(olds, judgement, question)
@@ -171,6 +173,7 @@ def compose(
         claims=(),
         retires=pair.old_columns,
         brings=pair.new_columns,
+        uses=tuple(each.column for each in pair.beside),
         # Of a side of several columns a rollback keeps nothing.
         given=predicates.only_new(pair, "t") if pair.more else "false",
         hidden=question.hidden,
@@ -214,13 +217,14 @@ def _but_views(subject: Subject) -> Snapshot:
     return replace(snapshot, dependents=tuple(d for d in snapshot.dependents if d.kind not in said))
 
 
-def _pair(
+def _pair(  # noqa: PLR0913, PLR0917 - what a pair is made of
     snapshot: Snapshot,
     olds: Sequence[Column],
     judgement: Judgement,
     question: Question,
     conversions: Mapping[str, Conversion],
     unfit: Unfit,
+    reads: tuple[tuple[Read, ...], tuple[Read, ...]],
 ) -> Pair:
     column, *further = olds
     by_suffix = {suffix: conversion.name for suffix, conversion in conversions.items()}
@@ -261,7 +265,26 @@ def _pair(
             )
             for number, (each, asked) in enumerate(zip(further, question.old_more, strict=True), 2)
         ),
+        reads=reads[0],
+        back_reads=reads[1],
     )
+
+
+def _reads(snapshot: Snapshot, expressions: Sequence[Expression]) -> tuple[Read, ...]:
+    """Return the columns of neither side that any of the expressions reads, which lead to one side."""
+    named = {name for each in expressions for name in each.reads}
+    found = (each for each in snapshot.columns if each.name in named)
+    return tuple(Read(each.name, each.type, each.plain_equality) for each in found)
+
+
+def _examine_shown(question: Question, reads: tuple[Read, ...]) -> None:
+    if question.recreate_views and reads:
+        raise BadExpression(
+            f"--back reads {', '.join(quote(each.column) for each in reads)}, and --recreate-views has views "
+            "show what it makes.",
+            why="A view need not have those columns.",
+            next="--back over the new side alone, or views that are made anew by hand",
+        )
 
 
 def _of_the_old(column: Column, hidden: str) -> dict[str, Any]:
@@ -282,11 +305,18 @@ def _all_not_null(olds: Sequence[Column]) -> bool:
 
 
 def _conversions(
-    change: str, schema: str, olds: Sequence[Column], judgement: Judgement, question: Question
+    change: str,
+    schema: str,
+    olds: Sequence[Column],
+    judgement: Judgement,
+    question: Question,
+    reads: tuple[tuple[Read, ...], tuple[Read, ...]],
 ) -> dict[str, Conversion]:
     """Return them by what their names end in."""
-    old = tuple((column.name, column.type) for column in olds)
-    news = ((question.new, judgement.new_type.type), *((m.new, m.new_type.type) for m in judgement.more))
+    beside, back_beside = (tuple((each.column, each.type) for each in found) for found in reads)
+    old = (*((column.name, column.type) for column in olds), *beside)
+    made = ((question.new, judgement.new_type.type), *((m.new, m.new_type.type) for m in judgement.more))
+    news = (*made, *back_beside)
     backs = ((back, f"back_{number}", news) for number, back in enumerate(judgement.old_backs, 2))
     further = ((m.forward, f"forward_{number}", old) for number, m in enumerate(judgement.more, 2))
     return {

@@ -8,7 +8,7 @@ from expandcontract.steps.carry import Subject
 from expandcontract.steps.pair.columns import Columns
 
 
-def of(columns: Columns, judgement: Judgement) -> tuple[Note, ...]:
+def of(columns: Columns, judgement: Judgement) -> tuple[Note, ...]:  # noqa: C901 - one after the other
     """Return what the plan says of a pair beyond its table and its old columns."""
     subject = columns.subject
     notes = [*columns.carried.notes, *_pathless(judgement)]
@@ -27,6 +27,8 @@ def of(columns: Columns, judgement: Judgement) -> tuple[Note, ...]:
     notes += [_swallowed(subject.pair, name) for name in judgement.swallows]
     if subject.column.default_kind == "opaque":
         notes.append(_opaque(subject))
+    if subject.pair.beside:
+        notes.append(_beside(subject))
     if outside:
         notes += _outside(subject)
     elif subject.pair.mode == Mode.FILL:
@@ -57,7 +59,7 @@ def of(columns: Columns, judgement: Judgement) -> tuple[Note, ...]:
 
 def _default_dropped(subject: Subject) -> Note:
     sentence = f"The default {subject.column.default} does not fit the new side, which gets none."
-    if subject.pair.old_more:
+    if subject.pair.old_more or subject.pair.reads:
         old, new = quote(subject.column.name), quote(subject.final)
         sentence = f"The default of {old}, {subject.column.default}, is none of {new}, which gets none."
     if not subject.pair.new.not_null:
@@ -99,6 +101,19 @@ def _swallowed(pair: Pair, name: str) -> Note:
         f"not be in {new}. From dual_write on a write of old code that leaves such a row {refused}, and "
         f"rows that are there keep contract shut. COALESCE({quote(name)}, ...) keeps them.",
         about=name,
+    )
+
+
+def _beside(subject: Subject) -> Note:
+    pair = subject.pair
+    read = ", ".join(quote(each.column) for each in pair.beside)
+    new = " and ".join(map(quote, pair.new_columns))
+    stays = "." if pair.mode == Mode.FILL else ", and PostgreSQL refuses to change its type."
+    return Note(
+        "reads",
+        f"The expressions read {read}. A write of that alone makes {new} anew where it was what they make of "
+        f"the old side; what new code wrote stays. No other change may claim {read} until this one is "
+        f"over{stays}",
     )
 
 

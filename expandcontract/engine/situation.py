@@ -80,7 +80,7 @@ def _subject(situation: Situation) -> WatchedTable:
         old_columns=plan.old_columns_in(situation.state),
         columns=(
             *zip_longest(needed, types),
-            *((name, None) for name in plan.catalog.get("primary_key", ())),
+            *((name, None) for name in (*_beside(situation), *plan.catalog.get("primary_key", ()))),
         ),
         trigger=kept.trigger or None,
         functions=kept.functions,
@@ -124,6 +124,12 @@ def _others(situation: Situation) -> Iterator[WatchedTable]:
             ),
             first=kept.first_trigger,
         )
+
+
+def _beside(situation: Situation) -> tuple[str, ...]:
+    """Return the columns of neither side that the expressions of a pair read, while anything is kept up."""
+    pair = situation.plan.pair
+    return () if pair is None or _unkept(situation) else tuple(each.column for each in pair.beside)
 
 
 def _types(pair: Pair) -> tuple[str, ...]:

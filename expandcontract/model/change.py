@@ -78,6 +78,15 @@ class FurtherOld(Side):
 
 
 @dataclass(frozen=True)
+class Read:
+    """A column of the row, of neither side, at which an expression of a pair looks."""
+
+    column: str
+    type: str
+    plain_equality: bool = False
+
+
+@dataclass(frozen=True)
 class Pair:
     """An old and a new column with the expressions between them. Where one becomes several, `more` are the
     others of the new side, in the order in which `back` takes them; where several become one, `old_more` are
@@ -91,6 +100,9 @@ class Pair:
     qualified names of scalar SQL functions. `fills_null` says that forward makes a value of NULL. `one_way`
     says that nothing goes back. `plain_equality` says that for the new (and old) type `IS NOT DISTINCT FROM`
     means identical.
+
+    `reads` are the columns beside the pair that forward takes after the old side's, all of its functions
+    alike, and `back_reads` those that back takes after the new side's.
     """
 
     table: RelationName
@@ -106,6 +118,13 @@ class Pair:
     unfit: Unfit = Unfit.REFUSE
     more: tuple[Further, ...] = ()
     old_more: tuple[FurtherOld, ...] = ()
+    reads: tuple[Read, ...] = ()
+    back_reads: tuple[Read, ...] = ()
+
+    @property
+    def beside(self) -> tuple[Read, ...]:
+        """The columns of neither side at which forward or back looks."""
+        return tuple({each.column: each for each in (*self.reads, *self.back_reads)}.values())
 
     @property
     def olds(self) -> tuple[Side, ...]:

@@ -253,8 +253,8 @@ def _fingerprint(data: Mapping[str, Any]) -> str:
 
 
 def _as_it_was(pair: Mapping[str, Any]) -> dict[str, Any]:
-    """Pure. Return a pair as it was before a side could be of several columns, and before a column knew what
-    it is called after contract, which the steps say anyway.
+    """Pure. Return a pair as it was before a side could be of several columns, before an expression could
+    look at others, and before a column knew what it is called after contract, which the steps say anyway.
     """
 
     def bare(value: Any) -> Any:  # noqa: ANN401 - JSON
@@ -262,7 +262,7 @@ def _as_it_was(pair: Mapping[str, Any]) -> dict[str, Any]:
             return {key: bare(each) for key, each in value.items() if key != "after"}
         return [bare(each) for each in value] if isinstance(value, list) else value
 
-    return {k: bare(v) for k, v in pair.items() if v or k not in ("more", "old_more")}
+    return {k: bare(v) for k, v in pair.items() if v or k not in _LATER}
 
 
 def _without(data: Mapping[str, Any], fields: Collection[str]) -> dict[str, Any]:
@@ -273,4 +273,6 @@ def _digest(data: object) -> str:
     return hashlib.sha256(json.dumps(data, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
+#: What pairs did not have at first.
+_LATER = ("more", "old_more", "reads", "back_reads")
 _PLAN = TypeAdapter(Plan)

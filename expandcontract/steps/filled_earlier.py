@@ -16,7 +16,7 @@ def bent(plan: Plan) -> str:
     if pair is None or pair.mode != Mode.FILL or pair.back is None or _is_guarded(plan):
         return ""
     old = predicates.old_values(pair, "t")
-    given_back = predicates.back(pair, predicates.forward(pair, old))
+    given_back = predicates.back(pair, predicates.forward(pair, old, "t"), "t")
     return f"{predicates.old_given(pair, old)} AND NOT {predicates.same_old(pair, old, given_back)}"
 
 

@@ -15,8 +15,9 @@ def taken(pair: Pair, sync_schema: str) -> str:
     kept with, its new side what the old one makes of it, and the old side can hold the value.
     """
     olds, (new,) = predicates.old_values(pair, "t"), predicates.new_values(pair, "t")
-    untouched = predicates.same_new(pair, (new,), predicates.forward(pair, olds))
-    fits = "true" if pair.one_way else predicates.same_old(pair, olds, predicates.back(pair, (value(pair),)))
+    untouched = predicates.same_new(pair, (new,), predicates.forward(pair, olds, "t"))
+    back = predicates.back(pair, (value(pair),), "t")
+    fits = "true" if pair.one_way else predicates.same_old(pair, olds, back)
     # Of several old columns the first one was kept; what the value is taken back to tells of all of them.
     old, equal = olds[0], "OPERATOR(pg_catalog.=) kept.old_value"
     as_kept = (

@@ -34,5 +34,5 @@ def _drift(pair: Pair) -> tuple[str, str]:
     values = predicates.new_values(pair, "t", State.HIDDEN)
     drifted = f"{predicates.new_given(pair, values)} AND NOT ({agree})"
     hidden = (quote(each.at(State.HIDDEN)) for each in pair.olds)
-    backs = zip(hidden, predicates.back(pair, values), strict=True)
+    backs = zip(hidden, predicates.back(pair, values, "t"), strict=True)
     return drifted, f"UPDATE {pair.table} t SET {', '.join(f'{name} = {made}' for name, made in backs)}"

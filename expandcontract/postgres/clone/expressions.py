@@ -56,21 +56,28 @@ WHERE a.attrelid {EQ} $1::text::pg_catalog.regclass AND a.attname {EQ} $2::text
 
 
 async def forward_of(
-    conn: AsyncConnection, olds: Sequence[Column], question: Question, new_type: NewType
+    conn: AsyncConnection,
+    olds: Sequence[Column],
+    question: Question,
+    new_type: NewType,
+    others: Collection[str] = (),
 ) -> Expression | None:
-    """Return what leads to the new side; None where that is the raw value, or made outside of the server."""
+    """Return what leads to the new side; None where that is the raw value, or made outside of the server.
+    `others` are the columns of the row that it may read as well.
+    """
     if question.type is None or question.function:
         return None
     option = "--into" if question.old_more else "--using"
     inputs = {column.name: column.type for column in olds}
-    return await _expression(
-        conn, inputs, question.using, new_type.type, option, whole=bool(question.old_more)
-    )
+    whole = bool(question.old_more)
+    return await _expression(conn, inputs, question.using, new_type.type, option, others, whole=whole)
 
 
-async def further_of(conn: AsyncConnection, column: Column, asked_: FurtherAsked, type_: str) -> Expression:
+async def further_of(
+    conn: AsyncConnection, column: Column, asked_: FurtherAsked, type_: str, others: Collection[str]
+) -> Expression:
     """Return what leads to one more column of the new side, of that type."""
-    return await _expression(conn, {column.name: column.type}, asked_.using, type_, "--into")
+    return await _expression(conn, {column.name: column.type}, asked_.using, type_, "--into", others)
 
 
 async def back_of(
@@ -79,6 +86,7 @@ async def back_of(
     question: Question,
     new_type: NewType,
     more: Sequence[FurtherJudged] = (),
+    others: Collection[str] = (),
 ) -> tuple[Expression, ...]:
     """Return what leads back to each column of the old side; nothing where that is the raw value, or nothing
     leads back.
@@ -90,7 +98,7 @@ async def back_of(
         await execute(conn, f"ALTER TABLE {CLONE} ADD COLUMN {quote(new)} {type_}")
     written = (await _own_name(conn, question), *(each.back for each in question.old_more))
     found = [
-        await _expression(conn, news, text, column.type, "--back")
+        await _expression(conn, news, text, column.type, "--back", others)
         for column, text in zip(olds, written, strict=True)
     ]
     for new in news:
@@ -98,17 +106,20 @@ async def back_of(
     return tuple(found)
 
 
-async def swallowed_by(conn: AsyncConnection, olds: Sequence[Column], forward: Expression) -> tuple[str, ...]:
+async def swallowed_by(
+    conn: AsyncConnection, olds: Sequence[Column], forward: Expression, columns: Sequence[Column]
+) -> tuple[str, ...]:
     """Return which of several old columns, where it alone is NULL, makes the new side NULL: a value of the
     others would be lost. What is volatile is not evaluated, and a type without a value that comes to mind not
     asked about.
     """
     if forward.volatile:
         return ()
-    values = {column.name: await _some_value(conn, column.type) for column in olds}
+    named = [*olds, *(each for each in columns if each.name in forward.reads)]
+    values = {column.name: await _some_value(conn, column.type) for column in named}
     found = []
     for column in olds:
-        others = [each for each in olds if each is not column]
+        others = [each for each in named if each is not column]
         if column.not_null or any(values[each.name] is None for each in others):
             continue
         row = [f"NULL::{column.type} AS {quote(column.name)}"]
@@ -136,12 +147,13 @@ async def _yields(conn: AsyncConnection, query: str) -> bool:
         return False
 
 
-async def _expression(
+async def _expression(  # noqa: PLR0913 - what was written, and where
     conn: AsyncConnection,
     inputs: Mapping[str, str],
     written: str | None,
     result: str,
     option: str,
+    others: Collection[str] = (),
     *,
     whole: bool = False,
 ) -> Expression:
@@ -154,11 +166,11 @@ async def _expression(
     try:
         async with conn.begin_nested():
             cast = f"CAST(({text}) AS {result})"
-            sql, functions = await _canonical(conn, inputs, cast, option, whole=whole)
+            sql, functions, reads = await _canonical(conn, inputs, cast, option, others, whole=whole)
     except DBAPIError as error:
         raise _unusable(written, argument, result, option, error) from error
     volatile = await _volatile(conn, sql)
-    if volatile and option == "--back":
+    if (volatile or reads) and option == "--back":
         given = " OR ".join(f"{quote(column)} IS NOT NULL" for column in inputs)
         sql = f"CAST(CASE WHEN {given} THEN {sql} END AS {result})"
     generated = f"ADD COLUMN ec_generated {result} GENERATED ALWAYS AS ({sql}) STORED"
@@ -169,12 +181,13 @@ async def _expression(
         result,
         immutable=immutable,
         total=total,
-        null_for_null=volatile or await _null_for_null(conn, inputs, sql),
+        null_for_null=volatile or (option == "--back" if reads else await _null_for_null(conn, inputs, sql)),
         functions=functions,
         volatile=volatile,
         doubtful=rests.mutable,
         pathless=rests.pathless,
         settings=await _settings(conn, (*inputs.values(), result, sql), rests),
+        reads=reads,
     )
 
 
@@ -216,8 +229,14 @@ def _unusable(
 
 
 async def _canonical(
-    conn: AsyncConnection, inputs: Collection[str], cast: str, option: str, *, whole: bool
-) -> tuple[str, tuple[str, ...]]:
+    conn: AsyncConnection,
+    inputs: Collection[str],
+    cast: str,
+    option: str,
+    others: Collection[str],
+    *,
+    whole: bool,
+) -> tuple[str, tuple[str, ...], tuple[str, ...]]:
     """Have the server parse the expression inside a CHECK, and read back what it understood, qualified.
 
     First where nothing can be written: the parser turns constants into their types, which may call a domain's
@@ -232,12 +251,12 @@ async def _canonical(
     await execute(conn, f"ALTER TABLE {CLONE} DROP CONSTRAINT ec_check")
     if constraints != 1 or not sql.endswith(" IS NOT NULL)"):
         raise BadExpression(f"{option} must be one expression.", why="It says more than that.")
-    strangers = [name for name in columns if name not in inputs]
+    strangers = [name for name in columns if name not in inputs and name not in others]
     if strangers:
         raise BadExpression(
             f"{option} names {', '.join(map(quote, strangers))}.",
-            why=f"It may use {' and '.join(map(quote, inputs))} alone: a write of another column would not "
-            "be noticed.",
+            why=f"It may use {' and '.join(map(quote, inputs))}, and columns of neither side that are not "
+            "generated.",
         )
     silent = [name for name in inputs if name not in columns]
     if whole and silent:
@@ -245,7 +264,7 @@ async def _canonical(
             f"{option} does not name {', '.join(map(quote, silent))}.",
             why="Its values would be in no column once the change is over; drop-column is for such a column.",
         )
-    return answered(sql), tuple(functions)
+    return answered(sql), tuple(functions), tuple(name for name in columns if name not in inputs)
 
 
 async def _plain_cast(conn: AsyncConnection, column: str, result: str) -> tuple[str, bool]:

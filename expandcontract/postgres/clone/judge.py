@@ -1,5 +1,6 @@
 """Asks the empty clone everything about a new side."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from sqlalchemy.exc import DBAPIError
@@ -48,14 +49,16 @@ async def judge(conn: AsyncConnection, snapshot: Snapshot, question: Question) -
         for each in olds:
             await _refuse_no_null(conn, each)
         new_type = await new_type_of(conn, snapshot.table, column, question)
-        forward = await forward_of(conn, olds, question, new_type)
-        more = [await _further(conn, snapshot, question, each) for each in question.more]
-        backs = await back_of(conn, olds, question, new_type, more)
+        # A generated column has no value yet when a trigger is called before the row is written.
+        others = [e.name for e in snapshot.columns if e.name not in question.columns and not e.generated]
+        forward = await forward_of(conn, olds, question, new_type, others)
+        more = [await _further(conn, snapshot, question, each, others) for each in question.more]
+        backs = await back_of(conn, olds, question, new_type, more, others)
         # Of several columns none has the default: an INSERT without any gets the old one, and parts of it.
         uneven = question.more or question.old_more
         default = None if uneven else await default_of(conn, column, forward, question)
         several = forward if question.old_more else None
-        swallows = () if several is None else await swallowed_by(conn, olds, several)
+        swallows = () if several is None else await swallowed_by(conn, olds, several, snapshot.columns)
         asked = await rules_of(conn, snapshot, question, new_type, more, forward)
         hidden = await hidden_definitions(conn, snapshot, question)
         definitions = await definitions_of(conn, snapshot, question, new_type)
@@ -80,13 +83,17 @@ async def judge(conn: AsyncConnection, snapshot: Snapshot, question: Question) -
 
 
 async def _further(
-    conn: AsyncConnection, snapshot: Snapshot, question: Question, asked: FurtherAsked
+    conn: AsyncConnection,
+    snapshot: Snapshot,
+    question: Question,
+    asked: FurtherAsked,
+    others: Sequence[str],
 ) -> FurtherJudged:
     column = next(each for each in snapshot.columns if each.name == question.column)
     new_type = await new_type_of(
         conn, snapshot.table, column, replace(question, new=asked.new, type=asked.type)
     )
-    return FurtherJudged(asked.new, new_type, await further_of(conn, column, asked, new_type.type))
+    return FurtherJudged(asked.new, new_type, await further_of(conn, column, asked, new_type.type, others))
 
 
 async def _refuse_no_null(conn: AsyncConnection, column: Column) -> None:

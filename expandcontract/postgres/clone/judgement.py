@@ -9,14 +9,15 @@ from expandcontract.model.names import RelationName
 
 @dataclass(frozen=True)
 class Expression:
-    """What the server made of an expression over one column.
+    """What the server made of an expression over one side, and other columns of the row.
 
     `sql` is qualified, independent of any search_path, and ends in a cast to `type`. `immutable` is its
     judgement for a generated column. `null_for_null` is whether NULL yields NULL. `functions` are those that
     it calls outside pg_catalog, as regprocedure text. One that is `volatile` was never evaluated: as --back
     it is made to keep NULL, as --using nobody knows what it makes of it. `doubtful` are names in its
     functions' bodies that keep it from being taken for immutable. `settings` (name, value as SQL) make it the
-    same in every session; `pathless` are the functions for which search_path is among them.
+    same in every session; `pathless` are the functions for which search_path is among them. `reads` are the
+    columns of neither side that it names.
     """
 
     sql: str
@@ -29,6 +30,7 @@ class Expression:
     doubtful: tuple[str, ...] = ()
     pathless: tuple[str, ...] = ()
     settings: tuple[tuple[str, str], ...] = ()
+    reads: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -176,10 +178,14 @@ class Judgement:
         return () if self.back is None else (self.back, *self.old_backs)
 
     @property
+    def forwards(self) -> tuple[Expression, ...]:
+        """What leads to each column of the new side; none where that is the raw value."""
+        return () if self.forward is None else (self.forward, *(each.forward for each in self.more))
+
+    @property
     def expressions(self) -> tuple[Expression, ...]:
         """All of them."""
-        found = (self.forward, *(each.forward for each in self.more), *self.backs)
-        return tuple(each for each in found if each is not None)
+        return (*self.forwards, *self.backs)
 
 
 @dataclass(frozen=True)

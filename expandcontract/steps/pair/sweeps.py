@@ -17,7 +17,7 @@ def copy(columns: Columns) -> Step:
         columns,
         Purpose.COPY,
         _writable(columns, predicates.out_of_sync(pair, "t")),
-        assignments=tuple(zip(map(quote, pair.new_columns), predicates.forward(pair, old), strict=True)),
+        assignments=tuple(zip(map(quote, pair.new_columns), predicates.forward(pair, old, "t"), strict=True)),
     )
     return Step("copy", "=", f"fill {columns.new} in rows that were there before", action, by_size=True)
 

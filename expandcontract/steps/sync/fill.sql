@@ -10,7 +10,7 @@ BEGIN{stored}{moved}
     ELSE{complete_parts}
         new_given := NOT {new_unchanged}{null_is_silence};
         old_given := NOT {old_unchanged};
-    END IF;{left}
+    END IF;{beside}{left}
     IF NOT altered AND TG_OP OPERATOR(pg_catalog.=) 'UPDATE'
         AND COALESCE(pg_catalog.current_setting({filling}, true), '') OPERATOR(pg_catalog.=) 'on'
     THEN
@@ -20,11 +20,11 @@ BEGIN{stored}{moved}
     -- Both given: an application that writes both. Back may read the session.
     IF new_given THEN{refuse}{write_back}{look}
         {note_new}
-    ELSIF old_given OR {new_absent} THEN
+    {given_back_anew}ELSIF old_given{made_anew} OR {new_absent} THEN
         {fill}
         IF old_given THEN{forward_fits}
             {note_old}
-        END IF;
+        END IF;{anew_fits}
     END IF;{leave}
     RETURN NEW;
 {faults}END

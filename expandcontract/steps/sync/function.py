@@ -7,7 +7,7 @@ whoever writes; what somebody else wrote, a default or a CHECK, stands in a func
 from expandcontract.model.change import Mode, Pair, Side
 from expandcontract.model.names import literal, quote
 from expandcontract.steps.sessions import FILLING
-from expandcontract.steps.sync import notes, predicates, refusals, rows, template, unfilled
+from expandcontract.steps.sync import beside, notes, predicates, refusals, rows, template, unfilled
 from expandcontract.steps.sync.predicates import Values
 from expandcontract.steps.sync.subject import Sync
 
@@ -46,7 +46,7 @@ def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
         "stage": "From ready on."
         if ready
         else "Until ready: a row may be unfilled, and NULL in the new side never goes back.",
-        "declare": "" if outside else rows.declare(),
+        "declare": "" if outside else rows.declare() + beside.declare(pair),
         "stored": "" if outside else notes.stored_unfit(sync),
         "moved": rows.moved(pair, sync.change, sync.partition_keys, judged=sync.judges),
         "left": "" if outside else rows.left(sync.change, pair, note=_unseen(sync)),
@@ -70,22 +70,26 @@ def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
         # Who is called for a pair of the very same values was called because they differ.
         "otherwise": "ELSE"
         if pair.identity
-        else f"ELSIF old_given OR {predicates.out_of_sync(pair, 'NEW')} THEN",
+        else f"ELSIF old_given{beside.or_made_anew(pair)} OR {predicates.out_of_sync(pair, 'NEW')} THEN",
         "old_unchanged": predicates.same_old(pair, old, old_was),
         "note_both": notes.note_both(sync, "'the new side won'"),
         "note_drifted": notes.note_drifted(sync),
-        "give_back": template.assigned(old, predicates.back(pair, new)),
-        "fill": template.assigned(new, predicates.forward(pair, old)),
+        "give_back": template.assigned(old, predicates.back(pair, new, "NEW")),
+        "fill": template.assigned(new, predicates.forward(pair, old, "NEW")),
         "empty": template.assigned(new, ("NULL",) * len(new)),
         "back_fits": notes.back_fits(sync),
         "refuse": refusals.refuse(sync.rules, sync.change, sync.breaks[0]) if ready else "",
         "look": refusals.look(sync.rules, sync.change, pair, sync.breaks[1]) if ready else "",
         # Left NULL, the row would be out of sync, and some later write would change it unasked.
         "null_again": f"\n        IF {predicates.new_absent(pair, new)} THEN\n"
-        f"            {template.assigned(new, predicates.forward(pair, old))}\n        END IF;"
+        f"            {template.assigned(new, predicates.forward(pair, old, 'NEW'))}\n        END IF;"
         if pair.fills_null
         else "",
         "forward_fits": notes.forward_fits(sync),
+        "beside": beside.told(pair),
+        "given_back_anew": beside.given_back(sync),
+        "made_anew": beside.or_made_anew(pair),
+        "anew_fits": beside.fits(sync),
         "note_new": _note_use(sync, "new", ready=ready),
         "note_old": _note_use(sync, "old", ready=ready),
     }
@@ -108,7 +112,7 @@ def _not_carried(pair: Pair, old: Values) -> str:
     if pair.identity:
         return ""
     new = predicates.new_values(pair, "NEW")
-    carried = predicates.same_new(pair, new, predicates.forward(pair, old))
+    carried = predicates.same_new(pair, new, predicates.forward(pair, old, "NEW"))
     return f"\n            AND NOT {carried}"
 
 

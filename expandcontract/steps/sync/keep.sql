@@ -10,7 +10,7 @@ BEGIN
     ELSIF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND {new_unchanged} AND NOT {hidden_unchanged}{drifted} THEN
         -- Through a view, a rule or a function that goes on with the hidden side.
         {take}{not_taken}{apart}
-    ELSIF TG_OP OPERATOR(pg_catalog.=) 'INSERT' OR NOT {new_unchanged} THEN{assign}
+    ELSIF TG_OP OPERATOR(pg_catalog.=) 'INSERT' OR NOT {new_unchanged}{moved_apart} THEN{assign}
     END IF;
     RETURN NEW;
 {faults}END

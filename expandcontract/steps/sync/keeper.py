@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from expandcontract.model.change import Mode
+from expandcontract.model.change import Mode, Pair
 from expandcontract.model.names import RelationName, of_row, quote
 from expandcontract.model.phases import State
 from expandcontract.steps.sync import notes, parsed, predicates, template, triggers
@@ -19,7 +19,7 @@ def create(sync: Sync, tables: Sequence[RelationName]) -> tuple[str, ...]:
         return ()
     hidden, finals = (of(pair, "NEW", State.HIDDEN) for of in (predicates.old_values, predicates.new_values))
     was = predicates.new_values(pair, "OLD", State.HIDDEN)
-    carried = predicates.forward(pair, hidden)
+    carried = predicates.forward(pair, hidden, "NEW")
     statement = template.render(
         "keep.sql",
         function=sync.keeper.sql,
@@ -34,6 +34,7 @@ def create(sync: Sync, tables: Sequence[RelationName]) -> tuple[str, ...]:
         drifted=_drifted(sync, hidden),
         not_taken=_not_taken(sync, hidden, finals),
         apart=_apart(sync, hidden, finals, was),
+        moved_apart=_moved_apart(pair),
         assign=_keep(sync, hidden, finals),
         faults=notes.faults(sync, "OTHERS"),
     )
@@ -50,9 +51,19 @@ def _drifted(sync: Sync, hidden: Values) -> str:
     pair = sync.pair
     if pair.identity:
         return ""
-    taken = predicates.new_given(pair, predicates.forward(pair, hidden))
+    taken = predicates.new_given(pair, predicates.forward(pair, hidden, "NEW"))
     apart = f"NOT {predicates.agree(pair, 'NEW', State.HIDDEN)}"
     return f" AND {apart} AND ({predicates.old_absent(pair, hidden)} OR {taken})"
+
+
+def _moved_apart(pair: Pair) -> str:
+    """What the new side holds stays where a column changes that the expressions read; the hidden side is made
+    of it.
+    """
+    if not pair.beside:
+        return ""
+    changed = f"NOT {predicates.beside_unchanged(pair)}"
+    return f"\n        OR {changed} AND NOT {predicates.agree(pair, 'NEW', State.HIDDEN)}"
 
 
 def _not_taken(sync: Sync, hidden: Values, finals: Values) -> str:
@@ -73,7 +84,7 @@ def _apart(sync: Sync, hidden: Values, finals: Values, was: Values) -> str:
         return ""
     unchanged = predicates.same_new(pair, finals, was)
     written = predicates.same_old(pair, hidden, predicates.old_values(pair, "OLD", State.HIDDEN))
-    none = predicates.new_absent(pair, predicates.forward(pair, hidden))
+    none = predicates.new_absent(pair, predicates.forward(pair, hidden, "NEW"))
     unheld = f"{predicates.old_given(pair, hidden)} AND {none}"
     return f"""
     ELSIF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND {unchanged} AND NOT {written}
@@ -112,7 +123,7 @@ def _keep(sync: Sync, hidden: Values, finals: Values) -> str:
     )
     return f"""
         BEGIN
-            {template.assigned(hidden, predicates.back(sync.pair, finals))}
+            {template.assigned(hidden, predicates.back(sync.pair, finals, "NEW"))}
             IF {predicates.not_held(sync.pair, "NEW")} THEN
                 {note}{_nothing_given(sync, hidden)}{_equal(sync, hidden, finals)}
             END IF;{_refused(sync, hidden, final)}
@@ -143,7 +154,7 @@ def _equal(sync: Sync, hidden: Values, finals: Values) -> str:
     old, new = (f"pg_catalog.format('%s', {predicates.shown(side)})" for side in (hidden, finals))
     sentence = "'the old side is UNIQUE, and holds the same for another value'"
     note = notes.conflict(sync, "'not held by the hidden side'", old, new, sentence)
-    carried = predicates.same_new(pair, finals, predicates.forward(pair, hidden))
+    carried = predicates.same_new(pair, finals, predicates.forward(pair, hidden, "NEW"))
     return f"""
             ELSIF NOT {carried} THEN
                 {note}"""

@@ -10,18 +10,18 @@ BEGIN{stored}{moved}
     ELSE{complete}
         new_given := NOT {new_unchanged}{null_is_silence}{not_carried};
         old_given := NOT {old_unchanged};
-    END IF;{left}
+    END IF;{beside}{left}
     IF new_given THEN{refuse}
         IF old_given AND NOT altered{disagree} THEN
             {note_both}
         END IF;
         {give_back}{back_fits}{null_again}{look}
         {note_new}
-    {otherwise}{note_drifted}
+    {given_back_anew}{otherwise}{note_drifted}
         {fill}
         IF old_given THEN{forward_fits}
             {note_old}
-        END IF;
+        END IF;{anew_fits}
     END IF;{leave}
     RETURN NEW;
 {faults}END

@@ -76,8 +76,9 @@ def note_drifted(sync: Sync) -> str:
     sentence = "'the two sides had drifted apart, and a write of another column filled the new one again'"
     note = conflict(sync, "'overwritten'", *_texts(sync), sentence)
     filled = predicates.new_given(sync.pair, predicates.new_values(sync.pair, "NEW"))
+    unless = " AND NOT anew" if sync.pair.beside else ""
     return f"""
-        IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND NOT old_given AND {filled} THEN
+        IF TG_OP OPERATOR(pg_catalog.=) 'UPDATE' AND NOT old_given{unless} AND {filled} THEN
             {note}
         END IF;"""
 
@@ -140,16 +141,16 @@ def note_use(change: str, schema: str, side: str, *, ready: bool, unless: str = 
     )
 
 
-def forward_misfit(pair: Pair, old: Values, new: Values) -> str | None:
+def forward_misfit(pair: Pair, old: Values, new: Values, row: str = "NEW") -> str | None:
     """Return SQL that is true where forward made `new` of an `old` that the new side cannot hold; None where
-    that cannot be.
+    that cannot be. What back reads beside them is that of `row`.
     """
     if pair.identity:
         return None
     given = predicates.old_given(pair, old)
     if pair.back is None or pair.unfit == Unfit.ACCEPT:
         return f"{predicates.new_absent(pair, new)} AND {given}"
-    return f"{given} AND NOT {predicates.same_old(pair, old, predicates.back(pair, new))}"
+    return f"{given} AND NOT {predicates.same_old(pair, old, predicates.back(pair, new, row))}"
 
 
 def forward_fits(sync: Sync) -> str:

@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from expandcontract.model.change import Mode, Pair, Side, Unfit
+from expandcontract.model.change import Mode, Pair, Read, Side, Unfit
 from expandcontract.model.names import literal, of_row, qualify_type, quote
 from expandcontract.model.phases import State
 
@@ -165,20 +165,42 @@ def new_values(pair: Pair, row: str, state: State = State.ACTIVE) -> Values:
     return tuple(_value(row, each.at(state)) for each in pair.news)
 
 
-def forward(pair: Pair, values: Values) -> Values:
-    """Return SQL for the new side's values, given SQL for the old side's; NULL where nobody can tell."""
+def forward(pair: Pair, values: Values, row: str) -> Values:
+    """Return SQL for the new side's values, given SQL for the old side's; NULL where nobody can tell. What
+    forward reads beside the old side is that of `row`: an alias, NEW or OLD, or empty.
+    """
     if pair.computed_outside:
         return (null(pair.new.type),)
-    given = ", ".join(values)
+    given = ", ".join((*values, *_beside(pair.reads, row)))
     first = given if pair.forward is None else f"{pair.forward.sql}({given})"
     return (first, *(f"{each.forward.sql}({given})" for each in pair.more))
 
 
-def back(pair: Pair, values: Values) -> Values:
-    """Return SQL for the old side's values, given SQL for the new side's."""
-    given = ", ".join(values)
+def back(pair: Pair, values: Values, row: str) -> Values:
+    """Return SQL for the old side's values, given SQL for the new side's, in the same way."""
+    given = ", ".join((*values, *_beside(pair.back_reads, row)))
     makers = (pair.back, *(each.back for each in pair.old_more))
     return tuple(values[0] if made_by is None else f"{made_by.sql}({given})" for made_by in makers)
+
+
+def _beside(reads: Sequence[Read], row: str) -> Values:
+    return tuple(_value(row, each.column) for each in reads)
+
+
+def beside(pair: Pair, row: str) -> Values:
+    """Return SQL for each column of neither side at which forward or back looks."""
+    return _beside(pair.beside, row)
+
+
+def beside_unchanged(pair: Pair) -> str:
+    """Return SQL that is true where a write leaves all of them as they were."""
+    same_as_before = (
+        same(
+            of_row("NEW", each.column), of_row("OLD", each.column), plain=each.plain_equality, type_=each.type
+        )
+        for each in pair.beside
+    )
+    return together(tuple(same_as_before), "AND")
 
 
 def shown(values: Values) -> str:
@@ -220,7 +242,7 @@ def _in_sync(pair: Pair, row: str, state: State) -> str:
         return f"NOT ({new_absent(pair, new_value)} AND {old_given(pair, old_value)})"
     if pair.mode == Mode.FILL:
         unfilled = f"{new_absent(pair, new_value)} AND {old_given(pair, old_value)}"
-        return f"NOT ({unfilled} AND {new_given(pair, forward(pair, old_value))})"
+        return f"NOT ({unfilled} AND {new_given(pair, forward(pair, old_value, row))})"
     return agree(pair, row, state)
 
 
@@ -233,10 +255,10 @@ def agree(pair: Pair, row: str, state: State = State.ACTIVE) -> str:
     now. Of a pair that is only filled, another session's settings may have made something else.
     """
     old_value, new_value = old_values(pair, row, state), new_values(pair, row, state)
-    through_forward = same_new(pair, new_value, forward(pair, old_value))
+    through_forward = same_new(pair, new_value, forward(pair, old_value, row))
     if pair.identity:
         return through_forward
-    through_back = same_old(pair, old_value, back(pair, new_value))
+    through_back = same_old(pair, old_value, back(pair, new_value, row))
     return f"({through_forward} OR ({new_given(pair, new_value)} AND {through_back}))"
 
 
@@ -251,20 +273,20 @@ def needs_rule(pair: Pair, row: str, state: State = State.ACTIVE) -> str:
     Out of sync, or in sync although one side cannot hold the other's value: only the function can tell
     whether this write brought it. Where values may be stored that back does not give back, in sync through
     back alone as well: old code may have written just what back makes of a value that forward made of another
-    one. Of the hidden side nobody asks that, as old code does not write it.
+    one, or a column that forward reads. Of the hidden side nobody asks that, as old code does not write it.
     """
     if pair.identity:
         return out_of_sync(pair, row, state)
     old_value, new_value = old_values(pair, row, state), new_values(pair, row, state)
-    carried = same_new(pair, new_value, forward(pair, old_value))
+    carried = same_new(pair, new_value, forward(pair, old_value, row))
     if pair.unfit == Unfit.ACCEPT:
         drifted = f"NOT {carried}" if state == State.ACTIVE else out_of_sync(pair, row, state)
         one, other = old_absent(pair, old_value), new_absent(pair, new_value)
         return f"{drifted} OR ({one}) OPERATOR(pg_catalog.<>) ({other})"
     filled = f"{new_given(pair, new_value)} AND {old_given(pair, old_value)}"
-    returns = same_old(pair, old_value, back(pair, new_value))
+    returns = same_old(pair, old_value, back(pair, new_value, row))
     empty = f"{new_absent(pair, new_value)} AND {old_absent(pair, old_value)}"
-    if state == State.ACTIVE and (pair.unfit == Unfit.RECORD or pair.old_more or pair.more):
+    if state == State.ACTIVE and (pair.unfit == Unfit.RECORD or pair.old_more or pair.more or pair.beside):
         return f"NOT ({carried} AND ({filled} AND {returns} OR {empty}))"
     return f"NOT ({filled} AND {returns} OR {empty} AND {carried})"
 
@@ -280,8 +302,9 @@ def unfit(pair: Pair, row: str) -> str | None:
     old_value, new_value = old_values(pair, row), new_values(pair, row)
     if pair.back is None or pair.unfit == Unfit.ACCEPT:
         return f"({new_absent(pair, new_value)} AND {old_given(pair, old_value)})"
-    carried = same_new(pair, new_value, forward(pair, old_value))
-    returns = same_old(pair, old_value, back(pair, _carried_value(pair, old_value, new_value)))
+    carried = same_new(pair, new_value, forward(pair, old_value, row))
+    made = _carried_value(pair, old_value, new_value, row)
+    returns = same_old(pair, old_value, back(pair, made, row))
     return f"({old_given(pair, old_value)} AND {carried} AND NOT {returns})"
 
 
@@ -297,8 +320,8 @@ def mismatch(pair: Pair, row: str) -> str:
     if pair.mode == Mode.FILL or pair.back is None or pair.unfit == Unfit.ACCEPT:
         return f"({drifted}) OR {misfit}"
     old_value, new_value = old_values(pair, row), new_values(pair, row)
-    returns = same_old(pair, old_value, back(pair, new_value))
-    carried = same_new(pair, new_value, forward(pair, old_value))
+    returns = same_old(pair, old_value, back(pair, new_value, row))
+    carried = same_new(pair, new_value, forward(pair, old_value, row))
     return (
         f"NOT CASE WHEN {returns} THEN {new_given(pair, new_value)} OR {carried} "
         f"ELSE {old_absent(pair, old_value)} AND {carried} END"
@@ -310,15 +333,15 @@ def either(*predicates: str) -> str:
     return predicates[0] if len(predicates) == 1 else " OR ".join(f"({each})" for each in predicates)
 
 
-def _carried_value(pair: Pair, old_value: Values, new_value: Values) -> Values:
+def _carried_value(pair: Pair, old_value: Values, new_value: Values, row: str) -> Values:
     """Return SQL for what forward makes of the old side, given that the new side is identical to it."""
-    return forward(pair, old_value) if pair.mode == Mode.FILL else new_value
+    return forward(pair, old_value, row) if pair.mode == Mode.FILL else new_value
 
 
 def only_new(pair: Pair, row: str) -> str:
     """Return SQL that is true when the new side holds a value that the old side cannot give back."""
     old_value, new_value = old_values(pair, row), new_values(pair, row)
-    return f"{new_given(pair, new_value)} AND NOT {same_new(pair, new_value, forward(pair, old_value))}"
+    return f"{new_given(pair, new_value)} AND NOT {same_new(pair, new_value, forward(pair, old_value, row))}"
 
 
 def written_by_new_code(pair: Pair, row: str, change: str, ledger: str) -> str:

@@ -25,6 +25,11 @@ def _setting(change: str, what: str, depth: str = "pg_catalog.pg_trigger_depth()
     return f"pg_catalog.concat({name}, {depth})"
 
 
+def _all(pair: Pair) -> str:
+    """What a row holds that an UPDATE has left in order."""
+    return _all_of((*pair.old_columns, *pair.new_columns, *(each.column for each in pair.beside)))
+
+
 def _both(pair: Pair) -> str:
     return _all_of((*pair.old_columns, *pair.new_columns))
 
@@ -113,6 +118,10 @@ def _prints(pair: Pair) -> tuple[str, str]:
     return old, new
 
 
+def _print_beside(pair: Pair) -> str:
+    return _print(predicates.shown(predicates.beside(pair, "NEW")))
+
+
 def declare() -> str:
     """Return the variables of `left` and `leave`."""
     return (
@@ -138,7 +147,7 @@ def left(change: str, pair: Pair, *, note: str = "") -> str:
         IF TG_ARGV[0] OPERATOR(pg_catalog.=) '{LAST}' AND seen[1] OPERATOR(pg_catalog.=) place THEN
             old_left := seen[2] OPERATOR(pg_catalog.=) {old};
             new_left := seen[3] OPERATOR(pg_catalog.=) {new};
-            IF old_left AND new_left THEN
+            IF {_beside_altered(pair)}old_left AND new_left THEN
                 RETURN NEW;
             ELSIF (old_left OR new_left)
                 AND (TG_OP OPERATOR(pg_catalog.=) 'UPDATE' OR old_given AND new_given)
@@ -149,6 +158,20 @@ def left(change: str, pair: Pair, *, note: str = "") -> str:
             END IF;
         END IF;{_unseen(note)}
     END IF;"""
+
+
+def _beside_altered(pair: Pair) -> str:
+    if not pair.beside:
+        return ""
+    changed = f"seen[4] OPERATOR(pg_catalog.<>) {_print_beside(pair)}"
+    # What the first one made of a column that another trigger has changed since is made anew.
+    return f"""old_left AND new_left AND {changed} THEN
+                altered := true;
+                anew := seen[5] OPERATOR(pg_catalog.=) 'true';
+                kept := NOT anew;
+                old_given := false;
+                new_given := false;
+            ELSIF """
 
 
 def _unseen(note: str) -> str:
@@ -167,7 +190,12 @@ def _unseen(note: str) -> str:
 
 def leave(change: str, pair: Pair) -> str:
     """Return what the first trigger leaves for the last one."""
-    value = f"pg_catalog.concat_ws(' ', place, {', '.join(_prints(pair))})"
+    prints: tuple[str, ...] = _prints(pair)
+    if pair.beside:
+        old, new = predicates.old_values(pair, "NEW"), predicates.new_values(pair, "NEW")
+        made = predicates.same_new(pair, new, predicates.forward(pair, old, "NEW"))
+        prints = (*prints, _print_beside(pair), f"({made})::pg_catalog.text")
+    value = f"pg_catalog.concat_ws(' ', place, {', '.join(prints)})"
     return f"""
     IF TG_NARGS OPERATOR(pg_catalog.>) 0 AND TG_ARGV[0] OPERATOR(pg_catalog.=) '{FIRST}' THEN
         PERFORM pg_catalog.set_config({_setting(change, "left")}, {value}, true);
@@ -188,7 +216,7 @@ def moved(pair: Pair, change: str, keys: Sequence[str], *, judged: bool) -> str:
         forget = f"\n        PERFORM pg_catalog.set_config({_unfit(change)}, '', true);"
     return f"""
     IF TG_OP OPERATOR(pg_catalog.=) 'INSERT'
-        AND pg_catalog.current_setting({setting}, true) OPERATOR(pg_catalog.=) {_both(pair)}
+        AND pg_catalog.current_setting({setting}, true) OPERATOR(pg_catalog.=) {_all(pair)}
     THEN{forget}
         RETURN NEW;
     END IF;"""
@@ -198,7 +226,7 @@ def moves(pair: Pair, change: str, keys: Sequence[str]) -> str:
     """Return what an UPDATE leaves for `moved`."""
     if not keys:
         return ""
-    return _leaves(_setting(change, "moved"), _both(pair), keys)
+    return _leaves(_setting(change, "moved"), _all(pair), keys)
 
 
 def _leaves(setting: str, print_: str, keys: Sequence[str]) -> str:

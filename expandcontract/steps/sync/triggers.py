@@ -46,7 +46,7 @@ def _judged(sync: Sync, needed: str) -> str:
     if not sync.rules.held:
         return needed
     old, new = predicates.old_values(sync.pair, "NEW"), predicates.new_values(sync.pair, "NEW")
-    carried = predicates.same_new(sync.pair, new, predicates.forward(sync.pair, old))
+    carried = predicates.same_new(sync.pair, new, predicates.forward(sync.pair, old, "NEW"))
     return predicates.either(needed, f"NOT {carried}")
 
 

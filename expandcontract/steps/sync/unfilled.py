@@ -26,7 +26,7 @@ def _was(pair: Pair, *, unless_silent: bool = False) -> str:
     given = f" AND {predicates.new_given(pair, predicates.new_values(pair, 'NEW'))}" if unless_silent else ""
     return (
         f"\n        IF {predicates.new_absent(pair, new)}{given} THEN\n"
-        f"            {template.assigned(new, predicates.forward(pair, old))}\n        END IF;"
+        f"            {template.assigned(new, predicates.forward(pair, old, 'OLD'))}\n        END IF;"
     )
 
 

@@ -1,0 +1,196 @@
+"""Pairs whose expressions read columns of the row that belong to neither side."""
+
+import asyncpg
+import pytest
+
+from expandcontract.model.errors import BadExpression
+from tests.acceptance.script import Script, scripted
+
+REVIEWS = """CREATE TABLE reviews (id int PRIMARY KEY, product text, review text, stars int DEFAULT 0);
+    INSERT INTO reviews VALUES (1, 'pear', NULL), (2, 'fig', 'crunchy'), (3, NULL, NULL)"""
+#: A tag that back takes off again: what forward made of another product is in sync through back alone.
+TAGGED = {
+    "column": "reviews.review",
+    "to": "tagged",
+    "using": "review || ' #' || product",
+    "back": "regexp_replace(tagged, ' #.*', '')",
+}
+
+
+async def _seen(life: Script) -> list[tuple[object, ...]]:
+    return await life.rows("SELECT id, review, tagged FROM reviews ORDER BY id")
+
+
+async def _as_both(life: Script, *, ready: bool) -> None:
+    """Old code and new code write, and either of them the column that forward reads."""
+    await life.sql("INSERT INTO reviews(id, product, review) VALUES (4, 'kiwi', 'sour'), (5, NULL, NULL)")
+    await life.sql("INSERT INTO reviews(id, product, tagged) VALUES (6, 'melon', 'sweet #fruit')")
+    assert (await _seen(life))[3:] == [
+        (4, "sour", "sour #kiwi"),
+        (5, None, None),
+        (6, "sweet", "sweet #fruit"),
+    ]
+    # What forward made is made anew, and what new code wrote stays; an unrelated write changes nothing.
+    await life.sql("UPDATE reviews SET product = upper(product) WHERE id > 1; UPDATE reviews SET stars = 5")
+    assert (await _seen(life))[1:] == [
+        (2, "crunchy", "crunchy #FIG"),
+        (3, None, None),
+        (4, "sour", "sour #KIWI"),
+        (5, None, None),
+        (6, "sweet", "sweet #fruit"),
+    ]
+    # Whoever writes a side beside it means that side.
+    await life.sql("UPDATE reviews SET product = 'nut', tagged = 'hard #shell' WHERE id = 4")
+    await life.sql("UPDATE reviews SET product = 'nut', review = 'soft' WHERE id = 6")
+    assert (await _seen(life))[3::2] == [(4, "hard", "hard #shell"), (6, "soft", "soft #nut")]
+    assert await life.conflicts() == []
+    if ready:
+        with pytest.raises(asyncpg.PostgresError) as refused:
+            await life.sql("UPDATE reviews SET product = NULL WHERE id = 2")
+        assert refused.value.sqlstate == "EC320"
+    await life.sql("DELETE FROM reviews WHERE id > 3; UPDATE reviews SET product = 'fig' WHERE id = 2")
+
+
+async def test_what_forward_reads_makes_anew_what_it_made(database: str) -> None:
+    """A row's new side follows what forward reads until new code writes it: before the copy and after it, by
+    INSERT, UPDATE and an UPDATE of both; a value that would not fit any more is refused. Every row compares,
+    after contract the new side is the truth, and undo loses nothing.
+    """
+    async with scripted(database, "transform-column", TAGGED, REVIEWS) as life:
+        assert life.planned.uses == ("product",)
+        await life.start()
+        await _as_both(life, ready=False)
+        await life.backfill()
+        assert await _seen(life) == [(1, None, None), (2, "crunchy", "crunchy #fig"), (3, None, None)]
+        await _as_both(life, ready=True)
+        await life.verify()
+        await life.contract()
+        await life.sql("UPDATE reviews SET product = 'date'; INSERT INTO reviews VALUES (7, 'pea')")
+        await life.sql("INSERT INTO reviews(id, product, tagged) VALUES (8, 'pea', 'green #pod')")
+        hidden = life.planned.hidden_column
+        assert await life.rows(
+            f'SELECT id, "{hidden}", tagged FROM reviews WHERE id IN (2, 7, 8) ORDER BY id'
+        ) == [
+            (2, "crunchy", "crunchy #fig"),
+            (7, None, None),
+            (8, "green", "green #pod"),
+        ]
+        await life.undo()
+        await life.verify()
+        await life.sql("UPDATE reviews SET product = 'plum'")
+        assert (await _seen(life))[1:] == [
+            (2, "crunchy", "crunchy #fig"),
+            (3, None, None),
+            (7, None, None),
+            (8, "green", "green #pod"),
+        ]
+        await life.verify()
+        await life.rollback()
+        await life.sql("ALTER TABLE reviews ALTER product TYPE varchar(20)")
+
+
+async def test_triggers_of_the_user_change_what_forward_reads(database: str) -> None:
+    """Between our two triggers one of the user's changes the column that forward reads: the new side is made
+    of what is stored, and what new code wrote stays.
+    """
+    given = f"""{REVIEWS}; CREATE FUNCTION tidy() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+        NEW.product := lower(NEW.product); NEW.stars := length(NEW.review); RETURN NEW; END $$;
+        CREATE TRIGGER tidy BEFORE INSERT OR UPDATE ON reviews FOR EACH ROW EXECUTE FUNCTION tidy()"""
+    async with scripted(database, "transform-column", TAGGED, given) as life:
+        await life.start()
+        await life.backfill()
+        await life.sql("INSERT INTO reviews(id, product, review) VALUES (4, 'KIWI', 'sour')")
+        await life.sql("INSERT INTO reviews(id, product, tagged) VALUES (5, 'KIWI', 'sour #SWEET')")
+        await life.sql("UPDATE reviews SET product = 'FIG' WHERE id > 3")
+        assert (await _seen(life))[3:] == [(4, "sour", "sour #fig"), (5, "sour", "sour #SWEET")]
+        await life.verify()
+        assert await life.conflicts() == []
+
+
+PRICES = """CREATE TABLE prices (id int, euros numeric, rate numeric, region text, PRIMARY KEY (id, region))
+    PARTITION BY LIST (region);
+    CREATE TABLE north PARTITION OF prices FOR VALUES IN ('n');
+    CREATE TABLE south PARTITION OF prices FOR VALUES IN ('s');
+    INSERT INTO prices VALUES (1, 10, 2, 'n'), (2, NULL, 2, 'n'), (3, 30, 3, 's')"""
+
+
+async def test_back_reads_as_well(database: str) -> None:
+    """Where both ways read a column, what forward made is made anew when it changes, and where new code wrote
+    the new side, the old one; after contract the hidden one. A row that moves to another partition meanwhile
+    keeps both.
+    """
+    fields = {
+        "column": "prices.euros",
+        "to": "local",
+        "using": "CASE region WHEN 'x' THEN 0 ELSE euros * rate END",
+        "back": "trim_scale(local / rate)",
+        "unfit": "accept",
+    }
+    async with scripted(database, "transform-column", fields, PRICES) as life:
+        query = "SELECT id, euros, local FROM prices ORDER BY id"
+        await life.ready()
+        await life.sql("UPDATE prices SET rate = 4, region = 's' WHERE id < 3")
+        await life.sql("INSERT INTO prices(id, local, rate, region) VALUES (4, 9.0, 3, 's')")
+        assert await life.rows(query) == [(1, 10, 40), (2, None, None), (3, 30, 90), (4, 3, 9)]
+        # 9.0 is not what forward makes of 3: it is new code's.
+        await life.sql("UPDATE prices SET rate = 9, region = 'n' WHERE id = 4")
+        assert await life.rows(f"{query} OFFSET 3") == [(4, 1, 9)]
+        await life.verify()
+        await life.contract()
+        await life.sql("UPDATE prices SET rate = rate * 2")
+        await life.undo()
+        assert await life.rows(query) == [(1, 5, 40), (2, None, None), (3, 15, 90), (4, 0.5, 9)]
+        await life.verify()
+
+
+async def test_one_way_and_what_is_another_value_each_time(database: str) -> None:
+    """Of a pair that is filled once the same holds: what forward still makes of the row as it was is made
+    anew. What is another value each time nobody can tell from new code's, and stays.
+    """
+    fields = {"column": "reviews.review", "to": "line", "using": "concat(review, product)", "one_way": True}
+    async with scripted(database, "transform-column", fields, REVIEWS) as life:
+        await life.ready()
+        await life.sql("UPDATE reviews SET line = 'mine' WHERE id = 1; UPDATE reviews SET product = 'date'")
+        assert await life.rows("SELECT line FROM reviews ORDER BY id") == [
+            ("mine",),
+            ("crunchydate",),
+            ("date",),
+        ]
+        await life.verify()
+        await life.rollback()
+
+
+async def test_several_columns_read_others(database: str) -> None:
+    """Each column of a split is made of what any of the expressions reads, and so is one that merges."""
+    split = {
+        "column": "reviews.review",
+        "into": ["first text = concat(product, ':', review)", "second int = stars + length(review)"],
+        "one_way": True,
+    }
+    async with scripted(database, "split-column", split, REVIEWS) as life:
+        await life.ready()
+        await life.sql("UPDATE reviews SET stars = 3, product = 'nut' WHERE id = 2")
+        assert await life.rows("SELECT first, second FROM reviews WHERE id = 2") == [("nut:crunchy", 10)]
+        await life.rollback()
+
+
+@pytest.mark.parametrize(
+    ("fields", "error"),
+    [
+        ({"using": "review || upper_product"}, BadExpression),
+        ({"back": "tagged || review"}, BadExpression),
+        ({"back": "tagged || product", "recreate_views": True}, BadExpression),
+    ],
+    ids=["a generated column", "back reads the old side", "views show what back makes"],
+)
+async def test_what_no_expression_may_read(
+    database: str, fields: dict[str, object], error: type[Exception]
+) -> None:
+    """A generated column has no value yet when the trigger is called, the old side goes at contract, and a
+    view need not have the column.
+    """
+    given = """CREATE TABLE reviews (id int PRIMARY KEY, product text, review text,
+        upper_product text GENERATED ALWAYS AS (upper(product)) STORED)"""
+    with pytest.raises(error):
+        async with scripted(database, "transform-column", TAGGED | fields, given):
+            pass
