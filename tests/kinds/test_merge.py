@@ -360,7 +360,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a key": ({"columns": ["people.first_name", "people.id"]}, "id is part of the primary key"),
     "a column that stays out": ({"into": "full_name text = first_name"}, "--into does not name last_name"),
     "no column": ({"into": "full_name text = 'x'"}, "--into does not name first_name, last_name"),
-    "another column": ({"into": "full_name text = first_name || last_name || note"}, "--into names note"),
     "the name of a column": ({"into": "note text = first_name || last_name"}, "has a column note already"),
     "no expression": ({"into": "full_name text = first_name ||"}, "not an expression"),
     "no type": ({"into": "full_name = first_name || last_name"}, "does not say of which type full_name is"),

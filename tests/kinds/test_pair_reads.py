@@ -1,10 +1,16 @@
 """Pairs whose expressions read columns of the row that belong to neither side."""
 
+import asyncio
+
 import asyncpg
 import pytest
 
-from expandcontract.model.errors import BadExpression
+from expandcontract import gates
+from expandcontract.engine.verbs import plan, start
+from expandcontract.model.errors import BadExpression, Refused
+from tests.acceptance.cycle import living, opened
 from tests.acceptance.script import Script, scripted
+from tests.waiting import until
 
 REVIEWS = """CREATE TABLE reviews (id int PRIMARY KEY, product text, review text, stars int DEFAULT 0);
     INSERT INTO reviews VALUES (1, 'pear', NULL), (2, 'fig', 'crunchy'), (3, NULL, NULL)"""
@@ -174,23 +180,75 @@ async def test_several_columns_read_others(database: str) -> None:
         await life.rollback()
 
 
-@pytest.mark.parametrize(
-    ("fields", "error"),
-    [
-        ({"using": "review || upper_product"}, BadExpression),
-        ({"back": "tagged || review"}, BadExpression),
-        ({"back": "tagged || product", "recreate_views": True}, BadExpression),
-    ],
-    ids=["a generated column", "back reads the old side", "views show what back makes"],
-)
-async def test_what_no_expression_may_read(
-    database: str, fields: dict[str, object], error: type[Exception]
-) -> None:
-    """A generated column has no value yet when the trigger is called, the old side goes at contract, and a
-    view need not have the column.
+REFUSED: dict[str, tuple[dict[str, object], str]] = {
+    "a generated column": ({"using": "review || upper_product"}, "that are not generated"),
+    "back reads the old side": ({"back": "tagged || review"}, "--back names review"),
+    "nothing of the other side": ({"using": "product"}, "--using names product, and not review"),
+    "views show what back makes": (
+        {"back": "tagged || product", "recreate_views": True},
+        "A view need not have those columns",
+    ),
+    "a query": ({"using": "(SELECT max(id) FROM other)"}, "--using 'function(review)'"),
+}
+
+
+async def test_what_no_expression_may_read(database: str, subtests: pytest.Subtests) -> None:
+    """A generated column has no value yet when the trigger is called, the old side goes at contract, a view
+    need not have the column, and a query is a function's.
     """
     given = """CREATE TABLE reviews (id int PRIMARY KEY, product text, review text,
-        upper_product text GENERATED ALWAYS AS (upper(product)) STORED)"""
-    with pytest.raises(error):
-        async with scripted(database, "transform-column", TAGGED | fields, given):
-            pass
+        upper_product text GENERATED ALWAYS AS (upper(product)) STORED); CREATE TABLE other (id text)"""
+    async with opened(database, "transform-column", TAGGED, given):
+        for what, (fields, said) in REFUSED.items():
+            with subtests.test(what):
+                async with opened(database, "transform-column", TAGGED | fields) as application:
+                    with pytest.raises(BadExpression) as caught:
+                        await application.plan()
+                    error = caught.value
+                    assert said in f"{error.message} {error.why} {error.next}"
+
+
+async def test_two_sessions_write_either_side_of_what_is_read(database: str) -> None:
+    """Old code writes the column that forward reads while new code writes the new side, in either order: the
+    row ends as one after the other. What COPY and an upsert bring is no other than an INSERT and an UPDATE.
+    """
+    async with scripted(database, "transform-column", TAGGED, REVIEWS) as life:
+        await life.ready()
+        other = await asyncpg.connect(database)
+        blocked = "SELECT cardinality(pg_blocking_pids($1)) > 0"
+        try:
+            product, tagged = (
+                f"UPDATE reviews SET {each} WHERE id = "
+                for each in ("product = 'fig2'", "tagged = 'mine #own'")
+            )
+            for first, second, key in ((tagged, product, 2), (product, tagged, 4)):
+                await life.sql("INSERT INTO reviews VALUES (4, 'fig', 'crunchy') ON CONFLICT DO NOTHING")
+                async with life.app.transaction():
+                    await life.sql(first + str(key))
+                    waiting = asyncio.create_task(other.execute(second + str(key)))
+                    await until(lambda: life.value(blocked, other.get_server_pid()), waiting)
+                await waiting
+        finally:
+            await other.close()
+        await life.app.copy_records_to_table(
+            "reviews", records=[(5, "pea", "green")], columns=["id", "product", "review"]
+        )
+        upsert = "INSERT INTO reviews(id, product, review) VALUES (5, 'pod', 'x') ON CONFLICT (id)"
+        await life.sql(f"{upsert} DO UPDATE SET product = EXCLUDED.product; {upsert} DO NOTHING")
+        assert (await _seen(life))[1::2] == [(2, "mine", "mine #own"), (4, "mine", "mine #own")]
+        assert (await _seen(life))[4] == (5, "green", "green #pod")
+        await life.verify()
+
+
+async def test_what_is_read_is_no_other_changes_to_claim(database: str) -> None:
+    """While it is read nobody renames it by another change; who does so by hand is named, and the writes of
+    the application go on.
+    """
+    async with living(database, "transform-column", TAGGED, REVIEWS) as life:
+        await life.start()
+        renames = plan.named("rename-column", {"column": "reviews.product", "new_name": "item"}, ())
+        with pytest.raises(Refused, match="product"):
+            await start.start(life.context, renames, start.Consent())
+        await life.sql("ALTER TABLE reviews RENAME product TO item; UPDATE reviews SET stars = 1")
+        shut = {each.gate: each.reason for each in gates.judge_all(await life.situation()) if not each.open}
+        assert "product" in shut["sync-intact"]

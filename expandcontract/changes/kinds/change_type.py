@@ -28,7 +28,8 @@ class ChangeTypeSpec(OneFreed):
         description="Give the new column the old one's name at contract; code must accept both types",
     )
     using: str | None = Field(
-        None, description="Expression for the new value, over the old column; default: a cast"
+        None,
+        description="Expression for the new value, over the old column and others; default: a cast",
     )
     back: str | None = Field(
         None, description="Expression for the old value, over the new column; default: a cast"

@@ -23,7 +23,7 @@ class TransformColumnSpec(OneFreed):
     to: str = Field(
         description="The new column's name, which new code uses", json_schema_extra={"positional": True}
     )
-    using: str = Field(description="Expression for the new value, over the old column")
+    using: str = Field(description="Expression for the new value, over the old column and others")
     back: str | None = Field(None, description="Expression for the old value, over the new column")
     one_way: bool = Field(
         default=False, description="Nothing goes back: old code does not see what new code writes"

@@ -29,7 +29,7 @@ from expandcontract.postgres.expression import expression_settings, of_money, si
 from expandcontract.postgres.message import has_parameters
 from expandcontract.postgres.query import execute, rows, value
 from expandcontract.postgres.settings import NO_PATH, own_path
-from expandcontract.postgres.sqlstate import in_words
+from expandcontract.postgres.sqlstate import in_words, sqlstate
 
 #: Casts that no value can make fail, by pg_type.typname. Every type casts to text without error.
 _WIDENING = {
@@ -44,6 +44,8 @@ _WIDENING = {
 }
 
 
+#: feature_not_supported: what a CHECK cannot have, such as a query.
+_NO_QUERY = "0A000"
 _INTEGER_BYTES = {"int2": 2, "int4": 4, "int8": 8}
 
 
@@ -157,7 +159,6 @@ async def _expression(  # noqa: PLR0913 - what was written, and where
     *,
     whole: bool = False,
 ) -> Expression:
-    argument = ", ".join(inputs.values())
     if written is None:
         (column,) = inputs
         text, total = await _plain_cast(conn, column, result)
@@ -168,7 +169,7 @@ async def _expression(  # noqa: PLR0913 - what was written, and where
             cast = f"CAST(({text}) AS {result})"
             sql, functions, reads = await _canonical(conn, inputs, cast, option, others, whole=whole)
     except DBAPIError as error:
-        raise _unusable(written, argument, result, option, error) from error
+        raise _unusable(written, inputs, result, option, error) from error
     volatile = await _volatile(conn, sql)
     if (volatile or reads) and option == "--back":
         given = " OR ".join(f"{quote(column)} IS NOT NULL" for column in inputs)
@@ -218,12 +219,17 @@ async def _settings(
 
 
 def _unusable(
-    written: str | None, argument: str, result: str, option: str, error: DBAPIError
+    written: str | None, inputs: Mapping[str, str], result: str, option: str, error: DBAPIError
 ) -> BadExpression:
     if written is not None:
-        return BadExpression(f"{option} {written!r} is not an expression for {result}.", why=in_words(error))
+        call = f"{option} 'function({', '.join(map(quote, inputs))})'"
+        return BadExpression(
+            f"{option} {written!r} is not an expression for {result}.",
+            why=in_words(error),
+            next=f"a STABLE function of yours may query: {call}" if sqlstate(error) == _NO_QUERY else "",
+        )
     return BadExpression(
-        f"{argument} cannot be turned into {result}.",
+        f"{', '.join(inputs.values())} cannot be turned into {result}.",
         why=f"{in_words(error)} Give an expression with {option}.",
     )
 
@@ -259,6 +265,11 @@ async def _canonical(
             "generated.",
         )
     silent = [name for name in inputs if name not in columns]
+    if columns and len(silent) == len(inputs):
+        raise BadExpression(
+            f"{option} names {', '.join(map(quote, columns))}, and not {' or '.join(map(quote, inputs))}.",
+            why="What it makes would tell nothing of the other side.",
+        )
     if whole and silent:
         raise BadExpression(
             f"{option} does not name {', '.join(map(quote, silent))}.",
