@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from expandcontract.model.change import Change, Further, FurtherOld, Mode, Pair, Side, Unfit
+from expandcontract.model.change import Change, Further, FurtherOld, Mode, Pair, Read, Side, Unfit
 from expandcontract.model.forecast import Forecast
 from expandcontract.model.names import RelationName
 from expandcontract.model.notes import Note, Words
@@ -75,6 +75,8 @@ def full_plan() -> Plan:
             unfit=Unfit.RECORD,
             more=(Further("m", "text", forward=RelationName("s", "g"), plain_equality=True),),
             old_more=(FurtherOld("p", "text", after="~p", back=RelationName("s", "c"), plain_equality=True),),
+            reads=(Read("r", "text", plain_equality=True),),
+            back_reads=(Read("b", "integer"),),
         ),
         sections={Section.EXPAND: steps[:1], Section.BACKFILL: steps[1:]},
         old_columns=("o",),
@@ -171,12 +173,14 @@ def test_a_plan_of_before_columns_knew_their_names_is_read() -> None:
     """
     undo = Undo("t.x IS NULL", "t.x < 0")
     kept = replace(full_plan().upkeep[0], stages=UNTIL_CONTRACT, site=0)
-    sides = replace(full_plan().sides, more=(), old_more=())
+    sides = replace(full_plan().sides, more=(), old_more=(), reads=(), back_reads=())
     plan = replace(full_plan(), pair=sides, undo=undo, upkeep=(kept,))
     stored = json.loads(json.dumps(to_data(plan)))
     for side in ("old", "new"):
         del stored["pair"][side]["after"]
-    del stored["pair"]["more"], stored["pair"]["old_more"], stored["format"], stored["undo"], stored["upkeep"]
+    for field in ("more", "old_more", "reads", "back_reads"):
+        del stored["pair"][field]
+    del stored["format"], stored["undo"], stored["upkeep"]
     stored |= {"not_held": undo.not_held, "barred": undo.barred}
     stored |= {"trigger": kept.trigger, "first_trigger": kept.first_trigger}
     stored |= {
