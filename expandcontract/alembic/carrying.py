@@ -41,8 +41,8 @@ from expandcontract.model.errors import (
 from expandcontract.model.events import Event, Notice
 from expandcontract.model.phases import Stage
 from expandcontract.model.situation import Situation
-from expandcontract.postgres.connect import Database
 from expandcontract.postgres.sqlstate import translate
+from expandcontract.settings import databases
 from expandcontract.settings.settings import load
 
 if TYPE_CHECKING:
@@ -187,16 +187,10 @@ def failing() -> Iterator[None]:
 def context_of(said: "Said") -> Context:
     """Return what verbs work with, by the settings of the project and what env.py said. Raises BadSetting."""
     settings = load({} if said.url is None else {"database_url": said.where})
-    if settings.database_url is None:
+    if not settings.names_database:
         raise BadSetting("No database was named.", why="Give ec.options() the connection or database_url.")
-    database = Database(
-        settings.database_url.get_secret_value(),
-        direct_url=settings.direct_url.get_secret_value() if settings.direct_url else None,
-        ledger_schema=settings.ledger_schema,
-        lock_timeout=settings.lock_timeout,
-    )
     return Context(
-        database,
+        databases.database(settings),
         settings.policy,
         _tell,
         "alembic",

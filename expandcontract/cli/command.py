@@ -60,6 +60,7 @@ def command(
 def execute(verb: Verb, written: Mapping[str, Any], *, checkpoints: bool, extra: Mapping[str, Any]) -> int:
     """Run a verb with what was written on the command line and return its exit code."""
     from expandcontract.cli.output import Output
+    from expandcontract.cli.redaction import exposed
     from expandcontract.cli.session import Session
     from expandcontract.cli.signals import Interruption, run
     from expandcontract.model.presence import at_work
@@ -70,6 +71,14 @@ def execute(verb: Verb, written: Mapping[str, Any], *, checkpoints: bool, extra:
     chosen = {name: written[name] for name in SETTING_NAMES if name in written}
     loaded = load(chosen)
     output = Output(json=bool(written.get("json")), log_format=loaded.log_format)
+    for option in exposed(written):
+        output.say(
+            f"{option} has a password, which everybody on this machine can read in the list of processes. "
+            "EC_DATABASE_URL, EC_PASSWORD_FILE or a passfile keep it to you.",
+            "password exposed",
+            {"option": option},
+            level="warning",
+        )
     interruption = Interruption(lambda text: output.say(text, "signal"), checkpoints=checkpoints)
     session = Session(loaded, output, interruption, verbose=bool(written.get("verbose")), given=chosen)
     named = arguments.get("change")

@@ -113,6 +113,9 @@ SPEECH: tuple[inspect.Parameter, ...] = (
 #: a metavar are flags.
 _SETTINGS = (
     ("database_url", "URL", "The database. SQLAlchemy and libpq URLs are understood."),
+    ("database_url_file", "FILE", "A file that holds the URL."),
+    ("password_file", "FILE", "A file that holds the password."),
+    ("require_tls", "", "Refuse a connection without TLS; unix sockets have none."),
     ("direct_url", "URL", "The same database past a pooler in transaction mode."),
     ("standby", "URL", "A hot standby, whose queries are waited for before strong locks."),
     ("ledger_schema", "NAME", "The schema of the ledger. [expandcontract]"),

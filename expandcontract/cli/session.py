@@ -13,9 +13,8 @@ from expandcontract.cli.output import Output
 from expandcontract.cli.signals import Interruption
 from expandcontract.cli.talk.listener import CloseableListener
 from expandcontract.cli.views.view import View
-from expandcontract.model.errors import BadSetting
 from expandcontract.model.situation import Situation
-from expandcontract.settings.settings import Settings, left_out
+from expandcontract.settings.settings import Settings
 
 if TYPE_CHECKING:
     from expandcontract.engine.context import Context
@@ -65,16 +64,10 @@ class Session:
     async def context(self) -> AsyncIterator["Context"]:
         """Open the database for the engine. Raises BadSetting when nobody said which."""
         from expandcontract.engine.context import Context
-        from expandcontract.postgres.connect import Database
+        from expandcontract.settings import databases
 
         settings = self.settings
-        database = Database(
-            self._url(),
-            direct_url=settings.direct_url.get_secret_value() if settings.direct_url else None,
-            ledger_schema=settings.ledger_schema,
-            lock_timeout=settings.lock_timeout,
-        )
-        standby = Database(settings.standby.get_secret_value()) if settings.standby else None
+        database, standby = databases.database(settings), databases.standby(settings)
         listener = self._listener()
         try:
             yield Context(
@@ -93,20 +86,6 @@ class Session:
             await database.close()
             if standby is not None:
                 await standby.close()
-
-    def _url(self) -> str:
-        if self.settings.database_url is None:
-            raise BadSetting(
-                "No database was named.",
-                why=" ".join(
-                    (
-                        "Set EC_DATABASE_URL, or database_url in [tool.expandcontract] of pyproject.toml.",
-                        *(f"Not used: {each}." for each in left_out()),
-                    )
-                ),
-                next="EC_DATABASE_URL=postgresql://user@host/database ec status",
-            )
-        return self.settings.database_url.get_secret_value()
 
     def _listener(self) -> CloseableListener:
         if self.output.terminal:

@@ -13,18 +13,20 @@ from urllib.error import HTTPError
 from urllib.request import Request
 
 from expandcontract.model.durations import spell
-from expandcontract.model.hooks import Facts
+from expandcontract.model.hooks import Facts, Hooks, inherited
 from expandcontract.throttles.http import opener, signed
 
 #: This much of the end of a command's output is told.
 _TOLD_BYTES = 500
 
 
-async def call(target: str, hook: str, facts: Facts, timeout: timedelta) -> str | None:  # noqa: ASYNC109 - the operator's
+async def call(hooks: Hooks, hook: str, facts: Facts) -> str | None:
     """Return None when the hook agrees (exit code 0, status 2xx), else in words why not."""
+    target, timeout = hooks.calls[hook], hooks.timeout
     if target.startswith(("http://", "https://")):
         return await _posted(target, json.dumps(facts.body(hook)), timeout)
-    return await _run(target, facts.environment(hook), timeout)
+    environment = inherited(os.environ, with_database=hooks.with_database) | facts.environment(hook)
+    return await _run(target, environment, timeout)
 
 
 async def _posted(url: str, body: str, timeout: timedelta) -> str | None:  # noqa: ASYNC109 - as above
@@ -63,7 +65,7 @@ async def _run(command: str, environment: dict[str, str], timeout: timedelta) ->
             stdin=asyncio.subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env={**os.environ, **environment},
+            env=environment,
             start_new_session=True,
         )
         try:

@@ -48,9 +48,7 @@ async def ask(context: Context, plan: Plan, turn: Turn, situation: Situation | N
         return
     began = time.monotonic()
     state = situation.state.value if situation else "planned"
-    complaint = await call(
-        context.hooks.calls[hook], hook, facts(context, plan, state), context.hooks.timeout
-    )
+    complaint = await call(context.hooks, hook, facts(context, plan, state))
     change_id = situation.change_id if situation else None
     if complaint is not None:
         await _keep(context, REFUSED, hook, change_id, why=complaint)
@@ -77,7 +75,7 @@ async def end(context: Context, name: str, turn: Turn) -> None:
     killpoints.reach(f"hook.{turn}.over")
     began = time.monotonic()
     told = facts(context, now.plan, now.state.value)
-    complaint = await call(context.hooks.calls[hook], hook, told, context.hooks.timeout)
+    complaint = await call(context.hooks, hook, told)
     killpoints.reach(f"hook.{turn}.called")
     if complaint is None:
         await _told(context, RAN, hook, now.change_id, seconds=round(time.monotonic() - began, 3))

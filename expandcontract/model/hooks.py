@@ -37,10 +37,13 @@ NAMES = (*(when(turn) for turn in Turn for when in (before, after)), CANARY)
 
 @dataclass(frozen=True)
 class Hooks:
-    """What is called, by the hook's name: a command for the shell, or a URL. Each has `timeout` to answer."""
+    """What is called, by the hook's name: a command for the shell, or a URL. Each has `timeout` to answer.
+    `with_database`: commands get the variables that lead to the database.
+    """
 
     calls: Mapping[str, str] = field(default_factory=dict)
     timeout: timedelta = timedelta(minutes=1)
+    with_database: bool = False
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,26 @@ class Facts:
 
     def _named(self, hook: str) -> dict[str, str]:
         return {"hook": hook, "phase": hook.rpartition("_")[2], **vars(self)}
+
+
+#: Variables that lead to the database, or hold what is secret: a command gets them only when it is told so.
+_SECRET = frozenset(
+    {
+        *("EC_DATABASE_URL", "EC_DATABASE_URL_FILE", "EC_PASSWORD_FILE", "EC_DIRECT_URL", "EC_STANDBY"),
+        *("PGPASSWORD", "PGPASSFILE", "PGSERVICE", "PGSERVICEFILE"),
+    }
+)
+#: Of other hooks and of a throttle: their URLs may hold credentials, which no command needs.
+_OF_OTHERS = ("EC_HOOKS_", "EC_THROTTLE_HTTP")
+
+
+def inherited(environment: Mapping[str, str], *, with_database: bool) -> dict[str, str]:
+    """Return what a command gets of the environment that `ec` runs in."""
+    return {
+        name: value
+        for name, value in environment.items()
+        if not name.startswith(_OF_OTHERS) and (with_database or name not in _SECRET)
+    }
 
 
 #: The variables that a command gets, in whose environment `ec` may be run as well.

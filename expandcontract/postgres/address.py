@@ -6,9 +6,9 @@ password.
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, TypeAlias
 from urllib.parse import unquote, urlencode
 
 from expandcontract.model.errors import UsageError
@@ -19,6 +19,8 @@ _HOST = re.compile(r"(\[[^\]]*\]|/[^,]*|[^:]*)(?::(\d*))?")
 
 #: Read into fields of their own.
 _OWN = ("host", "port", "user", "password", "dbname", "connect_timeout", "options")
+#: Name a section of a file with more parameters.
+_SERVICE = ("service", "servicefile")
 #: Handed to asyncpg in a URI, which is the only way by which it takes some of them.
 _TLS = (
     *("sslmode", "sslcert", "sslkey", "sslrootcert", "sslcrl", "sslpassword", "sslnegotiation"),
@@ -58,8 +60,6 @@ _IGNORED = (
 #: Would change what is connected to, or how safely, and is not supported: better no connection than another
 #: one.
 _REFUSED = (
-    "service",
-    "servicefile",
     "hostaddr",
     "requirepeer",
     "require_auth",
@@ -69,6 +69,10 @@ _REFUSED = (
 )
 _WEAK_ONLY = {"gssencmode": ("disable", "prefer"), "channel_binding": ("disable", "prefer")}
 _ALIASES = {"database": "dbname", "username": "user", "timeout": "connect_timeout", "ssl": "sslmode"}
+#: Looks up a service: its name and its file, where the URL has them; returns what the file says of it.
+LookUp: TypeAlias = Callable[[str | None, str | None], Mapping[str, str]]
+#: How much TLS each sslmode asks for, from none to a server whose certificate has its name.
+_STRICT = ("require", "verify-ca", "verify-full")
 _SSL_WORDS = {"true": "require", "1": "require", "false": "disable", "0": "disable"}
 
 
@@ -106,15 +110,49 @@ class Address:
             "database": self.database,
         }
 
+    def over_tls(self, default: str | None) -> "Address":
+        """Return the address under which no connection is made without TLS, but by a unix socket. `default`
+        is the sslmode where this one has none. What asks for more than TLS stays.
 
-def parse(text: str) -> Address:
-    """Read a SQLAlchemy URL, a libpq URI or a key=value string. Raises UsageError, which shows no value."""
-    text = text.strip()
+        Raises UsageError where TLS is ruled out.
+        """
+        mode = self.tls.get("sslmode") or default
+        if mode in _STRICT:
+            return self
+        if mode == "disable":
+            raise UsageError(
+                "require_tls is set, and the database URL or PGSSLMODE says sslmode=disable.",
+                why="One of them is wrong.",
+                next="sslmode=verify-full, with sslrootcert=FILE",
+            )
+        return replace(self, tls={**self.tls, "sslmode": "require"})
+
+
+def _no_service(name: str | None, file: str | None) -> Mapping[str, str]:
+    del file
+    if name is None:
+        return {}
+    raise UsageError("The database URL has a service, which is not looked up here.")
+
+
+def parse(text: str, look_up: LookUp = _no_service) -> Address:
+    """Read a SQLAlchemy URL, a libpq URI or a key=value string; what a service says counts where it says
+    nothing. Raises UsageError, which shows no value, and what `look_up` raises.
+    """
+    values = _merged(_pairs(text.strip()))
+    below = look_up(values.pop("service", None), values.pop("servicefile", None))
+    known = _merged(below.items())
+    if "service" in known or "servicefile" in known:
+        raise UsageError("A service cannot name another service.")
+    return _address(known | values)
+
+
+def _pairs(text: str) -> Iterable[tuple[str, str]]:
     match = _SCHEME.match(text)
     if match is not None:
-        return _address(_from_uri(text[match.end() :]))
+        return _from_uri(text[match.end() :])
     if "://" not in text and "=" in text:
-        return _address(_from_pairs(text))
+        return _from_pairs(text)
     raise UsageError(
         "The database URL is not one of PostgreSQL.",
         why="Write postgresql://role@host:port/database or key=value pairs. SQLAlchemy URLs serve too.",
@@ -158,13 +196,19 @@ def _from_pairs(text: str) -> Iterator[tuple[str, str]]:
         position = match.end()
 
 
-def _address(given: Iterable[tuple[str, str]]) -> Address:
-    """Build the address. Of what is given twice the last counts; hosts add up, as SQLAlchemy writes them."""
+def _merged(given: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return what is given under libpq's names. Of what is given twice the last counts; hosts add up, as
+    SQLAlchemy writes them.
+    """
     values: dict[str, str] = {}
     for raw_name, raw_value in given:
         name, value = _checked(raw_name, raw_value)
         repeated = name == "host" and name in values and value
         values[name] = f"{values[name]},{value}" if repeated else value
+    return values
+
+
+def _address(values: Mapping[str, str]) -> Address:
     hosts, ports = _places(values.get("host", ""), values.get("port", ""))
     return Address(
         hosts=hosts,
@@ -190,7 +234,7 @@ def _checked(name: str, value: str) -> tuple[str, str]:
             f"The database URL has {name}, which ec does not support.",
             why="Write host, port and database out.",
         )
-    known = (*_OWN, *_TLS, *_IGNORED, *_WEAK_ONLY)
+    known = (*_OWN, *_TLS, *_IGNORED, *_WEAK_ONLY, *_SERVICE)
     if name not in known:
         near = difflib.get_close_matches(name, known, n=1)
         raise UsageError(

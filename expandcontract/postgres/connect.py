@@ -1,6 +1,7 @@
 """Connections: a pool whose transactions begin with our settings, and a way around poolers."""
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
@@ -18,11 +19,19 @@ from expandcontract.model.durations import milliseconds
 from expandcontract.model.errors import NotConnected, PoolerInTheWay, ServerAway, ServerTooOld, UsageError
 from expandcontract.model.presence import named
 from expandcontract.postgres import dialect
-from expandcontract.postgres.address import Address, parse
+from expandcontract.postgres.address import Address
 from expandcontract.postgres.message import LEFTOVERS, Query, driver, filled, inlined, marked, send
 from expandcontract.postgres.origin import Origins
 from expandcontract.postgres.settings import BEGIN, Lifting, settings
-from expandcontract.postgres.sqlstate import TIMED_OUT, is_away, is_disconnect, server_message, sqlstate
+from expandcontract.postgres.sqlstate import (
+    PASSWORD_REFUSED,
+    TIMED_OUT,
+    is_away,
+    is_disconnect,
+    server_message,
+    sqlstate,
+)
+from expandcontract.postgres.whereabouts import Whereabouts, of
 
 OLDEST = 14
 #: A server that starts up, fails over or has no connection left is waited for this long.
@@ -62,29 +71,32 @@ class Database:
     """One database, reached through a pool. Bound to the event loop that first uses it.
 
     Args:
-        url: SQLAlchemy URL, libpq URI or libpq key=value string.
-        direct_url: the way around a pooler, for what cannot run inside a transaction. Must lead to the same
-            database.
+        url: SQLAlchemy URL, libpq URI or libpq key=value string, or where it and a password are found.
+        direct_url: likewise, the way around a pooler, for what cannot run inside a transaction. Must lead to
+            the same database.
         application_name: the first word of what pg_stat_activity shows, by which our sessions know each
             other; the verb and the change come after it.
         ledger_schema: the schema of the ledger in this database.
         lock_timeout: how long a statement waits for a lock in a transaction that is not patient.
 
     Raises:
-        UsageError: a URL cannot be read. Passwords are in no message and no repr.
+        UsageError: a URL, or a file with it or its password, cannot be read. Passwords are in no message and
+            no repr.
     """
 
     def __init__(
         self,
-        url: str,
+        url: str | Whereabouts,
         *,
-        direct_url: str | None = None,
+        direct_url: str | Whereabouts | None = None,
         application_name: str = "ec",
         ledger_schema: str = "expandcontract",
         lock_timeout: timedelta = timedelta(milliseconds=100),
     ) -> None:
-        self.address = parse(url)
-        self.direct_address = parse(direct_url) if direct_url else None
+        self._where = of(url)
+        self._direct_where = of(direct_url) if direct_url else self._where
+        self.address = self._where.address()
+        self.direct_address = self._direct_where.address() if direct_url else None
         self.application_name = application_name
         self.ledger_schema = ledger_schema
         self.lock_timeout = lock_timeout
@@ -92,11 +104,11 @@ class Database:
         self._hope = Hope()
         # Last in, first out: a backend that was used a moment ago has the catalog in its caches.
         self._engine = _engine(
-            self.address, application_name, self._hope, pool_size=4, max_overflow=-1, pool_use_lifo=True
+            self._where, application_name, self._hope, pool_size=4, max_overflow=-1, pool_use_lifo=True
         )
         # Beside it: who holds a session for long leaves those that have the catalog to others.
-        self._held = _engine(self.address, application_name, self._hope, pool_size=1, max_overflow=-1)
-        self._direct = _direct_engine(self.direct_address or self.address, application_name, self._hope)
+        self._held = _engine(self._where, application_name, self._hope, pool_size=1, max_overflow=-1)
+        self._direct = _direct_engine(self._direct_where, application_name, self._hope)
 
     def __repr__(self) -> str:
         return f"Database({self.address})"
@@ -108,7 +120,7 @@ class Database:
         """
         marked = copy(self)
         marked._direct = _direct_engine(  # noqa: SLF001 - of the same class
-            self.direct_address or self.address, self.application_name, self._hope, Origins(origin)
+            self._direct_where, self.application_name, self._hope, Origins(origin)
         )
         return marked
 
@@ -382,13 +394,13 @@ def _timeout(duration: timedelta | None) -> str:
 
 
 def _direct_engine(
-    address: Address, application_name: str, hope: Hope, origins: Origins | None = None
+    where: Whereabouts, application_name: str, hope: Hope, origins: Origins | None = None
 ) -> AsyncEngine:
-    return _engine(address, application_name, hope, origins, poolclass=NullPool)
+    return _engine(where, application_name, hope, origins, poolclass=NullPool)
 
 
 def _engine(
-    address: Address, application_name: str, hope: Hope, origins: Origins | None = None, **settings: object
+    where: Whereabouts, application_name: str, hope: Hope, origins: Origins | None = None, **settings: object
 ) -> AsyncEngine:
     """Make an engine without named statements: behind a pooler the next transaction is another backend's."""
     lifting = Lifting()
@@ -397,8 +409,8 @@ def _engine(
 
     async def connect(**arguments: object) -> "asyncpg.Connection[Any]":
         nonlocal reached
-        made = partial(_connected_once, address, application_name, arguments, lifting, reached=reached)
-        connection = await _connected(made, address, hope, reached=reached)
+        made = partial(_connected_once, application_name, arguments, lifting, reached=reached)
+        connection = await _connected(made, where, hope, reached=reached)
         reached, hope.given_up = True, False
         if origins is not None:
             try:
@@ -449,21 +461,25 @@ def questions(connection: "asyncpg.Connection[Any]") -> int:
 
 
 async def _connected(
-    connect: Callable[[], Awaitable["asyncpg.Connection[Any]"]],
-    address: Address,
+    connect: Callable[[Address], Awaitable["asyncpg.Connection[Any]"]],
+    where: Whereabouts,
     hope: Hope,
     *,
     reached: bool,
 ) -> "asyncpg.Connection[Any]":
-    """Connect; wait for a server that is away. `reached` says that the address led to one before."""
+    """Connect; wait for a server that is away, and for a file whose password is about to be replaced.
+    `reached` says that it led to a server before.
+    """
     loop = asyncio.get_running_loop()
     deadline, pause = loop.time() + AWAY_SECONDS, 0.1
     while True:
+        address = where.address()
         try:
-            return await connect()
+            return await connect(address)
         except _REFUSALS as error:
-            if not (is_away(error) or (reached and is_disconnect(error))):
-                raise _not_connected(address, error) from error
+            passes = is_disconnect(error) or (where.rotates and sqlstate(error) == PASSWORD_REFUSED)
+            if not (is_away(error) or (reached and passes)):
+                raise _not_connected(address, error, where) from error
             if hope.given_up or loop.time() + pause > deadline:
                 raise _away(address, error) from error
         await asyncio.sleep(pause)
@@ -471,7 +487,7 @@ async def _connected(
 
 
 async def _connected_once(
-    address: Address, application_name: str, arguments: dict[str, Any], lifting: Lifting, *, reached: bool
+    application_name: str, arguments: dict[str, Any], lifting: Lifting, address: Address, *, reached: bool
 ) -> "asyncpg.Connection[Any]":
     # A server that does not even refuse is waited for no longer than one that does.
     patience = AWAY_SECONDS if reached else 30
@@ -493,8 +509,12 @@ async def _connected_once(
     return connection
 
 
-def _not_connected(address: Address, error: Exception) -> NotConnected:
-    return NotConnected(f"Cannot connect to {address}.", why=_words(address, error), next="ec doctor")
+def _not_connected(address: Address, error: Exception, where: Whereabouts) -> NotConnected:
+    why = _words(address, error)
+    # What the driver raises where the server has no TLS, and where its certificate is another's.
+    if where.require_tls and (type(error) is ConnectionError or isinstance(error, ssl.SSLError)):
+        why = f"{why.rstrip('.')}. require_tls is set: there is no connection without TLS."
+    return NotConnected(f"Cannot connect to {address}.", why=why, next="ec doctor")
 
 
 def _away(address: Address, error: Exception) -> ServerAway:

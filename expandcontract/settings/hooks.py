@@ -65,8 +65,18 @@ class HookSettings(BaseModel):
         _DEFAULT.timeout, description="Each hook has this long to answer."
     )
 
+    with_database: bool = Field(
+        _DEFAULT.with_database,
+        description="Commands get the variables that lead to the database, as `ec` has them: for hooks that "
+        "run `ec` or psql themselves.",
+    )
+
     @property
     def hooks(self) -> Hooks:
         """What is called."""
         calls: dict[str, SecretStr | None] = {name: getattr(self, name) for name in NAMES}
-        return Hooks({name: call.get_secret_value() for name, call in calls.items() if call}, self.timeout)
+        return Hooks(
+            {name: call.get_secret_value() for name, call in calls.items() if call},
+            self.timeout,
+            self.with_database,
+        )

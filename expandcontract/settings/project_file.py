@@ -16,9 +16,11 @@ from expandcontract.model.errors import BadSetting
 
 #: Settings that make `ec` run, open or ask something, by the table that they are in ("" for the outer one).
 _ACTING: Mapping[str, frozenset[str]] = {
-    "": frozenset({"database_url", "direct_url", "standby", "hooks"}),
+    "": frozenset({"database_url", "database_url_file", "password_file", "direct_url", "standby", "hooks"}),
     "throttle": frozenset({"query", "http"}),
 }
+#: Settings that are paths of files.
+_FILES = ("database_url_file", "password_file")
 
 
 class ProjectFile:
@@ -44,7 +46,7 @@ class ProjectFile:
 
     @cached_property
     def values(self) -> dict[str, Any]:
-        """The table by field name, without what is left out. `phases` is relative to the file, so that `ec`
+        """The table by field name, without what is left out. Paths are relative to the file, so that `ec`
         works from every folder.
         """
         found = _underscored(self._table)
@@ -53,6 +55,9 @@ class ProjectFile:
                 found[name] = _underscored(value)
         if self.path is not None and isinstance(found.get("phases", ""), str):
             found["phases"] = str(self.path.parent / found.get("phases", "phases"))
+        for name in _FILES:
+            if self.path is not None and isinstance(found.get(name), str):
+                found[name] = str(self.path.parent / found[name])
         for name in self.left_out:
             table, _, field = name.rpartition(".")
             del (found[table] if table else found)[field]

@@ -64,6 +64,16 @@ class Settings(BaseSettings):
     database_url: SecretStr | None = Field(
         None, description="The database: a SQLAlchemy or libpq URL, or key=value pairs."
     )
+    database_url_file: Path | None = Field(
+        None, description="A file that holds the URL; read anew for each connection."
+    )
+    password_file: Path | None = Field(
+        None,
+        description="A file that holds the password, where a URL has none; read anew for each connection.",
+    )
+    require_tls: bool = Field(
+        default=False, description="A connection without TLS is refused, but for one by a unix socket."
+    )
     direct_url: SecretStr | None = Field(
         None,
         description="The same database past a pooler in transaction mode, for CREATE INDEX CONCURRENTLY.",
@@ -150,6 +160,11 @@ class Settings(BaseSettings):
         return init_settings, env_settings, _ProjectSource(settings_cls, ProjectFile.find(Path.cwd()))
 
     @property
+    def names_database(self) -> bool:
+        """Whether it was said which database is meant."""
+        return self.database_url is not None or self.database_url_file is not None
+
+    @property
     def policy(self) -> Policy:
         """The limits and waiting times of a run."""
         return Policy(**{each.name: getattr(self, each.name) for each in fields(Policy)})
@@ -172,11 +187,31 @@ def load(given: Mapping[str, Any]) -> Settings:
     """Read the settings; `given` are those of the command line. BadSetting names where a value came from."""
     _check_environment()
     try:
-        return Settings(**given)
+        return _one_url(Settings(**given), given)
     except ValidationError as error:
         # An error quotes its input only here, not in the exception: the input may be a URL with a password.
         details = error.errors(include_url=False, include_input=False, include_context=False)[0]
         raise _bad_setting(_field(details["loc"]), details["type"], details["msg"], given) from None
+
+
+def _one_url(loaded: Settings, given: Mapping[str, Any]) -> Settings:
+    """Return the settings with the URL or the file that has it, whichever was named in the stronger place.
+    Raises BadSetting where both were named in one.
+    """
+    if loaded.database_url is None or loaded.database_url_file is None:
+        return loaded
+    url, file = (_place(name, given) for name in ("database_url", "database_url_file"))
+    if url == file:
+        raise BadSetting(
+            "Both database_url and database_url_file are set.",
+            why=f"One is {_origin('database_url', given)}, the other {_origin('database_url_file', given)}.",
+        )
+    return loaded.model_copy(update={"database_url_file" if url < file else "database_url": None})
+
+
+def _place(field: str, given: Mapping[str, Any]) -> int:
+    """Return where a setting was named: the smaller, the stronger."""
+    return 0 if field in given else 1 if os.environ.get(_variable(field)) else 2
 
 
 def _field(place: tuple[int | str, ...]) -> str:

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from expandcontract.cli.redaction import redact
+from expandcontract.cli.redaction import exposed, redact
 
 
 @pytest.mark.parametrize(
@@ -36,3 +36,14 @@ def test_no_password_survives(password: str) -> None:
     text = redact(f"tried postgresql://ada:{password}@db.example:5432/shop twice")
     assert f":{password}@" not in text
     assert text.endswith("db.example:5432/shop twice")
+
+
+def test_an_option_with_a_password_is_named() -> None:
+    """Whatever form it has: the whole machine sees the command line. Without a password there is no word."""
+    written = {
+        "database_url": "postgresql://ada:pw@h/d",
+        "direct_url": "host=h password=pw",
+        "standby": "postgresql://ada@h/d",
+        "json": True,
+    }
+    assert list(exposed(written)) == ["--database-url", "--direct-url"]

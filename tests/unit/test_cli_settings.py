@@ -5,7 +5,7 @@ import pytest
 
 from expandcontract.cli.options import SETTING_NAMES, THROTTLES
 from expandcontract.model.errors import BadSetting
-from expandcontract.model.hooks import VARIABLES
+from expandcontract.model.hooks import VARIABLES, inherited
 from expandcontract.model.policy import Policy
 from expandcontract.settings.settings import TABLES, Settings, load
 from expandcontract.throttles.limits import Limits
@@ -224,3 +224,30 @@ def test_what_a_hook_is_told_is_no_misspelt_setting(monkeypatch: pytest.MonkeyPa
     for name in VARIABLES:
         monkeypatch.setenv(name, "x")
     assert load({}).hooks.hooks.calls == {}
+
+
+def test_a_url_or_its_file_whichever_is_named_nearer(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The command line goes before the environment, that before pyproject.toml, whatever names the URL."""
+    project(f'database_url = "{URL}"\npassword_file = "secret"')
+    monkeypatch.setenv("EC_DATABASE_URL_FILE", "/run/url")
+    found = load({})
+    assert (found.database_url, found.database_url_file) == (None, Path("/run/url"))
+    assert found.password_file == tmp_path / "secret"
+    assert load({"database_url": URL}).database_url_file is None
+
+
+def test_a_url_and_a_file_with_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody can know which is meant."""
+    monkeypatch.setenv("EC_DATABASE_URL", URL)
+    monkeypatch.setenv("EC_DATABASE_URL_FILE", "/run/url")
+    with pytest.raises(BadSetting, match="Both database_url and database_url_file") as caught:
+        load({})
+    assert caught.value.why == "One is EC_DATABASE_URL, the other EC_DATABASE_URL_FILE."
+
+
+def test_what_leads_to_the_database_is_not_for_hooks() -> None:
+    """A command gets the environment without it, unless it is told so, and never the URLs of others."""
+    secret = {"EC_DATABASE_URL": "x", "EC_PASSWORD_FILE": "x", "PGPASSWORD": "x"}
+    given = {"PATH": "/bin", "EC_HOOKS_CANARY": "x", "EC_THROTTLE_HTTP": "x", **secret}
+    assert inherited(given, with_database=False) == {"PATH": "/bin"}
+    assert inherited(given, with_database=True) == {"PATH": "/bin", **secret}

@@ -9,7 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 
 from expandcontract.engine.hook_call import call
-from expandcontract.model.hooks import Facts
+from expandcontract.model.hooks import Facts, Hooks
 from expandcontract.throttles import http
 
 FACTS = Facts("0001_a", "rename-column", "public.t", "a", "b", "active", "somebody")
@@ -52,9 +52,8 @@ async def test_a_hook_that_is_sent_elsewhere_has_not_agreed(status: int) -> None
         _serving(200) as (elsewhere, seen),
         _serving(status, f"http://{elsewhere}/login") as (address, asked),
     ):
-        complaint = await call(
-            f"http://me:secret@{address}/hook", "before_contract", FACTS, timedelta(seconds=10)
-        )
+        calls = {"before_contract": f"http://me:secret@{address}/hook"}
+        complaint = await call(Hooks(calls, timedelta(seconds=10)), "before_contract", FACTS)
     assert complaint == f"answered {status}"
     assert len(asked) == 1
     assert seen == []

@@ -44,7 +44,7 @@ async def init(
         raise UsageError("--owner and --app go with --sql.", next="ec init --sql --owner ROLE --app ROLE")
     env_file = _env_file(session, config, write=write)
     # Where Alembic is, its first change makes the ledger, and the database is named by env.py.
-    ledger = env_file is None or session.settings.database_url is not None
+    ledger = env_file is None or session.settings.names_database
     if ledger:
         await _make(session)
     schema, phases = session.settings.ledger_schema, str(session.phases)

@@ -173,7 +173,7 @@ async def _asking(
 
     async def ask() -> None:
         while target is not None:
-            if why := await call(target, CANARY, facts, context.hooks.timeout):
+            if why := await call(context.hooks, CANARY, facts):
                 complaints.append(f"the canary hook failed: {why}")
                 return
             await asyncio.sleep(every_seconds)

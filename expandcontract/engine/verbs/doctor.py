@@ -14,7 +14,7 @@ from expandcontract.model.names import RelationName, quote, sync_schema
 from expandcontract.model.phases import State
 from expandcontract.model.situation import Situation
 from expandcontract.model.users import Source
-from expandcontract.postgres import origin, statements
+from expandcontract.postgres import origin, statements, transport
 from expandcontract.postgres.descendants import tree
 from expandcontract.postgres.query import rows
 from expandcontract.postgres.sqlstate import translate
@@ -91,6 +91,7 @@ async def examine(context: Context) -> tuple[Finding, ...]:
     found: list[Finding] = []
     for look in (
         _server,
+        _transport,
         _direct,
         _horizon,
         _prepared,
@@ -129,6 +130,19 @@ async def _server(context: Context) -> list[Finding]:
             f"{context.database.address}.",
         )
     ]
+
+
+async def _transport(context: Context) -> list[Finding]:
+    """By which TLS the server is reached. That there is none is for the operator to judge, unless a setting
+    forbids it: then there is no connection.
+    """
+    async with context.database.transaction() as conn:
+        found = await transport.look(conn)
+    sentence = f"The way to the server: {found}."
+    if found.version is not None and found.server_version is None:
+        sentence += " A pooler ends it: between that and the server there is no TLS."
+    mend = "" if found.by_socket or found.by_name else "sslmode=verify-full and sslrootcert=FILE in the URL"
+    return [Finding("transport", well=True, sentence=sentence, next=mend)]
 
 
 async def _direct(context: Context) -> list[Finding]:
