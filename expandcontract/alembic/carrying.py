@@ -77,10 +77,26 @@ def carry_out(migration: MigrationContext, operation: "EcOperation") -> None:
     with failing():
         if fresh.carried(migration, said, context_of(said), operation):
             return
+    _require_begun_before(said, operation)
     with released(migration, f"op.{operation.operation}"):
         within(said, lambda context: _CARRIED[operation.operation](context, operation))
         said.carried.append(f"op.{operation.operation}")
         killpoints.reach("alembic.carried")  # the version is not written yet
+
+
+def _require_begun_before(said: "Said", operation: "EcOperation") -> None:
+    """Refuse to contract what this very run begins, where no file could tell it before the run."""
+    name = operation.words[0] if operation.words else ""
+    if operation.operation != Operation.CONTRACT or name not in said.begun or context_of(said).policy.fresh:
+        return
+    raise failure(
+        GateShut(
+            f"{name} begins in this run.",
+            why="Old code runs until the next deploy.",
+            state="Both sides stay in sync and in use.",
+            next="the same command with the next deploy",
+        )
+    )
 
 
 @contextmanager
@@ -132,6 +148,13 @@ def has_written(migration: MigrationContext) -> bool:
     connection = cast("Connection", migration.connection)
     query = "SELECT pg_catalog.pg_current_xact_id_if_assigned() IS NOT NULL"
     return bool(connection.exec_driver_sql(query).scalar())
+
+
+def is_blind(migration: MigrationContext) -> bool:
+    """Whether nobody but Alembic's own connection sees where the database is: something was written in a
+    transaction of env.py's. What comes about in it goes on in it, on tables without a row; nothing else does.
+    """
+    return is_foreign(migration) and has_written(migration)
 
 
 def within(said: "Said", work: Callable[[Context], Awaitable[T]]) -> T:

@@ -132,6 +132,8 @@ def shut_now(migration: MigrationContext, said: "Said", where: int, call: Call) 
             return None
     if call.change in said.begun and not context.policy.fresh:
         return _in_this_run(where, call.change)
+    if carrying.is_blind(migration):
+        return None  # the operation itself says what to change
     found = carrying.within(said, lambda context: _first_shut(context, [[call]], None))
     return None if found is None else replace(found, place=where)
 

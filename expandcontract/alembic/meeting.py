@@ -136,7 +136,7 @@ def work_on(migration: MigrationContext, said: "Said", name: str) -> bool:
     from expandcontract.alembic import carrying
 
     stays = timedelta(0) if name in said.begun else _inline(migration.script, said, name)
-    if carrying.is_foreign(migration) and carrying.has_written(migration):
+    if carrying.is_blind(migration):
         return False
     log.info("%s is not ready: at work on it for at most %s.", name, spell(stays))
     with carrying.released(migration, "The backfill"):

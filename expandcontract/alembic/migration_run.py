@@ -61,6 +61,12 @@ class Step:
         """Whether it does nothing but contract."""
         return bool(self.ours) and all(call.operation == Operation.CONTRACT for call in self.ours)
 
+    @property
+    def is_missed(self) -> bool:
+        """Whether code would miss it where it is left out: no contract, nor a merge that does nothing."""
+        script = getattr(self.chosen, "revision", None)
+        return not self.contracts and (script is None or not script_folder.does_nothing(script))
+
 
 @dataclass(frozen=True)
 class Shut:
@@ -87,52 +93,69 @@ def going(
     work_on: Callable[[str], object],
     held: Mapping[str, str],
 ) -> Iterator[Any]:
-    """Yield the steps that are to be carried out, as Alembic chose them. A change that is to be contracted
-    and is not proven is worked on before, by `work_on`. Those that are `held` are not contracted, for what
-    it says of them.
+    """Yield the steps that are to be carried out, as Alembic chose them, without contracts that are shut and
+    what stands upon them. A change that is to be contracted and is not proven is worked on before, by
+    `work_on`. Those that are `held` are not contracted, for what it says of them.
 
     Raises CommandError before the first one where a file is not as it must be, where an operation cannot be
-    carried out, or where something else comes after a contract that is shut. Whether a contract passes on a
+    carried out, or where something else stands upon a contract that is shut. Whether a contract passes on a
     table without rows is known when the run has come to it.
     """
     _require_sound([step.revision for step in steps])
-    shut = _shut(steps, said, work_on, held) if any(step.ours for step in steps) else None
-    if shut is not None:
-        _require_last(steps, shut, said, "Nothing was run.")
-    for place, step in enumerate(steps):
-        if shut is not None and shut.place == place:
-            break
-        now = _shut_now(place, step, said, migration)
-        if now is not None:
-            shut = now
-            _require_last(steps, shut, said, "What comes before it was run.")
-            break
-        yield step.chosen
-    if shut is not None:
-        here = steps[shut.place].revision.id
+    left, waiting, asked = list(steps), list[tuple[Step, Shut]](), any(step.ours for step in steps)
+    while asked and (shut := _shut(left, said, migration, work_on, held)) is not None:
+        waiting.append((left[shut.place], shut))
+        left = _without(left, shut, said, "Nothing was run.")
+        # Those before it were found to pass.
+        asked = any(step.contracts for step in left[shut.place :])
+    place = 0
+    while place < len(left):
+        shut_now = _shut_now(place, left[place], said, migration)
+        if shut_now is None:
+            yield left[place].chosen
+            place += 1
+        else:
+            waiting.append((left[place], shut_now))
+            left = _without(left, shut_now, said, "What comes before it was run.")
+    for step, shut in waiting:
         log.warning(
             "Stopped before %s, which contracts %s: %s The next run goes on.%s",
-            here,
+            step.revision.id,
             shut.change,
             shut.why,
             f" Meanwhile: {shut.next}" if shut.next else "",
         )
 
 
-def _require_last(steps: Sequence[Step], shut: Shut, said: Said, state: str) -> None:
-    """Raise CommandError where a run that ends before a contract would leave out more than contracts."""
-    behind = next((step.revision.id for step in steps[shut.place + 1 :] if not step.contracts), None)
-    if behind is None and said.on_shut != "fail":
-        return
-    after = "" if behind is None else f" Revision {behind} comes after it."
-    raise failure(
-        GateShut(
-            f"{steps[shut.place].revision.id} contracts {shut.change}, which cannot be contracted now.",
-            why=f"{shut.why}{after}",
-            state=state,
-            next=shut.next or "alembic upgrade $(ec alembic target), and the rest with the next deploy",
+def behind(steps: Sequence[Step], place: int) -> list[Step]:
+    """Return which of the steps stand upon the one at that place; none of another branch does."""
+    found, ids = list[Step](), {steps[place].revision.id}
+    for step in steps[place + 1 :]:
+        if not ids.isdisjoint(step.revision.below):
+            ids.add(step.revision.id)
+            found.append(step)
+    return found
+
+
+def _without(steps: Sequence[Step], shut: Shut, said: Said, state: str) -> list[Step]:
+    """Return the steps without a contract that cannot pass, and what stands upon it.
+
+    Raises CommandError where code would miss something of that.
+    """
+    upon = behind(steps, shut.place)
+    missed = next((step.revision.id for step in upon if step.is_missed), None)
+    if missed is not None or said.on_shut == "fail":
+        after = "" if missed is None else f" Revision {missed} comes after it."
+        raise failure(
+            GateShut(
+                f"{steps[shut.place].revision.id} contracts {shut.change}, which cannot be contracted now.",
+                why=f"{shut.why}{after}",
+                state=state,
+                next=shut.next or "alembic upgrade $(ec alembic target), and the rest with the next deploy",
+            )
         )
-    )
+    gone = {id(steps[shut.place]), *map(id, upon)}
+    return [step for step in steps if id(step) not in gone]
 
 
 def _shut_now(place: int, step: Step, said: Said, migration: MigrationContext) -> Shut | None:
@@ -149,11 +172,21 @@ def _shut_now(place: int, step: Step, said: Said, migration: MigrationContext) -
 
 
 def _shut(
-    steps: Sequence[Step], said: Said, work_on: Callable[[str], object], held: Mapping[str, str]
+    steps: Sequence[Step],
+    said: Said,
+    migration: MigrationContext,
+    work_on: Callable[[str], object],
+    held: Mapping[str, str],
 ) -> Shut | None:
     """Return the first contract that cannot pass, after what lacks nothing but a proof was proven."""
+    from expandcontract.alembic import carrying
+
     worked_on = set[str]()
     kept = first_held(steps, said, held)
+    if carrying.is_blind(migration):
+        contracts = (call for step in steps for call in step.ours if call.operation == Operation.CONTRACT)
+        said.empty.update(said.key(call.change) for call in contracts)
+        return kept
     shut = first_shut(steps, said, acts=True)
     while shut is not None and shut.unproven and shut.change not in worked_on:
         if kept is not None and kept.place <= shut.place:

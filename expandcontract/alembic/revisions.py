@@ -139,6 +139,16 @@ def read(source: str, *, id: str = "", below: Sequence[str] = (), path: Path | N
     )
 
 
+def does_nothing(source: str) -> bool:
+    """Return whether the upgrade of a revision's file has no statement.
+
+    Raises SyntaxError where it is no Python.
+    """
+    functions = (each for each in ast.parse(source).body if isinstance(each, ast.FunctionDef))
+    upgrade = next((each for each in functions if each.name == "upgrade"), None)
+    return upgrade is not None and all(map(_does_nothing, upgrade.body))
+
+
 def _steps(function: ast.FunctionDef | None) -> Steps:
     ours, others, faults = list[Call](), list[int](), list[Fault]()
     for statement in [] if function is None else function.body:

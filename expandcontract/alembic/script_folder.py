@@ -84,6 +84,12 @@ def of_script(script: Script) -> Revision:
     return replace(found, path=shown(path)) if found.speaks else found
 
 
+def does_nothing(script: Script) -> bool:
+    """Whether nothing is done by going up to a revision, such as one that merges others."""
+    path = Path(script.path)
+    return path.suffix == ".py" and revisions.does_nothing(_text(path))
+
+
 def _text(path: Path) -> str:
     try:
         return path.read_text(encoding="utf-8-sig")

@@ -31,7 +31,7 @@ class Target:
     each branch), and which revisions are pending until there.
 
     Where that is not all: the revision that is `waiting`, the `change` that it contracts, why it cannot now,
-    the gates that are shut, when the soak is over, and which revisions are `behind` it that are no contracts,
+    the gates that are shut, when the soak is over, and which revisions are `behind` it that code would miss,
     so that a run to the head ends with an error.
     """
 
@@ -81,9 +81,7 @@ def find(config: Config) -> Target:
     checking.require_sound(steps, current)
     passing, shut = _passing(steps, seen)
     pending = tuple(each.revision.id for each in passing)
-    behind = tuple(
-        each.revision.id for each in steps if each.revision.id not in pending and not each.contracts
-    )
+    behind = tuple(each.revision.id for each in steps if each.revision.id not in pending and each.is_missed)
     found = Target(_tips(script, (*current, *pending)), current, heads, pending, behind=behind)
     return found if shut is None else _short(seen.said, shut, found)
 
@@ -107,12 +105,9 @@ def _passing(steps: Sequence[Step], seen: "_Seen") -> tuple[list[Step], "_Waitin
             passing[shut.place] = replace(passing[shut.place], ours=())
             continue
         first = first or _Waiting(waiting, shut)
-        passing = [each for each in passing if waiting.id not in _lineage(each)]
+        upon = [*map(id, migration_run.behind(passing, shut.place)), id(passing[shut.place])]
+        passing = [each for each in passing if id(each) not in upon]
     return passing, first
-
-
-def _lineage(step: Step) -> set[str]:
-    return {each.id for each in script_folder.below(step.chosen.revision_map, [step.revision.id])}
 
 
 def _looked(config: Config, script: ScriptDirectory) -> _Seen:

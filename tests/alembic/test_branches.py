@@ -1,5 +1,6 @@
 """Two branches with changes on one table."""
 
+import logging
 from pathlib import Path
 
 import asyncpg
@@ -69,3 +70,29 @@ def test_of_a_fault_in_the_chain_nothing_is_run(project: Project) -> None:
     with pytest.raises(CommandError, match=r"versions/b\.py:9 ec_contract b_rename: no revision begins that"):
         project.upgrade()
     assert not project.within("current")
+
+
+@pytest.mark.parametrize("other", ["b0", "x0"])
+def test_a_contract_that_waits_keeps_no_other_branch_back(
+    project: Project, caplog: pytest.LogCaptureFixture, other: str
+) -> None:
+    """Nor does a merge that does nothing fail the run: it is left out with what it stands upon, and the next
+    run goes on. A revision behind the contract that does something is told, and nothing is run.
+    """
+    branch(project, "b", "name", "display_name")
+    project.revision("c", "b", 'op.ec_contract("b_rename")', 'op.ec_undo("b_rename")')
+    branch(project, "x", "age", "years")
+    project.revision("z", "x", 'op.ec_contract("x_rename")', 'op.ec_undo("x_rename")')
+    project.revision(
+        other, "a", 'op.execute("CREATE TABLE seats (id int)")', 'op.execute("DROP TABLE seats")'
+    )
+    project.merge("m", ("c", other, "z"))
+    with caplog.at_level(logging.WARNING):
+        project.upgrade()
+    assert {line.split()[0] for line in project.within("current").splitlines()} == {"b", "x", other}
+    assert "Stopped before c, which contracts b_rename" in caplog.text
+    assert "Stopped before z, which contracts x_rename" in caplog.text
+    project.upgrade()
+    project.revision("m", ("c", other, "z"), 'op.execute("DROP TABLE seats")')
+    with pytest.raises(CommandError, match=r"EC310 (c|z) contracts .* Revision m comes after it"):
+        project.upgrade()
