@@ -60,15 +60,10 @@ class Views:
         return replace(snapshot, whole=whole, dependents=named)
 
     def around(self, goes: Part) -> tuple[Part, ...]:
-        """Return what goes as a part, with what becomes of views: they turn after it, and go before it."""
+        """Return what goes as a part, with what becomes of views: they are dropped before it."""
         if self.going is not None:
             return self.going.part(), goes
-        if self.following is None:
-            return (goes,)
-        every = self.following.part()
-        before = Part(undo=every.undo, rollback=every.rollback, purge=every.purge, follows=every.follows)
-        after = replace(every, undo=(), rollback=(), purge=(), follows=())
-        return before, goes, after
+        return (goes,) if self.following is None else (self.following.part(), goes)
 
 
 def of_dropped(
@@ -83,6 +78,6 @@ def of_dropped(
     shown = (f"(NULL::{qualify_type(column.type)}{collation})",)
     before = Reading(snapshot.table, (column.name,), shown=shown, only_shown=True)
     reads = f"shows NULL in the place of {quote(column.name)}"
-    following = Following(snapshot.views, before, replace(before, columns=(hidden,)), None, reads)
+    following = Following(snapshot.views, before, replace(before, columns=(hidden,)), reads)
     examine(following)
     return Views(following=following)

@@ -88,8 +88,16 @@ def _subject(situation: Situation) -> WatchedTable:
         front=_front(situation),
         first=kept.first_trigger,
         others=tuple(_others(situation)),
-        views=plan.hidden_views if situation.state == State.HIDDEN else (*plan.follows, *plan.goes_along),
+        views=_views(situation),
     )
+
+
+def _views(situation: Situation) -> tuple[str, ...]:
+    """Return the views that are in nobody's way. While contract is at work what it hides is under way."""
+    plan = situation.plan
+    if situation.state == State.HIDDEN:
+        return plan.hidden_views
+    return (*plan.follows, *plan.goes_along, *plan.hidden_views)
 
 
 def _kept(situation: Situation, site: int = 0) -> KeptUp:

@@ -1,8 +1,9 @@
 """Taking back what was prepared for a turn that does not come about.
 
-Contract builds unique indexes and begins with rules before its one short transaction, undo builds unique
-indexes; plans of before have the rules among what they settle. Left alone, each may fail a write that
-succeeded before.
+Contract builds unique indexes, begins with rules and has views read the new side before its one short
+transaction, undo builds unique indexes and has views read the old one; plans of before have the rules among
+what they settle. Left alone, a rule may fail a write that succeeded before, and a view is in the way of what
+drops the side that it reads.
 """
 
 import asyncio

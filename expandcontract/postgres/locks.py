@@ -279,12 +279,14 @@ def _rungs(locks: Sequence[Lock]) -> tuple[str | None, str | None]:
     views = list(dict.fromkeys(lock.relation for lock in locks if isinstance(lock, ViewLock)))
     relations = ", ".join(dict.fromkeys(lock.relation for lock in locks if not isinstance(lock, ViewLock)))
     first = LockMode.SHARE_UPDATE_EXCLUSIVE
+    if not relations:
+        return None, _with_views(views)
     gentle = f"LOCK TABLE {relations} IN {first} MODE" if _STRENGTH[mode] >= _STRENGTH[first] else None
     strong = f"LOCK TABLE {relations} IN {mode} MODE"
     return gentle, None if mode == first else _with_views(views, strong)
 
 
-def _with_views(views: Sequence[str], strong: str) -> str:
+def _with_views(views: Sequence[str], strong: str = "NULL") -> str:
     """Pure. Return what locks views first, in the order in which their readers lock them: the last of `views`
     reads the others. One statement, since statement_timeout counts for each anew.
 

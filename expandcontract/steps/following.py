@@ -1,8 +1,8 @@
 """Views that are to read something else in the place of columns, from contract on and until undo: what each
-turn does about them.
+of the two does about them, right before its turn.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,22 +13,25 @@ from expandcontract.postgres.catalog.view import View
 from expandcontract.steps import tables, views, views_beside
 from expandcontract.steps.parts import Part
 from expandcontract.steps.reading import Reading
-from expandcontract.steps.view_sql import hidden
+from expandcontract.steps.view_sql import hidden, some_made, some_renamed, some_replaced
+from expandcontract.steps.views import Instead
+
+#: How many views a sentence names.
+_NAMED = 4
 
 
 @dataclass(frozen=True)
 class Following:
     """`views` are of every level, each after those that it reads.
 
-    `before` is what they are to read by the names of before contract, `after` by those of after it, and
-    `back` what undo has them read again; None where what they said is kept. With `retyped` they get another
-    type. `reads` is what a sentence says that a view does from contract on.
+    `before` is what they are to read by the names of before contract, `after` by those of after it. Undo has
+    them read the column of before again, or gives them what they said, where they read an expression. With
+    `retyped` they get another type. `reads` is what a sentence says that a view does from contract on.
     """
 
     views: tuple[View, ...]
     before: Reading
     after: Reading
-    back: Reading | None
     reads: str
     retyped: bool = False
 
@@ -64,54 +67,22 @@ class Following:
         return tuple(hidden(view.name) for view in (*self._kept, *self.anew))
 
     def part(self) -> Part:
-        """Return all that it adds to a change: the turn comes after names are turned."""
+        """Return all that it adds to a change."""
         if not self.named:
             return Part()
-        names = tuple(view.name for view in self.named)
-        trusted = views.trusted(self.before.table, names)
         return Part(
-            before_contract=self.prepared(),
-            contract=(trusted, *self.turned()),
-            before_undo=self.refreshed(),
-            undo=(trusted, *self.returned()),
-            rollback=self.left(),
-            purge=self.dropped(),
-            follows=names,
+            before_contract=(*self._made(), *map(self._filled, self._stored), *self._saved()),
+            turning=(*self._replaced(), *self._exchanged()),
+            before_undo=tuple(map(self._filled_again, self._stored)),
+            returning=(*self._given_back(), *self._exchanged_back()),
+            after_undo=tuple(self._cleared()),
+            rollback=self._left(self.views),
+            purge=views.dropped(tuple(view for view in self.views if view in {*self._kept, *self.anew})),
+            follows=tuple(view.name for view in self.named),
             hidden_views=self.hidden,
             views_anew=tuple(view.name for view in self.anew),
             notes=tuple(self.notes()),
         )
-
-    def prepared(self) -> tuple[Step, ...]:
-        """Steps of contract, before the turn and before any rule begins."""
-        return (*self._made(), *(self._filled(view) for view in self._stored), *self._saved())
-
-    def turned(self) -> tuple[str, ...]:
-        """Statements of the turn, after columns have their new names."""
-        return (views.turned(self.after, self.replaced, self.anew),) if self.named else ()
-
-    def refreshed(self) -> tuple[Step, ...]:
-        """Steps of undo, before the turn: what comes back has the rows of now."""
-        return tuple(
-            _fills(
-                f"refresh:{view.name.sql}",
-                f"fill hidden {quote(hidden(view.name).name)} anew",
-                views_beside.filled_again(view),
-            )
-            for view in self._stored
-        )
-
-    def returned(self) -> tuple[str, ...]:
-        """Statements of undo's turn, after columns have their old names again."""
-        return (views.returned(self.back, self.replaced, self.anew),) if self.named else ()
-
-    def left(self) -> tuple[str, ...]:
-        """Statements that clear away what a contract left that died, where there is anything."""
-        return (*views.dropped(self._kept), *views_beside.dropped(self.anew))
-
-    def dropped(self) -> tuple[str, ...]:
-        """Statements of purge."""
-        return views.dropped(tuple(view for view in self.views if view in {*self._kept, *self.anew}))
 
     def notes(self) -> Iterator[Note]:
         """What the plan says of each."""
@@ -166,45 +137,26 @@ class Following:
     def _stored(self) -> tuple[View, ...]:
         return tuple(view for view in self.anew if view.materialized)
 
-    def _made(self) -> tuple[Step, ...]:
-        if not self.anew:
-            return ()
-        names = ", ".join(quote(view.name.name) for view in self.anew)
-        # In one transaction: default privileges may let others read what is made.
-        make = Step(
-            "views",
-            "+",
-            f"make {'others' if self.anew[1:] else 'another'} beside {names}",
-            Transactional(
-                (
-                    views.trusted(self.before.table, [view.name for view in self.anew]),
-                    views_beside.made(self.before, self.anew),
-                    views_beside.owned(self.anew),
-                ),
-                (*_locks(self.anew), *tables.access_exclusive(self.before.table)),
-            ),
-            reverse=views_beside.dropped(self.anew),
-        )
-        return (make,)
-
-    def _saved(self) -> tuple[Step, ...]:
-        if not self._kept:
-            return ()
-        names = ", ".join(quote(view.name.name) for view in self._kept)
-        return (
-            Step(
-                "views:keep",
+    def _made(self) -> Iterator[Step]:
+        made: set[View] = set()
+        for number, some in enumerate(some_made(self.anew), 1):
+            read = tuple(view for view in self._read_by(some) if view in made)
+            made.update(some)
+            # In one transaction: default privileges may let others read what is made.
+            yield Step(
+                _id("views", number),
                 "+",
-                f"keep what {names} {'say' if self._kept[1:] else 'says'}, for undo",
+                f"make {'others' if some[1:] else 'another'} beside {_listed(some)}",
                 Transactional(
                     (
-                        views.trusted(self.before.table, [view.name for view in self._kept]),
-                        views.kept(self.before, self._kept, self.anew),
-                    )
+                        self._trusted(some),
+                        views_beside.made(self.before, some, read),
+                        views_beside.owned(some),
+                    ),
+                    self._locks((*read, *some)),
                 ),
-                reverse=views.dropped(self._kept),
-            ),
-        )
+                reverse=views_beside.dropped(some),
+            )
 
     def _filled(self, view: View) -> Step:
         return _fills(
@@ -212,6 +164,106 @@ class Following:
             f"fill the one beside {quote(view.name.name)}, while its tables are read and written",
             views_beside.filled(view),
         )
+
+    def _saved(self) -> Iterator[Step]:
+        for number, some in enumerate(some_made(self._kept), 1):
+            yield Step(
+                _id("views:keep", number),
+                "+",
+                f"keep what {_listed(some)} {'say' if some[1:] else 'says'}, for undo",
+                Transactional((self._trusted(some), views.kept(self.before, some, self.anew))),
+                reverse=views.dropped(some),
+            )
+
+    def _replaced(self) -> Iterator[Step]:
+        """What is made beside has no name of its own yet."""
+        for number, some in enumerate(some_replaced(self.replaced), 1):
+            instead = Instead(self._read_by(some), "called", "beside")
+            yield Step(
+                _id("views:read", number),
+                "~",
+                f"replace {_listed(some)}: {'each' if some[1:] else 'it'} {self.reads}",
+                self._reading(self.before, some, instead),
+                reverse=self._reading_back(self.before, some, instead.back),
+            )
+
+    def _exchanged(self) -> Iterator[Step]:
+        for number, some in enumerate(some_renamed(self.anew), 1):
+            yield Step(
+                _id("views:exchange", number),
+                "~",
+                f"exchange {_listed(some)} and what was made beside, by their names",
+                Transactional((views.exchanged(some),), _locks(some)),
+                reverse=(views.exchanged_back(some),),
+            )
+
+    def _filled_again(self, view: View) -> Step:
+        return _fills(
+            f"refresh:{view.name.sql}",
+            f"fill hidden {quote(hidden(view.name).name)} anew",
+            views_beside.filled_again(view),
+        )
+
+    def _given_back(self) -> Iterator[Step]:
+        """What was there before has a hidden name still."""
+        for number, some in enumerate(some_replaced(self.replaced), 1):
+            instead = Instead(self._read_by(some), "called", "hidden")
+            statements = self._reading_back(self.after, some, instead)
+            locks = _locks(some) if self._kept else self._locks((*instead.views, *some))
+            yield Step(
+                _id("views:read", number),
+                "~",
+                f"replace {_listed(some)} by what {'they' if some[1:] else 'it'} said before contract",
+                Transactional(statements, locks),
+                reverse=self._reading(self.after, some, instead.back).statements,
+            )
+
+    def _exchanged_back(self) -> Iterator[Step]:
+        for number, some in enumerate(some_renamed(self.anew), 1):
+            yield Step(
+                _id("views:exchange", number),
+                "~",
+                f"give {_listed(some)} of before contract {'their names' if some[1:] else 'its name'} again",
+                Transactional((views.exchanged_back(some),), _locks(some)),
+                reverse=(views.exchanged(some),),
+            )
+
+    def _cleared(self) -> Iterator[Step]:
+        last_first = tuple(reversed((*self._kept, *self.anew)))
+        for number, some in enumerate(some_renamed(last_first), 1):
+            yield Step(
+                _id("views:drop", number),
+                "-",
+                f"drop what stood for {_listed(some)} meanwhile",
+                Transactional(self._left(some[::-1])),
+            )
+
+    def _left(self, some: Sequence[View]) -> tuple[str, ...]:
+        """Statements that clear away what is beside views, where there is anything."""
+        kept, anew = (tuple(view for view in some if view in each) for each in (self._kept, self.anew))
+        return (*views.dropped(kept), *views_beside.dropped(anew))
+
+    def _reading(self, reading: Reading, some: Sequence[View], instead: Instead) -> Transactional:
+        statements = (self._trusted(some), views.read_instead(reading, some, instead))
+        return Transactional(statements, self._locks((*instead.views, *some)))
+
+    def _reading_back(self, reading: Reading, some: Sequence[View], instead: Instead) -> tuple[str, ...]:
+        if self._kept:
+            return (self._trusted(some), views.as_kept(some))
+        return self._reading(reading.back, some, instead).statements
+
+    def _read_by(self, some: Sequence[View]) -> tuple[View, ...]:
+        """Those made anew that some views read, and are none of those."""
+        read = {name for view in some for name in view.reads}
+        return tuple(view for view in self.anew if view.name in read and view not in some)
+
+    def _trusted(self, some: Sequence[View]) -> str:
+        return views.trusted(self.before.table, [view.name for view in some])
+
+    def _locks(self, found: Sequence[View]) -> tuple[Lock, ...]:
+        """Columns have other names for a moment."""
+        every = tuple(view for view in self.views if view in found)
+        return (*_locks(every), *tables.access_exclusive(self.before.table))
 
 
 def _fills(id_: str, sentence: str, statement: str) -> Step:
@@ -228,8 +280,8 @@ class GoingAlong:
     def part(self) -> Part:
         """Return all that it adds to a change."""
         return Part(
-            contract=(views.out_of_sight(self.views),),
-            undo=(views.in_sight(self.views),),
+            turning=tuple(self._hidden()),
+            returning=tuple(self._shown()),
             purge=views.dropped(self.views),
             goes_along=tuple(view.name for view in self.views),
             hidden_views=tuple(hidden(view.name) for view in self.views),
@@ -252,6 +304,38 @@ class GoingAlong:
                     about=other,
                 )
 
+    def _hidden(self) -> Iterator[Step]:
+        for number, some in enumerate(some_renamed(self.views), 1):
+            yield Step(
+                _id("views:hide", number),
+                "~",
+                f"hide {_listed(some)}",
+                Transactional((views.out_of_sight(some),), _locks(some)),
+                reverse=(views.in_sight(some),),
+            )
 
-def _locks(found: tuple[View, ...]) -> tuple[Lock, ...]:
+    def _shown(self) -> Iterator[Step]:
+        for number, some in enumerate(some_renamed(self.views), 1):
+            yield Step(
+                _id("views:show", number),
+                "~",
+                f"give {_listed(some)} {'their names' if some[1:] else 'its name'} again",
+                Transactional((views.in_sight(some),), _locks(some)),
+                reverse=(views.out_of_sight(some),),
+            )
+
+
+def _id(of: str, number: int) -> str:
+    return of if number == 1 else f"{of}:{number}"
+
+
+def _listed(found: Sequence[View]) -> str:
+    names = [quote(view.name.name) for view in found]
+    more = len(names) - _NAMED
+    if more <= 1:
+        return ", ".join(names)
+    return f"{', '.join(names[:_NAMED])} and {more} more"
+
+
+def _locks(found: Sequence[View]) -> tuple[Lock, ...]:
     return tuple(ViewLock(view.name.sql, LockMode.ACCESS_EXCLUSIVE, view=True) for view in found)

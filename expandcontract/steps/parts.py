@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 from expandcontract.model.names import RelationName
 from expandcontract.model.notes import Note
 from expandcontract.model.phases import Section, State
-from expandcontract.model.step import Lock, LockMode, Occasion, Step, Transactional, Upkeep, ViewLock
+from expandcontract.model.step import Lock, LockMode, Occasion, Step, Transactional, Upkeep
 from expandcontract.model.upkeep import KeptUp
 from expandcontract.steps import tables
 
@@ -26,7 +26,8 @@ _UPKEEP = {State.HIDDEN: Upkeep.HIDDEN, State.ACTIVE: Upkeep.SYNC}
 class Part:
     """One thing that a change brings about.
 
-    Steps of `expand` to `verify`, and those before and after a turn, run one by one. `contract`, `undo`,
+    Steps of `expand` to `verify`, and those before and after a turn, run one by one; `turning` come right
+    before contract's turn, `returning` before undo's, after all that takes time. `contract`, `undo`,
     `rollback` and `purge` are statements of the transaction that makes the turn, under `lock` on the table;
     those of a rollback must do no harm where nothing was made yet. `also_locked` are other tables that the
     turns lock, first: those that it refers to, in the order in which the application's own transactions
@@ -47,8 +48,10 @@ class Part:
     verify: tuple[Step, ...] = ()
     repair: tuple[Step, ...] = ()
     before_contract: tuple[Step, ...] = ()
+    turning: tuple[Step, ...] = ()
     contract: tuple[str, ...] = ()
     before_undo: tuple[Step, ...] = ()
+    returning: tuple[Step, ...] = ()
     undo: tuple[str, ...] = ()
     after_undo: tuple[Step, ...] = ()
     before_rollback: tuple[Step, ...] = ()
@@ -126,10 +129,12 @@ def _contracted(
     return {
         Section.CONTRACT: (
             *_flat(part.before_contract for part in parts),
+            *_flat(part.turning for part in parts),
             _turn(table, parts, "hide", "~", sentences.contract, State.HIDDEN, [p.contract for p in parts]),
         ),
         Section.UNDO: (
             *_flat(part.before_undo for part in back),
+            *_flat(part.returning for part in back),
             _turn(final, back, "unhide", "~", sentences.undo, State.ACTIVE, [part.undo for part in back]),
             *_flat(part.after_undo for part in back),
         ),
@@ -153,18 +158,14 @@ def _turn(  # noqa: PLR0913, PLR0917 - what a step is made of
 ) -> Step:
     run = _flat(statements)
     # A turn that alters nothing, as it only closes a change, stops nobody.
-    locks = _locks(table, parts, becomes) if run else ()
+    locks = _locks(table, parts) if run else ()
     return Step(id_, symbol, sentence, Transactional(run, locks), becomes=becomes, makes=_UPKEEP.get(becomes))
 
 
-def _locks(table: RelationName, parts: Sequence[Part], becomes: State) -> tuple[Lock, ...]:
+def _locks(table: RelationName, parts: Sequence[Part]) -> tuple[Lock, ...]:
     mode = max((part.lock for part in parts), key=list(LockMode).index)
     others, below = _flat(part.also_locked for part in parts), _flat(part.below for part in parts)
-    # What only contract and undo have read something else. Readers lock a view before its tables.
-    turned = [part.follows for part in parts] + [part.goes_along for part in parts]
-    follows = _flat(turned) if becomes in _UPKEEP else ()
-    views = (ViewLock(view.sql, LockMode.ACCESS_EXCLUSIVE, view=True) for view in follows)
-    return (*views, *tables.locks(mode, *others, table, *below))
+    return tables.locks(mode, *others, table, *below)
 
 
 def _flat(parts: Iterable[Iterable[T]]) -> tuple[T, ...]:

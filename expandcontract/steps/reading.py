@@ -49,6 +49,12 @@ class Reading:
     only_shown: bool = False
 
     @property
+    def back(self) -> "Reading":
+        """The same the other way, where it is one column in the place of another."""
+        (column,) = self.columns
+        return Reading(self.table, (self.by,), by=column)
+
+    @property
     def declared(self) -> str:
         """What a block declares for it."""
         return "instead pg_catalog.text[];" if self.shown else ""

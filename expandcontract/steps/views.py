@@ -3,25 +3,31 @@ views would go on with those that are hidden.
 
 Where their types stay, each view is replaced in its place: what depends on it, its owner, privileges,
 options, comments and triggers stay. With another type PostgreSQL does not replace it, and a materialized
-view never. Then another one is made beside it before the turn (`views_beside`), and the turn exchanges their
-names: with all that depends on it by its OID the one of before goes out of sight, and undo brings it back as
-it was.
+view never. Then another one is made beside it (`views_beside`), and the two exchange their names: with all
+that depends on it by its OID the one of before goes out of sight, and undo brings it back as it was.
+
+All of it comes before the turn, some views in a transaction: the sides are in sync before it as they are
+after it, and what is done to hundreds of views at once stops their readers for as long.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from expandcontract.model.names import RelationName, do, literal
 from expandcontract.postgres.catalog.view import View
 from expandcontract.postgres.owner_rights import not_trusted
-from expandcontract.steps import views_beside
 from expandcontract.steps.reading import Reading
 from expandcontract.steps.view_sql import (
     AS_BEFORE,
     DEFINED,
     FOR_EACH_MAKE,
+    NAMES,
+    Name,
+    bare,
     block,
     drops,
     hidden,
+    named,
     renamed,
     rows,
 )
@@ -30,45 +36,70 @@ _DECLARED = (
     "rules pg_catalog.oid[];",
     "makes pg_catalog.text[];",
     "make pg_catalog.text;",
-    "shown record;",
-    "given record;",
 )
 
 
-def turned(reading: Reading, replaced: Sequence[View], anew: Sequence[View]) -> str:
-    """Return the statement of contract: those made beside take the places of `anew`, and `replaced` are read
-    anew in theirs. What is not there any more is left alone.
-    """
-    names = [view.name for view in replaced]
-    body: list[str] = []
-    if replaced:
-        body += _read(reading, names, [view.name for view in anew])
-    if anew:
-        body += [
-            renamed(anew, "called", "hidden", where="beside"),
-            renamed(anew, "beside", "called", where="hidden"),
-        ]
-    if replaced:
-        body += [FOR_EACH_MAKE.format(made=reading.made()), reading.unless_left(names)]
-    return block((*_DECLARED, reading.declared), body)
+@dataclass(frozen=True)
+class Instead:
+    """Of `views` there are two each: those called `read` are read, and those called `by` are to be."""
+
+    views: tuple[View, ...]
+    read: Name
+    by: Name
+
+    @property
+    def back(self) -> "Instead":
+        """The same the other way."""
+        return Instead(self.views, self.by, self.read)
+
+    def exchanged(self) -> tuple[str, ...]:
+        """Return what of a block has PostgreSQL name those that are to be read, for a moment."""
+        spare = next(name for name in NAMES if name not in {self.read, self.by})
+        views = bare(self.views)
+        return renamed(views, self.by, spare), renamed(views, self.read, self.by)
 
 
-def returned(reading: Reading | None, replaced: Sequence[View], anew: Sequence[View]) -> str:
-    """Return the statement of undo, which takes `turned` back. `reading` is the one back to the column of
-    before; None where what a view said is kept.
+def read_instead(reading: Reading, views: Sequence[View], instead: Instead) -> str:
+    """Return the statement that replaces views in their places, by what reads another column, or other views,
+    where they read those. What is not there any more is left alone.
     """
-    names = [view.name for view in replaced]
-    body: list[str] = []
-    if replaced and reading is not None:
-        body += _read(reading, names, [view.name for view in anew])
-    if anew:
-        body += [renamed(anew, "called", "beside", where="hidden"), renamed(anew, "hidden", "called")]
-    if replaced and reading is not None:
-        body += [FOR_EACH_MAKE.format(made=reading.made()), reading.unless_left(names)]
-    elif replaced:
-        body += [_as_kept(names)]
-    body += [f"{each};" for each in views_beside.dropped(anew)]
-    return block(_DECLARED, body)
+    names = [view.name for view in views]
+    text = reading.written("pg_catalog.pg_get_viewdef(c.oid)")
+    makes = f"""makes := ARRAY(
+        SELECT CASE r.rulename WHEN '_RETURN' THEN pg_catalog.format('CREATE OR REPLACE VIEW {DEFINED}{text})
+               ELSE pg_catalog.regexp_replace(
+                   pg_catalog.pg_get_ruledef(r.oid), '^CREATE RULE', 'CREATE OR REPLACE RULE') END
+        FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid = r.ev_class
+        WHERE r.oid = ANY (rules)
+    );"""
+    return block(
+        (*_DECLARED, "shown record;" if instead.views else "", reading.declared),
+        (
+            _rules(reading, names, named(instead.views, instead.read)),
+            reading.asked(*instead.exchanged(), reading.examined(names), makes),
+            FOR_EACH_MAKE.format(made=reading.made()),
+            reading.unless_left(names),
+        ),
+    )
+
+
+def exchanged(views: Sequence[View]) -> str:
+    """Return the statement that gives those made beside the names of the others."""
+    return block(
+        ("shown record;",),
+        (
+            renamed(views, "called", "hidden", where="beside"),
+            renamed(views, "beside", "called", where="hidden"),
+        ),
+    )
+
+
+def exchanged_back(views: Sequence[View]) -> str:
+    """Return the statement that takes `exchanged` back."""
+    return block(
+        ("shown record;",),
+        (renamed(views, "called", "beside", where="hidden"), renamed(views, "hidden", "called")),
+    )
 
 
 def kept(reading: Reading, views: Sequence[View], anew: Sequence[View]) -> str:
@@ -88,6 +119,24 @@ def kept(reading: Reading, views: Sequence[View], anew: Sequence[View]) -> str:
     LOOP
         EXECUTE pg_catalog.format('CREATE VIEW %s AS %s', shown.name, shown.said);
         {AS_BEFORE}
+    END LOOP;""",
+        ),
+    )
+
+
+def as_kept(views: Sequence[View]) -> str:
+    """Return the statement that gives views again what was kept of them."""
+    return block(
+        ("shown record;",),
+        (
+            f"""FOR shown IN SELECT pg_catalog.pg_get_viewdef(b.oid) AS said,
+            c.oid::pg_catalog.regclass AS name, c.reloptions AS options
+        FROM {rows([view.name for view in views])}
+        JOIN pg_catalog.pg_class b ON b.oid = pg_catalog.to_regclass(v.hidden) AND b.relkind = 'v'
+        JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(v.name) AND c.relkind = 'v'
+    LOOP
+        EXECUTE pg_catalog.format('CREATE OR REPLACE VIEW %s%s AS %s', shown.name,
+            ' WITH (' || pg_catalog.array_to_string(shown.options, ', ') || ')', shown.said);
     END LOOP;""",
         ),
     )
@@ -117,33 +166,12 @@ def dropped(views: Sequence[View]) -> tuple[str, ...]:
 
 def out_of_sight(views: Sequence[View]) -> str:
     """Return the statement that hides views, of every level. What is not there any more is left alone."""
-    return block(("shown record;",), (renamed(_bare(views), "called", "hidden"),))
+    return block(("shown record;",), (renamed(bare(views), "called", "hidden"),))
 
 
 def in_sight(views: Sequence[View]) -> str:
     """Return the statement that takes `out_of_sight` back."""
-    return block(("shown record;",), (renamed(_bare(views), "hidden", "called"),))
-
-
-def _bare(views: Sequence[View]) -> list[View]:
-    """Views alone: nothing takes the names of what they have."""
-    return [View(view.name, view.direct) for view in views]
-
-
-def _read(reading: Reading, names: Sequence[RelationName], anew: Sequence[RelationName]) -> list[str]:
-    """What PostgreSQL writes of the views, and of their rules, that read a column, or one of `anew`."""
-    text = reading.written("pg_catalog.pg_get_viewdef(c.oid)")
-    makes = f"""makes := ARRAY(
-        SELECT CASE r.rulename WHEN '_RETURN' THEN pg_catalog.format('CREATE OR REPLACE VIEW {DEFINED}{text})
-               ELSE pg_catalog.regexp_replace(
-                   pg_catalog.pg_get_ruledef(r.oid), '^CREATE RULE', 'CREATE OR REPLACE RULE') END
-        FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid = r.ev_class
-        WHERE r.oid = ANY (rules)
-    );"""
-    return [
-        _rules(reading, names, anew),
-        reading.asked(reading.examined(names), makes),
-    ]
+    return block(("shown record;",), (renamed(bare(views), "hidden", "called"),))
 
 
 def _rules(reading: Reading, names: Sequence[RelationName], anew: Sequence[RelationName]) -> str:
@@ -158,18 +186,3 @@ def _rules(reading: Reading, names: Sequence[RelationName], anew: Sequence[Relat
         WHERE d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.refobjid = ANY (ARRAY[{others}])
           AND d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND r.ev_class = ANY (ARRAY[{own}])"""
     return f"rules := ARRAY(SELECT f.oid FROM ({reading.rules(names)}{also}) f);"
-
-
-def _as_kept(names: Sequence[RelationName]) -> str:
-    return f"""FOR shown IN SELECT v.hidden AS kept, pg_catalog.pg_get_viewdef(b.oid) AS said,
-            c.oid::pg_catalog.regclass AS name, c.reloptions AS options
-        FROM {rows(names)}
-        JOIN pg_catalog.pg_class b ON b.oid = pg_catalog.to_regclass(v.hidden) AND b.relkind = 'v'
-        LEFT JOIN pg_catalog.pg_class c ON c.oid = pg_catalog.to_regclass(v.name) AND c.relkind = 'v'
-    LOOP
-        IF shown.name IS NOT NULL THEN
-            EXECUTE pg_catalog.format('CREATE OR REPLACE VIEW %s%s AS %s', shown.name,
-                ' WITH (' || pg_catalog.array_to_string(shown.options, ', ') || ')', shown.said);
-        END IF;
-        EXECUTE pg_catalog.format('DROP VIEW %s', shown.kept);
-    END LOOP;"""

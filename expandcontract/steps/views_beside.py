@@ -13,6 +13,7 @@ from expandcontract.steps.reading import Reading
 from expandcontract.steps.view_sql import (
     AS_BEFORE,
     FOR_EACH_MAKE,
+    bare,
     beside,
     block,
     drops,
@@ -22,8 +23,10 @@ from expandcontract.steps.view_sql import (
 )
 
 
-def made(reading: Reading, views: Sequence[View]) -> str:
-    """Return the statement that makes them. `views` are of every level, each after those that it reads."""
+def made(reading: Reading, views: Sequence[View], read: Sequence[View] = ()) -> str:
+    """Return the statement that makes them. `views` are of every level, each after those that it reads; what
+    was made before beside one of those that they `read` is there already.
+    """
     names = [view.name for view in views]
     return block(
         (
@@ -36,7 +39,8 @@ def made(reading: Reading, views: Sequence[View]) -> str:
             _unless_more(views),
             reading.asked(
                 # What reads another of them is to read the one beside that: PostgreSQL writes its name.
-                renamed(views, "called", "beside"),
+                renamed(bare(read), "beside", "hidden"),
+                renamed([*bare(read), *views], "called", "beside"),
                 reading.examined([beside(name) for name in names]),
                 _WRITTEN.format(places=rows(names), text=reading.written("pg_catalog.pg_get_viewdef(c.oid)")),
             ),

@@ -1,5 +1,6 @@
 """--recreate-views: what becomes of views over a column, of every level, at contract, undo and purge."""
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 import asyncpg
@@ -10,6 +11,7 @@ from expandcontract.engine.verbs import plan
 from expandcontract.model.errors import ColumnOwned, EcError, GateShut, MissingPrivilege, PlanFails, Refused
 from expandcontract.model.phases import Stage
 from tests.acceptance.cycle import Expected, Life, living, opened
+from tests.acceptance.moments import dies_at
 from tests.kinds.test_other_tables import begun
 
 pytestmark = pytest.mark.in_turn(3)
@@ -157,6 +159,40 @@ async def test_what_follows_is_in_nobodys_way(database: str) -> None:
         with pytest.raises(GateShut, match=r"view public\.late") as refused:
             await life.purge()
         assert "known" not in refused.value.message
+
+
+SIMPLE = """CREATE TABLE users (id integer PRIMARY KEY, fax integer); INSERT INTO users VALUES (1, 1);
+    CREATE VIEW known AS SELECT id, fax FROM users;
+    CREATE MATERIALIZED VIEW stored AS SELECT fax FROM users;
+    CREATE VIEW above AS SELECT fax FROM stored"""
+
+
+async def test_whatever_comes_after_a_turn_that_died_finds_its_views(database: str) -> None:
+    """They read the other side already. A rollback takes that back, and a purge; contract and undo go on."""
+    async with living(database, *RENAME, SIMPLE) as life:
+        before = await life.rows(_VIEWS)
+
+        async def dies(verb: Callable[[], Awaitable[object]], turn: str) -> None:
+            with dies_at(f"{turn}.begun"):
+                await verb()
+            assert await life.rows("SELECT fax FROM above UNION ALL SELECT fax FROM known") == [(1,), (1,)]
+
+        await life.ready()
+        await dies(life.contract, "contract.hide")
+        await life.rollback()
+        assert await life.rows(_VIEWS) == before
+        await life.ready()
+        await dies(life.contract, "contract.hide")
+        assert (await life.contract()).stage == Stage.HIDDEN
+        await dies(life.undo, "undo.unhide")
+        await life.undo()
+        assert await life.rows(_VIEWS) == before
+        await life.backfill()
+        await life.contract()
+        await dies(life.undo, "undo.unhide")
+        assert (await life.purge()).stage == Stage.PURGED
+        assert await life.rows("SELECT fax FROM above UNION ALL SELECT fax FROM known") == [(1,), (1,)]
+        assert await life.rows("SELECT FROM pg_class WHERE relname LIKE '~ec%'") == []
 
 
 async def test_only_the_views_themselves_are_locked(database: str) -> None:

@@ -186,19 +186,32 @@ async def test_views_that_go_along_come_back(database: str, which: str) -> None:
 
 
 @pytest.mark.parametrize("which", ["rename-column", "change-type", "split-column"])
-async def test_a_contract_that_died_leaves_nothing_to_a_rollback(database: str, which: str) -> None:
-    """What was made beside a view stands on the new side: it goes before that does. What is taken back in the
-    same command goes as well.
+async def test_what_views_read_is_taken_back_where_a_turn_does_not_come_about(
+    database: str, which: str
+) -> None:
+    """Contract and undo have views read the other side before their turns. Taken back, before contract as in
+    undo, each shows and has what it did; nothing made beside is in the way of a rollback.
     """
     kind, fields, _ = FOLLOW[which]
     async with scripted(database, kind, {**fields, "recreate_views": True}, GIVEN) as script:
-        before = (await script.describe(), await script.rows(_VIEWS))
+        before, shown = (await script.describe(), await script.rows(_VIEWS)), await _shown(script)
         await script.ready()
+        ready = await script.describe()
         await script.prepare(Section.CONTRACT)
         assert await script.rows(_OURS) != []
+        assert await _shown(script) == shown
         await script.take_back(Section.CONTRACT)
         assert await script.rows(_OURS) == []
+        assert (await script.describe(), await script.rows(_VIEWS)) == (ready, before[1])
+        await script.run(Section.CONTRACT)
+        contracted = (await script.describe(), await script.rows(_VIEWS))
+        await script.prepare(Section.UNDO)
+        assert await _shown(script) == shown
+        await script.take_back(Section.UNDO)
+        assert (await script.describe(), await script.rows(_VIEWS)) == contracted
+        await script.run(Section.UNDO)
         await script.prepare(Section.CONTRACT)
+        await script.take_back(Section.CONTRACT)
         await script.run(Section.ROLLBACK)
         assert await script.rows(_OURS) == []
         assert (await script.describe(), await script.rows(_VIEWS)) == before

@@ -10,7 +10,7 @@ from expandcontract.model.change import Change
 from expandcontract.model.names import RelationName
 from expandcontract.model.notes import Words
 from expandcontract.model.phases import Section
-from expandcontract.model.step import LockMode, Step, Transactional, ViewLock
+from expandcontract.model.step import LockMode, Step, Transactional
 from expandcontract.model.upkeep import KeptUp
 from expandcontract.postgres.catalog.relation import LeafTable
 from expandcontract.steps.parts import Part, Sentences, sections, together
@@ -61,18 +61,33 @@ def test_parts_that_are_one_keep_their_order() -> None:
 
 
 def test_locks_are_taken_in_the_order_of_the_application() -> None:
-    """What the table refers to, the table, its children by inheritance; a view that is replaced before its
-    tables, and only where it is replaced.
+    """What the table refers to, the table, its children by inheritance. No view: all that is done about
+    those is done before a turn.
     """
     part = Part(
         contract=("a",), undo=("b",), rollback=("c",), purge=("d",),
         also_locked=(OTHER,), below=(CHILD,), follows=(VIEW,),
     )  # fmt: skip
-    on_tables = [OTHER.sql, TABLE.sql, CHILD.sql]
-    for section, turn in _turns(part).items():
-        views = [VIEW.sql] if section in {Section.CONTRACT, Section.UNDO} else []
-        assert [lock.relation for lock in turn.locks] == [*views, *on_tables]
-        assert [isinstance(lock, ViewLock) for lock in turn.locks] == [*(True for _ in views), *[False] * 3]
+    for turn in _turns(part).values():
+        assert [lock.relation for lock in turn.locks] == [OTHER.sql, TABLE.sql, CHILD.sql]
+
+
+def test_what_is_done_right_before_a_turn_comes_after_all_that_takes_time() -> None:
+    """Of whichever part: it is seen, and taken back where the turn does not come about."""
+    first, second = (
+        Part(
+            before_contract=(_step(f"{n} builds"),), turning=(_step(f"{n} turns"),), contract=(n,),
+            before_undo=(_step(f"{n} fills"),), returning=(_step(f"{n} returns"),), undo=(n,),
+        )
+        for n in ("1", "2")
+    )  # fmt: skip
+    found = sections(TABLE, (first, second), SAID)
+    assert [step.id for step in found[Section.CONTRACT]] == [
+        "1 builds", "2 builds", "1 turns", "2 turns", "hide",
+    ]  # fmt: skip
+    assert [step.id for step in found[Section.UNDO]] == [
+        "2 fills", "1 fills", "2 returns", "1 returns", "unhide",
+    ]  # fmt: skip
 
 
 def test_a_table_has_one_trigger_of_a_change() -> None:

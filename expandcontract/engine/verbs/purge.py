@@ -1,6 +1,6 @@
 """`ec purge`: drop the hidden old side. The only verb that destroys."""
 
-from expandcontract.engine import copy_session, gatekeeper, hooks
+from expandcontract.engine import copy_session, gatekeeper, hooks, taking_back
 from expandcontract.engine import situation as situations
 from expandcontract.engine.allowed_verbs import applies
 from expandcontract.engine.context import Context
@@ -30,7 +30,7 @@ async def purge(
             await hooks.end(context, name, Turn.PURGE)
             return situation
         _require_confirmation(situation, yes=yes, now=now, confirm=confirm)
-        _refuse_dependents(situation)
+        _refuse_dependents(await _without_half_an_undo(context, situation))
         await hooks.begin(context, situation, Turn.PURGE)
     async with leased(context, situation, "purge") as work:
         _refuse_last_copy(work.situation)
@@ -74,6 +74,17 @@ def _refuse_last_copy(situation: Situation) -> None:
     again = f"ALTER TABLE {plan.table} ADD COLUMN {quote(left)} {plan.sides.new.type}"
     undo = f"Rename it back; or {again}, then: ec undo {situation.name}, ec backfill {situation.name}"
     gatekeeper.refuse_last_copy(situation, (left,), undo)
+
+
+async def _without_half_an_undo(context: Context, situation: Situation) -> Situation:
+    """Take back what an undo left that died before its turn, as views that read the hidden side again; return
+    the change as it is then.
+    """
+    if not {each.name for each in situation.live.dependents}.intersection(situation.plan.follows):
+        return situation
+    async with leased(context, situation, "purge") as work:
+        await taking_back.take_back(work, Section.UNDO)
+    return await situations.one(context, situation.name)
 
 
 def _refuse_dependents(situation: Situation) -> None:

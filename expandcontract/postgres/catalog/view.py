@@ -26,7 +26,7 @@ class View:
     `others` are what depends on it and is no view, each as its kind and its name: they know it by its OID.
     `reads` are those of the views that it reads by itself. A `materialized` one has `parts`. `rules` are
     those beside its query that name such a column, as SQL. `writable` is whether PostgreSQL passes writes
-    through it to the table.
+    through it to the table. `length` is that of its text, in characters: what it takes to make it anew.
     """
 
     name: RelationName
@@ -37,6 +37,7 @@ class View:
     parts: tuple[ViewPart, ...] = ()
     rules: tuple[str, ...] = ()
     writable: bool = False
+    length: int = 0
 
     @property
     def kind(self) -> str:
@@ -115,7 +116,9 @@ SELECT n.nspname::text, c.relname::text, f.direct, ARRAY(
   ARRAY(SELECT pg_catalog.quote_ident(r.rulename) FROM pg_catalog.pg_rewrite r
         WHERE r.ev_class = c.oid AND r.rulename <> '_RETURN' AND r.oid IN (SELECT rule FROM used)
         ORDER BY 1),
-  pg_catalog.pg_relation_is_updatable(c.oid, false) & 12 <> 0
+  pg_catalog.pg_relation_is_updatable(c.oid, false) & 12 <> 0,
+  (SELECT pg_catalog.sum(pg_catalog.length(pg_catalog.pg_get_ruledef(r.oid))) FROM pg_catalog.pg_rewrite r
+   WHERE r.ev_class = c.oid)::pg_catalog.int4
 FROM found f
 JOIN pg_catalog.pg_class c ON c.oid = f.view
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -138,6 +141,7 @@ def _view(  # noqa: PLR0913, PLR0917 - the columns of the query
     parts: str | None,
     rules: list[str],
     writable: bool,  # noqa: FBT001
+    length: int,
 ) -> View:
     return View(
         RelationName(schema, name),
@@ -150,4 +154,5 @@ def _view(  # noqa: PLR0913, PLR0917 - the columns of the query
         ),
         rules=tuple(rules),
         writable=writable,
+        length=length,
     )

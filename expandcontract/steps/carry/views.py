@@ -30,13 +30,12 @@ def following(subject: Subject) -> Following | None:
         after = replace(before, columns=tuple(each.at(State.HIDDEN) for each in pair.olds))
         made_of = " and ".join(map(quote, pair.new_columns))
         reads = f"reads what --back makes of {made_of} in the place of {_olds(subject)}"
-        return Following(subject.snapshot.views, before, after, None, reads)
+        return Following(subject.snapshot.views, before, after, reads)
     retyped = pair.new.type != pair.old.type
     return Following(
         subject.snapshot.views,
         Reading(subject.table, (subject.column.name,), by=subject.new),
         Reading(subject.table, (subject.hidden,), by=subject.final),
-        Reading(subject.table, (subject.new,), by=subject.column.name),
         f"reads the new column{f' as {pair.new.type}' if retyped else ''}",
         retyped,
     )

@@ -27,8 +27,10 @@ def part(columns: Columns) -> Part:
             *(() if keeping is None else (keep_on_rollback.stop(keeping),)),
         ),
         before_contract=carried.before_contract,
+        turning=carried.turning,
         contract=_contract(columns),
         before_undo=carried.before_undo,
+        returning=carried.returning,
         undo=_undo(columns),
         after_undo=carried.after_undo,
         before_rollback=() if keeping is None else keep_on_rollback.steps(keeping),
@@ -74,11 +76,7 @@ def _hides(columns: Columns) -> str:
     sentence = f"hide {columns.old()} as {columns.old(State.HIDDEN)}"
     if columns.subject.swap:
         sentence += f" and give its name to the new column, {columns.pair.new.type}"
-    found = columns.carried.follows
-    if not found:
-        return sentence
-    names = ", ".join(quote(view.name) for view in found)
-    return f"{sentence}; {'views' if found[1:] else 'view'} {names} {'follow' if found[1:] else 'follows'}"
+    return sentence
 
 
 def _add(columns: Columns) -> Step:
