@@ -8,6 +8,7 @@ import pytest
 from expandcontract.model.names import RelationName
 from expandcontract.model.phases import Section
 from expandcontract.model.step import Step, Transactional, ViewLock
+from expandcontract.postgres import locks as ladder
 from expandcontract.postgres.catalog.view import View, ViewPart
 from expandcontract.steps.following import Following, GoingAlong
 from expandcontract.steps.parts import Part, Sentences, sections
@@ -110,3 +111,11 @@ def test_readers_of_views_are_locked_before_what_they_read() -> None:
             tables = [lock.relation for lock in step.locks if not isinstance(lock, ViewLock)]
             assert tables in ([], [TABLE.sql])
             assert [lock.relation for lock in step.locks][len(views) :] == tables
+
+
+def test_what_alters_no_table_locks_none() -> None:
+    """To exchange the names of views, readers of the views wait, and those of the table do not."""
+    (step, *_) = (s for s in _steps(PARTS["stored"](SMALL), Section.CONTRACT) if "exchange" in s.id)
+    (lock,) = ladder.statements(step.locks)
+    assert "LOCK TABLE" not in lock
+    assert "view_0" in lock
