@@ -77,15 +77,17 @@ def carry_out(migration: MigrationContext, operation: "EcOperation") -> None:
     with failing():
         if fresh.carried(migration, said, context_of(said), operation):
             return
-    _require_begun_before(said, operation)
     with released(migration, f"op.{operation.operation}"):
+        _require_begun_before(said, operation)
         within(said, lambda context: _CARRIED[operation.operation](context, operation))
         said.carried.append(f"op.{operation.operation}")
         killpoints.reach("alembic.carried")  # the version is not written yet
 
 
 def _require_begun_before(said: "Said", operation: "EcOperation") -> None:
-    """Refuse to contract what this very run begins, where no file could tell it before the run."""
+    """Refuse to contract what this very run begins, where that was not to be known before it. What it did so
+    far is committed, so that the next run begins there.
+    """
     name = operation.words[0] if operation.words else ""
     if operation.operation != Operation.CONTRACT or name not in said.begun or context_of(said).policy.fresh:
         return
