@@ -24,7 +24,8 @@ def part(items: Sequence[T], of: int, *, later: int = 0) -> Sequence[T]:
 
 def take_turns(items: Sequence[pytest.Item]) -> None:
     """Mark what a commit leaves out of the cases of each test that is marked with `in_turn`, and out of the
-    tests of each module that is: the next part is slow, and the rest is left to `make soak` as well.
+    tests of each module that is: the next part is slow, and the rest is left to `make soak` as well. Of what
+    is slow anyway one part is run, and the rest is left to `make soak`.
     """
     cases: dict[str, list[pytest.Item]] = {}
     for item in sorted(items, key=lambda item: item.nodeid):
@@ -36,8 +37,9 @@ def take_turns(items: Sequence[pytest.Item]) -> None:
         assert marker is not None
         (of,) = marker.args
         for item in set(each).difference(part(each, of)):
+            slow = item.get_closest_marker("slow") is not None
             item.add_marker(pytest.mark.slow)
-            if item not in part(each, of, later=1):
+            if slow or item not in part(each, of, later=1):
                 item.add_marker(pytest.mark.soak)
 
 

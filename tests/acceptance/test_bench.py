@@ -16,7 +16,7 @@ TABLES = ("middling", "none")
 LOAD = ("--tables", *TABLES, "--load-rows", "200000", "--pairs", "2", "--slice", "1", "--alone", "1")
 THROUGHPUT = ("--scale", "1", "--rounds", "1", "--slice", "1")
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.in_turn(2), pytest.mark.timeout(900)]
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from tests.alembic.rolling import Fleet, Image, fleet_under_load
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.in_turn(2), pytest.mark.timeout(600)]
 
 RELEASES = 5
 

@@ -11,7 +11,7 @@ from tests.alembic.environments import ROOT, environment
 from tests.alembic.project import Project
 from tests.alembic.rolling import APPS
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.in_turn(2), pytest.mark.timeout(900)]
 
 #: Both hand their connection to env.py: one an engine, the other a connection in a transaction, and a schema.
 ENV = """

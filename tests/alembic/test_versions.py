@@ -10,7 +10,7 @@ import pytest
 
 from tests.alembic.environments import ROOT, environment, newest_python
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.slow, pytest.mark.in_turn(2), pytest.mark.timeout(900)]
 
 OLDEST, NEWEST = "sqlalchemy==2.0.36", "sqlalchemy"
 OLD_PYTHON, NEW_PYTHON = "3.11", "newest"

@@ -244,8 +244,8 @@ async def test_a_killed_backfill_of_many_rows_goes_on_from_its_checkpoint(
 async def test_a_killed_backfill_of_very_many_rows_goes_on_from_its_checkpoint(
     database: str, nursery: Nursery
 ) -> None:
-    """500,000 rows."""
-    await _killed_and_resumed(database, nursery, 500_000)
+    """200,000 rows."""
+    await _killed_and_resumed(database, nursery, 200_000)
 
 
 async def test_verbs_that_want_a_change_alone_name_who_has_it(database: str, nursery: Nursery) -> None:

@@ -223,6 +223,7 @@ async def test_no_write_is_lost_by_a_rollback(database: str, example: str) -> No
 
 
 @pytest.mark.slow
+@pytest.mark.in_turn(2)
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("example", EXAMPLES)
 async def test_no_write_is_lost_in_a_long_life(database: str, example: str) -> None:

@@ -41,10 +41,7 @@ def tokens(sql: str) -> Iterator[Token]:
         found = _TOKEN.match(sql, at)
         if found is None:
             raise ValueError(f"a quote without an end: {sql[at : at + 60]!r}")
-        kind = next(name for name in _KINDS if found[name] is not None)
+        kind = found.lastgroup or ""  # the outermost: `tag` and `inner` are within `body`
         if kind not in ("space", "comment"):
             yield Token(kind, found[0], found["inner"] or "", at)
         at = found.end()
-
-
-_KINDS = ("space", "comment", "string", "quoted", "body", "word", "number", "parameter", "other")

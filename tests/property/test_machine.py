@@ -111,11 +111,12 @@ def test_whatever_happens(machine: type[Machine]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.in_turn(2)
 @pytest.mark.timeout(1_800 + SECONDS)
 @every_shape
 def test_whatever_happens_at_length(machine: type[Machine]) -> None:
     """Longer lives, other ones, and enough of them that everything has happened: a minute on each shape, or
-    more until it has.
+    more until it has; on half of the shapes in each commit.
     """
     machine.some, machine.grace = SOME, 600
     _run(machine, seconds=60, steps=40, first=1_000)

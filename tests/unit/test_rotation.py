@@ -1,0 +1,49 @@
+from collections.abc import Sequence
+
+import pytest
+
+from tests import rotation
+
+
+class _Item:
+    """What pytest collected, as far as taking turns is concerned."""
+
+    def __init__(self, nodeid: str, *marks: pytest.MarkDecorator) -> None:
+        self.nodeid = nodeid
+        self.own_markers = [each.mark for each in marks]
+
+    def get_closest_marker(self, name: str) -> pytest.Mark | None:
+        return next((each for each in self.own_markers if each.name == name), None)
+
+    def add_marker(self, marker: pytest.MarkDecorator) -> None:
+        self.own_markers.append(marker.mark)
+
+
+def _tiers(monkeypatch: pytest.MonkeyPatch, commit: int, *marks: pytest.MarkDecorator) -> Sequence[str]:
+    """Return in which tier each of six cases is: `make test`, `make slow`, or `make soak` alone."""
+    monkeypatch.setattr(rotation, "ALL", False)
+    monkeypatch.setattr(rotation, "_number", lambda: commit)
+    cases = [_Item(f"tests/a.py::test_b[{number}]", *marks) for number in range(6)]
+    rotation.take_turns(cases)  # type: ignore[arg-type]
+    names = [{each.name for each in case.own_markers} for case in cases]
+    return ["soak" if "soak" in each else "slow" if "slow" in each else "test" for each in names]
+
+
+@pytest.mark.parametrize(
+    ("marks", "tiers"),
+    [
+        ((pytest.mark.in_turn(2),), ("test", "slow")),
+        ((pytest.mark.in_turn(3),), ("test", "slow", "soak")),
+        ((pytest.mark.in_turn(2), pytest.mark.slow), ("slow", "soak")),
+        ((pytest.mark.in_turn(3), pytest.mark.slow), ("slow", "soak", "soak")),
+    ],
+    ids=["half", "third", "slow-half", "slow-third"],
+)
+def test_each_case_has_its_turn(
+    monkeypatch: pytest.MonkeyPatch, marks: tuple[pytest.MarkDecorator, ...], tiers: tuple[str, ...]
+) -> None:
+    """In a row of commits every case is in every tier of its mark, and in each commit all tiers have some."""
+    found = [_tiers(monkeypatch, commit, *marks) for commit in range(len(tiers))]
+    assert found[0] == list(tiers) * (6 // len(tiers))
+    for case in zip(*found, strict=True):
+        assert sorted(case) == sorted(tiers)
