@@ -43,7 +43,7 @@ from expandcontract.steps.pair import part as pair_part
 from expandcontract.steps.pair.columns import Columns
 from expandcontract.steps.sync import predicates
 from expandcontract.steps.sync.conversions import Conversion
-from expandcontract.steps.sync.subject import Sync
+from expandcontract.steps.sync.subject import Sync, telling
 
 #: What both kinds say of their field.
 UPSERT_NEW = (
@@ -94,7 +94,7 @@ def compose(
         raise AssertionError(f"{change.name} was compiled without a judgement of its new side")
     olds = tuple(old_column(snapshot, name) for name in question.columns)
     column = olds[0]
-    left_rules.examine(snapshot, column, question.left)
+    left_rules.examine(snapshot, column, question.left, judgement)
     _examine_judgement(olds, judgement, unfit)
     if question.function:
         outside.examine_type(judgement.new_type.bare)
@@ -105,6 +105,8 @@ def compose(
     pair = _pair(snapshot, olds, judgement, question, conversions, unfit, reads)
     trigger = trigger_name(change.name)
     default = new_rules.default_of(question, judgement)
+    freed = left_rules.frees(column, question.left)
+    tells = new_rules.tells_null(question, default, freed=freed)
     shown = _shown(olds, judgement, question)
     first, *further = (
         Subject(
@@ -127,8 +129,9 @@ def compose(
         for each, side in zip(olds, pair.olds, strict=True)
     )
     types = {each.column: each.type for each in pair.news}
-    rules = new_rules.made(snapshot, question, judgement, types, first.taken)
-    subject, *others = (replace(each, rules=rules) for each in (first, *further))
+    rules = new_rules.made(snapshot, question, judgement, types, first.taken, tells_null=tells)
+    told = f"{telling(schema, trigger).sql}()" if tells else default
+    subject, *others = (replace(each, rules=rules, default=told) for each in (first, *further))
     new_names.examine(subject)
     _examine_upsert(subject)
     following_views.examine(views.following(subject))
@@ -236,7 +239,7 @@ def _pair(  # noqa: PLR0913, PLR0917 - what a pair is made of
             question.new,
             judgement.new_type.type,
             question.new in question.rules.not_null
-            or (_all_not_null(olds) if further else column.not_null and not judgement.more),
+            or (_all_not_null(olds) if further else _keeps_not_null(column, judgement, question)),
             after="" if question.back_column in ("", question.new) else question.back_column,
         ),
         mode=Mode.MIRROR if mirror else Mode.FILL,
@@ -297,6 +300,11 @@ def _of_the_old(column: Column, hidden: str) -> dict[str, Any]:
         "volatile_default": column.default_kind in _INCOMPARABLE,
         "after": hidden,
     }
+
+
+def _keeps_not_null(column: Column, judgement: Judgement, question: Question) -> bool:
+    freed = left_rules.frees(column, question.left)
+    return column.not_null and not (judgement.more or freed)
 
 
 def _all_not_null(olds: Sequence[Column]) -> bool:

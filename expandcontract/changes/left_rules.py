@@ -9,11 +9,13 @@ from expandcontract.model.errors import NoSuchObject, UnsupportedShape
 from expandcontract.model.names import parse_column, quote
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.postgres.clone import Judgement
 
 _WITHOUT = (
-    "A CHECK, UNIQUE or foreign key of the old column that the new one does not get: --back keeps it for old "
-    "code until contract"
+    "A CHECK, UNIQUE, foreign key or NOT NULL of the old column that the new one does not get: --back keeps "
+    "it for old code until contract"
 )
+_NOT_NULL = "NOT NULL"
 
 
 class OneFreed(OneRuled):
@@ -28,24 +30,40 @@ class OneFreed(OneRuled):
 
     def left(self) -> tuple[str, ...]:
         """Return the names of what it is not to get. Raises BadName."""
-        return tuple(map(parse_column, self.without))
+        return tuple(map(_parsed, self.without))
 
 
-def examine(snapshot: Snapshot, column: Column, left: tuple[str, ...]) -> None:
-    """Raise NoSuchObject for a name that is no rule of the column, UnsupportedShape for NOT NULL."""
+def _parsed(written: str) -> str:
+    return _NOT_NULL if " ".join(written.upper().split()) == _NOT_NULL else parse_column(written)
+
+
+def frees(column: Column, left: tuple[str, ...]) -> bool:
+    """Whether NOT NULL of the column is among what is left behind."""
+    return column.not_null and not {_NOT_NULL, column.not_null_name}.isdisjoint(left)
+
+
+def examine(snapshot: Snapshot, column: Column, left: tuple[str, ...], judged: Judgement) -> None:
+    """Raise NoSuchObject for a name that is no rule of the column, UnsupportedShape for NOT NULL where a NULL
+    of new code could not be told from a row that is not filled.
+    """
     rules = tuple(dict.fromkeys(_rules(snapshot, column)))
+    if frees(column, left) and not judged.null_returns:
+        name = quote(column.name)
+        raise UnsupportedShape(
+            f"NOT NULL of {name} cannot be left behind: no value of it stands for NULL.",
+            why=f"Where new code gives NULL, {name} holds what --back makes of it. Unless --using makes NULL "
+            "of just that again, such a row counts as not filled yet, and the next sweep would fill it.",
+            next="a value that old code does not use, such as ?: "
+            f"--using \"nullif({name}, '?')\" --back \"coalesce(..., '?')\"",
+        )
     for name in left:
-        if name in rules:
+        if name in rules or (column.not_null and name in {_NOT_NULL, column.not_null_name}):
             continue
-        if name in {column.not_null_name, "NOT NULL", "not null"} - {None}:
-            raise UnsupportedShape(
-                f"NOT NULL of {quote(column.name)} cannot be left behind.",
-                why="An INSERT of new code that gives NULL cannot be told from one of old code.",
-                next=f"ec start drop-not-null {snapshot.table}.{quote(column.name)}, before or after",
-            )
         found = f"It has {', '.join(map(quote, rules))}." if rules else "It has none."
         raise NoSuchObject(
-            f"{snapshot.table} has no CHECK, UNIQUE or foreign key {quote(name)} over {quote(column.name)}.",
+            f"{snapshot.table} has no CHECK, UNIQUE or foreign key {quote(name)} over {quote(column.name)}."
+            if name != _NOT_NULL
+            else f"{quote(column.name)} of {snapshot.table} is not NOT NULL.",
             why=found,
         )
 

@@ -165,6 +165,8 @@ def made(
     judged: Judgement,
     types: Mapping[str, str],
     carried: frozenset[str],
+    *,
+    tells_null: bool = False,
 ) -> NewRules:
     """Return the rules with their names; `carried` are those that other things get meanwhile. Raises
     NameTaken, and UnsupportedShape for what such a table cannot have.
@@ -190,7 +192,8 @@ def made(
             (each.column, each.default) for each in said.defaults if each.default and _late(question, each)
         ),
         default_replaced=question.new in (each.column for each in said.defaults),
-        default_goes=default_of(question, judged) != judged.default and not said.defaults,
+        default_goes=tells_null or (default_of(question, judged) != judged.default and not said.defaults),
+        tells_null=tells_null,
         types=tuple(types.items()),
     )
 
@@ -204,6 +207,14 @@ def default_of(question: Question, judged: Judgement) -> str | None:
         if each.column == question.new:
             return None if _late(question, each) else each.default
     return judged.default or judged.rules.nothing
+
+
+def tells_null(question: Question, default: str | None, *, freed: bool) -> bool:
+    """Whether a default until contract has to tell who gave NULL from who gave nothing: where that makes a
+    difference, and none that makes a value does. `freed`: the old side is NOT NULL, and the new one is not.
+    """
+    matters = question.new in question.rules.not_null or freed
+    return matters and default is None and not (question.more or question.rules.defaults)
 
 
 def _late(question: Question, default: DefaultJudged) -> bool:
@@ -273,7 +284,7 @@ def notes(pair: Pair, rules: NewRules, default: str | None) -> Iterator[Note]:
             "writes is never refused for one: where the expression leaves a row that breaks a rule, verify "
             "names it, and contract stays shut. From contract on PostgreSQL holds them for everybody.",
         )
-    if rules.not_null and default is None:
+    if rules.not_null and default is None and not rules.tells_null:
         names = ", ".join(map(quote, rules.not_null))
         yield Note(
             "null-inserted",

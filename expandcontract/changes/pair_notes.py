@@ -1,5 +1,7 @@
 """What the plan of a pair of columns says of its expressions, and of what does not go along."""
 
+from dataclasses import replace
+
 from expandcontract.model.change import Mode, Pair, Unfit
 from expandcontract.model.names import quote
 from expandcontract.model.notes import Note
@@ -17,7 +19,7 @@ def of(columns: Columns, judgement: Judgement) -> tuple[Note, ...]:  # noqa: C90
     if judgement.default is None and not replaced and (outside or not subject.pair.old.volatile_default):
         notes += [_default_dropped(each) for each in columns.subjects if each.column.default is not None]
     if subject.pair.gives_null:
-        notes.append(_not_null_stays(subject.pair))
+        notes.append(_not_null_stays(subject.pair) if subject.pair.uneven else _not_null_left(subject))
     if subject.pair.one_way:
         notes += [
             _must_be_given(each)
@@ -79,6 +81,15 @@ def _not_null_stays(pair: Pair) -> Note:
         f"undo, which finds none for {old} then, names such rows before it does anything. Let new code give "
         "one, and ask for NOT NULL with set-not-null after purge.",
     )
+
+
+def _not_null_left(subject: Subject) -> Note:
+    note = subject.left_behind(f"NOT NULL of {quote(subject.column.name)}")
+    told = (
+        f" An INSERT of new code that leaves {quote(subject.new)} out, in place of giving NULL, is taken for "
+        "one of old code until contract, and refused."
+    )
+    return replace(note, sentence=note.sentence + told)
 
 
 def _must_be_given(subject: Subject) -> Note:

@@ -156,9 +156,9 @@ class Pair:
     @property
     def gives_null(self) -> bool:
         """Whether a row may come without a value for a column of the old side that is NOT NULL: the new side,
-        which is made of other columns, is not all NOT NULL from contract on.
+        which is made of other columns or has left that rule behind, is not all NOT NULL from contract on.
         """
-        return self.uneven and any(o.not_null for o in self.olds) and not all(n.not_null for n in self.news)
+        return any(o.not_null for o in self.olds) and not all(n.not_null for n in self.news)
 
     @property
     def computed_outside(self) -> bool:

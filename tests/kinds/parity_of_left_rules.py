@@ -129,4 +129,65 @@ KEY = Case(
     contracted=lambda life: life.sql("INSERT INTO posts(id, title, writer) VALUES (9, 'last', 9)"),
 )
 
-LEFT_BEHIND = (CHECK, UNIQUE, KEY)
+
+async def _null_between(life: Application) -> None:
+    for refused in (
+        "INSERT INTO users(id, name) VALUES (9, NULL)",
+        "INSERT INTO users(id) VALUES (9)",
+        "UPDATE users SET name = NULL",
+    ):
+        await must_fail(life, refused, asyncpg.NotNullViolationError)
+    await life.sql("INSERT INTO users(id, nick) VALUES (2, NULL), (3, 'bob')")
+    await life.sql("INSERT INTO users(id, name) VALUES (4, 'X'), (5, 'eve')")
+    await life.sql("UPDATE users SET nick = NULL WHERE id = 5; UPDATE users SET age = 7")
+    assert await life.rows("SELECT name, nick FROM users ORDER BY id") == [
+        ("a", "a"),
+        ("X", None),
+        ("bob", "bob"),
+        ("X", None),
+        ("X", None),
+    ]
+    await life.sql("UPDATE users SET name = 'old' WHERE id = 2; UPDATE users SET nick = 'new' WHERE id = 4")
+    assert await life.rows("SELECT name, nick FROM users WHERE id IN (2, 4) ORDER BY id") == [
+        ("old", "old"),
+        ("new", "new"),
+    ]
+    assert await life.conflicts() == []
+
+
+async def _null_hidden(life: Application) -> None:
+    await life.sql("INSERT INTO users(id, nick) VALUES (6, NULL); INSERT INTO users(id) VALUES (7)")
+    await life.sql("UPDATE users SET nick = NULL WHERE id = 1")
+
+
+async def _null_undone(life: Application) -> None:
+    seen = await life.rows("SELECT name, nick FROM users WHERE id IN (1, 6, 7) ORDER BY id")
+    assert seen == [("X", None)] * 3
+    await must_fail(life, "INSERT INTO users(id, name) VALUES (9, NULL)", asyncpg.NotNullViolationError)
+    await life.sql("INSERT INTO users(id, nick) VALUES (8, NULL)")
+
+
+NOT_NULL = Case(
+    "P21 drop NOT NULL, under a second name",
+    """CREATE TABLE users(id int PRIMARY KEY, name text NOT NULL, age int);
+    INSERT INTO users VALUES (1, 'a')""",
+    "transform-column",
+    {
+        "column": "users.name",
+        "to": "nick",
+        "using": "nullif(name, 'X')",
+        "back": "coalesce(nick, 'X')",
+        "without": ["NOT NULL"],
+    },
+    "users",
+    "ALTER TABLE users ALTER name DROP NOT NULL; ALTER TABLE users RENAME name TO nick",
+    between=_null_between,
+    rolled_back=lambda life: must_fail(
+        life, "INSERT INTO users VALUES (9, NULL)", asyncpg.NotNullViolationError
+    ),
+    hidden=_null_hidden,
+    undone=_null_undone,
+    contracted=lambda life: life.sql("INSERT INTO users(id, nick) VALUES (9, NULL)"),
+)
+
+LEFT_BEHIND = (CHECK, UNIQUE, KEY, NOT_NULL)

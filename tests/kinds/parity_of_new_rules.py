@@ -73,6 +73,67 @@ P19_TWO = Case(
 )
 
 
+async def _p19_row_undone(life: Application) -> None:
+    assert await life.value("SELECT verdict FROM reviews WHERE id = 1") == "pear is good"
+    await life.sql("INSERT INTO reviews(id, product) VALUES (11, 'date')")
+    assert await life.value("SELECT verdict FROM reviews WHERE id = 11") == "date is good"
+    await must_fail(
+        life,
+        "INSERT INTO reviews(id, product, verdict) VALUES (9, 'fig', NULL)",
+        asyncpg.NotNullViolationError,
+    )
+
+
+async def _p19_row_between(life: Application) -> None:
+    await _as_new_code(
+        life,
+        ("INSERT INTO reviews(id, product, verdict) VALUES (9, 'fig', NULL)", asyncpg.NotNullViolationError),
+        ("INSERT INTO reviews(id, verdict) VALUES (9, NULL)", asyncpg.NotNullViolationError),
+        ("UPDATE reviews SET verdict = NULL", asyncpg.NotNullViolationError),
+        ("UPDATE reviews SET verdict = DEFAULT", asyncpg.NotNullViolationError),
+    )
+    await life.sql("INSERT INTO reviews(id, product, verdict) VALUES (2, 'apple', 'amazing')")
+    await life.sql("INSERT INTO reviews(id, product) VALUES (3, 'banana'), (4, 'cherry')")
+    await life.sql("INSERT INTO reviews(id, product, review) VALUES (5, 'fig', NULL), (6, 'fig', 'crunchy')")
+    await life.sql("INSERT INTO reviews VALUES (7, 'fig'); INSERT INTO reviews VALUES (8, 'fig', 'dry')")
+    await life.app.copy_records_to_table("reviews", records=[(10, "nut")], columns=["id", "product"])
+    await life.sql("UPDATE reviews SET product = 'kiwi' WHERE id IN (2, 4)")
+    await life.sql("UPDATE reviews SET review = NULL WHERE id = 8")
+    assert await life.rows("SELECT review, verdict FROM reviews ORDER BY id") == [
+        (None, "pear is good"),
+        ("amazing", "amazing"),
+        (None, "banana is good"),
+        (None, "kiwi is good"),
+        (None, "fig is good"),
+        ("crunchy", "crunchy"),
+        (None, "fig is good"),
+        (None, "fig is good"),
+        (None, "nut is good"),
+    ]
+    assert await life.conflicts() == []
+
+
+P19_ROW = Case(
+    "P19 set NOT NULL, of another column of the row, under a second name",
+    REVIEWS,
+    "transform-column",
+    {
+        "column": "reviews.review",
+        "to": "verdict",
+        "using": "coalesce(review, product || ' is good')",
+        "back": "verdict",
+        "not_null": True,
+    },
+    "reviews",
+    P19_TWO.intended,
+    between=_p19_row_between,
+    rolled_back=lambda life: life.sql("INSERT INTO reviews VALUES (99, 'melon', NULL)"),
+    hidden=lambda life: life.sql("UPDATE reviews SET product = 'plum' WHERE id = 1"),
+    undone=_p19_row_undone,
+    contracted=_p19_two_contracted,
+)
+
+
 async def _p20_between(life: Application) -> None:
     await life.sql("INSERT INTO reviews(id, verdict) VALUES (2, 'amazing')")
     assert await life.rows("SELECT review, verdict FROM reviews WHERE id = 2") == [
@@ -287,4 +348,4 @@ def _p26_two(action: str, left: list[tuple[int | None]]) -> Case:
 
 P26_TWO = (_p26_two("no-action", []), _p26_two("cascade", []), _p26_two("set-null", [(None,)]))
 
-SECOND_NAMES = (P19_TWO, P20, P22_TWO, P23_TWO, P24_TWO, P25_TWO, *P26_TWO)
+SECOND_NAMES = (P19_TWO, P19_ROW, P20, P22_TWO, P23_TWO, P24_TWO, P25_TWO, *P26_TWO)

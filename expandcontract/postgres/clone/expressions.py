@@ -132,6 +132,30 @@ async def swallowed_by(
     return tuple(found)
 
 
+async def null_returns(
+    conn: AsyncConnection,
+    olds: Sequence[Column],
+    forward: Expression | None,
+    backs: Sequence[Expression],
+    new_type: NewType,
+    new: str,
+) -> bool:
+    """Whether NULL of the new side leads back to a value of the old one of which forward makes NULL again.
+    Of what may make another value each time, or reads more of the row, nobody can tell.
+    """
+    if forward is None or len(olds) > 1 or len(backs) != 1:
+        return False
+    (column,), (back,) = olds, backs
+    if forward.volatile or back.volatile or forward.reads or back.reads:
+        return False
+    old = quote(column.name)
+    nothing = f"SELECT NULL::{new_type.type} AS {quote(new)}"
+    made = f"SELECT {back.sql} AS {old} FROM ({nothing}) AS ec_new"
+    return await _yields(
+        conn, f"SELECT {old} IS NOT NULL AND ({forward.sql}) IS NULL FROM ({made}) AS ec_row"
+    )
+
+
 async def _some_value(conn: AsyncConnection, type_: str) -> str | None:
     for text in ("x", "1", "2000-01-01", "true", "{}"):
         value_ = f"CAST('{text}' AS {type_})"

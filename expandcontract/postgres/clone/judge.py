@@ -12,7 +12,13 @@ from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.postgres.clone.defaults import default_of
 from expandcontract.postgres.clone.definitions import definitions_of, final_definitions, hidden_definitions
-from expandcontract.postgres.clone.expressions import back_of, forward_of, further_of, swallowed_by
+from expandcontract.postgres.clone.expressions import (
+    back_of,
+    forward_of,
+    further_of,
+    null_returns,
+    swallowed_by,
+)
 from expandcontract.postgres.clone.judgement import FurtherAsked, FurtherJudged, Judgement, Question
 from expandcontract.postgres.clone.new_type import new_type_of
 from expandcontract.postgres.clone.rules import rules_of
@@ -59,6 +65,9 @@ async def judge(conn: AsyncConnection, snapshot: Snapshot, question: Question) -
         default = None if uneven else await default_of(conn, column, forward, question)
         several = forward if question.old_more else None
         swallows = () if several is None else await swallowed_by(conn, olds, several, snapshot.columns)
+        returns = bool(question.left) and await null_returns(
+            conn, olds, forward, backs, new_type, question.new
+        )
         asked = await rules_of(conn, snapshot, question, new_type, more, forward)
         hidden = await hidden_definitions(conn, snapshot, question)
         definitions = await definitions_of(conn, snapshot, question, new_type)
@@ -76,6 +85,7 @@ async def judge(conn: AsyncConnection, snapshot: Snapshot, question: Question) -
         backs[1:],
         swallows,
         asked,
+        returns,
     )
     functions = sorted({f for each in said.expressions for f in each.functions})
     denied = await rows(conn, _DENIED, list(snapshot.relation.writers), functions) if functions else ()

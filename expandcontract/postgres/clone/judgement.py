@@ -150,7 +150,8 @@ class RulesJudged:
 class Judgement:
     """What the clone said of a new side for one column; `more` of its further columns, `old_backs` of what
     leads back to further columns of the old side. `swallows` are the old columns of which one NULL makes the
-    new side NULL, whatever the others hold.
+    new side NULL, whatever the others hold. `null_returns`: NULL leads back to a value of which forward makes
+    NULL again.
 
     `definitions` are those of indexes and CHECK constraints for the new column, by name; what is missing does
     not fit the new type. `hidden_definitions` are those of unique indexes for the hidden column,
@@ -171,6 +172,7 @@ class Judgement:
     old_backs: tuple[Expression, ...] = ()
     swallows: tuple[str, ...] = ()
     rules: RulesJudged = field(default_factory=RulesJudged)
+    null_returns: bool = False
 
     @property
     def backs(self) -> tuple[Expression, ...]:

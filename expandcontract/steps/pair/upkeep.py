@@ -132,7 +132,8 @@ def conversions_gone(columns: Columns) -> tuple[str, ...]:
     """Return the statements that remove what converts values: after the column, as its CHECKs and indexes do
     not use them, but the trigger's WHEN did.
     """
-    return tuple(chain.from_iterable(conversions.drop(each) for each in columns.conversions))
+    converting = chain.from_iterable(conversions.drop(each) for each in columns.conversions)
+    return (*converting, *parsed.drop_default(columns.sync))
 
 
 def _conversions(columns: Columns) -> tuple[str, ...]:

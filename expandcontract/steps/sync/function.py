@@ -53,7 +53,7 @@ def _fields(sync: Sync, *, ready: bool) -> dict[str, str]:
         "leave": rows.moves(pair, sync.change, sync.partition_keys)
         + ("" if outside else rows.leave(sync.change, pair)),
         "faults": notes.faults(sync, rows.NAMES),
-        "later_defaults": "" if outside else notes.later_defaults(sync, new_default),
+        "later_defaults": "" if outside else notes.later_defaults(sync, new_default, ready=ready),
         "new_is_default": predicates.same_new(pair, new, (sync.made_by_default,))
         if new_default
         else predicates.together([predicates.absent(each) for each in new], "AND"),

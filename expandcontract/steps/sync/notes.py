@@ -12,12 +12,15 @@ from expandcontract.steps.sync.predicates import Values
 from expandcontract.steps.sync.subject import Sync
 
 
-def later_defaults(sync: Sync, new_default: str | None) -> str:
+def later_defaults(sync: Sync, new_default: str | None, *, ready: bool) -> str:
     """What a default gives that came after the function was made, nobody gave. Where it is more than a
     constant it is not evaluated: then the old side's value stays, if that is one that somebody gave.
     """
     pair = sync.pair
     volatile = any(each.volatile_default for each in pair.olds)
+
+    if sync.rules.tells_null and ready:
+        new_default = f"{sync.telling.sql}()"
 
     def is_default(column: str, compiled: str | None) -> str:
         known = "NULL" if compiled is None else literal(compiled)
@@ -28,6 +31,7 @@ def later_defaults(sync: Sync, new_default: str | None) -> str:
     old_later = predicates.together(
         [_not_given(sync, each, is_default(each.column, each.default)) for each in pair.olds], "AND"
     )
+    told = rows.null_given(sync.schema, sync.change, pair) if sync.rules.tells_null and ready else ""
     note = note_both(sync, "'the old side won: the new one has a default that came later'")
     keep_old = f"""
             ELSIF later IS NULL AND old_given THEN
@@ -41,7 +45,7 @@ def later_defaults(sync: Sync, new_default: str | None) -> str:
             ELSIF {"NOT later" if volatile else f"old_given AND {old_later}"} THEN
                 old_given := false;
             END IF;
-        END IF;"""
+        END IF;{told}"""
 
 
 def _not_given(sync: Sync, column: Side, is_later: str) -> str:

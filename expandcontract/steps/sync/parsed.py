@@ -5,6 +5,7 @@ mean the same in every other one.
 from collections.abc import Iterator
 
 from expandcontract.model.names import RelationName, qualify_constant, qualify_type, quote
+from expandcontract.steps.sync import rows
 from expandcontract.steps.sync.subject import Sync
 
 
@@ -13,8 +14,9 @@ def create(sync: Sync) -> tuple[str, ...]:
     statements = []
     for name, arguments, result, body in _parsed(sync):
         signature = f"{name.sql}({arguments}) RETURNS {qualify_type(result)}"
+        label = "VOLATILE" if name == sync.telling else "STABLE"
         statements.append(
-            f"CREATE OR REPLACE FUNCTION {signature} LANGUAGE sql STABLE BEGIN ATOMIC SELECT {body}; END"
+            f"CREATE OR REPLACE FUNCTION {signature} LANGUAGE sql {label} BEGIN ATOMIC SELECT {body}; END"
         )
         statements.append(f"GRANT EXECUTE ON FUNCTION {name.sql} TO PUBLIC")
     return tuple(statements)
@@ -23,6 +25,11 @@ def create(sync: Sync) -> tuple[str, ...]:
 def names(sync: Sync) -> tuple[RelationName, ...]:
     """Return the functions that `create` makes."""
     return tuple(name for name, *_ in _parsed(sync))
+
+
+def drop_default(sync: Sync) -> tuple[str, ...]:
+    """Return what removes the function of a default, which the column that has it must not need any more."""
+    return (f"DROP FUNCTION IF EXISTS {sync.telling.sql}()",) if sync.rules.tells_null else ()
 
 
 def _parsed(sync: Sync) -> Iterator[tuple[RelationName, str, str, str]]:
@@ -44,6 +51,10 @@ def _parsed(sync: Sync) -> Iterator[tuple[RelationName, str, str, str]]:
             "boolean",
             " AND ".join(f"COALESCE({check.expression}, true)" for check in sync.checks),
         )
+    if sync.rules.tells_null:
+        none = f"NULL::{qualify_type(pair.new.type)}"
+        noted = f"CASE WHEN {rows.nothing_given(sync.change)} IS NULL THEN {none} END"
+        yield sync.telling, "", pair.new.type, noted
     yield from sync.rules.functions(pair, *sync.breaks)
 
 

@@ -68,7 +68,8 @@ class NewRules:
 
     `defaults` come with contract; with `default_replaced` that of the first column, whenever it comes, is
     another one than what the old side's would make, and with `default_goes` it is none: until contract it
-    tells an INSERT of NULL from one that left the column out.
+    tells an INSERT of NULL from one that left the column out. With `tells_null` it is NULL as well, and notes
+    that it was used.
     """
 
     not_null: tuple[str, ...] = ()
@@ -78,6 +79,7 @@ class NewRules:
     defaults: tuple[tuple[str, str], ...] = ()
     default_replaced: bool = False
     default_goes: bool = False
+    tells_null: bool = False
     types: tuple[tuple[str, str], ...] = ()
 
     @property

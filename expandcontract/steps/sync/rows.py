@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Sequence
 
 from expandcontract.model.change import Pair
-from expandcontract.model.names import literal, of_row
+from expandcontract.model.names import literal, of_row, quote
 from expandcontract.steps.sync import predicates
 
 #: The arguments by which the function tells its two triggers apart; a trigger that is alone has none. The one
@@ -37,6 +37,35 @@ def _both(pair: Pair) -> str:
 def _all_of(columns: Sequence[str]) -> str:
     each = (_print(of_row("NEW", column)) for column in columns)
     return f"pg_catalog.concat({', '.join(each)})"
+
+
+#: What is put down of a row to which nobody gave a value of the new side.
+_NOTHING = "nothing"
+
+
+def nothing_given(change: str) -> str:
+    """Return SQL that puts down, where a default is evaluated, that nobody gave the value. It is no NULL."""
+    return f"pg_catalog.set_config({_setting(change, _NOTHING)}, 'on', true)"
+
+
+def null_given(sync_schema: str, change: str, pair: Pair) -> str:
+    """Return what takes a NULL that somebody gave for given, where nothing else was: of who gives nothing the
+    default has put that down. It says nothing where the default is no such one, as on a partition that came
+    later.
+    """
+    setting, column = _later(change, _NOTHING), pair.new.column
+    none = predicates.new_absent(pair, predicates.new_values(pair, "NEW"))
+    silent = f"COALESCE(pg_catalog.current_setting({setting}, true), '')"
+    told = (
+        f"{quote(sync_schema)}.is_default(TG_RELID, {literal(column)}, {of_row('NEW', column)}, NULL) IS NULL"
+    )
+    return f"""
+        IF NOT (old_given OR new_given) AND {none} AND {silent} OPERATOR(pg_catalog.<>) 'on'
+            AND {told}
+        THEN
+            new_given := true;
+        END IF;
+        PERFORM pg_catalog.set_config({setting}, '', true);"""
 
 
 def judged_when_stored(sync_trigger: str, others: Sequence[str]) -> str:

@@ -73,6 +73,11 @@ class Sync:
         return self._beside("~en_")
 
     @property
+    def telling(self) -> RelationName:
+        """What the new side has as a default where that notes that nobody gave a value."""
+        return telling(self.schema, self.trigger)
+
+    @property
     def check(self) -> RelationName:
         """What asks the old side's CHECKs."""
         return self._beside("~ex_")
@@ -83,7 +88,16 @@ class Sync:
         return self._beside("~eb_"), self._beside("~el_")
 
     def _beside(self, mark: str) -> RelationName:
-        return RelationName(self.schema, self.trigger.replace("~ec_", mark, 1))
+        return _beside(self.schema, self.trigger, mark)
+
+
+def telling(schema: str, trigger: str) -> RelationName:
+    """Return the name of the function that is a default which notes that it was used."""
+    return _beside(schema, trigger, "~et_")
+
+
+def _beside(schema: str, trigger: str, mark: str) -> RelationName:
+    return RelationName(schema, trigger.replace("~ec_", mark, 1))
 
 
 def _default(default: str, function: RelationName, type_: str) -> str:

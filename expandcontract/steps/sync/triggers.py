@@ -17,6 +17,10 @@ def create(sync: Sync, tables: Sequence[RelationName], *, first: bool) -> tuple[
     cannot see for INSERT OR UPDATE, so there the function decides.
     """
     needed = predicates.needs_rule(sync.pair, "NEW")
+    if sync.rules.tells_null:
+        # Of a row that holds nothing on either side as well it has to say who gave that.
+        none = predicates.new_absent(sync.pair, predicates.new_values(sync.pair, "NEW"))
+        needed = predicates.either(needed, none)
     # Of two the first judges what somebody wrote, the last one what others made of it.
     names = {sync.trigger: ("", _judged(sync, needed))}
     if first and sync.first:
@@ -75,7 +79,7 @@ def drop_functions(sync: Sync) -> tuple[str, ...]:
     return (
         f"DROP FUNCTION IF EXISTS {sync.function.sql}()",
         f"DROP FUNCTION IF EXISTS {sync.keeper.sql}()",
-        *(f"DROP FUNCTION IF EXISTS {name.sql}" for name in parsed.names(sync)),
+        *(f"DROP FUNCTION IF EXISTS {name.sql}" for name in parsed.names(sync) if name != sync.telling),
     )
 
 
