@@ -43,7 +43,7 @@ from expandcontract.model.phases import Stage
 from expandcontract.model.situation import Situation
 from expandcontract.postgres.sqlstate import translate
 from expandcontract.settings import databases
-from expandcontract.settings.settings import load
+from expandcontract.settings.settings import Settings, load
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -75,7 +75,7 @@ def carry_out(migration: MigrationContext, operation: "EcOperation") -> None:
     if operation.operation in OF_A_KIND:
         said.begun.add(str(operation.options["name"]))
     with failing():
-        if fresh.carried(migration, said, context_of(said), operation):
+        if fresh.carried(migration, said, borrowing(said), operation):
             return
     with released(migration, f"op.{operation.operation}"):
         _require_begun_before(said, operation)
@@ -209,9 +209,24 @@ def failing() -> Iterator[None]:
         raise failure(translate(error)) from error
 
 
+def _settings(said: "Said") -> Settings:
+    if "settings" not in said.kept:
+        said.kept["settings"] = load({} if said.url is None else {"database_url": said.where})
+    found: Settings = said.kept["settings"]
+    return found
+
+
+def borrowing(said: "Said") -> Context:
+    """Return the same for who works on Alembic's connection, and makes none: once for the run."""
+    if "context" not in said.kept:
+        said.kept["context"] = context_of(said)
+    found: Context = said.kept["context"]
+    return found
+
+
 def context_of(said: "Said") -> Context:
     """Return what verbs work with, by the settings of the project and what env.py said. Raises BadSetting."""
-    settings = load({} if said.url is None else {"database_url": said.where})
+    settings = _settings(said)
     if not settings.names_database:
         raise BadSetting("No database was named.", why="Give ec.options() the connection or database_url.")
     return Context(

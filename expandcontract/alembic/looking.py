@@ -5,12 +5,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, TypeGuard
 
 from alembic.runtime.migration import MigrationContext
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract import gates
 from expandcontract.alembic import carrying, fresh
 from expandcontract.alembic.migration_run import Shut
 from expandcontract.alembic.revisions import OF_A_KIND, Call, Operation
 from expandcontract.alembic.spoken import change_of
+from expandcontract.engine import empty_tables
+from expandcontract.engine import situation as situations
 from expandcontract.engine.allowed_verbs import place
 from expandcontract.engine.context import Context
 from expandcontract.engine.verbs import init, start
@@ -18,6 +21,7 @@ from expandcontract.engine.verbs import status as status_verb
 from expandcontract.ledger import migrate
 from expandcontract.model.durations import parse_duration
 from expandcontract.model.errors import LedgerMissing, OtherSpec, UnknownChange, WrongState
+from expandcontract.model.names import Target
 from expandcontract.model.phases import Stage
 from expandcontract.model.situation import Situation
 
@@ -27,23 +31,73 @@ if TYPE_CHECKING:
 #: What a contract says that takes no time of its own.
 SOAK = "1d"
 _NOT_BEGUN = frozenset({Stage.NOT_STARTED, Stage.ROLLED_BACK})
+_CONTRACTED = frozenset({Stage.HIDDEN, Stage.PURGED, Stage.FINISHED})
 _WORKING = frozenset({*OF_A_KIND, Operation.CONTRACT})
 
 
-def first_shut(said: "Said", steps: Sequence[Sequence[Call]], *, acts: bool = False) -> Shut | None:
-    """Return the first contract among the steps that cannot pass now; None where each passes. Who then `acts`
-    finds a ledger that an earlier program made brought up to date.
+def first_shut(
+    said: "Said", steps: Sequence[Sequence[Call]], migration: MigrationContext | None = None
+) -> Shut | None:
+    """Return the first contract among the steps that cannot pass now; None where each passes. A `migration`
+    that then acts finds a ledger that an earlier program made brought up to date; where all that is to be
+    done is about tables without a row, it is asked with its own connection.
 
     Raises CommandError where an operation cannot be carried out however long one waits: a change was begun
     with another spec, a contract is of none that was begun, a pooler stands in the way.
     """
+    if migration is not None and _are_empty(migration, said, steps):
+        return None
 
     async def look(context: Context) -> Shut | None:
-        if acts and 0 < await _version(context) < migrate.migrations()[-1].version:
+        if migration is not None and 0 < await _version(context) < migrate.migrations()[-1].version:
             await init.init(context)
         return await _first_shut(context, steps, said.empty)
 
     return carrying.within(said, look)
+
+
+def _are_empty(migration: MigrationContext, said: "Said", steps: Sequence[Sequence[Call]]) -> bool:
+    """Return whether all that is to be contracted passes, as nobody has written its tables."""
+    with carrying.failing():
+        context, calls = carrying.borrowing(said), [call for step in steps for call in step]
+        empty = set[str]()
+
+        async def look(conn: AsyncConnection) -> bool:
+            targets = await _asked(conn, context, calls, empty)
+            return targets is not None and not (targets and await empty_tables.are_used(conn, targets))
+
+        found = fresh.looked(migration, said, context, look)
+        said.empty.update(empty if found else ())
+        return found
+
+
+async def _asked(
+    conn: AsyncConnection, context: Context, calls: Sequence[Call], empty: set[str]
+) -> list[Target] | None:
+    """Return the tables that must have no row, and add to `empty` what is begun already and contracted now;
+    None where more is to be asked.
+    """
+    names = sorted({call.change for call in calls})
+    found = await situations.load_if_current(conn, context, names)
+    if found is None and await migrate.version(conn, context.tables):
+        return None  # the ledger has to be brought up to date
+    known = {situation.name: situation for situation in found or ()}
+    begun, targets = dict[str, Call](), list[Target]()
+    for call in calls:
+        here = known.get(call.change)
+        if call.operation in OF_A_KIND:
+            _require_same(call, here)
+            begun[call.change] = call
+        elif call.operation == Operation.CONTRACT:
+            begins = begun.get(call.change)
+            if _begins(begins, here):
+                targets += () if context.policy.fresh else fresh.to_be_used(change_of(begins))
+            elif here is not None and here.stage == Stage.READY and not here.old_writers:
+                targets.append(fresh.used(here))
+                empty.add(call.change)
+            elif here is None or here.stage not in _CONTRACTED:
+                return None
+    return targets
 
 
 async def _first_shut(
@@ -127,7 +181,7 @@ def shut_now(migration: MigrationContext, said: "Said", where: int, call: Call) 
     passes.
     """
     with carrying.failing():
-        context = carrying.context_of(said)
+        context = carrying.borrowing(said)
         if fresh.passes(migration, said, context, call.change):
             return None
     if call.change in said.begun and not context.policy.fresh:

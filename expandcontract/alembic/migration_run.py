@@ -22,13 +22,17 @@ class Said:
     """What env.py said: the database, what happens before a contract that is shut, whether one run waits for
     another, and the connection. `begun` are the changes that this run began, or went on with, `carried` the
     operations that it carried out outside of Alembic's transaction. `empty` are changes whose tables had no
-    row before the run: their contracts pass, unless somebody writes meanwhile.
+    row before the run: their contracts pass, unless somebody writes meanwhile. `judged` are changes whose
+    tables are locked for a contract that comes next, by a transaction of Alembic's, with what was found then.
+    `kept` is what is made once in a run.
     """
 
     url: str | None
     on_shut: str = "stop"
     lock: bool = True
     connection: Connection | None = None
+    judged: dict[str, Any] = field(default_factory=dict)
+    kept: dict[str, Any] = field(default_factory=dict)
     begun: set[str] = field(default_factory=set)
     empty: set[str] = field(default_factory=set)
     carried: list[str] = field(default_factory=list)
@@ -187,7 +191,7 @@ def _shut(
         contracts = (call for step in steps for call in step.ours if call.operation == Operation.CONTRACT)
         said.empty.update(said.key(call.change) for call in contracts)
         return kept
-    shut = first_shut(steps, said, acts=True)
+    shut = first_shut(steps, said, migration)
     while shut is not None and shut.unproven and shut.change not in worked_on:
         if kept is not None and kept.place <= shut.place:
             break
@@ -212,15 +216,16 @@ def first_held(steps: Sequence[Step], said: Said, held: Mapping[str, str]) -> Sh
     return None
 
 
-def first_shut(steps: Sequence[Step], said: Said, *, acts: bool = False) -> Shut | None:
-    """Return the first contract of a run that cannot pass now. Changes nothing, unless somebody `acts` on it.
+def first_shut(steps: Sequence[Step], said: Said, migration: MigrationContext | None = None) -> Shut | None:
+    """Return the first contract of a run that cannot pass now. Changes nothing, unless somebody acts on it:
+    that is a `migration`.
 
     Raises CommandError where an operation cannot be carried out whatever one waits for.
     """
     from expandcontract.alembic import looking
 
     calls = [tuple(call.keyed(said.key) for call in step.ours) for step in steps]
-    return looking.first_shut(said, calls, acts=acts)
+    return looking.first_shut(said, calls, migration)
 
 
 def _step(chosen: Any) -> Step:  # noqa: ANN401 - Alembic's own

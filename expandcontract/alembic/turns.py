@@ -59,6 +59,13 @@ def take(connection: Connection, budget: Callable[[], timedelta]) -> Turn:
     return turn
 
 
+def is_direct(connection: Connection) -> bool:
+    """Return whether the turn was taken by the session of this connection, which is known not to be a
+    pooler's.
+    """
+    return isinstance(connection.info.get(_HELD), _OnIt) and _known_pid(connection) is not None
+
+
 def _waited(connection: Connection, budget: timedelta) -> Turn:
     until, stopped = time.monotonic() + budget.total_seconds(), list[None]()
     log.info("Another run of migrations is at work on this database: waiting for it.")

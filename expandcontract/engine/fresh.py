@@ -8,26 +8,27 @@ Whoever calls this holds the connection: `postgres.borrowed`. What it answers wi
 ordinary way.
 """
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract import gates
-from expandcontract.engine import gatekeeper, owned_views, planner, transactional
+from expandcontract.engine import empty_tables, gatekeeper, owned_views, planner, transactional
 from expandcontract.engine import situation as situations
 from expandcontract.engine.allowed_verbs import applies, require_undamaged
 from expandcontract.engine.context import Context
+from expandcontract.engine.empty_tables import Occupied
 from expandcontract.engine.leased_work import Refusal
 from expandcontract.engine.transactional import Ending
 from expandcontract.engine.verbs import start
 from expandcontract.ledger import change as change_writer
-from expandcontract.ledger import event, migrate, no_rows, purged
+from expandcontract.ledger import event, migrate, no_rows, purged, reader
 from expandcontract.model.change import Change
 from expandcontract.model.durations import milliseconds
-from expandcontract.model.errors import NoSuchObject
-from expandcontract.model.names import Target, do
+from expandcontract.model.live import Live
 from expandcontract.model.phases import (
     Nothing,
     Phase,
@@ -41,17 +42,21 @@ from expandcontract.model.phases import (
     answer,
 )
 from expandcontract.model.plan import Plan
+from expandcontract.model.records import PhaseRecord
 from expandcontract.model.situation import Situation
 from expandcontract.model.step import Concurrent, Occasion, Purpose, Step, Sweep, Transactional, ViewLock
 from expandcontract.postgres import borrowed, owner_rights
-from expandcontract.postgres.catalog import relation
 from expandcontract.postgres.message import Query, filled, marked, send
 from expandcontract.postgres.owner_rights import LEAVING_PATH, OWN, OwnerRights
-from expandcontract.postgres.query import constant_of, rows, value
-from expandcontract.postgres.settings import own_path
 from expandcontract.postgres.sqlstate import UNDEFINED, is_lock_failure, is_retryable, sqlstate, translate
 
 BEFORE_CONTRACT = (Phase.EXPAND, Phase.DUAL_WRITE, Phase.BACKFILL, Phase.VERIFY)
+#: In which state a change is that a verb does something to.
+_FROM: Mapping[Verb, State] = {
+    Verb.CONTRACT: State.ACTIVE,
+    Verb.ROLLBACK: State.ACTIVE,
+    Verb.UNDO: State.HIDDEN,
+}
 
 
 @dataclass(frozen=True)
@@ -68,27 +73,23 @@ class Held:
         return self.situation.plan
 
 
-#: A table by its OID: its name as SQL, and what kind of relation it is.
-_NAMED = """
-SELECT pg_catalog.format('%I.%I', n.nspname, c.relname), c.relkind::pg_catalog.text
-FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = $1
-"""
-
 #: What the ordinary way does, or says better: statements commit one by one, something is built on what goes,
 #: a privilege is missing.
 _ORDINARY = frozenset({"25P01", "2BP01", "42501"})
 
-#: Whether a table was ever written to, or one of its partitions: it is empty now, and may be in use.
-_USED = """
-SELECT COALESCE(pg_catalog.bool_or(
-    pg_catalog.pg_relation_size(oid) > 0 OR pg_catalog.pg_stat_get_tuples_inserted(oid) > 0), false)
-FROM (SELECT pg_catalog.to_regclass($1)::pg_catalog.oid
-      UNION SELECT relid FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1))) AS tables (oid)
-"""
 
-
-class Occupied(Exception):
-    """What is to be changed is not empty, not to be had at once, or somebody is at work on it."""
+async def looking(
+    conn: AsyncConnection, context: Context, look: Callable[[], Awaitable[bool]], path: str = ""
+) -> bool:
+    """Return what `look` says, which only looks, on a connection that is somebody else's, in his transaction:
+    nothing stays of it, and no lock. False where the server does not let it. `path` is as for `at_once`.
+    """
+    try:
+        timeout = milliseconds(context.policy.lock_timeout)
+        async with borrowed.ours(conn, lock_timeout_ms=timeout, path=path, kept=False):
+            return await look()
+    except (Occupied, DBAPIError):
+        return False
 
 
 async def at_once(
@@ -116,7 +117,8 @@ async def begin(conn: AsyncConnection, context: Context, change: Change, consent
 
     Raises Occupied, with nothing done; and what `start` raises.
     """
-    known = await _known(conn, context, change.name)
+    found = await _known(conn, context, change.name)
+    known = found[0] if found else None
     if known is not None:
         start.require_same(change, known)
         if known.stage == Stage.BEFORE_READY:
@@ -126,21 +128,44 @@ async def begin(conn: AsyncConnection, context: Context, change: Change, consent
             return
     # First, as whoever is to go the ordinary way must have written nothing.
     own = await _lock_own(conn, change)
-    if known is None and not await migrate.is_current(conn, context.tables):
+    if found is None:
         await migrate.migrate_on(conn, context.tables)
     plan = await _compiled(conn, context, change, own)
-    await start.enter(conn, context, plan, known, consent)
-    work = await _at_work(conn, context, change.name)
+    number = await start.enter(conn, context, plan, known, consent)
+    if known is None:
+        work = await _entered(conn, context, plan, number)
+    else:
+        work = await _at_work(conn, context, change.name)
     await _run(conn, _to_ready(work))
 
 
-async def contract(conn: AsyncConnection, context: Context, name: str) -> None:
-    """Contract a change that is ready, and purge it. Does nothing where it is contracted.
+async def _entered(conn: AsyncConnection, context: Context, plan: Plan, number: int) -> Held:
+    """Return a change that was entered a moment ago: of it the ledger has nothing else yet."""
+    situation = Situation(
+        change_id=number,
+        name=plan.change.name,
+        kind=plan.change.kind,
+        attempt=1,
+        cycle=0,
+        state=State.ACTIVE,
+        started=False,
+        plan=plan,
+        phases={phase: PhaseRecord(phase, Status.PENDING) for phase in Phase},
+        live=Live(table_exists=not plan.makes_table),
+        policy=context.policy,
+        now=datetime.now(UTC),
+    )
+    return Held(context, situation, await _rights(conn, situation))
+
+
+async def contract(conn: AsyncConnection, context: Context, name: str, held: Held | None = None) -> None:
+    """Contract a change that is ready, and purge it. Does nothing where it is contracted. `held` is what
+    `contractable` returned in the same transaction, in which nothing was done since.
 
     Raises Occupied, with nothing done, also where somebody wrote the old side since start; GateShut for a
     gate that is more than a wait for somebody.
     """
-    work = await _contractable(conn, context, name)
+    work = held or await contractable(conn, context, name)
     if work is None:
         return
     if not _is_proven(work.situation):
@@ -169,26 +194,9 @@ async def contract(conn: AsyncConnection, context: Context, name: str) -> None:
     )
 
 
-async def require_empty(conn: AsyncConnection, context: Context, name: str) -> None:
-    """Raise Occupied unless `contract` has nothing to do, or would do it."""
-    await _contractable(conn, context, name)
-
-
-async def is_used(conn: AsyncConnection, target: Target) -> bool:
-    """Return whether a table is there and has or had a row, or cannot be looked at now."""
-    try:
-        oid = await relation.find(conn, target)
-        ((table, kind),) = await rows(conn, _NAMED, oid)
-        return kind not in ("r", "p") or bool(await value(conn, _USED, table))
-    except NoSuchObject:
-        return False
-    except DBAPIError:
-        return True
-
-
 async def undo(conn: AsyncConnection, context: Context, name: str) -> None:
     """Bring the old side back, also one that `contract` purged. Raises Occupied, with nothing done."""
-    situation = await _known(conn, context, name)
+    situation = await _one(conn, context, name)
     if situation is not None and situation.stage == Stage.PURGED:
         await _rebuild(conn, context, situation)
     work = await _found(conn, context, name, Verb.UNDO)
@@ -198,7 +206,7 @@ async def undo(conn: AsyncConnection, context: Context, name: str) -> None:
 
 async def _rebuild(conn: AsyncConnection, context: Context, situation: Situation) -> None:
     """Make again what was purged, so that the change is hidden as before."""
-    await _lock(conn, [situation.table.sql, *_locked(situation.plan)])
+    await empty_tables.lock(conn, [situation.table.sql, *_locked(situation.plan)])
     made = await purged.statements(conn, context.tables, situation)
     if made is None:
         raise Occupied
@@ -221,20 +229,37 @@ async def rollback(conn: AsyncConnection, context: Context, name: str) -> None:
         await _run(conn, _section(work, Section.ROLLBACK, leave_out=keeping))
 
 
-async def _known(conn: AsyncConnection, context: Context, name: str) -> Situation | None:
-    """Return the change; None where the ledger does not have it, or there is none of this program yet."""
-    if not await migrate.is_current(conn, context.tables):
-        return None
-    found = next(iter(await situations.load_on(conn, context, [name])), None)
-    if found is not None and (any(each.alive for each in found.holders) or found.live.is_copy):
-        raise Occupied
+async def _known(conn: AsyncConnection, context: Context, name: str) -> tuple[Situation, ...] | None:
+    """Return the change, where the ledger has it; None where there is none of this program yet."""
+    found = await situations.load_if_current(conn, context, [name])
+    for each in found or ():
+        _require_free(each)
     return found
 
 
+async def _one(conn: AsyncConnection, context: Context, name: str) -> Situation | None:
+    return next(iter(await _known(conn, context, name) or ()), None)
+
+
+def _require_free(situation: Situation) -> None:
+    if any(each.alive for each in situation.holders) or situation.live.is_copy:
+        raise Occupied
+
+
 async def _found(conn: AsyncConnection, context: Context, name: str, verb: Verb) -> Held | None:
-    """Return the change to do something to; None where that is done."""
-    situation = await _known(conn, context, name)
-    if situation is None or situation.stage == Stage.BEFORE_READY:
+    """Return the change to do something to; None where that is done. Its tables are locked before anything
+    of it is judged, which then is judged once.
+    """
+    planned = await reader.planned(conn, context.tables, name)
+    if planned is None:
+        raise Occupied
+    state, plan = planned
+    locked = {plan.table_in(state).sql, *_locked(plan)} if state == _FROM[verb] else set()
+    await empty_tables.lock(conn, sorted(locked))
+    work = await _at_work(conn, context, name)
+    situation = work.situation
+    _require_free(situation)
+    if situation.stage == Stage.BEFORE_READY:
         raise Occupied
     match answer(verb, situation.stage):
         case Refuse():
@@ -243,14 +268,16 @@ async def _found(conn: AsyncConnection, context: Context, name: str, verb: Verb)
             return None
         case Run():
             pass
-    if situation.damage or situation.live.sync_faults:
+    if situation.damage or situation.live.sync_faults or situation.table.sql not in locked:
         raise Occupied
-    await _lock(conn, [situation.table.sql, *_locked(situation.plan)])
-    return await _at_work(conn, context, name)
+    return work
 
 
-async def _contractable(conn: AsyncConnection, context: Context, name: str) -> Held | None:
-    """Return the change to contract; None where it is contracted."""
+async def contractable(conn: AsyncConnection, context: Context, name: str) -> Held | None:
+    """Return the change to contract, whose tables are locked from here on; None where it is contracted.
+
+    Raises Occupied where `contract` would.
+    """
     work = await _found(conn, context, name, Verb.CONTRACT)
     if work is None:
         return None
@@ -259,15 +286,21 @@ async def _contractable(conn: AsyncConnection, context: Context, name: str) -> H
         raise Occupied
     # A queue is empty now and then. Who put its rows there is not gone.
     asked = not (work.plan.makes_table or context.policy.fresh)
-    if asked and await value(conn, _USED, work.situation.table.sql):
+    if asked and await empty_tables.are_written(conn, [work.situation.table.sql]):
         raise Occupied
     return work
 
 
 async def _at_work(conn: AsyncConnection, context: Context, name: str) -> Held:
-    (situation,) = await situations.load_on(conn, context, [name])
-    there = not situation.to_come
-    return Held(context, situation, await owner_rights.of(conn, situation.table.sql) if there else OWN)
+    found = await situations.load_if_current(conn, context, [name])
+    if not found:
+        raise Occupied
+    (situation,) = found
+    return Held(context, situation, await _rights(conn, situation))
+
+
+async def _rights(conn: AsyncConnection, situation: Situation) -> OwnerRights:
+    return OWN if situation.to_come else await owner_rights.of(conn, situation.table.sql)
 
 
 async def _lock_own(conn: AsyncConnection, change: Change) -> bool:
@@ -276,7 +309,7 @@ async def _lock_own(conn: AsyncConnection, change: Change) -> bool:
     if planner.makes_table(change) or not target.table:
         return False
     try:
-        await _lock(conn, [str(replace(target, column="", index=""))], by_own_path=True)
+        await empty_tables.lock(conn, [str(replace(target, column="", index=""))], by_own_path=True)
     except DBAPIError as error:
         if sqlstate(error) in UNDEFINED:
             raise Occupied from error  # the ordinary way says so
@@ -289,7 +322,7 @@ async def _compiled(conn: AsyncConnection, context: Context, change: Change, own
     plan = await owned_views.compile_plan(conn, context, change, tried=False)
     others = dict.fromkeys([*([] if plan.makes_table or own else [plan.table.sql]), *_locked(plan)])
     if set(others) - {plan.table.sql} or not own:
-        await _lock(conn, others)
+        await empty_tables.lock(conn, others)
     return plan
 
 
@@ -298,49 +331,6 @@ def _locked(plan: Plan) -> Iterator[str]:
     for steps in plan.sections.values():
         for step in steps:
             yield from (lock.relation for lock in step.locks if not isinstance(lock, ViewLock))
-
-
-#: What is not empty; nobody else raises it.
-_NOT_EMPTY = "EC001"
-_LOCK = """
-DECLARE
-    one pg_catalog.text;
-    has_rows pg_catalog.bool;
-BEGIN
-    IF pg_catalog.current_setting('transaction_isolation') OPERATOR(pg_catalog.<>) 'read committed' THEN
-        RAISE EXCEPTION USING MESSAGE = 'another isolation level', ERRCODE = '{code}';
-    END IF;
-    FOREACH one IN ARRAY {names}::pg_catalog.text[] LOOP
-        IF EXISTS (SELECT FROM pg_catalog.pg_class c
-                   WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass(one)::pg_catalog.oid
-                     AND c.relkind OPERATOR(pg_catalog.=) ANY ('{{r,p}}'::pg_catalog."char"[])) THEN
-            -- Once without the lock, which would write where the table has rows.
-            FOR place IN 1 .. 2 LOOP
-                EXECUTE pg_catalog.concat('SELECT EXISTS (SELECT FROM ', one, ')') INTO has_rows;
-                IF has_rows THEN
-                    RAISE EXCEPTION USING MESSAGE = pg_catalog.concat(one, ' has rows'), ERRCODE = '{code}';
-                END IF;
-                IF place OPERATOR(pg_catalog.=) 1 THEN
-                    EXECUTE pg_catalog.concat('LOCK TABLE ', one, ' IN ACCESS EXCLUSIVE MODE NOWAIT');
-                END IF;
-            END LOOP;
-        END IF;
-    END LOOP;
-END
-"""
-
-
-async def _lock(conn: AsyncConnection, names: Iterable[str], *, by_own_path: bool = False) -> None:
-    """Lock those of the tables that are there against everybody, at once or not at all, and raise Occupied
-    where one has a row. Names without a schema are meant as the application's are.
-    """
-    block = do(_LOCK.format(code=_NOT_EMPTY, names=constant_of(list(dict.fromkeys(names)))))
-    try:
-        await send(conn, *((own_path(), block, LEAVING_PATH) if by_own_path else (block,)))
-    except DBAPIError as error:
-        if sqlstate(error) == _NOT_EMPTY:
-            raise Occupied from error
-        raise
 
 
 def _is_proven(situation: Situation) -> bool:

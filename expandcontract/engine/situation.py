@@ -42,9 +42,23 @@ async def load_on(
     conn: AsyncConnection, context: Context, names: Sequence[str] | None = None
 ) -> tuple[Situation, ...]:
     """The same, in the caller's transaction, without what only soft gates look at: two queries."""
-    situations = await reader.load(conn, context.tables, context.policy, names)
+    return await _lively(conn, context, await reader.load(conn, context.tables, context.policy, names))
+
+
+async def _lively(
+    conn: AsyncConnection, context: Context, situations: Sequence[Situation]
+) -> tuple[Situation, ...]:
+    """Return them with what the catalog says."""
     lives = await observe(conn, context.tables.schema, [_subject(situation) for situation in situations])
     return tuple(replace(each, live=_joined(each, lives[each.change_id])) for each in situations)
+
+
+async def load_if_current(
+    conn: AsyncConnection, context: Context, names: Sequence[str]
+) -> tuple[Situation, ...] | None:
+    """The same; None where there is no ledger of this program's version, which is no error."""
+    found = await reader.load_if_current(conn, context.tables, context.policy, names)
+    return None if found is None else await _lively(conn, context, found)
 
 
 async def one(context: Context, name: str) -> Situation:

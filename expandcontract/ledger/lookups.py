@@ -8,7 +8,7 @@ from expandcontract.ledger import reader
 from expandcontract.model.names import quote
 from expandcontract.postgres import live
 from expandcontract.postgres.connect import OLDEST
-from expandcontract.postgres.lookup import IS_ONE, Lookup
+from expandcontract.postgres.lookup import IS_ONE, KEPT, Lookup
 from expandcontract.postgres.message import send
 from expandcontract.postgres.query import rows
 
@@ -50,3 +50,4 @@ async def keep(conn: AsyncConnection, schema: str, *, clear: bool) -> None:
     make = [wanted[name] for name in wanted if name not in standing]
     if drop or make:
         await send(conn, *drop, *make)
+        conn.info.pop(KEPT, None)

@@ -2,6 +2,7 @@
 right.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -23,7 +24,7 @@ from expandcontract.model.situation import Situation
 from expandcontract.model.users import Instance, OldReader, OldWriter, ReaderWatch, Source
 from expandcontract.model.words import one_line
 from expandcontract.postgres import replicas, scans, sessions
-from expandcontract.postgres.lookup import Lookup
+from expandcontract.postgres.lookup import Lookup, OnlyIf, kept
 from expandcontract.postgres.query import rows
 
 #: The columns of status_v1 that a Situation needs. The others are for people and scripts.
@@ -83,9 +84,33 @@ async def load(
     Of `live` only `is_copy`, `lost` and what was altered are known here; the rest is for the catalog to say.
     Raises LedgerTooNew.
     """
+    _, found = await _asked(conn, tables, policy, names)
+    return found
+
+
+async def load_if_current(
+    conn: AsyncConnection, tables: Tables, policy: Policy, names: Sequence[str]
+) -> tuple[Situation, ...] | None:
+    """Return the same; None where there is no ledger, or that of an earlier program: it does not fail."""
+    if not await _is_asked_by_function(conn, tables) and not await migrate.is_current(conn, tables):
+        return None
+    version, found = await _asked(conn, tables, policy, names)
+    return found if version == migrate.migrations()[-1].version else None
+
+
+async def _is_asked_by_function(conn: AsyncConnection, tables: Tables) -> bool:
+    """Return whether the ledger has the function of `load`, so that it is there."""
+    return changes_lookup(tables.schema).function in await kept(conn, tables.schema)
+
+
+async def _asked(
+    conn: AsyncConnection, tables: Tables, policy: Policy, names: Sequence[str] | None
+) -> tuple[int, tuple[Situation, ...]]:
+    """Return the version of the ledger, and the changes."""
     found = await changes_lookup(tables.schema).ask(conn, tables.schema, names)
-    migrate.refuse_later(found["version"][0]["number"], tables)
-    return tuple(_situation(row, policy) for row in found["changes"])
+    version: int = found["version"][0]["number"]
+    migrate.refuse_later(version, tables)
+    return version, tuple(_situation(row, policy) for row in found["changes"])
 
 
 @cache
@@ -99,7 +124,19 @@ def changes_lookup(schema: str) -> Lookup:
         "version": migrate.applied(tables),
         "changes": f"SELECT {', '.join(_NEEDED)} FROM {view} WHERE {wanted} ORDER BY id",
     }
-    return Lookup("changes", queries)
+    # status_v1 takes longer to plan than all that is asked of a ledger without such a change.
+    return Lookup("changes", queries, only_if=OnlyIf("changes", tables.qualified("change"), wanted))
+
+
+async def planned(conn: AsyncConnection, tables: Tables, name: str) -> tuple[State, Plan] | None:
+    """Return the state and the plan of a change by a query that is cheap; None where the ledger does not have
+    it, or there is none of this program.
+    """
+    if not await _is_asked_by_function(conn, tables) and not await migrate.is_current(conn, tables):
+        return None
+    query = f"SELECT state, plan::pg_catalog.text FROM {tables.qualified('change')} WHERE name = $1::text"
+    found = await rows(conn, query, name)
+    return next(((State(state), from_data(json.loads(plan))) for state, plan in found), None)
 
 
 async def open_beside(conn: AsyncConnection, tables: Tables, change_id: int) -> tuple[Plan, ...]:

@@ -14,20 +14,26 @@ from sqlalchemy import Connection, event
 from sqlalchemy.ext.asyncio import AsyncConnection
 from sqlalchemy.sql.expression import Executable
 
+from expandcontract.postgres.lookup import KEPT
 from expandcontract.postgres.message import constant, renumbered, send
 from expandcontract.postgres.query import constant_of, rows
 from expandcontract.postgres.settings import LENT_PATH, NAMES, settings
 
 #: The savepoint of `ours`.
 _SAVEPOINT = "ec_borrowed"
-_SAVED = ", ".join(f"pg_catalog.current_setting('{name}', true)" for name in NAMES)
+#: The guards of the ledger plan each of their statements once, not each of the first five times.
+_PLANNING = "pg_catalog.set_config('plan_cache_mode', 'force_generic_plan', true)"
+_CHANGED = (*NAMES, "plan_cache_mode")
+_SAVED = ", ".join(f"pg_catalog.current_setting('{name}', true)" for name in _CHANGED)
 
 
 @asynccontextmanager
-async def ours(conn: AsyncConnection, *, lock_timeout_ms: int, path: str = "") -> AsyncIterator[None]:
+async def ours(
+    conn: AsyncConnection, *, lock_timeout_ms: int, path: str = "", kept: bool = True
+) -> AsyncIterator[None]:
     """Run the body in a savepoint, which any exception rolls back, under our settings. Whoever lent the
     connection goes on with his own. `path` is the search_path by which his names are looked up, where a
-    session of his role has another one.
+    session of his role has another one. What is not `kept` is rolled back in any case, its locks too.
     """
     # By SQLAlchemy, which begins the transaction where nothing was said in it.
     await conn.exec_driver_sql(f"SAVEPOINT {_SAVEPOINT}")
@@ -35,12 +41,16 @@ async def ours(conn: AsyncConnection, *, lock_timeout_ms: int, path: str = "") -
         # What is asked for comes first, and is evaluated first.
         put = settings(str(lock_timeout_ms), "0", local=True, synchronous=True).removeprefix("SELECT ")
         lent_path = f"pg_catalog.set_config('{LENT_PATH}', {constant(path)}, true)"
-        ((*found,),) = await rows(conn, f"SELECT {_SAVED}, {lent_path}, {put}")
+        ((*found,),) = await rows(conn, f"SELECT {_SAVED}, {lent_path}, {put}, {_PLANNING}")
         yield
     except BaseException:
+        conn.info.pop(KEPT, None)  # it may have been made in the savepoint
         await conn.exec_driver_sql(f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}")
         raise
-    await send(conn, _restoring(found[: len(NAMES)]), f"RELEASE SAVEPOINT {_SAVEPOINT}")
+    if not kept:
+        await send(conn, f"ROLLBACK TO SAVEPOINT {_SAVEPOINT}", f"RELEASE SAVEPOINT {_SAVEPOINT}")
+        return
+    await send(conn, _restoring(found[: len(_CHANGED)]), f"RELEASE SAVEPOINT {_SAVEPOINT}")
 
 
 def _restoring(saved: Sequence[str | None]) -> str:
@@ -49,7 +59,7 @@ def _restoring(saved: Sequence[str | None]) -> str:
     """
     back = (
         f"pg_catalog.set_config('{name}', {constant(value)}, true)"
-        for name, value in zip((*NAMES, LENT_PATH), (*saved, ""), strict=True)
+        for name, value in zip((*_CHANGED, LENT_PATH), (*saved, ""), strict=True)
         if value is not None
     )
     return f"SELECT {', '.join(back)}"

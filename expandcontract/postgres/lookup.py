@@ -17,7 +17,7 @@ from typing import Any
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expandcontract.model.names import quote
+from expandcontract.model.names import literal, quote
 from expandcontract.model.presence import MARK
 from expandcontract.postgres.message import constant, renumbered
 from expandcontract.postgres.query import combined, rows, value
@@ -26,11 +26,15 @@ from expandcontract.postgres.sqlstate import UNDEFINED, sqlstate
 
 #: How the names of such functions begin.
 PREFIX = "look_"
+#: What comes right behind all names that begin so: names are sorted by their bytes.
+_BEHIND = PREFIX[:-1] + chr(ord(PREFIX[-1]) + 1)
 #: Where a connection keeps which of them it may call.
-_KEPT = "expandcontract.lookups"
-#: Whether `p` may be one: others of its name, with other arguments, are somebody else's.
+KEPT = "expandcontract.lookups"
+#: Whether `p` may be one: others of its name, with other arguments, are somebody else's. By its name as that
+#: is sorted, so that the index on the names is used.
 IS_ONE = f"""(
-    pg_catalog.starts_with(p.proname::pg_catalog.text, '{PREFIX}')
+    p.proname OPERATOR(pg_catalog.>=) '{PREFIX}'::pg_catalog.name
+    AND p.proname OPERATOR(pg_catalog.<) '{_BEHIND}'::pg_catalog.name
     AND p.prokind OPERATOR(pg_catalog.=) 'f'::pg_catalog."char"
     AND p.pronargs OPERATOR(pg_catalog.=) 1::pg_catalog.int2
     AND p.proargtypes[0] OPERATOR(pg_catalog.=) 'pg_catalog.text'::pg_catalog.regtype::pg_catalog.oid)"""
@@ -44,14 +48,28 @@ WHERE n.nspname OPERATOR(pg_catalog.=) $1::pg_catalog.name
 
 
 @dataclass(frozen=True)
+class OnlyIf:
+    """A query that has no row where no row of `table`, as SQL, meets the condition: the function of who may
+    read that answers without the query, which the server has not planned either.
+    """
+
+    query: str
+    table: str
+    condition: str
+
+
+@dataclass(frozen=True)
 class Lookup:
     """Queries that are asked together, as by `query.together`: what they have in common is their parameter
     $1::pg_catalog.text, and the CTEs `beside`.
+
+    `only_if` names one of them that has no row without a condition.
     """
 
     name: str
     queries: Mapping[str, str] = field(hash=False)
     beside: str = ""
+    only_if: "OnlyIf | None" = None
 
     @cached_property
     def sql(self) -> str:
@@ -61,7 +79,21 @@ class Lookup:
     @cached_property
     def function(self) -> str:
         """The name of its function."""
-        return f"{PREFIX}{self.name}_{hashlib.sha256(self.sql.encode()).hexdigest()[:10]}"
+        return f"{PREFIX}{self.name}_{hashlib.sha256(self._body.encode()).hexdigest()[:10]}"
+
+    @cached_property
+    def _body(self) -> str:
+        """What the function does."""
+        whole = f"RETURN ({self.sql}\n{MARK} look */\n);"
+        if self.only_if is None:
+            return whole
+        without = combined({**self.queries, self.only_if.query: "SELECT WHERE false"}, beside=self.beside)
+        # One after the other: a condition is refused as a whole to who may not read the table.
+        return (
+            f"IF pg_catalog.has_table_privilege({literal(self.only_if.table)}, 'SELECT') THEN\n"
+            f"IF NOT EXISTS (SELECT FROM {self.only_if.table} WHERE {self.only_if.condition}) THEN\n"
+            f"RETURN ({without}\n{MARK} look */\n);\nEND IF;\nEND IF;\n{whole}"
+        )
 
     def definition(self, schema: str) -> str:
         """Return the statements that make the function in the schema of a ledger, and let everybody call it
@@ -71,7 +103,7 @@ class Lookup:
         return (
             f"CREATE FUNCTION {name}(pg_catalog.text) RETURNS pg_catalog.text LANGUAGE plpgsql STABLE\n"
             f"SET search_path = {OUR_PATH} SET plan_cache_mode = force_generic_plan AS $look$\n"
-            f"#variable_conflict use_column\nBEGIN\nRETURN ({self.sql}\n{MARK} look */\n);\nEND $look$;\n"
+            f"#variable_conflict use_column\nBEGIN\n{self._body}\nEND $look$;\n"
             f"REVOKE ALL ON FUNCTION {name}(pg_catalog.text) FROM PUBLIC;\n"
             f"GRANT EXECUTE ON FUNCTION {name}(pg_catalog.text) TO PUBLIC;"
         )
@@ -88,13 +120,13 @@ class Lookup:
             return _read(await value(conn, f"SELECT {quote(schema)}.{self.function}({parameter})"))
         except DBAPIError as error:
             if sqlstate(error) in UNDEFINED:
-                conn.info.pop(_KEPT, None)  # the ledger was made anew
+                conn.info.pop(KEPT, None)  # the ledger was made anew
             raise
 
 
 async def kept(conn: AsyncConnection, schema: str) -> frozenset[str]:
     """Return the names of the functions that a ledger has and the role may call; it asks once a session."""
-    known: dict[str, frozenset[str]] = conn.info.setdefault(_KEPT, {})
+    known: dict[str, frozenset[str]] = conn.info.setdefault(KEPT, {})
     if schema not in known:
         known[schema] = frozenset(name for (name,) in await rows(conn, _CALLABLE, schema))
     return known[schema]

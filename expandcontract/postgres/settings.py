@@ -6,6 +6,8 @@ from typing import Any
 
 import asyncpg
 
+from expandcontract.model.names import do
+
 #: Our own search_path. What is temporary is looked for last: by itself a type in pg_temp comes before that of
 #: pg_catalog.
 OUR_PATH = "pg_catalog, pg_temp"
@@ -14,7 +16,8 @@ NO_PATH = "SELECT pg_catalog.set_config('search_path', '', true)"
 
 #: Whatever a role, a database or PGOPTIONS set, a session of ours behaves the same. `scope` says whether for
 #: this transaction only. row_security = off turns silent filtering by policies into an error. A timeout of
-#: the session's own would kill us between two statements of a step.
+#: the session's own would kill us between two statements of a step. What takes JSON apart the planner takes
+#: for a thousand times more than it is: jit would compile for longer than it runs.
 _SETTINGS = """
 SELECT pg_catalog.set_config('statement_timeout', '{statement_timeout}', {scope}),
        pg_catalog.set_config('idle_in_transaction_session_timeout', '{silence}', {scope}),
@@ -33,7 +36,8 @@ SELECT pg_catalog.set_config('statement_timeout', '{statement_timeout}', {scope}
        pg_catalog.set_config('extra_float_digits', '1', {scope}),
        pg_catalog.set_config('quote_all_identifiers', 'off', {scope}),
        pg_catalog.set_config('standard_conforming_strings', 'on', {scope}),
-       pg_catalog.set_config('client_min_messages', 'warning', {scope})
+       pg_catalog.set_config('client_min_messages', 'warning', {scope}),
+       pg_catalog.set_config('jit', 'off', {scope})
 """
 _TRANSACTION_TIMEOUT_SINCE = 170000
 #: The names of those settings.
@@ -45,6 +49,15 @@ BEGIN = ("BEGIN ISOLATION LEVEL READ COMMITTED", "SET LOCAL statement_timeout = 
 #: The setting that has the search_path of the application where that is another than its role's: on a
 #: connection that somebody lent, who set it there.
 LENT_PATH = "ec.lent_path"
+_OWN = f"""
+BEGIN
+    IF COALESCE(pg_catalog.current_setting('{LENT_PATH}', true), '') OPERATOR(pg_catalog.=) '' THEN
+        {{default}};
+    ELSE
+        PERFORM pg_catalog.set_config('search_path', pg_catalog.current_setting('{LENT_PATH}'), true);
+    END IF;
+END
+"""
 
 
 def own_path(setting: str = "search_path", scope: str = "true") -> str:
@@ -52,6 +65,11 @@ def own_path(setting: str = "search_path", scope: str = "true") -> str:
     search_path, or who lent the connection, as in a session of the application; for this transaction, or the
     session (`scope` is false).
     """
+    if setting == "search_path":
+        # Its value of before any SET; pg_settings puts together all that there is for it. What is lent
+        # is a transaction.
+        default = f"SET {'LOCAL' if scope == 'true' else 'SESSION'} search_path TO DEFAULT"
+        return do(_OWN.format(default=default)) if scope == "true" else default
     lent = f"NULLIF(pg_catalog.current_setting('{LENT_PATH}', true), '')"
     return (
         f"SELECT pg_catalog.set_config('{setting}', COALESCE({lent}, s.reset_val), {scope}) "

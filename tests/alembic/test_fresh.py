@@ -15,8 +15,8 @@ from sqlalchemy import Connection, Engine, event
 from expandcontract.postgres.connect import _Marking
 from tests.alembic.project import Project
 
-#: What init, start, backfill, verify, contract and purge of the same change send.
-VERBS = 815
+#: What a change and its contract may send; init, start, backfill, verify, contract and purge send 815.
+MOST = 70
 SEEDED = """
 op.execute("CREATE TABLE users (id int PRIMARY KEY, name text NOT NULL)")
 op.execute("INSERT INTO users VALUES (1, 'Ada')")
@@ -166,7 +166,7 @@ def said(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
 
 
 def test_what_an_empty_table_costs(tmp_path: Path, database: str, said: list[str]) -> None:
-    """A change and its contract send a seventh of what the verbs would: with all that the run looks at."""
+    """A change and its contract send a twelfth of what the verbs would: with all that the run looks at."""
     made = Project(tmp_path, database, "sync")
     made.revision("a", None, 'op.execute("CREATE TABLE users (id int PRIMARY KEY, name text NOT NULL)")')
     made.revision("b", "a", "pass")
@@ -181,7 +181,7 @@ def test_what_an_empty_table_costs(tmp_path: Path, database: str, said: list[str
     made.revision("c", "b", 'op.ec_contract("b_rename")', 'op.ec_undo("b_rename")')
     said.clear()
     made.upgrade("c")
-    assert len(said) - plain <= 0.15 * VERBS
+    assert len(said) - plain <= MOST
 
 
 def test_where_each_statement_commits_it_goes_the_ordinary_way(project: Project) -> None:

@@ -30,6 +30,8 @@ async def hidden_definitions(conn: AsyncConnection, snapshot: Snapshot, question
     unique = [
         index for index in snapshot.indexes if index.unique and not hidden.keys().isdisjoint(index.columns)
     ]
+    if not unique:
+        return {}
     savepoint = await conn.begin_nested()
     try:
         return await _renamed(conn, unique, (), hidden)
@@ -61,7 +63,7 @@ async def final_definitions(
     conn: AsyncConnection, question: Question, definitions: dict[str, str]
 ) -> dict[str, str]:
     """Read the definitions once more, where contract gives the new column another name."""
-    if question.back_column in {"", question.new}:
+    if not definitions or question.back_column in {"", question.new}:
         return definitions
     names = quote(question.new), quote(question.back_column)
     await execute(conn, f"ALTER TABLE {CLONE} RENAME COLUMN {names[0]} TO {names[1]}")
@@ -82,7 +84,7 @@ async def _renamed(
         await attempt(conn, f"ALTER TABLE {CLONE} ADD CONSTRAINT {quote(name)} {definition}")
     for column, to in names.items():
         await execute(conn, f"ALTER TABLE {CLONE} RENAME COLUMN {quote(column)} TO {quote(to)}")
-    return await _read_definitions(conn)
+    return await _read_definitions(conn) if indexes or checks else {}
 
 
 async def _read_definitions(conn: AsyncConnection) -> dict[str, str]:

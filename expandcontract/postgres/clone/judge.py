@@ -107,7 +107,8 @@ async def _further(
 
 
 async def _refuse_no_null(conn: AsyncConnection, column: Column) -> None:
-    if not await _takes_null(conn, column.type):
+    # Such equality has no domain, which alone may take no NULL.
+    if not column.plain_equality and not await _takes_null(conn, column.type):
         raise UnsupportedShape(
             f"{quote(column.name)} is of a domain that takes no NULL: {column.type}.",
             why="The hidden side must be able to be NULL, or a write of new code would fail.",

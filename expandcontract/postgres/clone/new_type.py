@@ -69,19 +69,12 @@ async def new_type_of(
 ) -> NewType:
     """Return the type that was asked for, as the server spells it. Raises BadExpression, UnsupportedShape."""
     wanted = column.type if question.type is None else single(question.type, "--type")
-    ((before,),) = await rows(conn, _COLUMNS, CLONE)
     try:
         async with conn.begin_nested():
-            filenode = await rows(conn, _FILENODE, CLONE)
-            if question.type is not None:
-                async with evaluating(conn):
-                    await execute(conn, NOTHING_BUT_A_TYPE.format(type=wanted))
-            await execute(conn, f"ALTER TABLE {CLONE} ADD COLUMN ec_type {wanted}")
-            rewritten = filenode != await rows(conn, _FILENODE, CLONE)
-            ((after,),) = await rows(conn, _COLUMNS, CLONE)
-            ((more,),) = await rows(conn, _MORE_THAN_A_TYPE, CLONE)
-            if more or after != before + 1:
-                raise BadExpression(f"{wanted!r} is not a type.", why="It says more than the name of a type.")
+            if question.type is None:
+                rewritten = await _add(conn, wanted, whole=not column.plain_equality)
+            else:
+                rewritten = await _add_as_said(conn, wanted)
             (found,) = await unqualified(conn, _TYPE)
             await execute(conn, f"ALTER TABLE {CLONE} DROP COLUMN ec_type")
     except DBAPIError as error:
@@ -98,6 +91,28 @@ async def new_type_of(
     # The old column's collation goes along, and with it whether equal means identical.
     plain = new_type.plain_equality and column.plain_equality
     return replace(new_type, collation=column.collation, plain_equality=plain)
+
+
+async def _add_as_said(conn: AsyncConnection, wanted: str) -> bool:
+    """Add a column of what somebody wrote for a type; return whether that rewrote the table."""
+    ((before,),) = await rows(conn, _COLUMNS, CLONE)
+    async with evaluating(conn):
+        await execute(conn, NOTHING_BUT_A_TYPE.format(type=wanted))
+    rewritten = await _add(conn, wanted, whole=True)
+    ((after,),) = await rows(conn, _COLUMNS, CLONE)
+    ((more,),) = await rows(conn, _MORE_THAN_A_TYPE, CLONE)
+    if more or after != before + 1:
+        raise BadExpression(f"{wanted!r} is not a type.", why="It says more than the name of a type.")
+    return rewritten
+
+
+async def _add(conn: AsyncConnection, wanted: str, *, whole: bool) -> bool:
+    """Add a column of a type; return whether that rewrote the table. Who does not ask for the `whole` of it
+    knows that no domain does so.
+    """
+    before = await rows(conn, _FILENODE, CLONE) if whole else None
+    await execute(conn, f"ALTER TABLE {CLONE} ADD COLUMN ec_type {wanted}")
+    return whole and before != await rows(conn, _FILENODE, CLONE)
 
 
 async def _base_type(conn: AsyncConnection, domain: str, table: RelationName, question: Question) -> str:
