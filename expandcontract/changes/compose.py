@@ -44,7 +44,11 @@ def compose(  # noqa: PLR0913 - what a plan is made of
     `apart` says that it may be a partition, or a child, by itself; `makes_table` that expand makes it.
     The table is called `aside` while a view stands under its name, and `final` from contract on.
     """
-    steps = sections(snapshot.table, parts, sentences, final=final)
+    own = {name.sql for name in (snapshot.table, aside, final) if name is not None}
+    steps = {
+        section: tuple(step.telling(own) for step in found)
+        for section, found in sections(snapshot.table, parts, sentences, final=final).items()
+    }
     # What names rows once a validation has met one needs no look before.
     run = [step for section, found in steps.items() if section != Section.REPAIR for step in found]
     columns = bool(brings or hidden or (retires and aside))

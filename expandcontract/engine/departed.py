@@ -4,21 +4,13 @@ Retention drops or detaches the oldest of them at any time. What a step would do
 rows went with it. A statement that names it would fail for ever.
 """
 
-import re
-from collections.abc import Collection
 from dataclasses import dataclass, replace
 
 from expandcontract.engine import other_tables
 from expandcontract.engine.leased_work import Work
 from expandcontract.model.plan import Plan
-from expandcontract.model.step import Transactional
+from expandcontract.model.step import Elsewhere, Step, Transactional
 from expandcontract.postgres.query import rows
-
-#: A constant, or the body of a function: what it says is not what the statement is about. Quoted names are
-#: passed over.
-_CONSTANT = re.compile(
-    r"""(?P<text>E?'(?:[^'\\]|\\.|'')*'|(?P<tag>\$(?:[^\W\d]\w*)?\$).*?(?P=tag))|"(?:[^"]|"")*\"""", re.DOTALL
-)
 
 
 @dataclass(frozen=True)
@@ -67,41 +59,40 @@ def _beside(plan: Plan) -> set[str]:
     return locked - {name.sql for name in plan.tables}
 
 
-def without(action: Transactional, departed: Departed) -> Transactional:
-    """Pure. Return what is left of an action when nothing of those that left is locked or altered.
+def without(step: Step, action: Transactional, departed: Departed) -> Transactional:
+    """Pure. Return what is left of a step's action when nothing of those that left is locked or altered.
 
     From one that stands by itself our triggers are dropped all the same: it kept them if it was a child.
     """
     if not departed.all | departed.moved:
         return action
+    elsewhere = {each.place: each for each in step.elsewhere}
     kept = tuple(
-        _if_there(each) if _about(each, departed.apart) else each
-        for each in action.statements
-        if not _is_void(each, departed)
+        (_present(each, elsewhere.get(place), departed), elsewhere.get(place))
+        for place, each in enumerate(action.statements)
+        if not _is_void(elsewhere.get(place), departed)
     )
+    statements = tuple(statement for statement, _ in kept)
+    about = {each.table for _, each in kept if each is not None}
     locks = tuple(
         lock
         for lock in action.locks
         if lock.relation not in departed.all | departed.moved
-        or (lock.relation in departed.apart and any(_about(each, {lock.relation}) for each in kept))
-        or (lock.relation in departed.moved and other_tables.named(kept, lock.relation))
+        or (lock.relation in departed.apart and lock.relation in about)
+        or (lock.relation in departed.moved and other_tables.named(statements, lock.relation))
     )
-    return replace(action, statements=kept, locks=locks)
+    return replace(action, statements=statements, locks=locks)
 
 
-def _is_void(statement: str, departed: Departed) -> bool:
-    if _about(statement, departed.missing):
-        return True
-    return not statement.startswith("DROP TRIGGER ") and _about(statement, departed.apart)
-
-
-def _if_there(drop: str) -> str:
-    return drop if " IF EXISTS " in drop else drop.replace("DROP TRIGGER ", "DROP TRIGGER IF EXISTS ", 1)
-
-
-def _about(statement: str, names: Collection[str]) -> bool:
-    if not names:
+def _is_void(elsewhere: Elsewhere | None, departed: Departed) -> bool:
+    if elsewhere is None:
         return False
-    one = "|".join(map(re.escape, names))
-    bare = _CONSTANT.sub(lambda found: "''" if found["text"] is not None else found[0], statement)
-    return re.search(rf'(?<![\w$"])(?:TABLE|ON) (?:ONLY )?(?:{one})(?![\w$".])', bare) is not None
+    left = elsewhere.table in departed.apart and not elsewhere.takes_down
+    return left or elsewhere.table in departed.missing
+
+
+def _present(statement: str, elsewhere: Elsewhere | None, departed: Departed) -> str:
+    """Return what takes a trigger of ours down whether or not it is there, from one that stands by itself."""
+    if elsewhere is None or elsewhere.table not in departed.apart or " IF EXISTS " in statement:
+        return statement
+    return statement.replace("DROP TRIGGER ", "DROP TRIGGER IF EXISTS ", 1)

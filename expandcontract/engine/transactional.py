@@ -64,7 +64,7 @@ async def run(work: Work, section: Section, step: Step, action: Transactional, e
     """Run a step and journal it, once. Raises DBAPIError, or what stopped it before anything was done."""
     context = work.context
     began = time.monotonic()
-    action = await _present(work, action)
+    action = await _present(work, step, action)
     of_others = other_tables.refusals(work, action)
 
     async def prepare(conn: AsyncConnection) -> Sequence[str]:
@@ -108,9 +108,9 @@ async def run(work: Work, section: Section, step: Step, action: Transactional, e
         raise
 
 
-async def _present(work: Work, action: Transactional) -> Transactional:
+async def _present(work: Work, step: Step, action: Transactional) -> Transactional:
     """Return the action without what is not there, or not there yet."""
-    action = front.present(work.situation, departed.without(action, await departed.of(work)))
+    action = front.present(work.situation, departed.without(step, action, await departed.of(work)))
     if not work.situation.to_come:
         return action
     own = work.plan.table.sql

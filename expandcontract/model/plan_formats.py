@@ -5,7 +5,7 @@ statements. Ids and statements are read here, of what was stored, and nowhere el
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from expandcontract.model.errors import LedgerTooNew
@@ -14,7 +14,7 @@ from expandcontract.model.phases import Section, Stage, State
 from expandcontract.model.step import Occasion, Upkeep
 
 #: That of this version.
-FORMAT = 3
+FORMAT = 4
 
 _Data = dict[str, Any]
 
@@ -54,6 +54,47 @@ def _third(data: _Data) -> _Data:
     return _without_upkeep(data) | {"upkeep": upkeep, "others": others, "format": 3}
 
 
+def _fourth(data: _Data) -> _Data:
+    """Steps say which of their statements are about another table."""
+    sections = data.get("sections", {})
+    own = {_sql(data[key]) for key in ("table", "aside", "final_table") if data.get(key)}
+    actions = [step["action"] for steps in sections.values() for step in steps]
+    others = {*data.get("catalog", {}).get("leaves", ())}
+    others |= {_sql(each["table"]) for each in data.get("others", ())}
+    others |= {lock["relation"] for action in actions for lock in action.get("locks", ())}
+    told = {
+        section: [_telling(step, sorted(others - own)) for step in steps]
+        for section, steps in sections.items()
+    }
+    return data | ({"sections": told} if told else {}) | {"format": 4}
+
+
+def _telling(step: _Data, others: Sequence[str]) -> _Data:
+    elsewhere = list(_elsewhere(step, others)) if others else []
+    return step | {"elsewhere": elsewhere} if elsewhere else step
+
+
+def _sql(name: Mapping[str, str]) -> str:
+    return f"{quote(name['schema'])}.{quote(name['name'])}"
+
+
+#: A constant, or the body of a function: what it says is not what the statement is about. Quoted names are
+#: passed over.
+_CONSTANT = re.compile(
+    r"""(?P<text>E?'(?:[^'\\]|\\.|'')*'|(?P<tag>\$(?:[^\W\d]\w*)?\$).*?(?P=tag))|"(?:[^"]|"")*\"""", re.DOTALL
+)
+
+
+def _elsewhere(step: _Data, named: Sequence[str]) -> Iterator[_Data]:
+    about = re.compile(rf'(?<![\w$"])(?:TABLE|ON) (?:ONLY )?({"|".join(map(re.escape, named))})(?![\w$".])')
+    for place, statement in enumerate(step["action"].get("statements") or ()):
+        bare = _CONSTANT.sub(lambda found: "''" if found["text"] is not None else found[0], statement)
+        found = about.search(bare)
+        if found is not None:
+            takes_down = statement.startswith("DROP TRIGGER ")
+            yield {"place": place, "table": found[1], "takes_down": takes_down}
+
+
 _UPKEEP = ("trigger", "first_trigger", "functions", "hidden_functions")
 
 
@@ -89,7 +130,7 @@ def _named(pair: _Data | None, side: str, more: str) -> list[str]:
 
 
 #: By the format that is read.
-_NEXT: Mapping[int, Callable[[_Data], _Data]] = {1: _second, 2: _third}
+_NEXT: Mapping[int, Callable[[_Data], _Data]] = {1: _second, 2: _third, 3: _fourth}
 
 #: Adds the rule, checks all rows against it, takes it back.
 _BESIDE_CONTRACT = ("filled:require", "filled:prove", "filled:allow")

@@ -1,8 +1,9 @@
 """A step of a plan: what is journaled as one, with one of three actions. Pure data."""
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Literal, TypeAlias
+from typing import Literal, Self, TypeAlias
 
 from expandcontract.model.phases import Stage, State
 
@@ -35,6 +36,30 @@ class ViewLock(Lock):
     """
 
     view: Literal[True]
+
+
+class OnTable(str):
+    """A statement that says which table it is about, as SQL: a table that may be gone before it runs."""
+
+    __slots__ = ("table",)
+    table: str
+
+    def __new__(cls, statement: str, table: str) -> Self:
+        """Return the statement, which is about `table`."""
+        said = super().__new__(cls, statement)
+        said.table = table
+        return said
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """That a step's statement at `place`, from 0, is about another table than the change's own: a partition,
+    a child by inheritance, one that refers to it. With `takes_down` it takes a trigger of ours from there.
+    """
+
+    place: int
+    table: str
+    takes_down: bool = False
 
 
 @dataclass(frozen=True)
@@ -242,7 +267,8 @@ class Step:
     its `occasion`. `brings` is what stands on the new side after it, as SQL: quoted names of indexes and
     constraints, DEFAULT, NOT NULL. `adopts` is the index of partitions that must be there first. The step
     fails where rows are equal in `unique`, columns as SQL. `beside` are those of its statements that clear
-    away what does not go with the table. What it does `ages`: whoever goes on does it anew.
+    away what does not go with the table. What it does `ages`: whoever goes on does it anew. `elsewhere` are
+    those of its statements that are about another table than the change's own.
     """
 
     id: str
@@ -261,6 +287,22 @@ class Step:
     unique: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     ages: bool = False
+    elsewhere: tuple[Elsewhere, ...] = ()
+
+    def telling(self, own: Collection[str]) -> "Step":
+        """Return the step as it says which statements are not about the change's `own` table, whatever names
+        the plan gives that.
+        """
+        if not isinstance(self.action, Transactional):
+            return self
+        return replace(
+            self,
+            elsewhere=tuple(
+                Elsewhere(place, each.table, each.startswith("DROP TRIGGER "))
+                for place, each in enumerate(self.action.statements)
+                if isinstance(each, OnTable) and each.table not in own
+            ),
+        )
 
     @property
     def keeps(self) -> bool:
@@ -288,4 +330,6 @@ class Step:
 
 
 #: The fields of a step that say when it runs, and what for, but nothing of what: no part of a fingerprint.
-NOT_RUN = frozenset({"makes", "restores", "occasion", "brings", "adopts", "unique", "beside", "ages"})
+NOT_RUN = frozenset({
+    "makes", "restores", "occasion", "brings", "adopts", "unique", "beside", "ages", "elsewhere",
+})  # fmt: skip

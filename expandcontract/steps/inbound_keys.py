@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from expandcontract.model.names import RelationName, do, literal, quote
-from expandcontract.model.step import Action, LockMode, Step, Transactional
+from expandcontract.model.step import Action, LockMode, OnTable, Step, Transactional
 from expandcontract.postgres.catalog.constraint import Constraint
 from expandcontract.steps import tables
 from expandcontract.steps.parts import Part
@@ -61,6 +61,7 @@ END""")
 def _again(key: Constraint) -> tuple[str, ...]:
     late = "" if not key.enforced or key.definition.endswith(" NOT VALID") else " NOT VALID"
     add = f"ALTER TABLE {key.table.sql} ADD CONSTRAINT {quote(key.name)} {key.definition}{late}"
-    if key.comment is None:
-        return (add,)
-    return (add, tables.comment_on("CONSTRAINT", f"{quote(key.name)} ON {key.table.sql}", key.comment))
+    found = [add]
+    if key.comment is not None:
+        found.append(tables.comment_on("CONSTRAINT", f"{quote(key.name)} ON {key.table.sql}", key.comment))
+    return tuple(OnTable(each, key.table.sql) for each in found)

@@ -16,6 +16,7 @@ from expandcontract.model.step import (
     Lock,
     LockMode,
     Occasion,
+    OnTable,
     Purpose,
     Step,
     Sweep,
@@ -125,7 +126,7 @@ def stop(keeping: Keeping) -> Step:
 def drop(keeping: Keeping) -> tuple[str, ...]:
     """Return the statements that remove the triggers, whether or not they are there."""
     triggers = (
-        f"DROP TRIGGER IF EXISTS {quote(name)} ON {table}"
+        OnTable(f"DROP TRIGGER IF EXISTS {quote(name)} ON {table}", table)
         for table in keeping.tables
         for name in keeping.triggers
     )
@@ -153,8 +154,8 @@ def _trigger(keeping: Keeping, table: str, name: str, events: str, when: str) ->
     function = f"{quote(keeping.schema)}.keep_new({', '.join(map(literal, arguments))})"
     create = f"CREATE OR REPLACE TRIGGER {quote(name)} AFTER {events} ON {table} FOR EACH ROW"
     return (
-        f"{create} WHEN ({when}) EXECUTE FUNCTION {function}",
-        f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {quote(name)}",
+        OnTable(f"{create} WHEN ({when}) EXECUTE FUNCTION {function}", table),
+        OnTable(f"ALTER TABLE {table} ENABLE ALWAYS TRIGGER {quote(name)}", table),
     )
 
 
@@ -175,8 +176,10 @@ def completed(plan: Plan, ledger: str) -> Plan:
     if plan.sides.more or any(step.makes == Upkeep.KEEPING for step in plan.steps(Section.ROLLBACK)):
         return plan
     keeping = of(plan, ledger)
-    rollback = (*steps(keeping), *(_with_drops(step, keeping) for step in _removing(plan)))
-    repair = (*plan.steps(Section.REPAIR), stop(keeping))
+    own = {name.sql for name in plan.tables}
+    made = (*steps(keeping), *(_with_drops(step, keeping) for step in _removing(plan)))
+    rollback = tuple(step.telling(own) for step in made)
+    repair = (*plan.steps(Section.REPAIR), stop(keeping).telling(own))
     return replace(plan, sections={**plan.sections, Section.ROLLBACK: rollback, Section.REPAIR: repair})
 
 

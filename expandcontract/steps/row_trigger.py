@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from expandcontract.model.names import RelationName, quote
 from expandcontract.model.phases import Stage
-from expandcontract.model.step import LockMode, Step, Transactional, Upkeep
+from expandcontract.model.step import LockMode, OnTable, Step, Transactional, Upkeep
 from expandcontract.steps import tables
 
 
@@ -39,8 +39,11 @@ class RowTrigger:
                 statement
                 for table in self.on
                 for statement in (
-                    f"CREATE TRIGGER {quote(self.name)} BEFORE {self.events} ON {table.sql} {call}",
-                    f"ALTER TABLE {table.sql} ENABLE ALWAYS TRIGGER {quote(self.name)}",
+                    OnTable(
+                        f"CREATE TRIGGER {quote(self.name)} BEFORE {self.events} ON {table.sql} {call}",
+                        table.sql,
+                    ),
+                    OnTable(f"ALTER TABLE {table.sql} ENABLE ALWAYS TRIGGER {quote(self.name)}", table.sql),
                 )
             ),
         )
@@ -48,7 +51,10 @@ class RowTrigger:
     @property
     def down(self) -> tuple[str, ...]:
         """The statements that take it down, where it stands."""
-        return tuple(f"DROP TRIGGER IF EXISTS {quote(self.name)} ON {table.sql}" for table in self.on)
+        return tuple(
+            OnTable(f"DROP TRIGGER IF EXISTS {quote(self.name)} ON {table.sql}", table.sql)
+            for table in self.on
+        )
 
     @property
     def function_gone(self) -> str:

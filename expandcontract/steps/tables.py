@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from expandcontract.model.names import RelationName, literal, quote, shorten
-from expandcontract.model.step import Concurrent, Lock, LockMode, Step, Transactional
+from expandcontract.model.step import Concurrent, Lock, LockMode, OnTable, Step, Transactional
 
 
 def locks(mode: LockMode, *tables: RelationName) -> tuple[Lock, ...]:
@@ -23,7 +23,7 @@ def validate(id_: str, table: RelationName, constraint: str) -> Step:
         "=",
         f"check all rows against {quote(constraint)}",
         Transactional(
-            (f"ALTER TABLE {table.sql} VALIDATE CONSTRAINT {quote(constraint)}",),
+            (OnTable(f"ALTER TABLE {table.sql} VALIDATE CONSTRAINT {quote(constraint)}", table.sql),),
             locks(LockMode.SHARE_UPDATE_EXCLUSIVE, table),
             patient=True,
         ),
@@ -33,7 +33,7 @@ def validate(id_: str, table: RelationName, constraint: str) -> Step:
 
 def drop_constraint(table: RelationName, name: str) -> str:
     """Return what takes a constraint back, whether or not it is there."""
-    return f"ALTER TABLE {table.sql} DROP CONSTRAINT IF EXISTS {quote(name)}"
+    return OnTable(f"ALTER TABLE {table.sql} DROP CONSTRAINT IF EXISTS {quote(name)}", table.sql)
 
 
 def not_null(  # noqa: PLR0913 - what a NOT NULL may be

@@ -7,7 +7,7 @@ turn does not come about it is dropped again.
 from collections.abc import Sequence
 
 from expandcontract.model.names import dollar_quote, literal, quote
-from expandcontract.model.step import LockMode, Step, Transactional
+from expandcontract.model.step import LockMode, OnTable, Step, Transactional
 from expandcontract.postgres.catalog.snapshot import Snapshot
 from expandcontract.steps import indexes, tables
 from expandcontract.steps.indexes import Standing
@@ -95,9 +95,12 @@ def constraint(index: Standing, kind: str, columns: str, timing: str = "") -> Pa
     """
     parts = index.parts if index.leaves is not None else (index,)
     built = tuple(step for each in parts for step in indexes.given_up(indexes.build(each), each))
-    add = tuple(
-        f"ALTER TABLE {each.table.sql} ADD CONSTRAINT {quote(each.name)} {kind} USING INDEX "
-        f"{quote(each.name)}{timing}"
+    add: tuple[str, ...] = tuple(
+        OnTable(
+            f"ALTER TABLE {each.table.sql} ADD CONSTRAINT {quote(each.name)} {kind} USING INDEX "
+            f"{quote(each.name)}{timing}",
+            each.table.sql,
+        )
         for each in parts
     )
     if index.leaves is not None:

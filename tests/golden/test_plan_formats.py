@@ -86,12 +86,14 @@ def test_where_the_trigger_of_a_pair_stands(one_way: bool, swap: bool, stages: l
         "hidden_functions": [],
         "pair": None,
     }
-    read = present({**bare, "swap": swap, "others": [{"table": "x", **bare}, said], "format": 2})
+    first, second = ({"schema": "public", "name": name} for name in ("x", "y"))
+    others = [{"table": first, **bare}, {"table": second, **said}]
+    read = present({**bare, "swap": swap, "others": others, "format": 2})
     (kept,) = read["upkeep"]
     assert (kept["site"], kept["trigger"], kept["first_trigger"]) == (2, "~ec_1", "!ec_1")
     assert (kept["old_columns"], kept["new_columns"]) == (["a"], ["b", "c"])
     assert (kept["stages"], kept["notes_use"]) == (stages, not swap)
-    assert read["others"] == [{"table": "x", "pair": None}, {"pair": pair}]
+    assert read["others"] == [{"table": first, "pair": None}, {"table": second, "pair": pair}]
 
 
 def test_what_contract_proves_stands_in_contract() -> None:

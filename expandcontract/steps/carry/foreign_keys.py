@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from expandcontract.model.names import RelationName, quote, shorten
 from expandcontract.model.notes import Note
-from expandcontract.model.step import LockMode, Step, Transactional
+from expandcontract.model.step import LockMode, OnTable, Step, Transactional
 from expandcontract.postgres.catalog.constraint import Constraint
 from expandcontract.postgres.catalog.index import Index
 from expandcontract.steps import tables
@@ -183,7 +183,7 @@ def _statements(
     statements = [f"ALTER TABLE {table.sql} ADD CONSTRAINT {quote(name)} {definition}{timing}"]
     if key.comment is not None:
         statements.append(tables.comment_on("CONSTRAINT", f"{quote(name)} ON {table.sql}", key.comment))
-    return statements
+    return [OnTable(each, table.sql) for each in statements]
 
 
 def _bare(key: Constraint) -> str:

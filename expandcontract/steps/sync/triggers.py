@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from expandcontract.model.change import Mode
 from expandcontract.model.names import RelationName, literal, quote
+from expandcontract.model.step import OnTable
 from expandcontract.steps.sync import parsed, predicates, rows
 from expandcontract.steps.sync.subject import Sync
 
@@ -63,7 +64,7 @@ def drop(sync: Sync, tables: Sequence[RelationName], *, must_be_there: bool = Fa
     if sync.judges:
         names[sync.stored] = "IF EXISTS "
     return tuple(
-        f"DROP TRIGGER {if_exists}{quote(name)} ON {table.sql}"
+        OnTable(f"DROP TRIGGER {if_exists}{quote(name)} ON {table.sql}", table.sql)
         for table in tables
         for name, if_exists in names.items()
     )
@@ -98,7 +99,9 @@ def put_on(
     events = f"{'AFTER INSERT' if after else 'BEFORE INSERT OR UPDATE'} ON {table.sql}"
     call = f"{function.sql}({argument and literal(argument)})"
     return (
-        f"CREATE TRIGGER {quote(name)} {events} FOR EACH ROW{when} EXECUTE FUNCTION {call}",
+        OnTable(
+            f"CREATE TRIGGER {quote(name)} {events} FOR EACH ROW{when} EXECUTE FUNCTION {call}", table.sql
+        ),
         # Without ALWAYS logical replication (session_replication_role = replica) would write past it.
-        f"ALTER TABLE {table.sql} ENABLE ALWAYS TRIGGER {quote(name)}",
+        OnTable(f"ALTER TABLE {table.sql} ENABLE ALWAYS TRIGGER {quote(name)}", table.sql),
     )
