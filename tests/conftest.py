@@ -20,7 +20,7 @@ from hypothesis import HealthCheck, settings
 from expandcontract.ledger.migrate import migrate
 from expandcontract.postgres.connect import Database
 from expandcontract.testing.server import Server, available_versions
-from tests.rotation import take_turns
+from tests.rotation import leave_out, take_turns
 
 if TYPE_CHECKING:
     from tests.chaos.nursery import Nursery
@@ -78,9 +78,11 @@ def pytest_report_header() -> str:
 
 
 @pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Say which cases are slow in this commit, before those that are not asked for are left out."""
     take_turns(items)
+    if left := leave_out(items):
+        config.hook.pytest_deselected(items=left)
 
 
 @pytest.hookimpl(wrapper=True)

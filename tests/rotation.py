@@ -14,6 +14,9 @@ T = TypeVar("T")
 #: Set by `make soak`.
 ALL = os.environ.get("EC_TEST_ALL") == "1"
 
+#: Of all tests that are asked for every such one is run, another one in each commit.
+PART = int(os.environ.get("EC_TEST_PART", "1"))
+
 
 def part(items: Sequence[T], of: int, *, later: int = 0) -> Sequence[T]:
     """Return every `of`th item, from a place that the commit chooses: the same one for whoever tests it.
@@ -41,6 +44,18 @@ def take_turns(items: Sequence[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
             if slow or item not in part(each, of, later=1):
                 item.add_marker(pytest.mark.soak)
+
+
+def leave_out(items: list[pytest.Item]) -> list[pytest.Item]:
+    """Take out what `EC_TEST_PART` leaves to other commits, and return it: the same one in whatever order the
+    tests are. It has nothing to do with whose turn it is, or what two parts leave out would never be run.
+    """
+    chosen = 0 if ALL else (_number() >> 16) % PART
+    in_order: list[pytest.Item] = sorted(items, key=lambda item: item.nodeid)
+    left = [item for place, item in enumerate(in_order) if not ALL and place % PART != chosen]
+    gone = set(left)
+    items[:] = [item for item in items if item not in gone]
+    return left
 
 
 @cache

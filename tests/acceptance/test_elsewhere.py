@@ -12,6 +12,7 @@ from expandcontract.engine.verbs import control, doctor
 from expandcontract.model.errors import CopiedDatabase, GateShut
 from expandcontract.model.events import TookOver
 from expandcontract.model.phases import State
+from expandcontract.postgres import connect
 from expandcontract.testing.server import Server, available_versions
 from tests.acceptance.cycle import Life, living
 from tests.conftest import VERSION
@@ -26,7 +27,7 @@ SETTINGS = {"fsync": "off", "shared_buffers": "16MB"}
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-async def test_a_failover_in_the_middle_of_a_comparison() -> None:
+async def test_a_failover_in_the_middle_of_a_comparison(monkeypatch: pytest.MonkeyPatch) -> None:
     """The primary dies while rows are compared. On the standby that was promoted the dead process' lease is
     void at once, the comparison goes on where it was, and what new code wrote is there.
     """
@@ -43,6 +44,7 @@ async def test_a_failover_in_the_middle_of_a_comparison() -> None:
             await until(lambda: life.value(held), comparing)
             await _replayed(standby, await life.value("SELECT pg_current_wal_lsn()::text"))
             await life.app.close()
+            monkeypatch.setattr(connect, "AWAY_SECONDS", 1.0)  # of a server that will not come back
             primary.stop("immediate")
             comparing.cancel()
             with suppress(asyncio.CancelledError, Exception):

@@ -47,3 +47,18 @@ def test_each_case_has_its_turn(
     assert found[0] == list(tiers) * (6 // len(tiers))
     for case in zip(*found, strict=True):
         assert sorted(case) == sorted(tiers)
+
+
+def test_a_part_of_all_is_another_one_in_each_commit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever their order is, every test is in one of the parts, and what is left out is returned."""
+    monkeypatch.setattr(rotation, "ALL", False)
+    monkeypatch.setattr(rotation, "PART", 3)
+    names = [f"tests/a.py::test_{letter}" for letter in "abcdefgh"]
+    seen = list[str]()
+    for commit in range(3):
+        monkeypatch.setattr(rotation, "_number", lambda commit=commit: commit << 16)
+        items: list[_Item] = [_Item(name) for name in reversed(names)]
+        left = rotation.leave_out(items)  # type: ignore[arg-type]
+        assert sorted([each.nodeid for each in items] + [each.nodeid for each in left]) == names
+        seen += [item.nodeid for item in items]
+    assert sorted(seen) == names
