@@ -57,6 +57,9 @@ class OneRuled(Spec):
     default: str | None = Field(
         None, description="Its default, in place of what the old one's makes", json_schema_extra=_LAST
     )
+    comment: str | None = Field(
+        None, description="Its comment, in place of the old one's", json_schema_extra=_LAST
+    )
 
     @model_validator(mode="after")
     def _acts_on_something(self) -> "OneRuled":
@@ -77,6 +80,7 @@ class OneRuled(Spec):
             unique=(new,) if self.unique else (),
             keys=() if self.references is None else (KeyAsked(new, self.references, acts),),
             defaults=() if self.default is None else ((new, self.default),),
+            comment=self.comment,
         )
 
 
@@ -195,6 +199,7 @@ def made(
         default_goes=tells_null or (default_of(question, judged) != judged.default and not said.defaults),
         tells_null=tells_null,
         types=tuple(types.items()),
+        comment=asked.comment,
     )
 
 

@@ -86,6 +86,7 @@ class ChangeTypeSpec(OneFreed):
             ("--unfit", self.unfit != Unfit.REFUSE),
             ("--upsert-new", self.upsert_new),
             ("--recreate-views", self.recreate_views),
+            ("--comment", self.comment is not None),
         ):
             if given:
                 raise ValueError(f"--instant and {option} exclude each other: there is no second column")

@@ -96,6 +96,7 @@ class RulesAsked:
     unique: tuple[str, ...] = ()
     keys: tuple[KeyAsked, ...] = ()
     defaults: tuple[tuple[str, str], ...] = ()
+    comment: str | None = None
 
 
 @dataclass(frozen=True)

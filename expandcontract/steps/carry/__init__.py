@@ -44,6 +44,7 @@ UNEVEN: tuple[Trait, ...] = (
     not_null.part,
     foreign_keys.part,
     asked.part,
+    comment.part,
     default.part,
 )
 

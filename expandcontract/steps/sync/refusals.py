@@ -69,7 +69,7 @@ class NewRules:
     `defaults` come with contract; with `default_replaced` that of the first column, whenever it comes, is
     another one than what the old side's would make, and with `default_goes` it is none: until contract it
     tells an INSERT of NULL from one that left the column out. With `tells_null` it is NULL as well, and notes
-    that it was used.
+    that it was used. `comment` is what was asked for in place of the old side's.
     """
 
     not_null: tuple[str, ...] = ()
@@ -81,6 +81,7 @@ class NewRules:
     default_goes: bool = False
     tells_null: bool = False
     types: tuple[tuple[str, str], ...] = ()
+    comment: str | None = None
 
     @property
     def held(self) -> bool:
