@@ -214,7 +214,8 @@ P28_TWO = Case(
     },
     "reviews",
     """DELETE FROM reviews; ALTER TABLE reviews ALTER stars TYPE text;
-    ALTER TABLE reviews RENAME stars TO verdict; ALTER TABLE reviews ALTER verdict SET NOT NULL, ADD CHECK (length(verdict) > 3);
+    ALTER TABLE reviews RENAME stars TO verdict;
+    ALTER TABLE reviews ALTER verdict SET NOT NULL, ADD CHECK (length(verdict) > 3);
     COMMENT ON COLUMN reviews.verdict IS 'in words'""",
     between=_p28_between,
     rolled_back=lambda life: life.sql("INSERT INTO reviews VALUES (99, NULL)"),

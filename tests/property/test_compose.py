@@ -4,6 +4,7 @@ import os
 import types
 import typing
 from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import replace
 from enum import Enum
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -21,7 +22,8 @@ from expandcontract.model.errors import BadChangeFile, EcError
 from expandcontract.model.names import MAX_BYTES, quote
 from expandcontract.model.plan import Plan, from_data, to_data
 from expandcontract.model.step import Concurrent, Sweep, Transactional
-from expandcontract.postgres.clone import Question, Trial
+from expandcontract.postgres.catalog.snapshot import Snapshot
+from expandcontract.postgres.clone import Answer, Judgement, Question, Trial
 from expandcontract.postgres.connect import Database
 from tests.kinds.cases import Case
 from tests.kinds.every import EVERY
@@ -118,8 +120,18 @@ def _answered(kept: Kept, fields: dict[str, Any]) -> Catalog:
     # What it was answered itself speaks of its own snapshot; what is said of a pair names its indexes, too.
     for other in (kept,) if isinstance(question, Question) else (kept, *KEPT):
         if other.kind == kept.kind and _shape(other.catalog.question) == _shape(question):
-            return Catalog(question, kept.catalog.snapshot, other.catalog.judgement)
+            judged = _reading(other.catalog.judgement, question, kept.catalog.snapshot)
+            return Catalog(question, kept.catalog.snapshot, judged)
     return kept.catalog
+
+
+def _reading(judged: Answer, question: object, snapshot: Snapshot) -> Answer:
+    """Let the expressions of a pair read columns of neither side, where somebody wrote any."""
+    if not (isinstance(judged, Judgement) and isinstance(question, Question) and question.using):
+        return judged
+    others = tuple(each.name for each in snapshot.columns if each.name not in question.columns)[:2]
+    forward, back = (each and replace(each, reads=others) for each in (judged.forward, judged.back))
+    return replace(judged, forward=forward, back=back)
 
 
 def _shape(question: object) -> object:
