@@ -35,6 +35,7 @@ VERBS: Mapping[str, str] = {
     "resume": "Let the workers go on.",
     "tune": "Change batch, max-rate, workers or max-lag while they work.",
     "ack": "Open a soft gate, with a reason that the ledger keeps.",
+    "fleet": "Carry a change through many databases, or through the schemas of one.",
     "alembic": "Check revisions of Alembic, and say how far they can go now.",
     "doctor": "Examine the database, its settings and what stands in the way.",
     "explain": "Say what an error code means.",

@@ -120,6 +120,7 @@ _SETTINGS = (
     ("standby", "URL", "A hot standby, whose queries are waited for before strong locks."),
     ("ledger_schema", "NAME", "The schema of the ledger. [expandcontract]"),
     ("phases", "FOLDER", "The folder of change plans. [phases]"),
+    ("fleet", "FILE", "The inventory of ec fleet. [fleet.toml]"),
     (
         "replication_origin",
         "NAME",

@@ -61,14 +61,16 @@ class Session:
             self.output.say(f"{why} Nothing to do.")
 
     @asynccontextmanager
-    async def context(self) -> AsyncIterator["Context"]:
-        """Open the database for the engine. Raises BadSetting when nobody said which."""
+    async def context(self, listener: CloseableListener | None = None) -> AsyncIterator["Context"]:
+        """Open the database for the engine; `listener` hears of it, where it is another than that of the
+        session. Raises BadSetting when nobody said which.
+        """
         from expandcontract.engine.context import Context
         from expandcontract.settings import databases
 
         settings = self.settings
         database, standby = databases.database(settings), databases.standby(settings)
-        listener = self._listener()
+        listener = listener or self._listener()
         try:
             yield Context(
                 database,

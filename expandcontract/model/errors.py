@@ -107,6 +107,14 @@ class PoolerInTheWay(UsageError):
     code = "EC211"
 
 
+class BadFleetFile(UsageError):
+    """The inventory of a fleet, or its index file, has a key that is not known, lacks one, or names something
+    that is not there: a label that no target has, a wave, a database twice.
+    """
+
+    code = "EC212"
+
+
 # -- refused: exit 4, nothing was changed
 # ------------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -12,7 +13,7 @@ from pydantic import TypeAdapter
 
 from expandcontract.model.change import Change, Pair
 from expandcontract.model.forecast import Forecast
-from expandcontract.model.names import RelationName
+from expandcontract.model.names import RelationName, quote
 from expandcontract.model.notes import Note, Words
 from expandcontract.model.phases import Section, Stage, State
 from expandcontract.model.plan_formats import FORMAT, present
@@ -243,13 +244,41 @@ def from_data(data: Mapping[str, Any]) -> Plan:
     return replace(read, stored=_fingerprint(data))
 
 
+def likeness(plan: Plan, schema: str, name: str) -> str:
+    """Return twelve hex digits that plans of two schemas share which are alike but for the schema, and for
+    what the change is called there: `name` is what it is called everywhere.
+    """
+    place = quote(schema)
+    names = "|".join(re.escape(f"{each}.") for each in {place, place.replace("'", "''")})
+    written = re.compile(rf'(?<![\w$."])(?:{names})')
+
+    def of_any(value: Any) -> Any:  # noqa: ANN401 - JSON
+        match value:
+            case str():
+                value = value.replace(plan.change.name, name)
+                return ":schema" if value == schema else written.sub(":schema.", value)
+            case dict():
+                return {key: of_any(each) for key, each in value.items()}
+            case list():
+                return [of_any(each) for each in value]
+            case _:
+                return value
+
+    return _digest(of_any(_told(to_data(plan))))[:12]
+
+
 def _fingerprint(data: Mapping[str, Any]) -> str:
+    return _digest(_told(data))[:12]
+
+
+def _told(data: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the part of a plan's data that a fingerprint is over."""
     told = {"change": data["change"], "pair": data["pair"] and _as_it_was(data["pair"])}
     told["sections"] = {
         section: [_without(step, NOT_RUN) for step in steps] for section, steps in data["sections"].items()
     }
     told["hazards"] = [_without(each, {"found"}) for each in data["hazards"] if not each.get("found")]
-    return _digest(told)[:12]
+    return told
 
 
 def _as_it_was(pair: Mapping[str, Any]) -> dict[str, Any]:

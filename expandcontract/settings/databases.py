@@ -29,6 +29,11 @@ def database(settings: Settings) -> Database:
     )
 
 
+def whereabouts(settings: Settings) -> Whereabouts:
+    """Return how the database is reached."""
+    return _whereabouts(settings, settings.database_url)
+
+
 def standby(settings: Settings) -> Database | None:
     """Return the standby that was named, if any. Raises UsageError."""
     return Database(_whereabouts(settings, settings.standby)) if settings.standby else None

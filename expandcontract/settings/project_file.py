@@ -16,11 +16,13 @@ from expandcontract.model.errors import BadSetting
 
 #: Settings that make `ec` run, open or ask something, by the table that they are in ("" for the outer one).
 _ACTING: Mapping[str, frozenset[str]] = {
-    "": frozenset({"database_url", "database_url_file", "password_file", "direct_url", "standby", "hooks"}),
+    "": frozenset(
+        {"database_url", "database_url_file", "password_file", "direct_url", "standby", "fleet", "hooks"}
+    ),
     "throttle": frozenset({"query", "http"}),
 }
 #: Settings that are paths of files.
-_FILES = ("database_url_file", "password_file")
+_FILES = ("database_url_file", "password_file", "fleet")
 
 
 class ProjectFile:

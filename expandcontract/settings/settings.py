@@ -83,6 +83,9 @@ class Settings(BaseSettings):
     )
     ledger_schema: str = Field("expandcontract", min_length=1, description="The schema of the ledger.")
     phases: Path = Field(Path("phases"), description="The folder of change plans.")
+    fleet: Path = Field(
+        Path("fleet.toml"), description="The inventory of `ec fleet`: which databases there are."
+    )
     replication_origin: str = Field(
         "",
         pattern="^([a-z][a-z0-9_]{0,40})?$",
