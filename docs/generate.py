@@ -19,6 +19,7 @@ from expandcontract import orm
 from expandcontract.changes import registry
 from expandcontract.cli import views
 from expandcontract.cli.app import VERBS
+from expandcontract.cli.commands.fleet import COMMANDS as FLEET
 from expandcontract.cli.entry import run
 from expandcontract.cli.options import THROTTLES
 from expandcontract.cli.views.explain import EXITS
@@ -104,6 +105,8 @@ def _commands() -> str:
                 for name in ("check", "target", "plan")
                 for block in (f"### ec alembic {name}", _help(verb, name))
             ]
+        if verb == "fleet":
+            blocks += [block for name in FLEET for block in (f"### ec fleet {name}", _help(verb, name))]
         if verb == "start":
             blocks += [
                 block for kind in registry.kinds() for block in (f"### ec start {kind}", _help(verb, kind))

@@ -57,7 +57,7 @@ def _choose(situations: Sequence[Situation], verb: Verb, name: str | None) -> Si
 def _planned(session: Session, name: str) -> bool:
     from expandcontract.engine import plan_files
 
-    return name in plan_files.names(session.phases)
+    return plan_files.has(session.phases, name)
 
 
 def _never_started(verb: Verb, name: str) -> str:

@@ -44,7 +44,7 @@ async def wanted(context: "Context", asked: Asked, phases: Path) -> PlanTarget |
     if change is None:
         return None
     situation = next((found for found in situations if found.name == change.name), None)
-    kept = plan_files.find(phases, change.name) if change.name in plan_files.names(phases) else None
+    kept = plan_files.find(phases, change.name) if plan_files.has(phases, change.name) else None
     return PlanTarget(change, situation, kept)
 
 
@@ -68,7 +68,7 @@ async def keep_folder(context: "Context", found: PlanTarget, phases: Path) -> No
 def command(verb: str, found: PlanTarget, phases: Path) -> str:
     """Return the command that a verb is run by again: with the change's name where it can be found by it."""
     change = found.change
-    if found.situation is not None or change.name in plan_files.names(phases):
+    if found.situation is not None or plan_files.has(phases, change.name):
         return f"ec {verb} {change.name}"
     spec = registry.load(change.kind).spec
     return shlex.join(["ec", verb, change.kind, *words(spec, change.spec)])
@@ -86,7 +86,7 @@ def of_kind(asked: KindAsked, phases: Path, situations: Sequence[Situation]) -> 
 
 def of_name(name: str, phases: Path, situations: Sequence[Situation]) -> Change:
     """Return the plan or the change of that name. Raises UsageError with the nearest kind or change."""
-    if name in plan_files.names(phases):
+    if plan_files.has(phases, name):
         return plan_files.find(phases, name).change
     for situation in situations:
         if situation.name == name:

@@ -4,8 +4,8 @@ import difflib
 import json
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +45,30 @@ def names(root: Path) -> tuple[str, ...]:
     return tuple(sorted(file.parent.name for file in root.glob(f"*/{FILE}"))) if root.is_dir() else ()
 
 
+def has(root: Path, name: str) -> bool:
+    """Return whether `root` has a plan for the change of that name."""
+    return _folder(name, names(root)) is not None
+
+
+def _folder(name: str, known: Collection[str]) -> str | None:
+    """Return whose folder it is: where a tenant's change has its schema in its name, that of all tenants."""
+    plain = name.rpartition("@")[0]
+    return next((each for each in (name, plain) if each in known), None)
+
+
 def find(root: Path, name: str) -> Reviewed:
     """Read the change of that name. Raises UnknownChange (with the nearest) and BadChangeFile."""
-    if name not in names(root):
+    folder = _folder(name, names(root))
+    if folder is None:
         near = difflib.get_close_matches(name, names(root), n=1)
         raise UnknownChange(
             f"There is no change {name!r} in {root}/.", why=f"Did you mean {near[0]}?" if near else ""
         )
-    return read(root / name)
+    found = read(root / folder)
+    if folder == name:
+        return found
+    # What was reviewed there was made under another name, and for another schema.
+    return replace(found, change=replace(found.change, name=name), fingerprint=None)
 
 
 def read(folder: Path) -> Reviewed:

@@ -12,7 +12,7 @@ from expandcontract.engine.verbs.backfill import BackfillOptions
 from expandcontract.engine.verbs.start import Consent, require_same
 from expandcontract.fleet.index_file import Index
 from expandcontract.fleet.outcome import Outcome
-from expandcontract.fleet.planning import seen
+from expandcontract.fleet.planning import COMPILED, seen
 from expandcontract.fleet.target import Target
 from expandcontract.model.change import Change
 from expandcontract.model.phases import Stage
@@ -67,7 +67,7 @@ async def advance(context: Context, target: Target, errand: Errand) -> Outcome[S
         if reached(known, errand.goal):
             return Outcome(target, known, passed="there already")
     consent = errand.consent
-    if errand.index is not None and (known is None or known.stage in (Stage.NOT_STARTED, Stage.ROLLED_BACK)):
+    if errand.index is not None and (known is None or known.stage in COMPILED):
         consent = replace(consent, reviewed=await seen(context, target, errand.change, errand.index))
     options = replace(errand.options, verify=errand.goal != Goal.READY)
     until_contract = errand.goal == Goal.CONTRACT

@@ -69,7 +69,9 @@ def read(path: Path) -> Index:
     try:
         return Index.model_validate_json(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise BadFleetFile(f"{path} cannot be read.", why=error.strerror or "", next="ec fleet plan") from error
+        raise BadFleetFile(
+            f"{path} cannot be read.", why=error.strerror or "", next="ec fleet plan"
+        ) from error
     except ValidationError as error:
         details = error.errors(include_url=False, include_input=False, include_context=False)[0]
         place = ".".join(map(str, details["loc"]))

@@ -63,7 +63,9 @@ def _template(value: SecretStr) -> SecretStr:
     try:
         fields = [name for _, name, _, _ in Formatter().parse(value.get_secret_value()) if name is not None]
     except ValueError:
-        raise ValueError("It has a brace without its other one; write {{ for a brace that is meant.") from None
+        raise ValueError(
+            "It has a brace without its other one; write {{ for a brace that is meant."
+        ) from None
     if any(name not in PLACES for name in fields):
         raise ValueError(f"In braces it may have {', '.join(PLACES)}; {{{{ is a brace that is meant.")
     return value
@@ -135,7 +137,7 @@ class Wave(_Table):
     """Targets that go together: those that `match`, and that no wave before it has."""
 
     name: Name
-    match: Matching = labels.Match()
+    match: Matching = labels.EVERY
     parallel: Few | None = None
     per_server: Few | None = None
     soak: Duration = Field(timedelta(0), description="The next wave waits for this long after it.")

@@ -37,6 +37,10 @@ class Match:
         return ", ".join(map(str, self.terms))
 
 
+#: Means everything.
+EVERY = Match()
+
+
 def parse(text: str) -> Match:
     """Read a `match`. Raises ValueError that says how one is written."""
     terms, position = [], 0

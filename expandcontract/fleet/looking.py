@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from expandcontract.fleet.outcome import Outcome
-from expandcontract.fleet.running import on_each
+from expandcontract.fleet.running import Limits, on_each
 from expandcontract.fleet.target import Target
 from expandcontract.model.errors import EcError, LedgerMissing
 from expandcontract.model.names import quote
@@ -41,7 +41,8 @@ async def look(
 ) -> tuple[Seen, ...]:
     """Return where the change is on each target; without one, every change that is open there.
 
-    `schema` is that of the ledgers, `whereabouts` says how each target is reached. A target that cannot be reached is in the answer, as one that has none.
+    `schema` is that of the ledgers, `whereabouts` says how each target is reached. A target that cannot be
+    reached is in the answer, as one that has no ledger.
     """
     databases: dict[object, list[Target]] = defaultdict(list)
     for target in targets:
@@ -50,16 +51,24 @@ async def look(
     async def act(first: Target) -> Outcome[list[Seen]]:
         mine = databases[first.database]
         names = None if change is None else [target.key(change) for target in mine]
-        return Outcome(first, _sorted_out(mine, change, await _rows(first, whereabouts(first), names, schema)))
-
-    found = await on_each([each[0] for each in databases.values()], act, parallel=AT_ONCE, stop=stop)
-    return tuple(
-        seen
-        for each in found
-        for seen in (
-            each.answer if each.answer is not None else _unreachable(databases[each.target.database], change, each)
+        return Outcome(
+            first, _sorted_out(mine, change, await _rows(first, whereabouts(first), names, schema))
         )
-    )
+
+    firsts = [each[0] for each in databases.values()]
+    found = await on_each(firsts, act, Limits(AT_ONCE), stop)
+    return tuple(seen for each in found for seen in _told(each, databases[each.target.database], change))
+
+
+def _told(found: Outcome[list[Seen]], targets: Sequence[Target], change: str | None) -> list[Seen]:
+    """Return what a database answered, or of each of its targets why it did not."""
+    if found.answer is not None:
+        return found.answer
+    error = found.error
+    if isinstance(error, LedgerMissing):
+        return [Seen(target, change, "no ledger", error.message) for target in targets]
+    why = "" if error is None else f"{error.message} {error.why}".strip()
+    return [Seen(target, change, "cannot be reached", why) for target in targets]
 
 
 #: What the slim part of a ledger's view says of its changes; $1 are their names as JSON, or null.
@@ -79,13 +88,17 @@ async def _rows(
         text = await glance.ask(where.address(), query, None if names is None else json.dumps(names))
     except EcError as error:
         if glance.state_of(error) in UNDEFINED:
-            raise LedgerMissing(f"{target.name} has no ledger in schema {quote(schema)}.", next="ec init") from error
+            raise LedgerMissing(
+                f"{target.name} has no ledger in schema {quote(schema)}.", next="ec init"
+            ) from error
         raise
     rows: list[dict[str, Any]] = json.loads(text or "[]")
     return rows
 
 
-def _sorted_out(targets: Sequence[Target], change: str | None, rows: Sequence[Mapping[str, Any]]) -> list[Seen]:
+def _sorted_out(
+    targets: Sequence[Target], change: str | None, rows: Sequence[Mapping[str, Any]]
+) -> list[Seen]:
     """Say of each target of a database where its changes are; a change is that of the target whose it is."""
     found: list[Seen] = []
     for target in targets:
@@ -98,32 +111,22 @@ def _sorted_out(targets: Sequence[Target], change: str | None, rows: Sequence[Ma
     return found
 
 
-def _unreachable(targets: Sequence[Target], change: str | None, found: Outcome[list[Seen]]) -> list[Seen]:
-    error = found.error
-    if isinstance(error, LedgerMissing):
-        return [Seen(target, change, "no ledger", error.message) for target in targets]
-    why = "" if error is None else f"{error.message} {error.why}".strip()
-    return [Seen(target, change, "cannot be reached", why) for target in targets]
-
-
 def _word(row: Mapping[str, Any]) -> tuple[str, str]:
     """Return where a change is, in a word or two, and what is in the way."""
-    statuses = {each["phase"]: each["status"] for each in row["phases"]}
-    failed = next((each for each in row["phases"] if each["status"] == "failed"), None)
-    alive = any(holder["alive"] for holder in row["holders"] or ())
-    if row["state"] == "hidden":
-        return "hidden", ""
     if row["state"] != "active":
         return str(row["state"]).replace("_", " "), ""
+    phases = {each["phase"]: each for each in row["phases"]}
+    failed = next((each for each in row["phases"] if each["status"] == "failed"), None)
+    wish = row["wish"] or {}
     if failed is not None:
         return "failed", f"{failed['phase']}: {failed['error']}"
-    if (row["wish"] or {}).get("paused"):
-        return "paused", str((row["wish"] or {}).get("paused_why") or "")
-    if alive:
-        return "running", next((name for name, status in statuses.items() if status == "running"), "")
-    if statuses.get("backfill") == "done":
-        return "ready to deploy", ""
-    return "nobody is working on it", ""
+    if wish.get("paused"):
+        return "paused", str(wish.get("paused_why") or "")
+    if any(holder["alive"] for holder in row["holders"] or ()):
+        running = [name for name, each in phases.items() if each["status"] == "running"]
+        return "running", ", ".join(running)
+    ready = phases["backfill"]["status"] == "done"
+    return ("ready to deploy" if ready else "nobody is working on it"), ""
 
 
 #: The words, the worst first.

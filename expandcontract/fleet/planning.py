@@ -1,17 +1,17 @@
 """A change compiled on every target, and which targets have the same plan."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy import select
 
 from expandcontract.changes import registry
 from expandcontract.engine import plan_files
+from expandcontract.engine import situation as situations
 from expandcontract.engine.context import Context
 from expandcontract.engine.verbs import plan as verb
 from expandcontract.engine.verbs.start import require_same
-from expandcontract.engine import situation as situations
 from expandcontract.fleet.index_file import Entry, Index, IndexedWave
 from expandcontract.fleet.outcome import Outcome
 from expandcontract.fleet.target import Round, Target
@@ -23,7 +23,8 @@ from expandcontract.model.plan import Plan, likeness
 
 #: So many targets compile at once: each tries its whole plan on an empty copy of the table.
 AT_ONCE = 8
-_COMPILED = (Stage.NOT_STARTED, Stage.ROLLED_BACK)
+#: Stages in which the plan is compiled anew.
+COMPILED = (Stage.NOT_STARTED, Stage.ROLLED_BACK)
 
 
 @dataclass(frozen=True)
@@ -44,9 +45,9 @@ async def compiled(context: Context, target: Target, change: Change) -> Compiled
     known = next(iter(await situations.load(context, [target.key(change.name)])), None)
     if known is not None:
         require_same(change, known)
-        if known.stage not in _COMPILED:
+        if known.stage not in COMPILED:
             return _alike(target, known.plan, change.name)
-    # By the name that it has everywhere, and not by that of the ledger: what is derived from it is alike then.
+    # By the name that it has everywhere, not by that of the ledger: what is derived from it is alike then.
     return _alike(target, await verb.make(context, change), change.name)
 
 
@@ -56,19 +57,24 @@ def _alike(target: Target, plan: Plan, name: str) -> Compiled:
 
 
 async def seen(context: Context, target: Target, change: Change, index: Index) -> str | None:
-    """Return the fingerprint that was seen for a target, for `ec start` to compare with. None for a schema,
-    whose plan is compared here.
-
-    Raises PlanDrifted where its plan is none that was seen: that of the target, or for one that is not in
-    the index that of any.
+    """Return the fingerprint that was seen for a target, for `ec start` to compare with; None where the plan
+    is compared here. Raises PlanDrifted where it is none that was seen.
     """
     entry = index.entries.get(target.name)
     if target.schema is None and entry is not None and entry.fingerprint is not None:
         return entry.fingerprint
+    await require_seen(context, target, change, index)
+    return None
+
+
+async def require_seen(context: Context, target: Target, change: Change, index: Index) -> None:
+    """Raise PlanDrifted where the plan of a target is none that was seen: that of the target, or of one that
+    is not in the index that of any.
+    """
+    entry = index.entries.get(target.name)
     now = await compiled(context, target, change)
-    known = index.plans if entry is None else {entry.plan}
-    if now.alike in known:
-        return now.plan.fingerprint if target.schema is None else None
+    if now.alike in (index.plans if entry is None else {entry.plan}):
+        return
     raise PlanDrifted(
         f"{target.name}: {change.name} compiles to a plan that nobody has seen: {now.alike}.",
         why="It is not in the index that ec fleet plan wrote."
@@ -120,7 +126,9 @@ def difference(group: Group, first: Group) -> tuple[str, ...]:
 
 def _sentences(plan: Plan) -> list[str]:
     steps = (step for section in plan.sections.values() for step in section)
-    return list(dict.fromkeys([*(step.sentence for step in steps), *(note.sentence for note in plan.hazards)]))
+    return list(
+        dict.fromkeys([*(step.sentence for step in steps), *(note.sentence for note in plan.hazards)])
+    )
 
 
 def index(change: str, rounds: Sequence[Round], found: Sequence[Outcome[Compiled]]) -> Index:

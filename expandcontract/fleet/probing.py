@@ -1,13 +1,13 @@
 """Whether a target can take a change: what it is, whether it may be written, how far its ledger is."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from expandcontract.engine.context import Context
 from expandcontract.fleet.opening import Open
 from expandcontract.fleet.outcome import Outcome
-from expandcontract.fleet.running import on_each
+from expandcontract.fleet.running import Limits, on_each
 from expandcontract.fleet.target import Target
 from expandcontract.ledger import migrate
 from expandcontract.model.errors import BadFleetFile, EcError, NoSuchObject, Refused
@@ -48,19 +48,14 @@ class Identity:
         return self.system, self.database, self.schema
 
 
-async def look(
-    open_: Open,
-    targets: Sequence[Target],
-    stop: asyncio.Event,
-    told: Callable[[Outcome[Identity]], None] = lambda _: None,
-) -> tuple[Outcome[Identity], ...]:
+async def look(open_: Open, targets: Sequence[Target], stop: asyncio.Event) -> tuple[Outcome[Identity], ...]:
     """Return what each target is, by name; of one that cannot be reached why not."""
 
     async def act(target: Target) -> Outcome[Identity]:
         async with open_(target) as context:
             return Outcome(target, await _identity(context, target))
 
-    found = await on_each(targets, act, parallel=AT_ONCE, stop=stop, told=told)
+    found = await on_each(targets, act, Limits(AT_ONCE), stop)
     return tuple(sorted(found, key=lambda each: each.target.name))
 
 

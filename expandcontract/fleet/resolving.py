@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 from sqlalchemy.exc import DBAPIError
@@ -100,7 +101,7 @@ async def _rows(context: Context, query: str, where: str) -> Rows:
 def _once(found: Sequence[Target]) -> tuple[Target, ...]:
     """Return them by name. Raises BadFleetFile where one is there twice."""
     ordered = sorted(found, key=lambda each: each.name)
-    for one, other in zip(ordered, ordered[1:], strict=False):
+    for one, other in pairwise(ordered):
         if one.name == other.name:
             raise BadFleetFile(
                 f"Two targets have the name {one.name!r}: {one.where}, and {other.where}.",
@@ -109,5 +110,3 @@ def _once(found: Sequence[Target]) -> tuple[Target, ...]:
     if not ordered:
         raise BadFleetFile("The inventory leads to no database.", why="No query found any.")
     return tuple(ordered)
-
-

@@ -10,7 +10,7 @@ from expandcontract.engine.context import Context
 from expandcontract.fleet.inventory import Defaults
 from expandcontract.fleet.opening import Open
 from expandcontract.fleet.outcome import Outcome
-from expandcontract.fleet.running import on_each
+from expandcontract.fleet.running import Limits, on_each
 from expandcontract.fleet.target import Round, Target
 from expandcontract.model.situation import Situation
 
@@ -31,69 +31,62 @@ class Rolled:
     whole: bool
 
 
-async def roll(
-    rounds: Sequence[Round],
-    defaults: Defaults,
-    open_: Open,
-    act: Act,
-    *,
-    stop: asyncio.Event,
-    since: Since,
-    told: Told,
-    soaking: Callable[[Round, timedelta], None],
-) -> tuple[Rolled, ...]:
-    """Return what became of each wave that was begun with.
+@dataclass(frozen=True)
+class Rolling:
+    """What is done on each target, and who hears of it.
 
-    Args:
-        rounds: the waves, in order.
-        defaults: what holds where a wave says nothing.
-        open_: opens a target.
-        act: does it on one.
-        stop: when it is set nothing further is begun.
-        since: from when a target soaks.
-        told: hears of each target.
-        soaking: hears for how long the next wave is waited with.
+    `open` opens a target, `act` does it there; `since` says from when a target soaks. `told` hears of each
+    target, `soaking` for how long the next wave is waited with. When `stop` is set nothing further is begun.
     """
-    done: list[Rolled] = []
-    for at, each in enumerate(rounds):
-        rolled, due = await _wave(each, defaults, open_, act, stop, since, told)
-        done.append(rolled)
-        if not rolled.whole or at + 1 == len(rounds):
-            return tuple(done)
-        left = due - time.monotonic()
-        if left > 0:
-            soaking(each, timedelta(seconds=left))
-            await _pause(stop, left)
-        if stop.is_set():
-            return tuple(done)
-    return tuple(done)
 
+    defaults: Defaults
+    open: Open
+    act: Act
+    stop: asyncio.Event
+    since: Since
+    told: Told
+    soaking: Callable[[Round, timedelta], None]
 
-async def _wave(
-    each: Round, defaults: Defaults, open_: Open, act: Act, stop: asyncio.Event, since: Since, told: Told
-) -> tuple[Rolled, float]:
-    """Return what became of a wave, and by this process's clock when it has soaked."""
-    due = 0.0
+    async def through(self, rounds: Sequence[Round]) -> tuple[Rolled, ...]:
+        """Return what became of each wave that was begun with."""
+        done: list[Rolled] = []
+        for at, each in enumerate(rounds):
+            rolled, due = await self._wave(each)
+            done.append(rolled)
+            if not rolled.whole or at + 1 == len(rounds):
+                break
+            left = due - time.monotonic()
+            if left > 0:
+                self.soaking(each, timedelta(seconds=left))
+                await self._pause(left)
+            if self.stop.is_set():
+                break
+        return tuple(done)
 
-    async def one(target: Target) -> Outcome[Situation]:
-        nonlocal due
-        async with open_(target) as context:
-            outcome = await act(context, target)
-        due = max(due, time.monotonic() + _left(outcome.answer, each.wave.soak, since))
-        return outcome
+    async def _wave(self, each: Round) -> tuple[Rolled, float]:
+        """Return what became of a wave, and by this process's clock when it has soaked."""
+        due = 0.0
 
-    outcomes = await on_each(
-        each.targets,
-        one,
-        parallel=each.parallel(defaults),
-        per_server=each.per_server(defaults),
-        max_failed=each.wave.max_failed,
-        stop=stop,
-        told=lambda outcome: told(each, outcome),
-    )
-    failed = sum(outcome.exit_code != 0 for outcome in outcomes)
-    whole = len(outcomes) == len(each.targets) and failed <= each.wave.max_failed
-    return Rolled(each, outcomes, whole), due
+        async def one(target: Target) -> Outcome[Situation]:
+            nonlocal due
+            async with self.open(target) as context:
+                outcome = await self.act(context, target)
+            due = max(due, time.monotonic() + _left(outcome.answer, each.wave.soak, self.since))
+            return outcome
+
+        most = each.wave.max_failed
+        limits = Limits(each.parallel(self.defaults), each.per_server(self.defaults), most)
+        outcomes = await on_each(
+            each.targets, one, limits, self.stop, lambda outcome: self.told(each, outcome)
+        )
+        failed = sum(outcome.exit_code != 0 for outcome in outcomes)
+        return Rolled(each, outcomes, len(outcomes) == len(each.targets) and failed <= most), due
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self.stop.wait(), seconds)
+        except TimeoutError:
+            return
 
 
 def _left(situation: Situation | None, soak: timedelta, since: Since) -> float:
@@ -103,10 +96,3 @@ def _left(situation: Situation | None, soak: timedelta, since: Since) -> float:
     moment = since(situation)
     gone = timedelta(0) if moment is None else situation.since(moment)
     return (soak - gone).total_seconds()
-
-
-async def _pause(stop: asyncio.Event, seconds: float) -> None:
-    try:
-        await asyncio.wait_for(stop.wait(), seconds)
-    except TimeoutError:
-        return

@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 from typing import TypeVar
 
 from sqlalchemy.exc import DBAPIError
@@ -15,14 +16,22 @@ from expandcontract.postgres import sqlstate
 T = TypeVar("T")
 
 
+@dataclass(frozen=True)
+class Limits:
+    """So many targets are at work at once (`parallel`), so many of one server (`per_server`). With more than
+    `max_failed` that failed or stopped no further one is begun. None is no limit.
+    """
+
+    parallel: int
+    per_server: int | None = None
+    max_failed: int | None = None
+
+
 async def on_each(
     targets: Sequence[Target],
     act: Callable[[Target], Awaitable[Outcome[T]]],
-    *,
-    parallel: int,
+    limits: Limits,
     stop: asyncio.Event,
-    per_server: int | None = None,
-    max_failed: int | None = None,
     told: Callable[[Outcome[T]], None] = lambda _: None,
 ) -> tuple[Outcome[T], ...]:
     """Return what became of each target that was begun with, in the order in which they ended.
@@ -30,10 +39,8 @@ async def on_each(
     Args:
         targets: in the order in which they are begun.
         act: does it.
-        parallel: so many are at work at once.
+        limits: how many at once, and when no further one is begun.
         stop: when it is set no further one is begun; those at work know it, too.
-        per_server: so many of one server are at work at once.
-        max_failed: with more that failed or stopped no further one is begun; never, where it is None.
         told: hears of each when it has ended.
     """
     waiting, busy = list(targets), Counter[object]()
@@ -42,12 +49,12 @@ async def on_each(
 
     def may_begin() -> bool:
         failed = sum(each.exit_code != 0 for each in ended)
-        return not stop.is_set() and (max_failed is None or failed <= max_failed)
+        return not stop.is_set() and (limits.max_failed is None or failed <= limits.max_failed)
 
     try:
         while True:
-            while may_begin() and len(working) < parallel:
-                target = _next(waiting, busy, per_server)
+            while may_begin() and len(working) < limits.parallel:
+                target = _next(waiting, busy, limits.per_server)
                 if target is None:
                     break
                 waiting.remove(target)
@@ -81,7 +88,9 @@ async def _outcome(target: Target, act: Callable[[Target], Awaitable[Outcome[T]]
     except DBAPIError as error:
         return Outcome(target, error=sqlstate.translate(error))
     except (OSError, TimeoutError) as error:
-        return Outcome(target, error=ConnectionLost(f"The connection broke: {error or type(error).__name__}."))
+        return Outcome(
+            target, error=ConnectionLost(f"The connection broke: {str(error) or type(error).__name__}.")
+        )
     except Exception as error:  # noqa: BLE001 - the others go on, and this one is told
         if sqlstate.sqlstate(error):
             return Outcome(target, error=sqlstate.translate(error))

@@ -93,7 +93,8 @@ def listed(entry: Listed, defaults: Defaults, where: str, labels: Mapping[str, s
     template = own or given
     if template is None:
         raise BadFleetFile(
-            f"{where}: {entry.name!r} has no url.", why="Write one, or url in [defaults] with {host}, {database}."
+            f"{where}: {entry.name!r} has no url.",
+            why="Write one, or url in [defaults] with {host}, {database}.",
         )
     made = Target(
         name=entry.name,
@@ -167,7 +168,9 @@ def rounds(inventory: Inventory, targets: Sequence[Target]) -> tuple[Round, ...]
         mine = [target for target in left if wave.match.fits(target.labels)]
         if not mine:
             raise BadFleetFile(
-                f"The wave {wave.name!r} has no target.", why=_unmatched(wave, targets), next="ec fleet targets"
+                f"The wave {wave.name!r} has no target.",
+                why=_unmatched(wave, targets),
+                next="ec fleet targets",
             )
         left = [target for target in left if target not in mine]
         made.append(Round(wave, tuple(sorted(mine, key=order))))

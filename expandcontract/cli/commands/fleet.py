@@ -14,7 +14,10 @@ from expandcontract.model.errors import UsageError
 
 #: Each command with its module in `cli.fleet` and its line of help.
 COMMANDS: Mapping[str, tuple[str, str]] = {
-    "targets": ("targets", "Say which databases the inventory means, and which of them cannot take a change."),
+    "targets": (
+        "targets",
+        "Say which databases the inventory means, and which of them cannot take a change.",
+    ),
     "plan": ("plan", "Compile a change on every target, read-only, and group the targets by their plan."),
     "init": ("verbs", "Create the ledger in every target, or bring it up to date."),
     "run": ("run", "Carry a change through the targets, wave after wave; run again it goes on."),
@@ -46,9 +49,9 @@ class FleetVerbs(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         module, summary = COMMANDS[cmd_name]
-        built: TyperCommand | TyperGroup = importlib.import_module(f"expandcontract.cli.fleet.{module}").build(
-            cmd_name, summary
-        )
+        built: TyperCommand | TyperGroup = importlib.import_module(
+            f"expandcontract.cli.fleet.{module}"
+        ).build(cmd_name, summary)
         return built
 
     def format_commands(self, ctx: typer.Context, formatter: Any) -> None:  # type: ignore[override]  # noqa: ANN401

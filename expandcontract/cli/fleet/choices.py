@@ -4,7 +4,9 @@ from typing import Annotated
 
 import typer
 
-Change = Annotated[str, typer.Argument(metavar="CHANGE", help="The change, by the name that it has everywhere.")]
+Change = Annotated[
+    str, typer.Argument(metavar="CHANGE", help="The change, by the name that it has everywhere.")
+]
 MaybeChange = Annotated[
     str | None,
     typer.Argument(

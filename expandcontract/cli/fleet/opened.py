@@ -2,7 +2,7 @@
 
 import difflib
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -28,13 +28,13 @@ class Selection:
 
     wave: str | None = None
     names: tuple[str, ...] = ()
-    match: labels.Match = labels.Match()
+    match: labels.Match = labels.EVERY
 
     @classmethod
     def of(cls, wave: str | None, names: Sequence[str] | None, match: str | None) -> "Selection":
         """Read the options. Raises UsageError."""
         try:
-            read = labels.Match() if match is None else labels.parse(match)
+            read = labels.EVERY if match is None else labels.parse(match)
         except ValueError as error:
             raise UsageError(f"--match: {error}") from None
         return cls(wave, tuple(names or ()), read)
@@ -54,9 +54,9 @@ class Fleet:
         """The targets that were selected, in the order in which they go."""
         return tuple(target for each in self.rounds for target in each.targets)
 
-    def open(self, target: Target) -> "asynccontextmanager[Context]":  # type: ignore[type-arg]
+    def open(self, target: Target) -> "AbstractAsyncContextManager[Context]":
         """Give the context of a target."""
-        return opened(self.session, target)  # type: ignore[return-value]
+        return opened(self.session, target)
 
     def whereabouts(self, target: Target) -> Whereabouts:
         """Return how a target is reached where one question is all that is asked."""
@@ -96,7 +96,9 @@ def _selected(found: Sequence[Round], selection: Selection) -> tuple[Round, ...]
     waves = [each.wave.name for each in found]
     if selection.wave is not None and selection.wave not in waves:
         raise BadFleetFile(
-            f"There is no wave {selection.wave!r}.", why=_nearest(selection.wave, waves), next="ec fleet targets"
+            f"There is no wave {selection.wave!r}.",
+            why=_nearest(selection.wave, waves),
+            next="ec fleet targets",
         )
     every = [target.name for each in found for target in each.targets]
     for name in selection.names:

@@ -6,10 +6,9 @@ import typer
 from typer.core import TyperGroup
 
 from expandcontract.cli import options, parse
-from expandcontract.cli.fleet import choices
 from expandcontract.cli.kinds import Asked, ChangeAsked, KindAsked, group
 from expandcontract.cli.session import Session
-from expandcontract.model.errors import UsageError
+from expandcontract.model.errors import Interrupted, UsageError
 
 if TYPE_CHECKING:
     from expandcontract.cli.fleet.opened import Fleet
@@ -23,9 +22,7 @@ if TYPE_CHECKING:
 FORMATS = ("table", "json", "matrix", "indexes")
 Format = Annotated[
     str | None,
-    typer.Option(
-        "--format", metavar="|".join(FORMATS), help="How it is shown. [table]", show_default=False
-    ),
+    typer.Option("--format", metavar="|".join(FORMATS), help="How it is shown. [table]", show_default=False),
 ]
 
 
@@ -58,35 +55,38 @@ async def plan(
 async def _change(session: Session, fleet: "Fleet", asked: Asked) -> "Change":
     """Return the change under the one name that it has on every target."""
     from expandcontract.engine import plan_files
-    from expandcontract.fleet import planning
-    from expandcontract.fleet.outcome import Outcome
-    from expandcontract.fleet.running import on_each
 
     match asked:
         case ChangeAsked(name=str() as name):
             return plan_files.find(session.phases, name).change
         case ChangeAsked():
             raise UsageError("Say what is to be planned.", next="ec fleet plan --help")
-        case KindAsked(kind=kind, spec=spec):
-            fields = spec.model_dump(mode="json", exclude_defaults=True)
+        case KindAsked():
+            return await _of_kind(session, fleet, asked)
+
+
+async def _of_kind(session: Session, fleet: "Fleet", asked: KindAsked) -> "Change":
+    """Return the change of that kind under a name that is free on every target."""
+    from expandcontract.fleet import planning
+    from expandcontract.fleet.outcome import Outcome
+    from expandcontract.fleet.running import Limits, on_each
 
     async def act(target: "Target") -> "Outcome[tuple[str, ...]]":
         async with fleet.open(target) as context:
             return Outcome(target, await planning.taken(context))
 
     # A target that does not answer here is told of when it is to compile.
-    found = await on_each(
-        fleet.targets, act, parallel=planning.AT_ONCE, stop=session.interruption.stop
-    )
+    found = await on_each(fleet.targets, act, Limits(planning.AT_ONCE), session.interruption.stop)
+    fields = asked.spec.model_dump(mode="json", exclude_defaults=True)
     taken = [name for each in found for name in each.answer or ()]
-    return planning.named(kind, fields, session.phases, taken)
+    return planning.named(asked.kind, fields, session.phases, taken)
 
 
 async def _planned(session: Session, fleet: "Fleet", change: "Change", *, write: bool) -> "FleetPlanView":
     from expandcontract.cli.views.fleet_plan import FleetPlanView
     from expandcontract.fleet import index_file, planning
     from expandcontract.fleet.outcome import Outcome
-    from expandcontract.fleet.running import on_each
+    from expandcontract.fleet.running import Limits, on_each
 
     async def compiled(context: "Context", target: "Target") -> "Outcome[Compiled]":
         return Outcome(target, await planning.compiled(context, target, change))
@@ -95,9 +95,9 @@ async def _planned(session: Session, fleet: "Fleet", change: "Change", *, write:
         async with fleet.open(target) as context:
             return await compiled(context, target)
 
-    found = await on_each(
-        fleet.targets, act, parallel=planning.AT_ONCE, stop=session.interruption.stop
-    )
+    found = await on_each(fleet.targets, act, Limits(planning.AT_ONCE), session.interruption.stop)
+    if session.interruption.stop.is_set():
+        raise Interrupted("Stopped on request.", next="Run the same command again.")
     place = {target.name: at for at, target in enumerate(fleet.targets)}
     found = tuple(sorted(found, key=lambda each: place[each.target.name]))
     groups = planning.grouped(found)

@@ -48,16 +48,15 @@ async def roll(
     Raises Interrupted where somebody wanted an end.
     """
     told = _Told(session, Counter(), {each.wave.name: len(each.targets) for each in fleet.rounds})
-    rolled = await rolling.roll(
-        fleet.rounds,
+    rolled = await rolling.Rolling(
         fleet.inventory.defaults,
         fleet.open,
         act,
-        stop=session.interruption.stop,
-        since=since,
-        told=told.ended,
-        soaking=told.soaking,
-    )
+        session.interruption.stop,
+        since,
+        told.ended,
+        told.soaking,
+    ).through(fleet.rounds)
     outcomes = [outcome for each in rolled for outcome in each.outcomes]
     waves = {target.name: each.wave.name for each in fleet.rounds for target in each.targets}
     stopped = None if not rolled or rolled[-1].whole else rolled[-1].round.wave.name
@@ -97,11 +96,13 @@ class _Told:
         self.session.output.say(text, "soaking", {"wave": wave, "seconds": round(left.total_seconds())})
 
 
-def tell(session: Session, outcome: Outcome[Situation], place: str) -> None:
+def tell(session: Session, outcome: Outcome[Situation], place: str = "") -> None:
     """Tell what became of a target."""
     word, error = result(outcome), outcome.error
     stage = "" if outcome.answer is None else f", {outcome.answer.stage}"
     said = outcome.passed or (f"{error.message} {error.why}".strip() if error is not None else "")
-    text = f"{outcome.target.name}: {word}{stage}{f': {said}' if said else ''} ({place})"
+    text = (
+        f"{outcome.target.name}: {word}{stage}{f': {said}' if said else ''}{f' ({place})' if place else ''}"
+    )
     fields = {"target": outcome.target.name, "result": word, "code": error.code if error else None}
     session.output.say(text, "target_ended", fields, level="error" if word == "failed" else "info")

@@ -14,6 +14,8 @@ from expandcontract.cli.fleet import choices
 from expandcontract.cli.session import Session
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from expandcontract.engine.context import Context
     from expandcontract.fleet.outcome import Outcome
     from expandcontract.fleet.target import Target
@@ -106,7 +108,7 @@ async def contract(
         done = await verb.contract(context, target.key(change))
         return Outcome(target, done)
 
-    def since(situation: "Situation") -> object:
+    def since(situation: "Situation") -> "datetime | None":
         return situation.hidden_at if situation.stage == Stage.HIDDEN else None
 
     return await roll(session, fleet, change, act, since)
@@ -116,7 +118,7 @@ def build(name: str, summary: str) -> TyperCommand:
     """Return the command."""
     verb = {"run": run, "contract": contract}[name]
     details = (
-        "Of a wave no further target is begun with after max_failed; the next wave begins when it has soaked. "
-        "Exit 6, 1, 4, 5 or 0: that of the worst target."
+        "Of a wave no further target is begun with after max_failed; the next wave begins when it has "
+        "soaked. Exit 6, 1, 4, 5 or 0: that of the worst target."
     )
     return single(name, summary, command(verb), details)

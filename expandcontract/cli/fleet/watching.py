@@ -1,4 +1,4 @@
-"""`ec fleet status --watch`: drawn anew on a terminal, as JSON a line for programs, or when it has changed."""
+"""`ec fleet status --watch`: drawn anew on a terminal, a line of JSON for programs, or what is new."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager

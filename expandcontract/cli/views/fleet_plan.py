@@ -96,8 +96,12 @@ class FleetPlanView(View):
     def text(self) -> str:
         """Return the plans, the refusals, and where it was written."""
         lines = [self.change, *(f"  {line}" for group in self.plans for line in group.lines())]
-        rows = [(each.target, each.error.code, f"{each.error.message} {each.error.why}") for each in self.refused]
-        lines += ["", f"{count(len(rows), 'target')} cannot take it:", *table(rows[:20], "  ")] if rows else []
+        rows = [
+            (each.target, each.error.code, f"{each.error.message} {each.error.why}") for each in self.refused
+        ]
+        lines += (
+            ["", f"{count(len(rows), 'target')} cannot take it:", *table(rows[:20], "  ")] if rows else []
+        )
         if self.folder is not None:
             lines += ["", f"written to {self.folder}", f"next: ec fleet run {self.change}"]
         return "\n".join(lines)

@@ -82,7 +82,9 @@ class FleetRunView(View):
         parts += [f"{count(len(self.left))} not begun with"] if self.left else []
         stopped = f" It stopped in the wave {self.stopped_in}." if self.stopped_in else ""
         head = f"{self.change}: " if self.change else ""
-        return "\n".join([*lines, f"{head}{count(self.targets, 'target')}: {', '.join(parts) or 'none'}.{stopped}"])
+        return "\n".join(
+            [*lines, f"{head}{count(self.targets, 'target')}: {', '.join(parts) or 'none'}.{stopped}"]
+        )
 
 
 def _view(found: Outcome[Situation], waves: dict[str, str]) -> OutcomeView:

@@ -64,7 +64,9 @@ class FleetStatusView(View):
         states = table([(word, count(number)) for word, number in self.states.items()])
         quiet = [each for each in self.targets if each.state not in QUIET]
         lines = table([each.row for each in quiet[:WORST]], "  ")
-        more = [f"  and {count(len(quiet) - WORST)} more: ec fleet status --json"] if len(quiet) > WORST else []
+        more = (
+            [f"  and {count(len(quiet) - WORST)} more: ec fleet status --json"] if len(quiet) > WORST else []
+        )
         return "\n".join([*states, *([""] if lines else []), *lines, *more])
 
 

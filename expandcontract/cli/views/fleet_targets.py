@@ -55,7 +55,10 @@ class FleetTargetsView(View):
             for each in rounds
             for index, target in enumerate(each.targets)
         ]
-        codes = [*(Outcome(each.target, error=_error(each)).exit_code for each in found), *([REFUSED] if same else [])]
+        codes = [
+            *(Outcome(each.target, error=_error(each)).exit_code for each in found),
+            *([REFUSED] if same else []),
+        ]
         return cls(targets=tuple(views), exit_code=worst(codes))
 
     def text(self) -> str:
