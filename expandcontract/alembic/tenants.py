@@ -1,17 +1,38 @@
 """Tenants by schema: whose tables a revision means that names them without one."""
 
-from sqlalchemy import Connection
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, make_url
 
 from expandcontract.model.names import quote
-from expandcontract.postgres.home import PUBLIC, Home
-
-__all__ = ["PUBLIC", "Home", "home"]
+from expandcontract.postgres import home as homes
 
 _HOME = """
 SELECT pg_catalog.current_schema(), pg_catalog.current_setting('search_path'), (
     SELECT reset_val FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'search_path'
 )
 """.strip()
+
+
+@dataclass(frozen=True)
+class Home(homes.Home):
+    """The schema that comes first on Alembic's connection, with its search_path."""
+
+    def leading(self, url: str) -> str:
+        """Return a URL whose sessions find what Alembic's connection finds."""
+        if not self.path:
+            return url
+        escaped = self.path.replace("\\", "\\\\").replace(" ", "\\ ")
+        if "://" not in url:  # libpq's key=value, where a backslash has to be doubled once more
+            doubled = escaped.replace("\\", "\\\\").replace("'", "\\'")
+            return f"{url} options='-csearch_path={doubled}'"
+        made = make_url(url)
+        given = made.query.get("options", "")
+        options = f"{given if isinstance(given, str) else ' '.join(given)} -csearch_path={escaped}".strip()
+        return made.update_query_dict({"options": options}).render_as_string(hide_password=False)
+
+
+PUBLIC = Home("public")
 
 
 def home(connection: Connection) -> Home:
