@@ -92,7 +92,7 @@ def test_a_password_is_in_no_text_of_a_target(tmp_path: Path) -> None:
     ],
 )
 def test_what_is_wrong_in_the_file_is_said_by_its_place(tmp_path: Path, text: str, message: str) -> None:
-    """An error names the file, the key and what is expected; with an unknown key the nearest that is known."""
+    """An error names the file, the key and what is expected; for an unknown key the nearest known one."""
     with pytest.raises(BadFleetFile) as raised:
         _read(tmp_path, text)
     error = raised.value
