@@ -150,8 +150,8 @@ def test_a_wave_that_means_nothing_and_a_target_in_no_wave_are_refused(tmp_path:
 def test_the_order_within_a_wave_is_by_digest_and_does_not_depend_on_the_file() -> None:
     """The same targets go in the same order, however they were listed."""
     every = [_target(f"t{number}") for number in range(20)]
-    (one,) = rounds(inventory.Inventory(schema=inventory.SCHEMA), every)
-    (other,) = rounds(inventory.Inventory(schema=inventory.SCHEMA), every[::-1])
+    (one,) = rounds(inventory.Inventory.model_validate({"schema": inventory.SCHEMA}), every)
+    (other,) = rounds(inventory.Inventory.model_validate({"schema": inventory.SCHEMA}), every[::-1])
     assert one.targets == other.targets
     assert [each.name for each in one.targets] != sorted(each.name for each in every)
 
@@ -161,7 +161,7 @@ def test_an_index_file_keeps_each_target_at_its_index(tmp_path: Path) -> None:
     are said with what there is.
     """
     every = [_target(f"t{number}") for number in range(3)]
-    (round_,) = rounds(inventory.Inventory(schema=inventory.SCHEMA), every)
+    (round_,) = rounds(inventory.Inventory.model_validate({"schema": inventory.SCHEMA}), every)
     path = index_file.write(index_file.of_rounds([round_]), tmp_path)
     kept = index_file.read(path)
     for number, target in enumerate(round_.targets):
