@@ -47,6 +47,12 @@ def examine(snapshot: Snapshot, column: Column, left: tuple[str, ...], judged: J
     of new code could not be told from a row that is not filled.
     """
     rules = tuple(dict.fromkeys(_rules(snapshot, column)))
+    if frees(column, left) and column.default_kind in {"opaque", "volatile"}:
+        raise UnsupportedShape(
+            f"NOT NULL of {quote(column.name)} cannot be left behind: its default varies.",
+            why="A row in which new code gives NULL gets that until contract, and no trigger can tell.",
+            next=f"ec start drop-not-null {snapshot.table}.{quote(column.name)}, before or after",
+        )
     if frees(column, left) and not judged.null_returns:
         name = quote(column.name)
         raise UnsupportedShape(

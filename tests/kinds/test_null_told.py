@@ -1,12 +1,14 @@
 """Who gives NULL to the new side, and who gives nothing: told by a default that notes that it was used."""
 
 import asyncpg
+import pytest
 
 from expandcontract.model.phases import Section
 from expandcontract.model.step import Sweep
 from tests.acceptance.script import Script, scripted
 from tests.kinds.parity_of_new_rules import must_fail
 
+pytestmark = pytest.mark.in_turn(2)
 USERS = """CREATE TABLE users (id int, name text NOT NULL, region text, PRIMARY KEY (id, region))
     PARTITION BY LIST (region);
     CREATE TABLE north PARTITION OF users FOR VALUES IN ('n');
@@ -97,6 +99,19 @@ async def test_where_the_default_is_gone_nobody_is_taken_for_new_code(database: 
             await must_fail(life, insert, asyncpg.NotNullViolationError)
             await life.sql(f"INSERT INTO {table}(id, name, region) VALUES (1, 'a', 's'); DELETE FROM users")
         assert await life.conflicts() == []
+
+
+@pytest.mark.parametrize("type_", ["varchar(10)", 'text COLLATE "C"'])
+async def test_who_gives_both_sides_means_the_new_one(database: str, type_: str) -> None:
+    """The default that tells is not taken for one that came later, whatever the type: an INSERT of both sides
+    that do not agree is new code's, and what lost is kept.
+    """
+    given = f"CREATE TABLE users (id int PRIMARY KEY, name {type_} NOT NULL)"
+    async with scripted(database, "transform-column", NICKED, given) as life:
+        await life.ready()
+        await life.sql("INSERT INTO users VALUES (1, 'old', 'new'), (2, 'same', 'same'), (3, 'old', NULL)")
+        assert await _held(life) == [(1, "new", "new"), (2, "same", "same"), (3, "old", "old")]
+        assert await life.conflicts() == [("both written", "old", "new")]
 
 
 async def test_another_trigger_gives_the_value(database: str) -> None:

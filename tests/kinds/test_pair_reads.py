@@ -12,6 +12,7 @@ from tests.acceptance.cycle import living, opened
 from tests.acceptance.script import Script, scripted
 from tests.waiting import until
 
+pytestmark = pytest.mark.in_turn(3)
 REVIEWS = """CREATE TABLE reviews (id int PRIMARY KEY, product text, review text, stars int DEFAULT 0);
     INSERT INTO reviews VALUES (1, 'pear', NULL), (2, 'fig', 'crunchy'), (3, NULL, NULL)"""
 #: A tag that back takes off again: what forward made of another product is in sync through back alone.

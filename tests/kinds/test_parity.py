@@ -6,12 +6,12 @@ At each turn both versions see what they must; in the end the table has what was
 import asyncpg
 import pytest
 
-from tests.acceptance.cases import Case, run
+from tests.acceptance.cases import Case, run, run_as_operator
 from tests.acceptance.catalog import difference
 from tests.acceptance.cycle import Application
 from tests.acceptance.script import scripted
-from tests.kinds.parity_of_left_rules import LEFT_BEHIND
-from tests.kinds.parity_of_new_rules import REVIEWS, SECOND_NAMES, USERS, must_fail
+from tests.kinds.parity_of_left_rules import LEFT_BEHIND, NOT_NULL
+from tests.kinds.parity_of_new_rules import P19_ROW, REVIEWS, SECOND_NAMES, USERS, must_fail
 
 pytestmark = pytest.mark.in_turn(2)
 
@@ -510,6 +510,13 @@ CASES = (
 async def test_both_versions_see_what_they_must(database: str, case: Case) -> None:
     """The whole cycle: there and back, then to the end."""
     await run(database, case)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", [P19_ROW, NOT_NULL], ids=lambda case: case.name)
+async def test_the_verbs_come_to_the_same(database: str, case: Case) -> None:
+    """Those in which most rests on what the trigger is told, as an operator carries them."""
+    await run_as_operator(database, case)
 
 
 async def test_a_table_that_is_renamed_is_written_under_both_names(database: str) -> None:
