@@ -62,11 +62,14 @@ def _progress(change: str, purpose: Purpose, record: SweepRecord) -> Progress:
 
 
 def _section(situation: Situation) -> Section | None:
-    """Return the section that is under way: settling after the copy, or contract until it hides."""
+    """Return the section that is under way: what start does, settling after the copy, contract until it
+    hides.
+    """
     if situation.state != State.ACTIVE:
         return None
-    if situation.phases[Phase.CONTRACT].status == Status.RUNNING:
-        return Section.CONTRACT
+    for phase in (Phase.EXPAND, Phase.DUAL_WRITE, Phase.CONTRACT):
+        if situation.phases[phase].status == Status.RUNNING:
+            return Section(phase.value)
     running = situation.phases[Phase.BACKFILL].status == Status.RUNNING
     return Section.BACKFILL if running and situation.copied else None
 

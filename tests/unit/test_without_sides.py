@@ -58,8 +58,10 @@ class _Told:
 
 def _read(situation: Situation) -> Iterator[str]:
     view, verdicts = ChangeView.of(situation, gates.judge_all(situation)), gates.judge_all(situation)
-    yield from view.lines()
-    yield from view.row()
+    # In one word every change is where all others are.
+    yield from (line for line in view.lines() if line.split()[:1] != ["state"])
+    name, _, way = view.row()
+    yield from (name, way)
     yield place(situation)
     yield health.of(situation).sentence
     for verdict in verdicts:

@@ -11,12 +11,14 @@ from expandcontract.cli import options
 from expandcontract.cli.build import single
 from expandcontract.cli.command import command
 from expandcontract.cli.session import Session
+from expandcontract.model.errors import UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from expandcontract.cli.views.status import StatusView
     from expandcontract.engine.context import Context
+    from expandcontract.engine.state_words import StateWord
     from expandcontract.model.phases import Phase
     from expandcontract.model.situation import Situation
 
@@ -24,6 +26,10 @@ Watch = Annotated[
     bool, typer.Option("--watch", help="Refresh every second until the phase that is under way ends.")
 ]
 All = Annotated[bool, typer.Option("--all", help="Those as well that are purged or rolled back.")]
+InState = Annotated[
+    str | None,
+    typer.Option("--state", metavar="WORD", help='Those that are there: "held back", failed, "hidden".'),
+]
 EVERY_SECONDS = 1.0
 #: A process that dies leaves its phase running: who looks on does not wait for ever. Between two phases
 #: nobody may be at work for a moment.
@@ -36,11 +42,12 @@ async def status(
     *,
     change: options.Change = None,
     every: All = False,
+    state: InState = None,
     watch: Watch = False,
     check: options.Check = False,
 ) -> int:
     """Say where changes are. Programs get all of them."""
-    wanted = _Wanted(change, every=every or session.output.json)
+    wanted = _Wanted(change, every=every or session.output.json, state=_state(state))
     try:
         async with session.context() as context:
             view = await (_watch if watch else _once)(session, context, wanted)
@@ -57,11 +64,15 @@ class _Wanted:
 
     name: str | None
     every: bool
+    state: "StateWord | None" = None
 
 
 async def _once(session: Session, context: "Context", wanted: _Wanted) -> "StatusView":
     found, finished = await _look(context, wanted)
     view = _view(found)
+    if wanted.state is not None and not found and not session.output.json:
+        session.output.write(f"No change is {wanted.state}.")
+        return view
     if finished and not found:
         session.output.write(f"No change is open; {finished:,} ended before: ec status --all.")
     else:
@@ -105,14 +116,32 @@ def _goes_on(found: "Sequence[Situation]", seen: "dict[str, Phase]") -> bool:
 
 async def _look(context: "Context", wanted: _Wanted) -> "tuple[Sequence[Situation], int]":
     """Return the changes that are wanted, and how many others there are."""
+    from expandcontract import gates
+    from expandcontract.engine.state_words import OVER, told
     from expandcontract.engine.verbs import status as verb
     from expandcontract.model.phases import State
 
     if wanted.name is not None:
         return await verb.beside(context, [await verb.one(context, wanted.name)]), 0
     every = await verb.load(context)
-    found = [each for each in every if wanted.every or each.state in (State.ACTIVE, State.HIDDEN)]
-    return await verb.beside(context, found), len(every) - len(found)
+    wide = wanted.every or wanted.state in OVER
+    found = [each for each in every if wide or each.state in (State.ACTIVE, State.HIDDEN)]
+    seen = await verb.beside(context, found)
+    if wanted.state is not None:
+        return [each for each in seen if told(each, gates.judge_all(each)).word == wanted.state], 0
+    return seen, len(every) - len(found)
+
+
+def _state(text: str | None) -> "StateWord | None":
+    """Read a word of --state. Raises UsageError."""
+    from expandcontract.engine.state_words import StateWord
+
+    if text is None:
+        return None
+    for word in StateWord:
+        if word == text.strip().lower().replace("-", " "):
+            return word
+    raise UsageError(f"--state {text} is not valid.", why=f"Write one of {', '.join(StateWord)}.")
 
 
 def _view(found: "Sequence[Situation]") -> "StatusView":

@@ -7,11 +7,12 @@ from typing import Literal, Self
 from pydantic import Field
 
 from expandcontract.cli.views import next_steps
-from expandcontract.cli.views.format import build_phase, percent, seconds, table
+from expandcontract.cli.views.format import build_phase, seconds, table
 from expandcontract.cli.views.gates import GateView
 from expandcontract.cli.views.phases import PhasesView, PhaseView, phases_of
 from expandcontract.cli.views.view import Part, View
-from expandcontract.engine import under_way
+from expandcontract.engine import state_words, under_way
+from expandcontract.engine.state_words import Blocked, BlockKind, StateWord
 from expandcontract.model.events import StepRunning
 from expandcontract.model.phases import Phase, Section, State, Status
 from expandcontract.model.situation import Situation
@@ -86,12 +87,31 @@ class AnswerView(Part):
         return f"{'yes' if self.yes else 'no'}: {self.why}"
 
 
+class BlockedView(Part):
+    """What a change waits for. `since` is null where that is not known."""
+
+    kind: BlockKind
+    since: datetime | None
+    detail: str
+
+    @classmethod
+    def of(cls, blocked: Blocked) -> Self:
+        """Read what the engine says."""
+        return cls(kind=blocked.kind, since=blocked.since, detail=blocked.detail)
+
+
 class ChangeView(Part):
-    """One change."""
+    """One change. `word` is where it is, and `blocked` what it waits for: null where it goes on by itself, or
+    is over. `last_progress_at` is when a batch or a step was done last.
+    """
 
     name: str
     kind: str
     table: str
+    word: StateWord
+    blocked: BlockedView | None
+    last_progress_at: datetime | None
+    worker_alive: bool
     phase: Phase
     state: State
     ready: bool
@@ -117,11 +137,15 @@ class ChangeView(Part):
     @classmethod
     def of(cls, situation: Situation, verdicts: Sequence[Verdict]) -> Self:
         """Read a situation and the verdicts of its gates, which mean something before contract alone."""
-        plan = situation.plan
+        plan, told = situation.plan, state_words.told(situation, verdicts)
         return cls(
             name=situation.name,
             kind=situation.kind,
             table=plan.table.sql,
+            word=told.word,
+            blocked=None if told.blocked is None else BlockedView.of(told.blocked),
+            last_progress_at=told.last_progress_at,
+            worker_alive=told.worker_alive,
             phase=situation.phase,
             state=situation.state,
             ready=situation.ready,
@@ -153,32 +177,33 @@ class ChangeView(Part):
         """Whether somebody still has something to do here."""
         return self.state in (State.ACTIVE, State.HIDDEN)
 
-    @property
-    def word(self) -> str:
-        """Where it is, in a word or two, for a line among others."""
-        backfill, verify = self.phases.backfill, self.phases.verify
-        if self.state != State.ACTIVE:
-            # Not every kind hides something.
-            return "contracted" if self.state == State.HIDDEN else self.state.value.replace("_", " ")
-        if self.paused_by:
-            return "paused"
-        if self.phases.contract.status != Status.RUNNING and self.contract.yes:
-            return "may be contracted"
-        if backfill.status == Status.RUNNING and backfill.stage == "copy":
-            return f"copy {percent(backfill.blocks_done / max(backfill.blocks_total, 1))}"
-        if verify.status == Status.RUNNING:
-            return f"verify {percent(verify.blocks_done / max(verify.blocks_total, 1))}"
-        return "ready" if self.ready else f"{self.phase} {getattr(self.phases, self.phase).status}"
-
     def row(self) -> tuple[str, str, str]:
-        """Return what stands in a line among others: the name, where it is, what is in the way."""
-        way = self.waiting_for or (f"next: {self.next}" if self.next else "")
-        return self.name, self.word, way if len(way) <= MOST_CHARACTERS else f"{way[:MOST_CHARACTERS]}..."
+        """Return what stands in a line among others: name, where it is, how far, or what is in the way."""
+        way = self._pace() or self.waiting_for or (f"next: {self.next}" if self.next else "")
+        way = way if len(way) <= MOST_CHARACTERS else f"{way[:MOST_CHARACTERS]}..."
+        return self.name, self.word, way
+
+    def _pace(self) -> str:
+        """Return how far the phase is in which somebody goes on."""
+        if self.word not in (StateWord.RUNNING, StateWord.HELD_BACK):
+            return ""
+        running = next((each for each in self._phases() if each[1].status == Status.RUNNING), None)
+        return "" if running is None else f"{running[0]} {running[1].tells()}".rstrip()
+
+    def _phases(self) -> list[tuple[Phase, PhaseView]]:
+        return [
+            (Phase.EXPAND, self.phases.expand),
+            (Phase.DUAL_WRITE, self.phases.dual_write),
+            (Phase.BACKFILL, self.phases.backfill),
+            (Phase.VERIFY, self.phases.verify),
+            (Phase.CONTRACT, self.phases.contract),
+        ]
 
     def lines(self) -> list[str]:
         """Return the answers first, then the phases."""
         head = f"{self.name}  {self.kind}  {self.table}: {self.about}"
         first = [
+            ("state", self.word),
             ("deploy the new code?", str(self.deploy)),
             ("contract?", str(self.contract)),
             ("in the way", self.waiting_for or "nothing"),
@@ -188,14 +213,7 @@ class ChangeView(Part):
         first += [("running", holder) for holder in self.running]
         first += [("step", str(self.step))] if self.step else []
         first += [("spoils HOT", why) for why in self.phases.backfill.hot_spoiled_by]
-        phases: list[tuple[Phase, PhaseView]] = [
-            (Phase.EXPAND, self.phases.expand),
-            (Phase.DUAL_WRITE, self.phases.dual_write),
-            (Phase.BACKFILL, self.phases.backfill),
-            (Phase.VERIFY, self.phases.verify),
-            (Phase.CONTRACT, self.phases.contract),
-        ]
-        rows = [(phase.value, view.status.value, view.tells()) for phase, view in phases]
+        rows = [(phase.value, view.status.value, view.tells()) for phase, view in self._phases()]
         return [head, *table(first, "  "), "", *table(rows, "    ")]
 
 
