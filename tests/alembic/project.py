@@ -109,6 +109,10 @@ class Project:
         self.folder, self.form = folder, form
         self.url = url.replace("postgresql", DRIVERS[form], 1)
         (folder / "versions").mkdir(parents=True, exist_ok=True)
+        # What is written twice in a second, as long as before, Python takes for what it has compiled. Where
+        # this is no folder it keeps nothing.
+        for place in (folder, folder / "versions"):
+            (place / "__pycache__").touch()
         (folder / "alembic.ini").write_text(f"[alembic]\nscript_location = {folder}\n", encoding="utf-8")
         (folder / "script.py.mako").write_text(_MAKO, encoding="utf-8")
         self.env()
