@@ -256,8 +256,7 @@ async def _found(conn: AsyncConnection, context: Context, name: str, verb: Verb)
     state, plan = planned
     locked = {plan.table_in(state).sql, *_locked(plan)} if state == _FROM[verb] else set()
     await empty_tables.lock(conn, sorted(locked))
-    work = await _at_work(conn, context, name)
-    situation = work.situation
+    situation = await _now(conn, context, name)
     _require_free(situation)
     if situation.stage == Stage.BEFORE_READY:
         raise Occupied
@@ -270,7 +269,7 @@ async def _found(conn: AsyncConnection, context: Context, name: str, verb: Verb)
             pass
     if situation.damage or situation.live.sync_faults or situation.table.sql not in locked:
         raise Occupied
-    return work
+    return Held(context, situation, await _rights(conn, situation))
 
 
 async def contractable(conn: AsyncConnection, context: Context, name: str) -> Held | None:
@@ -292,11 +291,15 @@ async def contractable(conn: AsyncConnection, context: Context, name: str) -> He
 
 
 async def _at_work(conn: AsyncConnection, context: Context, name: str) -> Held:
+    situation = await _now(conn, context, name)
+    return Held(context, situation, await _rights(conn, situation))
+
+
+async def _now(conn: AsyncConnection, context: Context, name: str) -> Situation:
     found = await situations.load_if_current(conn, context, [name])
     if not found:
         raise Occupied
-    (situation,) = found
-    return Held(context, situation, await _rights(conn, situation))
+    return found[0]
 
 
 async def _rights(conn: AsyncConnection, situation: Situation) -> OwnerRights:

@@ -12,6 +12,7 @@ import pytest
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, event
 
+from expandcontract.alembic import carrying
 from expandcontract.postgres.connect import _Marking
 from tests.alembic.project import Project
 
@@ -78,6 +79,18 @@ def test_a_text_of_the_next_revision_is_as_it_is_written(project: Project) -> No
     project.upgrade()
     kept = asyncio.run(_asked(project.url, "SELECT string_agg(rate, ' ' ORDER BY rate) FROM later"))
     assert kept == "50% 7%"
+
+
+def test_tables_without_a_row_need_no_connection_of_ec(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A change and its contract are looked at and carried out on Alembic's own; a later run that has nothing
+    but contracts as well.
+    """
+    monkeypatch.setattr(carrying, "within", None)
+    project.upgrade("b")
+    project.upgrade()
+    assert project.at() == "d"
 
 
 def test_rows_that_the_same_run_wrote_shut_the_contract(

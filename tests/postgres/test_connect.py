@@ -53,6 +53,7 @@ OURS = {
     "DateStyle": ("german", "ISO, MDY"),
     "IntervalStyle": ("iso_8601", "postgres"),
     "quote_all_identifiers": ("on", "off"),
+    "jit": ("on", "off"),
     "application_name": ("other", "ec"),
 }
 

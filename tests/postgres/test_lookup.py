@@ -7,7 +7,7 @@ from sqlalchemy.exc import DBAPIError
 
 from expandcontract.ledger import lookups
 from expandcontract.ledger.migrate import check, migrate, migrations
-from expandcontract.postgres.lookup import Lookup, kept
+from expandcontract.postgres.lookup import Lookup, OnlyIf, kept
 from expandcontract.postgres.query import rows, value
 from tests.messages import asked as heard
 from tests.postgres import ledgers
@@ -15,6 +15,11 @@ from tests.postgres import ledgers
 SCHEMA = "expandcontract"
 MADE = "SELECT proname::text FROM pg_catalog.pg_proc WHERE pronamespace = $1::regnamespace"
 TWO = Lookup("two", {"one": "SELECT $1::pg_catalog.text AS asked", "other": "SELECT 1 AS id WHERE false"})
+ONLY = Lookup(
+    "only",
+    {"one": TWO.queries["one"], "other": "SELECT 1 / pg_catalog.length(pg_catalog.left($1, 0)) AS id"},
+    only_if=OnlyIf("other", "public.asked", "name = $1"),
+)
 SAID = {"one": [{"asked": '["it\'s"]'}], "other": []}
 
 
@@ -32,6 +37,31 @@ async def test_a_function_says_what_the_query_says(database: str) -> None:
                     assert await TWO.ask(conn, SCHEMA, ["it's"]) == SAID
             assert len(statements) == 3, "a session asks once what there is"
             assert ("json_build_object" in statements[-1]) is not made, number
+
+
+async def test_a_query_that_would_find_nothing_is_not_planned(database: str) -> None:
+    """Where the condition of the one is met by no row, the function answers without it; who may not read the
+    table of the condition gets the whole.
+    """
+    async with ledgers.opened(database) as ledger:
+        await ledger.sql(
+            f"CREATE TABLE public.asked (name text); {ONLY.definition(SCHEMA)}"
+            f"CREATE ROLE ec_blind_looker; GRANT USAGE ON SCHEMA {SCHEMA} TO ec_blind_looker"
+        )
+        try:
+            async with ledger.database.transaction() as conn:
+                assert await ONLY.ask(conn, SCHEMA, "it") == {"one": [{"asked": '"it"'}], "other": []}
+                await rows(conn, "SET LOCAL ROLE ec_blind_looker")
+                async with conn.begin_nested() as savepoint:
+                    with pytest.raises(DBAPIError, match="division by zero"):
+                        await ONLY.ask(conn, SCHEMA, "it")
+                    await savepoint.rollback()
+            await ledger.sql("""INSERT INTO public.asked VALUES ('"it"')""")
+            with pytest.raises(DBAPIError, match="division by zero"):
+                async with ledger.database.transaction() as conn:
+                    await ONLY.ask(conn, SCHEMA, "it")
+        finally:
+            await ledger.sql("DROP OWNED BY ec_blind_looker; DROP ROLE ec_blind_looker")
 
 
 async def test_init_makes_what_this_program_asks(database: str) -> None:
