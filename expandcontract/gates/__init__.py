@@ -3,7 +3,8 @@
 A gate is a module with `NAME`, `HARD`, `ORDER` (where it stands among the others) and `judge(situation)`,
 which returns a Verdict, or None where the gate does not exist for that change. A soft gate also has `WAITS`,
 whether it opens without anybody's decision, and `known(situation)`: what somebody who acknowledges it knows
-at that moment, as text. Its verdicts are opened by a waiver that holds the same text. That a shut one may be
+at that moment, as text. Its verdicts are opened by a waiver that holds the same text, and that its `counts`,
+where it has one, does not refuse. That a shut one may be
 acknowledged is offered here, in one place, unless the gate itself has a command that opens it.
 
 A gate that could not look is *blind*, and says so: what it did not see may be there all the same. It does not
@@ -22,6 +23,7 @@ from expandcontract.model.phases import State
 from expandcontract.model.records import Waiver
 from expandcontract.model.situation import Situation
 from expandcontract.model.verdict import Verdict
+from expandcontract.model.words import signed
 
 
 class Gate(Protocol):
@@ -114,8 +116,9 @@ def _sighted(verdict: Verdict, situation: Situation) -> Verdict:
 
 
 def _waived(verdict: Verdict, situation: Situation) -> Verdict:
-    """Open a soft gate that somebody acknowledged, unless more is known now than was then."""
-    waiver = situation.waiver(verdict.gate)
+    """Open a soft gate that somebody acknowledged whose word counts, unless more is known now than then."""
+    counts = getattr(_gates()[verdict.gate], "counts", lambda _situation, _waiver: True)
+    waiver = situation.waiver(verdict.gate, lambda each: counts(situation, each))
     if verdict.open or verdict.hard or waiver is None:
         return verdict
     if waiver.known == known(verdict.gate, situation):
@@ -134,7 +137,8 @@ def _unused(verdict: Verdict, situation: Situation) -> Verdict:
 
 def _opened(verdict: Verdict, waiver: Waiver) -> str:
     when = f"{waiver.at:%Y-%m-%d %H:%M}"
-    return f"Opened by {waiver.who} at {when} ({waiver.why}). Without that: {verdict.reason}"
+    by = signed(waiver.who, waiver.session_role, waiver.address)
+    return f"Opened by {by} at {when} ({waiver.why}). Without that: {verdict.reason}"
 
 
 def _outdated(waiver: Waiver) -> str:

@@ -1,12 +1,12 @@
 """The writer of `control`, the wished state, and what every worker on any host reads between batches."""
 
+import json
 from typing import Any, TypedDict, Unpack
 
 from sqlalchemy import ColumnElement, Table, and_, case, false, func, select, true
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expandcontract.ledger import event
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.records import Wish
 
@@ -44,7 +44,11 @@ async def wish(
         longer = _lasts_longer(control, seconds)
         kept = row | {name: case((longer, control.c[name]), else_=row[name]) for name in _PAUSE}
     await conn.execute(fresh.on_conflict_do_update(index_elements=["change_id"], set_=kept))
-    await event.write(conn, tables, "tuned", who, change_id=change_id, data=wishes)
+    # Who may wish has a right on `control` and on this, and on no other event.
+    await conn.exec_driver_sql(
+        f"SELECT {tables.qualified('tell_wish')}($1, $2, $3::text::jsonb)",
+        (change_id, who, json.dumps(wishes)),
+    )
 
 
 #: What is known of a pause beside that there is one.

@@ -87,6 +87,8 @@ class Opened:
     who: str
     why: str
     known: str
+    session_role: str | None = None
+    address: str | None = None
 
 
 @dataclass(frozen=True)

@@ -10,27 +10,16 @@ from importlib.resources import files
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expandcontract.ledger import mutex
+from expandcontract.ledger import mutex, rights
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.errors import LedgerMissing, LedgerTooNew, MissingPrivilege
 from expandcontract.model.names import literal, quote
 from expandcontract.postgres.connect import Database
 from expandcontract.postgres.message import send
 
-_WORKED = (
-    *("phase", "step", "proof", "laid", "chunk", "walk", "lease", "control", "watch", "statement"),
-    *("hook", "given_back"),
-)
 #: A second `ec init` waits for the first one.
 _PATIENCE = timedelta(minutes=1)
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql")
-
-#: What roles do with the ledger. An application's role has no right on it: what it calls runs as the owner.
-DUTIES = {
-    "migrator": "owns the ledger, is a member of the tables' owner, and runs every verb",
-    "worker": "copies and compares rows, with SELECT and UPDATE on the table; settling takes its owner",
-    "waiter": "runs status, gates and wait",
-}
 
 
 @dataclass(frozen=True)
@@ -177,28 +166,9 @@ def script(schema: str, owner: str, app: str) -> str:
         "RESET ROLE;",
         _application(tables, app),
         "COMMIT;",
-        _grants(tables, owner),
+        rights.listing(schema, owner),
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def grants(schema: str, duty: str, role: str) -> tuple[str, ...]:
-    """Return the statements that give `role` what its duty (`worker` or `waiter`) needs on the ledger."""
-    tables = Tables(schema)
-    ledger, name = quote(tables.schema), quote(role)
-    waiter = (f"GRANT USAGE ON SCHEMA {ledger} TO {name};", f"GRANT SELECT ON {ledger}.status_v1 TO {name};")
-    if duty == "waiter":
-        return waiter
-    return (
-        waiter[0],
-        f"GRANT SELECT ON ALL TABLES IN SCHEMA {ledger} TO {name};",
-        f"GRANT INSERT, UPDATE ON {_list(tables, *_WORKED)} TO {name};",
-        # change: the guards lock its row, which takes a right to UPDATE.
-        f"GRANT UPDATE ON {ledger}.change TO {name};",
-        f"GRANT INSERT ON {_list(tables, 'event', 'conflict', 'picture', 'origin', 'canary')} TO {name};",
-        f"GRANT DELETE ON {_list(tables, 'chunk', 'lease', 'statement')} TO {name};",
-        f"GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA {ledger} TO {name};",
-    )
 
 
 def applied(tables: Tables) -> str:
@@ -253,15 +223,3 @@ def _application(tables: Tables, app: str) -> str:
         f"-- {app}: no right on the ledger. Its sessions call what the sync trigger calls.\n"
         f"GRANT USAGE ON SCHEMA {quote(tables.sync_schema)} TO {quote(app)};"
     )
-
-
-def _grants(tables: Tables, owner: str) -> str:
-    lines = [f"-- The migrator is {owner}: {DUTIES['migrator']}."]
-    for duty in ("worker", "waiter"):
-        lines.append(f"-- A {duty} {DUTIES[duty]}. For a role of that name:")
-        lines.extend(f"--   {statement}" for statement in grants(tables.schema, duty, duty))
-    return "\n".join(lines)
-
-
-def _list(tables: Tables, *names: str) -> str:
-    return ", ".join(tables.qualified(name) for name in names)

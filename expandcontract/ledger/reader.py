@@ -22,7 +22,7 @@ from expandcontract.model.policy import Policy
 from expandcontract.model.records import Holder, NewestStep, PhaseRecord, Proof, SweepRecord, Waiver, Wish
 from expandcontract.model.situation import Situation
 from expandcontract.model.users import Instance, OldReader, OldWriter, ReaderWatch, Source
-from expandcontract.model.words import one_line
+from expandcontract.model.words import signed
 from expandcontract.postgres import replicas, scans, sessions
 from expandcontract.postgres.lookup import Lookup, OnlyIf, kept
 from expandcontract.postgres.query import rows
@@ -56,10 +56,7 @@ class LogEntry:
     @property
     def by(self) -> str:
         """Who it was, by their own word, and beside it what the server knows."""
-        if self.role is None or (self.role == self.who and self.address is None):
-            return one_line(self.who)
-        place = "" if self.address is None else f" from {self.address}"
-        return one_line(f"{self.who} as {self.role}{place}")
+        return signed(self.who, self.role, self.address)
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ are DESIGN's promises.
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from expandcontract.model.versions import Requirement
 
@@ -29,8 +30,8 @@ class Policy:
     require_version: tuple[Requirement, ...] = ()
     #: When the new code was deployed; unless it is said, when the first write came through the new side.
     deployed_at: datetime | None = None
-    #: Contract wants somebody's `ec ack CHANGE approval`.
-    approval: bool = False
+    #: Contract wants somebody's `ec ack CHANGE approval`; "other": somebody's who did not make the plan.
+    approval: bool | Literal["other"] = False
     #: Contract does not go past a gate that cannot look, unless somebody acknowledges it.
     require_sight: bool = False
     #: Whether the queries of blockers are left out of messages and of the ledger.

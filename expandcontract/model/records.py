@@ -88,13 +88,20 @@ class Proof:
 
 @dataclass(frozen=True)
 class Waiver:
-    """A soft gate that somebody opened, and what was known then."""
+    """A soft gate that somebody opened, and what was known then.
+
+    `who` is what the environment claims, `session_role` and `address` what the server knows; None where
+    the ledger did not keep them. `by_starter`: by whoever made the plan, by name or by role.
+    """
 
     gate: str
     who: str
     why: str
     at: datetime
     known: str
+    session_role: str | None = None
+    address: str | None = None
+    by_starter: bool = False
 
 
 @dataclass(frozen=True)

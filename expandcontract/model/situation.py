@@ -2,7 +2,7 @@
 gates, status, wait and contract judge it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -193,11 +193,10 @@ class Situation:
         """The first phase that is not done, or contract."""
         return next((p for p in Phase if self.phases[p].status != Status.DONE), Phase.CONTRACT)
 
-    def waiver(self, gate: str) -> Waiver | None:
-        """Return the newest waiver of `gate`."""
-        return next(
-            (w for w in sorted(self.waivers, key=lambda w: w.at, reverse=True) if w.gate == gate), None
-        )
+    def waiver(self, gate: str, counts: Callable[[Waiver], bool] = lambda _: True) -> Waiver | None:
+        """Return the newest waiver of `gate` that counts."""
+        newest = sorted(self.waivers, key=lambda w: w.at, reverse=True)
+        return next((w for w in newest if w.gate == gate and counts(w)), None)
 
     def since(self, moment: datetime) -> timedelta:
         return self.now - moment

@@ -23,3 +23,13 @@ def printable(text: str) -> str:
 
 def _escaped(match: re.Match[str]) -> str:
     return match[0].encode("unicode_escape").decode()
+
+
+def signed(who: str, role: str | None, address: str | None) -> str:
+    """Return who it was, by their own word, and beside it the role that logged in and from where, by the
+    server's; None where that was not kept.
+    """
+    if role is None or (role == who and address is None):
+        return one_line(who)
+    place = "" if address is None else f" from {address}"
+    return one_line(f"{who} as {role}{place}")

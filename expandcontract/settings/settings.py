@@ -125,7 +125,11 @@ class Settings(BaseSettings):
         description="When the new code was deployed, with its time zone: `2031-05-06T12:00Z`. Sessions that "
         "are older are named. Without it, the first write through the new side counts.",
     )
-    approval: bool = Field(_DEFAULT.approval, description="Contract wants `ec ack CHANGE approval`.")
+    approval: bool | Literal["other"] = Field(
+        _DEFAULT.approval,
+        description="Contract wants `ec ack CHANGE approval`; with `other`, by somebody who did not start "
+        "it: under another name, and as another role of the server.",
+    )
     require_sight: bool = Field(
         _DEFAULT.require_sight,
         description="Contract does not go past a gate that is blind, unless somebody acknowledges it.",

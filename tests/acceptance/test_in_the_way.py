@@ -11,7 +11,7 @@ import pytest
 
 from expandcontract import gates
 from expandcontract.engine.verbs import contract, control, status, wait
-from expandcontract.ledger.migrate import grants
+from expandcontract.ledger.rights import grants
 from expandcontract.model.errors import GateShut, LockBudgetSpent, TimeIsUp
 from expandcontract.model.phases import Stage, State
 from expandcontract.model.policy import Policy

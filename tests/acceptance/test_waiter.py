@@ -5,7 +5,7 @@ from datetime import timedelta
 from expandcontract import gates
 from expandcontract.engine.context import Context
 from expandcontract.engine.verbs import status, wait
-from expandcontract.ledger.migrate import grants
+from expandcontract.ledger.rights import grants
 from expandcontract.model.events import ignore
 from expandcontract.postgres.connect import Database
 from tests.acceptance.cycle import POLICY, living

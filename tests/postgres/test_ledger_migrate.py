@@ -10,7 +10,8 @@ from sqlalchemy.dialects import postgresql
 from sqlalchemy.types import TypeEngine
 
 from expandcontract.ledger import phase
-from expandcontract.ledger.migrate import check, grants, migrate, migrations, script
+from expandcontract.ledger.migrate import check, migrate, migrations, script
+from expandcontract.ledger.rights import grants
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.errors import BadSetting, LedgerMissing, LedgerTooNew
 from expandcontract.model.phases import Phase

@@ -11,8 +11,8 @@ from sqlalchemy.exc import DBAPIError
 
 from expandcontract.ledger import change, control, event, phase, waiver, walk
 from expandcontract.ledger.chunk import Round
-from expandcontract.ledger.migrate import grants
 from expandcontract.ledger.reader import conflicts, load, load_log, watch_queries, watched
+from expandcontract.ledger.rights import grants
 from expandcontract.model.events import Progress
 from expandcontract.model.live import Lost
 from expandcontract.model.names import RelationName

@@ -19,6 +19,14 @@ Owner = Annotated[
 App = Annotated[
     str | None, typer.Option("--app", metavar="ROLE", help="With --sql: the role of the application.")
 ]
+Role = Annotated[
+    str | None,
+    typer.Option(
+        "--role",
+        metavar="DUTY[=ROLE]",
+        help="With --sql: the grants of a worker, waiter, reader, controller or approver alone.",
+    ),
+]
 
 
 _DETAILS = """Run again it changes nothing that is there.
@@ -33,15 +41,19 @@ async def init(
     sql: Sql = False,
     owner: Owner = None,
     app: App = None,
+    role: Role = None,
     write: Write = False,
     config: ConfigFile = None,
 ) -> None:
     """Create the folder of plans and the ledger, or print the script that does; look at Alembic's env.py."""
     if sql:
-        session.output.write(_script(session.settings.ledger_schema, owner, app))
+        schema = session.settings.ledger_schema
+        session.output.write(_grants(schema, role) if role else _script(schema, owner, app))
         return
-    if owner or app:
-        raise UsageError("--owner and --app go with --sql.", next="ec init --sql --owner ROLE --app ROLE")
+    if owner or app or role:
+        raise UsageError(
+            "--owner, --app and --role go with --sql.", next="ec init --sql --owner ROLE --app ROLE"
+        )
     env_file = _env_file(session, config, write=write)
     # Where Alembic is, its first change makes the ledger, and the database is named by env.py.
     ledger = env_file is None or session.settings.names_database
@@ -80,6 +92,21 @@ def _env_file(session: Session, config: str | None, *, write: bool) -> EnvFileVi
             why="It wants an alembic.ini or [tool.alembic] in pyproject.toml, and Alembic beside ec.",
         )
     return None if found is None else EnvFileView.of(found)
+
+
+def _grants(schema: str, wanted: str) -> str:
+    """Return the statements that give a role what its duty needs."""
+    from expandcontract.ledger import rights
+
+    duty, _, role = wanted.partition("=")
+    named = [each for each in rights.DUTIES if each != "migrator"]
+    if duty not in named:
+        raise UsageError(
+            f"--role {duty} is no duty.",
+            why=f"There are: {', '.join(named)}. A migrator owns the ledger, as a member of its owner.",
+            next="ec init --sql --role reader=ROLE",
+        )
+    return "\n".join(rights.grants(schema, duty, role or duty))
 
 
 def _script(schema: str, owner: str | None, app: str | None) -> str:

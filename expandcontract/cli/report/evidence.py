@@ -9,6 +9,7 @@ from expandcontract.ledger.history import History, Verification
 from expandcontract.ledger.reader import LogEntry
 from expandcontract.model.change import Mode
 from expandcontract.model.phases import State
+from expandcontract.model.words import signed
 
 #: This many relations, and this many functions, are named; of a table with more leaves the rest is counted.
 _MOST_NAMED = 20
@@ -56,7 +57,10 @@ def gates(history: History) -> tuple[Block, ...]:
     if not blocks:
         blocks.append(Paragraph(text="Contract was not begun."))
     if history.opened:
-        waived = tuple((moment(w.at), w.who, w.gate, w.why, w.known) for w in history.opened)
+        waived = tuple(
+            (moment(w.at), signed(w.who, w.session_role, w.address), w.gate, w.why, w.known)
+            for w in history.opened
+        )
         blocks += [
             Heading(text="Waivers"),
             Table(head=("when", "who", "gate", "reason", "known then"), rows=waived),

@@ -7,6 +7,7 @@ from expandcontract.engine import situation as situations
 from expandcontract.engine.allowed_verbs import place
 from expandcontract.engine.context import Context
 from expandcontract.engine.verbs import status
+from expandcontract.gates import approval
 from expandcontract.ledger import control, waiver
 from expandcontract.ledger.control import Wishes
 from expandcontract.model.errors import Refused, UsageError, WrongState
@@ -92,8 +93,9 @@ async def ack(context: Context, name: str, gate: str, why: str) -> Situation:
     """Open a soft gate. The ledger keeps who, why, and what was known: what becomes known later shuts it
     again.
 
-    Raises UsageError for a gate that there is not or a reason that says nothing, Refused for a hard gate and
-    for one that is open, WrongState before the change is ready: nothing is known then that could be accepted.
+    Raises UsageError for a gate that there is not or a reason that says nothing, Refused for a hard gate, for
+    one that is open, and for an approval that is somebody else's to give, WrongState before the change is
+    ready: nothing is known then that could be accepted.
     """
     import difflib
 
@@ -108,7 +110,7 @@ async def ack(context: Context, name: str, gate: str, why: str) -> Situation:
     situation = await status.one(context, name)
     _require_acknowledgeable(situation, gate)
     async with context.database.transaction() as conn:
-        await waiver.add(
+        by_starter = await waiver.add(
             conn,
             context.tables,
             situation.change_id,
@@ -117,6 +119,12 @@ async def ack(context: Context, name: str, gate: str, why: str) -> Situation:
             why=why,
             known=gates.known(gate, situation),
         )
+        if by_starter and gate == approval.NAME and context.policy.approval == approval.OTHER:
+            raise Refused(
+                f"{name} was started by you, or by your role: somebody else approves it.",
+                why="approval is `other`: who approves has another name, and logs in as another role.",
+                next=f'ec ack {name} {gate} --reason "...", as another role',
+            )
     return await situations.one(context, name)
 
 

@@ -59,6 +59,9 @@ class NoteTables(Base):
             text("why"),
             text("known"),
             moment("at", nullable=False),
+            Column("session_role", Text),
+            Column("address", Text),
+            Column("by_starter", Boolean, nullable=False),
         )
 
     @cached_property
