@@ -37,6 +37,7 @@ VERBS: Mapping[str, str] = {
     "ack": "Open a soft gate, with a reason that the ledger keeps.",
     "fleet": "Carry a change through many databases, or through the schemas of one.",
     "alembic": "Check revisions of Alembic, and say how far they can go now.",
+    "prune": "Take old history out of the ledger, of changes that are long over.",
     "doctor": "Examine the database, its settings and what stands in the way.",
     "explain": "Say what an error code means.",
     "demo": "Watch a million rows change under two live applications.",

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-from sqlalchemy import and_, join, or_, select
+from sqlalchemy import and_, join, null, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger import migrate
@@ -243,12 +243,18 @@ async def _proofs(conn: AsyncConnection, tables: Tables, name: str) -> list[LogE
 
 
 async def conflicts(conn: AsyncConnection, tables: Tables, name: str) -> tuple[Conflict, ...]:
-    """Return the values that the ledger keeps for a change, oldest first."""
+    """Return the values that the ledger keeps for a change, oldest first; to a role that may see no values,
+    when and where there was one.
+    """
     c = tables.conflict.c
-    columns = (c.at, c.kind, c.key, c.old_value, c.new_value, c.application_name, c.role, c.sentence)
+    query = "SELECT pg_catalog.has_table_privilege($1::pg_catalog.text, 'SELECT')"
+    ((all_of_it,),) = await rows(conn, query, tables.qualified("conflict"))
+    kept = (c.key, c.old_value, c.new_value, c.application_name, c.role, c.sentence)
+    seen = kept if all_of_it else (null(), null(), null(), c.application_name, c.role, null())
+    columns = (c.at, c.kind, *seen)
     of_change = tables.change.c.id == c.change_id
-    query = select(*columns).join(tables.change, of_change).where(tables.change.c.name == name).order_by(c.id)
-    return tuple(Conflict(*row) for row in await conn.execute(query))
+    found = select(*columns).join(tables.change, of_change).where(tables.change.c.name == name).order_by(c.id)
+    return tuple(Conflict(*row) for row in await conn.execute(found))
 
 
 def watch_queries(tables: Tables) -> dict[str, str]:

@@ -12,6 +12,7 @@ from expandcontract.cli.views.gates import GatesView
 from expandcontract.cli.views.init import EnvFileView, InitView
 from expandcontract.cli.views.log import LogView
 from expandcontract.cli.views.plan import PlanView
+from expandcontract.cli.views.prune import PruneView
 from expandcontract.cli.views.report import ReportView
 from expandcontract.cli.views.status import StatusView
 from expandcontract.cli.views.view import View
@@ -194,6 +195,7 @@ VIEWS: dict[str, View] = {
     "log": LogView.of("0001_rename_users_name", HISTORY),
     "report": ReportView.of(history(), {"expand": "ALTER TABLE public.users ADD COLUMN display_name text;"}),
     "doctor": DoctorView.of(FINDINGS),
+    "prune": PruneView(before=NOW, rows={"old_use": 1200, "event": 83}, dry_run=False),
     "init": InitView(ledger_schema="expandcontract", phases="phases"),
     "init_alembic": InitView(
         ledger_schema="expandcontract",

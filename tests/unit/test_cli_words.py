@@ -4,6 +4,7 @@ import pytest
 
 from expandcontract.cli import parse
 from expandcontract.cli.commands import ack, tune
+from expandcontract.cli.entry import run
 from expandcontract.cli.views.format import count, percent, seconds, table
 from expandcontract.model.errors import UsageError
 
@@ -76,3 +77,13 @@ def test_numbers_and_tables() -> None:
     assert percent(0.9999) == "99 %"
     assert table([("a", "bb", "c"), ("aaa", "b", "")], "  ") == ["  a    bb  c", "  aaa  b"]
     assert table([]) == []
+
+
+def test_a_duty_gets_its_grants(capsys: pytest.CaptureFixture[str]) -> None:
+    """For a role of any name, quoted where it has to be; without a database."""
+    assert run(["init", "--sql", "--role", "approver=Ann Smith", "--ledger-schema", "ec"]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        'GRANT USAGE ON SCHEMA ec TO "Ann Smith";',
+        'GRANT SELECT ON ec.status_v1 TO "Ann Smith";',
+        'GRANT EXECUTE ON FUNCTION ec.acknowledge(bigint, text, text, text, text) TO "Ann Smith";',
+    ]

@@ -20,7 +20,9 @@ async def read(context: Context, name: str, *, show_values: bool = False) -> tup
 
 
 def _told(conflict: Conflict, *, show_values: bool) -> LogEntry:
-    key = conflict.key if isinstance(conflict.key, dict) else {"row": conflict.key}
+    key = conflict.key
+    if not isinstance(key, dict):
+        key = {} if key is None else {"row": key}
     data = {f"row {column}": value for column, value in key.items()} | {"why": conflict.sentence}
     if show_values:
         data |= {"old": conflict.old_value, "new": conflict.new_value}

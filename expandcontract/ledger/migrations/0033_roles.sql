@@ -62,13 +62,13 @@ $$;
 REVOKE ALL ON FUNCTION {schema}.tell_wish(bigint, text, jsonb) FROM PUBLIC;
 
 -- The transactions in which history goes. A row lives as long as a batch, so that nobody ever sees one; who is no owner cannot write it.
-CREATE TABLE {schema}.pruning (transaction xid8 PRIMARY KEY);
+CREATE TABLE {schema}.pruning (transaction bigint PRIMARY KEY);
 
 CREATE OR REPLACE FUNCTION {schema}.guard_history() RETURNS trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
     IF TG_OP = 'DELETE' THEN
-        IF EXISTS (SELECT FROM {schema}.pruning p WHERE p.transaction = pg_current_xact_id()) THEN
+        IF EXISTS (SELECT FROM {schema}.pruning p WHERE p.transaction = pg_current_xact_id()::text::bigint) THEN
             RETURN OLD;
         END IF;
     END IF;
@@ -141,7 +141,7 @@ BEGIN
     IF to_regclass(format('%s.%I', $name${schema}$name$, name)) IS NULL OR {schema}.prunable(name) IS NULL THEN
         RETURN 0;
     END IF;
-    INSERT INTO {schema}.pruning (transaction) VALUES (pg_current_xact_id());
+    INSERT INTO {schema}.pruning (transaction) VALUES (pg_current_xact_id()::text::bigint);
     IF name = 'event' THEN
         INSERT INTO {schema}.event (change_id, kind, who, data)
         SELECT c.id, 'pruned', prune.who, jsonb_build_object('purged_before', before)
@@ -155,7 +155,7 @@ BEGIN
         $name${schema}$name$, name, {schema}.prunable(name)
     ) USING before, at_most;
     GET DIAGNOSTICS gone = ROW_COUNT;
-    DELETE FROM {schema}.pruning p WHERE p.transaction = pg_current_xact_id();
+    DELETE FROM {schema}.pruning p WHERE p.transaction = pg_current_xact_id()::text::bigint;
     RETURN gone;
 END
 $$;

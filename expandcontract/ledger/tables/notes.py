@@ -65,6 +65,11 @@ class NoteTables(Base):
         )
 
     @cached_property
+    def pruning(self) -> Table:
+        """The transactions in which history goes. Nobody ever sees a row."""
+        return Table("pruning", self.metadata, Column("transaction", BigInteger, primary_key=True))
+
+    @cached_property
     def picture(self) -> Table:
         """How functions, triggers and the new side stood when a step had made them."""
         return Table(
