@@ -10,12 +10,12 @@ import pytest
 
 from expandcontract.alembic.spoken import CALLED
 from expandcontract.changes import registry
-from tests.acceptance.catalog import difference, everything
+from tests.acceptance.catalog import difference
+from tests.alembic.catalog import schema
 from tests.alembic.project import Project
 from tests.kinds.cases import Case
 from tests.kinds.every import FIRST
 from tests.kinds.test_fresh import PAIRS
-from tests.kinds.test_lives import by_name
 from tests.rotation import part
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("quiet")]
@@ -53,19 +53,6 @@ def ask(url: str, query: str) -> Any:  # noqa: ANN401 - a value
             await connection.close()
 
     return asyncio.run(asked())
-
-
-def schema(url: str) -> list[str]:
-    """Return what is there."""
-
-    async def looked() -> list[str]:
-        connection = await asyncpg.connect(url)
-        try:
-            return by_name([line for line in await everything(connection) if "alembic_version" not in line])
-        finally:
-            await connection.close()
-
-    return asyncio.run(looked())
 
 
 def spoken(case: Case, operation: str) -> str:

@@ -1,18 +1,24 @@
 """`alembic upgrade` and `downgrade`, killed wherever they may die: the same command again ends well."""
 
+import asyncio
+import itertools
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
-from sqlalchemy import create_engine, text
+from sqlalchemy import Engine, create_engine, event, text
 
 from expandcontract.model import killpoints
 from expandcontract.testing.server import Server
+from tests.alembic.catalog import of_the_application, schema
 from tests.alembic.project import Project
 from tests.conftest import database_of
 from tests.rotation import part
+from tests.waiting import until
 
 TABLE = """
 op.execute("CREATE TABLE users (id int PRIMARY KEY, name text NOT NULL)")
@@ -62,15 +68,24 @@ def ask(project: Project, query: str) -> Sequence[object]:
 
 def dies(do: Callable[[], object], point: str) -> None:
     """Fork a child that does it, and is killed when it reaches the point."""
+
+    def watching() -> None:
+        killpoints.watch(lambda reached: os.kill(os.getpid(), signal.SIGKILL) if reached == point else None)
+        do()
+
+    assert _killed(watching), f"{point} was not reached"
+
+
+def _killed(do: Callable[[], object]) -> bool:
+    """Fork a child that does it; return whether it was killed meanwhile."""
     child = os.fork()
     if child == 0:
-        killpoints.watch(lambda reached: os.kill(os.getpid(), signal.SIGKILL) if reached == point else None)
         try:
             do()
         finally:
             os._exit(0)
     _, status = os.waitpid(child, 0)
-    assert os.WIFSIGNALED(status), f"{point} was not reached"
+    return os.WIFSIGNALED(status)
 
 
 def live(project: Project, killed: Callable[[str, str], None] | None, watched: list[str]) -> None:
@@ -132,3 +147,86 @@ def test_a_killed_command_is_finished_by_the_same_command(
 def test_a_command_may_be_killed_at_every_point(server: Server, tmp_path: Path, watched: list[str]) -> None:
     """Half of them in each commit."""
     go_on(server, tmp_path, watched, 2)
+
+
+EMPTY = 'op.execute("CREATE TABLE users (id int PRIMARY KEY, name text NOT NULL)")'
+
+
+@contextmanager
+def each_statement(hear: Callable[[int], object]) -> Iterator[None]:
+    """Have each statement that Alembic's connection is about to send be heard, by its number."""
+    numbers = itertools.count()
+
+    def sent(*_: object) -> None:
+        hear(next(numbers))
+
+    event.listen(Engine, "before_cursor_execute", sent)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", sent)
+
+
+def dies_at(statement: int, do: Callable[[], object]) -> None:
+    """Fork a child that does it, and is killed at a statement of Alembic's connection."""
+
+    def die(number: int) -> None:
+        if number == statement:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def watching() -> None:
+        with each_statement(die):
+            do()
+
+    assert _killed(watching), f"there are fewer than {statement} statements"
+
+
+def statements(do: Callable[[], object]) -> int:
+    """Do it; return of how many statements."""
+    heard = list[int]()
+    with each_statement(heard.append):
+        do()
+    return len(heard)
+
+
+def is_alone(project: Project) -> bool:
+    """Whether the server has noticed that a client of the database is gone."""
+    query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND backend_type = "
+    return ask(project, f"{query}'client backend'") == [1]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(2400)
+@pytest.mark.parametrize("each", [True, False], ids=["a transaction each", "one transaction"])
+def test_on_empty_tables_a_killed_command_leaves_a_revision_whole(
+    tmp_path: Path, empty_database: str, *, each: bool
+) -> None:
+    """At each statement: the tables and the change are those of the revision that the database is at, nothing
+    of the next one is there, and the same command goes on, up as well as down.
+    """
+    project = Project(tmp_path, empty_database, "sync")
+    project.env(configure=f"transaction_per_migration={each}")
+    project.revision("a", None, EMPTY, 'op.execute("DROP TABLE users")')
+    project.revision("b", "a", START, ROLLBACK)
+    project.revision("c", "b", CONTRACT, UNDO)
+
+    def now() -> tuple[list[str], Sequence[object]]:
+        state = "SELECT state FROM expandcontract.change WHERE state <> 'rolled_back'"
+        known = ask(project, "SELECT to_regnamespace('expandcontract') IS NOT NULL") == [True]
+        return of_the_application(schema(empty_database)), ask(project, state) if known else []
+
+    whole = {"": now()}
+    for revision in ("a", "b", "c"):
+        project.upgrade(revision)
+        whole[revision] = now()
+    lengths = {"downgrade": statements(project.downgrade), "upgrade": statements(project.upgrade)}
+    assert min(lengths.values()) > 40
+    numbers = part(range(max(lengths.values())), 24)
+    for number in numbers:
+        for verb, to in (("downgrade", "base"), ("upgrade", "head")):
+            if number < lengths[verb]:
+                dies_at(number, partial(project.within, verb, to))
+                asyncio.run(until(lambda: is_alone(project)))
+                assert now() == whole[project.at()], (verb, number)
+            project.within(verb, to)
+            assert now() == whole["c" if verb == "upgrade" else ""], (verb, number)
