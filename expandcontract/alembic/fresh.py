@@ -65,9 +65,12 @@ def _judged(migration: MigrationContext, said: "Said", operation: "EcOperation")
 
 
 def passes(migration: MigrationContext, said: "Said", context: Context, change: str) -> bool:
-    """Return whether a change that began in this transaction can be contracted in it: nobody wrote since."""
-    if not _in_transaction(migration):
-        return False
+    """Return whether a change that began in this run can be contracted in it: nobody wrote since."""
+    connection = migration.connection
+    if connection is not None and not connection.in_transaction():
+        # Between two revisions that have a transaction each. In AUTOCOMMIT it is none, and nothing passes.
+        with connection.begin():
+            return passes(migration, said, context, change)
     found = list[fresh.Held | None]()
 
     async def judge(conn: AsyncConnection) -> bool:
