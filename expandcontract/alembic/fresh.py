@@ -8,6 +8,7 @@ a schema are those of Alembic's connection, a tenant's say.
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -105,9 +106,14 @@ def looked(
     )
 
 
-def to_be_used(change: Change) -> tuple[Target, ...]:
-    """Return the table of a change that is to begin; none where that is to come."""
-    return () if planner.makes_table(change) else (planner.target(change),)
+def to_be_used(said: "Said", change: Change) -> tuple[Target, ...]:
+    """Return the table of a change that is to begin; none where that is to come. A tenant's is its own: until
+    a revision has made it, its name may lead to one that all have.
+    """
+    if planner.makes_table(change):
+        return ()
+    target = planner.target(change)
+    return (target if target.schema else replace(target, schema=said.home.first),)
 
 
 def used(situation: Situation) -> Target:
@@ -115,9 +121,9 @@ def used(situation: Situation) -> Target:
     return Target(situation.table.schema, situation.table.name, "")
 
 
-async def is_to_be_used(context: Context, change: Change) -> bool:
+async def is_to_be_used(said: "Said", context: Context, change: Change) -> bool:
     """Return whether the table of a change that is to begin has or had a row; not one that is to come."""
-    return await _are_used(context, to_be_used(change))
+    return await _are_used(context, to_be_used(said, change))
 
 
 async def is_used(context: Context, situation: Situation) -> bool:

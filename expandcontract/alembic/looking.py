@@ -51,7 +51,7 @@ def first_shut(
     async def look(context: Context) -> Shut | None:
         if migration is not None and 0 < await _version(context) < migrate.migrations()[-1].version:
             await init.init(context)
-        return await _first_shut(context, steps, said.empty)
+        return await _first_shut(context, steps, said)
 
     return carrying.within(said, look)
 
@@ -63,7 +63,7 @@ def _are_empty(migration: MigrationContext, said: "Said", steps: Sequence[Sequen
         empty = set[str]()
 
         async def look(conn: AsyncConnection) -> bool:
-            targets = await _asked(conn, context, calls, empty)
+            targets = await _asked(conn, context, calls, said, empty)
             return targets is not None and not (targets and await empty_tables.are_used(conn, targets))
 
         found = fresh.looked(migration, said, context, look)
@@ -72,7 +72,7 @@ def _are_empty(migration: MigrationContext, said: "Said", steps: Sequence[Sequen
 
 
 async def _asked(
-    conn: AsyncConnection, context: Context, calls: Sequence[Call], empty: set[str]
+    conn: AsyncConnection, context: Context, calls: Sequence[Call], said: "Said", empty: set[str]
 ) -> list[Target] | None:
     """Return the tables that must have no row, and add to `empty` what is begun already and contracted now;
     None where more is to be asked.
@@ -91,7 +91,7 @@ async def _asked(
         elif call.operation == Operation.CONTRACT:
             begins = begun.get(call.change)
             if _begins(begins, here):
-                targets += () if context.policy.fresh else fresh.to_be_used(change_of(begins))
+                targets += () if context.policy.fresh else fresh.to_be_used(said, change_of(begins))
             elif here is not None and here.stage == Stage.READY and not here.old_writers:
                 targets.append(fresh.used(here))
                 empty.add(call.change)
@@ -100,9 +100,10 @@ async def _asked(
     return targets
 
 
-async def _first_shut(
-    context: Context, steps: Sequence[Sequence[Call]], empty: set[str] | None
-) -> Shut | None:
+async def _first_shut(context: Context, steps: Sequence[Sequence[Call]], said: "Said | None") -> Shut | None:
+    """Return the first contract that cannot pass. What is `said` has those added whose tables have no row, of
+    which the run asks when it comes to them; without it they are not asked.
+    """
     calls = [call for step in steps for call in step]
     if any(call.operation in _WORKING for call in calls):
         async with context.database.direct():
@@ -117,9 +118,9 @@ async def _first_shut(
             if call.operation == Operation.CONTRACT and shut is None:
                 begins, found = begun.get(call.change), known.get(call.change)
                 if _begins(begins, found):
-                    shut = await _unless_empty(context, where, begins, empty)
-                elif empty is not None and await _is_empty(context, found):
-                    empty.add(call.change)
+                    shut = await _unless_empty(context, where, begins, said)
+                elif said is not None and await _is_empty(context, found):
+                    said.empty.add(call.change)
                 else:
                     shut = _shut(where, call, found)
     return shut
@@ -160,12 +161,12 @@ def _begins(call: Call | None, known: Situation | None) -> TypeGuard[Call]:
     return call is not None and (known is None or known.stage in _NOT_BEGUN | {Stage.BEFORE_READY})
 
 
-async def _unless_empty(context: Context, where: int, begins: Call, empty: set[str] | None) -> Shut | None:
+async def _unless_empty(context: Context, where: int, begins: Call, said: "Said | None") -> Shut | None:
     """Return that a change cannot be contracted in the run that begins it, unless its table has no row, or is
     still to come, or nobody runs.
     """
     if context.policy.fresh or (
-        empty is not None and not await fresh.is_to_be_used(context, change_of(begins))
+        said is not None and not await fresh.is_to_be_used(said, context, change_of(begins))
     ):
         return None
     return _in_this_run(where, begins.change)

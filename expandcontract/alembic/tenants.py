@@ -29,7 +29,15 @@ class Home(homes.Home):
         made = make_url(url)
         given = made.query.get("options", "")
         options = f"{given if isinstance(given, str) else ' '.join(given)} -csearch_path={escaped}".strip()
-        return made.update_query_dict({"options": options}).render_as_string(hide_password=False)
+        rendered = made.update_query_dict({"options": options}).render_as_string(hide_password=False)
+        # SQLAlchemy writes a blank as +, which everybody else takes for a +; that it writes as %2B.
+        before, mark, query = rendered.partition("?")
+        return f"{before}{mark}{query.replace('+', '%20')}"
+
+    @property
+    def first(self) -> str | None:
+        """The tenant's own schema, in which a table of a revision is or comes; None where it is no tenant."""
+        return self.schema if self.path else None
 
 
 PUBLIC = Home("public")

@@ -220,7 +220,7 @@ def test_on_empty_tables_a_killed_command_leaves_a_revision_whole(
         project.upgrade(revision)
         whole[revision] = now()
     lengths = {"downgrade": statements(project.downgrade), "upgrade": statements(project.upgrade)}
-    assert min(lengths.values()) > 40
+    assert min(lengths.values()) > 20
     numbers = part(range(max(lengths.values())), 24)
     for number in numbers:
         for verb, to in (("downgrade", "base"), ("upgrade", "head")):
