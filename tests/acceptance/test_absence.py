@@ -29,6 +29,8 @@ from expandcontract.postgres.connect import Database
 from tests.acceptance.cycle import POLICY, Life, living
 from tests.waiting import until
 
+pytestmark = pytest.mark.in_turn(2)
+
 GIVEN = "CREATE TABLE users (id int PRIMARY KEY, name text); INSERT INTO users VALUES (1, 'Ann'), (2, 'Bob')"
 RENAME = ("rename-column", {"column": "users.name", "new_name": "full_name"}, GIVEN)
 AS_NEW, AS_OLD = "UPDATE users SET full_name = full_name || '!'", "UPDATE users SET name = name || '?'"

@@ -23,6 +23,8 @@ from tests.acceptance.cycle import Life, acknowledge, living
 from tests.acceptance.moments import at, dies_at, elsewhere
 from tests.waiting import until
 
+pytestmark = pytest.mark.in_turn(2)
+
 _USERS = """
 CREATE TABLE users(id int PRIMARY KEY, name text);
 INSERT INTO users SELECT i, 'name ' || i FROM generate_series(1, 20) i

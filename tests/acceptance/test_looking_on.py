@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import asyncpg
+import pytest
 
 from expandcontract.engine import under_way
 from expandcontract.engine.context import Context
@@ -23,6 +24,8 @@ from expandcontract.postgres.connect import Database
 from expandcontract.throttles import courtesy
 from expandcontract.throttles.limits import Limits
 from tests.waiting import until
+
+pytestmark = pytest.mark.in_turn(2)
 
 NAME = "0001_rename_users_name"
 TABLE = """

@@ -18,6 +18,8 @@ from expandcontract.testing.server import Server, available_versions
 from tests.acceptance.cycle import Life, living
 from tests.conftest import SETTINGS, VERSION
 
+pytestmark = pytest.mark.in_turn(2)
+
 ROWS = 4_000
 GIVEN = f"""
 CREATE TABLE t (id int PRIMARY KEY, name text);

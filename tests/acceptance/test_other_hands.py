@@ -11,6 +11,8 @@ from expandcontract.engine.verbs import doctor, mend, plan
 from expandcontract.model.errors import EcError, GateShut
 from tests.acceptance.cycle import Life, living
 
+pytestmark = pytest.mark.in_turn(2)
+
 WIDEN = ("change-type", {"column": "dual_write.n", "type": "bigint", "to": "big"})
 PHASES = ("dual_write", "ready", "hidden")
 BEFORE_CONTRACT = PHASES[:2]

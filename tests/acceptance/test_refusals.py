@@ -51,6 +51,8 @@ from expandcontract.testing.server import Server
 from tests.acceptance.catalog import difference, everything
 from tests.acceptance.cycle import Life, living
 
+pytestmark = pytest.mark.in_turn(2)
+
 _TABLE = "CREATE TABLE t(id int PRIMARY KEY, name text, taken int); INSERT INTO t VALUES (1, 'a')"
 _RENAME = {"column": "t.name", "new_name": "label"}
 

@@ -14,6 +14,8 @@ from expandcontract.model.errors import LockBudgetSpent, Mismatches, StepFailed
 from tests.acceptance.cycle import POLICY, Life, living
 from tests.waiting import until
 
+pytestmark = pytest.mark.in_turn(2)
+
 _GIVEN = "CREATE TABLE t (id int PRIMARY KEY, name text UNIQUE); INSERT INTO t VALUES (1, 'a'), (2, 'b')"
 _RENAME = {"column": "t.name", "new_name": "label"}
 _SHORT = replace(POLICY, lock_budget=timedelta(seconds=1))

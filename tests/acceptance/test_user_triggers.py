@@ -13,6 +13,8 @@ from tests.acceptance.cycle import living
 from tests.conftest import VERSION
 from tests.waiting import until
 
+pytestmark = pytest.mark.in_turn(2)
+
 ROWS = 2_000
 GIVEN = f"""
 CREATE TABLE parents (id int PRIMARY KEY);

@@ -26,6 +26,8 @@ from tests.chaos.nursery import DIED, ENDED, STOPPED, Nursery, Outcome
 from tests.conftest import SETTINGS, VERSION
 from tests.waiting import until
 
+pytestmark = pytest.mark.in_turn(2)
+
 RENAME = EXAMPLES["rename"]
 CHANGE = RENAME.change
 NAME = CHANGE.name

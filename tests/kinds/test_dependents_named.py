@@ -13,6 +13,8 @@ from expandcontract.model.plan import Plan
 from expandcontract.model.step import Concurrent, Transactional
 from tests.acceptance.cycle import Application, opened
 
+pytestmark = pytest.mark.in_turn(2)
+
 GIVEN = """
 CREATE TABLE faxes (id integer PRIMARY KEY);
 CREATE TABLE users (id integer PRIMARY KEY, name text, fax integer DEFAULT 7, note text);

@@ -8,6 +8,8 @@ import pytest
 
 from tests.acceptance.script import scripted
 
+pytestmark = pytest.mark.in_turn(2)
+
 WORDS = ("begin", "by", "declare", "execute", "foreach", "if", "loop", "strict", "while")
 GIVEN = f"""CREATE TABLE t (id integer PRIMARY KEY, {", ".join(f'"{word}" integer' for word in WORDS)});
 INSERT INTO t SELECT n, {", ".join(["n"] * len(WORDS))} FROM generate_series(1, 3) n"""

@@ -18,6 +18,8 @@ from tests.postgres import ledgers
 from tests.postgres.ledgers import Ledger
 from tests.waiting import SECONDS
 
+pytestmark = pytest.mark.in_turn(2)
+
 USE = "SELECT expandcontract_sync.note_use('0001_rename', $1, $2)"
 CONFLICT = "SELECT expandcontract_sync.note_conflict('0001_rename', $1, $2, 'a', 'b', current_user, 'why')"
 BEAT = "SELECT expandcontract_sync.heartbeat('web', '1', 'w:1', $1::float8)"

@@ -13,6 +13,8 @@ from expandcontract.model.step import Sweep
 from tests.acceptance.catalog import Connection
 from tests.postgres.scripted import compiled, run
 
+pytestmark = pytest.mark.in_turn(2)
+
 GIVEN = """
 CREATE TABLE rates (code text PRIMARY KEY, rate int);
 INSERT INTO rates VALUES ('a', 7);

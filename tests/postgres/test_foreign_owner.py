@@ -17,6 +17,8 @@ from expandcontract.postgres.connect import Database
 from tests.acceptance.catalog import Connection
 from tests.postgres.scripted import compiled
 
+pytestmark = pytest.mark.in_turn(2)
+
 GIVEN = """
 CREATE ROLE mallory;
 GRANT CREATE ON SCHEMA public TO mallory;

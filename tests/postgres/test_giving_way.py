@@ -12,6 +12,8 @@ from expandcontract.postgres.message import send
 from expandcontract.postgres.query import value
 from tests.waiting import until
 
+pytestmark = pytest.mark.in_turn(2)
+
 #: Our session has looked for a deadlock, found none, and does not look again.
 _LOOKED = """
 SELECT EXISTS (

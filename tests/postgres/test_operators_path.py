@@ -13,6 +13,8 @@ from expandcontract.model.change import Change
 from expandcontract.model.errors import EcError
 from tests.postgres.scripted import compiled
 
+pytestmark = pytest.mark.in_turn(2)
+
 #: An operator for each pair of types that has none of its own: it does what pg_catalog's would, and counts.
 TRAPS = """
 CREATE SEQUENCE public.hits;

@@ -19,6 +19,8 @@ from expandcontract.postgres.sqlstate import is_lock_failure
 from tests.conftest import VERSION
 from tests.rotation import part
 
+pytestmark = pytest.mark.in_turn(2)
+
 RENAME = ("rename-column", {"column": "t.v", "new_name": "w"})
 SWAP = ("change-type", {"column": "t.v", "type": "bigint", "swap": True})
 TO_TEXT = ("change-type", {"column": "t.v", "type": "text", "to": "w"})

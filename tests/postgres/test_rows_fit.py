@@ -15,6 +15,8 @@ from expandcontract.model.plan import Plan
 from expandcontract.postgres import sample
 from expandcontract.postgres.connect import Database
 
+pytestmark = pytest.mark.in_turn(2)
+
 
 @asynccontextmanager
 async def _given(url: str, statements: str) -> AsyncIterator[Database]:

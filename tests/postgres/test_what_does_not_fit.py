@@ -12,6 +12,8 @@ from expandcontract.model.plan import Plan
 from expandcontract.model.step import Transactional
 from tests.postgres.scripted import compiled
 
+pytestmark = pytest.mark.in_turn(2)
+
 DROPPED = "dropped"
 UTC = {"type": "timestamptz", "using": "v AT TIME ZONE 'UTC'", "back": "w AT TIME ZONE 'UTC'"}
 TWICE = {"type": "text", "using": "v || v", "back": "left(w, length(w) / 2)"}
