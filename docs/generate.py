@@ -24,6 +24,7 @@ from expandcontract.cli.entry import run
 from expandcontract.cli.options import THROTTLES
 from expandcontract.cli.views.explain import EXITS
 from expandcontract.cli.views.view import View
+from expandcontract.metrics.series import OF_CHANGE, OF_DATABASE, OfChange, OfDatabase
 from expandcontract.model.durations import spell
 from expandcontract.model.errors import every_error
 from expandcontract.model.sizes import spell_size
@@ -83,6 +84,13 @@ What `expandcontract.orm` has for programs that use SQLAlchemy;
 """
 
 
+METRICS = """
+What `ec metrics` writes, in the text format of Prometheus; [monitoring](../how-to/monitoring.md) says how it
+gets there, and what to be woken for. Each series of a change has the labels `database` and `change`. Names
+and labels do not change without a line in the changelog.
+"""
+
+
 def pages() -> dict[str, str]:
     """Return the text of every page by its name in docs/reference/."""
     return {
@@ -90,6 +98,7 @@ def pages() -> dict[str, str]:
         "exit-codes.md": _exit_codes(),
         "settings.md": _settings(),
         "json.md": _json(),
+        "metrics.md": _metrics(),
         "orm.md": _orm(),
         **{f"schemas/{_file(view)}": _schema(view) for view in _views()},
     }
@@ -194,6 +203,16 @@ def _orm() -> str:
         if callable(each):
             blocks += [f"## {name}", f"```\n{_call(name, each)}\n\n{inspect.getdoc(each)}\n```"]
     return _page("For applications", blocks)
+
+
+def _metrics() -> str:
+    def row(each: OfDatabase | OfChange) -> tuple[str, ...]:
+        labels = ", ".join(f"`{label}`" for label in each.labels)
+        return f"`{each.name}`", each.type.value, labels, each.help
+
+    head = ("series", "type", "further labels", "says")
+    blocks = [METRICS, "## Of a database", _table(head, [row(each) for each in OF_DATABASE])]
+    return _page("Metrics", [*blocks, "## Of a change", _table(head, [row(each) for each in OF_CHANGE])])
 
 
 def _call(name: str, function: Callable[..., object]) -> str:

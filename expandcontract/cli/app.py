@@ -31,6 +31,7 @@ VERBS: Mapping[str, str] = {
     "conflicts": "Show values that a side lost or could not hold.",
     "log": "Show who did what, when, and how long it took.",
     "report": "Write the record of a change on one page, for the ticket or the auditor.",
+    "metrics": "Write what monitoring wants to know, as Prometheus reads it.",
     "pause": "Let every worker stop at its next checkpoint.",
     "resume": "Let the workers go on.",
     "tune": "Change batch, max-rate, workers or max-lag while they work.",

@@ -63,7 +63,7 @@ def execute(verb: Verb, written: Mapping[str, Any], *, checkpoints: bool, extra:
     from expandcontract.cli.redaction import exposed
     from expandcontract.cli.session import Session
     from expandcontract.cli.signals import Interruption, run
-    from expandcontract.model.presence import at_work
+    from expandcontract.model.presence import at_work, concerning
     from expandcontract.postgres.sqlstate import values_shown
     from expandcontract.settings.settings import load
 
@@ -84,7 +84,8 @@ def execute(verb: Verb, written: Mapping[str, Any], *, checkpoints: bool, extra:
     named = arguments.get("change")
     shown = values_shown.set(bool(written.get("show_values")))
     try:
-        with at_work(verb.__name__, named if isinstance(named, str) else ""):
+        name = named if isinstance(named, str) else ""
+        with at_work(verb.__name__, name), concerning(change=name or None):
             return run(lambda: verb(session, **arguments), interruption) or 0
     finally:
         values_shown.reset(shown)

@@ -8,6 +8,7 @@ import typer
 
 from expandcontract.cli.app import build
 from expandcontract.model.errors import ConnectionLost, EcError, Interrupted, UsageError
+from expandcontract.model.presence import concerns
 
 
 def run(argv: Sequence[str] | None = None) -> int:
@@ -38,9 +39,9 @@ def _report(error: EcError, arguments: Sequence[str]) -> int:
     if output.json:
         output.show(view)
     else:
-        output.say_error(view)
+        output.say_error(view, concerns(error))
     if _asked(arguments, "--verbose", "-v"):
-        output.say(_traceback(error), "traceback", level="debug")
+        output.say(_traceback(error), "traceback", concerns(error), level="debug")
     return error.exit_code
 
 

@@ -70,9 +70,9 @@ class Output:
         """Write a piece of talk; `event` and `fields` are for those who read records."""
         records.write(self.stderr, self.form, event, text, fields, level=level)
 
-    def say_error(self, view: ErrorView) -> None:
-        """Tell of an error."""
+    def say_error(self, view: ErrorView, about: Mapping[str, object] = MappingProxyType({})) -> None:
+        """Tell of an error, and what it was raised amid."""
         form = self.form
         text = view.text() if form == "text" else view.message
-        fields = {"code": view.code, "why": view.why, "state": view.state, "next": view.next}
+        fields = {**about, "code": view.code, "why": view.why, "state": view.state, "next": view.next}
         records.write(self.stderr, form, "error", text, fields, level="error")

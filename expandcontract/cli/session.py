@@ -13,6 +13,7 @@ from expandcontract.cli.output import Output
 from expandcontract.cli.signals import Interruption
 from expandcontract.cli.talk.listener import CloseableListener
 from expandcontract.cli.views.view import View
+from expandcontract.model.presence import concerning
 from expandcontract.model.situation import Situation
 from expandcontract.settings.settings import Settings
 
@@ -72,17 +73,18 @@ class Session:
         database, standby = databases.database(settings), databases.standby(settings)
         listener = listener or self._listener()
         try:
-            yield Context(
-                database,
-                settings.policy,
-                listener,
-                who(),
-                self.interruption.stop,
-                standby,
-                settings.throttle.limits,
-                settings.replication_origin,
-                settings.hooks.hooks,
-            )
+            with concerning(database=database.address.database):
+                yield Context(
+                    database,
+                    settings.policy,
+                    listener,
+                    who(),
+                    self.interruption.stop,
+                    standby,
+                    settings.throttle.limits,
+                    settings.replication_origin,
+                    settings.hooks.hooks,
+                )
         finally:
             listener.close()
             await database.close()

@@ -32,6 +32,7 @@ from expandcontract.model.events import (
     WaitingForSnapshots,
 )
 from expandcontract.model.phases import Stage
+from expandcontract.model.presence import trace_id
 from expandcontract.model.program import program_version
 from expandcontract.model.situation import Situation
 from expandcontract.postgres.message import Query
@@ -168,7 +169,10 @@ class Diary:
 @asynccontextmanager
 async def kept(context: Context, change_id: int, verb: str, diary: Diary) -> AsyncIterator[None]:
     """Write the diary while the body runs, from who began what until how it ended."""
-    diary.note("began", verb=verb, host=socket.gethostname(), pid=os.getpid(), program=program_version())
+    trace = {"trace_id": trace_id()} if trace_id() else {}
+    diary.note(
+        "began", verb=verb, host=socket.gethostname(), pid=os.getpid(), program=program_version(), **trace
+    )
     async with _without_fail():
         await _write(context, change_id, diary.take())
     writer = asyncio.create_task(_write_on(context, change_id, diary))

@@ -14,6 +14,7 @@ from urllib.request import Request
 
 from expandcontract.model.durations import spell
 from expandcontract.model.hooks import Facts, Hooks, inherited
+from expandcontract.model.presence import TRACEPARENT, trace_id
 from expandcontract.throttles.http import opener, signed
 
 #: This much of the end of a command's output is told.
@@ -44,7 +45,10 @@ async def _posted(url: str, body: str, timeout: timedelta) -> str | None:  # noq
 def _post(url: str, body: str, seconds: float) -> int:
     address, headers = signed(url)
     request = Request(  # noqa: S310 - call() takes http and https only
-        address, data=body.encode(), method="POST", headers={**headers, "Content-Type": "application/json"}
+        address,
+        data=body.encode(),
+        method="POST",
+        headers={**headers, **_trace(), "Content-Type": "application/json"},
     )
     try:
         with opener().open(request, timeout=seconds) as answer:
@@ -52,6 +56,11 @@ def _post(url: str, body: str, seconds: float) -> int:
     except HTTPError as error:
         with error:
             return error.code
+
+
+def _trace() -> dict[str, str]:
+    """Return the header that lets whoever answers join the trace that this run is part of."""
+    return {TRACEPARENT.lower(): os.environ[TRACEPARENT]} if trace_id() else {}
 
 
 async def _run(command: str, environment: dict[str, str], timeout: timedelta) -> str | None:  # noqa: ASYNC109 - as above

@@ -19,7 +19,7 @@ from expandcontract.ledger.lease import Lease
 from expandcontract.model.errors import EcError
 from expandcontract.model.phases import Section
 from expandcontract.model.plan import Plan
-from expandcontract.model.presence import at_work
+from expandcontract.model.presence import at_work, concerning
 from expandcontract.model.situation import Situation
 from expandcontract.postgres.message import Query
 from expandcontract.postgres.owner_rights import OwnerRights
@@ -132,7 +132,9 @@ async def leased(
                 ) as held,
                 kept(context, change.change_id, verb, diary),
             ):
-                yield Work(replace(context, listen=diary), await _now(context, change.name), held)
+                situation = await _now(context, change.name)
+                with concerning(change=change.name, kind=situation.kind, attempt=situation.attempt):
+                    yield Work(replace(context, listen=diary), situation, held)
         except DBAPIError as error:
             raise translate(error) from error
 

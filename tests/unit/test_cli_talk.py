@@ -20,6 +20,7 @@ from expandcontract.cli.views.status import StatusView
 from expandcontract.model import events
 from expandcontract.model.errors import WrongState
 from expandcontract.model.phases import Phase, Section
+from expandcontract.model.presence import concerning, concerns
 from expandcontract.model.situation import Situation
 from tests.golden.kept import same
 from tests.unit.situations import phases, situation, sweep
@@ -93,8 +94,12 @@ def test_records_have_stable_names_and_fields() -> None:
         "lock_tried",
         "lock_tried",
     ]
-    assert all({"timestamp", "level", "message", "run_id", "host", "pid"} <= record.keys() for record in read)
-    assert (read[2]["mode"], read[2]["attempt"], read[2]["relations"]) == (
+    assert all(
+        {"timestamp", "level", "message", "database", "change", "kind", "attempt", "run_id", "host", "pid"}
+        <= record.keys()
+        for record in read
+    )
+    assert (read[2]["mode"], read[2]["tries"], read[2]["relations"]) == (
         "ACCESS EXCLUSIVE",
         3,
         "public.users",
@@ -301,3 +306,41 @@ def test_closing_twice() -> None:
     listener(PROGRESS)
     listener.close()
     listener.close()
+
+
+def test_an_error_says_what_it_was_raised_amid() -> None:
+    """Also where it was translated on its way, and nothing of what was left well before it."""
+
+    def fail() -> None:
+        with concerning(database="shop", change="c"):
+            with concerning(change="other"):
+                pass
+            raise OSError("away")
+
+    def translate() -> None:
+        try:
+            fail()
+        except OSError as error:
+            raise WrongState("no") from error
+
+    with pytest.raises(WrongState) as caught:
+        translate()
+    about = concerns(caught.value)
+    assert about == {"database": "shop", "change": "c"}
+    stream = io.StringIO()
+    Output(json=False, stderr=stream, log_format="json").say_error(ErrorView.of(caught.value), about)
+    assert json.loads(stream.getvalue())["database"] == "shop"
+
+
+def test_a_trace_is_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Only one of the standard's form; anything else is nobody's trace."""
+    trace = "0af7651916cd43dd8448eb211c80319c"
+    monkeypatch.setenv("TRACEPARENT", f"00-{trace}-b7ad6b7169203331-01")
+    stream = io.StringIO()
+    records.write(stream, "json", "said", "it", {})
+    assert json.loads(stream.getvalue())["trace_id"] == trace
+    for wrong in ("", "nonsense", f"00-{'0' * 32}-b7ad6b7169203331-01", f"00-{trace}-{'0' * 16}-01"):
+        monkeypatch.setenv("TRACEPARENT", wrong)
+        stream = io.StringIO()
+        records.write(stream, "logfmt", "said", "it", {})
+        assert "trace_id" not in stream.getvalue()

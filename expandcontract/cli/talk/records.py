@@ -1,6 +1,7 @@
 """What stands on stderr off a terminal: one record a line, of one form, whatever it tells.
 
-`event` is a stable name for programs, `message` the sentence for people; after them comes what the event has.
+`event` is a stable name for programs, `message` the sentence for people; then comes what it is about, then
+what the event has.
 """
 
 import os
@@ -11,12 +12,15 @@ from functools import cache
 from typing import Any, Literal, TextIO
 
 from expandcontract.cli.redaction import redact
+from expandcontract.model.presence import concerns, trace_id
 from expandcontract.model.words import one_line, printable
 
 #: How records are written. `text` is the message alone, as it stands on a terminal.
 Form = Literal["json", "logfmt", "text"]
 FORMS: tuple[Form, ...] = ("json", "logfmt", "text")
 VARIABLE = "EC_LOG_FORMAT"
+#: What each record says of what it is about, as far as that is known.
+ABOUT = ("database", "change", "kind", "attempt")
 _FIRST = ["timestamp", "level", "event", "message"]
 
 
@@ -50,7 +54,12 @@ def write(
         return
     import structlog
 
-    record: dict[str, Any] = {"level": level, "message": " ".join(message.split()), **fields}
+    record: dict[str, Any] = {"level": level, "message": " ".join(message.split())}
+    known = {**concerns(), **fields}
+    # Whoever reads JSON by a schema finds each of them; a line of logfmt says what there is.
+    about = {name: known.pop(name, None) for name in ABOUT}
+    record |= {name: value for name, value in about.items() if form == "json" or value is not None} | known
+    record |= {"trace_id": trace_id()} if trace_id() else {}
     record |= {"run_id": run_id(), "host": socket.gethostname(), "pid": os.getpid()}
     renderer = (
         structlog.processors.JSONRenderer()

@@ -77,6 +77,8 @@ def fields(event: Event) -> dict[str, object]:
     if isinstance(event, Progress):
         return _progress_fields(event)
     values = {field: value for field, value in vars(event).items() if field not in ("sentence", "text")}
+    if "attempt" in values:  # for a lock; the attempt of the change is told by the record
+        values["tries"] = values.pop("attempt")
     build = values.pop("build", None)
     return values | (_build_fields(build) if build is not None else {})
 
