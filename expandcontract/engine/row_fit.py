@@ -81,11 +81,12 @@ async def _seen(conn: AsyncConnection, asked: Rows) -> tuple[Note, ...]:
         why = "the expressions are volatile, or call code that PostgreSQL did not bring along"
         return (_not_looked_at(f"{why}, and a plan runs none of it"),)
     await execute(conn, "SET LOCAL transaction_read_only = on")
+    named = (*pair.old_columns, *(each.column for each in pair.beside))
     looked = await sample.look(
         conn,
         asked.table,
         asked.copy.snapshot.primary_key,
-        (tuple(map(quote, pair.old_columns)), (quote(pair.new.column), _copied(asked.tried))),
+        (tuple(map(quote, named)), (quote(pair.new.column), _copied(asked.tried))),
         _sweep(asked.tried, Purpose.COMPARE).unfit,
         whole=asked.whole,
     )

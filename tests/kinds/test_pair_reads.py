@@ -253,3 +253,39 @@ async def test_what_is_read_is_no_other_changes_to_claim(database: str) -> None:
         await life.sql("ALTER TABLE reviews RENAME product TO item; UPDATE reviews SET stars = 1")
         shut = {each.gate: each.reason for each in gates.judge_all(await life.situation()) if not each.open}
         assert "product" in shut["sync-intact"]
+
+
+async def test_rows_that_do_not_fit_are_looked_for(database: str) -> None:
+    """The plan looks at rows with all that the expressions read."""
+    given = f"{REVIEWS}, (8, NULL, 'bare'), (9, 'nut', 'a #b')"
+    async with opened(database, "transform-column", TAGGED, given) as application:
+        (unfit,) = (note for note in (await application.plan()).hazards if note.code.startswith("unfit"))
+        assert unfit.found == "2 of 5 rows: id = 8; id = 9."
+
+
+async def test_a_column_that_keeps_its_name_reads_others(database: str) -> None:
+    """With --swap the columns exchange their names at contract, and what is read stays."""
+    given = """CREATE TABLE bags (id int PRIMARY KEY, stars int NOT NULL, weight int);
+        INSERT INTO bags VALUES (1, 6, 2), (2, 8, 4), (3, 5, NULL)"""
+    fields = {
+        "column": "bags.stars",
+        "type": "numeric",
+        "swap": True,
+        "using": "stars::numeric * COALESCE(weight, 1)",
+        "back": "(stars / COALESCE(weight, 1))::int",
+    }
+    async with scripted(database, "change-type", fields, given) as life:
+        await life.ready()
+        await life.sql("UPDATE bags SET weight = 3")
+        new = life.planned.new_column
+        assert await life.rows(f'SELECT stars, "{new}" FROM bags ORDER BY id') == [(6, 18), (8, 24), (5, 15)]
+        await life.verify()
+        await life.contract()
+        await life.sql("UPDATE bags SET weight = 6; INSERT INTO bags VALUES (4, 7, 2)")
+        await life.undo()
+        assert await life.rows(f'SELECT stars, "{new}" FROM bags ORDER BY id') == [
+            (3, 18),
+            (4, 24),
+            (3, 15),
+            (7, 14),
+        ]
