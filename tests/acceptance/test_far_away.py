@@ -92,6 +92,7 @@ async def _life(near: str, far: str) -> dict[str, float]:
 
 
 @pytest.mark.slow
+@pytest.mark.in_turn(2)
 @pytest.mark.timeout(900)
 async def test_in_every_verb_a_statement_waits_for_one_message_at_most(database: str) -> None:
     """Selects, updates and inserts go on beside a life in which every message travels: none waits longer than

@@ -12,6 +12,7 @@ from tests.conftest import VERSION
 
 @pytest.mark.timeout(1200)
 @pytest.mark.slow
+@pytest.mark.in_turn(2)
 async def test_a_column_of_pgbench_is_renamed_under_its_own_load(tmp_path: Path) -> None:
     """While 300,000 accounts are copied no transaction fails, and every delta ends where it belongs.
 

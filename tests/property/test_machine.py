@@ -124,6 +124,7 @@ def test_whatever_happens_at_length(machine: type[Machine]) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.in_turn(2)
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("machine", ["rename"], indirect=True)
 def test_a_trigger_that_loses_values_is_found(
@@ -142,6 +143,7 @@ def test_a_trigger_that_loses_values_is_found(
 
 
 @pytest.mark.slow
+@pytest.mark.in_turn(2)
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("machine", ["rename"], indirect=True)
 def test_contract_without_proof_is_found(machine: type[Machine], monkeypatch: pytest.MonkeyPatch) -> None:
