@@ -18,6 +18,8 @@ from sqlalchemy.exc import DBAPIError
 
 from expandcontract.engine.context import Context
 from expandcontract.ledger import event as events
+from expandcontract.ledger import lease
+from expandcontract.ledger.lease import Lease
 from expandcontract.model.errors import EcError, GateShut
 from expandcontract.model.events import (
     Blocker,
@@ -70,6 +72,9 @@ class Diary:
         self._throttled: dict[str, float] = defaultdict(float)
         self._throttled_since = clock()
         self._notices = 0
+        #: What is waited for just now; `told` is what of it the ledger has.
+        self.waits: dict[str, str] | None = None
+        self.told: dict[str, str] | None = None
 
     def __call__(self, event: Event) -> None:
         """Take an event."""
@@ -108,12 +113,16 @@ class Diary:
                 self._step = {"section": section.value, "step": step}
             case LockTried():
                 self._tries.append(event)
+                self._wait("lock", event.relations, event.blockers)
             case LockHeld():
+                self._wait(None)
                 self._lock("locked", event, held_seconds=round(event.held_seconds, 4))
             case WaitingForSnapshots(blockers=blockers):
                 since, found = self._waiting or (self._clock(), {})
                 self._waiting = since, found | dict.fromkeys(map(anonymous, blockers))
+                self._wait("snapshot", (), blockers)
             case StepDone():
+                self._wait(None)
                 self._waited()
                 self._step = {}
             case Progress(throttled_by=reason):
@@ -123,6 +132,19 @@ class Diary:
                 self.note("notice", text=text)
             case _:
                 pass
+
+    def _wait(
+        self, kind: str | None, relations: Sequence[str] = (), blockers: Sequence[Blocker] = ()
+    ) -> None:
+        """Note what is waited for; the ledger hears when that is another thing than it has."""
+        if kind is None:
+            self.waits = None
+        elif self.waits is None or self.waits["kind"] != kind:
+            behind = "; ".join(dict.fromkeys(map(anonymous, blockers))) or "somebody"
+            what = f"a lock on {', '.join(relations)}, behind " if relations else "older transactions: "
+            self.waits = {"kind": kind, "detail": f"{what}{behind}"}
+        if self.waits != self.told:
+            self.wake.set()
 
     def _lock(self, kind: str, last: LockHeld | LockTried, **data: object) -> None:
         tries, self._tries = self._tries, []
@@ -167,15 +189,18 @@ class Diary:
 
 
 @asynccontextmanager
-async def kept(context: Context, change_id: int, verb: str, diary: Diary) -> AsyncIterator[None]:
-    """Write the diary while the body runs, from who began what until how it ended."""
+async def kept(context: Context, held: Lease, verb: str, diary: Diary) -> AsyncIterator[None]:
+    """Write the diary while the body runs, from who began what until how it ended, and beside the lease what
+    its holder waits for.
+    """
+    change_id = held.change_id
     trace = {"trace_id": trace_id()} if trace_id() else {}
     diary.note(
         "began", verb=verb, host=socket.gethostname(), pid=os.getpid(), program=program_version(), **trace
     )
     async with _without_fail():
         await _write(context, change_id, diary.take())
-    writer = asyncio.create_task(_write_on(context, change_id, diary))
+    writer = asyncio.create_task(_write_on(context, held, diary))
     try:
         yield
     except (EcError, DBAPIError) as error:
@@ -210,13 +235,15 @@ def _signal(reason: str) -> str:
     return reason.split(maxsplit=1)[0].rstrip(":") if reason.strip() else "unknown"
 
 
-async def _write_on(context: Context, change_id: int, diary: Diary) -> None:
+async def _write_on(context: Context, held: Lease, diary: Diary) -> None:
     closed = False
     while not closed:
         await diary.wake.wait()
-        closed = diary.closed
+        closed, waits = diary.closed, diary.waits
+        changed = [] if closed or waits == diary.told else [lease.waiting(context.tables, held.token, waits)]
+        diary.told = waits
         async with _without_fail():
-            await _write(context, change_id, diary.take())
+            await _write(context, held.change_id, diary.take(), changed)
 
 
 @asynccontextmanager
@@ -227,12 +254,15 @@ async def _without_fail() -> AsyncIterator[None]:
             yield
 
 
-async def _write(context: Context, change_id: int, entries: Sequence[EventEntry]) -> None:
+async def _write(
+    context: Context, change_id: int, entries: Sequence[EventEntry], others: Sequence[Query] = ()
+) -> None:
     """Write entries. Twice where the connection had died in the pool, say: then one is made anew."""
-    if not entries:
+    if not entries and not others:
         return
 
     def made(server: str) -> Iterator[Query]:
+        yield from others
         for kind, data in entries:
             # A verb may take the lease for each part of its work: it began once.
             once = kind == "began"

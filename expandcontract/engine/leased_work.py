@@ -130,7 +130,7 @@ async def leased(
                     who=context.who,
                     listen=context.listen,
                 ) as held,
-                kept(context, change.change_id, verb, diary),
+                kept(context, held, verb, diary),
             ):
                 situation = await _now(context, change.name)
                 with concerning(change=change.name, kind=situation.kind, attempt=situation.attempt):

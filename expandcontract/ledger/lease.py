@@ -1,9 +1,10 @@
 """The writer of `lease`: who is at work on a change, known alive by a heartbeat, and fenced by a token."""
 
 import asyncio
+import json
 import os
 import socket
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -159,6 +160,16 @@ def held(tables: Tables) -> str:
     # FOR KEY SHARE, not FOR SHARE: a heartbeat may update the row meanwhile; a take-over, a DELETE, waits.
     mine = f"SELECT FROM {tables.qualified('lease')} WHERE change_id = $1 AND token = $2 FOR KEY SHARE"
     return f"EXISTS ({mine})"
+
+
+def waiting(tables: Tables, token: UUID, waits: Mapping[str, str] | None) -> Query:
+    """Return the statement that says what the holder of a lease waits for (kind: lock or snapshot; detail);
+    None: for nothing.
+    """
+    since = "pg_catalog.jsonb_build_object('since', pg_catalog.clock_timestamp())"
+    told = "NULL" if waits is None else f"{since} || $2::pg_catalog.text::pg_catalog.jsonb"
+    values = (token,) if waits is None else (token, json.dumps(waits))
+    return Query(f"UPDATE {tables.qualified('lease')} SET waits = {told} WHERE token = $1", values)
 
 
 async def go_apart(conn: AsyncConnection, tables: Tables, lease: Lease, pid: int) -> None:

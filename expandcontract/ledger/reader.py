@@ -4,7 +4,7 @@ right.
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache
 from typing import Any
@@ -12,16 +12,14 @@ from typing import Any
 from sqlalchemy import and_, join, null, or_, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expandcontract.ledger import migrate
+from expandcontract.ledger import migrate, one_situation
 from expandcontract.ledger.tables import Tables
-from expandcontract.model.live import Live, Lost
 from expandcontract.model.names import quote
-from expandcontract.model.phases import Phase, State, Status
+from expandcontract.model.phases import State
 from expandcontract.model.plan import Plan, from_data
 from expandcontract.model.policy import Policy
-from expandcontract.model.records import Holder, NewestStep, PhaseRecord, Proof, SweepRecord, Waiver, Wish
 from expandcontract.model.situation import Situation
-from expandcontract.model.users import Instance, OldReader, OldWriter, ReaderWatch, Source
+from expandcontract.model.users import Instance, OldReader, ReaderWatch, Source
 from expandcontract.model.words import signed
 from expandcontract.postgres import replicas, scans, sessions
 from expandcontract.postgres.lookup import Lookup, OnlyIf, kept
@@ -33,7 +31,7 @@ _NEEDED = (
     "relation::pg_catalog.int8",  # an oid is a text in JSON
     *("is_copy", "sync_altered", "new_side_lost", "covered", "others"),
     *("copy", "compare", "newest_proof", "newest_step", "steps_done", "conflicts", "old_writers"),
-    *("waivers", "wish", "holders"),
+    *("waivers", "wish", "holders", "judged"),
 )
 _TOLD_OF_A_STEP = ("section", "step", "status", "attempts", "seconds", "error", "attempt", "cycle")
 
@@ -107,7 +105,7 @@ async def _asked(
     found = await changes_lookup(tables.schema).ask(conn, tables.schema, names)
     version: int = found["version"][0]["number"]
     migrate.refuse_later(version, tables)
-    return version, tuple(_situation(row, policy) for row in found["changes"])
+    return version, tuple(one_situation.of(row, policy) for row in found["changes"])
 
 
 @cache
@@ -297,7 +295,7 @@ def _instances(rows: Sequence[Mapping[str, Any]], situation: Situation) -> tuple
         | {"uses_table": situation.relation in row["tables"]}
         for row in rows
     )
-    return tuple(Instance(**_with_moments(each, "first_seen", "last_seen")) for each in fields)
+    return tuple(Instance(**one_situation.with_moments(each, "first_seen", "last_seen")) for each in fields)
 
 
 def _with_watch(situation: Situation, row: Mapping[str, Any], instances: tuple[Instance, ...]) -> Situation:
@@ -305,9 +303,9 @@ def _with_watch(situation: Situation, row: Mapping[str, Any], instances: tuple[I
         situation,
         watch=_watch(row),
         ready_wal=row["ready_wal"],
-        new_code_at=_moment(row["new_code_at"]),
+        new_code_at=one_situation.moment(row["new_code_at"]),
         now=datetime.fromisoformat(row["now"]),
-        noting_since=_moment(row["noting_since"]),
+        noting_since=one_situation.moment(row["noting_since"]),
         instances=instances,
     )
 
@@ -326,114 +324,4 @@ def _watch(row: Mapping[str, Any]) -> ReaderWatch | None:
 
 
 def _old_reader(record: Mapping[str, Any]) -> OldReader:
-    return OldReader(**_with_moments(record, "first_seen", "seen_after", "last_seen"))
-
-
-def _with_moments(record: Mapping[str, Any], *names: str) -> dict[str, Any]:
-    """Return the record with these of its texts as moments."""
-    return {**record, **{name: datetime.fromisoformat(record[name]) for name in names}}
-
-
-def _situation(row: Mapping[str, Any], policy: Policy) -> Situation:
-    phases = {Phase(record["phase"]): _phase(record) for record in row["phases"]}
-    return Situation(
-        change_id=row["id"],
-        name=row["name"],
-        kind=row["kind"],
-        attempt=row["attempt"],
-        cycle=row["cycle"],
-        state=State(row["state"]),
-        started=phases[Phase.EXPAND].status != Status.PENDING,
-        plan=from_data(row["plan"]),
-        phases=phases,
-        live=Live(
-            table_exists=True,
-            sync_faults=tuple(row["sync_altered"]),
-            lost=tuple(Lost(kind, name) for kind, name in row["new_side_lost"]),
-            is_copy=row["is_copy"],
-        ),
-        policy=policy,
-        now=datetime.fromisoformat(row["now"]),
-        copy=_sweep(row["copy"]),
-        compare=_sweep(row["compare"]),
-        proof=_proof(row["newest_proof"]),
-        old_writers=tuple(_old_writer(writer) for writer in row["old_writers"] or ()),
-        conflicts=row["conflicts"],
-        waivers=tuple(_waiver(waiver) for waiver in row["waivers"] or ()),
-        wish=_wish(row["wish"]),
-        holders=tuple(_holder(holder) for holder in row["holders"] or ()),
-        steps_done=frozenset(row["steps_done"]),
-        covered=frozenset(row["covered"]),
-        hidden_at=_moment(row["hidden_at"]),
-        relation=row["relation"],
-        others=tuple(row["others"]),
-        newest_step=_newest_step(row["newest_step"]),
-    )
-
-
-def _phase(record: Mapping[str, Any]) -> PhaseRecord:
-    return PhaseRecord(
-        phase=Phase(record["phase"]),
-        status=Status(record["status"]),
-        started_at=_moment(record["started_at"]),
-        finished_at=_moment(record["finished_at"]),
-        error=record["error"],
-    )
-
-
-def _sweep(record: Mapping[str, Any] | None) -> SweepRecord | None:
-    if record is None:
-        return None
-    names = {field.name for field in fields(SweepRecord)} & record.keys()
-    read = {"rows_per_second": _rate(record), "active_at": _moment(record.get("active_at"))}
-    return SweepRecord(**{name: record[name] for name in names} | read)
-
-
-def _rate(record: Mapping[str, Any]) -> float:
-    """Return the rate that a process measures now, or where none does, that of the whole time."""
-    if record["chunks_open"] and record["rows_per_second"] is not None:
-        return float(record["rows_per_second"])
-    return float(record["rows"] / record["seconds"]) if record["seconds"] else 0.0
-
-
-def _proof(record: Mapping[str, Any] | None) -> Proof | None:
-    if record is None:
-        return None
-    return Proof(
-        id=record["id"],
-        finished_at=datetime.fromisoformat(record["finished_at"]),
-        rows_compared=record["rows_compared"],
-        mismatches=record["mismatches"],
-        spoiled_at=_moment(record["spoiled_at"]),
-        spoiled_why=record["spoiled_why"],
-        differences=tuple(record["differences"]),
-    )
-
-
-def _old_writer(record: Mapping[str, Any]) -> OldWriter:
-    return OldWriter(**_with_moments(record, "first_seen", "last_seen"))
-
-
-def _waiver(record: Mapping[str, Any]) -> Waiver:
-    return Waiver(**_with_moments(record, "at"))
-
-
-def _wish(record: Mapping[str, Any] | None) -> Wish:
-    if record is None:
-        return Wish()
-    moments = {name: _moment(record[name]) for name in ("paused_at", "paused_until")}
-    return Wish(**{**record, **moments})
-
-
-def _holder(record: Mapping[str, Any]) -> Holder:
-    return Holder(**_with_moments(record, "until", "acquired_at"))
-
-
-def _newest_step(record: Mapping[str, Any] | None) -> NewestStep | None:
-    if record is None:
-        return None
-    return NewestStep(**_with_moments(record, "since"))
-
-
-def _moment(text: str | None) -> datetime | None:
-    return None if text is None else datetime.fromisoformat(text)
+    return OldReader(**one_situation.with_moments(record, "first_seen", "seen_after", "last_seen"))

@@ -17,7 +17,7 @@ DUTIES: Mapping[str, str] = {
 
 _WORKED = (
     *("phase", "step", "proof", "laid", "chunk", "walk", "lease", "watch", "statement"),
-    *("hook", "given_back"),
+    *("hook", "given_back", "judged"),
 )
 #: What log and report read. `chunk` has samples of rows: their sums are the view `round`.
 _READ = (
@@ -39,7 +39,10 @@ def grants(schema: str, duty: str, role: str) -> tuple[str, ...]:
     tables = Tables(schema)
     ledger, name = quote(tables.schema), quote(role)
     assert duty in DUTIES, duty  # noqa: S101 - whoever asks has looked
-    waiter = (f"GRANT USAGE ON SCHEMA {ledger} TO {name};", f"GRANT SELECT ON {ledger}.status_v1 TO {name};")
+    waiter = (
+        f"GRANT USAGE ON SCHEMA {ledger} TO {name};",
+        f"GRANT SELECT ON {ledger}.status_v1, {ledger}.summary_v1, {ledger}.sample_v1 TO {name};",
+    )
     more = {
         "reader": (
             f"GRANT SELECT ON {_list(tables, *_READ)} TO {name};",

@@ -1,5 +1,8 @@
 """The writer of what processes say of a walk's pace. Its sums are kept by triggers on `chunk`."""
 
+from collections.abc import Mapping
+from typing import Any
+
 from sqlalchemy import Interval, and_, case, func, literal_column, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -11,11 +14,16 @@ from expandcontract.model.events import Progress
 _SILENCE = literal_column("INTERVAL '1 minute'", Interval)
 
 
-async def say(conn: AsyncConnection, tables: Tables, round_: Round, progress: Progress) -> None:
+async def say(
+    conn: AsyncConnection, tables: Tables, round_: Round, progress: Progress, pressed: Mapping[str, Any] | None = None
+) -> None:
     """Keep the pace that a process measures, for whoever looks from elsewhere; the last one to speak counts.
 
     It is forgotten after ten seconds of silence (see the view `round`). After longer than a lease, nobody was
     at work: that time does not count.
+
+    Each 30 seconds the server keeps a sample of it, with `pressed`: the signal that is used up most
+    (throttle, reading, threshold, unit), and lag_seconds of the standby that is most behind.
     """
     walk = tables.walk
     silence = func.clock_timestamp() - walk.c.said_at
@@ -33,5 +41,12 @@ async def say(conn: AsyncConnection, tables: Tables, round_: Round, progress: Pr
         "eta_seconds": progress.eta_seconds,
         "batch": progress.batch or None,
         "throttled_by": progress.throttled_by,
+        "said": {
+            "rows": progress.rows,
+            "blocks_done": progress.blocks_done,
+            "blocks_total": progress.blocks_total,
+            "hot_ratio": progress.hot_ratio,
+            **(pressed or {}),
+        },
     }
     await conn.execute(update(walk).where(mine).values(**said))

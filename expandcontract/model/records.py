@@ -1,7 +1,9 @@
 """What the ledger has of a change: its phases and sweeps, its proof, who holds it and what was wished."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 
 from expandcontract.model.phases import Phase, Status
 
@@ -135,6 +137,25 @@ def _when(at: datetime) -> str:
 
 
 @dataclass(frozen=True)
+class Waits:
+    """What somebody at work waits for: `kind` is lock or snapshot, `detail` says whose, without queries."""
+
+    kind: str
+    since: datetime
+    detail: str
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What whoever asked the gates last was told. `gates` are `{gate, hard, open, blind, reason}`."""
+
+    at: datetime
+    gates: tuple[Mapping[str, Any], ...]
+    damage: tuple[str, ...]
+    undo_until: datetime | None
+
+
+@dataclass(frozen=True)
 class Holder:
     """Who holds a lease on the change."""
 
@@ -145,6 +166,8 @@ class Holder:
     until: datetime
     alive: bool
     acquired_at: datetime | None = None
+    #: What it waits for just now, by its own word.
+    waits: Waits | None = None
 
     def __str__(self) -> str:
         return f"ec {self.verb} of {self.who} on {self.host} (pid {self.pid})"

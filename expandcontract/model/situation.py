@@ -12,7 +12,16 @@ from expandcontract.model.names import RelationName, quote
 from expandcontract.model.phases import Phase, Section, Stage, State, Status
 from expandcontract.model.plan import Plan
 from expandcontract.model.policy import Policy
-from expandcontract.model.records import Holder, NewestStep, PhaseRecord, Proof, SweepRecord, Waiver, Wish
+from expandcontract.model.records import (
+    Holder,
+    Judged,
+    NewestStep,
+    PhaseRecord,
+    Proof,
+    SweepRecord,
+    Waiver,
+    Wish,
+)
 from expandcontract.model.step import Purpose, Step
 from expandcontract.model.users import Instance, OldSession, OldWriter, ReaderWatch, Standby, TableScans
 
@@ -60,6 +69,8 @@ class Situation:
     relation: int = 0
     others: tuple[int, ...] = ()
     newest_step: NewestStep | None = None
+    #: None when nobody asked the gates since, or undone was what had been hidden.
+    judged: Judged | None = None
     #: What goes on in the server; only `ec status` looks.
     activity: Activity | None = None
     #: None when nobody has looked yet.

@@ -225,7 +225,7 @@ class Crew:
                 await shift.check(conn)
             if self._told is not None:
                 told = replace(self._told, throttled_by=shift.throttled_by)
-                await walk.say(conn, shift.tables, shift.round, told)
+                await walk.say(conn, shift.tables, shift.round, told, shift.governor.pressed())
             return await control.wished(conn, shift.tables, shift.job.change_id), await ledger.totals(
                 conn, shift.tables, shift.round
             )

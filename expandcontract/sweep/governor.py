@@ -9,10 +9,10 @@ from math import inf
 
 from expandcontract.model.step import Purpose
 from expandcontract.postgres.connect import Database
-from expandcontract.throttles import courtesy, nice_ratio
+from expandcontract.throttles import courtesy, nice_ratio, replica_lag
 from expandcontract.throttles.controller import Controller, Decision
 from expandcontract.throttles.limits import Limits
-from expandcontract.throttles.reading import Reading, ReadingKind
+from expandcontract.throttles.reading import Reading, ReadingKind, tightest
 from expandcontract.throttles.rests import Rests
 from expandcontract.throttles.signal_reader import NAMES, SignalReader
 
@@ -69,6 +69,17 @@ class Governor:
         if decision.reason is None and (nice := nice_ratio.reading(self._nice_ratio)) is not None:
             return replace(decision, reason=nice.sentence)
         return decision
+
+    def pressed(self) -> dict[str, str | float | None]:
+        """Return the signal that is used up most, as it was read last, and how far standbys are behind."""
+        known = [each for each in self._controller.readings if not each.error]
+        most = tightest(known)
+        lags = [each.value for each in known if each.throttle == replica_lag.NAME and each.unit == "s"]
+        told = {"lag_seconds": max(lags, default=None)}
+        if most is not None:
+            told |= {"throttle": most.throttle, "reading": most.value}
+            told |= {"threshold": most.threshold, "unit": most.unit}
+        return told
 
     @property
     def batch_share(self) -> float:

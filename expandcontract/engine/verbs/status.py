@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from expandcontract.engine import old_reader_watch
+from expandcontract.engine import old_reader_watch, told_gates
 from expandcontract.engine import situation as situations
 from expandcontract.engine.context import Context
 from expandcontract.engine.soft_evidence import around
@@ -21,13 +21,17 @@ async def load(context: Context, names: Sequence[str] | None = None) -> tuple[Si
     Raises LedgerMissing, LedgerTooNew, NotConnected.
     """
     found = await situations.load(context, names)
-    looked_again = await old_reader_watch.look(context, found, _recent(context))
-    return await situations.load(context, names) if looked_again else found
+    if await old_reader_watch.look(context, found, _recent(context)):
+        found = await situations.load(context, names)
+    await told_gates.keep(context, found)
+    return found
 
 
 async def one(context: Context, name: str) -> Situation:
     """Return the change of that name. Raises UnknownChange with the nearest."""
-    return await looked(context, await situations.one(context, name), _recent(context))
+    found = await looked(context, await situations.one(context, name), _recent(context))
+    await told_gates.keep(context, [found])
+    return found
 
 
 async def looked(context: Context, situation: Situation, older_than: timedelta = timedelta(0)) -> Situation:

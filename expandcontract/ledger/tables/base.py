@@ -102,6 +102,9 @@ class Base:
             moment("purged_at"),
             Column("whole", Boolean, nullable=False),
             Column("told", JSONB, FetchedValue()),
+            Column("contracts", Boolean, FetchedValue()),
+            Column("compares", Boolean, FetchedValue()),
+            Column("last_phase", Text, FetchedValue()),
         )
 
     def of_change(self, *, primary_key: bool = False) -> Column[int]:

@@ -151,4 +151,5 @@ class ChangeTables(Base):
             moment("until", nullable=False),
             integer("apart_pid", nullable=True),
             moment("apart_start"),
+            Column("waits", JSONB),
         )

@@ -3,7 +3,7 @@
 from functools import cached_property
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Double, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, DateTime, Double, FetchedValue, Table, Text
 from sqlalchemy.dialects.postgresql import ARRAY, INET, JSONB, OID
 
 from expandcontract.ledger.tables.base import Base, integer, moment, number, text
@@ -119,4 +119,44 @@ class SightTables(Base):
             Column("new_side_lost", JSONB),
             Column("others", ARRAY(BigInteger)),
         ]
+        own += [
+            text("word"),
+            Column("blocked", JSONB),
+            moment("last_progress_at"),
+            Column("worker_alive", Boolean),
+        ]
+        own += [Column("judged", JSONB)]
         return Table("status_v1", self.metadata, *public, *own)
+
+    @cached_property
+    def judged(self) -> Table:
+        """What whoever asked the gates last was told."""
+        return Table(
+            "judged",
+            self.metadata,
+            self.of_change(primary_key=True),
+            integer("attempt"),
+            integer("cycle"),
+            Column("at", DateTime(timezone=True), nullable=False, server_default=FetchedValue()),
+            Column("gates", JSONB, nullable=False),
+            Column("damage", ARRAY(Text), nullable=False),
+            moment("undo_until"),
+        )
+
+    @cached_property
+    def summary_v1(self) -> Table:
+        """The slim view: one row for each change, with its word."""
+        first: list[Column[Any]] = [number("id", nullable=True)]
+        first += [text(name, nullable=True) for name in ("name", "kind", "table_name", "word", "phase")]
+        first += [Column("ready", Boolean)]
+        first += [number(name, nullable=True) for name in ("blocks_done", "blocks_total", "rows")]
+        first += [Column(name, Double) for name in ("rows_per_second", "eta_seconds")]
+        first += [Column("blocked", JSONB), moment("last_progress_at"), number("workers", nullable=True)]
+        more: list[Column[Any]] = [Column("worker_alive", Boolean)]
+        more += [text(name, nullable=True) for name in ("state", "throttled_by")]
+        more += [Column("paused", Boolean), Column("gates", JSONB), moment("gates_at")]
+        more += [Column(name, JSONB) for name in ("phases", "copy", "compare")]
+        more += [integer(name, nullable=True) for name in ("attempt", "cycle")]
+        more += [text("created_by", nullable=True)]
+        more += [moment(name) for name in ("created_at", "hidden_at", "purged_at", "undo_until")]
+        return Table("summary_v1", self.metadata, *first, *more)

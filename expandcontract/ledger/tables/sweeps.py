@@ -1,8 +1,9 @@
 """How far rows are walked, and what that proved."""
 
 from functools import cached_property
+from typing import Any
 
-from sqlalchemy import Column, Double, Integer, Interval, Table, Text, Uuid
+from sqlalchemy import Column, DateTime, Double, Integer, Interval, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import JSONB, OID
 
 from expandcontract.ledger.tables.base import Base, identity, integer, moment, number, text
@@ -68,7 +69,28 @@ class SweepTables(Base):
             integer("batch", nullable=True),
             text("throttled_by", nullable=True),
             Column("idle", Interval, nullable=False, server_default="0"),
+            Column("said", JSONB),
         )
+
+    @cached_property
+    def sample(self) -> Table:
+        """How a sweep went: a row for each 30 seconds of a day, then one for each five minutes."""
+        return Table(
+            "sample",
+            self.metadata,
+            self.of_change(primary_key=True),
+            Column("at", DateTime(timezone=True), primary_key=True),
+            text("purpose"),
+            *(number(name) for name in ("rows", "blocks_done", "blocks_total")),
+            *_paces(),
+        )
+
+    @cached_property
+    def sample_v1(self) -> Table:
+        """The view of it that readers read."""
+        numbers = (number(name, nullable=True) for name in ("rows", "blocks_done", "blocks_total"))
+        names = (text("name", nullable=True), moment("at"), text("purpose", nullable=True))
+        return Table("sample_v1", self.metadata, *names, *numbers, *_paces())
 
     @cached_property
     def laid(self) -> Table:
@@ -108,3 +130,15 @@ class SweepTables(Base):
             moment("spoiled_at"),
             text("spoiled_why", nullable=True),
         )
+
+
+def _paces() -> list[Column[Any]]:
+    return [
+        Column("rows_per_second", Double),
+        integer("batch", nullable=True),
+        Column("hot_ratio", Double),
+        *(text(name, nullable=True) for name in ("throttled_by", "throttle")),
+        *(Column(name, Double) for name in ("reading", "threshold")),
+        text("unit", nullable=True),
+        Column("lag_seconds", Double),
+    ]
