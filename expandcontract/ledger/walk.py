@@ -15,7 +15,11 @@ _SILENCE = literal_column("INTERVAL '1 minute'", Interval)
 
 
 async def say(
-    conn: AsyncConnection, tables: Tables, round_: Round, progress: Progress, pressed: Mapping[str, Any] | None = None
+    conn: AsyncConnection,
+    tables: Tables,
+    round_: Round,
+    progress: Progress,
+    pressed: Mapping[str, Any] | None = None,
 ) -> None:
     """Keep the pace that a process measures, for whoever looks from elsewhere; the last one to speak counts.
 
