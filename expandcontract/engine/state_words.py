@@ -1,6 +1,8 @@
 """Where a change is, in one word, and what is in its way: the same on every surface. Pure.
 
-`ec status`, its JSON, metrics, pages and fleets tell this and nothing of their own.
+`ec status`, its JSON, metrics, pages and fleets tell this and nothing of their own. For whoever has SQL
+alone the view summary_v1 decides by the same rules, of what the ledger knows and what the gates said last;
+tests/postgres/test_summary.py holds the two together.
 """
 
 from collections.abc import Sequence
@@ -8,18 +10,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
-from expandcontract.engine import under_way
-from expandcontract.model.events import StepRunning
 from expandcontract.model.phases import Phase, Stage, State, Status
 from expandcontract.model.records import SweepRecord
 from expandcontract.model.situation import Situation
-from expandcontract.model.step import Transactional
 from expandcontract.model.verdict import Verdict
-
-#: What takes a lock and changes the catalog is over in milliseconds. Longer than this it waits for the lock.
-_WAITS_FOR_LOCK_SECONDS = 2.0
-#: In which PostgreSQL waits, while it builds an index, for transactions that are older.
-_OF_TRANSACTIONS = "lockers"
 
 
 class StateWord(StrEnum):
@@ -89,6 +83,10 @@ _ENDS = {
 }
 
 
+#: What holders of a lease say of themselves.
+_WAITS = {BlockKind.LOCK: StateWord.WAITING_FOR_LOCK, BlockKind.SNAPSHOT: StateWord.WAITING_FOR_SNAPSHOTS}
+
+
 def told(situation: Situation, verdicts: Sequence[Verdict]) -> Told:
     """Return where a change is; `verdicts` are those of its gates."""
     alive = any(holder.alive for holder in situation.holders)
@@ -132,22 +130,10 @@ def _at_work(situation: Situation) -> tuple[StateWord, Blocked | None]:
     sweep = _sweep(situation)
     if sweep is not None and sweep.throttled_by:
         return StateWord.HELD_BACK, Blocked(BlockKind.THROTTLED, sweep.throttled_by)
-    running = under_way.step(situation)
-    if running is not None:
-        return _in_a_step(situation, running)
-    return StateWord.RUNNING, None
-
-
-def _in_a_step(situation: Situation, running: StepRunning) -> tuple[StateWord, Blocked | None]:
-    build = running.build
-    if build is not None and build.unit == _OF_TRANSACTIONS and build.waits_for is not None:
-        return StateWord.WAITING_FOR_SNAPSHOTS, Blocked(BlockKind.SNAPSHOT, str(build.waits_for))
-    action = next(
-        (each.action for each in situation.plan.steps(running.section) if each.id == running.step), None
-    )
-    quick = isinstance(action, Transactional) and bool(action.locks) and not action.validates
-    if quick and running.seconds > _WAITS_FOR_LOCK_SECONDS:
-        return StateWord.WAITING_FOR_LOCK, Blocked(BlockKind.LOCK, running.sentence)
+    waits = next((each.waits for each in situation.holders if each.alive and each.waits), None)
+    if waits is not None:
+        kind = BlockKind(waits.kind)
+        return _WAITS[kind], Blocked(kind, waits.detail, waits.since)
     return StateWord.RUNNING, None
 
 
@@ -197,4 +183,5 @@ def _last_progress(situation: Situation) -> datetime | None:
 
 def _last_heard(situation: Situation) -> datetime | None:
     """Return when somebody who is gone was heard last."""
-    return max((holder.until for holder in situation.holders), default=_last_progress(situation))
+    ends = max((holder.until for holder in situation.holders), default=None)
+    return _last_progress(situation) if ends is None else min(ends, situation.now)

@@ -1,4 +1,4 @@
-"""The reader of the view summary_v1: every change in a word, without plans, proofs or a look at the catalog."""
+"""The reader of the view summary_v1: changes in a word, without plans, proofs or a look at the catalog."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass

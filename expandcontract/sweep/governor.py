@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from math import inf
+from math import inf, isfinite
 
 from expandcontract.model.step import Purpose
 from expandcontract.postgres.connect import Database
@@ -72,14 +72,15 @@ class Governor:
 
     def pressed(self) -> dict[str, str | float | None]:
         """Return the signal that is used up most, as it was read last, and how far standbys are behind."""
-        known = [each for each in self._controller.readings if not each.error]
+        # JSON has no infinity.
+        known = [each for each in self._controller.readings if not each.error and isfinite(each.value)]
         most = tightest(known)
         lags = [each.value for each in known if each.throttle == replica_lag.NAME and each.unit == "s"]
-        told = {"lag_seconds": max(lags, default=None)}
-        if most is not None:
-            told |= {"throttle": most.throttle, "reading": most.value}
-            told |= {"threshold": most.threshold, "unit": most.unit}
-        return told
+        lag = {"lag_seconds": max(lags, default=None)}
+        if most is None or not isfinite(most.threshold):
+            return {**lag}
+        used = {"reading": most.value, "threshold": most.threshold}
+        return {**lag, **used, "throttle": most.throttle, "unit": most.unit}
 
     @property
     def batch_share(self) -> float:

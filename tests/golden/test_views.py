@@ -26,7 +26,7 @@ from expandcontract.model.notes import Note
 from expandcontract.model.phases import Section, State
 from expandcontract.model.plan import Plan
 from expandcontract.model.policy import Policy
-from expandcontract.model.records import Holder, NewestStep, Waiver, Wish
+from expandcontract.model.records import Holder, NewestStep, Waits, Waiver, Wish
 from expandcontract.model.situation import Situation
 from expandcontract.model.step import Concurrent, Lock, LockMode, Purpose, Step, Sweep
 from expandcontract.model.users import OldSession, Standby
@@ -119,7 +119,12 @@ STATUS: dict[str, Situation] = {
         phases=phases(2, running=True), proof=None, compare=None, plan=_full_plan(),
         steps_done=frozenset({"backfill.copy"}),
         newest_step=NewestStep("backfill", "index", "started", NOW - timedelta(seconds=65)),
-        holders=(Holder("backfill", "db-7", 411, "ada", NOW + timedelta(seconds=9), alive=True),),
+        holders=(
+            Holder(
+                "backfill", "db-7", 411, "ada", NOW + timedelta(seconds=9), alive=True,
+                waits=Waits("snapshot", NOW - timedelta(seconds=60), "older transactions: report"),
+            ),
+        ),
         activity=Activity(builds=(BUILD,)),
     ),
     "verifying": situation(

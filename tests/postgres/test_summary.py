@@ -44,7 +44,7 @@ async def test_the_view_and_the_engine_say_the_same_word(database: str) -> None:
                 await ledger.database.at_once(lease.waiting(ledger.tables, token, waits))
                 told.append(await _same(ledger))
         async with ledger.database.transaction() as conn:
-            await phase.fail(conn, ledger.tables, 1, Phase.EXPAND, WHO, "out of disk")
+            await phase.fail(conn, ledger.tables, 1, Phase.EXPAND, WHO, error="out of disk")
         told.append(await _same(ledger))
         await ledger.run(Phase.EXPAND, Phase.DUAL_WRITE)
         told += await _sweeping(ledger)

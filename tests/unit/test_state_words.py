@@ -6,11 +6,9 @@ from datetime import timedelta
 import pytest
 
 from expandcontract import gates
-from expandcontract.engine.state_words import OVER, BlockKind, StateWord, Told, told
-from expandcontract.model.activity import Activity
-from expandcontract.model.events import Blocker, Build
+from expandcontract.engine.state_words import OVER, Blocked, BlockKind, StateWord, Told, told
 from expandcontract.model.phases import Phase, State, Status
-from expandcontract.model.records import Holder, NewestStep, PhaseRecord, Wish
+from expandcontract.model.records import Holder, PhaseRecord, Waits, Wish
 from expandcontract.model.situation import Situation
 from tests.unit import situations as s
 
@@ -64,17 +62,17 @@ def test_in_one_word(found: Situation, word: StateWord, kind: BlockKind | None) 
     assert made.word not in OVER or made.blocked is None
 
 
-def test_an_index_that_waits_for_older_transactions() -> None:
-    """It is said for whom."""
-    blocker = Blocker(412, "report", "app", "idle in transaction", timedelta(minutes=30), "")
-    build = Build("ix", 77, "waiting for old snapshots", 1, 3, "lockers", 65.0, blocker)
-    newest = NewestStep("expand", "add_column", "started", s.NOW - timedelta(minutes=1))
-    begun = s.situation(
-        phases=s.phases(0, running=True), newest_step=newest, holders=(ALIVE,), activity=Activity((build,))
-    )
-    # No build of the step's own: the step is one that takes a lock, and takes long.
-    assert _told(begun).word == StateWord.WAITING_FOR_LOCK
-    assert _told(replace(begun, newest_step=replace(newest, since=s.NOW))).word == StateWord.RUNNING
+@pytest.mark.parametrize(
+    ("kind", "word"),
+    [("lock", StateWord.WAITING_FOR_LOCK), ("snapshot", StateWord.WAITING_FOR_SNAPSHOTS)],
+)
+def test_who_is_at_work_says_what_he_waits_for(kind: str, word: StateWord) -> None:
+    """And since when; of one who died it is not asked any more."""
+    waits = Waits(kind, s.NOW - timedelta(minutes=1), "client backend report (app, idle in transaction)")
+    begun = s.situation(phases=s.phases(0, running=True), holders=(DEAD, replace(ALIVE, waits=waits)))
+    assert _told(begun).word == word
+    assert _told(begun).blocked == Blocked(BlockKind(kind), waits.detail, waits.since)
+    assert _told(replace(begun, holders=(replace(DEAD, waits=waits),))).word == StateWord.NOBODY
 
 
 def _told(found: Situation) -> Told:

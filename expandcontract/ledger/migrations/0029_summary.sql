@@ -4,7 +4,9 @@
 ALTER TABLE {schema}.change
     ADD COLUMN contracts boolean GENERATED ALWAYS AS (
         plan->>'pair' IS NOT NULL OR plan->'sections'->'contract'->0 IS NOT NULL) STORED,
-    ADD COLUMN compares boolean GENERATED ALWAYS AS (plan @? '$.sections.verify[*].action.purpose') STORED,
+    -- Whether there must be a proof, or rows are looked at against a rule.
+    ADD COLUMN compares boolean GENERATED ALWAYS AS (
+        plan->>'pair' IS NOT NULL OR plan @? '$.sections.verify[*].action.purpose') STORED,
     -- The phase after whose end nothing is left but contract.
     ADD COLUMN last_phase text GENERATED ALWAYS AS (
         CASE WHEN plan->>'pair' IS NOT NULL OR plan->'sections'->'verify'->0 IS NOT NULL THEN 'backfill' ELSE 'verify' END) STORED;
