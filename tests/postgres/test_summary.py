@@ -12,7 +12,7 @@ from expandcontract.engine.context import Context
 from expandcontract.engine.state_words import StateWord
 from expandcontract.ledger import control, lease, phase, summary, walk
 from expandcontract.ledger.chunk import Round
-from expandcontract.ledger.migrate import grants
+from expandcontract.ledger.rights import grants
 from expandcontract.ledger.summary import Summary
 from expandcontract.model.events import Progress, ignore
 from expandcontract.model.phases import Phase, State
