@@ -84,6 +84,6 @@ def test_a_duty_gets_its_grants(capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["init", "--sql", "--role", "approver=Ann Smith", "--ledger-schema", "ec"]) == 0
     assert capsys.readouterr().out.splitlines() == [
         'GRANT USAGE ON SCHEMA ec TO "Ann Smith";',
-        'GRANT SELECT ON ec.status_v1 TO "Ann Smith";',
+        'GRANT SELECT ON ec.status_v1, ec.summary_v1, ec.sample_v1 TO "Ann Smith";',
         'GRANT EXECUTE ON FUNCTION ec.acknowledge(bigint, text, text, text, text) TO "Ann Smith";',
     ]
