@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -144,13 +145,13 @@ class Catalog:
 
 def to_json(catalog: Catalog) -> str:
     """Return the catalog as JSON."""
-    return _CATALOG.dump_json(catalog, indent=1).decode()
+    return _catalogs().dump_json(catalog, indent=1).decode()
 
 
 def from_json(text: str) -> Catalog:
     """Read a catalog back. Raises BadChangeFile."""
     try:
-        return _CATALOG.validate_json(text)
+        return _catalogs().validate_json(text)
     except ValidationError as error:
         raise BadChangeFile(
             "The file does not hold a catalog.", why=str(error.errors(include_url=False)[0]["msg"])
@@ -362,4 +363,9 @@ async def hazards_of_role(conn: AsyncConnection, plan: Plan) -> tuple[Note, ...]
     )
 
 
-_CATALOG = TypeAdapter(Catalog)
+@cache
+def _catalogs() -> TypeAdapter[Catalog]:
+    """Return what reads and writes catalogs: few processes do, and it takes longer to make than most imports
+    take.
+    """
+    return TypeAdapter(Catalog)

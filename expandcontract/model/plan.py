@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -229,7 +229,7 @@ class Plan:
 
 def to_data(plan: Plan) -> dict[str, Any]:
     """Return the plan as JSON-ready data."""
-    data: dict[str, Any] = _PLAN.dump_python(plan, mode="json")
+    data: dict[str, Any] = _plans().dump_python(plan, mode="json")
     del data["stored"]
     return data
 
@@ -239,7 +239,7 @@ def from_data(data: Mapping[str, Any]) -> Plan:
 
     Raises pydantic's ValidationError when the data is not a plan, LedgerTooNew when a later program made it.
     """
-    read = _PLAN.validate_python(present(data))
+    read = _plans().validate_python(present(data))
     # What was approved is what was stored: that this program knows more of a plan does not make it another.
     return replace(read, stored=_fingerprint(data))
 
@@ -304,4 +304,11 @@ def _digest(data: object) -> str:
 
 #: What pairs did not have at first.
 _LATER = ("more", "old_more", "reads", "back_reads")
-_PLAN = TypeAdapter(Plan)
+
+
+@cache
+def _plans() -> TypeAdapter[Plan]:
+    """Return what reads and writes plans. Making it takes longer than most imports, and not every process
+    meets a plan.
+    """
+    return TypeAdapter(Plan)
