@@ -35,12 +35,13 @@ def of(columns: Columns, judgement: Judgement) -> tuple[Note, ...]:  # noqa: C90
         notes += _outside(subject)
     elif subject.pair.mode == Mode.FILL:
         notes.append(Note("fill", _fill_reason(subject.pair, judgement)))
-    if subject.pair.fills_null:
-        notes.append(
-            Note(
-                "fills-null", "--using makes a value of NULL: a NULL that new code writes becomes that value."
-            )
+    if subject.pair.fills_null and subject.new not in subject.rules.not_null:
+        makes = (
+            "may make a value of NULL, by what else it reads"
+            if subject.pair.reads
+            else "makes a value of NULL"
         )
+        notes.append(Note("fills-null", f"--using {makes}: a NULL that new code writes becomes that value."))
     if subject.pair.unfit == Unfit.ACCEPT:
         notes.append(
             Note(

@@ -370,6 +370,9 @@ async def _p26_two_between(life: Application) -> None:
     assert await life.value("SELECT author FROM posts WHERE id = 4") == 2
     # What fits nowhere is noted, and keeps contract shut.
     assert await life.conflicts() == [("does not fit", "3", None)]
+    # Who comes later is found with the next write of the row.
+    await life.sql("INSERT INTO users(id, name) VALUES (3, 'late'); UPDATE posts SET id = 5 WHERE id = 2")
+    assert await life.value("SELECT writer FROM posts WHERE id = 5") == 3
     await life.sql("DELETE FROM posts WHERE id > 1")
 
 
@@ -408,6 +411,11 @@ def _p26_two(action: str, left: list[tuple[int | None]]) -> Case:
     )
 
 
-P26_TWO = (_p26_two("no-action", []), _p26_two("cascade", []), _p26_two("set-null", [(None,)]))
+P26_TWO = (
+    _p26_two("no-action", []),
+    _p26_two("cascade", []),
+    _p26_two("set-null", [(None,)]),
+    _p26_two("set-default", [(None,)]),
+)
 
 SECOND_NAMES = (P19_TWO, P19_ROW, P20, P22_TWO, P23_TWO, P24_TWO, P25_TWO, *P26_TWO, P28_TWO)

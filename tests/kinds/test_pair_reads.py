@@ -255,12 +255,16 @@ async def test_what_is_read_is_no_other_changes_to_claim(database: str) -> None:
         assert "product" in shut["sync-intact"]
 
 
-async def test_rows_that_do_not_fit_are_looked_for(database: str) -> None:
-    """The plan looks at rows with all that the expressions read."""
+async def test_the_plan_says_what_is_read(database: str) -> None:
+    """It looks at rows with all that the expressions read, and says what a write of that does, and what NULL
+    may become.
+    """
     given = f"{REVIEWS}, (8, NULL, 'bare'), (9, 'nut', 'a #b')"
     async with opened(database, "transform-column", TAGGED, given) as application:
-        (unfit,) = (note for note in (await application.plan()).hazards if note.code.startswith("unfit"))
-        assert unfit.found == "2 of 5 rows: id = 8; id = 9."
+        told = {note.code: note for note in (await application.plan()).hazards}
+        assert told["unfit"].found == "2 of 5 rows: id = 8; id = 9."
+        assert "A write of that alone makes tagged anew" in told["reads"].sentence
+        assert "may make a value of NULL, by what else it reads" in told["fills-null"].sentence
 
 
 async def test_a_column_that_keeps_its_name_reads_others(database: str) -> None:
