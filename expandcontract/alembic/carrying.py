@@ -5,7 +5,6 @@ import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -21,7 +20,7 @@ from expandcontract.alembic.spoken import change_of
 from expandcontract.alembic.telling import failure, log
 from expandcontract.engine import situation as situations
 from expandcontract.engine.context import Context
-from expandcontract.engine.verbs import backfill, contract, init, rollback, start, status, undo, wait
+from expandcontract.engine.verbs import backfill, contract, init, rollback, soak, start, status, undo, wait
 from expandcontract.engine.verbs.backfill import BackfillOptions
 from expandcontract.gates import backfilled, leaves_covered, sync_intact, verified
 from expandcontract.model import killpoints
@@ -79,9 +78,16 @@ def carry_out(migration: MigrationContext, operation: "EcOperation") -> None:
             return
     with released(migration, f"op.{operation.operation}"):
         _require_begun_before(said, operation)
-        within(said, lambda context: _CARRIED[operation.operation](context, operation))
+        within(said, lambda context: _carry_out(context, operation, said.soaks))
         said.carried.append(f"op.{operation.operation}")
         killpoints.reach("alembic.carried")  # the version is not written yet
+
+
+async def _carry_out(context: Context, operation: "EcOperation", soaks: Mapping[str, timedelta]) -> None:
+    await _CARRIED[operation.operation](context, operation)
+    begun = str(operation.options.get("name", ""))
+    # What contracts it is seen by this run, and waits for another one.
+    await soak.ask(context, {begun: soaks[begun]} if begun in soaks else {})
 
 
 def _require_begun_before(said: "Said", operation: "EcOperation") -> None:
@@ -245,10 +251,6 @@ def _tell(event: Event) -> None:
         log.info("%s: %s", event.change, event.text)
 
 
-def _soaking(context: Context, soak: str) -> Context:
-    return replace(context, policy=replace(context.policy, soak=parse_duration(soak)))
-
-
 def work_on(said: "Said", name: str, inline: timedelta) -> bool:
     """Bring a change to ready, and prove it, for at most that long; return whether it is."""
     return within(said, lambda context: fill(context, name, inline))
@@ -310,16 +312,16 @@ async def _begin(context: Context, operation: "EcOperation") -> None:
 
 
 async def _contract(context: Context, operation: "EcOperation") -> None:
-    name = operation.words[0]
-    soaking, budget = _soaking(context, operation.options["soak"]), context.policy.lock_budget
+    name, budget = operation.words[0], context.policy.lock_budget
+    await soak.ask(context, {name: parse_duration(operation.options["soak"])})
     try:
-        await _alone(context, name, budget, lambda: contract.contract(soaking, name))
+        await _alone(context, name, budget, lambda: contract.contract(context, name))
     except GateShut:
         # Another contract of this run may have spoiled its proof.
-        if not lacks_proof(await status.one(soaking, name)):
+        if not lacks_proof(await status.one(context, name)):
             raise
         await fill(context, name, parse_duration(INLINE))
-        await _alone(context, name, budget, lambda: contract.contract(soaking, name))
+        await _alone(context, name, budget, lambda: contract.contract(context, name))
 
 
 async def _rollback(context: Context, operation: "EcOperation") -> None:

@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeGuard
 
 from alembic.runtime.migration import MigrationContext
@@ -16,13 +18,13 @@ from expandcontract.engine import empty_tables
 from expandcontract.engine import situation as situations
 from expandcontract.engine.allowed_verbs import place
 from expandcontract.engine.context import Context
-from expandcontract.engine.verbs import init, start
+from expandcontract.engine.verbs import init, soak, start
 from expandcontract.engine.verbs import status as status_verb
 from expandcontract.ledger import migrate
 from expandcontract.model.durations import parse_duration
 from expandcontract.model.errors import LedgerMissing, OtherSpec, UnknownChange, WrongState
 from expandcontract.model.names import Target
-from expandcontract.model.phases import Stage
+from expandcontract.model.phases import Phase, Stage
 from expandcontract.model.situation import Situation
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 #: What a contract says that takes no time of its own.
 SOAK = "1d"
 _NOT_BEGUN = frozenset({Stage.NOT_STARTED, Stage.ROLLED_BACK})
+_BEFORE_CONTRACT = frozenset({Stage.BEFORE_READY, Stage.READY})
 _CONTRACTED = frozenset({Stage.HIDDEN, Stage.PURGED, Stage.FINISHED})
 _WORKING = frozenset({*OF_A_KIND, Operation.CONTRACT})
 
@@ -45,13 +48,16 @@ def first_shut(
     Raises CommandError where an operation cannot be carried out however long one waits: a change was begun
     with another spec, a contract is of none that was begun, a pooler stands in the way.
     """
+    with carrying.failing():
+        asked = {c.change: _soak(c) for step in steps for c in step if c.operation == Operation.CONTRACT}
+    said.soaks.update(asked)
     if migration is not None and _are_empty(migration, said, steps):
         return None
 
     async def look(context: Context) -> Shut | None:
         if migration is not None and 0 < await _version(context) < migrate.migrations()[-1].version:
             await init.init(context)
-        return await _first_shut(context, steps, said)
+        return await _first_shut(context, steps, said, asked if migration is not None else {})
 
     return carrying.within(said, look)
 
@@ -100,15 +106,22 @@ async def _asked(
     return targets
 
 
-async def _first_shut(context: Context, steps: Sequence[Sequence[Call]], said: "Said | None") -> Shut | None:
+async def _first_shut(
+    context: Context,
+    steps: Sequence[Sequence[Call]],
+    said: "Said | None",
+    soaks: Mapping[str, timedelta] = MappingProxyType({}),
+) -> Shut | None:
     """Return the first contract that cannot pass. What is `said` has those added whose tables have no row, of
-    which the run asks when it comes to them; without it they are not asked.
+    which the run asks when it comes to them; without it they are not asked. `soaks` is what is to be kept of
+    what contracts ask for.
     """
     calls = [call for step in steps for call in step]
     if any(call.operation in _WORKING for call in calls):
         async with context.database.direct():
             pass  # what a pooler would stop half-way is not begun
     known = await _known(context, [call.change for call in calls])
+    await soak.ask(context, {name: asked for name, asked in soaks.items() if _asks(known.get(name), asked)})
     begun, shut = dict[str, Call](), None
     for where, step in enumerate(steps):
         for call in step:
@@ -197,6 +210,15 @@ def _in_this_run(where: int, name: str) -> Shut:
     return Shut(where, name, f"{name} begins in this run.")
 
 
+def _soak(call: Call) -> timedelta:
+    return parse_duration(str(call.options.get("soak", SOAK)))
+
+
+def _asks(known: Situation | None, soak: timedelta) -> bool:
+    """Whether the ledger does not have yet what is asked of a change that can be contracted."""
+    return known is not None and known.stage in _BEFORE_CONTRACT and known.phases[Phase.CONTRACT].soak != soak
+
+
 def _shut(where: int, call: Call, known: Situation | None) -> Shut | None:
     name = call.change
     if known is None:
@@ -213,10 +235,9 @@ def _shut(where: int, call: Call, known: Situation | None) -> Shut | None:
             next=f"alembic downgrade to below the revision that begins {name}, then alembic upgrade head; "
             f"or ec start {name}",
         )
-    if known.stage not in (Stage.BEFORE_READY, Stage.READY):
+    if known.stage not in _BEFORE_CONTRACT:
         return None
-    soak = parse_duration(str(call.options.get("soak", SOAK)))
-    soaking = replace(known, policy=replace(known.policy, soak=soak))
+    soaking = replace(known, policy=replace(known.policy, soak=_soak(call)))
     verdicts = gates.judge_all(soaking)
     shut = [each for each in verdicts if not each.open]
     if not shut:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from functools import cached_property
 from typing import Any
 
@@ -24,7 +25,8 @@ class Said:
     operations that it carried out outside of Alembic's transaction. `empty` are changes whose tables had no
     row before the run: their contracts pass, unless somebody writes meanwhile. `judged` are changes whose
     tables are locked for a contract that comes next, by a transaction of Alembic's, with what was found then.
-    `kept` is what is made once in a run.
+    `kept` is what is made once in a run. `soaks` is how long changes that the run is to contract have to be
+    ready before, as their revisions say.
     """
 
     url: str | None
@@ -36,6 +38,7 @@ class Said:
     begun: set[str] = field(default_factory=set)
     empty: set[str] = field(default_factory=set)
     carried: list[str] = field(default_factory=list)
+    soaks: dict[str, timedelta] = field(default_factory=dict)
 
     @cached_property
     def home(self) -> tenants.Home:

@@ -21,6 +21,7 @@ from expandcontract.engine.verbs import status
 from expandcontract.gates.soak import NAME as SOAK
 from expandcontract.model.durations import parse_duration
 from expandcontract.model.errors import LedgerMissing, UnknownChange, UsageError
+from expandcontract.model.phases import Phase
 from expandcontract.model.situation import Situation
 from expandcontract.model.verdict import Verdict
 
@@ -153,25 +154,27 @@ def _short(said: Said, waiting: "_Waiting", found: Target) -> Target:
     calls = [call for call in revision.up.ours if call.operation == Operation.CONTRACT]
     soak = next((call.options.get("soak", "1d") for call in calls), "1d")
     told = replace(found, waiting=revision.id, change=shut.change, why=shut.why)
-    situation = carrying.within(said, lambda context: _situation(context, shut.change, str(soak)))
-    if situation is None:
+    known = carrying.within(said, lambda context: _situation(context, shut.change))
+    if known is None:
         return told
-    verdicts = tuple(_told(each, str(soak)) for each in gates.judge_all(situation) if not each.open)
+    asked = parse_duration(str(soak))
+    situation = replace(known, policy=replace(known.policy, soak=asked))
+    unknown = "" if known.phases[Phase.CONTRACT].soak == asked else str(soak)
+    verdicts = tuple(_told(each, unknown) for each in gates.judge_all(situation) if not each.open)
     ready_at = situation.ready_at
     opens = None if ready_at is None else ready_at + (situation.policy.soak or timedelta(0))
     return replace(told, gates=verdicts, soaked_at=opens)
 
 
 def _told(verdict: Verdict, soak: str) -> Verdict:
-    """Return a verdict whose line to copy knows of the soak: only the revision says how long it is."""
-    if verdict.gate != SOAK or not verdict.next:
+    """Return a verdict whose line to copy knows of the soak, where no run has told the ledger yet."""
+    if verdict.gate != SOAK or not verdict.next or not soak:
         return verdict
     return replace(verdict, next=f"{verdict.next} --soak {soak}")
 
 
-async def _situation(context: Context, change: str, soak: str) -> Situation | None:
-    policy = replace(context.policy, soak=parse_duration(soak))
+async def _situation(context: Context, change: str) -> Situation | None:
     try:
-        return await status.one(replace(context, policy=policy), change)
+        return await status.one(context, change)
     except (UnknownChange, LedgerMissing):
         return None

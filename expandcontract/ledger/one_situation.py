@@ -1,8 +1,8 @@
 """Pure. One row of the view status_v1, in JSON, as a Situation."""
 
 from collections.abc import Mapping
-from dataclasses import fields
-from datetime import datetime
+from dataclasses import fields, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from expandcontract.model.live import Live, Lost
@@ -43,7 +43,7 @@ def of(row: Mapping[str, Any], policy: Policy) -> Situation:
             lost=tuple(Lost(kind, name) for kind, name in row["new_side_lost"]),
             is_copy=row["is_copy"],
         ),
-        policy=policy,
+        policy=policy if (soak := phases[Phase.CONTRACT].soak) is None else replace(policy, soak=soak),
         now=datetime.fromisoformat(row["now"]),
         copy=_sweep(row["copy"]),
         compare=_sweep(row["compare"]),
@@ -70,7 +70,12 @@ def _phase(record: Mapping[str, Any]) -> PhaseRecord:
         started_at=moment(record["started_at"]),
         finished_at=moment(record["finished_at"]),
         error=record["error"],
+        soak=_lasting(record.get("soak_seconds")),
     )
+
+
+def _lasting(seconds: float | None) -> timedelta | None:
+    return None if seconds is None else timedelta(seconds=seconds)
 
 
 def _sweep(record: Mapping[str, Any] | None) -> SweepRecord | None:

@@ -3,6 +3,7 @@
 """
 
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 from sqlalchemy import insert
@@ -10,9 +11,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract.ledger import event
 from expandcontract.ledger.tables import Tables
+from expandcontract.model.durations import spell
 from expandcontract.model.phases import Phase, Status
 from expandcontract.postgres.message import Query
-from expandcontract.postgres.query import run, value
+from expandcontract.postgres.query import rows, run, value
 
 
 async def open_all(conn: AsyncConnection, tables: Tables, change_id: int, attempt: int) -> None:
@@ -71,6 +73,21 @@ async def _move(
     error: str | None = None,
 ) -> bool:
     return bool(await run(conn, moving(tables, change_id, phase, who, status=status, error=error)))
+
+
+async def ask_soak(conn: AsyncConnection, tables: Tables, name: str, soak: timedelta, who: str) -> None:
+    """Keep how long a change that is open has to be ready before contract, and write the event where that is
+    another time than before.
+    """
+    asked = f"""UPDATE {tables.qualified("phase")} p SET soak_seconds = $2::float8
+        FROM {tables.qualified("change")} c
+        WHERE c.name = $1::text AND c.state = 'active' AND (p.change_id, p.attempt) = (c.id, c.attempt)
+          AND p.phase = 'contract' AND p.soak_seconds IS DISTINCT FROM $2::float8
+        RETURNING c.id"""
+    seconds = soak.total_seconds()
+    for (change_id,) in await rows(conn, asked, name, seconds):
+        data = {"soak": spell(soak)}
+        await event.write(conn, tables, "soak asked", who, change_id=change_id, data=data)
 
 
 def moving(

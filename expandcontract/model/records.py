@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from expandcontract.model.phases import Phase, Status
@@ -13,13 +13,16 @@ SETTLED_SHARE = 0.9
 
 @dataclass(frozen=True)
 class PhaseRecord:
-    """One phase of the current attempt, as the ledger has it."""
+    """One phase of the current attempt, as the ledger has it. `soak` is how long the change has to be ready
+    before it, where somebody else than the settings asks for that.
+    """
 
     phase: Phase
     status: Status
     started_at: datetime | None = None
     finished_at: datetime | None = None
     error: str | None = None
+    soak: timedelta | None = None
 
 
 @dataclass(frozen=True)

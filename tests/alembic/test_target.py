@@ -77,6 +77,35 @@ def test_the_target_is_what_can_be_applied_now(
     assert target(capsys) == ("c\n", "")
 
 
+def test_gates_say_what_the_run_says(
+    project: Project,
+    empty_database: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """How long a change has to be ready stands in its revision: whoever judges gates goes by that, from the
+    first run on that has seen it, and by what the revision says then.
+    """
+    monkeypatch.setenv("EC_DATABASE_URL", empty_database)
+    project.upgrade()  # begins, and ends before what contracts
+
+    def soak() -> tuple[bool, str]:
+        capsys.readouterr()
+        run(["gates", "b_rename", "--json"])
+        said = json.loads(capsys.readouterr().out)
+        (told,) = (each for each in said["gates"] if each["name"] == "soak")
+        return told["open"], told["reason"]
+
+    assert soak()[0] is False
+    assert "1d" in soak()[1]
+    project.revision("c", "b", 'op.ec_contract("b_rename", soak="2h")', 'op.ec_undo("b_rename")')
+    project.upgrade()
+    assert project.at() == "b"
+    assert "2h" in soak()[1]
+    assert run(["ack", "b_rename", "soak", "--reason", "the test has no time"]) == 0
+    assert soak()[0] is True
+
+
 def test_branches_have_a_target_each(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
     """What waits in one of them keeps nothing of the other one back that comes before it."""
     project.revision("x", "a", "op.add_column('users', sa.Column('seen', sa.Integer))", "pass")

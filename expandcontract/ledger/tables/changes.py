@@ -77,6 +77,7 @@ class ChangeTables(Base):
             moment("started_at"),
             moment("finished_at"),
             text("error", nullable=True),
+            Column("soak_seconds", Double),
         )
 
     @cached_property
