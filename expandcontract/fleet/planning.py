@@ -37,8 +37,12 @@ class Compiled:
     alike: str
 
 
-async def compiled(context: Context, target: Target, change: Change) -> Compiled:
+async def compiled(
+    context: Context, target: Target, change: Change, earlier: Index | None = None
+) -> Compiled:
     """Return the plan of a change, of the name that it has everywhere; the one that runs where it is begun.
+    There `earlier`, an index that was written before, says which plan a schema had: what it runs has the
+    schema in names of its own.
 
     Raises Refused and its kin, and OtherSpec for a change of that name that says something else.
     """
@@ -46,6 +50,9 @@ async def compiled(context: Context, target: Target, change: Change) -> Compiled
     if known is not None:
         require_same(change, known)
         if known.stage not in COMPILED:
+            entry = None if earlier is None or target.schema is None else earlier.entries.get(target.name)
+            if entry is not None and entry.plan is not None:
+                return Compiled(known.plan, entry.plan)
             return _alike(target, known.plan, change.name)
     # By the name that it has everywhere, not by that of the ledger: what is derived from it is alike then.
     return _alike(target, await verb.make(context, change), change.name)

@@ -39,6 +39,10 @@ class Desk:
             )
         (self.folder / "fleet.toml").write_text("\n".join(['schema = "ec.fleet/1"', text, *entries]))
 
+    def run(self, *words: str) -> int:
+        """Run `ec`, and return how it ended."""
+        return run(words)
+
     def ec(self, *words: str, code: int = 0) -> str:
         """Run `ec`, and return what it says on stdout."""
         self.capture.readouterr()

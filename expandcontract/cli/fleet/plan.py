@@ -88,8 +88,10 @@ async def _planned(session: Session, fleet: "Fleet", change: "Change", *, write:
     from expandcontract.fleet.outcome import Outcome
     from expandcontract.fleet.running import Limits, on_each
 
+    earlier = index_file.find(session.phases, change.name)
+
     async def compiled(context: "Context", target: "Target") -> "Outcome[Compiled]":
-        return Outcome(target, await planning.compiled(context, target, change))
+        return Outcome(target, await planning.compiled(context, target, change, earlier))
 
     async def act(target: "Target") -> "Outcome[Compiled]":
         async with fleet.open(target) as context:
