@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from expandcontract.engine.state_words import OVER, StateWord
 from expandcontract.fleet.outcome import Outcome
 from expandcontract.fleet.running import Limits, on_each
 from expandcontract.fleet.target import Target
@@ -20,16 +21,46 @@ from expandcontract.postgres.whereabouts import Whereabouts
 AT_ONCE = 24
 
 
+#: What a fleet knows of a target beside the words of a state.
+NO_LEDGER, NOT_STARTED, QUIET = "no ledger", "not started", "no open change"
+#: The words, the worst first.
+WORDS: tuple[str, ...] = (
+    StateWord.UNREACHABLE,
+    NO_LEDGER,
+    *(each for each in StateWord if each not in OVER and each != StateWord.UNREACHABLE),
+    NOT_STARTED,
+    *(each for each in StateWord if each in OVER),
+    QUIET,
+)
+#: Somebody is at work.
+AT_WORK = frozenset(
+    {
+        StateWord.RUNNING,
+        StateWord.HELD_BACK,
+        StateWord.PAUSED,
+        StateWord.WAITING_FOR_LOCK,
+        StateWord.WAITING_FOR_SNAPSHOTS,
+    }
+)
+
+
 @dataclass(frozen=True)
 class Seen:
-    """Where one change is on one target. `change` is the name that it has everywhere; `word` says where in a
-    word or two, `detail` what is in the way.
+    """Where one change is on one target. `change` is the name that it has everywhere; `word` is a StateWord,
+    NO_LEDGER, NOT_STARTED or QUIET; `detail` says what is in the way. What is counted is of the sweep that is
+    under way: None where nobody sweeps, or it is not known.
     """
 
     target: Target
     change: str | None
     word: str
     detail: str = ""
+    blocks_done: int | None = None
+    blocks_total: int | None = None
+    rows: int | None = None
+    rows_per_second: float | None = None
+    eta_seconds: float | None = None
+    workers: int = 0
 
 
 async def look(
@@ -66,24 +97,27 @@ def _told(found: Outcome[list[Seen]], targets: Sequence[Target], change: str | N
         return found.answer
     error = found.error
     if isinstance(error, LedgerMissing):
-        return [Seen(target, change, "no ledger", error.message) for target in targets]
+        return [Seen(target, change, NO_LEDGER, error.message) for target in targets]
     why = "" if error is None else f"{error.message} {error.why}".strip()
-    return [Seen(target, change, "cannot be reached", why) for target in targets]
+    return [Seen(target, change, StateWord.UNREACHABLE, why) for target in targets]
 
 
-#: What the slim part of a ledger's view says of its changes; $1 are their names as JSON, or null.
+#: What the slim view of a ledger says of its changes; $1 are their names as JSON, or null for the open ones.
 _QUERY = """
 SELECT coalesce(pg_catalog.json_agg(r), '[]')::pg_catalog.text FROM (
-    SELECT name, state, phases, wish, holders FROM {view}
-    WHERE $1::pg_catalog.text IS NULL AND state OPERATOR(pg_catalog.=) ANY ('{{active,hidden}}')
-       OR name IN (SELECT pg_catalog.json_array_elements_text($1::pg_catalog.text::pg_catalog.json))
+    SELECT name, word, blocked->>'detail' AS detail, blocks_done, blocks_total, rows, rows_per_second,
+        eta_seconds, workers
+    FROM {view}
+    WHERE CASE WHEN $1::pg_catalog.text IS NULL THEN state IN ('active', 'hidden')
+               ELSE name IN (SELECT pg_catalog.json_array_elements_text($1::pg_catalog.text::pg_catalog.json))
+          END
 ) r"""
 
 
 async def _rows(
     target: Target, where: Whereabouts, names: Sequence[str] | None, schema: str
 ) -> list[dict[str, Any]]:
-    query = _QUERY.format(view=f"{quote(schema)}.status_v1")
+    query = _QUERY.format(view=f"{quote(schema)}.summary_v1")
     try:
         text = await glance.ask(where.address(), query, None if names is None else json.dumps(names))
     except EcError as error:
@@ -96,54 +130,30 @@ async def _rows(
     return rows
 
 
+def _missing(target: Target, schema: str) -> str:
+    return f"{target.name} has no ledger of this version in schema {quote(schema)}."
+
+
 def _sorted_out(
     targets: Sequence[Target], change: str | None, rows: Sequence[Mapping[str, Any]]
 ) -> list[Seen]:
     """Say of each target of a database where its changes are; a change is that of the target whose it is."""
     found: list[Seen] = []
+    by_name = {row["name"]: row for row in rows}
     for target in targets:
-        mine = [row for row in rows if target.plain(row["name"]) is not None]
         if change is not None:
-            mine = [row for row in mine if row["name"] == target.key(change)]
-        found += [Seen(target, target.plain(row["name"]), *_word(row)) for row in mine]
+            mine = [by_name[key]] if (key := target.key(change)) in by_name else []
+        else:
+            mine = [row for row in rows if target.plain(row["name"]) is not None]
+        found += [_seen(target, row) for row in mine]
         if not mine:
-            found.append(Seen(target, change, "not started"))
+            found.append(Seen(target, change, NOT_STARTED if change else QUIET))
     return found
 
 
-def _word(row: Mapping[str, Any]) -> tuple[str, str]:
-    """Return where a change is, in a word or two, and what is in the way."""
-    if row["state"] != "active":
-        return str(row["state"]).replace("_", " "), ""
-    phases = {each["phase"]: each for each in row["phases"]}
-    failed = next((each for each in row["phases"] if each["status"] == "failed"), None)
-    wish = row["wish"] or {}
-    if failed is not None:
-        return "failed", f"{failed['phase']}: {failed['error']}"
-    if wish.get("paused"):
-        return "paused", str(wish.get("paused_why") or "")
-    if any(holder["alive"] for holder in row["holders"] or ()):
-        running = [name for name, each in phases.items() if each["status"] == "running"]
-        return "running", ", ".join(running)
-    ready = phases["backfill"]["status"] == "done"
-    return ("ready to deploy" if ready else "nobody is working on it"), ""
-
-
-#: The words, the worst first.
-WORDS = (
-    "cannot be reached",
-    "no ledger",
-    "failed",
-    "nobody is working on it",
-    "paused",
-    "running",
-    "ready to deploy",
-    "not started",
-    "hidden",
-    "finished",
-    "purged",
-    "rolled back",
-)
+def _seen(target: Target, row: Mapping[str, Any]) -> Seen:
+    told = {name: value for name, value in row.items() if name not in ("name", "detail")}
+    return Seen(target, target.plain(row["name"]), detail=row["detail"] or "", **told)
 
 
 def rank(seen: Seen) -> tuple[int, str, str]:
