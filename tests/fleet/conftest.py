@@ -19,6 +19,8 @@ from tests.conftest import database_of
 TABLE = """CREATE TABLE users (id int PRIMARY KEY, email text NOT NULL);
 INSERT INTO users SELECT i, 'user' || i FROM generate_series(1, {rows}) i;"""
 CHANGE = "0001_rename_users_email"
+#: The words of a change that is ready, before anybody has asked its gates and after.
+READY = frozenset({"waiting for gates", "ready to deploy"})
 
 
 @dataclass
