@@ -59,11 +59,16 @@ def test_each_schema_has_the_change_under_one_name_and_the_same_plan(desk: Make)
         columns = runner.run(_columns(fleet.urls["shop"]))
     assert {schema for schema, column in columns if column == "mail"} == set(SCHEMAS)
 
-    index = next(each["index"] for each in planned["targets"] if each["target"] == names[1])
-    words = ("fleet", "exec", "--index", str(index), "--json", "--")
-    answer = json.loads(fleet.ec(*words, "pause", CHANGE, "--reason", "it's theirs"))
-    assert [each["name"] for each in answer["changes"]] == [f"{CHANGE}@{SCHEMAS[1]}"]
-    paused = {each["target"]: each["detail"] for each in fleet.read("fleet", "status", CHANGE)["targets"]}
-    assert "it's theirs" in paused[names[1]]
-    assert "it's theirs" not in paused[names[0]]
+    at = {each["target"]: str(each["index"]) for each in planned["targets"]}
+    reason = ("--reason", "it's theirs")
+    answer = json.loads(
+        fleet.ec("fleet", "exec", "--index", at[names[1]], "--json", "--", "pause", CHANGE, *reason)
+    )
+    assert [(each["name"], each["paused_why"]) for each in answer["changes"]] == [
+        (f"{CHANGE}@{SCHEMAS[1]}", "it's theirs")
+    ]
+    answer = json.loads(fleet.ec("fleet", "exec", "--index", at[names[0]], "--json", "--", "status", CHANGE))
+    assert [(each["name"], each["paused_why"]) for each in answer["changes"]] == [
+        (f"{CHANGE}@tenant_1", None)
+    ]
     assert fleet.read("fleet", "resume", CHANGE)["results"] == {"done": 2}
