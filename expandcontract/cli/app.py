@@ -32,6 +32,7 @@ VERBS: Mapping[str, str] = {
     "log": "Show who did what, when, and how long it took.",
     "report": "Write the record of a change on one page, for the ticket or the auditor.",
     "metrics": "Write what monitoring wants to know, as Prometheus reads it.",
+    "serve": "Show changes on pages in the browser.",
     "pause": "Let every worker stop at its next checkpoint.",
     "resume": "Let the workers go on.",
     "tune": "Change batch, max-rate, workers or max-lag while they work.",
@@ -43,6 +44,9 @@ VERBS: Mapping[str, str] = {
     "explain": "Say what an error code means.",
     "demo": "Watch a million rows change under two live applications.",
 }
+
+#: Commands that live in rooms above this one.
+_MODULES: Mapping[str, str] = {"serve": "expandcontract.web.command"}
 
 ROOT_HELP = """Carry a live PostgreSQL database through a schema change while old and new code keep running.
 
@@ -62,7 +66,7 @@ class Verbs(TyperGroup):
         del ctx
         if cmd_name not in VERBS:
             return None
-        module = importlib.import_module(f"expandcontract.cli.commands.{cmd_name}")
+        module = importlib.import_module(_MODULES.get(cmd_name, f"expandcontract.cli.commands.{cmd_name}"))
         built: TyperCommand | TyperGroup = module.build(cmd_name, VERBS[cmd_name])
         return built
 

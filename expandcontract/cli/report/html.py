@@ -57,8 +57,10 @@ _PAGE = """<!DOCTYPE html>
 </style>
 </head>
 <body>
+<main>
 <h1>{title}</h1>
 {body}
+</main>
 </body>
 </html>
 """
@@ -80,7 +82,9 @@ def _block(block: Block) -> str:
         case Paragraph(text=text):
             return f"<p>{escape(text)}</p>"
         case FactList(rows=rows):
-            facts = (f"<tr><th>{escape(name)}</th><td>{escape(what)}</td></tr>" for name, what in rows)
+            facts = (
+                f'<tr><th scope="row">{escape(name)}</th><td>{escape(what)}</td></tr>' for name, what in rows
+            )
             return _table(facts)
         case Table(head=head, rows=rows):
             return _table([_head(head), *(_row(head, row) for row in rows)])
@@ -100,7 +104,8 @@ def _table(rows: Iterable[str]) -> str:
 
 
 def _head(cells: Sequence[str]) -> str:
-    return f'<tr class="head">{"".join(f"<th>{escape(cell)}</th>" for cell in cells)}</tr>'
+    made = "".join(f'<th scope="col">{escape(cell)}</th>' for cell in cells)
+    return f'<tr class="head">{made}</tr>'
 
 
 def _row(head: Sequence[str], cells: Sequence[str]) -> str:

@@ -1,0 +1,329 @@
+"""The pages. What they show was seen before anybody asked, but for the history of one change."""
+
+import asyncio
+import base64
+import hashlib
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import urlencode
+
+from markupsafe import escape
+from sqlalchemy.exc import DBAPIError
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.datastructures import QueryParams
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+
+from expandcontract.cli.views.log import LogView
+from expandcontract.cli.views.report import ReportView
+from expandcontract.engine.context import Context
+from expandcontract.engine.verbs import log as log_verb
+from expandcontract.engine.verbs import report as report_verb
+from expandcontract.model.errors import EcError, UnknownChange
+from expandcontract.model.phases import Phase
+from expandcontract.postgres.sqlstate import translate
+from expandcontract.web import details
+from expandcontract.web.actions import form_key
+from expandcontract.web.poller import OpenChange, OverChange, Poller, Seen
+from expandcontract.web.rendering import Site, site_of
+
+PAGE = 50
+MOST_ENTRIES = 500
+#: Between two looks nothing is new; a page that is left open is heard of again after this time.
+_PATIENCE_SECONDS = 20.0
+PING_SECONDS = 15
+#: What is over is shown to those who ask for it.
+QUIET = frozenset({"purged", "rolled back", "finished"})
+
+
+@dataclass(frozen=True)
+class Row:
+    """A change of a database in a line among others."""
+
+    database: str
+    change: str
+    kind: str
+    table: str
+    state: str
+    way: str = ""
+    since: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Listing:
+    """The changes that are asked for, a page of them, and how many there are of each state."""
+
+    rows: Sequence[Row]
+    total: int
+    number: int
+    states: Mapping[str, int]
+    unreachable: Mapping[str, str]
+    asked: Mapping[str, str]
+
+    @property
+    def pages(self) -> int:
+        return max(-(-self.total // PAGE), 1)
+
+    def query(self, **changed: str | int) -> str:
+        """Return the query of a page with the same filters but for some."""
+        kept = {key: value for key, value in {**self.asked, **changed}.items() if value}
+        return f"?{urlencode(kept)}" if kept else "?"
+
+
+async def index(request: Request) -> Response:
+    """All changes of all databases."""
+    site = site_of(request)
+    return site.page(request, "index.html", {"listing": _listing(site, request.query_params)})
+
+
+async def index_live(request: Request) -> Response:
+    """The same again whenever something is new."""
+    site, asked = site_of(request), request.query_params
+
+    def rendered() -> str:
+        return site.render("index_region.html", {"listing": _listing(site, asked)})
+
+    return _events(request, [*site.databases.values()], rendered)
+
+
+async def database(request: Request) -> Response:
+    """The changes of one database."""
+    site, poller = site_of(request), site_of(request).poller(request)
+    asked = QueryParams({**request.query_params, "database": poller.name})
+    return site.page(
+        request, "database.html", {"poller": poller, "seen": poller.seen, "listing": _listing(site, asked)}
+    )
+
+
+async def change_everywhere(request: Request) -> Response:
+    """One change over all databases that have it."""
+    site, name = site_of(request), request.path_params["change"]
+    found = [row for row in _rows(site) if row.change == name]
+    if not found:
+        raise HTTPException(404, "No database has a change of that name.")
+    return site.page(request, "everywhere.html", {"name": name, "rows": found, "states": _counted(found)})
+
+
+async def change(request: Request) -> Response:
+    """One change of one database."""
+    site = site_of(request)
+    poller, seen, found = _found(request)
+    more = await _details(poller, found) if isinstance(found, OpenChange) else None
+    shown = _shown(poller, seen, found, more)
+    return site.page(request, "change.html", {**shown, "key": form_key(site, request.state.user)})
+
+
+async def change_live(request: Request) -> Response:
+    """The same again whenever something is new."""
+    site = site_of(request)
+    poller, _, _ = _found(request)
+
+    async def rendered() -> str:
+        _, seen, found = _found(request)
+        more = await _details(poller, found) if isinstance(found, OpenChange) else None
+        return site.render("change_region.html", _shown(poller, seen, found, more))
+
+    return _events(request, [poller], rendered)
+
+
+async def plan(request: Request) -> Response:
+    """The statements of a change."""
+    site = site_of(request)
+    poller, _, found = _found(request)
+    if not isinstance(found, OpenChange):
+        raise HTTPException(404, "The plan of a change that is over is in its report.")
+    return site.page(request, "plan.html", {"poller": poller, "change": found})
+
+
+async def log(request: Request) -> Response:
+    """The history of a change, the newest first."""
+    site, name = site_of(request), request.path_params["change"]
+    poller = site.poller(request)
+    kind = request.query_params.get("kind", "")
+    with _asked(poller) as context:
+        view = LogView.of(name, await log_verb.read(context, name))
+    kinds = sorted({entry.kind for entry in view.entries})
+    entries = [entry for entry in reversed(view.entries) if kind in ("", entry.kind)]
+    shown = {"entries": entries[:MOST_ENTRIES], "total": len(entries), "kinds": kinds, "kind": kind}
+    return site.page(request, "log.html", {"poller": poller, "name": name, **shown})
+
+
+async def report(request: Request) -> Response:
+    """The record of a change, as `ec report --html` writes it."""
+    name = request.path_params["change"]
+    with _asked(site_of(request).poller(request)) as context:
+        view = ReportView.of(*await report_verb.read(context, name))
+    text = view.html()
+    style = text.partition("<style>")[2].partition("</style>")[0]
+    allowed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{allowed}'; base-uri 'none'; frame-ancestors 'none'"
+    return HTMLResponse(text, headers={"content-security-policy": policy})
+
+
+async def status_of_all(request: Request) -> Response:
+    """What `ec status --json` says of what goes on, of each database; of what is over its last word."""
+    site = site_of(request)
+    told = {
+        name: {
+            "at": seen.at.isoformat() if seen else None,
+            "error": seen.error.message if seen and seen.error else None,
+            "changes": [each.view.model_dump(mode="json") for each in seen.open.values()] if seen else [],
+            "over": {each.name: each.state for each in seen.over.values()} if seen else {},
+        }
+        for name, poller in site.databases.items()
+        for seen in [poller.seen]
+    }
+    return JSONResponse({"schema": "ec.serve/1", "databases": told})
+
+
+@dataclass(frozen=True)
+class Details:
+    """What is asked for when somebody has the page of a change open."""
+
+    copied: Sequence[details.CellRow]
+    compared: Sequence[details.CellRow]
+    wish: details.LastWish
+    log: LogView
+
+
+async def _details(poller: Poller, change: OpenChange) -> Details:
+    situation = change.situation
+    with _asked(poller) as context:
+        tables = context.tables
+        async with context.database.transaction() as conn:
+            copied, compared = [
+                [] if record is None else await details.block_map(conn, tables, situation.change_id, purpose)
+                for purpose, record in (("copy", situation.copy), ("compare", situation.compare))
+            ]
+            wish = await details.last_wish(conn, tables, situation.name)
+        log = LogView.of(situation.name, await log_verb.read(context, situation.name))
+    return Details(copied, compared, wish, log)
+
+
+def _shown(
+    poller: Poller, seen: Seen, change: OpenChange | OverChange, more: Details | None
+) -> dict[str, object]:
+    """Return what the templates of a change are given."""
+    return {
+        "poller": poller,
+        "seen": seen,
+        "over": change if isinstance(change, OverChange) else None,
+        "change": change if isinstance(change, OpenChange) else None,
+        "more": more,
+        "phases": [*Phase],
+        "newest": [*reversed(more.log.entries)][:20] if more else [],
+    }
+
+
+@contextmanager
+def _asked(poller: Poller) -> Iterator[Context]:
+    """Give the database of a page. What is wrong then is told as a page is."""
+    try:
+        yield poller.context
+    except UnknownChange as error:
+        raise HTTPException(404, error.message) from error
+    except (EcError, DBAPIError) as error:
+        told = translate(error)
+        raise HTTPException(502, f"{told.message} {told.why}") from error
+
+
+def _found(request: Request) -> tuple[Poller, Seen, OpenChange | OverChange]:
+    poller, name = site_of(request).poller(request), request.path_params["change"]
+    seen = poller.seen
+    if seen is None:
+        raise HTTPException(503, "This database was not looked at yet.", {"Retry-After": "2"})
+    if seen.error is not None:
+        raise HTTPException(502, f"{seen.error.message} {seen.error.why}")
+    found = seen.open.get(name) or seen.over.get(name)
+    if found is None:
+        raise HTTPException(404, f"{poller.name} has no change of that name.")
+    return poller, seen, found
+
+
+def _rows(site: Site) -> Iterator[Row]:
+    for name, poller in site.databases.items():
+        if poller.seen is None:
+            continue
+        for each in poller.seen.open.values():
+            view = each.view
+            way = view.waiting_for or (f"next: {view.next}" if view.next else "")
+            yield Row(name, view.name, view.kind, view.table, view.word, way)
+        for over in poller.seen.over.values():
+            yield Row(name, over.name, over.kind, over.table, over.state.replace("_", " "), since=over.since)
+
+
+def _counted(found: Sequence[Row]) -> Mapping[str, int]:
+    return dict(Counter(row.state for row in found).most_common())
+
+
+def _listing(site: Site, asked: QueryParams) -> Listing:
+    """Return the page that is asked for. What it does not know it does not filter by."""
+    wanted = {key: asked.get(key, "") for key in ("state", "database", "change", "q", "all")}
+    every = [row for row in _rows(site) if wanted["database"] in ("", row.database)]
+    shown = [row for row in every if _is_wanted(row, wanted)]
+    number = max(int(page), 1) if (page := asked.get("page", "1")).isdecimal() else 1
+    return Listing(
+        rows=shown[(number - 1) * PAGE : number * PAGE],
+        total=len(shown),
+        number=number,
+        states=_counted(every),
+        unreachable={
+            name: poller.seen.error.message
+            for name, poller in site.databases.items()
+            if poller.seen is not None and poller.seen.error is not None
+        },
+        asked=wanted,
+    )
+
+
+def _is_wanted(row: Row, wanted: Mapping[str, str]) -> bool:
+    if wanted["state"]:
+        if row.state != wanted["state"]:
+            return False
+    elif row.state in QUIET and not wanted["all"]:
+        return False
+    words = wanted["q"].lower()
+    text = f"{row.database} {row.change} {row.kind} {row.table}".lower()
+    return wanted["change"] in ("", row.change) and all(word in text for word in words.split())
+
+
+def _events(
+    request: Request, pollers: Sequence[Poller], rendered: Callable[[], str | Awaitable[str]]
+) -> EventSourceResponse:
+    """Return what sends a region whenever it reads otherwise than what was sent last."""
+
+    async def events() -> AsyncIterator[ServerSentEvent]:
+        last, numbers = "", {poller.name: -1 for poller in pollers}
+        ending = site_of(request).ending
+        while not (ending.is_set() or await request.is_disconnected()):
+            numbers = await _another(pollers, numbers, ending)
+            made = rendered()
+            try:
+                text = made if isinstance(made, str) else await made
+            except HTTPException as error:
+                text = f'<p class="bad" role="status">{escape(error.detail)}</p>'
+            digest = hashlib.sha256(text.encode()).hexdigest()
+            if digest != last:
+                last = digest
+                yield ServerSentEvent(data=text, event="region")
+
+    return EventSourceResponse(events(), ping=PING_SECONDS)
+
+
+async def _another(
+    pollers: Sequence[Poller], numbers: Mapping[str, int], ending: asyncio.Event
+) -> dict[str, int]:
+    """Return the numbers of the looks as soon as one of them is new, or after a while."""
+    if all(poller.number == numbers[poller.name] for poller in pollers):
+        waits = [ending.wait(), *(each.wait(numbers[each.name], _PATIENCE_SECONDS) for each in pollers)]
+        waiting = [asyncio.create_task(each) for each in waits]
+        try:
+            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in waiting:
+                task.cancel()
+    return {poller.name: poller.number for poller in pollers}
