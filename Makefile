@@ -39,7 +39,7 @@ test: .venv/installed-test ## run the tests, but for the slow ones
 
 # What depends on the server also runs on older major versions; EC_REQUIRE_ALL=1 fails where one is missing. Between
 # the oldest and the newest one a part is enough, another one in each commit.
-slow: .venv/installed-test ## run the slow tests, and what depends on the server on PostgreSQL 16 and 15 too
+slow: .venv/installed-slow ## run the slow tests, and what depends on the server on PostgreSQL 16 and 15 too
 	$(BIN)/pytest -n $(SLOW_WORKERS) --dist worksteal -m "slow and not soak"
 	EC_TEST_PG=16 EC_TEST_PART=2 $(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow" tests/postgres
 	EC_TEST_PG=15 $(BIN)/pytest -n $(WORKERS) --dist worksteal -m "not slow" $(ON_EACH_VERSION)
@@ -48,13 +48,13 @@ slow: .venv/installed-test ## run the slow tests, and what depends on the server
 soak: export EC_TEST_ALL := 1
 soak: export EC_MACHINE_SEED ?= random
 soak: export EC_MACHINE_SECONDS ?= 1800
-soak: .venv/installed-test ## run for hours: all tests, the big matrices whole, and the machine with fresh seeds
+soak: .venv/installed-slow ## run for hours: all tests, the big matrices whole, and the machine with fresh seeds
 	$(BIN)/pytest -n $(SLOW_WORKERS) --dist worksteal
 
 oldest: .venv-oldest/installed ## run a part of the tests with the oldest dependencies that are allowed
 	.venv-oldest/bin/pytest -n $(WORKERS) --dist worksteal -m "not slow" tests/unit tests/golden/test_views.py \
 		tests/postgres/test_cli.py tests/postgres/test_connect.py tests/postgres/test_ledger_lease.py \
-		tests/postgres/test_sweep_copy.py tests/acceptance/test_phases.py tests/orm
+		tests/postgres/test_sweep_copy.py tests/acceptance/test_phases.py tests/orm tests/web
 
 fmt: .venv/installed-dev ## format the code
 	$(BIN)/ruff format
@@ -100,6 +100,10 @@ clean: ## remove what these targets made
 .venv/installed-test: pyproject.toml constraints.txt | .venv/bin/pip
 	$(PIP_INSTALL) '.[test]'
 	@touch $@ .venv/installed .venv/installed-demo
+
+.venv/installed-slow: pyproject.toml constraints.txt | .venv/bin/pip
+	$(PIP_INSTALL) '.[test,browser]'
+	@touch $@ .venv/installed .venv/installed-demo .venv/installed-test
 
 .venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/pip
 	$(PIP_INSTALL) '.[dev]'

@@ -94,9 +94,10 @@ async def _act(request: Request, act: Callable[[Context, str, FormData], Awaitab
         if not site.serving.is_signed("form", user, _text(given, "key")):
             raise HTTPException(403, "This form is not from here, or from before ec serve was started anew.")
         try:
-            acting = replace(poller.context, who=f"{user} (ec serve)")
-            await _require_unchanged(acting, name, _text(given, "seen"))
-            await act(acting, name, given)
+            async with poller.opened() as context:
+                acting = replace(context, who=f"{user} (ec serve)")
+                await _require_unchanged(acting, name, _text(given, "seen"))
+                await act(acting, name, given)
         except EcError as error:
             raise HTTPException(_STATUS.get(type(error).__name__, 400), _sentences(error)) from error
     number = poller.number

@@ -68,6 +68,7 @@ def _routes(serving: Serving) -> list[BaseRoute]:
         Route("/d/{database}/{change}/log", pages.log),
         Route("/d/{database}/{change}/report", pages.report),
         Route("/api/status", pages.status_of_all),
+        Route("/metrics", pages.metrics),
         Route("/healthz", _alive),
         Route("/readyz", _ready),
         Mount("/static", StaticFiles(directory=HERE / "static")),

@@ -2,6 +2,8 @@
 
 import contextlib
 import socket
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,10 +16,15 @@ from expandcontract.cli.session import Session, who
 from expandcontract.model.errors import UsageError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from starlette.applications import Starlette
 
+    from expandcontract.web.poller import Poller
     from expandcontract.web.serving import Serving
 
+#: So many databases keep a connection while nothing moves in them; of more none does.
+_KEPT_OPEN = 20
 Listen = Annotated[str, typer.Option("--listen", metavar="ADDRESS:PORT", help="Where browsers come.")]
 Prefix = Annotated[
     str,
@@ -92,11 +99,29 @@ def _require_installed() -> None:
 
 async def _application(session: Session, found: "Serving") -> "Starlette":
     from expandcontract.web import app
+
+    return app.build(found, await _pollers(session), who())
+
+
+async def _pollers(session: Session) -> "Mapping[str, Poller]":
+    """Return what looks at the database of the settings, or at those of the fleet that they name."""
     from expandcontract.web.poller import Poller
 
-    async with session.context() as context:
-        name = context.database.address.database or "database"
-    return app.build(found, {name: Poller(name, session.context)}, who())
+    if "fleet" not in session.settings.model_fields_set:
+        async with session.context() as context:
+            name = context.database.address.database or "database"
+        return {name: Poller(name, session.context)}
+    from expandcontract.cli.fleet import opened
+
+    fleet = await opened.read(session)
+    # The schemas of a database share its ledger.
+    databases = {target.database: replace(target, schema=None) for target in reversed(fleet.every)}
+    lasting = len(databases) <= _KEPT_OPEN
+    return {
+        name: Poller(name, partial(opened.opened, session, target), lasting=lasting)
+        for target in reversed(databases.values())
+        for name in [target.name.partition("/")[0]]
+    }
 
 
 async def _run(session: Session, found: "Serving", application: "Starlette") -> int:

@@ -5,7 +5,7 @@ import base64
 import hashlib
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
@@ -23,6 +23,8 @@ from expandcontract.cli.views.report import ReportView
 from expandcontract.engine.context import Context
 from expandcontract.engine.verbs import log as log_verb
 from expandcontract.engine.verbs import report as report_verb
+from expandcontract.metrics import exposition, looking
+from expandcontract.metrics.watched import WatchedDatabase
 from expandcontract.model.errors import EcError, UnknownChange
 from expandcontract.model.phases import Phase
 from expandcontract.postgres.sqlstate import translate
@@ -144,7 +146,7 @@ async def log(request: Request) -> Response:
     site, name = site_of(request), request.path_params["change"]
     poller = site.poller(request)
     kind = request.query_params.get("kind", "")
-    with _asked(poller) as context:
+    async with _asked(poller) as context:
         view = LogView.of(name, await log_verb.read(context, name))
     kinds = sorted({entry.kind for entry in view.entries})
     entries = [entry for entry in reversed(view.entries) if kind in ("", entry.kind)]
@@ -155,7 +157,7 @@ async def log(request: Request) -> Response:
 async def report(request: Request) -> Response:
     """The record of a change, as `ec report --html` writes it."""
     name = request.path_params["change"]
-    with _asked(site_of(request).poller(request)) as context:
+    async with _asked(site_of(request).poller(request)) as context:
         view = ReportView.of(*await report_verb.read(context, name))
     text = view.html()
     style = text.partition("<style>")[2].partition("</style>")[0]
@@ -180,6 +182,25 @@ async def status_of_all(request: Request) -> Response:
     return JSONResponse({"schema": "ec.serve/1", "databases": told})
 
 
+async def metrics(request: Request) -> Response:
+    """The series of all databases, or of the one that `target` names, looked at now."""
+    site, wanted = site_of(request), request.query_params.get("target")
+    asked = [poller for name, poller in site.databases.items() if wanted in (None, name)]
+    if not asked:
+        raise HTTPException(404, "There is no database of that name here.")
+    found = await asyncio.gather(*map(_watched, asked))
+    return Response(exposition.text(found), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+
+async def _watched(poller: Poller) -> WatchedDatabase:
+    try:
+        async with poller.opened() as context:
+            return await looking.look(context, poller.name)
+    except (EcError, DBAPIError, OSError):
+        # The page of the database says why.
+        return WatchedDatabase(poller.name, 0.0)
+
+
 @dataclass(frozen=True)
 class Details:
     """What is asked for when somebody has the page of a change open."""
@@ -192,7 +213,7 @@ class Details:
 
 async def _details(poller: Poller, change: OpenChange) -> Details:
     situation = change.situation
-    with _asked(poller) as context:
+    async with _asked(poller) as context:
         tables = context.tables
         async with context.database.transaction() as conn:
             copied, compared = [
@@ -219,11 +240,12 @@ def _shown(
     }
 
 
-@contextmanager
-def _asked(poller: Poller) -> Iterator[Context]:
+@asynccontextmanager
+async def _asked(poller: Poller) -> AsyncIterator[Context]:
     """Give the database of a page. What is wrong then is told as a page is."""
     try:
-        yield poller.context
+        async with poller.opened() as context:
+            yield context
     except UnknownChange as error:
         raise HTTPException(404, error.message) from error
     except (EcError, DBAPIError) as error:
@@ -249,9 +271,8 @@ def _rows(site: Site) -> Iterator[Row]:
         if poller.seen is None:
             continue
         for each in poller.seen.open.values():
-            view = each.view
-            way = view.waiting_for or (f"next: {view.next}" if view.next else "")
-            yield Row(name, view.name, view.kind, view.table, view.word, way)
+            _, word, way = each.view.row()
+            yield Row(name, each.view.name, each.view.kind, each.view.table, word, way)
         for over in poller.seen.over.values():
             yield Row(name, over.name, over.kind, over.table, over.state.replace("_", " "), since=over.since)
 

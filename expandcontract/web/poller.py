@@ -2,8 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager, suppress
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -72,10 +72,14 @@ class Seen:
 
 
 class Poller:
-    """Keeps `seen` up to date. `wait` returns when there was another look."""
+    """Keeps `seen` up to date. `wait` returns when there was another look.
 
-    def __init__(self, name: str, open_context: Open) -> None:
+    `lasting`: its connection stays open while nothing moves. With a thousand databases none should.
+    """
+
+    def __init__(self, name: str, open_context: Open, *, lasting: bool = True) -> None:
         self.name = name
+        self._lasting = lasting
         self.seen: Seen | None = None
         self._open = open_context
         self._looked = asyncio.Condition()
@@ -93,7 +97,13 @@ class Poller:
                     while True:
                         await self._show(await _look(context))
                         failures = 0
-                        await self._rest(SOON_SECONDS if self.seen and self.seen.moves else LATER_SECONDS)
+                        moves = self.seen is not None and self.seen.moves
+                        if not (moves or self._lasting):
+                            break
+                        await self._rest(SOON_SECONDS if moves else LATER_SECONDS)
+                self._context = None
+                await self._rest(LATER_SECONDS)
+                continue
             except (EcError, DBAPIError, OSError, TimeoutError) as error:
                 self._context = None
                 found = translate(error) if isinstance(error, DBAPIError) else error
@@ -103,12 +113,16 @@ class Poller:
             failures += 1
             await self._rest(pause)
 
-    @property
-    def context(self) -> Context:
-        """What is not looked at again and again is asked with this. Raises NotConnected."""
-        if self._context is None:
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[Context]:
+        """Give the database for what is not looked at again and again. Raises NotConnected."""
+        if self._context is not None:
+            yield self._context
+            return
+        if self._lasting:
             raise NotConnected(f"{self.name} cannot be reached now.", state="It is tried again and again.")
-        return self._context
+        async with self._open() as context:
+            yield context
 
     def poke(self) -> None:
         """Look at once: somebody did something."""
