@@ -48,6 +48,12 @@ VERBS: Mapping[str, str] = {
 #: Commands that live in rooms above this one.
 _MODULES: Mapping[str, str] = {"serve": "expandcontract.web.command"}
 
+
+def module_of(verb: str) -> str:
+    """Return the name of the module that a verb is in."""
+    return _MODULES.get(verb, f"expandcontract.cli.commands.{verb}")
+
+
 ROOT_HELP = """Carry a live PostgreSQL database through a schema change while old and new code keep running.
 
 A change goes through expand, dual_write, backfill, verify and contract. It can be taken back until purge."""
@@ -66,7 +72,7 @@ class Verbs(TyperGroup):
         del ctx
         if cmd_name not in VERBS:
             return None
-        module = importlib.import_module(_MODULES.get(cmd_name, f"expandcontract.cli.commands.{cmd_name}"))
+        module = importlib.import_module(module_of(cmd_name))
         built: TyperCommand | TyperGroup = module.build(cmd_name, VERBS[cmd_name])
         return built
 

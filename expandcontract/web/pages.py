@@ -12,7 +12,7 @@ from urllib.parse import urlencode
 
 from markupsafe import escape
 from sqlalchemy.exc import DBAPIError
-from sse_starlette import EventSourceResponse, ServerSentEvent
+from sse_starlette import EventSourceResponse
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -317,7 +317,7 @@ def _events(
 ) -> EventSourceResponse:
     """Return what sends a region whenever it reads otherwise than what was sent last."""
 
-    async def events() -> AsyncIterator[ServerSentEvent]:
+    async def events() -> AsyncIterator[Mapping[str, str]]:
         last, numbers = "", {poller.name: -1 for poller in pollers}
         ending = site_of(request).ending
         while not (ending.is_set() or await request.is_disconnected()):
@@ -330,7 +330,7 @@ def _events(
             digest = hashlib.sha256(text.encode()).hexdigest()
             if digest != last:
                 last = digest
-                yield ServerSentEvent(data=text, event="region")
+                yield {"event": "region", "data": text}
 
     return EventSourceResponse(events(), ping=PING_SECONDS)
 

@@ -3,7 +3,7 @@ import importlib.util
 import pytest
 
 from expandcontract.changes import registry
-from expandcontract.cli.app import VERBS
+from expandcontract.cli.app import VERBS, module_of
 from expandcontract.cli.entry import run
 from tests.golden.kept import same
 
@@ -27,4 +27,4 @@ def test_help(words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch:
 def test_every_verb_has_a_module() -> None:
     """The table of verbs and the folder of commands say the same."""
     for verb in VERBS:
-        assert importlib.util.find_spec(f"expandcontract.cli.commands.{verb}") is not None, verb
+        assert importlib.util.find_spec(module_of(verb)) is not None, verb
