@@ -12,7 +12,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy.exc import DBAPIError
 
 from expandcontract import gates
-from expandcontract.alembic import fresh
+from expandcontract.alembic import fresh, idling
 from expandcontract.alembic.migration_run import KEY
 from expandcontract.alembic.revisions import OF_A_KIND, Operation
 from expandcontract.alembic.signals import listening
@@ -192,7 +192,12 @@ def within(said: "Said", work: Callable[[Context], Awaitable[T]]) -> T:
         for loop, _, task in under_way:
             loop.call_soon_threadsafe(task.cancel)
 
-    with failing(), ThreadPoolExecutor(1, "ec") as pool, listening(stop, stop_at_once):
+    with (
+        failing(),
+        idling.spared(said.connection),
+        ThreadPoolExecutor(1, "ec") as pool,
+        listening(stop, stop_at_once),
+    ):
         future = pool.submit(lambda: asyncio.run(opened()))
         try:
             return future.result()

@@ -63,7 +63,7 @@ def is_direct(connection: Connection) -> bool:
     """Return whether the turn was taken by the session of this connection, which is known not to be a
     pooler's.
     """
-    return isinstance(connection.info.get(_HELD), _OnIt) and _known_pid(connection) is not None
+    return isinstance(connection.info.get(_HELD), _OnIt) and known_pid(connection) is not None
 
 
 def _waited(connection: Connection, budget: timedelta) -> Turn:
@@ -81,7 +81,7 @@ def _waited(connection: Connection, budget: timedelta) -> Turn:
 
 def _tried(connection: Connection) -> Turn | None:
     """Return the turn, or None where somebody else has it."""
-    pid = _known_pid(connection)
+    pid = known_pid(connection)
     # In one statement, as it is the backend's lock: through a pooler the next may go to another backend.
     mine = f"CASE WHEN pg_catalog.pg_backend_pid() OPERATOR(pg_catalog.=) {pid} THEN {{}} END"
     ask = f"pg_catalog.pg_try_advisory_lock({LOCK})"
@@ -99,7 +99,7 @@ def _asked(connection: Connection, query: str) -> Any:  # noqa: ANN401 - a value
     return found
 
 
-def _known_pid(connection: Connection) -> int | None:
+def known_pid(connection: Connection) -> int | None:
     """Return the backend of which the driver was told as it connected, which a pooler makes up; None where
     the driver does not say.
     """

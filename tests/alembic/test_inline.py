@@ -6,6 +6,7 @@ import os
 import signal
 from pathlib import Path
 
+import asyncpg
 import pytest
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
@@ -16,6 +17,7 @@ from expandcontract.engine.leased_work import leased
 from expandcontract.model import killpoints
 from expandcontract.model.policy import Policy
 from expandcontract.postgres.connect import Database
+from tests.acceptance.moments import at
 from tests.alembic.project import Project
 from tests.waiting import until
 
@@ -57,6 +59,37 @@ async def test_whoever_is_at_work_on_the_change_is_waited_for(
     await database.close()
     assert project.at() == "b"
     assert application.execute(READY).scalar_one()
+
+
+@pytest.mark.parametrize("opens", ["connect", "begin"])
+def test_alembics_connection_outlives_what_ec_takes(
+    tmp_path: Path, empty_database: str, application: Connection, opens: str
+) -> None:
+    """It idles meanwhile, in a transaction of env.py's or outside of any, and the server ends who does so for
+    long. Afterwards the limits are what they were.
+    """
+    project = Project(tmp_path, empty_database, "async")
+    project.revision("a", None, TABLE)
+    project.upgrade()
+    limits = {"idle_in_transaction_session_timeout": "200ms", "idle_session_timeout": "200ms"}
+    for name, limit in limits.items():
+        application.execute(text(f"ALTER DATABASE {application.engine.url.database} SET {name} = '{limit}'"))
+    application.commit()
+    project.env(opens=opens)
+    project.revision("b", "a", START.format(inline="1min"), 'op.ec_rollback("b_rename")')
+    told = "; ".join(
+        f"assert op.get_bind().exec_driver_sql('SHOW {n}').scalar() == '{limits[n]}'" for n in limits
+    )
+    project.revision("c", "b", told)
+
+    async def others_are_ended() -> None:
+        idle = [await asyncpg.connect(empty_database) for _ in range(2)]
+        await idle[0].execute("BEGIN; SELECT 1")
+        await until(lambda: all(each.is_closed() for each in idle))
+
+    with at("backfill.begun", others_are_ended):
+        project.upgrade()
+    assert project.at() == "c"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, pytest.param(signal.SIGTERM, marks=pytest.mark.slow)])
