@@ -39,6 +39,7 @@ async def test_each_way_in_which_a_row_comes(database: str) -> None:
             INSERT INTO users(id, region, name) VALUES (31, 's', 'told'); RETURN NEW; END $$;
         CREATE TRIGGER also BEFORE INSERT ON asked FOR EACH ROW EXECUTE FUNCTION also()"""
     async with scripted(database, "transform-column", NICKED, given) as life:
+        assert {"null-told", "left-behind"} <= {note.code for note in life.planned.hazards}
         await life.ready()
         await life.sql("INSERT INTO users VALUES (1, DEFAULT, 'n', NULL), (2, 'ann', 'n', DEFAULT)")
         await must_fail(
