@@ -271,8 +271,12 @@ def lacks_proof(situation: Situation) -> bool:
 
 async def fill(context: Context, name: str, inline: timedelta) -> bool:
     """Bring a change to ready within that time, together with whoever is at work on it; return whether it
-    is. Where it is not, the same goes on from there.
+    is. Where it is not, the same goes on from there. One that is ready, and lacks its proof, has some time in
+    any case: rows are read then, and not written.
     """
+    stage = await _stage(context, name)
+    if stage == Stage.READY:
+        inline = inline or parse_duration(INLINE)
     until = time.monotonic() + inline.total_seconds()
 
     async def work() -> bool:
@@ -280,7 +284,7 @@ async def fill(context: Context, name: str, inline: timedelta) -> bool:
         await backfill.backfill(context, name, BackfillOptions(max_runtime=left))
         return True
 
-    if await _stage(context, name) in _FILLED_BEFORE:
+    if stage in _FILLED_BEFORE:
         return True
     if not inline:
         return False

@@ -11,6 +11,7 @@ import pytest
 from alembic.util import CommandError
 from sqlalchemy import Connection, text
 
+from expandcontract.cli.entry import run
 from expandcontract.engine import situation as situations
 from expandcontract.engine.context import Context
 from expandcontract.engine.leased_work import leased
@@ -59,6 +60,28 @@ async def test_whoever_is_at_work_on_the_change_is_waited_for(
     await database.close()
     assert project.at() == "b"
     assert application.execute(READY).scalar_one()
+
+
+@pytest.mark.usefixtures("quiet")
+def test_who_leaves_the_copy_to_a_job_need_not_prove_it_again(
+    tmp_path: Path, empty_database: str, application: Connection
+) -> None:
+    """Without any time of the revision's own nothing is copied in a run. What was ready once lacks a proof
+    after undo, and rows in sync: those the run brings by itself, as for any change that another one spoiled.
+    """
+    project = Project(tmp_path, empty_database, "sync")
+    project.revision("a", None, TABLE)
+    beginning(project, "0s")
+    # A soak stands for new code that is seen.
+    project.revision("c", "b", 'op.ec_contract("b_rename", soak="1ms")', 'op.ec_undo("b_rename")')
+    project.upgrade()
+    project.upgrade()
+    assert (project.at(), application.execute(READY).scalar_one()) == ("b", False)
+    assert run(["backfill", "b_rename", "--database-url", empty_database]) == 0
+    for _ in range(2):
+        project.upgrade()
+        assert project.at() == "c"
+        project.downgrade("b")
 
 
 @pytest.mark.parametrize("opens", ["connect", "begin"])
