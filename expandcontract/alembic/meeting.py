@@ -43,6 +43,8 @@ WHERE NOT EXISTS (
 )
 ORDER BY 1
 """
+#: Where a deploy has a run end: wherever the code is.
+_ENDS = frozenset({"head", "heads"})
 #: What is gone from old code's view, or may be.
 _CONTRACTED = frozenset({Stage.HIDDEN, Stage.PURGED})
 
@@ -168,16 +170,19 @@ def _has(script: ScriptDirectory, revision: str) -> bool:
 
 def pass_unknown(migration: MigrationContext, said: "Said", unknown: Sequence[str]) -> bool:
     """Return whether code that does not have these revisions, being older, may run: it meets no change whose
-    old side is out of use. False where the database has no changes to tell by.
+    old side is out of use. False where the database has no changes to tell by, or the run is to end at a
+    revision that somebody named: it would not.
 
     Raises CommandError where it cannot run.
     """
     known = _known(migration)
-    if not known.changes:
+    if not known.changes or migration.opts.get("destination_rev") not in _ENDS:
         return False
-    where = ", ".join(unknown)
+    where, begun = ", ".join(unknown), _begun(migration.script, said)
+    never = sorted(begun - {change.name for change in known.changes})
+    if never:
+        raise _not_older(where, f"never began {', '.join(never)}, which its revisions begin")
     if migration.opts.get("target_metadata") is None:
-        begun = _begun(migration.script, said)
         for change in known.changes:
             if change.stage in _CONTRACTED and change.name not in begun:
                 raise failure(
@@ -206,15 +211,18 @@ def _require_older(migration: MigrationContext, where: str) -> None:
     """
     lacks = _lacking(migration)
     if lacks:
-        raise failure(
-            WrongState(
-                f"The database is at {where}, which this code does not have, and lacks {', '.join(lacks)}, "
-                "which its models name.",
-                why="So this code is not older: it is of another branch, or the file of a revision is gone.",
-                state="Nothing was run.",
-                next="code that has the revision; alembic stamp --purge where its file is gone for good",
-            )
+        raise _not_older(where, f"lacks {', '.join(lacks)}, which its models name")
+
+
+def _not_older(where: str, why: str) -> CommandError:
+    return failure(
+        WrongState(
+            f"The database is at {where}, which this code does not have, and {why}.",
+            why="So this code is not older: it is of another branch, or the file of a revision is gone.",
+            state="Nothing was run.",
+            next="code that has the revision; alembic stamp --purge where its file is gone for good",
         )
+    )
 
 
 def _lacking(migration: MigrationContext) -> list[str]:

@@ -161,6 +161,23 @@ def test_code_that_is_not_older_does_not_pass_for_it(tmp_path: Path, empty_datab
     other.upgrade()
 
 
+def test_without_models_the_ledger_tells_what_is_not_older(tmp_path: Path, empty_database: str) -> None:
+    """Whatever older code began, this database has begun, too. And a run that is to end at one revision does
+    not end well where it cannot get there.
+    """
+    released(tmp_path / "1", empty_database, "name").upgrade()
+    released(tmp_path / "2", empty_database, "name", begins="1min").upgrade()
+    other = Project(tmp_path / "3", empty_database, "sync")
+    other.revision("a", None, TABLE)
+    other.upgrade()  # which may be older
+    with pytest.raises(CommandError, match="Can't locate revision identified by 'b'"):
+        other.upgrade("a")
+    other.revision("x", "a", START.format(inline="1min").replace("b_rename", "x_rename"))
+    said = r"EC312 .* at b, which this code does not have, and never began x_rename, which its revisions"
+    with pytest.raises(CommandError, match=said):
+        other.upgrade()
+
+
 def test_another_program_on_the_table_need_not_name_either_side(
     tmp_path: Path, empty_database: str, application: Connection
 ) -> None:
