@@ -6,6 +6,7 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from expandcontract.changes import (
+    beside,
     constraints,
     costs,
     following_views,
@@ -36,7 +37,7 @@ from expandcontract.model.site import Site
 from expandcontract.postgres import watchers
 from expandcontract.postgres.catalog.column import Column
 from expandcontract.postgres.catalog.snapshot import Referred, Snapshot
-from expandcontract.postgres.clone import Answer, Expression, Judgement, Question
+from expandcontract.postgres.clone import Answer, Judgement, Question
 from expandcontract.steps import undoing
 from expandcontract.steps.carry import TRAITS, UNEVEN, Subject, checks, indexes, views
 from expandcontract.steps.pair import part as pair_part
@@ -99,8 +100,8 @@ def compose(
     if question.function:
         outside.examine_type(judgement.new_type.bare)
     schema = sync_schema(ledger_schema)
-    reads = _reads(snapshot, judgement.forwards), _reads(snapshot, judgement.backs)
-    _examine_shown(question, reads[1])
+    reads = beside.reads(snapshot, judgement.forwards), beside.reads(snapshot, judgement.backs)
+    beside.examine_shown(question, reads[1])
     conversions = _conversions(change.name, schema, olds, judgement, question, reads)
     pair = _pair(snapshot, olds, judgement, question, conversions, unfit, reads)
     trigger = trigger_name(change.name)
@@ -273,23 +274,6 @@ def _pair(  # noqa: PLR0913, PLR0917 - what a pair is made of
     )
 
 
-def _reads(snapshot: Snapshot, expressions: Sequence[Expression]) -> tuple[Read, ...]:
-    """Return the columns of neither side that any of the expressions reads, which lead to one side."""
-    named = {name for each in expressions for name in each.reads}
-    found = (each for each in snapshot.columns if each.name in named)
-    return tuple(Read(each.name, each.type, each.plain_equality) for each in found)
-
-
-def _examine_shown(question: Question, reads: tuple[Read, ...]) -> None:
-    if question.recreate_views and reads:
-        raise BadExpression(
-            f"--back reads {', '.join(quote(each.column) for each in reads)}, and --recreate-views has views "
-            "show what it makes.",
-            why="A view need not have those columns.",
-            next="--back over the new side alone, or views that are made anew by hand",
-        )
-
-
 def _of_the_old(column: Column, hidden: str) -> dict[str, Any]:
     """Return what a pair says of one of its old columns."""
     return {
@@ -321,10 +305,10 @@ def _conversions(
     reads: tuple[tuple[Read, ...], tuple[Read, ...]],
 ) -> dict[str, Conversion]:
     """Return them by what their names end in."""
-    beside, back_beside = (tuple((each.column, each.type) for each in found) for found in reads)
-    old = (*((column.name, column.type) for column in olds), *beside)
+    of_forward, of_back = (tuple((each.column, each.type) for each in found) for found in reads)
+    old = (*((column.name, column.type) for column in olds), *of_forward)
     made = ((question.new, judgement.new_type.type), *((m.new, m.new_type.type) for m in judgement.more))
-    news = (*made, *back_beside)
+    news = (*made, *of_back)
     backs = ((back, f"back_{number}", news) for number, back in enumerate(judgement.old_backs, 2))
     further = ((m.forward, f"forward_{number}", old) for number, m in enumerate(judgement.more, 2))
     return {

@@ -12,6 +12,7 @@ from tests.acceptance.cycle import Application
 from tests.acceptance.script import scripted
 from tests.kinds.parity_of_left_rules import LEFT_BEHIND, NOT_NULL
 from tests.kinds.parity_of_new_rules import P19_ROW, REVIEWS, SECOND_NAMES, USERS, must_fail
+from tests.kinds.parity_of_several import SEVERAL
 
 pytestmark = pytest.mark.in_turn(2)
 
@@ -500,6 +501,7 @@ CASES = (
     *SECOND_NAMES,
     *P29,
     *LEFT_BEHIND,
+    SEVERAL,
     P34,
     *P36,
     P36_DROP,
