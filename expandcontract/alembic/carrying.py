@@ -247,7 +247,7 @@ def context_of(said: "Said") -> Context:
         "alembic",
         limits=settings.throttle.limits,
         origin=settings.replication_origin,
-        hooks=settings.hooks.hooks,
+        hooks=databases.hooks(settings),
     )
 
 

@@ -83,7 +83,7 @@ class Session:
                     standby,
                     settings.throttle.limits,
                     settings.replication_origin,
-                    settings.hooks.hooks,
+                    databases.hooks(settings),
                 )
         finally:
             listener.close()

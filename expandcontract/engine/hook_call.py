@@ -26,7 +26,7 @@ async def call(hooks: Hooks, hook: str, facts: Facts) -> str | None:
     target, timeout = hooks.calls[hook], hooks.timeout
     if target.startswith(("http://", "https://")):
         return await _posted(target, json.dumps(facts.body(hook)), timeout)
-    environment = inherited(os.environ, with_database=hooks.with_database) | facts.environment(hook)
+    environment = inherited(os.environ, hooks) | facts.environment(hook)
     return await _run(target, environment, timeout)
 
 

@@ -38,12 +38,14 @@ NAMES = (*(when(turn) for turn in Turn for when in (before, after)), CANARY)
 @dataclass(frozen=True)
 class Hooks:
     """What is called, by the hook's name: a command for the shell, or a URL. Each has `timeout` to answer.
-    `with_database`: commands get the variables that lead to the database.
+    `with_database`: commands get the variables that lead to the database, as `ec` has them, and over them
+    those of `database`, which say where this one is that the change is in.
     """
 
     calls: Mapping[str, str] = field(default_factory=dict)
     timeout: timedelta = timedelta(minutes=1)
     with_database: bool = False
+    database: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass(frozen=True)
@@ -81,13 +83,15 @@ _SECRET = frozenset(
 _OF_OTHERS = ("EC_HOOKS_", "EC_THROTTLE_HTTP")
 
 
-def inherited(environment: Mapping[str, str], *, with_database: bool) -> dict[str, str]:
-    """Return what a command gets of the environment that `ec` runs in."""
-    return {
+def inherited(environment: Mapping[str, str], hooks: Hooks) -> dict[str, str]:
+    """Return what a command gets of the environment that `ec` runs in, and of where the database is."""
+    left_out = {name for name in _SECRET if name.startswith("EC_")} if hooks.with_database else _SECRET
+    kept = {
         name: value
         for name, value in environment.items()
-        if not name.startswith(_OF_OTHERS) and (with_database or name not in _SECRET)
+        if not name.startswith(_OF_OTHERS) and name not in left_out
     }
+    return kept | dict(hooks.database if hooks.with_database else {})
 
 
 #: The variables that a command gets, in whose environment `ec` may be run as well.

@@ -1,8 +1,11 @@
 """The databases that the settings name, for whoever opens them."""
 
+from dataclasses import replace
+
 from pydantic import SecretStr
 
 from expandcontract.model.errors import BadSetting
+from expandcontract.model.hooks import Hooks
 from expandcontract.postgres.connect import Database
 from expandcontract.postgres.whereabouts import Whereabouts
 from expandcontract.settings.settings import TABLE, Settings, left_out
@@ -32,6 +35,18 @@ def database(settings: Settings) -> Database:
 def whereabouts(settings: Settings) -> Whereabouts:
     """Return how the database is reached."""
     return _whereabouts(settings, settings.database_url)
+
+
+def hooks(settings: Settings) -> Hooks:
+    """Return the hooks, with what leads to the database where they are to have that."""
+    urls = {"EC_DATABASE_URL": settings.database_url, "EC_DIRECT_URL": settings.direct_url}
+    urls["EC_STANDBY"] = settings.standby
+    files = {"EC_PASSWORD_FILE": settings.password_file}
+    if settings.database_url is None:
+        files["EC_DATABASE_URL_FILE"] = settings.database_url_file
+    leading = {name: url.get_secret_value() for name, url in urls.items() if url}
+    leading |= {name: str(file.absolute()) for name, file in files.items() if file}
+    return replace(settings.hooks.hooks, database=leading)
 
 
 def standby(settings: Settings) -> Database | None:

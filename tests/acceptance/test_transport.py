@@ -21,6 +21,7 @@ from expandcontract.postgres import connect
 from expandcontract.postgres.connect import Database
 from expandcontract.postgres.whereabouts import Whereabouts
 from expandcontract.testing.server import DEBIAN, Server, available_versions
+from tests.acceptance.pages import run_page
 from tests.waiting import until
 
 pytestmark = pytest.mark.slow
@@ -120,6 +121,70 @@ async def test_tls_is_required_and_told_of(reached: Server, tmp_path: Path) -> N
     other = _certificate(tmp_path / "other")
     stranger = await _told(f"{reached.url()}?sslmode=verify-full&sslrootcert={other}")
     assert stranger.startswith("Cannot connect to")
+
+
+async def test_the_commands_of_the_page_run(reached: Server, tmp_path: Path) -> None:
+    """From the first to the last, in one shell: the password is replaced, and TLS is in force at the end."""
+    await _on(reached, "CREATE ROLE ec LOGIN PASSWORD 'one'", "CREATE DATABASE shop OWNER ec")
+    certificate = _certificate(tmp_path)
+    await _with_tls(reached, certificate)
+    where = reached.url("shop", "ec")
+    said = run_page(
+        "security.md",
+        {
+            "/run/secrets": str(tmp_path),
+            "postgresql://ec@db.internal/shop": where,
+            "/etc/ssl/db-ca.pem": str(certificate),
+            "PASSWORD '...'": "PASSWORD 'two'",
+            "\nec doctor": "\nec init && ec doctor",
+        },
+        {
+            "PASSWORD": "one",
+            "NEW": "two",
+            "PGHOST": str(reached.directory),
+            "PGPORT": where.split(":")[-1][:-5],
+        },
+        reached,
+        tmp_path,
+    )
+    assert "certificate is verified, with its name" in said
+
+
+async def test_where_a_password_may_stand(
+    reached: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A passfile, a service, a file, each by itself; a wrong one is refused, and not shown."""
+    await _on(reached, "CREATE ROLE ec LOGIN PASSWORD 'right one'")
+    url = reached.url(user="ec")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for path, text in (
+        (".pgpass", "*:*:*:ec:right one\n"),
+        (".pg_service.conf", "[mine]\nuser=ec\npassword=right one\n"),
+        ("password", "right one\n"),
+        ("wrong", "open-sesame"),
+    ):
+        (tmp_path / path).write_text(text)
+        (tmp_path / path).chmod(0o600)
+    with pytest.raises(NotConnected) as caught:
+        await _reach(Whereabouts(url, password_file=tmp_path / "wrong"))
+    assert "open-sesame" not in f"{caught.value.message} {caught.value.why}"
+    await _reach(Whereabouts(url))
+    (tmp_path / ".pgpass").unlink()
+    with pytest.raises(NotConnected):
+        await _reach(Whereabouts(url))
+    await _reach(Whereabouts(f"{url}?service=mine"))
+    await _reach(Whereabouts(url, password_file=tmp_path / "password"))
+    (tmp_path / "url").write_text(url.replace("//ec@", "//ec:right%20one@"))
+    (tmp_path / "url").chmod(0o600)
+    await _reach(Whereabouts(url_file=tmp_path / "url"))
+
+
+async def _reach(where: Whereabouts) -> None:
+    database = Database(where)
+    try:
+        await database.server_version()
+    finally:
+        await database.close()
 
 
 async def test_a_password_that_is_replaced_stops_nobody(

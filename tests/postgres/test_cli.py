@@ -484,6 +484,7 @@ def test_hooks_of_the_project_file(ec: Ec) -> None:
     status = f"{sys.executable} -m expandcontract status --json > seen.json"
     Path("pyproject.toml").write_text(
         f"[tool.expandcontract.hooks]\nafter-start = '{status}'\nbefore_contract = 'exit 9'\n"
+        "with_database = true\n"
     )
     ec("run rename-column users.name display_name")
     (seen,) = json.loads(Path("seen.json").read_text())["changes"]

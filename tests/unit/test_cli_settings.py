@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
@@ -5,8 +6,9 @@ import pytest
 
 from expandcontract.cli.options import SETTING_NAMES, THROTTLES
 from expandcontract.model.errors import BadSetting
-from expandcontract.model.hooks import VARIABLES, inherited
+from expandcontract.model.hooks import VARIABLES, Hooks, inherited
 from expandcontract.model.policy import Policy
+from expandcontract.settings import databases
 from expandcontract.settings.settings import TABLES, Settings, load
 from expandcontract.throttles.limits import Limits
 
@@ -249,5 +251,15 @@ def test_what_leads_to_the_database_is_not_for_hooks() -> None:
     """A command gets the environment without it, unless it is told so, and never the URLs of others."""
     secret = {"EC_DATABASE_URL": "x", "EC_PASSWORD_FILE": "x", "PGPASSWORD": "x"}
     given = {"PATH": "/bin", "EC_HOOKS_CANARY": "x", "EC_THROTTLE_HTTP": "x", **secret}
-    assert inherited(given, with_database=False) == {"PATH": "/bin"}
-    assert inherited(given, with_database=True) == {"PATH": "/bin", **secret}
+    assert inherited(given, Hooks(database=secret)) == {"PATH": "/bin"}
+
+
+def test_a_hook_that_is_told_so_gets_the_database_of_the_change(tmp_path: Path) -> None:
+    """That which this run is about, wherever it was named, and not what the environment says of another."""
+    (tmp_path / "password").write_text("x")
+    found = load({"database_url": URL, "password_file": "password"})
+    told = replace(databases.hooks(found), with_database=True)
+    given = {"EC_DATABASE_URL": "other", "EC_DATABASE_URL_FILE": "other", "PGPASSWORD": "x"}
+    assert inherited(given, told) == {
+        "EC_DATABASE_URL": URL, "EC_PASSWORD_FILE": str(tmp_path / "password"), "PGPASSWORD": "x"
+    }  # fmt: skip
