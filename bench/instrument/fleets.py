@@ -1,4 +1,4 @@
-"""`ec fleet status` and `ec fleet targets` on many small databases, and on many schemas of one."""
+"""`ec fleet status` on many small databases, and on many schemas of one."""
 
 import json
 import resource
@@ -22,6 +22,8 @@ from instrument.script import say
 HEAD = ("targets", "command", "wall time, median", "slowest", "processor time, client", "server")
 CHANGE = "0001_rename_users_email"
 TABLE = "CREATE TABLE users (id int PRIMARY KEY, email text NOT NULL); INSERT INTO users VALUES (1, 'a')"
+#: The schemas in which it is begun.
+BEGUN = [word for at in range(20) for word in ("--target", f"all/tenant_{at}")]
 TEMPLATE, TENANTS = "fleet_template", "fleet_tenants"
 
 
@@ -30,46 +32,48 @@ async def run(server: Server, told: Namespace) -> str:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         (folder / "phases").mkdir()
-        databases = await _databases(server, told.databases, folder)
+        databases = await _databases(server, told.databases, told.roles, folder)
         schemas = await _schemas(server, told.schemas, folder)
         rows = [
             _measured(server, folder, told.runs, label, *words)
             for label, words in (
-                (f"{told.databases:,} databases", (databases, "status", CHANGE)),
-                (f"{told.databases:,} databases", (databases, "targets")),
+                (f"{told.databases * told.roles:,} databases", (databases, "status", CHANGE)),
                 (f"{told.schemas:,} schemas of a database", (schemas, "status", CHANGE)),
             )
         ]
     explained = (
-        "Each database is 10 MB with a ledger and the same change, ready. A run is a process: the start of "
-        "Python, the inventory, a new connection to each database (one, where they are schemas), and the "
-        "answer in JSON."
+        "Each database has a ledger and the same change, ready; there are "
+        f"{told.databases}, each asked by {told.roles} roles. A run is a process: the start of Python, the "
+        "inventory, a new connection to each target (one in all, where they are schemas), and the answer in "
+        "JSON. Client and server share the cores of this machine; those of a fleet's databases are elsewhere."
     )
     return f"{page.table(HEAD, rows)}\n\n{explained}"
 
 
-async def _databases(server: Server, number: int, folder: Path) -> Path:
-    """Make copies of one database in which the change is ready; return their inventory."""
+async def _databases(server: Server, number: int, roles: int, folder: Path) -> Path:
+    """Make copies of one database in which the change is ready; return their inventory, each once for each of
+    so many roles: a target costs a connection, whoever else has one.
+    """
     await _execute(server.url(), f"CREATE DATABASE {TEMPLATE}")
     await _ledger(server.url(TEMPLATE))
     await _execute(server.url(TEMPLATE), TABLE)
     (folder / "one.toml").write_text(_inventory([("one", server.url(TEMPLATE))]))
     _ec(folder, folder / "one.toml", "plan", "rename-column", "users.email", "contact")
     _ec(folder, folder / "one.toml", "run", CHANGE)
+    for role in range(roles):
+        await _execute(server.url(), f"CREATE ROLE fleet_{role} SUPERUSER LOGIN")
     targets = []
     for at in range(number):
         name = f"fleet_{at}"
         await _execute(server.url(), f"CREATE DATABASE {name} TEMPLATE {TEMPLATE} STRATEGY file_copy")
-        targets.append((name, server.url(name)))
-        if at % 100 == 99:  # noqa: PLR2004 - a line now and then
-            say(f"{at + 1:,} databases")
+        targets += [(f"{name} by {role}", server.socket_url(name, f"fleet_{role}")) for role in range(roles)]
     path = folder / "databases.toml"
     path.write_text(_inventory(targets))
     return path
 
 
 async def _schemas(server: Server, number: int, folder: Path) -> Path:
-    """Make a database of so many schemas, in which the change is begun for a tenth; return its inventory."""
+    """Make a database of so many schemas, in which the change is begun for some; return its inventory."""
     await _execute(server.url(), f"CREATE DATABASE {TENANTS}")
     url = server.url(TENANTS)
     await _ledger(url)
@@ -78,7 +82,7 @@ async def _schemas(server: Server, number: int, folder: Path) -> Path:
     found = "\n[[discover]]\nschemas = \"SELECT nspname FROM pg_namespace WHERE nspname LIKE 'tenant%'\"\n"
     path = folder / "schemas.toml"
     path.write_text(_inventory([("all", url)]) + found)
-    _ec(folder, path, "run", CHANGE, "--unseen", "--match", "schema = tenant_1")
+    _ec(folder, path, "run", CHANGE, "--unseen", *BEGUN)
     return path
 
 

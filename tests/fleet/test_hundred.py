@@ -95,6 +95,27 @@ def test_a_hundred_databases_killed_and_gone_on_with_by_two_at_once(desk: Make) 
 
 
 @pytest.mark.slow
+def test_a_target_that_dies_in_the_middle_ends_nobody_elses_work(desk: Make) -> None:
+    """A database that goes while its rows are copied stopped, as far as anybody knows; those beside it come to
+    their end, and within max_failed those after it are begun.
+    """
+    fleet = desk("t0", "t1", "t2", rows=30_000)
+    fleet.inventory("[defaults]\nparallel = 2\n[[waves]]\nname = 'all'\nmax_failed = 1\n")
+    fleet.ec("fleet", "plan", "rename-column", "users.email", "mail")
+    process = _begun(fleet.folder, "--max-rate", "20k")
+    assert process.stderr is not None
+    every = (json.loads(line) for line in process.stderr)
+    gone = next(e["target"] for e in every if (e["event"], e.get("phase")) == ("phase_started", "backfill"))
+    beside = next(url for name, url in fleet.urls.items() if name != gone)
+    execute(beside, f"DROP DATABASE {database_name(fleet.urls[gone])} WITH (FORCE)")
+    answer = json.loads(process.communicate()[0])
+    execute(beside, f"CREATE DATABASE {database_name(fleet.urls[gone])}")  # the fixture drops it
+    results = {each["target"]: each["result"] for each in answer["outcomes"]}
+    assert results == {name: "stopped" if name == gone else "done" for name in fleet.urls}
+    assert process.returncode == 5
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_signal_lets_those_at_work_end_and_begins_no_other(
     desk: Make, number: signal.Signals, code: int

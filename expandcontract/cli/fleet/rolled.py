@@ -104,5 +104,10 @@ def tell(session: Session, outcome: Outcome[Situation], place: str = "") -> None
     text = (
         f"{outcome.target.name}: {word}{stage}{f': {said}' if said else ''}{f' ({place})' if place else ''}"
     )
-    fields = {"target": outcome.target.name, "result": word, "code": error.code if error else None}
+    fields = {
+        "database": outcome.target.address.database,
+        "target": outcome.target.name,
+        "result": word,
+        "code": error.code if error else None,
+    }
     session.output.say(text, "target_ended", fields, level="error" if word == "failed" else "info")

@@ -1,6 +1,7 @@
 """`ec fleet status [CHANGE]`."""
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,8 +16,10 @@ if TYPE_CHECKING:
     from expandcontract.cli.fleet.opened import Fleet
     from expandcontract.cli.views.fleet_status import FleetStatusView
 
-Watch = Annotated[bool, typer.Option("--watch", help="Look again every 2 s until nobody is at work.")]
+Watch = Annotated[bool, typer.Option("--watch", help="Look again and again until nobody is at work.")]
 EVERY_SECONDS = 2.0
+#: Between two looks it rests so many times as long as one took.
+REST_RATIO = 4.0
 
 
 async def status(
@@ -50,11 +53,13 @@ async def _watched(session: Session, fleet: "Fleet", change: str | None) -> None
 
     with watching(session.output) as show:
         while True:
+            began = time.monotonic()
             view = await _look(session, fleet, change)
             show(view)
             if not view.goes_on:
                 return
-            await asyncio.sleep(EVERY_SECONDS)
+            # A thousand new connections are not for every other second.
+            await asyncio.sleep(max(EVERY_SECONDS, REST_RATIO * (time.monotonic() - began)))
 
 
 async def _look(session: Session, fleet: "Fleet", change: str | None) -> "FleetStatusView":
