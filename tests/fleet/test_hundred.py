@@ -96,8 +96,8 @@ def test_a_hundred_databases_killed_and_gone_on_with_by_two_at_once(desk: Make) 
 
 @pytest.mark.slow
 def test_a_target_that_dies_in_the_middle_ends_nobody_elses_work(desk: Make) -> None:
-    """A database that goes while its rows are copied stopped, as far as anybody knows; those beside it come to
-    their end, and within max_failed those after it are begun.
+    """A database that goes while its rows are copied stopped, as far as anybody knows; those beside it come
+    to their end, and within max_failed those after it are begun.
     """
     fleet = desk("t0", "t1", "t2", rows=30_000)
     fleet.inventory("[defaults]\nparallel = 2\n[[waves]]\nname = 'all'\nmax_failed = 1\n")
