@@ -73,7 +73,9 @@ def rewrite(context: MigrationContext, directives: list[ops.MigrationScript]) ->
 def _hints(context: MigrationContext) -> Hints:
     said = context.opts.get("target_metadata")
     metadata = [said] if isinstance(said, MetaData) else list(said or ())
-    return Hints(metadata, context.dialect.default_schema_name)
+    plugins = context.opts.get("autogenerate_plugins") or ()
+    checks = any("checkconstraint" in str(each) for each in plugins)
+    return Hints(metadata, context.dialect.default_schema_name, compares_checks=checks)
 
 
 def _differ(context: MigrationContext) -> Any:  # noqa: ANN401 - a function of two columns

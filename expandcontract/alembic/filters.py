@@ -31,6 +31,10 @@ PREFIXES = ("~ec_", "~er_", "~es_", "!ec_", "!es_")
 _OPEN = (Stage.NOT_STARTED, Stage.BEFORE_READY, Stage.READY)
 #: Stands for every column of a table.
 _WHOLE = "*"
+#: What belongs to a table, and is compared by itself.
+_COMPARED = frozenset({
+    "column", "index", "unique_constraint", "foreign_key_constraint", "check_constraint",
+})  # fmt: skip
 
 _log = logging.getLogger("expandcontract.alembic")
 
@@ -79,7 +83,7 @@ class Filters:
     def _is_hidden(self, object_: Any, type_: str) -> bool:  # noqa: ANN401
         if type_ == "table":
             return _WHOLE in self._unsettled(object_)
-        if type_ not in ("column", "index", "unique_constraint", "foreign_key_constraint"):
+        if type_ not in _COMPARED:
             return False
         unsettled, named = self._unsettled(object_.table), set(_columns(object_, type_))
         if _WHOLE in unsettled or not named.isdisjoint(unsettled) or any(map(is_ours, named)):
@@ -135,7 +139,9 @@ def _columns(object_: Any, type_: str) -> Iterator[str]:  # noqa: ANN401
         yield object_.name
         return
     yield from (column.name for column in object_.columns)
-    beside = spelling.beside_keys(object_) if type_ == "index" else ()
+    beside = spelling.beside_keys(object_) if type_ == "index" else []
+    if type_ == "check_constraint":
+        beside = [str(object_.sqltext)]
     for each in (*getattr(object_, "expressions", ()), *beside):
         yield from (quoted or plain for quoted, plain in re.findall(r'"([^"]+)"|(\w+)', str(each)))
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 from alembic.util import CommandError
-from sqlalchemy import Column, MetaData, Table
+from sqlalchemy import CheckConstraint, Column, MetaData, Table
 from sqlalchemy.orm import mapperlib
 
 from expandcontract.alembic.telling import failure
@@ -20,15 +20,27 @@ Key: TypeAlias = tuple[str | None, str]
 
 
 class Hints:
-    """The hints of all models. `models` are their tables."""
+    """The hints of all models. `models` are their tables. With `compares_checks` Alembic compares CHECKs, by
+    their names.
+    """
 
-    def __init__(self, metadata: Iterable[MetaData], default_schema: str | None) -> None:
+    def __init__(
+        self, metadata: Iterable[MetaData], default_schema: str | None, *, compares_checks: bool = False
+    ) -> None:
+        self._compares_checks = compares_checks
         self.models: dict[Key, Table] = {
             (None if table.schema == default_schema else table.schema, table.name): table
             for each in metadata
             for table in each.tables.values()
         }
         self._of_classes = dict(_of_classes(self.models))
+
+    def checks(self, key: Key) -> list[CheckConstraint]:
+        """Return the CHECKs of a table that have names, where those are compared."""
+        table = self.models.get(key)
+        if table is None or not self._compares_checks:
+            return []
+        return [each for each in table.constraints if isinstance(each, CheckConstraint) and each.name]
 
     def of(self, key: Key, column: Column[Any]) -> str | None:
         """Return what a column was called, as its model says; None where it says nothing.

@@ -13,7 +13,12 @@ from expandcontract.alembic.wanted import Wanted, elements, qualified
 from expandcontract.model.names import derived, quote, slug
 
 _GONE = (ops.DropIndexOp, ops.DropConstraintOp)
-_COME = (ops.CreateIndexOp, ops.CreateUniqueConstraintOp, ops.CreateForeignKeyOp)
+_COME = (
+    ops.CreateIndexOp,
+    ops.CreateUniqueConstraintOp,
+    ops.CreateForeignKeyOp,
+    ops.CreateCheckConstraintOp,
+)
 
 
 class Renaming:
@@ -129,10 +134,14 @@ class Renaming:
 
     def _named_elsewhere(self, old: str, new: str) -> Iterator[tuple[str, str]]:
         """Yield the names of indexes that have the column in WHERE or INCLUDE alone, which Alembic does not
-        compare: they keep the name that they have in the model.
+        compare, and of CHECKs that it found under the name of the model: they keep that.
         """
-        come = {_name(each) for each in self.left if isinstance(each, ops.CreateIndexOp)}
+        come = {_name(each) for each in self.left if isinstance(each, _COME)}
         table = self.hints.models.get(self.key)
+        for check in self.hints.checks(self.key):
+            name = str(check.name)
+            if _word(new).search(str(check.sqltext)) and name not in come and name != derived(name, old, new):
+                yield quote(name), quote(name)
         for index in () if table is None else table.indexes:
             name = str(index.name or "")
             mentioned = any(_word(new).search(each) for each in spelling.beside_keys(index))
@@ -144,8 +153,9 @@ class Renaming:
         """Say whether one of the new side is what carries one of the old side on."""
         if isinstance(come, ops.CreateIndexOp) != isinstance(gone, ops.DropIndexOp):
             return False
-        if isinstance(come, ops.CreateForeignKeyOp) != (getattr(gone, "constraint_type", "") == "foreignkey"):
-            return False
+        for made, kind in ((ops.CreateForeignKeyOp, "foreignkey"), (ops.CreateCheckConstraintOp, "check")):
+            if isinstance(come, made) != (getattr(gone, "constraint_type", "") == kind):
+                return False
         was = [_bare(_word(old).sub(new, each), self.key[1]) for each in elements(gone)]
         return was == [_bare(each, self.key[1]) for each in elements(come)]
 

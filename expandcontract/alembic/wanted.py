@@ -134,6 +134,8 @@ def _parts(operation: Any) -> Sequence[Any]:  # noqa: ANN401 - of a constraint o
         return () if reverse is None else _parts(reverse)
     if isinstance(operation, ops.CreateForeignKeyOp):
         return operation.local_cols
+    if isinstance(operation, ops.CreateCheckConstraintOp):
+        return (operation.condition,)
     parts: Sequence[Any] = getattr(operation, "columns", ())
     return parts
 
