@@ -9,7 +9,7 @@ from alembic import context as alembic_context
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection
 
-from expandcontract.alembic import checking, generating, meeting, migration_run, turns
+from expandcontract.alembic import checking, generating, meeting, migration_run, tenants, turns
 from expandcontract.alembic.filters import Filters, IncludeName, IncludeObject
 from expandcontract.alembic.generating import Directives
 from expandcontract.alembic.migration_run import KEY, Said
@@ -161,4 +161,4 @@ def _budget() -> timedelta:
 def _url(connection: Connection | None) -> str | None:
     if connection is None:
         return None
-    return connection.engine.url.render_as_string(hide_password=False)
+    return tenants.rendered(connection.engine.url)

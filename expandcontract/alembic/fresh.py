@@ -17,7 +17,7 @@ from alembic.runtime.migration import MigrationContext
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from expandcontract.alembic import turns
+from expandcontract.alembic import tenants, turns
 from expandcontract.alembic.revisions import Operation
 from expandcontract.alembic.spoken import change_of
 from expandcontract.engine import empty_tables, fresh, planner
@@ -98,7 +98,7 @@ def looked(
     connection = migration.connection
     if connection is None or not _in_transaction(migration) or context.database.direct_address is not None:
         return False
-    same = said.url == connection.engine.url.render_as_string(hide_password=False)
+    same = said.url == tenants.rendered(connection.engine.url)
     if not same or not turns.is_direct(connection):
         return False
     return on_alembics(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, make_url
+from sqlalchemy import URL, Connection, make_url
 
 from expandcontract.model.names import quote
 from expandcontract.postgres import home as homes
@@ -29,10 +29,7 @@ class Home(homes.Home):
         made = make_url(url)
         given = made.query.get("options", "")
         options = f"{given if isinstance(given, str) else ' '.join(given)} -csearch_path={escaped}".strip()
-        rendered = made.update_query_dict({"options": options}).render_as_string(hide_password=False)
-        # SQLAlchemy writes a blank as +, which everybody else takes for a +; that it writes as %2B.
-        before, mark, query = rendered.partition("?")
-        return f"{before}{mark}{query.replace('+', '%20')}"
+        return rendered(made.update_query_dict({"options": options}))
 
     @property
     def first(self) -> str | None:
@@ -41,6 +38,14 @@ class Home(homes.Home):
 
 
 PUBLIC = Home("public")
+
+
+def rendered(url: URL) -> str:
+    """Return a URL of SQLAlchemy's as everybody reads it: a blank of a parameter, which it writes as +, is
+    one; a + of its own it writes as %2B.
+    """
+    before, mark, query = url.render_as_string(hide_password=False).partition("?")
+    return f"{before}{mark}{query.replace('+', '%20')}"
 
 
 def home(connection: Connection) -> Home:

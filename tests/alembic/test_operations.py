@@ -25,8 +25,9 @@ ROLLBACK, UNDO = 'op.ec_rollback("b_rename")', 'op.ec_undo("b_rename")'
 
 @pytest.fixture
 def project(tmp_path: Path, empty_database: str) -> Project:
-    """Give a project whose table is there."""
+    """Give a project whose table is there. The URL of its engine has a blank, which ec has to read as one."""
     made = Project(tmp_path, empty_database, "sync")
+    made.url += f"{'&' if '?' in made.url else '?'}options=-c%20work_mem%3D8MB"
     made.revision("a", None, TABLE)
     made.upgrade()
     return made
