@@ -222,13 +222,13 @@ async def people(fleet: Fleet) -> None:
 
 
 @asynccontextmanager
-async def fleet_under_load(image: Image, people_at_once: int = 3) -> AsyncIterator[Fleet]:
-    """Let two instances serve, and ask them all the time while the body runs. None is left behind."""
+async def fleet_under_load(image: Image, people_at_once: int = 3, instances: int = 2) -> AsyncIterator[Fleet]:
+    """Let instances serve, and ask them all the time while the body runs. None is left behind."""
     async with httpx.AsyncClient(timeout=60) as client:
         fleet = Fleet(client)
         asking: list[asyncio.Task[None]] = []
         try:
-            await fleet.listening(image)
+            await fleet.listening(image, instances)
             asking += [asyncio.create_task(people(fleet)) for _ in range(people_at_once)]
             yield fleet
         finally:

@@ -72,6 +72,7 @@ def test_of_a_fault_in_the_chain_nothing_is_run(project: Project) -> None:
     assert not project.within("current")
 
 
+@pytest.mark.in_turn(2)
 @pytest.mark.parametrize("other", ["b0", "x0"])
 def test_a_contract_that_waits_keeps_no_other_branch_back(
     project: Project, caplog: pytest.LogCaptureFixture, other: str

@@ -69,6 +69,7 @@ def test_up_down_and_up_again_at_every_revision(project: Project) -> None:
     assert project.at() == ""
 
 
+@pytest.mark.in_turn(2)
 def test_with_a_transaction_for_each_revision_too(project: Project) -> None:
     """Between two of them there is none, when it is asked whether the contract passes."""
     project.env(configure="transaction_per_migration=True")
@@ -78,6 +79,7 @@ def test_with_a_transaction_for_each_revision_too(project: Project) -> None:
     assert project.at() == ""
 
 
+@pytest.mark.in_turn(2)
 def test_a_text_of_the_next_revision_is_as_it_is_written(project: Project) -> None:
     """Whatever was asked of the connection before: its driver takes % for a parameter, and SQLAlchemy doubles
     it therefore.

@@ -52,8 +52,8 @@ COLUMNS = text("""
 @pytest.mark.parametrize(
     ("form", "told"),
     [
-        ("async", "map"),
         ("sync", "path"),
+        pytest.param("async", "map", marks=pytest.mark.slow),
         pytest.param("async", "path", marks=pytest.mark.slow),
         pytest.param("sync", "map", marks=pytest.mark.slow),
         pytest.param("psycopg's asyncio", "path", marks=pytest.mark.slow),

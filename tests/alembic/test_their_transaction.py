@@ -10,6 +10,8 @@ from sqlalchemy import Connection, Engine, create_engine, text
 
 from tests.alembic.project import Project
 
+pytestmark = pytest.mark.in_turn(3)
+
 ENV = """
 from alembic import context
 
