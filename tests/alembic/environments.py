@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import tarfile
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,6 +53,22 @@ def environment(python: str, *requirements: str) -> str:
     return str(home / "bin" / "python")
 
 
+def source(requirement: str) -> Path:
+    """Return the folder of a package's source as it was released, with its tests. It is fetched once."""
+    home = FOLDER / f"source-{requirement}"
+    if not home.exists():
+        FOLDER.mkdir(exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=FOLDER) as beside:
+            name = _name(requirement)
+            _pip("download", "--no-deps", "--no-binary", name, "--dest", beside, requirement)
+            (archive,) = Path(beside).glob("*.tar.gz")
+            with tarfile.open(archive) as packed:
+                packed.extractall(beside, filter="data")
+            if not home.exists():
+                (Path(beside) / archive.name.removesuffix(".tar.gz")).rename(home)
+    return home
+
+
 def _name(requirement: str) -> str:
     return re.split(r"[\s\[<>=!;]", requirement, maxsplit=1)[0].lower()
 
@@ -63,17 +80,19 @@ def _make(home: Path, python: str, wanted: Sequence[str], constraints: Sequence[
         made, file = Path(beside) / "made", Path(beside) / "constraints.txt"
         file.write_text("\n".join(constraints))
         subprocess.run([python, "-m", "venv", "--without-pip", str(made)], check=True)
-        pip = [sys.executable, "-m", "pip", "--python", str(made / "bin" / "python"), "install", "--quiet"]
-        ran = subprocess.run(
-            [*pip, "--no-compile", "--constraint", str(file), "--editable", str(ROOT), *wanted],
-            env={key: value for key, value in os.environ.items() if key != "PIP_CONSTRAINT"},
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if ran.returncode:
-            pytest.skip(
-                f"needs an index of packages that pip reaches: {ran.stderr.strip().splitlines()[-1:]}"
-            )
+        where = ("--python", str(made / "bin" / "python"))
+        _pip(*where, "install", "--no-compile", "--constraint", str(file), "--editable", str(ROOT), *wanted)
         if not home.exists():
             made.rename(home)
+
+
+def _pip(*words: str) -> None:
+    ran = subprocess.run(
+        [sys.executable, "-m", "pip", "--quiet", *words],
+        env={key: value for key, value in os.environ.items() if key != "PIP_CONSTRAINT"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if ran.returncode:
+        pytest.skip(f"needs an index of packages that pip reaches: {ran.stderr.strip().splitlines()[-1:]}")

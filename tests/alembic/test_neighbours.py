@@ -5,9 +5,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import alembic
 import pytest
 
-from tests.alembic.environments import ROOT, environment
+from tests.alembic.environments import ROOT, environment, source
 from tests.alembic.project import Project
 from tests.alembic.rolling import APPS
 
@@ -132,6 +133,24 @@ def test_their_tests_pass(tmp_path: Path, empty_database: str, suite: str, count
     )
     assert ran.returncode == 0, ran.stdout
     assert f"{count} passed" in ran.stdout
+
+
+def test_alembics_own_tests_pass_with_ours_imported() -> None:
+    """What is registered is beside what Alembic has, and changes none of it."""
+    folder = source(f"alembic=={alembic.__version__}")
+    if not (folder / "tests").is_dir():
+        pytest.skip("needs an Alembic whose source has its tests")
+    python = environment(sys.executable, f"alembic=={alembic.__version__}", "pytest==8.4.2", "black==25.9.0")
+    words = ("-q", "-p", "no:cacheprovider", "-p", "expandcontract.alembic", "--tb=short", "tests")
+    ran = subprocess.run(
+        [python, "-m", "pytest", *words],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert ran.returncode == 0, ran.stdout[-5000:]
 
 
 def _chain(folder: Path, url: str, *, waits: bool) -> Project:
