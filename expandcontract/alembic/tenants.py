@@ -9,7 +9,9 @@ from expandcontract.postgres import home as homes
 
 _HOME = """
 SELECT pg_catalog.current_schema(), pg_catalog.current_setting('search_path'), (
-    SELECT reset_val FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'search_path'
+    -- What a client said when it connected, only it knows.
+    SELECT CASE WHEN source OPERATOR(pg_catalog.<>) 'client' THEN reset_val END
+    FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) 'search_path'
 )
 """.strip()
 

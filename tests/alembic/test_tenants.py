@@ -155,3 +155,26 @@ def _told(project: Project, how: str) -> None:
 def _by_map(project: Project) -> None:
     _told(project, MAP)
     project.revision("a", None, CREATE, 'op.drop_table("users")')
+
+
+@pytest.mark.parametrize("form", ["sync", pytest.param("async", marks=pytest.mark.slow)])
+def test_a_path_that_only_the_engine_says_is_said_to_sessions_of_ec(
+    tmp_path: Path, empty_database: str, application: Connection, form: str
+) -> None:
+    """By `connect_args`, of which the URL has nothing, and which the server takes for the session's own."""
+    said = {
+        "sync": '{"options": "-csearch_path=app,public"}',
+        "async": '{"server_settings": {"search_path": "app"}}',
+    }
+    project = Project(tmp_path, empty_database, form)
+    environment = tmp_path / "env.py"
+    written = environment.read_text(encoding="utf-8")
+    with_arguments = written.replace("NullPool)", f"NullPool, connect_args={said[form]})")
+    environment.write_text(with_arguments, encoding="utf-8")
+    application.execute(text("CREATE SCHEMA app"))
+    project.revision("a", None, TABLE)
+    project.revision("b", "a", START, 'op.ec_rollback("b_rename")')
+    project.upgrade()
+    assert project.at() == "b"
+    counted = text("SELECT count(*) FROM app.users WHERE display_name = name")
+    assert application.execute(counted).scalar_one() == 100
