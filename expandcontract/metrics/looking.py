@@ -3,28 +3,20 @@
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from expandcontract import gates
 from expandcontract.engine import situation as situations
 from expandcontract.engine import state_words
 from expandcontract.engine.context import Context
-from expandcontract.ledger import migrate, tally
+from expandcontract.ledger import migrate, summary, tally
+from expandcontract.ledger.summary import Summary
 from expandcontract.ledger.tally import Tally
 from expandcontract.metrics.watched import WatchedChange, WatchedDatabase
 from expandcontract.model.situation import Situation
-from expandcontract.postgres.query import rows
 
 #: A change that is purged, rolled back or finished leaves monitoring after this time.
 LEAVES_AFTER = timedelta(days=1)
-
-#: Every change with the word that it ends with, and whether it is watched still.
-_CHANGES = """
-SELECT id, name, pg_catalog.replace(state, '_', ' '),
-    state IN ('active', 'hidden') OR (newest_step->>'since')::pg_catalog.timestamptz
-        > pg_catalog.clock_timestamp() - $1::pg_catalog.interval
-FROM {view} ORDER BY id
-"""
 
 
 async def look(context: Context, name: str) -> WatchedDatabase:
@@ -47,13 +39,19 @@ async def _changes(context: Context) -> tuple[Sequence[WatchedChange], Mapping[s
         if not await migrate.version(conn, tables):
             return (), {}
         await migrate.check(conn, tables)
-        found = await rows(conn, _CHANGES.format(view=tables.qualified("status_v1")), LEAVES_AFTER)
-        watched = {change_id: name for change_id, name, _, is_watched in found if is_watched}
-        told = await tally.tallies(conn, tables, [*watched])
-    known = await situations.load(context, [*watched.values()]) if watched else ()
+        every = await summary.read(conn, tables)
+        watched = [each for each in every if _is_watched(each)]
+        told = await tally.tallies(conn, tables, [each.id for each in watched])
+    known = await situations.load(context, [each.name for each in watched]) if watched else ()
     changes = [_watched(each, None if told is None else told.get(each.change_id, Tally())) for each in known]
     words = {each.situation.name: each.state for each in changes}
-    return changes, Counter(words.get(name, state) for _, name, state, _ in found)
+    return changes, Counter(words.get(each.name, each.word) for each in every)
+
+
+def _is_watched(change: Summary) -> bool:
+    if change.word not in state_words.OVER or change.last_progress_at is None:
+        return change.word not in state_words.OVER
+    return datetime.now(UTC) - change.last_progress_at < LEAVES_AFTER
 
 
 def _watched(situation: Situation, told: Tally | None) -> WatchedChange:

@@ -21,16 +21,20 @@ from starlette.responses import HTMLResponse, JSONResponse, Response
 from expandcontract.cli.views.log import LogView
 from expandcontract.cli.views.report import ReportView
 from expandcontract.engine.context import Context
+from expandcontract.engine.state_words import OVER
 from expandcontract.engine.verbs import log as log_verb
 from expandcontract.engine.verbs import report as report_verb
+from expandcontract.ledger import summary
+from expandcontract.ledger.summary import Summary
 from expandcontract.metrics import exposition, looking
 from expandcontract.metrics.watched import WatchedDatabase
 from expandcontract.model.errors import EcError, UnknownChange
 from expandcontract.model.phases import Phase
 from expandcontract.postgres.sqlstate import translate
-from expandcontract.web import details
+from expandcontract.web import charts, details
 from expandcontract.web.actions import form_key
-from expandcontract.web.poller import OpenChange, OverChange, Poller, Seen
+from expandcontract.web.charts import Chart
+from expandcontract.web.poller import OpenChange, Poller, Seen
 from expandcontract.web.rendering import Site, site_of
 
 PAGE = 50
@@ -38,8 +42,6 @@ MOST_ENTRIES = 500
 #: Between two looks nothing is new; a page that is left open is heard of again after this time.
 _PATIENCE_SECONDS = 20.0
 PING_SECONDS = 15
-#: What is over is shown to those who ask for it.
-QUIET = frozenset({"purged", "rolled back", "finished"})
 
 
 @dataclass(frozen=True)
@@ -174,7 +176,7 @@ async def status_of_all(request: Request) -> Response:
             "at": seen.at.isoformat() if seen else None,
             "error": seen.error.message if seen and seen.error else None,
             "changes": [each.view.model_dump(mode="json") for each in seen.open.values()] if seen else [],
-            "over": {each.name: each.state for each in seen.over.values()} if seen else {},
+            "over": {each.name: each.word for each in seen.over.values()} if seen else {},
         }
         for name, poller in site.databases.items()
         for seen in [poller.seen]
@@ -207,6 +209,7 @@ class Details:
 
     copied: Sequence[details.CellRow]
     compared: Sequence[details.CellRow]
+    charts: Sequence[Chart]
     wish: details.LastWish
     log: LogView
 
@@ -220,19 +223,20 @@ async def _details(poller: Poller, change: OpenChange) -> Details:
                 [] if record is None else await details.block_map(conn, tables, situation.change_id, purpose)
                 for purpose, record in (("copy", situation.copy), ("compare", situation.compare))
             ]
+            samples = await summary.samples(conn, tables, situation.name, situation.now - charts.SPAN)
             wish = await details.last_wish(conn, tables, situation.name)
         log = LogView.of(situation.name, await log_verb.read(context, situation.name))
-    return Details(copied, compared, wish, log)
+    return Details(copied, compared, charts.charts(samples, situation.now), wish, log)
 
 
 def _shown(
-    poller: Poller, seen: Seen, change: OpenChange | OverChange, more: Details | None
+    poller: Poller, seen: Seen, change: OpenChange | Summary, more: Details | None
 ) -> dict[str, object]:
     """Return what the templates of a change are given."""
     return {
         "poller": poller,
         "seen": seen,
-        "over": change if isinstance(change, OverChange) else None,
+        "over": change if isinstance(change, Summary) else None,
         "change": change if isinstance(change, OpenChange) else None,
         "more": more,
         "phases": [*Phase],
@@ -253,7 +257,7 @@ async def _asked(poller: Poller) -> AsyncIterator[Context]:
         raise HTTPException(502, f"{told.message} {told.why}") from error
 
 
-def _found(request: Request) -> tuple[Poller, Seen, OpenChange | OverChange]:
+def _found(request: Request) -> tuple[Poller, Seen, OpenChange | Summary]:
     poller, name = site_of(request).poller(request), request.path_params["change"]
     seen = poller.seen
     if seen is None:
@@ -274,7 +278,7 @@ def _rows(site: Site) -> Iterator[Row]:
             _, word, way = each.view.row()
             yield Row(name, each.view.name, each.view.kind, each.view.table, word, way)
         for over in poller.seen.over.values():
-            yield Row(name, over.name, over.kind, over.table, over.state.replace("_", " "), since=over.since)
+            yield Row(name, over.name, over.kind, over.table_name, over.word, since=over.last_progress_at)
 
 
 def _counted(found: Sequence[Row]) -> Mapping[str, int]:
@@ -305,7 +309,7 @@ def _is_wanted(row: Row, wanted: Mapping[str, str]) -> bool:
     if wanted["state"]:
         if row.state != wanted["state"]:
             return False
-    elif row.state in QUIET and not wanted["all"]:
+    elif row.state in OVER and not wanted["all"]:
         return False
     words = wanted["q"].lower()
     text = f"{row.database} {row.change} {row.kind} {row.table}".lower()

@@ -12,12 +12,13 @@ from sqlalchemy.exc import DBAPIError
 from expandcontract import gates
 from expandcontract.cli.views.status import ChangeView
 from expandcontract.engine.context import Context
+from expandcontract.engine.state_words import OVER
 from expandcontract.engine.verbs import status
-from expandcontract.ledger import migrate
+from expandcontract.ledger import migrate, summary
+from expandcontract.ledger.summary import Summary
 from expandcontract.model.errors import EcError, NotConnected
 from expandcontract.model.situation import Situation
 from expandcontract.model.verdict import Verdict
-from expandcontract.postgres.query import rows
 from expandcontract.postgres.sqlstate import translate
 
 #: While somebody works, and while nobody does.
@@ -27,13 +28,6 @@ RETRY_SECONDS, MOST_RETRY_SECONDS = 2.0, 60.0
 
 #: What opens a database, as `Session.context` does.
 Open = Callable[[], AbstractAsyncContextManager[Context]]
-
-#: Changes that are over: there may be thousands, and all that is told of them is in a few columns.
-_OVER = """
-SELECT name, kind, table_name, state, coalesce(purged_at, hidden_at, created_at)
-FROM {view} WHERE state NOT IN ('active', 'hidden') ORDER BY id
-"""
-_VERSION = "SELECT name FROM {view} WHERE state IN ('active', 'hidden') ORDER BY id"
 
 
 @dataclass(frozen=True)
@@ -46,23 +40,12 @@ class OpenChange:
 
 
 @dataclass(frozen=True)
-class OverChange:
-    """A change that is purged, rolled back or finished, in one word, and since when about."""
-
-    name: str
-    kind: str
-    table: str
-    state: str
-    since: datetime
-
-
-@dataclass(frozen=True)
 class Seen:
     """What the last look showed: `at` when, what there is, or why nothing could be seen."""
 
     at: datetime
     open: Mapping[str, OpenChange] = field(default_factory=dict)
-    over: Mapping[str, OverChange] = field(default_factory=dict)
+    over: Mapping[str, Summary] = field(default_factory=dict)
     error: EcError | None = None
 
     @property
@@ -150,17 +133,16 @@ class Poller:
 
 
 async def _look(context: Context) -> Seen:
-    view = context.tables.qualified("status_v1")
+    """Return what there is. Of what is over there may be thousands: the slim view has all that is told."""
     async with context.database.transaction() as conn:
         if not await migrate.version(conn, context.tables):
             return Seen(datetime.now(UTC))
         await migrate.check(conn, context.tables)
-        over = [OverChange(*row) for row in await rows(conn, _OVER.format(view=view))]
-        names = [name for (name,) in await rows(conn, _VERSION.format(view=view))]
+        every = await summary.read(conn, context.tables)
+    over = {each.name: each for each in every if each.word in OVER}
+    names = [each.name for each in every if each.name not in over]
     found = await status.beside(context, await status.load(context, names)) if names else ()
-    return Seen(
-        datetime.now(UTC), {each.name: _open(each) for each in found}, {each.name: each for each in over}
-    )
+    return Seen(datetime.now(UTC), {each.name: _open(each) for each in found}, over)
 
 
 def _open(situation: Situation) -> OpenChange:
