@@ -24,6 +24,9 @@ Records = Annotated[
         "--records", metavar="FOLDER", help="Write ec gates and ec report there.", show_default=False
     ),
 ]
+Serve = Annotated[
+    bool, typer.Option("--serve", help="Show it in the browser as well: pages whose address is printed.")
+]
 FAILED = 1
 
 
@@ -34,10 +37,10 @@ def _demo(ctx: typer.Context, values: Mapping[str, Any]) -> int:
             next="pip install 'expandcontract[demo]'",
         )
     rows = count("--rows", remember(ctx, values).get("rows")) or 1_000_000
-    return _play(rows, values.get("records"))
+    return _play(rows, values.get("records"), pages=bool(values.get("serve")))
 
 
-def _play(rows: int, records: Path | None) -> int:
+def _play(rows: int, records: Path | None, *, pages: bool) -> int:
     from rich.console import Console
 
     from expandcontract.cli.signals import Interruption, run
@@ -45,11 +48,12 @@ def _play(rows: int, records: Path | None) -> int:
 
     console = Console()
     interruption = Interruption(console.print, checkpoints=False)
-    return 0 if run(lambda: play(console, rows, records), interruption) else FAILED
+    return 0 if run(lambda: play(console, rows, records, pages=pages), interruption) else FAILED
 
 
 def build(name: str, summary: str) -> TyperCommand:
     """Return the command."""
     rows = inspect.Parameter("rows", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Rows)
     records = inspect.Parameter("records", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Records)
-    return single(name, summary, readable(_demo, [rows, records, *SPEECH]), "Leaves nothing behind.")
+    serve = inspect.Parameter("serve", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=Serve)
+    return single(name, summary, readable(_demo, [rows, records, serve, *SPEECH]), "Leaves nothing behind.")

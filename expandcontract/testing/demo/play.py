@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from expandcontract.testing.demo import table
 from expandcontract.testing.demo.apps import App
 from expandcontract.testing.demo.comparison import compare
 from expandcontract.testing.demo.found import Found, Sizes
+from expandcontract.testing.demo.pages import served
 from expandcontract.testing.demo.screen import show
 from expandcontract.testing.operator import CommandFailedError, Operator, phases
 from expandcontract.testing.server import Server, ServerError
@@ -25,20 +26,23 @@ COLUMN, NEW_NAME = "users.name", "display_name"
 AMONG_THEMSELVES = 3.0
 
 
-async def play(console: Console, rows: int = 1_000_000, records: Path | None = None) -> bool:
+async def play(
+    console: Console, rows: int = 1_000_000, records: Path | None = None, *, pages: bool = False
+) -> bool:
     """Play the demo on an embedded PostgreSQL 18 and return whether all went well, or show what did not.
 
     What the gates said while the old version was at work, and the report of the change, are written into the
-    folder `records`. Server and applications are gone afterwards, also when this process is killed.
+    folder `records`. With `pages` it can be seen in the browser as well, until it ends. Server and
+    applications are gone afterwards, also when this process is killed.
     """
     try:
-        return await _play(console, rows, records)
+        return await _play(console, rows, records, pages=pages)
     except (ServerError, CommandFailedError) as error:
         console.print(str(error), style="red", highlight=False, markup=False)
         return False
 
 
-async def _play(console: Console, rows: int, records: Path | None) -> bool:
+async def _play(console: Console, rows: int, records: Path | None, *, pages: bool) -> bool:
     with console.status(f"PostgreSQL 18 with {rows:,} users") as busy, Server.start(18, SETTINGS) as server:
         folder = server.directory / "shop"  # gone with the server
         folder.mkdir()
@@ -46,7 +50,10 @@ async def _play(console: Console, rows: int, records: Path | None) -> bool:
             await _seed(connection, rows)
             busy.stop()
             operator = Operator(folder, server.url(), console=console)
-            found = await _perform(console, server, connection, operator, rows, records)
+            async with served(server.url()) if pages else nullcontext("") as address:
+                if pages:
+                    console.print(f"Pages are at {address}", highlight=False)
+                found = await _perform(console, server, connection, operator, rows, records)
             show(console, found)
             return found.good
 
