@@ -53,7 +53,7 @@ def build(serving: Serving, databases: Mapping[str, Poller], who: str) -> Starle
 def end(app: Starlette) -> None:
     """Let the streams of an application end, as its server is about to."""
     site: Site = app.state.site
-    site.ending.set()
+    site.regions.ending.set()
 
 
 def _routes(serving: Serving) -> list[BaseRoute]:

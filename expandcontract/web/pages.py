@@ -4,15 +4,13 @@ import asyncio
 import base64
 import hashlib
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import urlencode
 
-from markupsafe import escape
 from sqlalchemy.exc import DBAPIError
-from sse_starlette import EventSourceResponse
 from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
@@ -39,9 +37,6 @@ from expandcontract.web.rendering import Site, site_of
 
 PAGE = 50
 MOST_ENTRIES = 500
-#: Between two looks nothing is new; a page that is left open is heard of again after this time.
-_PATIENCE_SECONDS = 20.0
-PING_SECONDS = 15
 
 
 @dataclass(frozen=True)
@@ -88,10 +83,10 @@ async def index_live(request: Request) -> Response:
     """The same again whenever something is new."""
     site, asked = site_of(request), request.query_params
 
-    def rendered() -> str:
+    async def rendered() -> str:
         return site.render("index_region.html", {"listing": _listing(site, asked)})
 
-    return _events(request, [*site.databases.values()], rendered)
+    return site.regions.stream([*site.databases.values()], f"?{asked}", rendered)
 
 
 async def database(request: Request) -> Response:
@@ -131,7 +126,7 @@ async def change_live(request: Request) -> Response:
         more = await _details(poller, found) if isinstance(found, OpenChange) else None
         return site.render("change_region.html", _shown(poller, seen, found, more))
 
-    return _events(request, [poller], rendered)
+    return site.regions.stream([poller], request.url.path, rendered)
 
 
 async def plan(request: Request) -> Response:
@@ -314,41 +309,3 @@ def _is_wanted(row: Row, wanted: Mapping[str, str]) -> bool:
     words = wanted["q"].lower()
     text = f"{row.database} {row.change} {row.kind} {row.table}".lower()
     return wanted["change"] in ("", row.change) and all(word in text for word in words.split())
-
-
-def _events(
-    request: Request, pollers: Sequence[Poller], rendered: Callable[[], str | Awaitable[str]]
-) -> EventSourceResponse:
-    """Return what sends a region whenever it reads otherwise than what was sent last."""
-
-    async def events() -> AsyncIterator[Mapping[str, str]]:
-        last, numbers = "", {poller.name: -1 for poller in pollers}
-        ending = site_of(request).ending
-        while not (ending.is_set() or await request.is_disconnected()):
-            numbers = await _another(pollers, numbers, ending)
-            made = rendered()
-            try:
-                text = made if isinstance(made, str) else await made
-            except HTTPException as error:
-                text = f'<p class="bad" role="status">{escape(error.detail)}</p>'
-            digest = hashlib.sha256(text.encode()).hexdigest()
-            if digest != last:
-                last = digest
-                yield {"event": "region", "data": text}
-
-    return EventSourceResponse(events(), ping=PING_SECONDS)
-
-
-async def _another(
-    pollers: Sequence[Poller], numbers: Mapping[str, int], ending: asyncio.Event
-) -> dict[str, int]:
-    """Return the numbers of the looks as soon as one of them is new, or after a while."""
-    if all(poller.number == numbers[poller.name] for poller in pollers):
-        waits = [ending.wait(), *(each.wait(numbers[each.name], _PATIENCE_SECONDS) for each in pollers)]
-        waiting = [asyncio.create_task(each) for each in waits]
-        try:
-            await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for task in waiting:
-                task.cancel()
-    return {poller.name: poller.number for poller in pollers}

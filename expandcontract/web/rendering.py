@@ -1,6 +1,5 @@
 """What templates get: the site, the request, and how times and numbers are written."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -17,6 +16,7 @@ from starlette.responses import HTMLResponse
 from expandcontract.cli.redaction import redact
 from expandcontract.cli.views.format import count, moment, percent, seconds, span
 from expandcontract.model.words import one_line
+from expandcontract.web.live import Regions
 from expandcontract.web.poller import OpenChange, Poller, Seen
 from expandcontract.web.serving import Serving
 
@@ -30,8 +30,8 @@ class Site:
     serving: Serving
     databases: Mapping[str, Poller]
     who: str
-    #: Set when the server is to end: streams end then, and browsers come back when there is another one.
-    ending: asyncio.Event = field(default_factory=asyncio.Event)
+    #: What streams send; they end when the server is to, and browsers come back when there is another one.
+    regions: Regions = field(default_factory=Regions)
 
     @cached_property
     def environment(self) -> Environment:
