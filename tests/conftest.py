@@ -40,6 +40,8 @@ SETTINGS = {
     "max_connections": "100",
     "max_prepared_transactions": "5",
     "wal_level": "logical",
+    # An ANALYZE that comes by holds a snapshot: how many updates are HOT would depend on the moment.
+    "autovacuum_naptime": "1h",
     "timezone": "UTC",
     "log_line_prefix": "%m [%p] %q%d %a ",
 }
