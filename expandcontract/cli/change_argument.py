@@ -124,9 +124,14 @@ async def moved(
 
 
 async def moved_all(
-    session: Session, name: str | None, act: Callable[["Context"], Awaitable[Sequence[Situation]]]
+    session: Session,
+    name: str | None,
+    act: Callable[["Context"], Awaitable[Sequence[Situation]]],
+    nothing: str = "No change is active.",
 ) -> None:
-    """Let a verb act on every change, and show where they are then. Raises UsageError where one is named."""
+    """Let a verb act on every change, and show where they are then; say `nothing` where there is none. Raises
+    UsageError where one is named.
+    """
     if name is not None:
         raise UsageError("Write a change or --all, not both.")
     async with session.context() as context:
@@ -134,4 +139,4 @@ async def moved_all(
         if found:
             session.show_changes(found)
         else:
-            session.show_nothing("No change is active.")
+            session.show_nothing(nothing)

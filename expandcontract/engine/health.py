@@ -87,7 +87,7 @@ def _waits(situation: Situation, locks: Sequence[str]) -> Finding | None:
     alive = any(holder.alive for holder in situation.holders)
     next_ = ""
     if situation.wish.paused:
-        said, next_ = f"P{situation.wish.pause[1:]}.", f"ec resume {name}"
+        said, next_ = f"P{situation.wish.pause[1:]}.", situation.wish.resume(name)
     elif dead is not None and not alive:
         said = f"{dead} is gone, and nobody is at work; the next command takes its lease over."
         next_ = f"ec {dead.verb} {name}"

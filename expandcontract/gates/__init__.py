@@ -110,7 +110,8 @@ def _settled(verdict: Verdict, situation: Situation) -> Verdict:
 
 def _sighted(verdict: Verdict, situation: Situation) -> Verdict:
     """Shut a gate that could not look where the policy asks for sight."""
-    if not (verdict.blind and verdict.open and situation.policy.require_sight):
+    wanted = situation.policy.require_sight
+    if not (verdict.blind and verdict.open and (wanted is True or (wanted and verdict.gate in wanted))):
         return verdict
     return replace(verdict, open=False, reason=f"{verdict.reason} require_sight does not let that pass.")
 

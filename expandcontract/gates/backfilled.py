@@ -42,4 +42,5 @@ def _reason(situation: Situation) -> str:
 def _next(situation: Situation) -> str:
     if not situation.started:
         return f"ec start {situation.name}"
-    return f"ec resume {situation.name}" if situation.wish.paused else f"ec backfill {situation.name}"
+    name = situation.name
+    return situation.wish.resume(name) if situation.wish.paused else f"ec backfill {name}"

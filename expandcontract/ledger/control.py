@@ -1,12 +1,15 @@
 """The writer of `control`, the wished state, and what every worker on any host reads between batches."""
 
 import json
+import os
+import socket
 from typing import Any, TypedDict, Unpack
 
-from sqlalchemy import ColumnElement, Table, and_, case, false, func, select, true
+from sqlalchemy import ColumnElement, Table, and_, case, false, func, select, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from expandcontract.ledger import one_situation
 from expandcontract.ledger.tables import Tables
 from expandcontract.model.records import Wish
 
@@ -44,11 +47,7 @@ async def wish(
         longer = _lasts_longer(control, seconds)
         kept = row | {name: case((longer, control.c[name]), else_=row[name]) for name in _PAUSE}
     await conn.execute(fresh.on_conflict_do_update(index_elements=["change_id"], set_=kept))
-    # Who may wish has a right on `control` and on this, and on no other event.
-    await conn.exec_driver_sql(
-        f"SELECT {tables.qualified('tell_wish')}($1, $2, $3::text::jsonb)",
-        (change_id, who, json.dumps(wishes)),
-    )
+    await tell(conn, tables, change_id, who, wishes)
 
 
 #: What is known of a pause beside that there is one.
@@ -75,9 +74,39 @@ def _lasts_longer(control: Table, seconds: float | None) -> ColumnElement[bool]:
 
 async def wished(conn: AsyncConnection, tables: Tables, change_id: int) -> Wish:
     """Return the wished state as workers ask for it between batches. A pause that has run out is none."""
-    c = tables.control.c
-    paused = and_(c.paused, func.coalesce(c.paused_until > func.clock_timestamp(), true()))
-    rates = (c.batch, c.max_rate, c.workers, c.max_lag_seconds)
-    query = select(paused, c.paused_by, *rates, c.paused_at, c.paused_why, c.paused_until)
-    row = (await conn.execute(query.where(c.change_id == change_id))).first()
-    return Wish() if row is None else Wish(*row)
+    view = tables.wished.c
+    found = await conn.execute(select(view.wish).where(view.change_id == change_id))
+    return one_situation.wish(found.scalar_one_or_none())
+
+
+async def heard(conn: AsyncConnection, tables: Tables, change_id: int, wish: Wish) -> None:
+    """Say that this process has read the wish and keeps to it from its next batch on."""
+    query = f"""
+UPDATE {tables.qualified("lease")} SET heard_at = coalesce($4, pg_catalog.clock_timestamp())
+WHERE change_id = $1 AND host = $2 AND pid = $3"""
+    await conn.exec_driver_sql(query, (change_id, socket.gethostname(), os.getpid(), wish.asked_at))
+
+
+async def halt(
+    conn: AsyncConnection, tables: Tables, who: str, why: str | None, seconds: float | None
+) -> None:
+    """Pause every change, for so many seconds (None: until somebody resumes); those as well that are started
+    meanwhile. One that lasts longer stays.
+    """
+    until = None if seconds is None else _from_now(seconds)
+    row = {"paused_by": who, "paused_why": why, "paused_until": until}
+    await conn.execute(tables.halt.insert().values(row))
+
+
+async def end_halts(conn: AsyncConnection, tables: Tables, who: str) -> None:
+    """Let every change go on that is not paused by itself."""
+    ended = {"ended_by": who, "ended_at": func.clock_timestamp()}
+    await conn.execute(update(tables.halt).where(tables.halt.c.ended_at.is_(None)).values(ended))
+
+
+async def tell(conn: AsyncConnection, tables: Tables, change_id: int, who: str, wishes: Wishes) -> None:
+    """Write the event of a wish. Who may wish has a right on `control` and on this, and on no other event."""
+    await conn.exec_driver_sql(
+        f"SELECT {tables.qualified('tell_wish')}($1, $2, $3::text::jsonb)",
+        (change_id, who, json.dumps(wishes)),
+    )

@@ -10,6 +10,7 @@ from expandcontract.model.phases import Phase, State, Status
 from expandcontract.model.plan import from_data
 from expandcontract.model.policy import Policy
 from expandcontract.model.records import (
+    Heard,
     Holder,
     Judged,
     NewestStep,
@@ -51,7 +52,7 @@ def of(row: Mapping[str, Any], policy: Policy) -> Situation:
         old_writers=tuple(_old_writer(writer) for writer in row["old_writers"] or ()),
         conflicts=row["conflicts"],
         waivers=tuple(_waiver(waiver) for waiver in row["waivers"] or ()),
-        wish=_wish(row["wish"]),
+        wish=wish(row["wish"]),
         holders=tuple(_holder(holder) for holder in row["holders"] or ()),
         steps_done=frozenset(row["steps_done"]),
         covered=frozenset(row["covered"]),
@@ -115,11 +116,13 @@ def _waiver(record: Mapping[str, Any]) -> Waiver:
     return Waiver(**with_moments(record, "at"))
 
 
-def _wish(record: Mapping[str, Any] | None) -> Wish:
+def wish(record: Mapping[str, Any] | None) -> Wish:
+    """Return what is wished of a change, as the view has it."""
     if record is None:
         return Wish()
-    moments = {name: moment(record[name]) for name in ("paused_at", "paused_until")}
-    return Wish(**{**record, **moments})
+    moments = {name: moment(record[name]) for name in ("paused_at", "paused_until", "asked_at")}
+    heard = tuple(Heard(**with_moments(each, "at")) for each in record["heard"])
+    return Wish(**{**record, **moments, "heard": heard})
 
 
 def _holder(record: Mapping[str, Any]) -> Holder:

@@ -49,7 +49,7 @@ def grants(schema: str, duty: str, role: str) -> tuple[str, ...]:
             f"GRANT SELECT ({_COUNTED}) ON {ledger}.conflict TO {name};",
         ),
         "controller": (
-            f"GRANT SELECT, INSERT, UPDATE ON {ledger}.control TO {name};",
+            f"GRANT SELECT, INSERT, UPDATE ON {ledger}.control, {ledger}.halt TO {name};",
             f"GRANT EXECUTE ON FUNCTION {ledger}.{_WISHES} TO {name};",
         ),
         "approver": (f"GRANT EXECUTE ON FUNCTION {ledger}.{_OPENS} TO {name};",),

@@ -33,7 +33,8 @@ class Policy:
     #: Contract wants somebody's `ec ack CHANGE approval`; "other": somebody's who did not make the plan.
     approval: bool | Literal["other"] = False
     #: Contract does not go past a gate that cannot look, unless somebody acknowledges it.
-    require_sight: bool = False
+    #: True: past none of them; or the names of those that have to see.
+    require_sight: bool | tuple[str, ...] = False
     #: Whether the queries of blockers are left out of messages and of the ledger.
     confidential: bool = False
     #: No application runs: whatever waits for one passes.

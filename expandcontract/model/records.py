@@ -1,7 +1,7 @@
 """What the ledger has of a change: its phases and sweeps, its proof, who holds it and what was wished."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -110,6 +110,15 @@ class Waiver:
 
 
 @dataclass(frozen=True)
+class Heard:
+    """A process that reads wishes between batches, and when what it read last was asked for."""
+
+    host: str
+    pid: int
+    at: datetime
+
+
+@dataclass(frozen=True)
 class Wish:
     """The wished state that every worker reads between batches.
 
@@ -125,6 +134,25 @@ class Wish:
     paused_at: datetime | None = None
     paused_why: str | None = None
     paused_until: datetime | None = None
+    #: The pause is one of every change of the database.
+    all: bool = False
+    #: When anything of this was asked for last, and by whom.
+    asked_at: datetime | None = field(default=None, compare=False)
+    asked_by: str | None = field(default=None, compare=False)
+    heard: tuple[Heard, ...] = field(default=(), compare=False)
+
+    def resume(self, name: str) -> str:
+        """Return the command that ends the pause of a change."""
+        return "ec resume --all" if self.all else f"ec resume {name}"
+
+    def is_heard_by(self, holder: "Holder") -> bool | None:
+        """Whether somebody at work has taken up what was asked last; None where he does nothing that could be
+        paused or tuned.
+        """
+        at = next(
+            (each.at for each in self.heard if (each.host, each.pid) == (holder.host, holder.pid)), None
+        )
+        return None if at is None else self.asked_at is None or at >= self.asked_at
 
     @property
     def pause(self) -> str:

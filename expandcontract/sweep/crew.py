@@ -44,6 +44,7 @@ class Crew:
         self._meter = Meter()
         self._vacuum = Vacuum(shift)
         self._told: Progress | None = None
+        self._heard = False
         self._finished = False
         self._error: Exception | None = None
         self._workers: dict[int, asyncio.Task[None]] = {}
@@ -226,11 +227,13 @@ class Crew:
             if self._told is not None:
                 told = replace(self._told, throttled_by=shift.throttled_by)
                 await walk.say(conn, shift.tables, shift.round, told, shift.governor.pressed())
-            return await control.wished(conn, shift.tables, shift.job.change_id), await ledger.totals(
-                conn, shift.tables, shift.round
-            )
+            wish = await control.wished(conn, shift.tables, shift.job.change_id)
+            if not self._heard or wish.asked_at != shift.wish.asked_at:
+                await control.heard(conn, shift.tables, shift.job.change_id, wish)
+            return wish, await ledger.totals(conn, shift.tables, shift.round)
 
         shift.wish, totals = await shift.transact(body)
+        self._heard = True
         rate = shift.options.max_rate if shift.wish.max_rate is None else shift.wish.max_rate
         # The rate is meant for the change: who has half of the chunks that are being worked on has half of
         # it.

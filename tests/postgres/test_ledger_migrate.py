@@ -116,7 +116,7 @@ async def test_the_tables_are_those_of_the_migrations(database: str) -> None:
         }
         async with ledger.database.transaction() as conn:
             reported = await conn.run_sync(_reflect)
-        assert set(reported) - {"phase_rule", "state_rule", "round", "holder", "wished"} == set(tables)
+        assert set(reported) - {"phase_rule", "state_rule", "round", "holder"} == set(tables)
         for name, table in tables.items():
             nullable = {column: view for column, (_, view) in reported[name].items()}
             mine = {column.name: (_type(column.type), column.nullable) for column in table.columns}

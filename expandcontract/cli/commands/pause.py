@@ -11,7 +11,10 @@ from expandcontract.cli.change_argument import moved, moved_all
 from expandcontract.cli.command import command
 from expandcontract.cli.session import Session
 
-All = Annotated[bool, typer.Option("--all", help="Every change that is before contract.")]
+All = Annotated[
+    bool,
+    typer.Option("--all", help="Every change of the database, also of those to come."),
+]
 Reason = Annotated[str | None, typer.Option("--reason", metavar="TEXT", help="Why; status shows it.")]
 For = Annotated[
     str | None, typer.Option("--for", metavar="D", help="Go on by itself after this long: 30min.")
@@ -32,7 +35,10 @@ async def pause(
     duration = parse.duration("--for", lasting)
     if every:
         await moved_all(
-            session, change, lambda context: control.pause_all(context, why=reason, lasting=duration)
+            session,
+            change,
+            lambda context: control.pause_all(context, why=reason, lasting=duration),
+            "No change is active; those that are started now begin paused. ec resume --all ends that.",
         )
         return
     await moved(

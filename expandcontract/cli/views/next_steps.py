@@ -147,7 +147,7 @@ def way_back(situation: Situation) -> str | None:
 def _towards_ready(situation: Situation) -> str:
     name = situation.name
     if situation.wish.paused:
-        return f"ec resume {name}"
+        return situation.wish.resume(name)
     if _somebody(situation):
         return f"ec status {name} --watch"
     writing = situation.phases[Phase.DUAL_WRITE].status == Status.DONE

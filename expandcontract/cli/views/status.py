@@ -7,7 +7,7 @@ from typing import Literal, Self
 from pydantic import Field
 
 from expandcontract.cli.views import next_steps
-from expandcontract.cli.views.format import build_phase, seconds, table
+from expandcontract.cli.views.format import build_phase, count, seconds, table
 from expandcontract.cli.views.gates import GateView
 from expandcontract.cli.views.phases import PhasesView, PhaseView, phases_of
 from expandcontract.cli.views.view import Part, View
@@ -100,6 +100,34 @@ class BlockedView(Part):
         return cls(kind=blocked.kind, since=blocked.since, detail=blocked.detail)
 
 
+class AskedView(Part):
+    """A pause, a resume or a tune that was asked for last, and who of those at work keeps to it already."""
+
+    at: datetime
+    by: str | None
+    taken_up_by: tuple[str, ...]
+    pending: tuple[str, ...]
+
+    @classmethod
+    def of(cls, situation: Situation) -> Self | None:
+        """Read a situation; None where nothing was ever asked."""
+        wish = situation.wish
+        if wish.asked_at is None:
+            return None
+        heard = [(each, wish.is_heard_by(each)) for each in situation.holders if each.alive]
+        return cls(
+            at=wish.asked_at,
+            by=wish.asked_by,
+            taken_up_by=tuple(str(holder) for holder, is_heard in heard if is_heard),
+            pending=tuple(str(holder) for holder, is_heard in heard if is_heard is False),
+        )
+
+    def __str__(self) -> str:
+        taken, every = len(self.taken_up_by), len(self.taken_up_by) + len(self.pending)
+        processes = count(every, "process", "processes")
+        return f"by {self.by or 'somebody'}, pending: taken up by {taken} of {processes}"
+
+
 class ChangeView(Part):
     """One change. `word` is where it is, and `blocked` what it waits for: null where it goes on by itself, or
     is over. `last_progress_at` is when a batch or a step was done last.
@@ -132,6 +160,7 @@ class ChangeView(Part):
     paused_at: datetime | None
     paused_until: datetime | None
     paused_why: str | None
+    asked: AskedView | None
     running: tuple[str, ...]
 
     @classmethod
@@ -169,6 +198,7 @@ class ChangeView(Part):
             paused_at=situation.wish.paused_at if situation.wish.paused else None,
             paused_until=situation.wish.paused_until if situation.wish.paused else None,
             paused_why=situation.wish.paused_why if situation.wish.paused else None,
+            asked=AskedView.of(situation),
             running=tuple(str(holder) for holder in situation.holders if holder.alive),
         )
 
@@ -211,6 +241,7 @@ class ChangeView(Part):
         ]
         first += [("way back", self.way_back)] if self.way_back else []
         first += [("running", holder) for holder in self.running]
+        first += [("asked", str(self.asked))] if self.asked and self.asked.pending else []
         first += [("step", str(self.step))] if self.step else []
         first += [("spoils HOT", why) for why in self.phases.backfill.hot_spoiled_by]
         rows = [(phase.value, view.status.value, view.tells()) for phase, view in self._phases()]

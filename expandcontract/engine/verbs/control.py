@@ -1,6 +1,9 @@
 """`ec pause`, `resume`, `tune` and `ack`: wishes and decisions that stay in the ledger."""
 
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
+
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from expandcontract import gates
 from expandcontract.engine import situation as situations
@@ -30,22 +33,39 @@ async def pause(
 async def pause_all(
     context: Context, *, why: str | None = None, lasting: timedelta | None = None
 ) -> tuple[Situation, ...]:
-    """Pause every change that is before contract, and return them."""
+    """Pause every change of the database, those as well that are started while it lasts; return the active
+    ones.
+    """
     before = {each.change_id: each for each in await situations.load(context)}
-    found = await _wish_all(context, _pause(why, lasting))
+    wishes = _pause(why, lasting)
+
+    async def write(conn: AsyncConnection) -> None:
+        seconds = wishes.get("pause_seconds")
+        await control.halt(conn, context.tables, context.who, why, seconds)
+
+    found = await _wish_all(context, wishes, write)
     for after in found:
         _tell_other_pause(context, before.get(after.change_id, after), after)
     return found
 
 
 async def resume_all(context: Context) -> tuple[Situation, ...]:
-    """Let the workers of every change that is before contract go on; return the changes."""
-    return await _wish_all(context, Wishes(paused=False))
+    """Let the workers of every change go on, whether it was paused with all others or by itself; return the
+    active ones.
+    """
+
+    async def write(conn: AsyncConnection) -> None:
+        await control.end_halts(conn, context.tables, context.who)
+
+    return await _wish_all(context, Wishes(paused=False), write)
 
 
 async def resume(context: Context, name: str) -> Situation:
-    """Let workers go on."""
-    return await _wish(context, name, Wishes(paused=False))
+    """Let workers go on. A pause of all changes stays."""
+    after = await _wish(context, name, Wishes(paused=False))
+    if after.wish.paused:
+        context.notice(name, f"It stays {after.wish.pause}, with all others. ec resume --all ends that.")
+    return after
 
 
 async def tune(context: Context, name: str, wishes: Wishes) -> Situation:
@@ -67,18 +87,24 @@ def _tell_other_pause(context: Context, before: Situation, after: Situation) -> 
     if before.wish == after.wish:
         context.notice(
             after.name,
-            f"It stays {after.wish.pause}: that lasts longer. ec resume {after.name} ends it.",
+            f"It stays {after.wish.pause}: that lasts longer. {after.wish.resume(after.name)} ends it.",
         )
     elif before.wish.paused_until is not None:
         context.notice(after.name, f"It was {before.wish.pause}. Now it is {after.wish.pause}.")
 
 
-async def _wish_all(context: Context, wishes: Wishes) -> tuple[Situation, ...]:
+async def _wish_all(
+    context: Context, wishes: Wishes, write: Callable[[AsyncConnection], Awaitable[None]]
+) -> tuple[Situation, ...]:
     """Write the wish for all of them in one transaction: nobody is forgotten when it fails half way."""
     found = [each for each in await situations.load(context) if each.state == State.ACTIVE]
     async with context.database.transaction() as conn:
+        await write(conn)
         for each in found:
-            await control.wish(conn, context.tables, each.change_id, context.who, **wishes)
+            if wishes["paused"]:
+                await control.tell(conn, context.tables, each.change_id, context.who, wishes)
+            else:
+                await control.wish(conn, context.tables, each.change_id, context.who, **wishes)
     return await situations.load(context, [each.name for each in found]) if found else ()
 
 

@@ -2,10 +2,10 @@
 
 from functools import cached_property
 
-from sqlalchemy import Boolean, Column, Double, Integer, Table, Text, Uuid
+from sqlalchemy import Boolean, Column, DateTime, Double, FetchedValue, Integer, Table, Text, Uuid
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, OID
 
-from expandcontract.ledger.tables.base import Base, integer, moment, number, text
+from expandcontract.ledger.tables.base import Base, identity, integer, moment, number, text
 
 
 class ChangeTables(Base):
@@ -133,6 +133,27 @@ class ChangeTables(Base):
         )
 
     @cached_property
+    def halt(self) -> Table:
+        """The pauses of all changes at once."""
+        return Table(
+            "halt",
+            self.metadata,
+            identity(),
+            text("paused_by"),
+            Column("paused_at", DateTime(timezone=True), nullable=False, server_default=FetchedValue()),
+            text("paused_why", nullable=True),
+            moment("paused_until"),
+            text("ended_by", nullable=True),
+            moment("ended_at"),
+        )
+
+    @cached_property
+    def wished(self) -> Table:
+        """The view of what is wished of each change now: by itself, and with all others."""
+        columns = (number("change_id", nullable=True), Column("paused", Boolean), Column("wish", JSONB))
+        return Table("wished", self.metadata, *columns)
+
+    @cached_property
     def lease(self) -> Table:
         """Who is at work on a change."""
         return Table(
@@ -153,4 +174,5 @@ class ChangeTables(Base):
             integer("apart_pid", nullable=True),
             moment("apart_start"),
             Column("waits", JSONB),
+            moment("heard_at"),
         )
