@@ -12,6 +12,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, Field, SecretStr
 from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, NoDecode, PydanticBaseSettingsSource, SettingsConfigDict
 
+from expandcontract import gates
 from expandcontract.model.durations import parse_duration
 from expandcontract.model.errors import BadSetting, EcError
 from expandcontract.model.hooks import VARIABLES
@@ -45,7 +46,21 @@ def _requirements(value: object) -> object:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+
+
+def _sight(value: object) -> object:
+    """Names of gates, with commas between them or as a list of TOML; anything else is yes or no."""
+    names = value if isinstance(value, list) else str(value).split(",")
+    known = tuple(str(name).strip() for name in names)
+    if all(name in gates.ALL for name in known):
+        return known
+    if isinstance(value, list) or "," in str(value) or "-" in str(value):
+        raise ValueError(f"{value!r} names no gates. There are: {', '.join(gates.ALL)}.")
+    return value
+
+
 Requirements = Annotated[tuple[Requirement, ...], NoDecode, BeforeValidator(_requirements)]
+Sight = Annotated[bool | tuple[str, ...], NoDecode, BeforeValidator(_sight)]
 _DEFAULT = Policy()
 
 
@@ -130,9 +145,10 @@ class Settings(BaseSettings):
         description="Contract wants `ec ack CHANGE approval`; with `other`, by somebody who did not start "
         "it: under another name, and as another role of the server.",
     )
-    require_sight: bool = Field(
+    require_sight: Sight = Field(
         _DEFAULT.require_sight,
-        description="Contract does not go past a gate that is blind, unless somebody acknowledges it.",
+        description="Contract does not go past a gate that is blind, unless somebody acknowledges it: `true` "
+        'for all gates, or the names of some, `["old-readers"]`.',
     )
     confidential: bool = Field(
         _DEFAULT.confidential, description="The queries of blockers stay out of messages and ledger."

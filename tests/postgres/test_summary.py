@@ -185,3 +185,50 @@ async def _summary(ledger: Ledger) -> Summary:
     async with ledger.database.transaction() as conn:
         (found,) = await summary.read(conn, ledger.tables)
     return found
+
+
+async def test_a_pause_of_all_holds_for_changes_to_come(database: str) -> None:
+    """The ledger keeps who and why; it ends by itself, or for all; what is asked is pending until whoever is
+    at work has taken it up.
+    """
+    async with ledgers.opened(database) as bare:
+        await bare.sql(ledgers.TABLE)
+        async with bare.database.transaction() as conn:
+            await control.halt(conn, bare.tables, WHO, "incident", 1800.0)
+        ledger = await ledgers.with_change(bare)
+        wish = (await ledger.situation()).wish
+        assert (wish.paused, wish.paused_by, wish.paused_why, wish.all) == (True, WHO, "incident", True)
+        assert wish.resume("0001_rename") == "ec resume --all"
+        async with _held(ledger):
+            async with ledger.database.transaction() as conn:
+                heard = await control.wished(conn, ledger.tables, 1)
+                assert heard == wish
+                await control.heard(conn, ledger.tables, 1, heard)
+            assert await _is_heard(ledger) is True
+            async with ledger.database.transaction() as conn:
+                await control.wish(conn, ledger.tables, 1, WHO, batch=500)
+            assert await _is_heard(ledger) is False
+            async with ledger.database.transaction() as conn:
+                # One that lasts longer of its own, and then none.
+                await control.wish(conn, ledger.tables, 1, "ann", paused=True, paused_why="deploy")
+            wish = (await ledger.situation()).wish
+            assert (wish.paused_by, wish.all, wish.asked_by) == ("ann", False, "ann")
+            async with ledger.database.transaction() as conn:
+                await control.wish(conn, ledger.tables, 1, "ann", paused=False)
+            assert (await ledger.situation()).wish.all
+            async with ledger.database.transaction() as conn:
+                await control.end_halts(conn, ledger.tables, "bob")
+            wish = (await ledger.situation()).wish
+            assert (wish.paused, wish.asked_by) == (False, "bob")
+            assert await _is_heard(ledger) is False
+        async with ledger.database.transaction() as conn:
+            await control.halt(conn, ledger.tables, WHO, None, 0.0)
+        assert not (await ledger.situation()).wish.paused
+        kept = "SELECT pg_catalog.count(*) FROM expandcontract.halt WHERE paused_by = $1"
+        assert await ledger.one(kept, WHO) == 2
+
+
+async def _is_heard(ledger: Ledger) -> bool | None:
+    situation = await ledger.situation()
+    (holder,) = situation.holders
+    return situation.wish.is_heard_by(holder)

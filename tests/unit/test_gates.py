@@ -425,6 +425,10 @@ def test_sight_may_be_required() -> None:
         assert (judged.open, judged.blind) == (False, True)
         assert verdict(gate, waived(given, gate)).open
     assert all(judged.open for judged in gates.judge_all(situation(policy=Policy(require_sight=True))))
+    some = situation(policy=Policy(require_sight=("old-readers",)), watch=None)
+    assert not verdict("old-readers", some).open
+    other = situation(policy=Policy(require_sight=("new-code-seen",)), watch=None)
+    assert verdict("old-readers", other).open
 
 
 @pytest.mark.parametrize("given", [BEFORE_READY, NOT_STARTED], ids=["before ready", "not started"])
