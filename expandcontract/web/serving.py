@@ -3,7 +3,6 @@
 import hmac
 import ipaddress
 import secrets
-import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -12,13 +11,12 @@ from pathlib import Path
 from typing import Literal, TypeAlias
 
 from expandcontract.model.errors import UsageError
+from expandcontract.postgres import secret_file
 
 Network: TypeAlias = IPv4Network | IPv6Network
 #: What may be allowed: pause, resume and tune; acknowledgements.
 Permission = Literal["control", "ack"]
 PERMISSIONS: tuple[Permission, ...] = ("control", "ack")
-#: Others than the owner may not even read a file with tokens.
-_OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _SHORTEST_TOKEN = 16
 
 
@@ -169,19 +167,8 @@ def _network(text: str) -> Network:
 
 def _tokens(path: Path) -> Mapping[str, str]:
     """Read a line `NAME TOKEN` for each person. No message has a token in it."""
-    try:
-        with path.open(encoding="utf-8") as file:
-            if path.stat().st_mode & _OTHERS:
-                raise UsageError(
-                    f"{path} can be read by others.",
-                    why="Whoever has a token may act.",
-                    next=f"chmod 600 {path}",
-                )
-            lines = [line.split() for line in file if line.strip() and not line.startswith("#")]
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{path} is not text in UTF-8.") from error
+    text = secret_file.read(path, "--token-file")
+    lines = [line.split() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     for number, words in enumerate(lines, 1):
         if len(words) != 2 or len(words[1]) < _SHORTEST_TOKEN:  # noqa: PLR2004 - a name and a token
             raise UsageError(
