@@ -107,7 +107,7 @@ clean: ## remove what these targets made
 
 .venv/installed-dev: pyproject.toml constraints.txt | .venv/bin/pip
 	$(PIP_INSTALL) '.[dev]'
-	@touch $@ .venv/installed .venv/installed-demo .venv/installed-test
+	@touch $@ .venv/installed .venv/installed-demo .venv/installed-test .venv/installed-slow
 
 .venv-oldest/installed: export PIP_CONSTRAINT := constraints-oldest.txt
 .venv-oldest/installed: export PIP_BUILD_CONSTRAINT := constraints-oldest.txt
