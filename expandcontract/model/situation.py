@@ -115,8 +115,10 @@ class Situation:
         return journaled(section, step) in self.steps_done
 
     def left_alone(self, record: SweepRecord | None) -> datetime | None:
-        """Return since when nobody works on what is not finished; None while somebody does."""
-        if record is None or record.finished or record.running or any(h.alive for h in self.holders):
+        """Return since when nobody works on what is not finished; None while somebody does. The chunks of the
+        dead are leased for a while yet.
+        """
+        if record is None or record.finished or any(h.alive for h in self.holders):
             return None
         return record.active_at
 

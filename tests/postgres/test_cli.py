@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -19,6 +20,8 @@ from tests.waiting import SECONDS
 pytestmark = pytest.mark.in_turn(2)
 
 NAME = "0001_rename_users_name"
+#: Until then the death of a process is to be seen.
+PROMISED_SECONDS = 30.0
 SEED = """
 CREATE TABLE public.users (id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, name text NOT NULL, age text);
 INSERT INTO public.users (name, age) SELECT 'n' || g, g FROM generate_series(1, 3000) g;
@@ -63,6 +66,19 @@ class Ec:
 
         with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
             runner.run(execute())
+
+    def value(self, query: str) -> Any:  # noqa: ANN401 - whatever the server returns
+        """Return the only value of a query, as the database's owner reads it."""
+
+        async def fetch() -> Any:  # noqa: ANN401
+            connection = await asyncpg.connect(self.url)
+            try:
+                return await connection.fetchval(query)
+            finally:
+                await connection.close()
+
+        with asyncio.Runner(loop_factory=asyncio.new_event_loop) as runner:
+            return runner.run(fetch())
 
 
 @pytest.fixture
@@ -368,6 +384,34 @@ def watching(*options: str) -> subprocess.Popen[str]:
         [sys.executable, "-m", "expandcontract", "status", "--watch", *options],
         stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=dict(os.environ),
     )  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_killed_job_is_seen_by_everybody(ec: Ec) -> None:
+    """After kill -9 every surface says that nobody is working on it, within the 30 seconds that are promised:
+    status, the view, and metrics. What it was asked before that, it had taken up.
+    """
+    with slow_backfill(ec) as process:
+        assert (ec.change()["word"], ec.change()["worker_alive"]) == ("running", True)
+        ec("pause --all --reason incident --for 30min")
+        since = time.monotonic()
+        while not ec.change()["asked"]["taken_up_by"] or ec.change()["word"] != "paused":
+            assert time.monotonic() - since < SECONDS
+        ec("resume --all")
+        process.kill()
+        process.wait()
+        died = time.monotonic()
+        while any(word != "nobody is working on it" for word in _words(ec)):
+            assert time.monotonic() - died < SECONDS
+        assert time.monotonic() - died < PROMISED_SECONDS
+        backfill = ec.change()["phases"]["backfill"]
+        assert (backfill["rows_per_second"], backfill["eta_seconds"]) == (None, None)
+
+
+def _words(ec: Ec) -> list[str]:
+    metrics = [line for line in ec("metrics").splitlines() if line.startswith("ec_change_info{")]
+    told = [line.split('state="')[1].split('"')[0] for line in metrics]
+    return [ec.change()["word"], ec.value("SELECT word FROM expandcontract.summary_v1"), *told]
 
 
 def test_watching_ends_with_a_signal(ec: Ec) -> None:
