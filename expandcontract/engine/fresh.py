@@ -51,11 +51,11 @@ from expandcontract.postgres.owner_rights import LEAVING_PATH, OWN, OwnerRights
 from expandcontract.postgres.sqlstate import UNDEFINED, is_lock_failure, is_retryable, sqlstate, translate
 
 BEFORE_CONTRACT = (Phase.EXPAND, Phase.DUAL_WRITE, Phase.BACKFILL, Phase.VERIFY)
-#: In which state a change is that a verb does something to.
-_FROM: Mapping[Verb, State] = {
-    Verb.CONTRACT: State.ACTIVE,
-    Verb.ROLLBACK: State.ACTIVE,
-    Verb.UNDO: State.HIDDEN,
+#: In which states a change is that a verb does something to.
+_FROM: Mapping[Verb, tuple[State, ...]] = {
+    Verb.CONTRACT: (State.ACTIVE,),
+    Verb.ROLLBACK: (State.ACTIVE, State.FINISHED),
+    Verb.UNDO: (State.HIDDEN,),
 }
 
 
@@ -254,7 +254,7 @@ async def _found(conn: AsyncConnection, context: Context, name: str, verb: Verb)
     if planned is None:
         raise Occupied
     state, plan = planned
-    locked = {plan.table_in(state).sql, *_locked(plan)} if state == _FROM[verb] else set()
+    locked = {plan.table_in(state).sql, *_locked(plan)} if state in _FROM[verb] else set()
     await empty_tables.lock(conn, sorted(locked))
     situation = await _now(conn, context, name)
     _require_free(situation)

@@ -291,12 +291,14 @@ class Step:
 
     def telling(self, own: Collection[str]) -> "Step":
         """Return the step as it says which statements are not about the change's `own` table, whatever names
-        the plan gives that.
+        the plan gives that. They are texts and nothing else from then on: no driver takes a kind of str.
         """
         if not isinstance(self.action, Transactional):
             return self
         return replace(
             self,
+            action=replace(self.action, statements=tuple(map(str, self.action.statements))),
+            reverse=tuple(map(str, self.reverse)),
             elsewhere=tuple(
                 Elsewhere(place, each.table, each.startswith("DROP TRIGGER "))
                 for place, each in enumerate(self.action.statements)

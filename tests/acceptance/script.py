@@ -118,7 +118,7 @@ class Script(Application):
         """Run what takes the steps of a section back, the last one first."""
         for step in reversed(self.planned.steps(section)):
             for statement in step.reverse:
-                await self.app.execute(str(statement))  # the driver takes no kind of str
+                await self.app.execute(statement)
 
     async def describe(self) -> list[str]:
         """Return everything that the table has."""

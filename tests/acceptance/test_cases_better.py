@@ -347,6 +347,7 @@ def _acting(logged: list[str]) -> list[str]:
         and "ec_clone" not in statement
         and "pg_temp." not in statement
         and "ec_default" not in statement
+        and "ec.lent_path" not in statement  # a setting, as SET is
         and "ec:" not in statement  # what the server tells of itself meanwhile
     ]
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from expandcontract.ledger import change, control, event, phase, waiver, walk
+from expandcontract.ledger import change, control, event, lease, phase, waiver, walk
 from expandcontract.ledger.chunk import Round
 from expandcontract.ledger.reader import conflicts, load, load_log, watch_queries, watched
 from expandcontract.ledger.rights import grants
@@ -165,13 +165,16 @@ async def test_the_hours_in_which_nobody_was_at_work_do_not_count(database: str)
         since = situation.left_alone(situation.copy)
         assert since is not None
         assert timedelta(hours=2, minutes=59) < situation.now - since < timedelta(hours=3, minutes=1)
-        for _ in range(2):
-            await ledger.sql(
-                "UPDATE expandcontract.chunk SET updated_at = now(), leased_until = now() + '9 s'"
-            )
-            async with ledger.database.transaction() as conn:
-                await walk.say(conn, ledger.tables, round_, said)
-        situation = await ledger.situation()
+        async with lease.acquire(
+            ledger.database, ledger.tables, 1, verb="backfill", exclusive=False, who="ada"
+        ):
+            for _ in range(2):
+                await ledger.sql(
+                    "UPDATE expandcontract.chunk SET updated_at = now(), leased_until = now() + '9 s'"
+                )
+                async with ledger.database.transaction() as conn:
+                    await walk.say(conn, ledger.tables, round_, said)
+            situation = await ledger.situation()
         assert situation.copy is not None
         assert situation.copy.seconds == pytest.approx(60, abs=20)
         assert situation.left_alone(situation.copy) is None
