@@ -31,7 +31,6 @@ from tests.kinds.pairs import PAIRS
 from tests.property import kept_catalogs
 from tests.property.kept_catalogs import MARK, Kept, nasty
 from tests.property.sql_tokens import tokens
-from tests.rotation import ALL
 
 UPDATE = os.environ.get("EC_UPDATE_GOLDEN") == "1"
 #: Always refused, once the server was asked.
@@ -272,7 +271,7 @@ def test_a_plan_or_an_error(case: tuple[Kept, dict[str, Any]]) -> None:
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @given(asked())
-@settings(max_examples=10_000 if ALL else 3_000)
+@settings(max_examples=10_000)
 def test_a_plan_or_an_error_of_many(case: tuple[Kept, dict[str, Any]]) -> None:
     """The same, thousands of times, with other examples in each run."""
     _compiled(case)
