@@ -320,7 +320,9 @@ async def _keep_beating(database: Database, conn: AsyncConnection, tables: Table
         except (DBAPIError, EcError, OSError):
             # The next use of an invalidated connection makes a new one.
             await conn.invalidate()
-            alive, pause = loop.time() - last < TTL_SECONDS, _RETRY_SECONDS
+            alive = loop.time() - last < TTL_SECONDS
+            # Who gave the server up is about to end, and asks it no more often than before.
+            pause = BEAT_SECONDS if database.given_up else _RETRY_SECONDS
         else:
             last, pause = loop.time(), BEAT_SECONDS
         if not alive:

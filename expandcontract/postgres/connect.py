@@ -249,6 +249,11 @@ class Database:
         """Wait no more for a server that is away: what comes now fails at once, until it is there again."""
         self._hope.given_up = True
 
+    @property
+    def given_up(self) -> bool:
+        """Whether a server that is away is waited for no more."""
+        return self._hope.given_up
+
     def rests(self, connections: int) -> bool:
         """Whether the pool has this many connections that nobody uses."""
         pool = self._engine.pool
